@@ -1,0 +1,43 @@
+/* Answers: heads and short bodies (RFC 9110, 9112). */
+#ifndef SLUICE_HTTP_REPLY_H
+#define SLUICE_HTTP_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "refusal.h"
+
+/* How the connection of the request goes on, and what the head must say. */
+struct http_reply_to {
+	int minor;	 /* HTTP/1.minor of the request; 1 when unknown */
+	bool is_head;	 /* HEAD: the same head, no body */
+	bool keep_alive; /* false: "Connection: close" */
+};
+
+/* "200 OK" ..., for every status that we send. */
+const char *http_reply_reason(int status);
+
+/* The head of an event stream (docs/http.md): chunked for HTTP/1.1. A stream's
+ * connection is never reused, but 1.1 clients that asked for nothing else get
+ * "Connection: keep-alive". Returns 0 or -ENOBUFS. */
+int http_reply_stream(struct buf *out, const struct http_reply_to *to);
+
+/* A whole short answer with Content-Length. `type` is the Content-Type;
+ * `extra` is further header lines, each with its CRLF, or NULL. */
+int http_reply_short(struct buf *out, const struct http_reply_to *to,
+		     int status, const char *type, const char *extra,
+		     const void *body, size_t len);
+
+/* text/plain; charset=utf-8, one line; Allow, Retry-After and
+ * WWW-Authenticate where the status wants them. */
+int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
+		       const struct refusal *r, unsigned retry_after_s);
+
+/* The browser-safe refusal: 200, "retry: MS" and the end of the stream. An
+ * EventSource gives up for good on any other status. */
+int http_reply_come_back(struct buf *out, const struct http_reply_to *to,
+			 uint64_t retry_ms);
+
+#endif

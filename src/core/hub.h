@@ -1,0 +1,95 @@
+/* The hub finds, limits and wires: every open stream's cursor, the log, the
+ * tail and the replays. Pure: sockets are behind struct hub_sink, JetStream
+ * behind struct source, time is an argument (monotonic milliseconds).
+ *
+ * A turn: hub_on_event() for each event from JetStream, then hub_flush() until
+ * it says that no more is left. Each client is written at most once a flush,
+ * with everything that it has coming. */
+#ifndef SLUICE_HUB_H
+#define SLUICE_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "cursor.h"
+#include "log.h"
+#include "metrics.h"
+#include "source.h"
+#include "sse.h"
+#include "subject.h"
+
+struct hub;
+
+struct hub_sink {
+	/* Give bytes to the socket now: how many it took (0 to all), or a
+	 * negative errno: the connection is done for, and its owner will
+	 * hub_close() it later (never inside this call). Not called while the
+	 * sink holds bytes. */
+	ssize_t (*write)(struct cursor *c, const struct iovec *iov, int n);
+	/* Copy these bytes (the rest of one cut frame), write them as the
+	 * socket drains, then call hub_writable(). -ENOMEM: done for, as
+	 * above. */
+	int (*hold)(struct cursor *c, const void *bytes, size_t len);
+};
+
+struct hub_config {
+	struct subject_template subject;
+	size_t tail_memory;
+	size_t max_replays;
+	uint64_t ping_ms; /* 0: none */
+	bool ping_comment;
+	uint64_t retry_ms;
+};
+
+/* Everything is borrowed and must outlive the hub. -ENOMEM or 0. */
+int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
+	    const struct hub_sink *sink, struct metrics *metrics);
+/* All streams must be closed. */
+void hub_free(struct hub *h);
+
+void hub_on_event(struct hub *h, const struct source_event *ev,
+		  uint64_t now_ms);
+/* Writes to at most `max` clients. True: more wait, call again soon. */
+bool hub_flush(struct hub *h, uint64_t now_ms, size_t max);
+/* Timers: pings (some thousand a call), time-outs. Returns when to call again,
+ * at the latest (absolute ms). */
+uint64_t hub_tick(struct hub *h, uint64_t now_ms);
+/* When hub_tick() next has work; changes with every call above. */
+uint64_t hub_next_ms(const struct hub *h);
+
+struct hub_open {
+	const char *id;	   /* checked identity; the subject is made of it */
+	size_t id_len;
+	enum cursor_start start;
+	uint64_t seq;	   /* START_RESUME */
+	bool has_tag;
+	struct sse_tag tag;
+	const char *text;  /* START_RESUME: the cursor as the client gave it */
+	bool chunked;
+};
+
+/* Opens a stream on a zeroed cursor; may write the opening block at once (so
+ * the head of the reply must be out, or be put before the first write).
+ * -ENOMEM or 0. */
+int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
+	     uint64_t now_ms);
+/* What the sink held is on the socket. */
+void hub_writable(struct hub *h, struct cursor *c, uint64_t now_ms);
+/* The stream is over, for whatever reason. Closing twice is a no-op. */
+void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms);
+
+/* /readyz: session up, stream there, tail live. *why: what is missing. */
+bool hub_ready(const struct hub *h, const char **why);
+
+/* For the log: what happened to the tail since the last call, one line of text
+ * and its level (see logging.h); NULL when nothing did. */
+struct hub_news {
+	bool warn;
+	char text[256];
+};
+bool hub_take_news(struct hub *h, struct hub_news *ret);
+
+#endif

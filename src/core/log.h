@@ -1,0 +1,91 @@
+/* The log: recent messages as the bytes that go on the wire, by subject.
+ *
+ * Two rings of fixed size. `bytes` holds the frames back to back, so that
+ * neighbours are one buffer; `frames` holds a small header for each: sequence,
+ * place, and the neighbours of the same subject. Evicting is moving the rings'
+ * start. Frames are named by a number that only grows.
+ *
+ * Coverage, on which everything rests:
+ *   head   every message with seq <= head has been processed
+ *   floor  the log holds every message in (floor, head] that existed when the
+ *          tail processed it
+ * Evicting a frame with sequence s makes floor = s. */
+#ifndef SLUICE_LOG_H
+#define SLUICE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "list.h"
+#include "sse.h"
+#include "subject.h"
+
+/* An entry of the subject index: exists while the log has a frame of it, or a
+ * cursor watches it. */
+struct log_subject {
+	struct log_subject *next; /* in its bucket */
+	struct list watchers;	  /* struct cursor.watch */
+	uint64_t first;		  /* frame numbers; 0: no frame */
+	uint64_t last;
+	uint32_t hash;
+	uint16_t len;
+	char name[];		  /* NUL-terminated */
+};
+
+struct log_frame {
+	uint64_t seq;
+	uint64_t time_ns;   /* when the server stored it */
+	uint64_t pos;	    /* absolute place of the first byte */
+	uint64_t next;	    /* frame of the same subject, 0: none yet */
+	uint64_t prev;	    /* 0, or below log.first_frame: gone */
+	struct log_subject *subject;
+	uint32_t len;	    /* whole chunk */
+	uint16_t head_len;  /* chunk's head; the body ends SSE_CHUNK_TAIL
+			       before the end */
+};
+
+struct log;
+
+/* `memory` bytes for everything that recent messages cost: bytes, headers and
+ * the entries of subjects that nobody watches. -ENOMEM or 0. */
+int log_new(struct log **ret, size_t memory);
+void log_free(struct log *l);
+
+/* Drops all frames; head = floor = `head`. */
+void log_reset(struct log *l, uint64_t head);
+
+uint64_t log_head(const struct log *l);
+uint64_t log_floor(const struct log *l);
+size_t log_bytes(const struct log *l);
+size_t log_count(const struct log *l);
+/* Sequence at a quarter of the frames above floor: where a cursor that fell off
+ * may come back. head for an empty log. */
+uint64_t log_quarter(const struct log *l);
+
+/* The message `seq` > head is processed and leaves no frame (not ours to
+ * serve). */
+void log_pass(struct log *l, uint64_t seq);
+/* Encodes one message into the ring; head = f->seq. A frame too big for the
+ * ring empties the log: floor = head = seq, and readers fetch it themselves.
+ * Returns the subject's entry (NULL when nobody watches or on lack of memory,
+ * which costs coverage, never a message). */
+struct log_subject *log_append(struct log *l, const char *subject, size_t len,
+			       const struct sse_frame *f, uint64_t time_ns);
+
+/* For a watcher: the subject's entry, made if need be. NULL: no memory. The
+ * entry is released when it has no watcher and no frame. */
+struct log_subject *log_subject_get(struct log *l, const char *subject,
+				    size_t len);
+void log_subject_release(struct log *l, struct log_subject *s);
+
+/* Frame by number; must be in the log. */
+const struct log_frame *log_frame(const struct log *l, uint64_t number);
+const uint8_t *log_frame_bytes(const struct log *l, const struct log_frame *f);
+bool log_has(const struct log *l, uint64_t number);
+/* The first frame of the subject with seq > `sent`; `at` is the number of the
+ * last one taken, or 0 when not known. 0: none. */
+uint64_t log_next(const struct log *l, const struct log_subject *s,
+		  uint64_t sent, uint64_t at);
+
+#endif

@@ -1,0 +1,109 @@
+/* The options: one table of name, type, default, range and help, from which
+ * parsing, the environment, --help, --check and the man page are made.
+ *
+ * Each option has layers, and the highest that is given wins: command line,
+ * SLUICE_*, the `nats` command's own variables (NATS_URL, ...), a NATS CLI
+ * context's fields, default. */
+#ifndef SLUICE_OPTIONS_H
+#define SLUICE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "logging.h"
+#include "subject.h"
+
+enum options_layer {
+	OPTIONS_DEFAULT,
+	OPTIONS_CONTEXT,  /* a NATS CLI context's field */
+	OPTIONS_NATS_ENV, /* NATS_URL ... */
+	OPTIONS_ENV,	  /* SLUICE_... */
+	OPTIONS_FLAG,
+};
+
+/* A list of strings, owned. */
+struct options_strings {
+	char **items;
+	size_t n;
+};
+
+enum options_ping_style { PING_MESSAGE, PING_COMMENT };
+
+/* What holds. Strings are owned by the struct; NULL where not given. */
+struct options {
+	struct options_strings listen;	     /* checked form */
+	struct options_strings admin_listen; /* empty for "off" */
+	struct options_strings server;	     /* URLs, comma lists split */
+	char *context;
+	char *user;
+	char *password;
+	char *token;
+	char *creds;	  /* path */
+	char *nkey;	  /* path of the seed */
+	char *user_jwt;	  /* only from a context */
+	char *user_seed;  /* only from a context */
+	char *tlsca;	  /* path */
+	char *tlscert;	  /* path */
+	char *tlskey;	  /* path */
+	bool tlsfirst;
+	char *inbox_prefix;
+	char *js_domain;
+	char *js_api_prefix;
+	char *stream;
+	char *subject;
+	struct subject_template subject_template; /* of `subject` */
+	char *id_header;
+	char *id_query;
+	uint64_t ping_interval_ms; /* 0: none */
+	enum options_ping_style ping_style;
+	uint64_t retry_ms;
+	uint64_t tail_memory; /* bytes */
+	uint64_t max_replays;
+	uint64_t max_connections; /* 0: what RLIMIT_NOFILE allows */
+	uint64_t max_header_bytes;
+	uint64_t header_timeout_ms;
+	uint64_t idle_timeout_ms;
+	uint64_t drain_delay_ms;
+	uint64_t drain_timeout_ms;
+	enum logging_format log_format;
+	enum logging_level log_level;
+	bool check;
+	bool help;
+	bool version;
+
+	struct options_state *state; /* which layer gave what; owned */
+};
+
+enum { OPTIONS_ERROR_MAX = 512 };
+
+/* All defaults. -ENOMEM or 0. */
+int options_init(struct options *o);
+void options_finish(struct options *o);
+
+/* Sets one option by its name without dashes ("ping-interval"), at a layer. A
+ * lower layer than the present one is checked and then ignored; the same layer
+ * adds to a list option and replaces any other. -EINVAL: `err`
+ * (OPTIONS_ERROR_MAX bytes) names the option (as the user wrote it at this
+ * layer: --ping-interval, SLUICE_PING_INTERVAL, ...), the value (unless secret)
+ * and what it takes. */
+int options_set(struct options *o, enum options_layer layer, const char *name,
+		const char *value, char *err);
+
+/* The command line. Flags also as --name=value; a bool may stand alone. */
+int options_parse_args(struct options *o, int argc, char *const argv[],
+		       char *err);
+/* SLUICE_* and NATS_*; an empty variable counts as not set. An unknown
+ * SLUICE_* variable is an error that names it (a misspelt one is found), except
+ * SLUICE_TEST_*. `env` is environ's form. */
+int options_parse_env(struct options *o, char *const env[], char *err);
+/* What only holds between options: called last, after the context's fields. */
+int options_finish_parsing(struct options *o, char *err);
+
+/* --help: usage, every option with its default and what it takes. */
+int options_help(struct buf *out);
+/* --check: "name = value  (where from)" a line, secrets as "(hidden)". */
+int options_print(const struct options *o, struct buf *out);
+
+#endif

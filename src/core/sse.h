@@ -1,0 +1,85 @@
+/* Server-Sent Events on the wire (WHATWG HTML, 9.2 "Server-sent events").
+ *
+ * A frame is one event as it goes on the wire, inside one HTTP chunk:
+ *
+ *	2b\r\n data: the payload\n id: 4711-9f31c2\n \n \r\n
+ *	|head|                body                    |tail|
+ *
+ * HTTP/1.0 clients get the body alone. Encoding is two steps, so that a frame
+ * can be made in place (a ring, a buffer): sse_measure(), then sse_encode()
+ * into exactly that much room. */
+#ifndef SLUICE_SSE_H
+#define SLUICE_SSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SSE_TAG_LEN = 6,
+	SSE_TEXT_MAX = 256, /* room that every sse_put_*() below needs */
+	SSE_CURSOR_MAX = 20 + 1 + SSE_TAG_LEN + 1,
+	SSE_CHUNK_TAIL = 2, /* "\r\n" behind every chunk's body */
+};
+
+/* What stands for the JetStream stream's identity in an id: six lower-case hex
+ * digits. */
+struct sse_tag {
+	char hex[SSE_TAG_LEN + 1];
+};
+
+/* A hash of the text of the time at which the stream was created. */
+struct sse_tag sse_tag_of(const char *created, size_t len);
+
+struct sse_frame {
+	const void *data; /* borrowed until sse_encode() */
+	size_t len;
+	uint64_t seq;
+	const struct sse_tag *tag;
+	bool base64;	  /* not UTF-8: found by sse_measure() */
+	size_t body_len;  /* bytes of the event itself */
+	size_t head_len;  /* bytes of the chunk's head */
+	size_t total;	  /* head + body + SSE_CHUNK_TAIL */
+};
+
+/* Fills in everything but `out`. The payload is split at \n, \r\n and a lone
+ * \r; what is not UTF-8 (RFC 3629: no surrogates, no overlong forms) goes as
+ * base64 with "event: base64". `id` stands last. */
+void sse_measure(struct sse_frame *f, const void *data, size_t len,
+		 uint64_t seq, const struct sse_tag *tag);
+/* Writes exactly f->total bytes. */
+void sse_encode(const struct sse_frame *f, uint8_t *out);
+
+/* The short ones. Each writes at most SSE_TEXT_MAX bytes to `out`, chunked or
+ * bare, and returns how many. */
+
+/* "retry: MS\n" and, if cursor is not NULL, "id: CURSOR\n", then "\n". */
+size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
+		       const char *cursor);
+/* "id: CURSOR\n\n" alone: the opening's second half, when it was not known. */
+size_t sse_put_cursor(char *out, bool chunked, const char *cursor);
+/* data {"system": "ping"}, or the comment ": ping". `cursor` may be NULL. */
+size_t sse_put_ping(char *out, bool chunked, bool comment, const char *cursor);
+/* event: gap; `reason` is "expired" or "reset"; the id is first - 1. */
+size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
+		   uint64_t first, const struct sse_tag *tag);
+/* "retry: MS\n\n" alone, for a stream that is ended on purpose. */
+size_t sse_put_retry(char *out, bool chunked, uint64_t retry_ms);
+/* The last chunk, "0\r\n\r\n"; nothing when not chunked. */
+size_t sse_put_end(char *out, bool chunked);
+
+/* "4711-9f31c2" into `out` (SSE_CURSOR_MAX bytes), NUL-terminated. */
+size_t sse_cursor_format(char *out, uint64_t seq, const struct sse_tag *tag);
+
+/* What a client says it has seen. */
+struct sse_cursor {
+	uint64_t seq;
+	bool has_tag;
+	struct sse_tag tag;
+};
+
+/* `[0-9]{1,20}` below 2^64, optionally '-' and six lower-case hex digits.
+ * 0, or -EINVAL. An empty text is the caller's matter (it is no cursor). */
+int sse_cursor_parse(struct sse_cursor *ret, const char *text, size_t len);
+
+#endif
