@@ -26,8 +26,8 @@ bool subject_id_ok(const char *id, size_t len);
 
 /* One text with the reason for -EINVAL in *why (static). The template holds
  * {id} exactly once, as a whole token, and no wildcard; all other tokens are
- * non-empty printable ASCII without blanks. prefix + 128 + suffix fit
- * SUBJECT_MAX. */
+ * non-empty printable ASCII without blanks and without braces (a misspelt
+ * placeholder). prefix + 128 + suffix fit SUBJECT_MAX. */
 int subject_template_parse(struct subject_template *ret, const char *text,
 			   const char **why);
 
@@ -50,7 +50,8 @@ bool subject_covers(const char *filter, const char *pattern);
 /* A stream's name: 1 to 255 bytes, printable ASCII, none of " .*>\/". */
 bool subject_stream_name_ok(const char *name);
 /* A prefix for subjects ("$JS.hub.API", "_INBOX_gw"): non-empty tokens of
- * printable ASCII, no wildcards, no blank, no trailing dot. */
+ * printable ASCII, no wildcards, no blank, no trailing dot; at most 255
+ * bytes. */
 bool subject_prefix_ok(const char *prefix);
 
 #endif
