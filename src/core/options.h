@@ -81,6 +81,8 @@ enum { OPTIONS_ERROR_MAX = 512 };
 /* All defaults. -ENOMEM or 0. */
 int options_init(struct options *o);
 void options_finish(struct options *o);
+/* A deep copy into an uninitialised `dst`. -ENOMEM or 0. */
+int options_copy(struct options *dst, const struct options *src);
 
 /* Sets one option by its name without dashes ("ping-interval"), at a layer. A
  * lower layer than the present one is checked and then ignored; the same layer
