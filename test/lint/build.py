@@ -1,0 +1,99 @@
+"""Rules that need the build: its compile commands, a compiler, clang-format."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+
+import tree
+
+# Its output differs between major versions; this one is Debian 12's.
+CLANG_FORMAT_MAJOR = 14
+
+
+def commands(build):
+    """Maps each compiled file's real path to its command."""
+    with open(os.path.join(build, "compile_commands.json"),
+              encoding="utf-8") as f:
+        entries = json.load(f)
+    return {os.path.realpath(os.path.join(e["directory"], e["file"])): e
+            for e in entries}
+
+
+def check_registered(root, compiled):
+    """Every .c file is part of the build: what is not built rots."""
+    return [f"{path}: no target of the build compiles it"
+            for path in tree.files(root, ".c")
+            if os.path.realpath(os.path.join(root, path)) not in compiled]
+
+
+def _neighbour(root, header, compiled):
+    """A command to borrow flags from: of a file that includes the header, or
+    stands near it."""
+    folder = os.path.realpath(os.path.join(root, os.path.dirname(header)))
+    near = [p for p in compiled if os.path.dirname(p) == folder]
+    if not near:
+        name = os.path.basename(header)
+        near = [p for p in compiled if f'{name}"' in _text(p)]
+    return compiled[sorted(near)[0]] if near else None
+
+
+def _text(path):
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
+def _alone(command, header):
+    """The command, made to check one header only."""
+    kept, words = [], iter(shlex.split(command))
+    for word in words:
+        if word in ("-o", "-MF", "-MQ", "-MT"):
+            next(words)
+        elif word not in ("-c", "-MD") and not word.endswith((".c", ".o")):
+            kept.append(word)
+    return kept + ["-fsyntax-only", "-Wno-pragma-once-outside-header",
+                   "-x", "c", header]
+
+
+def check_header(root, header, compiled):
+    """It compiles with nothing before it."""
+    entry = _neighbour(root, header, compiled)
+    if entry is None:
+        return [f"{header}: no compiled file includes it"]
+    argv = _alone(entry["command"],
+                  os.path.realpath(os.path.join(root, header)))
+    done = subprocess.run(argv, cwd=entry["directory"], check=False,
+                          capture_output=True, text=True)
+    if done.returncode == 0:
+        return []
+    return [header] + done.stderr.strip().split("\n")[:12]
+
+
+def clang_format():
+    """(program, None), or (None, why not)."""
+    for name in (f"clang-format-{CLANG_FORMAT_MAJOR}", "clang-format"):
+        program = shutil.which(name)
+        if program is None:
+            continue
+        said = subprocess.run([program, "--version"], check=True,
+                              capture_output=True, text=True).stdout
+        major = re.search(r"version (\d+)", said)
+        if major and int(major.group(1)) == CLANG_FORMAT_MAJOR:
+            return program, None
+        return None, (f"clang-format is {major.group(1) if major else said}, "
+                      f"not {CLANG_FORMAT_MAJOR}")
+    return None, f"no clang-format {CLANG_FORMAT_MAJOR}"
+
+
+def check_format(root, program):
+    problems = []
+    for path in tree.files(root, ".c", ".h"):
+        done = subprocess.run([program, "--dry-run", "--Werror", path],
+                              cwd=root, check=False, capture_output=True,
+                              text=True)
+        if done.returncode != 0:
+            first = (done.stderr.strip().split("\n") or [""])[0]
+            problems.append(f"{path}: clang-format -i it ({first})")
+    return problems

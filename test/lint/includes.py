@@ -1,0 +1,101 @@
+"""Who may include whom.
+
+Every file of src/ has a rank, and includes only files of lower ranks: so there
+are no circles, and each room can be read and tested without those above it.
+The libraries are kept behind one file each.
+"""
+
+import os
+import re
+
+import tree
+
+# check.h is below all the others: contracts are for every file.
+RANKS = {
+    "check": -1,
+    "list": 0, "buf": 0, "logging": 0, "subject": 0, "refusal": 0,
+    "options": 1, "context": 1, "http_parser": 1, "http_reply": 1, "route": 1,
+    "identity": 1, "sse": 1, "metrics": 1, "js_wire": 1,
+    "source": 2,
+    "log": 3,
+    "cursor": 4,
+    "tail": 5, "replay": 5,
+    "hub": 6,
+    "handles": 7, "mailbox": 7,
+    "listener": 8, "conn": 8, "nats_source": 8,
+    "sluice": 8,
+    "gateway": 9,
+    "main": 10,
+}
+
+# Which files below src/ may include a library's header.
+LIBRARIES = {
+    "llhttp.h": ("core/http_parser.c",),
+    "nats.h": ("io/nats_source.c",),
+    "jansson.h": ("core/js_wire.c", "core/context.c"),
+    "uv.h": ("io/*", "gateway.c", "main.c"),
+    "pthread.h": ("io/*",),
+    "threads.h": ("io/*",),
+    "sys/socket.h": ("io/*", "main.c"),
+    "time.h": ("io/*", "core/logging.c", "main.c"),
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+
+
+def _stem(path):
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def _allowed(place, patterns):
+    return any(place == p or (p.endswith("/*") and place.startswith(p[:-1]))
+               for p in patterns)
+
+
+def _quoted_problem(path, header):
+    stem, other = _stem(path), _stem(header)
+    if other == stem or other == "version":
+        return None
+    if other not in RANKS:
+        return f"{path}: includes \"{header}\", which has no rank"
+    if stem in RANKS and RANKS[other] >= RANKS[stem]:
+        return (f"{path} (rank {RANKS[stem]}) includes \"{header}\" "
+                f"(rank {RANKS[other]})")
+    return None
+
+
+def _system_problem(path, header):
+    place = os.path.relpath(path, "src")
+    for library, patterns in LIBRARIES.items():
+        mine = header == library or header.endswith("/" + library)
+        if mine and "/" not in library and header.startswith("sys/"):
+            mine = False
+        if mine and not _allowed(place, patterns):
+            return (f"{path}: includes <{header}>, which only "
+                    f"{', '.join(patterns)} may")
+    return None
+
+
+def _includes(root, folder):
+    for path in tree.files(os.path.join(root, folder), ".c", ".h"):
+        path = os.path.join(folder, path)
+        for kind, header in INCLUDE.findall(tree.read(root, path) or ""):
+            yield path, kind, header
+
+
+def check_ranks(root):
+    problems = []
+    for path in tree.files(os.path.join(root, "src"), ".c", ".h"):
+        if _stem(path) not in RANKS:
+            problems.append(f"src/{path}: has no rank")
+    for path, kind, header in _includes(root, "src"):
+        if kind == '"':
+            problems.append(_quoted_problem(path, header))
+    return [p for p in problems if p]
+
+
+def check_libraries(root):
+    problems = [_system_problem(path, header)
+                for path, kind, header in _includes(root, "src")
+                if kind == "<"]
+    return [p for p in problems if p]

@@ -1,0 +1,37 @@
+"""The project's own rules, as tests: lint.py SOURCE_ROOT BUILD_ROOT"""
+
+import sys
+
+import build
+import includes
+import tap
+import text
+import tree
+
+
+def main(root, build_root):
+    out = tap.Tap()
+    out.case("include ranks", includes.check_ranks(root))
+    out.case("libraries stay in their rooms", includes.check_libraries(root))
+    out.case("no plain assert in src", text.check_asserts(root))
+    out.case("no line over 100 columns", text.check_columns(root))
+    out.case("no path of one machine", text.check_machine_paths(root))
+    out.case("no package host", text.check_hosts(root))
+    out.case("links of the documents", text.check_links(root))
+
+    compiled = build.commands(build_root)
+    out.case("every .c file is built", build.check_registered(root, compiled))
+    for header in tree.files(root, ".h"):
+        out.case(f"{header} compiles alone",
+                 build.check_header(root, header, compiled))
+
+    program, why = build.clang_format()
+    if program is None:
+        out.skip("clang-format", why)
+    else:
+        out.case("clang-format", build.check_format(root, program))
+    return out.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))

@@ -1,0 +1,135 @@
+#!/bin/sh
+# Builds the project and runs its suites on other releases of Debian, each in a
+# folder made by debootstrap. The last line is "N passed, N failed, N skipped".
+#
+#	test/matrix.sh [trixie|testing|forky]...      (default: trixie testing)
+#
+# Needs root (skipped without). The folders are kept, and used again, below
+# $SLUICE_MATRIX_DIR, default /var/tmp/sluice-matrix; packages come from the
+# mirror that this machine's own apt uses.
+set -u
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+store=${SLUICE_MATRIX_DIR:-/var/tmp/sluice-matrix}
+[ $# -gt 0 ] || set -- trixie testing
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo "matrix.sh: needs root for chroot: skipped"
+	echo "0 passed, 0 failed, $# skipped"
+	exit 0
+fi
+
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# "testing" is the name that every version of debootstrap knows.
+suite_of()
+{
+	case "$1" in
+	forky | testing) echo testing ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# The first archive of Debian's own among this machine's.
+mirror()
+{
+	# shellcheck disable=SC2016 # apt's own variables
+	apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(REPO_URI)' \
+		'Created-By: Packages' 2>/dev/null |
+		awk '$1 == "Debian" && $2 == "main" && $3 !~ /security/ {
+			print $3
+			exit
+		}'
+}
+
+# How this machine reaches its mirror holds in the folder as well: proxies, and
+# whether an archive that is kept at one day may be used.
+apt_settings()
+{
+	apt-config dump |
+		grep -E '^Acquire::(http|https|ftp|Check-[A-Za-z-]+|Retries)\b'
+}
+
+# What this script itself runs.
+need()
+{
+	for p in debootstrap python3; do
+		command -v "$p" >/dev/null && continue
+		apt-get -qq update
+		DEBIAN_FRONTEND=noninteractive apt-get -qq -y install \
+			--no-install-recommends "$p" >/dev/null || return 1
+	done
+}
+
+bootstrap()
+{
+	from=$(mirror)
+	[ -n "$from" ] || {
+		apt-get -qq update && from=$(mirror)
+	}
+	[ -n "$from" ] || {
+		echo "matrix.sh: no Debian archive among apt's sources"
+		return 1
+	}
+	# Made aside and moved when whole: a folder that is there is good.
+	rm -rf "$2.new"
+	debootstrap --variant=minbase "$1" "$2.new" "$from" && mv "$2.new" "$2"
+}
+
+prepare()
+{
+	[ -x "$2/usr/bin/apt-get" ] || bootstrap "$1" "$2" || return 1
+	apt_settings >"$2/etc/apt/apt.conf.d/90machine"
+	cp /etc/resolv.conf /etc/hosts "$2/etc/" || return 1
+	rm -rf "$2/src" && mkdir -p "$2/src" &&
+		tar -C "$root" --exclude='./build*' --exclude=./.git \
+			--exclude=__pycache__ -cf - . | tar -C "$2/src" -xf -
+}
+
+# Own mounts and processes, which end with it.
+inside()
+{
+	folder=$1
+	shift
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount --pid --fork --kill-child sh -c '
+		set -e
+		mount -t proc proc "$0/proc"
+		mount --rbind /dev "$0/dev"
+		exec chroot "$0" /usr/bin/env -i LC_ALL=C.UTF-8 TERM=dumb \
+			PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
+	' "$folder" "$@"
+}
+
+run_release()
+{
+	release=$(suite_of "$1")
+	folder=$store/$release
+	log=$work/$1.prepare
+	echo "== Debian $1"
+	if ! prepare "$release" "$folder" >"$log" 2>&1; then
+		tail -n 20 "$log"
+		echo "matrix.sh: could not make $folder"
+		echo "0 passed, 1 failed, 0 skipped"
+		return
+	fi
+	inside "$folder" SLUICE_TEST_JOBS="${SLUICE_TEST_JOBS:-2}" \
+		SLUICE_BUILD_DIR=/var/tmp/sluice /src/test/run.sh --fast
+}
+
+# One at a time works in the folders.
+mkdir -p "$store" && exec 9>"$store/lock" && flock 9 && need || {
+	echo "matrix.sh: cannot work in $store"
+	echo "0 passed, 1 failed, 0 skipped"
+	exit 1
+}
+files=
+for r in "$@"; do
+	run_release "$r" 2>&1 | tee "$work/$r.out"
+	files="$files $work/$r.out"
+done
+# shellcheck disable=SC2086 # a list of names without spaces
+python3 -B "$root/test/totals.py" last $files

@@ -1,0 +1,142 @@
+#!/bin/sh
+# Builds the project with ASan and UBSan and runs its suites; then what has
+# threads again, with TSan. The last line is "N passed, N failed, N skipped",
+# and the exit status is 0 only when nothing failed and every suite ran.
+#
+#	test/run.sh [--no-install] [--suite NAME]... [--fast]
+#
+#	--no-install  take the packages as they are
+#	--suite NAME  only this suite: unit, loop, wire, e2e, lint, threads
+#	--fast        without the TSan build
+#
+# Builds are kept in build-test and build-tsan, in the project's root or below
+# $SLUICE_BUILD_DIR. More for meson setup: $SLUICE_MESON_ARGS.
+set -u
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+builds=${SLUICE_BUILD_DIR:-$root}
+install=yes
+suites=
+fast=no
+
+usage()
+{
+	echo "usage: test/run.sh [--no-install] [--suite NAME]... [--fast]" >&2
+	exit 2
+}
+
+while [ $# -gt 0 ]; do
+	case "$1" in
+	--no-install) install=no ;;
+	--fast) fast=yes ;;
+	--suite)
+		[ $# -ge 2 ] || usage
+		suites="$suites $2"
+		shift
+		;;
+	*) usage ;;
+	esac
+	shift
+done
+if [ -z "$suites" ]; then
+	suites=" unit loop wire e2e lint"
+	[ $fast = yes ] || suites="$suites threads"
+fi
+
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+summary=$work/summary
+: >"$summary"
+
+# A line of the summary: to the reader and to the totals.
+say()
+{
+	echo "$1" | tee -a "$summary"
+}
+
+# On Debian 12, the reference, a warning is an error.
+developer()
+{
+	# shellcheck source=/dev/null
+	id=$(. /etc/os-release 2>/dev/null && echo "${VERSION_CODENAME:-}")
+	[ "$id" = bookworm ] && echo true || echo false
+}
+
+# build FOLDER SANITIZERS: configures and compiles; the log only when it fails.
+build()
+{
+	log=$work/$(basename "$1").log
+	again=
+	[ ! -f "$1/build.ninja" ] || again=--reconfigure
+	# shellcheck disable=SC2086 # both are words or nothing
+	if meson setup $again "$1" "$root" -Ddeveloper="$(developer)" \
+		-Db_sanitize="$2" -Db_lundef=false ${SLUICE_MESON_ARGS:-} \
+		>"$log" 2>&1 && ninja -C "$1" >>"$log" 2>&1; then
+		return 0
+	fi
+	tail -n 60 "$log"
+	return 1
+}
+
+# run_suite LABEL FOLDER SUITE [WRAPPER]
+run_suite()
+{
+	base=testlog-$1
+	rm -f "$2/meson-logs/$base.json"
+	meson test -C "$2" --no-rebuild --suite "$3" --logbase "$base" \
+		--num-processes "${SLUICE_TEST_JOBS:-2}" ${4:+--wrapper "$4"} \
+		>"$work/$1.out" 2>&1
+	python3 -B "$root/test/totals.py" suite "$1" \
+		"$2/meson-logs/$base.json" >"$work/$1.sum"
+	cat "$work/$1.sum"
+	head -n 1 "$work/$1.sum" >>"$summary"
+}
+
+# Kernels that spread memory mappings wider than an older TSan expects need
+# them unspread.
+tsan_wrapper()
+{
+	setarch -R true 2>/dev/null && echo "setarch -R"
+}
+
+plain_suites()
+{
+	build "$builds/build-test" address,undefined || {
+		say "build                0 passed, 1 failed, 0 skipped"
+		return
+	}
+	for s in $suites; do
+		[ "$s" = threads ] || run_suite "$s" "$builds/build-test" "$s"
+	done
+}
+
+threads_suite()
+{
+	build "$builds/build-tsan" thread || {
+		say "build (TSan)         0 passed, 1 failed, 0 skipped"
+		return
+	}
+	TSAN_OPTIONS="suppressions=$root/test/tsan.supp:${TSAN_OPTIONS:-}"
+	export TSAN_OPTIONS
+	run_suite threads "$builds/build-tsan" threads "$(tsan_wrapper)"
+}
+
+main()
+{
+	if [ $install = yes ] && ! "$root/tools/packages.sh" test; then
+		say "packages             0 passed, 1 failed, 0 skipped"
+		return
+	fi
+	case " $suites " in
+	" threads ") ;;
+	*) plain_suites ;;
+	esac
+	case " $suites " in
+	*" threads "*) threads_suite ;;
+	esac
+}
+
+main
+python3 -B "$root/test/totals.py" sum "$summary"

@@ -1,0 +1,92 @@
+#!/bin/sh
+# Installs the Debian packages that are missing, and only those.
+#
+#	tools/packages.sh build     to compile the program
+#	tools/packages.sh run       and to try it: nats-server, curl
+#	tools/packages.sh test      and to test it
+#
+# As root, or with sudo. Where there is no apt-get it names what is needed and
+# leaves the rest to you.
+set -eu
+
+available()
+{
+	apt-cache show --no-all-versions "$1" >/dev/null 2>&1
+}
+
+# Debian 12 has llhttp only as the sources in node-llhttp.
+llhttp()
+{
+	if available libllhttp-dev; then
+		echo libllhttp-dev
+	else
+		echo node-llhttp
+	fi
+}
+
+wanted()
+{
+	echo gcc libc6-dev meson ninja-build pkg-config \
+		libuv1-dev libnats-dev libjansson-dev libsodium-dev
+	llhttp
+	case "$1" in
+	build) ;;
+	run) echo nats-server curl ;;
+	test)
+		echo nats-server curl libcmocka-dev openssl python3 procps
+		# The formatter's output differs between versions; only Debian
+		# 12's is the reference.
+		if available clang-format-14; then
+			echo clang-format-14
+		fi
+		;;
+	*)
+		echo "usage: tools/packages.sh build|run|test" >&2
+		exit 2
+		;;
+	esac
+}
+
+missing()
+{
+	for p in $(wanted "$1"); do
+		state=$(dpkg-query -W -f '${db:Status-Status}' "$p" \
+			2>/dev/null || true)
+		[ "$state" = installed ] || echo "$p"
+	done
+}
+
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		echo "packages.sh: need root or sudo for: $*" >&2
+		exit 1
+	fi
+}
+
+what=${1:-build}
+if ! command -v apt-get >/dev/null; then
+	echo "packages.sh: no apt-get here; needed: $(wanted "$what" | xargs)" >&2
+	exit 0
+fi
+
+# A fresh machine may know no package yet, and so no name of any.
+if ! available libuv1-dev; then
+	as_root apt-get -qq update
+fi
+list=$(missing "$what" | xargs)
+[ -n "$list" ] || exit 0
+echo "installing: $list" >&2
+install()
+{
+	# shellcheck disable=SC2086 # a list of words
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+		-o Dpkg::Use-Pty=0 install --no-install-recommends \
+		$list >/dev/null
+}
+# Lists that are out of date name versions that the mirror no longer has.
+install || { as_root apt-get -qq update && install; }
