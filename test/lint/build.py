@@ -30,13 +30,14 @@ def check_registered(root, compiled):
 
 
 def _neighbour(root, header, compiled):
-    """A command to borrow flags from: of a file that includes the header, or
-    stands near it."""
+    """A command to borrow flags from: of a file near the header, or of one that
+    includes it."""
     folder = os.path.realpath(os.path.join(root, os.path.dirname(header)))
     near = [p for p in compiled if os.path.dirname(p) == folder]
     if not near:
         name = os.path.basename(header)
-        near = [p for p in compiled if f'{name}"' in _text(p)]
+        near = [p for p in compiled
+                if os.path.exists(p) and f'{name}"' in _text(p)]
     return compiled[sorted(near)[0]] if near else None
 
 

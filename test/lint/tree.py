@@ -15,7 +15,7 @@ def files(root, *endings):
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [s for s in subfolders if not _skipped(s)]
         for name in names:
-            if not endings or name.endswith(endings):
+            if name != ".git" and (not endings or name.endswith(endings)):
                 path = os.path.join(folder, name)
                 found.append(os.path.relpath(path, root))
     return sorted(found)

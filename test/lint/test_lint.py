@@ -1,0 +1,114 @@
+"""Each check sees what it forbids, and nothing in a tree that is in order."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+
+import build
+import includes
+import tap
+import text
+
+GOOD = {
+    "src/core/log.c": '#include "log.h"\n#include "sse.h"\n'
+                      '/* assert(it) would be wrong here */\n',
+    "src/core/log.h": '#include <stdint.h>\n#include "check.h"\n',
+    "src/io/conn.c": '#include <uv.h>\n#include "../core/hub.h"\n',
+    "README.md": "[the rooms](docs/rooms.md#the-rooms) "
+                 "[site](https://example.org) `[no](link.md)`\n",
+    "docs/rooms.md": "# The rooms\n",
+    "test/run.sh": "mirror=$(mirror)\n",
+}
+
+# Name of the case, the check, a file to add to the good tree.
+BAD = [
+    ("a higher rank", includes.check_ranks,
+     "src/core/sse.c", '#include "log.h"\n'),
+    ("a sibling", includes.check_ranks,
+     "src/core/tail.c", '#include "replay.h"\n'),
+    ("a file without rank", includes.check_ranks, "src/core/util.c", "\n"),
+    ("a library in another's room", includes.check_libraries,
+     "src/core/hub.c", "#include <uv.h>\n"),
+    ("a library under its folder", includes.check_libraries,
+     "src/io/conn.c", "#include <nats/nats.h>\n"),
+    ("an assert", text.check_asserts,
+     "src/core/hub.c", "int f(void)\n{\n\tassert(1);\n}\n"),
+    ("assert.h", text.check_asserts,
+     "src/core/hub.c", "#include <assert.h>\n"),
+    ("a long line", text.check_columns,
+     "src/core/hub.c", "\t" * 12 + "/* 101 */\n"),
+    ("a machine's path", text.check_machine_paths,
+     "docs/a.md", "see /" + "home/me/x\n"),
+    ("a host", text.check_hosts,
+     "test/run.sh", "fetch http://" + "deb.example.org/debian\n"),
+    ("a dead link", text.check_links, "docs/b.md", "[x](nowhere.md)\n"),
+    ("a dead anchor", text.check_links, "docs/b.md", "[x](rooms.md#attic)\n"),
+]
+
+CHECKS = sorted({check for _, check, _, _ in BAD}, key=lambda c: c.__name__)
+
+
+class Tree:
+    """A project of a few files, in a folder that goes away."""
+
+    def __init__(self, *more):
+        self.root = tempfile.mkdtemp(prefix="lint-")
+        for path, content in list(GOOD.items()) + list(more):
+            full = os.path.join(self.root, path)
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            with open(full, "w", encoding="utf-8") as f:
+                f.write(content)
+
+    def __enter__(self):
+        return self.root
+
+    def __exit__(self, *unused):
+        shutil.rmtree(self.root)
+
+
+def compile_commands(root, *paths):
+    entries = [{"directory": root, "file": p, "command": f"cc -c {p} -o x.o"}
+               for p in paths]
+    path = os.path.join(root, "compile_commands.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(entries, f)
+    return build.commands(root)
+
+
+def seen(problems, path):
+    """The case's verdict: exactly one problem, in that file."""
+    if len(problems) == 1 and path in problems[0]:
+        return []
+    return [f"expected one problem in {path}, got: {problems}"]
+
+
+def build_cases(out):
+    with Tree(("src/core/hub.h", "uint64_t now;\n")) as root:
+        compiled = compile_commands(root, "src/core/log.c")
+        out.case("a file that is not built", seen(
+            build.check_registered(root, compiled), "src/io/conn.c"))
+        out.case("a header that leans on others", [] if build.check_header(
+            root, "src/core/hub.h", compiled) else ["it passed"])
+    with Tree(("src/core/check.h", "")) as root:
+        compiled = compile_commands(root, "src/core/log.c", "src/io/conn.c")
+        out.case("all built", build.check_registered(root, compiled))
+        out.case("a header that stands alone", build.check_header(
+            root, "src/core/log.h", compiled))
+
+
+def main():
+    out = tap.Tap()
+    with Tree() as root:
+        for check in CHECKS:
+            out.case(f"{check.__name__}: a tree in order", check(root))
+    for name, check, path, content in BAD:
+        with Tree((path, content)) as root:
+            out.case(f"{check.__name__}: {name}", seen(check(root), path))
+    build_cases(out)
+    return out.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
