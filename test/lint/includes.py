@@ -16,7 +16,7 @@ RANKS = {
     "list": 0, "buf": 0, "logging": 0, "subject": 0, "refusal": 0,
     "options": 1, "context": 1, "http_parser": 1, "http_reply": 1, "route": 1,
     "identity": 1, "sse": 1, "metrics": 1, "js_wire": 1,
-    "source": 2,
+    "source": 2, "settings": 2,
     "log": 3,
     "cursor": 4,
     "tail": 5, "replay": 5,

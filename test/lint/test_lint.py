@@ -42,7 +42,7 @@ BAD = [
     ("a machine's path", text.check_machine_paths,
      "docs/a.md", "see /" + "home/me/x\n"),
     ("a host", text.check_hosts,
-     "test/run.sh", "fetch http://" + "deb.example.org/debian\n"),
+     "test/run.sh", "fetch http://deb" + ".example.org/debian\n"),
     ("a dead link", text.check_links, "docs/b.md", "[x](nowhere.md)\n"),
     ("a dead anchor", text.check_links, "docs/b.md", "[x](rooms.md#attic)\n"),
 ]
