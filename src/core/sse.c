@@ -1,1 +1,423 @@
-/* sse */
+/* Encoding goes over a payload twice and allocates nothing. sse_measure()
+ * checks UTF-8 and counts line ends, eight bytes at a time while they are plain
+ * ASCII; sse_encode() copies line by line, eight bytes at a time while looking
+ * for the next line end. Both are run for every message of the stream, so this
+ * file is the hot path.
+ *
+ * A decoder (WHATWG HTML, 9.2.6) takes \r\n, \n and a lone \r as a line's end,
+ * strips one space behind the colon, appends each data line and a \n, and at
+ * the end takes the last \n away. So a payload of k line ends is k + 1 data
+ * lines, the last of them empty if the payload ends with a line end. */
+#include "sse.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+
+#define DATA_FIELD    "data: "
+#define ID_FIELD      "id: "
+#define BASE64_FIELDS "event: base64\n" DATA_FIELD
+
+#define LEN(literal) (sizeof(literal) - 1)
+
+/* ---- scanning ------------------------------------------------------------ */
+
+#define ONES  UINT64_C(0x0101010101010101)
+#define HIGHS UINT64_C(0x8080808080808080)
+
+/* Not 0 if a byte of the word is 0. */
+static inline uint64_t has_zero(uint64_t word)
+{
+	return (word - ONES) & ~word & HIGHS;
+}
+
+static inline uint64_t has_line_end(uint64_t word)
+{
+	return has_zero(word ^ (ONES * '\n')) | has_zero(word ^ (ONES * '\r'));
+}
+
+static inline uint64_t load_word(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+static inline bool is_line_end(uint8_t c)
+{
+	return c == '\n' || c == '\r';
+}
+
+/* The first byte that is no ASCII, or ends a line; else `end`. */
+static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
+{
+	while (end - p >= (ptrdiff_t)sizeof(uint64_t)) {
+		uint64_t word = load_word(p);
+
+		if (((word & HIGHS) | has_line_end(word)) != 0)
+			break;
+		p += sizeof(word);
+	}
+	while (p < end && *p < 0x80 && !is_line_end(*p))
+		p++;
+	return p;
+}
+
+/* The first byte that ends a line; else `end`. */
+static const uint8_t *skip_line(const uint8_t *p, const uint8_t *end)
+{
+	while (end - p >= (ptrdiff_t)sizeof(uint64_t)) {
+		if (has_line_end(load_word(p)) != 0)
+			break;
+		p += sizeof(uint64_t);
+	}
+	while (p < end && !is_line_end(*p))
+		p++;
+	return p;
+}
+
+/* 2 for \r\n, else 1; `p` is at a line end. */
+static inline size_t line_end_len(const uint8_t *p, const uint8_t *end)
+{
+	return p[0] == '\r' && end - p > 1 && p[1] == '\n' ? 2 : 1;
+}
+
+/* Bytes of the multi-byte character at `p`, 0 if it is none: the table of
+ * RFC 3629, section 4. */
+static size_t utf8_len(const uint8_t *p, const uint8_t *end)
+{
+	uint8_t lead = *p, low = 0x80, high = 0xbf;
+	size_t len;
+
+	if (lead >= 0xc2 && lead <= 0xdf) {
+		len = 2;
+	} else if (lead >= 0xe0 && lead <= 0xef) {
+		len = 3;
+		if (lead == 0xe0)
+			low = 0xa0; /* overlong */
+		else if (lead == 0xed)
+			high = 0x9f; /* surrogates */
+	} else if (lead >= 0xf0 && lead <= 0xf4) {
+		len = 4;
+		if (lead == 0xf0)
+			low = 0x90; /* overlong */
+		else if (lead == 0xf4)
+			high = 0x8f; /* above U+10FFFF */
+	} else {
+		return 0;
+	}
+	if ((size_t)(end - p) < len || p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+/* What the data lines of a text take; 0 if it is not UTF-8. */
+static size_t text_len(const uint8_t *data, size_t len)
+{
+	const uint8_t *p = data, *end = data + len;
+	size_t lines = 1, line_end_bytes = 0;
+
+	while (p < end) {
+		size_t n;
+
+		if (*p >= 0x80) {
+			n = utf8_len(p, end);
+			if (n == 0)
+				return 0;
+			p += n;
+			continue;
+		}
+		p = skip_plain(p, end);
+		if (p < end && is_line_end(*p)) {
+			n = line_end_len(p, end);
+			lines++;
+			line_end_bytes += n;
+			p += n;
+		}
+	}
+	return lines * LEN(DATA_FIELD "\n") + len - line_end_bytes;
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+static inline uint8_t *put(uint8_t *out, const void *bytes, size_t len)
+{
+	memcpy(out, bytes, len);
+	return out + len;
+}
+
+static size_t decimal_len(uint64_t n)
+{
+	size_t len = 1;
+
+	for (; n >= 10; n /= 10)
+		len++;
+	return len;
+}
+
+static uint8_t *put_decimal(uint8_t *out, uint64_t n)
+{
+	uint8_t *end = out + decimal_len(n);
+	uint8_t *p = end;
+
+	do {
+		*--p = (uint8_t)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return end;
+}
+
+static size_t hex_len(size_t n)
+{
+	size_t len = 1;
+
+	for (; n >= 16; n /= 16)
+		len++;
+	return len;
+}
+
+/* A chunk's head (RFC 9112, 7.1). */
+static uint8_t *put_chunk_head(uint8_t *out, size_t body_len)
+{
+	uint8_t *end = out + hex_len(body_len);
+
+	for (uint8_t *p = end; p > out; body_len /= 16)
+		*--p = (uint8_t) "0123456789abcdef"[body_len % 16];
+	return put(end, "\r\n", 2);
+}
+
+static uint8_t *put_lines(uint8_t *out, const uint8_t *p, size_t len)
+{
+	const uint8_t *end = p + len;
+
+	for (;;) {
+		const uint8_t *stop = skip_line(p, end);
+
+		out = put(out, DATA_FIELD, LEN(DATA_FIELD));
+		out = put(out, p, (size_t)(stop - p));
+		*out++ = '\n';
+		if (stop == end)
+			return out;
+		p = stop + line_end_len(stop, end);
+	}
+}
+
+/* Standard alphabet, padded (RFC 4648, section 4). */
+static uint8_t *put_base64(uint8_t *out, const uint8_t *p, size_t len)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	uint32_t word;
+
+	for (; len >= 3; len -= 3, p += 3) {
+		word = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+		*out++ = (uint8_t)digits[word >> 18];
+		*out++ = (uint8_t)digits[word >> 12 & 63];
+		*out++ = (uint8_t)digits[word >> 6 & 63];
+		*out++ = (uint8_t)digits[word & 63];
+	}
+	if (len == 0)
+		return out;
+	word = (uint32_t)p[0] << 16 | (len == 2 ? (uint32_t)p[1] << 8 : 0);
+	*out++ = (uint8_t)digits[word >> 18];
+	*out++ = (uint8_t)digits[word >> 12 & 63];
+	*out++ = len == 2 ? (uint8_t)digits[word >> 6 & 63] : '=';
+	*out++ = '=';
+	return out;
+}
+
+static uint8_t *put_cursor(uint8_t *out, uint64_t seq,
+			   const struct sse_tag *tag)
+{
+	out = put_decimal(out, seq);
+	*out++ = '-';
+	return put(out, tag->hex, SSE_TAG_LEN);
+}
+
+/* ---- frames -------------------------------------------------------------- */
+
+struct sse_tag sse_tag_of(const char *created, size_t len)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	struct sse_tag tag;
+
+	/* FNV-1a, with the final mix of MurmurHash3 because only 24 bits are
+	 * kept. All gateways of one stream must agree, and clients keep their
+	 * cursors over an upgrade: this never changes. */
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)created[i]) * UINT64_C(0x100000001b3);
+	hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	hash = (hash ^ hash >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	hash ^= hash >> 33;
+	snprintf(tag.hex, sizeof(tag.hex), "%06x", (unsigned)(hash & 0xffffff));
+	return tag;
+}
+
+void sse_measure(struct sse_frame *f, const void *data, size_t len,
+		 uint64_t seq, const struct sse_tag *tag)
+{
+	size_t data_len;
+
+	f->data = data != NULL ? data : "";
+	f->len = len;
+	f->seq = seq;
+	f->tag = tag;
+	data_len = text_len(f->data, len);
+	f->base64 = data_len == 0;
+	if (f->base64)
+		data_len = LEN(BASE64_FIELDS "\n") + (len + 2) / 3 * 4;
+	f->body_len = data_len + LEN(ID_FIELD) + decimal_len(seq) + LEN("-") +
+		      SSE_TAG_LEN + LEN("\n\n");
+	f->head_len = hex_len(f->body_len) + LEN("\r\n");
+	f->total = f->head_len + f->body_len + SSE_CHUNK_TAIL;
+}
+
+void sse_encode(const struct sse_frame *f, uint8_t *out)
+{
+	uint8_t *p = put_chunk_head(out, f->body_len);
+
+	if (f->base64) {
+		p = put(p, BASE64_FIELDS, LEN(BASE64_FIELDS));
+		p = put_base64(p, f->data, f->len);
+		*p++ = '\n';
+	} else {
+		p = put_lines(p, f->data, f->len);
+	}
+	p = put(p, ID_FIELD, LEN(ID_FIELD));
+	p = put_cursor(p, f->seq, f->tag);
+	p = put(p, "\n\n\r\n", 4);
+	MUST((size_t)(p - out) == f->total);
+}
+
+/* ---- the short ones ------------------------------------------------------ */
+
+enum { SHORT_MAX = SSE_TEXT_MAX - 2 - 2 - SSE_CHUNK_TAIL };
+
+/* A body that snprintf() made, as a chunk or bare. Its end needs no NUL. */
+static size_t put_short(char *out, bool chunked, const char *body, int len)
+{
+	uint8_t *p = (uint8_t *)out;
+
+	MUST(len > 0 && len <= SHORT_MAX);
+	if (chunked)
+		p = put_chunk_head(p, (size_t)len);
+	p = put(p, body, (size_t)len);
+	if (chunked)
+		p = put(p, "\r\n", SSE_CHUNK_TAIL);
+	return (size_t)(p - (uint8_t *)out);
+}
+
+/* The parts of an optional id line, for "%s%s%s". */
+#define ID_LINE(cursor)                                                     \
+	(cursor) != NULL ? ID_FIELD : "", (cursor) != NULL ? (cursor) : "", \
+		(cursor) != NULL ? "\n" : ""
+
+size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
+		       const char *cursor)
+{
+	char body[SHORT_MAX + 1];
+	int len = snprintf(body, sizeof(body), "retry: %" PRIu64 "\n%s%s%s\n",
+			   retry_ms, ID_LINE(cursor));
+
+	return put_short(out, chunked, body, len);
+}
+
+size_t sse_put_cursor(char *out, bool chunked, const char *cursor)
+{
+	char body[SHORT_MAX + 1];
+	int len = snprintf(body, sizeof(body), ID_FIELD "%s\n\n", cursor);
+
+	return put_short(out, chunked, body, len);
+}
+
+size_t sse_put_ping(char *out, bool chunked, bool comment, const char *cursor)
+{
+	char body[SHORT_MAX + 1];
+	const char *what =
+		comment ? ": ping" : DATA_FIELD "{\"system\": \"ping\"}";
+	int len = snprintf(body, sizeof(body), "%s\n%s%s%s\n", what,
+			   ID_LINE(cursor));
+
+	return put_short(out, chunked, body, len);
+}
+
+size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
+		   uint64_t first, const struct sse_tag *tag)
+{
+	char body[SHORT_MAX + 1], cursor[SSE_CURSOR_MAX];
+	int len;
+
+	/* A stream without messages calls its first sequence 0. */
+	if (first == 0)
+		first = 1;
+	sse_cursor_format(cursor, first - 1, tag);
+	len = snprintf(body, sizeof(body),
+		       "event: gap\n" DATA_FIELD "{\"system\": \"gap\", "
+		       "\"reason\": \"%s\", \"after\": %" PRIu64
+		       ", \"first\": %" PRIu64 "}\n" ID_FIELD "%s\n\n",
+		       reason, after, first, cursor);
+	return put_short(out, chunked, body, len);
+}
+
+size_t sse_put_retry(char *out, bool chunked, uint64_t retry_ms)
+{
+	return sse_put_opening(out, chunked, retry_ms, NULL);
+}
+
+size_t sse_put_end(char *out, bool chunked)
+{
+	if (!chunked)
+		return 0;
+	memcpy(out, "0\r\n\r\n", 5);
+	return 5;
+}
+
+/* ---- cursors ------------------------------------------------------------- */
+
+size_t sse_cursor_format(char *out, uint64_t seq, const struct sse_tag *tag)
+{
+	uint8_t *end = put_cursor((uint8_t *)out, seq, tag);
+
+	*end = '\0';
+	return (size_t)(end - (uint8_t *)out);
+}
+
+static bool is_tag(const char *text, size_t len)
+{
+	if (len != SSE_TAG_LEN)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!(text[i] >= '0' && text[i] <= '9') &&
+		    !(text[i] >= 'a' && text[i] <= 'f'))
+			return false;
+	return true;
+}
+
+int sse_cursor_parse(struct sse_cursor *ret, const char *text, size_t len)
+{
+	struct sse_cursor c = {0};
+	size_t i = 0;
+
+	for (; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+		if (i == 20 || __builtin_mul_overflow(c.seq, 10, &c.seq) ||
+		    __builtin_add_overflow(c.seq, text[i] - '0', &c.seq))
+			return -EINVAL;
+	}
+	if (i == 0)
+		return -EINVAL;
+	if (i < len) {
+		if (text[i] != '-' || !is_tag(text + i + 1, len - i - 1))
+			return -EINVAL;
+		c.has_tag = true;
+		memcpy(c.tag.hex, text + i + 1, SSE_TAG_LEN);
+	}
+	*ret = c;
+	return 0;
+}

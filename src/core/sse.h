@@ -2,7 +2,7 @@
  *
  * A frame is one event as it goes on the wire, inside one HTTP chunk:
  *
- *	2b\r\n data: the payload\n id: 4711-9f31c2\n \n \r\n
+ *	23\r\n data: the payload\n id: 4711-9f31c2\n \n \r\n
  *	|head|                body                    |tail|
  *
  * HTTP/1.0 clients get the body alone. Encoding is two steps, so that a frame
@@ -42,7 +42,7 @@ struct sse_frame {
 	size_t total;	  /* head + body + SSE_CHUNK_TAIL */
 };
 
-/* Fills in everything but `out`. The payload is split at \n, \r\n and a lone
+/* Fills in all of f. The payload is split at \n, \r\n and a lone
  * \r; what is not UTF-8 (RFC 3629: no surrogates, no overlong forms) goes as
  * base64 with "event: base64". `id` stands last. */
 void sse_measure(struct sse_frame *f, const void *data, size_t len,
