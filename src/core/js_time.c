@@ -1,9 +1,6 @@
-#include "js_wire.h"
+#include "js_time.h"
 
 #include <errno.h>
-
-/* RFC 3339, as Go writes it. A time before 1970, or beyond what 64 bits of
- * nanoseconds hold (2554), is refused. */
 
 static const uint64_t ns_per_s = 1000000000;
 

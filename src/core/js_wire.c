@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "check.h"
+#include "js_time.h"
 #include "subject.h"
 
 /* Every parser here reads the whole of its input or says MALFORMED: a field

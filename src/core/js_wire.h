@@ -104,8 +104,4 @@ int js_status_parse(struct js_status *ret, const char *code,
 		    const char *description, const char *pending_msgs,
 		    const char *last_consumer);
 
-/* RFC 3339 with up to nine digits of a second, 'Z' or an offset, to
- * nanoseconds since 1970. -EINVAL. */
-int js_time_parse(uint64_t *ret, const char *text, size_t len);
-
 #endif

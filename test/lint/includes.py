@@ -14,6 +14,7 @@ import tree
 RANKS = {
     "check": -1,
     "list": 0, "buf": 0, "logging": 0, "subject": 0, "refusal": 0,
+    "js_time": 0,
     "options": 1, "context": 1, "http_parser": 1, "http_reply": 1, "route": 1,
     "identity": 1, "sse": 1, "metrics": 1, "js_wire": 1,
     "source": 2, "settings": 2,

@@ -8,13 +8,13 @@
 #include <sys/types.h>
 
 struct nats_server {
-	pid_t pid;	/* 0: not running */
-	int port;	/* kept over restarts */
-	char url[64];	/* nats://127.0.0.1:PORT */
-	char dir[128];	/* temporary: config, store, log; removed at the end */
-	char *config;	/* further configuration text, owned; or NULL */
+	pid_t pid;     /* 0: not running */
+	int port;      /* kept over restarts */
+	char url[64];  /* nats://127.0.0.1:PORT */
+	char dir[128]; /* temporary: config, store, log; removed at the end */
+	char *config;  /* further configuration text, owned; or NULL */
 	bool jetstream;
-	int version;	/* 20910 for 2.9.10 */
+	int version; /* 20910 for 2.9.10 */
 };
 
 /* Starts with JetStream (file store under dir) and waits until it answers.
@@ -42,9 +42,8 @@ void nats_admin_close(struct nats_admin *a);
 /* `config_json`: the stream's configuration as in STREAM.CREATE, with name. */
 void nats_admin_stream(struct nats_admin *a, const char *config_json);
 /* Acknowledged; returns the sequence. */
-unsigned long long nats_admin_publish(struct nats_admin *a,
-				      const char *subject, const void *data,
-				      size_t len);
+unsigned long long nats_admin_publish(struct nats_admin *a, const char *subject,
+				      const void *data, size_t len);
 /* n messages "PREFIX-i" (i from 0), all acknowledged at return; fast. Returns
  * the last sequence. */
 unsigned long long nats_admin_publish_many(struct nats_admin *a,
