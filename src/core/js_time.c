@@ -1,6 +1,7 @@
 #include "js_time.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 static const uint64_t ns_per_s = 1000000000;
 
