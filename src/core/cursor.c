@@ -1,1 +1,110 @@
-/* cursor */
+#include "cursor.h"
+
+#include "check.h"
+#include "mutation.h"
+
+uint64_t cursor_covered(const struct cursor *c, const struct log *l)
+{
+	uint64_t head = log_head(l);
+
+	return c->caught_up && head > c->covered ? head : c->covered;
+}
+
+bool cursor_joins(const struct cursor *c, const struct log *l)
+{
+	uint64_t covered = cursor_covered(c, l);
+	uint64_t need = c->fell_off ? log_quarter(l) : log_floor(l);
+
+	if (MUTATED(FIRST_FRAME) && log_count(l) > 0)
+		return covered + 3 >= log_floor(l);
+	return covered >= need;
+}
+
+/* What of the frame goes to this client: the chunk, or the event alone. */
+static const uint8_t *frame_part(const struct cursor *c, const struct log *l,
+				 const struct log_frame *f, size_t *len)
+{
+	const uint8_t *bytes = log_frame_bytes(l, f);
+
+	if (c->chunked) {
+		*len = f->len;
+		return bytes;
+	}
+	*len = f->len - f->head_len - SSE_CHUNK_TAIL;
+	return bytes + f->head_len;
+}
+
+bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len)
+{
+	struct iovec *last = b->n > 0 ? &b->iov[b->n] : NULL;
+
+	if (b->bytes > 0 && b->bytes + len > CURSOR_BATCH_BYTES)
+		return false;
+	if (last != NULL &&
+	    (const uint8_t *)last->iov_base + last->iov_len == bytes) {
+		last->iov_len += len;
+	} else {
+		if (b->n == CURSOR_IOV_MAX)
+			return false;
+		b->n++;
+		b->iov[b->n].iov_base = (void *)(uintptr_t)bytes;
+		b->iov[b->n].iov_len = len;
+	}
+	b->bytes += len;
+	return true;
+}
+
+void cursor_gather(const struct cursor *c, const struct log *l,
+		   struct cursor_batch *ret)
+{
+	uint64_t n = log_next(l, c->subject, c->sent, c->at);
+
+	ret->n = 0;
+	ret->bytes = 0;
+	ret->first = n;
+	while (n != 0) {
+		const struct log_frame *f = log_frame(l, n);
+		size_t len;
+		const uint8_t *part = frame_part(c, l, f, &len);
+
+		if (!cursor_batch_add(ret, part, len))
+			return;
+		n = f->next;
+	}
+}
+
+static void hand_out(struct cursor *c, uint64_t number,
+		     const struct log_frame *f)
+{
+	c->at = number;
+	c->sent = f->seq;
+	if (f->seq > c->covered)
+		c->covered = f->seq;
+	c->events++;
+}
+
+void cursor_advance(struct cursor *c, const struct log *l,
+		    const struct cursor_batch *b, size_t written,
+		    const uint8_t **rest, size_t *rest_len)
+{
+	uint64_t n = b->first;
+	size_t left = b->bytes;
+
+	*rest_len = 0;
+	MUST(written <= b->bytes);
+	while (left > 0) {
+		const struct log_frame *f = log_frame(l, n);
+		size_t len;
+		const uint8_t *part = frame_part(c, l, f, &len);
+
+		hand_out(c, n, f);
+		if (written < len) {
+			*rest = part + written;
+			*rest_len = len - written;
+			return;
+		}
+		written -= len;
+		left -= len;
+		n = f->next;
+	}
+}

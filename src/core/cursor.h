@@ -6,25 +6,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "list.h"
 #include "log.h"
 
 struct replay;
 
-/* What it waits for is what wakes it:
- *   IDLE     a frame of its subject (log), a ping
- *   DIRTY    the flush at the end of the turn
- *   BLOCKED  the socket (sink's hub_writable)
+/* What wakes it, by state:
+ *   WAITING  the answer that says where it starts, the first contact
+ *   LIVE     a frame of its subject; when blocked, the socket
  *   LAGGED   a replay's place
- *   REPLAY   its replay's messages
- *   WAITING  the first contact with the stream, or a start's answer */
+ *   REPLAY   its replay's messages; when blocked, the socket
+ * and a ping in each of them. */
 enum cursor_state {
 	CURSOR_CLOSED,
 	CURSOR_WAITING,
 	CURSOR_LIVE,
 	CURSOR_LAGGED,
 	CURSOR_REPLAY,
+	CURSOR_STATES
 };
 
 enum cursor_start {
@@ -34,33 +35,77 @@ enum cursor_start {
 	START_RESUME,
 };
 
+/* The hub's list that struct cursor.queue is in. */
+enum cursor_list {
+	LISTED_NOWHERE,
+	LISTED_DIRTY,
+	LISTED_LAGGED,
+	LISTED_WAITING
+};
+
+enum cursor_gap { GAP_NONE, GAP_EXPIRED, GAP_RESET };
+
 struct cursor {
 	uint64_t covered; /* every message of the subject <= this is accounted;
-			     for an idle one that is caught up: log.head */
+			     when caught_up, log.head is, too */
 	uint64_t sent;	  /* last sequence handed out */
-	uint64_t at;	  /* log's number of the last frame taken; 0 unknown */
+	uint64_t at;	  /* log's number of the last frame taken; 0 unknown.
+			     While `ahead`: when that was first seen (ms) */
 	struct log_subject *subject;
 	struct replay *replay;
 	struct list watch; /* log_subject.watchers */
 	struct list queue; /* hub: dirty, lagged or waiting */
 	struct list ping;  /* hub: in due order */
 	uint64_t ping_due_ms;
-	uint64_t events;   /* messages handed out */
-	uint32_t tag;	   /* of a resume, until it is checked: 24 bits */
+	uint64_t events; /* messages handed out */
+	uint64_t bytes;	 /* given to the sink */
+	uint32_t tag;	 /* of a resume, until it is checked: 24 bits */
 	uint8_t state;
 	uint8_t start;
+	uint8_t gap;	/* enum cursor_gap: to be told before anything */
+	uint8_t listed; /* enum cursor_list */
 	bool has_tag : 1;
 	bool chunked : 1;
-	bool caught_up : 1; /* covered is log.head, implicitly */
+	bool caught_up : 1; /* nothing is coming up to log.head */
 	bool blocked : 1;   /* the sink holds bytes */
-	bool dirty : 1;
+	bool dead : 1;	    /* the sink failed: its owner will close */
 	bool ping_waits : 1;
-	bool fell_off : 1;  /* comes back only at log_quarter() */
-	bool opened : 1;    /* the id of the opening block is out */
-	bool greeted : 1;   /* its retry: is out */
-	bool ahead : 1;	    /* above head: waits for the leader's word */
-	bool gap_reset : 1; /* a reset is to be told when the start is known */
-	bool flag_spare : 1;
+	bool fell_off : 1; /* comes back only at log_quarter() */
+	bool greeted : 1;  /* retry: is out */
+	bool opened : 1;   /* the id of the opening block is out */
 };
+
+enum { CURSOR_IOV_MAX = 64, CURSOR_BATCH_BYTES = 256 * 1024 };
+
+/* Is everything that it still needs in the log? One that fell off comes back
+ * only with some room to spare, or it would flap. */
+bool cursor_joins(const struct cursor *c, const struct log *l);
+
+/* Frames for one write: neighbours in the log are one buffer. */
+struct cursor_batch {
+	struct iovec iov[1 + CURSOR_IOV_MAX]; /* the first is left free, for
+						 what goes before the frames */
+	int n;
+	size_t bytes;
+	uint64_t first; /* frame's number; 0: nothing is coming */
+};
+
+/* Effective coverage. */
+uint64_t cursor_covered(const struct cursor *c, const struct log *l);
+
+/* The frames of the subject with seq > sent, up to the batch's limits. The
+ * batch holds while the log is not changed. */
+void cursor_gather(const struct cursor *c, const struct log *l,
+		   struct cursor_batch *ret);
+
+/* Adds to a batch; false when it is full. */
+bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len);
+
+/* `written` bytes of the batch are on the socket. A frame that was cut (or, if
+ * none was and some are left, the next one) is to be held by the sink: *rest
+ * and *rest_len, 0 for none. All of these count as handed out. */
+void cursor_advance(struct cursor *c, const struct log *l,
+		    const struct cursor_batch *b, size_t written,
+		    const uint8_t **rest, size_t *rest_len);
 
 #endif

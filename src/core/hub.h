@@ -54,20 +54,20 @@ void hub_on_event(struct hub *h, const struct source_event *ev,
 		  uint64_t now_ms);
 /* Writes to at most `max` clients. True: more wait, call again soon. */
 bool hub_flush(struct hub *h, uint64_t now_ms, size_t max);
-/* Timers: pings (some thousand a call), time-outs. Returns when to call again,
- * at the latest (absolute ms). */
-uint64_t hub_tick(struct hub *h, uint64_t now_ms);
-/* When hub_tick() next has work; changes with every call above. */
+/* Timers: pings (some thousand a call), time-outs. */
+void hub_tick(struct hub *h, uint64_t now_ms);
+/* When hub_tick() next has work (absolute ms, UINT64_MAX: none); may be earlier
+ * after every call here. */
 uint64_t hub_next_ms(const struct hub *h);
 
 struct hub_open {
-	const char *id;	   /* checked identity; the subject is made of it */
+	const char *id; /* checked identity; the subject is made of it */
 	size_t id_len;
 	enum cursor_start start;
-	uint64_t seq;	   /* START_RESUME */
+	uint64_t seq; /* START_RESUME */
 	bool has_tag;
 	struct sse_tag tag;
-	const char *text;  /* START_RESUME: the cursor as the client gave it */
+	const char *text; /* START_RESUME: the cursor as the client gave it */
 	bool chunked;
 };
 
@@ -84,8 +84,16 @@ void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms);
 /* /readyz: session up, stream there, tail live. *why: what is missing. */
 bool hub_ready(const struct hub *h, const char **why);
 
-/* For the log: what happened to the tail since the last call, one line of text
- * and its level (see logging.h); NULL when nothing did. */
+/* Brings the gauges in `metrics` up to date. */
+void hub_gauges(struct hub *h);
+
+/* The log, for those who want to look (the simulation, the admin's list). */
+const struct log *hub_log(const struct hub *h);
+/* The tag of the present stream; NULL before the first contact. */
+const struct sse_tag *hub_tag(const struct hub *h);
+
+/* For the log: what happened to the tail since the last call, one line of
+ * text; false when nothing did. */
 struct hub_news {
 	bool warn;
 	char text[256];

@@ -30,19 +30,19 @@ struct log_subject {
 	uint64_t last;
 	uint32_t hash;
 	uint16_t len;
-	char name[];		  /* NUL-terminated */
+	char name[]; /* NUL-terminated */
 };
 
 struct log_frame {
 	uint64_t seq;
-	uint64_t time_ns;   /* when the server stored it */
-	uint64_t pos;	    /* absolute place of the first byte */
-	uint64_t next;	    /* frame of the same subject, 0: none yet */
-	uint64_t prev;	    /* 0, or below log.first_frame: gone */
+	uint64_t time_ns; /* when the server stored it */
+	uint64_t pos;	  /* absolute place of the first byte */
+	uint64_t next;	  /* frame of the same subject, 0: none yet */
+	uint64_t prev;	  /* 0, or below log.first_frame: gone */
 	struct log_subject *subject;
-	uint32_t len;	    /* whole chunk */
-	uint16_t head_len;  /* chunk's head; the body ends SSE_CHUNK_TAIL
-			       before the end */
+	uint32_t len;	   /* whole chunk */
+	uint16_t head_len; /* chunk's head; the body ends SSE_CHUNK_TAIL
+			      before the end */
 };
 
 struct log;
@@ -68,17 +68,24 @@ uint64_t log_quarter(const struct log *l);
 void log_pass(struct log *l, uint64_t seq);
 /* Encodes one message into the ring; head = f->seq. A frame too big for the
  * ring empties the log: floor = head = seq, and readers fetch it themselves.
- * Returns the subject's entry (NULL when nobody watches or on lack of memory,
- * which costs coverage, never a message). */
+ * Lack of memory does the same: it costs coverage, never a message. Returns the
+ * subject's entry when it has watchers, else NULL. */
 struct log_subject *log_append(struct log *l, const char *subject, size_t len,
 			       const struct sse_frame *f, uint64_t time_ns);
 
-/* For a watcher: the subject's entry, made if need be. NULL: no memory. The
- * entry is released when it has no watcher and no frame. */
-struct log_subject *log_subject_get(struct log *l, const char *subject,
-				    size_t len);
-void log_subject_release(struct log *l, struct log_subject *s);
+/* Watches a subject: its entry, made if need be, with `node` among its
+ * watchers. NULL: no memory. */
+struct log_subject *log_watch(struct log *l, const char *subject, size_t len,
+			      struct list *node);
+/* The entry goes away when it has no watcher and no frame. */
+void log_unwatch(struct log *l, struct log_subject *s, struct list *node);
+/* Calls `fn` for each watcher; it may not watch or unwatch. */
+void log_each_watcher(struct log *l, void (*fn)(struct list *node, void *arg),
+		      void *arg);
 
+/* The entry of a subject, or NULL. */
+const struct log_subject *log_find(const struct log *l, const char *subject,
+				   size_t len);
 /* Frame by number; must be in the log. */
 const struct log_frame *log_frame(const struct log *l, uint64_t number);
 const uint8_t *log_frame_bytes(const struct log *l, const struct log_frame *f);

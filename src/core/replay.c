@@ -1,1 +1,469 @@
-/* replay */
+#include "replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "mutation.h"
+
+enum {
+	REPLAY_BATCH = 256,
+	REPLAY_MAX_BYTES = 256 * 1024,
+	REPLAY_FRAMES = REPLAY_BATCH + 8,
+	REPLAY_QUEUE_MAX = 512 * 1024 * 1024, /* one message of 64 MiB, worst
+						 encoding */
+	REPLAY_ANSWER_MS = 2500,
+	REPLAY_INACTIVE_MS = 10000,
+	REPLAY_PROBES = 2, /* messages by probe before a consumer is worth it */
+};
+
+void replay_init(struct replay *r, uint32_t slot, struct source *src,
+		 struct log *log, const struct sse_tag *tag, struct metrics *m)
+{
+	memset(r, 0, sizeof(*r));
+	r->slot = slot;
+	r->source = src;
+	r->log = log;
+	r->tag = tag;
+	r->metrics = m;
+	buf_init(&r->bytes, REPLAY_QUEUE_MAX);
+}
+
+static struct source_who next_who(struct replay *r)
+{
+	return (struct source_who){.slot = r->slot, .gen = ++r->gen};
+}
+
+static void expect(struct replay *r, enum replay_phase phase, uint64_t now_ms)
+{
+	r->phase = phase;
+	r->due_ms = now_ms + REPLAY_ANSWER_MS;
+}
+
+/* ---- the queue ----------------------------------------------------------- */
+
+static bool queue_empty(const struct replay *r)
+{
+	return r->first_frame == r->n_frames;
+}
+
+/* What a probe has found is kept back until it is checked. */
+static bool delivers(const struct replay *r)
+{
+	return r->phase == REPLAY_DELIVER || r->phase == REPLAY_PULL;
+}
+
+static void queue_clear(struct replay *r)
+{
+	r->first_frame = r->n_frames = 0;
+	buf_clear(&r->bytes);
+}
+
+static int queue_put(struct replay *r, const struct source_message *m)
+{
+	struct sse_frame f;
+	struct replay_frame *q;
+	int rc;
+
+	if (r->n_frames == REPLAY_FRAMES)
+		return -ENOBUFS;
+	sse_measure(&f, m->data, m->len, m->seq, r->tag);
+	rc = buf_reserve(&r->bytes, f.total);
+	if (rc < 0)
+		return rc;
+	sse_encode(&f, buf_tail(&r->bytes));
+	buf_added(&r->bytes, f.total);
+	q = &r->frames[r->n_frames++];
+	q->seq = m->seq;
+	q->len = (uint32_t)f.total;
+	q->head_len = (uint16_t)f.head_len;
+	return 0;
+}
+
+static const uint8_t *frame_part(const struct cursor *c,
+				 const struct replay_frame *f,
+				 const uint8_t *bytes, size_t *len)
+{
+	if (c->chunked) {
+		*len = f->len;
+		return bytes;
+	}
+	*len = f->len - f->head_len - SSE_CHUNK_TAIL;
+	return bytes + f->head_len;
+}
+
+void replay_gather(const struct replay *r, struct cursor_batch *ret)
+{
+	const uint8_t *at = buf_head(&r->bytes);
+
+	ret->n = 0;
+	ret->bytes = 0;
+	ret->first = 0;
+	if (!delivers(r))
+		return;
+	for (size_t i = r->first_frame; i < r->n_frames; i++) {
+		size_t len;
+		const uint8_t *part =
+			frame_part(r->cursor, &r->frames[i], at, &len);
+
+		at += r->frames[i].len;
+		if (!cursor_batch_add(ret, part, len))
+			return;
+	}
+}
+
+static void hand_out(struct replay *r, const struct replay_frame *f)
+{
+	struct cursor *c = r->cursor;
+
+	c->sent = f->seq;
+	if (f->seq > c->covered)
+		c->covered = f->seq;
+	c->events++;
+	r->first_frame++;
+	buf_consume(&r->bytes, f->len);
+	metric_add(r->metrics, METRIC_EVENTS_REPLAY, 1);
+}
+
+void replay_advance(struct replay *r, const struct cursor_batch *b,
+		    size_t written, const uint8_t **rest, size_t *rest_len)
+{
+	size_t left = b->bytes;
+
+	*rest_len = 0;
+	MUST(written <= b->bytes);
+	while (left > 0) {
+		const struct replay_frame *f = &r->frames[r->first_frame];
+		size_t len;
+		const uint8_t *part =
+			frame_part(r->cursor, f, buf_head(&r->bytes), &len);
+
+		hand_out(r, f);
+		if (written < len) {
+			*rest = part + written;
+			*rest_len = len - written;
+			return;
+		}
+		written -= len;
+		left -= len;
+	}
+}
+
+/* ---- probes -------------------------------------------------------------- */
+
+static void drop_consumer(struct replay *r)
+{
+	if (!r->has_consumer)
+		return;
+	r->has_consumer = false;
+	r->source->ops->forget(r->source,
+			       (struct source_who){.slot = r->slot,
+						   .gen = r->consumer_gen});
+}
+
+static void probe(struct replay *r, uint64_t now_ms)
+{
+	struct cursor *c = r->cursor;
+
+	expect(r, REPLAY_PROBE, now_ms);
+	r->h0 = log_head(r->log);
+	r->last = false;
+	r->source->ops->find(r->source, next_who(r), c->covered + 1,
+			     c->subject->name);
+}
+
+static void ask_last(struct replay *r, uint64_t now_ms)
+{
+	expect(r, REPLAY_LAST, now_ms);
+	r->h0 = log_head(r->log);
+	r->last = true;
+	r->source->ops->last(r->source, next_who(r), r->cursor->subject->name);
+}
+
+static void ask(struct replay *r, uint64_t now_ms)
+{
+	queue_clear(r);
+	if (r->cursor->state == CURSOR_WAITING)
+		ask_last(r, now_ms);
+	else
+		probe(r, now_ms);
+}
+
+int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms)
+{
+	MUST(r->phase == REPLAY_IDLE);
+	if (r->frames == NULL)
+		r->frames = calloc(REPLAY_FRAMES, sizeof(*r->frames));
+	if (r->frames == NULL)
+		return -ENOMEM;
+	r->cursor = c;
+	c->replay = r;
+	r->probes = 0;
+	r->no_consumer = false;
+	r->big = false;
+	r->blocked_ms = 0;
+	metric_add(r->metrics, METRIC_REPLAYS, 1);
+	ask(r, now_ms);
+	return 0;
+}
+
+void replay_end(struct replay *r)
+{
+	if (r->phase == REPLAY_IDLE)
+		return;
+	drop_consumer(r);
+	r->gen++; /* what still comes is no one's */
+	r->phase = REPLAY_IDLE;
+	r->cursor->replay = NULL;
+	r->cursor = NULL;
+	queue_clear(r);
+	buf_finish(&r->bytes);
+	free(r->frames);
+	r->frames = NULL;
+}
+
+void replay_again(struct replay *r, uint64_t now_ms)
+{
+	drop_consumer(r);
+	r->probes = 0;
+	ask(r, now_ms);
+}
+
+static enum replay_outcome want_info(struct replay *r, enum replay_phase phase,
+				     uint64_t now_ms)
+{
+	expect(r, phase, now_ms);
+	return REPLAY_WANT_INFO;
+}
+
+static enum replay_outcome on_found(struct replay *r,
+				    const struct source_event *ev,
+				    uint64_t now_ms)
+{
+	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_MESSAGE) {
+		metric_add(r->metrics, METRIC_API_ERRORS, 1);
+		return REPLAY_WAIT; /* the time-out asks again */
+	}
+	r->found = ev->err == 0;
+	if (r->found && ev->msg.seq <= r->cursor->sent && !r->last) {
+		replay_again(r, now_ms);
+		return REPLAY_WAIT;
+	}
+	if (r->found && queue_put(r, &ev->msg) < 0)
+		return REPLAY_WAIT;
+	return want_info(r, REPLAY_CHECK, now_ms);
+}
+
+/* "No message", by the leader's word, up to the head of that time. */
+static void nothing_up_to(struct cursor *c, uint64_t h0)
+{
+	if (h0 > c->covered)
+		c->covered = h0;
+}
+
+/* The newest message is known: the stream starts right before it. */
+static enum replay_outcome start_last(struct replay *r)
+{
+	struct cursor *c = r->cursor;
+
+	c->covered = r->found ? r->frames[r->first_frame].seq - 1 : r->h0;
+	c->sent = c->covered;
+	r->phase = REPLAY_DELIVER;
+	return REPLAY_STARTED;
+}
+
+enum replay_outcome replay_check(struct replay *r,
+				 const struct source_info *info,
+				 uint64_t now_ms)
+{
+	struct cursor *c = r->cursor;
+	uint64_t h0 = MUTATED(HEAD_AT_ANSWER) ? log_head(r->log) : r->h0;
+
+	if (info->last_seq < r->h0) /* it is behind what we have seen */
+		return want_info(r, r->phase, now_ms);
+	if (r->phase == REPLAY_CHECK && r->last)
+		return start_last(r);
+	if (info->first_seq > c->covered + 1) {
+		drop_consumer(r);
+		return REPLAY_GAP;
+	}
+	if (r->phase == REPLAY_CHECK_CONSUMER) {
+		r->phase = REPLAY_PULL;
+		r->pull_over = true;
+		r->short_pull = false;
+		return replay_step(r, now_ms);
+	}
+	r->phase = REPLAY_DELIVER;
+	if (r->found)
+		return REPLAY_HAS_DATA;
+	nothing_up_to(c, h0);
+	return replay_step(r, now_ms);
+}
+
+/* ---- the consumer -------------------------------------------------------- */
+
+static void create(struct replay *r, uint64_t now_ms)
+{
+	struct source_consumer sc = {
+		.who = next_who(r),
+		.start_seq = r->cursor->covered + 1,
+		.filter = r->cursor->subject->name,
+		.inactive_ms = REPLAY_INACTIVE_MS,
+	};
+
+	expect(r, REPLAY_CREATE, now_ms);
+	r->consumer_gen = sc.who.gen;
+	r->has_consumer = true;
+	r->cseq = 0;
+	r->h0 = log_head(r->log);
+	metric_add(r->metrics, METRIC_REPLAY_CONSUMERS, 1);
+	r->source->ops->create(r->source, &sc);
+}
+
+static enum replay_outcome on_created(struct replay *r,
+				      const struct source_event *ev,
+				      uint64_t now_ms)
+{
+	if (ev->err == 0)
+		return want_info(r, REPLAY_CHECK_CONSUMER, now_ms);
+	metric_add(r->metrics, METRIC_API_ERRORS, 1);
+	r->has_consumer = false;
+	r->no_consumer = true; /* one message a probe: slow, and never stuck */
+	probe(r, now_ms);
+	return REPLAY_WAIT;
+}
+
+static void pull(struct replay *r, uint64_t now_ms)
+{
+	struct source_pull p = {
+		.who = {.slot = r->slot, .gen = r->consumer_gen},
+		.number = ++r->pull_no,
+		.batch = r->big ? 1 : REPLAY_BATCH,
+		.max_bytes = r->big ? 0 : REPLAY_MAX_BYTES,
+		.no_wait = true,
+	};
+
+	expect(r, REPLAY_PULL, now_ms);
+	queue_clear(r);
+	r->h0 = log_head(r->log);
+	r->credit = p.batch;
+	r->pull_over = false;
+	r->short_pull = false;
+	r->big = false;
+	r->source->ops->pull(r->source, &p);
+}
+
+static enum replay_outcome lost(struct replay *r, uint64_t now_ms)
+{
+	replay_again(r, now_ms);
+	return REPLAY_WAIT;
+}
+
+static enum replay_outcome on_message(struct replay *r,
+				      const struct source_message *m,
+				      uint64_t now_ms)
+{
+	if (m->cseq != r->cseq + 1 && !MUTATED(NO_CSEQ))
+		return lost(r, now_ms);
+	r->cseq = m->cseq;
+	r->due_ms = now_ms + REPLAY_ANSWER_MS;
+	if (r->credit > 0 && --r->credit == 0)
+		r->pull_over = true;
+	if (m->seq > r->cursor->sent && queue_put(r, m) < 0)
+		return lost(r, now_ms);
+	return REPLAY_HAS_DATA;
+}
+
+static enum replay_outcome on_status(struct replay *r,
+				     const struct source_status *s,
+				     uint64_t now_ms)
+{
+	if (s->number != r->pull_no || s->code == 100)
+		return REPLAY_WAIT;
+	if (s->consumer_gone || s->code == 503 || s->code == 400) {
+		r->has_consumer = !s->consumer_gone;
+		return lost(r, now_ms);
+	}
+	if (s->has_pending && s->pending_msgs != r->credit &&
+	    !MUTATED(NO_CREDIT))
+		return lost(r, now_ms);
+	r->pull_over = true;
+	r->short_pull = !s->too_big;
+	r->big = s->too_big;
+	if ((MUTATED(END_408) && s->code == 408) ||
+	    (MUTATED(NO_LEADER) && s->code == 404)) {
+		if (queue_empty(r))
+			nothing_up_to(r->cursor, r->h0);
+	}
+	return REPLAY_HAS_DATA;
+}
+
+enum replay_outcome replay_on_event(struct replay *r,
+				    const struct source_event *ev,
+				    uint64_t now_ms)
+{
+	bool latest = ev->who.gen == r->gen;
+	bool ours = r->has_consumer && ev->who.gen == r->consumer_gen &&
+		    r->phase == REPLAY_PULL && !r->pull_over;
+
+	switch (ev->kind) {
+	case SOURCE_FOUND:
+		if (latest &&
+		    (r->phase == REPLAY_PROBE || r->phase == REPLAY_LAST))
+			return on_found(r, ev, now_ms);
+		return REPLAY_WAIT;
+	case SOURCE_CREATED:
+		if (latest && r->phase == REPLAY_CREATE)
+			return on_created(r, ev, now_ms);
+		return REPLAY_WAIT;
+	case SOURCE_MESSAGE:
+		return ours ? on_message(r, &ev->msg, now_ms) : REPLAY_WAIT;
+	case SOURCE_STATUS:
+		return ours ? on_status(r, &ev->status, now_ms) : REPLAY_WAIT;
+	default:
+		return REPLAY_WAIT;
+	}
+}
+
+static void after_delivery(struct replay *r, uint64_t now_ms)
+{
+	if (r->has_consumer && r->found) {
+		pull(r, now_ms);
+		return;
+	}
+	if (r->found && !r->last && !r->no_consumer &&
+	    ++r->probes >= REPLAY_PROBES) {
+		create(r, now_ms);
+		return;
+	}
+	probe(r, now_ms);
+}
+
+enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
+{
+	if (r->phase == REPLAY_DELIVER && queue_empty(r) && r->found && r->last)
+		nothing_up_to(r->cursor, r->h0);
+	if (cursor_joins(r->cursor, r->log))
+		return REPLAY_JOINS;
+	if (!queue_empty(r))
+		return REPLAY_HAS_DATA;
+	if (r->phase == REPLAY_DELIVER) {
+		after_delivery(r, now_ms);
+	} else if (r->phase == REPLAY_PULL && r->pull_over) {
+		if (r->short_pull)
+			probe(r, now_ms);
+		else
+			pull(r, now_ms);
+	}
+	return REPLAY_WAIT;
+}
+
+void replay_tick(struct replay *r, uint64_t now_ms)
+{
+	bool waits = r->phase != REPLAY_IDLE && r->phase != REPLAY_DELIVER &&
+		     !(r->phase == REPLAY_PULL && r->pull_over);
+
+	if (waits && now_ms >= r->due_ms && !r->cursor->blocked)
+		replay_again(r, now_ms);
+}

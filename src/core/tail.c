@@ -1,1 +1,525 @@
-/* tail */
+#include "tail.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "mutation.h"
+
+enum {
+	TAIL_BATCH = 8192,
+	TAIL_MAX_BYTES = 8 * 1024 * 1024, /* asked for at once */
+	TAIL_BIG_BATCH = 4,		  /* when a message is larger */
+	TAIL_EXPIRES_MS = 30000,
+	TAIL_HEARTBEAT_MS = 3000,
+	TAIL_SILENCE_MS = 2 * TAIL_HEARTBEAT_MS + 1000,
+	TAIL_ANSWER_MS = 2000,	  /* for each API request */
+	TAIL_INACTIVE_MS = 30000, /* the server then forgets the consumer */
+	TAIL_BEHIND_MS = 5000,	  /* until a last sequence below head counts */
+	TAIL_STEADY_MS = 5000,	  /* live for so long: failures forgotten */
+	TAIL_PAUSE_MIN_MS = 100,
+	TAIL_PAUSE_MAX_MS = 5000,
+	TAIL_HOLE_MS = 1000, /* holes are asked about once in so long */
+};
+
+static void __attribute__((format(printf, 3, 4)))
+news(struct tail *t, bool warn, const char *fmt, ...)
+{
+	char text[sizeof(t->news)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (strcmp(text, t->news) == 0)
+		return; /* the same thing again is no news */
+	memcpy(t->news, text, sizeof(text));
+	t->news_warn = warn;
+	t->has_news = true;
+}
+
+void tail_init(struct tail *t, struct source *src, struct log *log,
+	       const struct subject_template *subject, struct metrics *m)
+{
+	memset(t, 0, sizeof(*t));
+	t->source = src;
+	t->log = log;
+	t->metrics = m;
+	t->subject = subject;
+	t->why = "NATS is not connected";
+	subject_filter(subject, t->filter);
+}
+
+bool tail_live(const struct tail *t)
+{
+	return t->state == TAIL_LIVE;
+}
+
+static struct source_who next_who(struct tail *t)
+{
+	return (struct source_who){.slot = TAIL_SLOT, .gen = ++t->gen};
+}
+
+static void drop_consumer(struct tail *t)
+{
+	if (!t->has_consumer)
+		return;
+	t->has_consumer = false;
+	t->source->ops->forget(t->source,
+			       (struct source_who){.slot = TAIL_SLOT,
+						   .gen = t->consumer_gen});
+}
+
+static void ask_info(struct tail *t, enum tail_state state, uint64_t now_ms)
+{
+	t->state = state;
+	t->due_ms = now_ms + TAIL_ANSWER_MS;
+	t->source->ops->info(t->source, next_who(t));
+}
+
+static void pause_for(struct tail *t, uint64_t ms, uint64_t now_ms)
+{
+	drop_consumer(t);
+	t->state = TAIL_PAUSE;
+	t->due_ms = now_ms + ms;
+}
+
+/* Another try after something failed, at once the first time, then slower. */
+static void try_again(struct tail *t, uint64_t now_ms)
+{
+	unsigned doublings = t->fails < 7 ? t->fails : 7;
+	uint64_t ms = (uint64_t)TAIL_PAUSE_MIN_MS << doublings;
+
+	if (t->state == TAIL_LIVE && now_ms - t->live_ms > TAIL_STEADY_MS)
+		t->fails = 0;
+	drop_consumer(t);
+	if (t->fails++ == 0) {
+		ask_info(t, TAIL_INFO, now_ms);
+		return;
+	}
+	pause_for(t, ms < TAIL_PAUSE_MAX_MS ? ms : TAIL_PAUSE_MAX_MS, now_ms);
+}
+
+static void start_over(struct tail *t, const char *reason, uint64_t now_ms)
+{
+	metric_add(t->metrics, METRIC_TAIL_RESETS, 1);
+	news(t, true, "tail begins anew after sequence %" PRIu64 ": %s",
+	     log_head(t->log), reason);
+	t->why = "the tail is being made anew";
+	try_again(t, now_ms);
+}
+
+/* ---- the stream ---------------------------------------------------------- */
+
+static bool is_ours(const struct tail *t, const struct source_info *i)
+{
+	if (MUTATED(NO_IDENTITY))
+		return true;
+	return t->created_len == i->created_len &&
+	       memcmp(t->created, i->created, i->created_len) == 0;
+}
+
+static void take_identity(struct tail *t, const struct source_info *i)
+{
+	MUST(i->created_len <= sizeof(t->created));
+	memcpy(t->created, i->created, i->created_len);
+	t->created_len = i->created_len;
+	t->tag = sse_tag_of(i->created, i->created_len);
+	t->known = true;
+	t->behind_ms = 0;
+	log_reset(t->log, i->last_seq);
+}
+
+/* Asks again for some seconds: a new leader may be behind for a moment. True:
+ * the stream was rolled back. */
+static bool rolled_back(struct tail *t, const struct source_info *i,
+			uint64_t now_ms)
+{
+	if (i->last_seq >= log_head(t->log)) {
+		t->behind_ms = 0;
+		return false;
+	}
+	if (t->behind_ms == 0)
+		t->behind_ms = now_ms;
+	return now_ms - t->behind_ms >= TAIL_BEHIND_MS;
+}
+
+static void create(struct tail *t, uint64_t now_ms)
+{
+	struct source_consumer c = {
+		.who = next_who(t),
+		.start_seq = log_head(t->log) + 1,
+		.filter = t->wants_filter ? t->filter : NULL,
+		.inactive_ms = TAIL_INACTIVE_MS,
+	};
+
+	t->state = TAIL_CREATE;
+	t->due_ms = now_ms + TAIL_ANSWER_MS;
+	t->consumer_gen = c.who.gen;
+	t->has_consumer = true;
+	t->source->ops->create(t->source, &c);
+}
+
+static void take_sequences(struct tail *t, const struct source_info *i)
+{
+	t->first_seq = i->first_seq;
+	t->last_seq = i->last_seq;
+}
+
+/* What the stream's state means for head, floor and everybody. */
+static unsigned compare(struct tail *t, const struct source_info *i,
+			uint64_t now_ms)
+{
+	take_sequences(t, i);
+	if (!t->known) {
+		take_identity(t, i);
+		return TAIL_CONTACT;
+	}
+	if (!is_ours(t, i)) {
+		take_identity(t, i);
+		news(t, true,
+		     "the stream was made anew, its last sequence is "
+		     "%" PRIu64,
+		     i->last_seq);
+		return TAIL_RESET;
+	}
+	if (rolled_back(t, i, now_ms)) {
+		news(t, true,
+		     "the stream went back from sequence %" PRIu64
+		     " to %" PRIu64,
+		     log_head(t->log), i->last_seq);
+		take_identity(t, i);
+		return TAIL_RESET;
+	}
+	if (t->behind_ms == 0 && i->first_seq > log_head(t->log) + 1) {
+		news(t, true,
+		     "messages after sequence %" PRIu64 " up to "
+		     "%" PRIu64 " are gone from the stream",
+		     log_head(t->log), i->first_seq - 1);
+		log_reset(t->log, i->first_seq - 1);
+		return TAIL_OVERTAKEN;
+	}
+	return 0;
+}
+
+static void info_failed(struct tail *t, const struct source_event *ev,
+			uint64_t now_ms)
+{
+	if (ev->err == SOURCE_ERR_NO_STREAM) {
+		t->why = "the JetStream stream does not exist";
+		news(t, true,
+		     "the JetStream stream does not exist: waiting "
+		     "for it");
+	} else {
+		t->why = "the JetStream stream can't be read";
+		news(t, true, "STREAM.INFO failed: %s (%d)",
+		     ev->err_text ? ev->err_text : "no answer", ev->err);
+	}
+	metric_add(t->metrics, METRIC_API_ERRORS, 1);
+	pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
+}
+
+static void pull(struct tail *t);
+
+static void go_live(struct tail *t, uint64_t now_ms)
+{
+	t->state = TAIL_LIVE;
+	t->live_ms = t->heard_ms = now_ms;
+	t->cseq = t->credit = 0;
+	t->hole_gen = 0;
+	memset(t->pulls, 0, sizeof(t->pulls));
+	t->why = NULL;
+	news(t, false, "tail is live after sequence %" PRIu64,
+	     log_head(t->log));
+	pull(t);
+}
+
+static unsigned on_info(struct tail *t, const struct source_event *ev,
+			uint64_t now_ms)
+{
+	bool verify = t->state == TAIL_VERIFY;
+	unsigned out;
+
+	if (ev->err != 0) {
+		info_failed(t, ev, now_ms);
+		return 0;
+	}
+	if (ev->info.work_queue) {
+		t->why = "the stream has work-queue retention";
+		news(t, true,
+		     "the stream has work-queue retention: its "
+		     "messages can't be read more than once");
+		pause_for(t, TAIL_PAUSE_MAX_MS, now_ms);
+		return 0;
+	}
+	t->wants_filter = !ev->info.filter_covers_all;
+	out = compare(t, &ev->info, now_ms);
+	if (t->behind_ms != 0) {
+		t->why = "the stream's leader is behind";
+		pause_for(t, TAIL_PAUSE_MIN_MS * 2, now_ms);
+		return out;
+	}
+	if (verify && (out & TAIL_RESET) == 0) {
+		go_live(t, now_ms);
+		return out;
+	}
+	drop_consumer(t);
+	create(t, now_ms);
+	return out;
+}
+
+bool tail_same_stream(struct tail *t, const struct source_event *ev,
+		      uint64_t now_ms)
+{
+	if (ev->err == 0 && t->known && is_ours(t, &ev->info) &&
+	    (ev->info.last_seq >= log_head(t->log))) {
+		take_sequences(t, &ev->info);
+		return true;
+	}
+	if (t->state == TAIL_LIVE)
+		start_over(t, "the stream has changed", now_ms);
+	return false;
+}
+
+/* ---- pulls and their credit ---------------------------------------------- */
+
+static void pull(struct tail *t)
+{
+	struct source_pull p = {
+		.who = {.slot = TAIL_SLOT, .gen = t->consumer_gen},
+		.number = ++t->pull_no,
+		.batch = t->big ? TAIL_BIG_BATCH : TAIL_BATCH,
+		.max_bytes = t->big ? 0 : TAIL_MAX_BYTES,
+		.expires_ms = TAIL_EXPIRES_MS,
+		.heartbeat_ms = TAIL_HEARTBEAT_MS,
+	};
+
+	memmove(t->pulls + 1, t->pulls, sizeof(t->pulls) - sizeof(t->pulls[0]));
+	t->pulls[0] = p.number;
+	t->credit += p.batch;
+	t->big = false;
+	t->source->ops->pull(t->source, &p);
+}
+
+static void refill(struct tail *t)
+{
+	if (t->credit == 0)
+		memset(t->pulls, 0, sizeof(t->pulls));
+	if (t->credit <= TAIL_BATCH / 2)
+		pull(t);
+}
+
+static bool close_pull(struct tail *t, uint32_t number)
+{
+	for (size_t i = 0; i < TAIL_MAX_PULLS; i++) {
+		if (t->pulls[i] == number) {
+			t->pulls[i] = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool pulls_open(const struct tail *t)
+{
+	for (size_t i = 0; i < TAIL_MAX_PULLS; i++)
+		if (t->pulls[i] != 0)
+			return true;
+	return false;
+}
+
+/* A pull is over: what it did not bring is no longer owed. */
+static void on_pull_end(struct tail *t, const struct source_status *s,
+			uint64_t now_ms)
+{
+	uint64_t back = s->has_pending ? s->pending_msgs : TAIL_BATCH;
+
+	if (!close_pull(t, s->number))
+		return;
+	t->big = s->too_big;
+	t->credit = t->credit > back ? t->credit - back : 0;
+	if (!pulls_open(t)) {
+		if (s->has_pending && t->credit != 0 && !MUTATED(NO_CREDIT)) {
+			start_over(t, "messages were lost on the way", now_ms);
+			return;
+		}
+		t->credit = 0;
+	}
+	refill(t);
+}
+
+static void on_status(struct tail *t, const struct source_status *s,
+		      uint64_t now_ms)
+{
+	t->heard_ms = now_ms;
+	if (s->code == 100) {
+		if (s->has_last_consumer && s->last_consumer > t->cseq &&
+		    !MUTATED(NO_CREDIT))
+			start_over(t, "messages were lost on the way", now_ms);
+		return;
+	}
+	if (s->consumer_gone || s->code == 503) {
+		start_over(t, "the consumer is gone", now_ms);
+		return;
+	}
+	if (s->code == 400) {
+		start_over(t, "the server refused a pull", now_ms);
+		return;
+	}
+	on_pull_end(t, s, now_ms);
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+/* Holes in the stream sequence are normal (deletes, other subjects); but limits
+ * or a purge may have overtaken the tail, and only the stream can say. */
+static void maybe_ask_hole(struct tail *t, const struct source_message *m,
+			   uint64_t now_ms)
+{
+	if (m->seq == log_head(t->log) + 1 || m->pending == 0 ||
+	    t->hole_gen != 0 || now_ms - t->hole_ms < TAIL_HOLE_MS)
+		return;
+	t->hole_ms = now_ms;
+	t->hole_gen = ++t->gen;
+	t->source->ops->info(t->source,
+			     (struct source_who){.slot = TAIL_SLOT,
+						 .gen = t->hole_gen});
+}
+
+static struct log_subject *keep(struct tail *t, const struct source_message *m)
+{
+	struct sse_frame f;
+	const char *id;
+	size_t id_len;
+
+	if (!subject_matches(t->subject, m->subject, m->subject_len, &id,
+			     &id_len)) {
+		log_pass(t->log, m->seq);
+		return NULL;
+	}
+	sse_measure(&f, m->data, m->len, m->seq, &t->tag);
+	return log_append(t->log, m->subject, m->subject_len, &f, m->time_ns);
+}
+
+static unsigned on_message(struct tail *t, const struct source_message *m,
+			   uint64_t now_ms, struct log_subject **touched)
+{
+	t->heard_ms = now_ms;
+	metric_add(t->metrics, METRIC_TAIL_MESSAGES, 1);
+	if (m->cseq != t->cseq + 1 && !MUTATED(NO_CSEQ)) {
+		start_over(t, "a message was lost on the way", now_ms);
+		return 0;
+	}
+	t->cseq = m->cseq;
+	if (t->credit > 0)
+		t->credit--;
+	if (m->seq <= log_head(t->log)) {
+		refill(t);
+		return 0;
+	}
+	maybe_ask_hole(t, m, now_ms);
+	*touched = keep(t, m);
+	refill(t);
+	return TAIL_FRAME;
+}
+
+static unsigned on_hole_info(struct tail *t, const struct source_event *ev,
+			     uint64_t now_ms)
+{
+	t->hole_gen = 0;
+	if (!tail_same_stream(t, ev, now_ms))
+		return 0;
+	return compare(t, &ev->info, now_ms);
+}
+
+static void on_created(struct tail *t, const struct source_event *ev,
+		       uint64_t now_ms)
+{
+	if (ev->err == 0) {
+		ask_info(t, TAIL_VERIFY, now_ms);
+		return;
+	}
+	t->has_consumer = false;
+	metric_add(t->metrics, METRIC_API_ERRORS, 1);
+	t->why = "the consumer can't be created";
+	news(t, true, "the consumer can't be created: %s (%d)",
+	     ev->err_text ? ev->err_text : "no answer", ev->err);
+	try_again(t, now_ms);
+}
+
+unsigned tail_on_event(struct tail *t, const struct source_event *ev,
+		       uint64_t now_ms, struct log_subject **touched)
+{
+	bool latest = ev->who.gen == t->gen;
+
+	*touched = NULL;
+	switch (ev->kind) {
+	case SOURCE_UP:
+		t->fails = 0;
+		t->why = "the JetStream stream is being asked for";
+		ask_info(t, TAIL_INFO, now_ms);
+		return 0;
+	case SOURCE_DOWN:
+		t->has_consumer = false; /* gone with its session */
+		t->state = TAIL_DOWN;
+		t->why = "NATS is not connected";
+		return 0;
+	case SOURCE_INFO:
+		if (t->state == TAIL_LIVE && t->hole_gen != 0 &&
+		    ev->who.gen == t->hole_gen)
+			return on_hole_info(t, ev, now_ms);
+		if (latest &&
+		    (t->state == TAIL_INFO || t->state == TAIL_VERIFY))
+			return on_info(t, ev, now_ms);
+		return 0;
+	case SOURCE_CREATED:
+		if (latest && t->state == TAIL_CREATE)
+			on_created(t, ev, now_ms);
+		return 0;
+	case SOURCE_MESSAGE:
+		if (t->state == TAIL_LIVE && ev->who.gen == t->consumer_gen)
+			return on_message(t, &ev->msg, now_ms, touched);
+		return 0;
+	case SOURCE_STATUS:
+		if (t->state == TAIL_LIVE && ev->who.gen == t->consumer_gen)
+			on_status(t, &ev->status, now_ms);
+		return 0;
+	case SOURCE_FOUND:
+		return 0;
+	}
+	return 0;
+}
+
+uint64_t tail_due(const struct tail *t)
+{
+	if (t->state == TAIL_DOWN)
+		return UINT64_MAX;
+	if (t->state == TAIL_LIVE)
+		return t->heard_ms + TAIL_SILENCE_MS;
+	return t->due_ms;
+}
+
+void tail_tick(struct tail *t, uint64_t now_ms)
+{
+	if (now_ms < tail_due(t))
+		return;
+	switch (t->state) {
+	case TAIL_DOWN:
+		break;
+	case TAIL_LIVE:
+		start_over(t, "the server was silent", now_ms);
+		break;
+	case TAIL_PAUSE:
+		ask_info(t, TAIL_INFO, now_ms);
+		break;
+	case TAIL_INFO:
+	case TAIL_CREATE:
+	case TAIL_VERIFY:
+		t->why = "JetStream does not answer";
+		news(t, true, "JetStream does not answer");
+		try_again(t, now_ms);
+		break;
+	}
+}

@@ -1,0 +1,122 @@
+/* A replay: takes one cursor that lies before the log to where the log begins.
+ *
+ *	PROBE -> CHECK -> DELIVER -> PROBE ... -> CREATE -> CHECK_CONSUMER
+ *	      -> PULL -> PROBE ...
+ *
+ * A probe asks the stream's leader for the next message of the subject. Its "no
+ * message" is the only evidence that nothing is left up to h0, the log's head
+ * when it was sent. Each answer is then checked against a STREAM.INFO that was
+ * asked for after it came: still our stream, nothing expired under the cursor.
+ * The first message or two come by the probes themselves, then a consumer is
+ * made, and pulled as the socket drains; the end of a pull is a mere hint that
+ * it is time for a probe. `deliver=last` is the phase LAST in PROBE's place. */
+#ifndef SLUICE_REPLAY_H
+#define SLUICE_REPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "cursor.h"
+#include "log.h"
+#include "metrics.h"
+#include "source.h"
+#include "sse.h"
+
+enum replay_phase {
+	REPLAY_IDLE,
+	REPLAY_LAST,
+	REPLAY_PROBE,
+	REPLAY_CHECK,
+	REPLAY_DELIVER,
+	REPLAY_CREATE,
+	REPLAY_CHECK_CONSUMER,
+	REPLAY_PULL,
+};
+
+struct replay_frame {
+	uint64_t seq;
+	uint32_t len;
+	uint16_t head_len;
+};
+
+struct replay {
+	struct source *source;
+	struct log *log;
+	struct metrics *metrics;
+	const struct sse_tag *tag;
+
+	uint32_t slot;
+	uint32_t gen; /* of the last request */
+	enum replay_phase phase;
+	uint64_t due_ms;     /* an answer is late */
+	uint64_t blocked_ms; /* the socket is blocked since; 0: it isn't */
+	struct cursor *cursor;
+
+	uint64_t h0;	  /* head when the probe (or pull) was sent */
+	bool found;	  /* the probe's answer: the queue has it */
+	bool last;	  /* the probe was "last" */
+	unsigned probes;  /* that found something, since the consumer */
+	uint64_t info_no; /* CHECK: the hub's question that serves */
+
+	bool has_consumer;
+	bool no_consumer; /* can't be created: probes alone */
+	uint32_t consumer_gen;
+	uint64_t cseq;
+	uint64_t credit;
+	uint32_t pull_no;
+	bool pull_over;
+	bool short_pull; /* ended before its batch: time for a probe */
+	bool big;
+
+	/* Encoded and not yet handed out: at most a batch. */
+	struct buf bytes;
+	struct replay_frame *frames;
+	size_t first_frame;
+	size_t n_frames;
+
+	struct list link; /* hub: running, or free */
+};
+
+/* Everything is borrowed. */
+void replay_init(struct replay *r, uint32_t slot, struct source *src,
+		 struct log *log, const struct sse_tag *tag, struct metrics *m);
+
+/* The cursor is set, LAGGED (or a START_LAST that waits for its answer).
+ * -ENOMEM or 0. */
+int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms);
+/* Ends it, at any time: the consumer goes away, late messages are no one's.
+ * What was not handed out is dropped. */
+void replay_end(struct replay *r);
+
+enum replay_outcome {
+	REPLAY_WAIT,	  /* for an answer, the socket, a check */
+	REPLAY_WANT_INFO, /* ask STREAM.INFO, then replay_check() */
+	REPLAY_HAS_DATA,  /* the queue has frames, the cursor may take them */
+	REPLAY_STARTED,	  /* START_LAST: cursor's start is known */
+	REPLAY_GAP,	  /* expired: tell a gap up to the stream's first */
+	REPLAY_JOINS,	  /* the log has all the rest: end it */
+};
+
+enum replay_outcome replay_on_event(struct replay *r,
+				    const struct source_event *ev,
+				    uint64_t now_ms);
+/* The answer to a STREAM.INFO of our stream that was sent after
+ * REPLAY_WANT_INFO. The cursor must not be blocked. */
+enum replay_outcome replay_check(struct replay *r,
+				 const struct source_info *info,
+				 uint64_t now_ms);
+/* What next? Call with an unblocked cursor, when frames were handed out. */
+enum replay_outcome replay_step(struct replay *r, uint64_t now_ms);
+/* Begins again with a probe (a gap was told). */
+void replay_again(struct replay *r, uint64_t now_ms);
+/* Time-outs: some ten times a second. */
+void replay_tick(struct replay *r, uint64_t now_ms);
+
+/* As cursor_gather() and cursor_advance(), from the replay's queue. */
+void replay_gather(const struct replay *r, struct cursor_batch *ret);
+void replay_advance(struct replay *r, const struct cursor_batch *b,
+		    size_t written, const uint8_t **rest, size_t *rest_len);
+
+#endif

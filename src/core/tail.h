@@ -1,0 +1,105 @@
+/* The tail: one ordered consumer a gateway, which follows everything that the
+ * template can name and puts it into the log.
+ *
+ *	DOWN -> INFO -> CREATE -> VERIFY -> LIVE -> (INFO ...)
+ *
+ * INFO says where the stream is and whether it is still the same one; VERIFY
+ * asks again once the consumer exists, so that nothing of another stream is
+ * ever taken for ours. A hole in the consumer sequence, credit that does not
+ * add up, missed heartbeats or a consumer that is gone: a new consumer from
+ * log.head + 1. PAUSE is the wait before the next try. */
+#ifndef SLUICE_TAIL_H
+#define SLUICE_TAIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log.h"
+#include "metrics.h"
+#include "source.h"
+#include "sse.h"
+#include "subject.h"
+
+enum { TAIL_SLOT = 0, TAIL_MAX_PULLS = 3 };
+
+enum tail_state {
+	TAIL_DOWN,
+	TAIL_PAUSE,
+	TAIL_INFO,
+	TAIL_CREATE,
+	TAIL_VERIFY,
+	TAIL_LIVE,
+};
+
+/* What an event meant for everybody else; bits. */
+enum tail_outcome {
+	TAIL_FRAME = 1,	    /* a message was processed */
+	TAIL_CONTACT = 2,   /* the stream is known for the first time */
+	TAIL_RESET = 4,	    /* another stream, or rolled back: log is new */
+	TAIL_OVERTAKEN = 8, /* messages beyond head are gone from the store */
+};
+
+struct tail {
+	struct source *source;
+	struct log *log;
+	struct metrics *metrics;
+	const struct subject_template *subject;
+	char filter[SUBJECT_MAX];
+
+	enum tail_state state;
+	uint32_t gen;	       /* of the last request */
+	uint32_t consumer_gen; /* of the consumer's name */
+	bool has_consumer;
+	bool wants_filter;
+	uint64_t due_ms;  /* of the present state */
+	uint64_t live_ms; /* since when */
+	unsigned fails;	  /* in a row */
+
+	bool known;	  /* the identity, head and floor are */
+	char created[64]; /* of the stream: its identity */
+	size_t created_len;
+	struct sse_tag tag; /* of `created` */
+	uint64_t first_seq; /* by the last answer */
+	uint64_t last_seq;
+	uint64_t behind_ms; /* last_seq < head since; 0: it isn't */
+
+	uint64_t cseq;			/* last consumer sequence */
+	uint64_t credit;		/* messages asked for and not seen */
+	uint32_t pull_no;		/* of the last pull */
+	uint32_t pulls[TAIL_MAX_PULLS]; /* open ones; 0: none */
+	bool big; /* the next message is over the pull's max_bytes */
+	uint64_t heard_ms;
+
+	uint32_t hole_gen; /* of a question about a hole; 0: none asked */
+	uint64_t hole_ms;  /* when the last was asked */
+
+	const char *why; /* not live: static text */
+	bool has_news;
+	bool news_warn;
+	char news[256];
+};
+
+/* Everything is borrowed. */
+void tail_init(struct tail *t, struct source *src, struct log *log,
+	       const struct subject_template *subject, struct metrics *m);
+
+bool tail_live(const struct tail *t);
+
+/* Events for TAIL_SLOT, and SOURCE_UP and SOURCE_DOWN. Returns bits of enum
+ * tail_outcome; with TAIL_FRAME, *touched is the subject's entry if it has
+ * watchers, else NULL. */
+unsigned tail_on_event(struct tail *t, const struct source_event *ev,
+		       uint64_t now_ms, struct log_subject **touched);
+
+/* Someone else has asked STREAM.INFO: true when it is still our stream. If not,
+ * the tail has begun anew. */
+bool tail_same_stream(struct tail *t, const struct source_event *ev,
+		      uint64_t now_ms);
+
+/* Time-outs. */
+void tail_tick(struct tail *t, uint64_t now_ms);
+/* When tail_tick() next has something to do. */
+uint64_t tail_due(const struct tail *t);
+
+#endif
