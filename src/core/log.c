@@ -14,7 +14,7 @@
 #include "check.h"
 
 enum {
-	LOG_MEMORY_MIN = 1024,
+	LOG_MEMORY_MIN = 64,
 	LOG_BUCKETS_MIN = 256,
 	LOG_ENTRY_COST = sizeof(struct log_subject) + 16, /* and its name */
 };

@@ -1,0 +1,518 @@
+#include "sim_js.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "subject.h"
+
+const char *const sim_subjects[SIM_SUBJECTS] = { "ev.a", "ev.b", "other.x" };
+
+static struct sim_js *sim_of(struct source *s)
+{
+	return CONTAINER_OF(s, struct sim_js, source);
+}
+
+static int ask(struct sim_js *s, struct sim_request r)
+{
+	if (!s->up)
+		return -1;
+	MUST(s->asked_to - s->asked_from < SIM_MAX_QUEUE);
+	s->requests[r.kind]++;
+	s->asked[s->asked_to++ % SIM_MAX_QUEUE] = r;
+	return 0;
+}
+
+static int ask_info(struct source *src, struct source_who who)
+{
+	return ask(sim_of(src),
+		   (struct sim_request){ .kind = SIM_ASK_INFO, .who = who });
+}
+
+static int ask_find(struct source *src, struct source_who who, uint64_t seq,
+		    const char *subject)
+{
+	struct sim_request r = { .kind = SIM_ASK_FIND, .who = who, .seq = seq };
+
+	snprintf(r.subject, sizeof(r.subject), "%s", subject);
+	return ask(sim_of(src), r);
+}
+
+static int ask_last(struct source *src, struct source_who who,
+		    const char *subject)
+{
+	struct sim_request r = { .kind = SIM_ASK_LAST, .who = who };
+
+	snprintf(r.subject, sizeof(r.subject), "%s", subject);
+	return ask(sim_of(src), r);
+}
+
+static int ask_create(struct source *src, const struct source_consumer *c)
+{
+	struct sim_request r = { .kind = SIM_ASK_CREATE,
+				 .who = c->who,
+				 .seq = c->start_seq };
+
+	snprintf(r.subject, sizeof(r.subject), "%s",
+		 c->filter != NULL ? c->filter : "");
+	return ask(sim_of(src), r);
+}
+
+static int ask_pull(struct source *src, const struct source_pull *p)
+{
+	struct sim_request r = { .kind = SIM_ASK_PULL, .who = p->who };
+
+	r.pull.number = p->number;
+	r.pull.left = p->batch;
+	r.pull.no_wait = p->no_wait;
+	return ask(sim_of(src), r);
+}
+
+static int ask_forget(struct source *src, struct source_who who)
+{
+	return ask(sim_of(src),
+		   (struct sim_request){ .kind = SIM_ASK_FORGET, .who = who });
+}
+
+static const struct source_ops sim_ops = {
+	.info = ask_info,
+	.find = ask_find,
+	.last = ask_last,
+	.create = ask_create,
+	.pull = ask_pull,
+	.forget = ask_forget,
+};
+
+void sim_js_init(struct sim_js *s, uint64_t limit)
+{
+	memset(s, 0, sizeof(*s));
+	s->source.ops = &sim_ops;
+	s->epoch = 1;
+	s->first = 1;
+	s->limit = limit;
+	s->n_messages = 1; /* uid 0 is none */
+	s->cap_messages = 1024;
+	s->messages = calloc(s->cap_messages, sizeof(*s->messages));
+	MUST(s->messages != NULL);
+}
+
+void sim_js_finish(struct sim_js *s)
+{
+	free(s->messages);
+}
+
+/* ---- the stream ---------------------------------------------------------- */
+
+static void drop(struct sim_js *s, uint64_t seq, bool expired)
+{
+	uint64_t uid = s->at[seq];
+
+	if (uid == 0)
+		return;
+	s->messages[uid].stored = false;
+	s->messages[uid].expired = expired;
+	s->at[seq] = 0;
+}
+
+static void find_first(struct sim_js *s)
+{
+	while (s->first <= s->last && s->at[s->first] == 0)
+		s->first++;
+}
+
+static uint64_t count(const struct sim_js *s)
+{
+	uint64_t n = 0;
+
+	for (uint64_t q = s->first; q <= s->last; q++)
+		n += s->at[q] != 0;
+	return n;
+}
+
+void sim_publish(struct sim_js *s, int subject)
+{
+	struct sim_message *m;
+
+	if (s->last == SIM_MAX_SEQ)
+		return;
+	if (s->n_messages == s->cap_messages) {
+		s->cap_messages *= 2;
+		s->messages = realloc(s->messages, s->cap_messages *
+							   sizeof(*s->messages));
+		MUST(s->messages != NULL);
+	}
+	m = &s->messages[s->n_messages];
+	m->seq = ++s->last;
+	m->subject = subject;
+	m->stored = true;
+	m->expired = false;
+	s->at[s->last] = s->n_messages++;
+	while (count(s) > s->limit) {
+		drop(s, s->first, true);
+		find_first(s);
+	}
+}
+
+void sim_delete(struct sim_js *s, uint64_t seq)
+{
+	drop(s, seq, false);
+	find_first(s);
+}
+
+void sim_purge(struct sim_js *s, uint64_t upto)
+{
+	for (uint64_t q = s->first; q <= upto && q <= s->last; q++)
+		drop(s, q, true);
+	find_first(s);
+}
+
+static void consumers_gone(struct sim_js *s)
+{
+	memset(s->consumers, 0, sizeof(s->consumers));
+}
+
+void sim_recreate(struct sim_js *s)
+{
+	sim_purge(s, s->last);
+	s->epoch++;
+	s->last = 0;
+	s->first = 1;
+	consumers_gone(s);
+}
+
+void sim_roll_back(struct sim_js *s, uint64_t last)
+{
+	for (uint64_t q = last + 1; q <= s->last; q++)
+		drop(s, q, true);
+	s->last = last;
+	if (s->first > last + 1)
+		s->first = last + 1;
+	find_first(s);
+	consumers_gone(s);
+}
+
+uint64_t sim_next(const struct sim_js *s, uint64_t seq, const char *subject,
+		  uint64_t upto)
+{
+	for (uint64_t q = seq + 1; q <= s->last && q <= upto; q++) {
+		uint64_t uid = s->at[q];
+
+		if (uid != 0 &&
+		    (subject[0] == '\0' ||
+		     subject_covers(subject,
+				    sim_subjects[s->messages[uid].subject])))
+			return uid;
+	}
+	return 0;
+}
+
+/* ---- the wire ------------------------------------------------------------ */
+
+static void post(struct sim_js *s, const struct sim_letter *l)
+{
+	MUST(s->wire_to - s->wire_from < SIM_MAX_QUEUE);
+	s->wire[s->wire_to++ % SIM_MAX_QUEUE] = *l;
+}
+
+unsigned sim_on_wire(const struct sim_js *s)
+{
+	return s->wire_to - s->wire_from;
+}
+
+void sim_up(struct sim_js *s)
+{
+	if (s->up)
+		return;
+	s->up = true;
+	post(s, &(struct sim_letter){ .kind = SOURCE_UP });
+}
+
+void sim_down(struct sim_js *s)
+{
+	if (!s->up)
+		return;
+	s->up = false;
+	s->asked_from = s->asked_to;
+	s->wire_from = s->wire_to;
+	consumers_gone(s);
+	post(s, &(struct sim_letter){ .kind = SOURCE_DOWN });
+}
+
+bool sim_lose(struct sim_js *s, unsigned which)
+{
+	unsigned n = sim_on_wire(s);
+	struct sim_letter *l;
+
+	if (n == 0)
+		return false;
+	l = &s->wire[(s->wire_from + which % n) % SIM_MAX_QUEUE];
+	if (l->kind == SOURCE_UP || l->kind == SOURCE_DOWN)
+		return false;
+	for (unsigned i = s->wire_from + which % n; i + 1 != s->wire_to; i++)
+		s->wire[i % SIM_MAX_QUEUE] = s->wire[(i + 1) % SIM_MAX_QUEUE];
+	s->wire_to--;
+	return true;
+}
+
+static void event_message(const struct sim_js *s, const struct sim_letter *l,
+			  struct source_event *ev, char *payload, size_t size)
+{
+	const struct sim_message *m = &s->messages[l->uid];
+
+	snprintf(payload, size, "%llu", (unsigned long long)l->uid);
+	ev->msg = (struct source_message){
+		.seq = m->seq,
+		.cseq = l->cseq,
+		.pending = l->pending,
+		.subject = sim_subjects[m->subject],
+		.subject_len = strlen(sim_subjects[m->subject]),
+		.data = payload,
+		.len = strlen(payload),
+	};
+}
+
+bool sim_deliver(struct sim_js *s,
+		 void (*to)(void *arg, const struct source_event *ev),
+		 void *arg)
+{
+	struct source_event ev;
+	struct sim_letter l;
+	char payload[32];
+
+	if (s->wire_from == s->wire_to)
+		return false;
+	l = s->wire[s->wire_from++ % SIM_MAX_QUEUE];
+	memset(&ev, 0, sizeof(ev));
+	ev.kind = l.kind;
+	ev.who = l.who;
+	ev.err = l.err;
+	if (l.kind == SOURCE_INFO) {
+		ev.info = l.info;
+		ev.info.created = l.created;
+		ev.info.created_len = strlen(l.created);
+	} else if (l.kind == SOURCE_STATUS) {
+		ev.status = l.status;
+	} else if (l.kind == SOURCE_MESSAGE ||
+		   (l.kind == SOURCE_FOUND && l.err == 0)) {
+		event_message(s, &l, &ev, payload, sizeof(payload));
+	}
+	to(arg, &ev);
+	return true;
+}
+
+/* ---- the server ---------------------------------------------------------- */
+
+static struct sim_consumer *consumer_of(struct sim_js *s, struct source_who w)
+{
+	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++) {
+		struct sim_consumer *c = &s->consumers[i];
+
+		if (c->alive && c->who.slot == w.slot && c->who.gen == w.gen)
+			return c;
+	}
+	return NULL;
+}
+
+unsigned sim_alive(const struct sim_js *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++)
+		n += s->consumers[i].alive;
+	return n;
+}
+
+static struct sim_consumer *nth_alive(struct sim_js *s, unsigned which)
+{
+	unsigned n = sim_alive(s);
+
+	if (n == 0)
+		return NULL;
+	which %= n;
+	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++)
+		if (s->consumers[i].alive && which-- == 0)
+			return &s->consumers[i];
+	return NULL;
+}
+
+static uint64_t pending_of(const struct sim_js *s, const struct sim_consumer *c,
+			   uint64_t upto)
+{
+	uint64_t n = 0, q = c->pos, uid;
+
+	while ((uid = sim_next(s, q, c->filter, upto)) != 0) {
+		q = s->messages[uid].seq;
+		n++;
+	}
+	return n;
+}
+
+static uint64_t applied(const struct sim_js *s, const struct sim_consumer *c)
+{
+	return s->last > c->lag ? s->last - c->lag : 0;
+}
+
+static void serve_info(struct sim_js *s, const struct sim_request *r)
+{
+	struct sim_letter l = { .kind = SOURCE_INFO, .who = r->who };
+
+	l.info.first_seq = s->first > 0 ? s->first : 1;
+	l.info.last_seq = s->last;
+	l.info.messages = count(s);
+	snprintf(l.created, sizeof(l.created), "created-%u", s->epoch);
+	post(s, &l);
+}
+
+static void serve_find(struct sim_js *s, const struct sim_request *r)
+{
+	struct sim_letter l = { .kind = SOURCE_FOUND, .who = r->who };
+
+	if (r->kind == SIM_ASK_FIND) {
+		l.uid = sim_next(s, r->seq - 1, r->subject, s->last);
+	} else {
+		uint64_t q = 0, uid;
+
+		while ((uid = sim_next(s, q, r->subject, s->last)) != 0) {
+			l.uid = uid;
+			q = s->messages[uid].seq;
+		}
+	}
+	if (l.uid == 0)
+		l.err = SOURCE_ERR_NO_MESSAGE;
+	post(s, &l);
+}
+
+static void serve_create(struct sim_js *s, const struct sim_request *r)
+{
+	struct sim_letter l = { .kind = SOURCE_CREATED, .who = r->who };
+	struct sim_consumer *c = s->consumers;
+
+	if (s->consumers_max != 0 && sim_alive(s) >= s->consumers_max) {
+		l.err = SOURCE_ERR_MAX_CONSUMERS;
+		post(s, &l);
+		return;
+	}
+	while (c->alive)
+		MUST(++c < s->consumers + SIM_MAX_CONSUMERS);
+	memset(c, 0, sizeof(*c));
+	c->alive = true;
+	c->who = r->who;
+	c->pos = r->seq - 1;
+	memcpy(c->filter, r->subject, sizeof(c->filter));
+	post(s, &l);
+}
+
+static void end_pull(struct sim_js *s, struct sim_consumer *c, int n, int code)
+{
+	struct sim_letter l = { .kind = SOURCE_STATUS, .who = c->who };
+
+	l.status.number = c->pulls[n].number;
+	l.status.code = code;
+	l.status.has_pending = true;
+	l.status.pending_msgs = c->pulls[n].left;
+	memmove(c->pulls + n, c->pulls + n + 1,
+		(size_t)(c->n_pulls - n - 1) * sizeof(c->pulls[0]));
+	c->n_pulls--;
+	post(s, &l);
+}
+
+static void serve_pull(struct sim_js *s, const struct sim_request *r)
+{
+	struct sim_consumer *c = consumer_of(s, r->who);
+
+	if (c == NULL)
+		return; /* silence, as 2.9.10 does */
+	MUST(c->n_pulls < 8);
+	c->pulls[c->n_pulls++] = r->pull;
+}
+
+bool sim_serve_request(struct sim_js *s, unsigned which)
+{
+	unsigned n = s->asked_to - s->asked_from;
+	struct sim_request r;
+	unsigned i;
+
+	if (n == 0)
+		return false;
+	i = s->asked_from + which % n;
+	r = s->asked[i % SIM_MAX_QUEUE];
+	for (; i != s->asked_from; i--)
+		s->asked[i % SIM_MAX_QUEUE] = s->asked[(i - 1) % SIM_MAX_QUEUE];
+	s->asked_from++;
+	switch (r.kind) {
+	case SIM_ASK_INFO:
+		serve_info(s, &r);
+		break;
+	case SIM_ASK_FIND:
+	case SIM_ASK_LAST:
+		serve_find(s, &r);
+		break;
+	case SIM_ASK_CREATE:
+		serve_create(s, &r);
+		break;
+	case SIM_ASK_PULL:
+		serve_pull(s, &r);
+		break;
+	case SIM_ASK_FORGET:
+		if (consumer_of(s, r.who) != NULL)
+			consumer_of(s, r.who)->alive = false;
+		break;
+	}
+	return true;
+}
+
+bool sim_serve_consumer(struct sim_js *s, unsigned which)
+{
+	struct sim_consumer *c = nth_alive(s, which);
+	struct sim_letter l = { .kind = SOURCE_MESSAGE };
+	uint64_t upto;
+
+	if (c == NULL || c->n_pulls == 0)
+		return false;
+	upto = applied(s, c);
+	l.uid = sim_next(s, c->pos, c->filter, upto);
+	if (l.uid == 0) {
+		if (!c->pulls[0].no_wait)
+			return false;
+		end_pull(s, c, 0, 404);
+		return true;
+	}
+	c->pos = s->messages[l.uid].seq;
+	l.who = c->who;
+	l.cseq = ++c->cseq;
+	l.pending = pending_of(s, c, upto);
+	post(s, &l);
+	if (--c->pulls[0].left == 0) {
+		memmove(c->pulls, c->pulls + 1,
+			(size_t)(c->n_pulls - 1) * sizeof(c->pulls[0]));
+		c->n_pulls--;
+	}
+	return true;
+}
+
+bool sim_expire_pull(struct sim_js *s, unsigned which)
+{
+	struct sim_consumer *c = nth_alive(s, which);
+
+	if (c == NULL || c->n_pulls == 0)
+		return false;
+	end_pull(s, c, 0, 408);
+	return true;
+}
+
+bool sim_heartbeat(struct sim_js *s, unsigned which)
+{
+	struct sim_consumer *c = nth_alive(s, which);
+	struct sim_letter l = { .kind = SOURCE_STATUS };
+
+	if (c == NULL || c->n_pulls == 0 || c->pulls[0].no_wait)
+		return false;
+	l.who = c->who;
+	l.status.code = 100;
+	l.status.number = c->pulls[0].number;
+	l.status.has_last_consumer = true;
+	l.status.last_consumer = c->cseq;
+	post(s, &l);
+	return true;
+}

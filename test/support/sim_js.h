@@ -1,0 +1,134 @@
+/* A simulated JetStream behind core/source.h, for the simulation of the hub: one
+ * stream, its leader, replicas that lag, consumers, pulls, and one ordered wire
+ * to the gateway on which things get lost. It does nothing by itself: each step
+ * is asked for by the one who holds the random numbers. */
+#ifndef TEST_SIM_JS_H
+#define TEST_SIM_JS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "source.h"
+
+enum {
+	SIM_MAX_SEQ = 4096,
+	SIM_MAX_CONSUMERS = 64,
+	SIM_MAX_QUEUE = 8192,
+	SIM_SUBJECTS = 3, /* ev.a, ev.b: clients'; other.x: nobody's */
+};
+
+/* A message that was ever published, by its unique number. */
+struct sim_message {
+	uint64_t seq;
+	int subject;
+	bool stored;	/* in the stream as it is now */
+	bool expired;	/* went by limits or purge, not by a delete */
+};
+
+struct sim_pull {
+	uint32_t number;
+	uint32_t left;
+	bool no_wait;
+};
+
+struct sim_consumer {
+	bool alive;
+	struct source_who who;
+	uint64_t pos; /* last sequence looked at */
+	uint64_t cseq;
+	char filter[64];
+	struct sim_pull pulls[8];
+	int n_pulls;
+	unsigned lag; /* messages by which its replica is behind */
+};
+
+enum sim_request_kind {
+	SIM_ASK_INFO,
+	SIM_ASK_FIND,
+	SIM_ASK_LAST,
+	SIM_ASK_CREATE,
+	SIM_ASK_PULL,
+	SIM_ASK_FORGET,
+};
+
+struct sim_request {
+	enum sim_request_kind kind;
+	struct source_who who;
+	uint64_t seq;
+	char subject[64];
+	struct sim_pull pull;
+};
+
+struct sim_letter {
+	enum source_kind kind;
+	struct source_who who;
+	int err;
+	uint64_t uid; /* of the message */
+	uint64_t cseq;
+	uint64_t pending;
+	struct source_info info;
+	char created[32];
+	struct source_status status;
+};
+
+struct sim_js {
+	struct source source; /* give this to the hub */
+	bool up;
+
+	/* The stream as it is now. */
+	unsigned epoch; /* another one: another `created` */
+	uint64_t last;
+	uint64_t first;
+	uint64_t limit; /* messages kept */
+	uint64_t at[SIM_MAX_SEQ + 1]; /* uid by sequence, 0: none */
+
+	struct sim_message *messages; /* by uid */
+	uint64_t n_messages;
+	uint64_t cap_messages;
+
+	unsigned consumers_max; /* 0: none */
+	struct sim_consumer consumers[SIM_MAX_CONSUMERS];
+
+	struct sim_request asked[SIM_MAX_QUEUE]; /* FIFO */
+	unsigned asked_from, asked_to;
+	struct sim_letter wire[SIM_MAX_QUEUE]; /* FIFO */
+	unsigned wire_from, wire_to;
+	unsigned long requests[6]; /* by kind */
+};
+
+extern const char *const sim_subjects[SIM_SUBJECTS];
+
+void sim_js_init(struct sim_js *s, uint64_t limit);
+void sim_js_finish(struct sim_js *s);
+
+/* The stream. */
+void sim_publish(struct sim_js *s, int subject);
+void sim_delete(struct sim_js *s, uint64_t seq);
+void sim_purge(struct sim_js *s, uint64_t upto);
+void sim_recreate(struct sim_js *s);
+void sim_roll_back(struct sim_js *s, uint64_t last);
+
+/* The session: a letter UP or DOWN; consumers and what is under way vanish. */
+void sim_up(struct sim_js *s);
+void sim_down(struct sim_js *s);
+
+/* Steps. False: there was nothing to do. */
+bool sim_serve_request(struct sim_js *s, unsigned which); /* 0: the oldest */
+bool sim_serve_consumer(struct sim_js *s, unsigned which); /* n-th alive */
+/* A pull ends with 408 though messages may be there. */
+bool sim_expire_pull(struct sim_js *s, unsigned which);
+bool sim_heartbeat(struct sim_js *s, unsigned which);
+unsigned sim_alive(const struct sim_js *s);
+bool sim_deliver(struct sim_js *s, void (*to)(void *arg,
+					      const struct source_event *ev),
+		 void *arg);
+/* Loses the n-th letter on the wire, of any kind but UP and DOWN. */
+bool sim_lose(struct sim_js *s, unsigned which);
+unsigned sim_on_wire(const struct sim_js *s);
+
+/* The next stored message of a subject above `seq`: its uid, or 0. */
+uint64_t sim_next(const struct sim_js *s, uint64_t seq, const char *subject,
+		  uint64_t upto);
+
+#endif
