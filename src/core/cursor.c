@@ -57,7 +57,7 @@ bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len)
 void cursor_gather(const struct cursor *c, const struct log *l,
 		   struct cursor_batch *ret)
 {
-	uint64_t n = log_next(l, c->subject, c->sent, c->at);
+	uint64_t n = log_next(l, c->subject, c->covered, c->at);
 
 	ret->n = 0;
 	ret->bytes = 0;

@@ -306,7 +306,8 @@ static void say_opening(struct hub *h, struct cursor *c, struct words *w)
 	if (h->text != NULL) {
 		cursor = h->text;
 	} else if (c->state != CURSOR_WAITING) {
-		say_cursor(h, c, text);
+		/* where it starts: a probe may have covered more since */
+		sse_cursor_format(text, c->sent, &h->tail.tag);
 		cursor = text;
 	}
 	if (!c->greeted) {
@@ -390,7 +391,7 @@ static void after_write(struct hub *h, struct cursor *c, uint64_t now_ms)
 	if (c->state == CURSOR_REPLAY) {
 		outcome(h, c->replay, replay_step(c->replay, now_ms), now_ms);
 	} else if (c->state == CURSOR_LIVE && !c->caught_up) {
-		if (log_next(h->log, c->subject, c->sent, c->at) == 0)
+		if (log_next(h->log, c->subject, c->covered, c->at) == 0)
 			c->caught_up = true;
 		else
 			mark_dirty(h, c);
@@ -611,6 +612,8 @@ static void place_waiting(struct hub *h, bool informed, uint64_t now_ms)
 			place_informed(h, c, now_ms);
 		else
 			place(h, c);
+		if (!c->opened && c->state != CURSOR_WAITING)
+			pump(h, c, now_ms);
 	}
 }
 

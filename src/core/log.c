@@ -383,19 +383,23 @@ struct log_subject *log_append(struct log *l, const char *subject, size_t len,
 }
 
 uint64_t log_next(const struct log *l, const struct log_subject *s,
-		  uint64_t sent, uint64_t at)
+		  uint64_t covered, uint64_t at)
 {
 	uint64_t n;
 
-	if (s->last == 0 || frame_at(l, s->last)->seq <= sent)
+	if (s->last == 0 || frame_at(l, s->last)->seq <= covered)
 		return 0;
-	if (log_has(l, at) && frame_at(l, at)->seq == sent)
-		return frame_at(l, at)->next;
-	if (frame_at(l, s->first)->seq > sent)
+	if (log_has(l, at)) {
+		n = frame_at(l, at)->next;
+		while (n != 0 && frame_at(l, n)->seq <= covered)
+			n = frame_at(l, n)->next;
+		return n;
+	}
+	if (frame_at(l, s->first)->seq > covered)
 		return s->first;
 	/* Someone who comes from the past walks back over what he missed. */
 	n = s->last;
-	while (frame_at(l, frame_at(l, n)->prev)->seq > sent)
+	while (frame_at(l, frame_at(l, n)->prev)->seq > covered)
 		n = frame_at(l, n)->prev;
 	return n;
 }

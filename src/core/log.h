@@ -90,9 +90,9 @@ const struct log_subject *log_find(const struct log *l, const char *subject,
 const struct log_frame *log_frame(const struct log *l, uint64_t number);
 const uint8_t *log_frame_bytes(const struct log *l, const struct log_frame *f);
 bool log_has(const struct log *l, uint64_t number);
-/* The first frame of the subject with seq > `sent`; `at` is the number of the
- * last one taken, or 0 when not known. 0: none. */
+/* The first frame of the subject with seq > `covered`; `at` is the number of
+ * the last one taken, or 0 when not known. 0: none. */
 uint64_t log_next(const struct log *l, const struct log_subject *s,
-		  uint64_t sent, uint64_t at);
+		  uint64_t covered, uint64_t at);
 
 #endif

@@ -1,7 +1,7 @@
-/* The hand-over protocol on the real core (log, cursor, tail, replay, hub), with
- * a simulated JetStream and a logical clock. Every seed is one random
- * interleaving of everything that can happen; what a client gets is decoded from
- * the bytes that its socket took, and checked after every step.
+/* The hand-over protocol on the real core (log, cursor, tail, replay, hub),
+ *with a simulated JetStream and a logical clock. Every seed is one random
+ * interleaving of everything that can happen; what a client gets is decoded
+ *from the bytes that its socket took, and checked after every step.
  *
  *	test_sim [--seeds N] [--from SEED] [--seed SEED] [--mutation NAME]
  *
@@ -42,12 +42,14 @@ struct client {
 	char *bytes; /* not yet decoded */
 	size_t n_bytes;
 
-	bool started;	     /* a first id has come */
-	unsigned epoch;	     /* of the stream, as the client knows it */
-	uint64_t start;	     /* everything behind it is owed */
-	uint64_t id;	     /* last id seen: the client's cursor */
-	uint64_t sent;	     /* last message seen */
-	uint8_t *got;	     /* by uid */
+	bool stale;	/* its cursor may name what was rolled back */
+	bool doomed;	/* ... and it will be told a reset */
+	bool started;	/* a first id has come */
+	unsigned epoch; /* of the stream, as the client knows it */
+	uint64_t start; /* everything behind it is owed */
+	uint64_t id;	/* last id seen: the client's cursor */
+	uint64_t sent;	/* last message seen */
+	uint8_t *got;	/* by uid */
 	char tag[SSE_TAG_LEN + 1];
 };
 
@@ -111,15 +113,17 @@ say(struct sim *s, const char *fmt, ...)
  * have come. */
 static void check_owed(struct sim *s, struct client *c)
 {
-	if (!c->started || c->epoch != s->js.epoch || s->rolled_from != 0)
+	if (!c->started || c->epoch != s->js.epoch || c->doomed ||
+	    s->rolled_from != 0)
 		return;
 	for (uint64_t q = c->start + 1; q <= c->id && q <= s->js.last; q++) {
 		uint64_t uid = s->js.at[q];
 
 		if (uid != 0 && s->js.messages[uid].subject == c->subject &&
 		    !c->got[uid])
-			fail(s, "client %ld lacks sequence %" PRIu64
-				", its id is %" PRIu64,
+			fail(s,
+			     "client %ld lacks sequence %" PRIu64
+			     ", its id is %" PRIu64,
 			     (long)(c - s->clients), q, c->id);
 	}
 }
@@ -166,6 +170,7 @@ static void take_gap(struct sim *s, struct client *c, const char *data,
 	s->gaps++;
 	if (strcmp(reason, "reset") == 0) {
 		memset(c->got, 0, s->js.cap_messages);
+		c->doomed = false;
 		c->epoch = 0; /* by the tag, below */
 		c->id = c->sent = 0;
 	}
@@ -188,8 +193,10 @@ static void take_message(struct sim *s, struct client *c, const char *data,
 	m = &s->js.messages[uid];
 	say(s, "  client %ld: message %" PRIu64, (long)(c - s->clients), seq);
 	if (m->seq != seq || m->subject != c->subject)
-		fail(s, "client %ld got another's message: uid %" PRIu64
-			" as id %s", (long)(c - s->clients), uid, id);
+		fail(s,
+		     "client %ld got another's message: uid %" PRIu64
+		     " as id %s",
+		     (long)(c - s->clients), uid, id);
 	if (!c->started)
 		fail(s, "a message before the opening");
 	if (seq <= c->sent)
@@ -199,11 +206,27 @@ static void take_message(struct sim *s, struct client *c, const char *data,
 	c->got[uid] = 1;
 }
 
+static unsigned epoch_of(const struct sim *s, const char *tag)
+{
+	for (unsigned e = s->js.epoch; e > 0; e--) {
+		char created[32];
+		struct sse_tag t;
+
+		snprintf(created, sizeof(created), "created-%u", e);
+		t = sse_tag_of(created, strlen(created));
+		if (strcmp(t.hex, tag) == 0)
+			return e;
+	}
+	return 0;
+}
+
 /* One block between empty lines. */
 static void take_block(struct sim *s, struct client *c, char *block)
 {
 	const char *data = NULL, *id = NULL, *event = NULL;
 	char *line, *save = NULL;
+
+	say(s, "  client %ld <- %s", (long)(c - s->clients), block);
 
 	for (line = strtok_r(block, "\n", &save); line != NULL;
 	     line = strtok_r(NULL, "\n", &save)) {
@@ -223,17 +246,8 @@ static void take_block(struct sim *s, struct client *c, char *block)
 	if (id == NULL)
 		return;
 	take_id(s, c, id);
-	if (c->tag[0] != '\0' && hub_tag(s->hub) != NULL &&
-	    strcmp(c->tag, hub_tag(s->hub)->hex) == 0 && c->epoch == 0) {
-		struct sim_js *js = &s->js;
-		char created[32];
-		struct sse_tag t;
-
-		snprintf(created, sizeof(created), "created-%u", js->epoch);
-		t = sse_tag_of(created, strlen(created));
-		if (strcmp(t.hex, c->tag) == 0)
-			c->epoch = js->epoch;
-	}
+	if (c->epoch == 0)
+		c->epoch = epoch_of(s, c->tag);
 	check_owed(s, c);
 }
 
@@ -344,7 +358,7 @@ static int sink_hold(struct cursor *cursor, const void *bytes, size_t len)
 	return 0;
 }
 
-static const struct hub_sink sink = { sink_write, sink_hold };
+static const struct hub_sink sink = {sink_write, sink_hold};
 
 static void drain_socket(struct sim *s, struct client *c)
 {
@@ -366,6 +380,13 @@ static void on_event(void *arg, const struct source_event *ev)
 {
 	struct sim *s = arg;
 
+	say(s, "event kind %d slot %u err %d seq %" PRIu64 " last %" PRIu64,
+	    ev->kind, ev->who.slot, ev->err,
+	    ev->kind == SOURCE_INFO ? ev->info.first_seq
+	    : ev->kind == SOURCE_MESSAGE || ev->kind == SOURCE_FOUND
+		    ? ev->msg.seq
+		    : (uint64_t)ev->status.code,
+	    ev->kind == SOURCE_INFO ? ev->info.last_seq : 0);
 	hub_on_event(s->hub, ev, s->now_ms);
 }
 
@@ -392,6 +413,7 @@ static void check_invariants(struct sim *s)
 static void close_client(struct sim *s, struct client *c)
 {
 	say(s, "close %ld", (long)(c - s->clients));
+	c->stale = c->stale || s->rolled_from != 0;
 	hub_close(s->hub, &c->cursor, s->now_ms);
 	free(c->held);
 	c->held = NULL;
@@ -402,21 +424,22 @@ static void close_client(struct sim *s, struct client *c)
 
 static void open_client(struct sim *s, struct client *c)
 {
-	static const char *const ids[] = { "a", "b" };
-	struct hub_open o = { 0 };
+	static const char *const ids[] = {"a", "b"};
+	struct hub_open o = {0};
 	char text[SSE_CURSOR_MAX];
-	bool resume = c->started && rnd(s, 3) > 0;
+	bool resume = c->started && !c->stale && rnd(s, 3) > 0;
 
 	if (resume) { /* on this gateway again, with what it has seen */
-		snprintf(text, sizeof(text), c->tag[0] ? "%" PRIu64 "-%s" :
-							 "%" PRIu64 "%s",
-			 c->id, c->tag);
+		snprintf(text, sizeof(text),
+			 c->tag[0] ? "%" PRIu64 "-%s" : "%" PRIu64 "%s", c->id,
+			 c->tag);
 		c->policy = START_RESUME;
 	} else {
 		memset(c->got, 0, s->js.cap_messages);
 		c->subject = (int)rnd(s, 2);
 		c->policy = (enum cursor_start)rnd(s, 4);
-		c->epoch = s->js.epoch;
+		c->stale = false;
+		c->epoch = 0; /* its first tag says */
 		c->started = false;
 		c->tag[0] = '\0';
 		snprintf(text, sizeof(text), "%" PRIu64,
@@ -454,6 +477,7 @@ static void open_client(struct sim *s, struct client *c)
 	}
 	say(s, "open %ld policy %d cursor %s", (long)(c - s->clients),
 	    c->policy, o.start == START_RESUME ? text : "-");
+	c->doomed = s->rolled_from != 0;
 	memset(&c->cursor, 0, sizeof(c->cursor));
 	c->open = true;
 	c->stuck = false;
@@ -500,6 +524,9 @@ static void roll_back(struct sim *s)
 	say(s, "the stream rolls back to %" PRIu64, s->js.last - back);
 	sim_down(&s->js);
 	sim_roll_back(&s->js, s->js.last - back);
+	/* A cursor beyond it names what never was: nobody can tell. */
+	for (int i = 0; i < MAX_CLIENTS; i++)
+		s->clients[i].stale = s->clients[i].doomed = true;
 	s->rolled_from = head;
 	sim_up(&s->js);
 }
@@ -555,8 +582,8 @@ static void happen(struct sim *s, enum what what)
 		break;
 	case PURGE:
 		if (s->rolled_from == 0)
-			sim_purge(&s->js, rnd(s, 2) ? s->js.last :
-						      rnd(s, s->js.last + 1));
+			sim_purge(&s->js, rnd(s, 2) ? s->js.last
+						    : rnd(s, s->js.last + 1));
 		break;
 	case ANSWER:
 		sim_serve_request(&s->js, s->cluster ? (unsigned)rnd(s, 3) : 0);
@@ -623,7 +650,7 @@ static void happen(struct sim *s, enum what what)
 static void choose_weights(struct sim *s)
 {
 	unsigned *w = s->weights;
-	static const unsigned publishes[] = { 1, 4, 12 };
+	static const unsigned publishes[] = {1, 4, 12};
 
 	memset(w, 0, sizeof(s->weights));
 	w[PUBLISH] = publishes[rnd(s, 3)];
@@ -660,8 +687,8 @@ static enum what choose(struct sim *s)
 		at = (unsigned)rnd(s, total);
 		while (at >= s->weights[what])
 			at -= s->weights[what++];
-		if ((what == RESTART || what == RECREATE ||
-		     what == ROLL_BACK || what == PURGE || what == LOSE) &&
+		if ((what == RESTART || what == RECREATE || what == ROLL_BACK ||
+		     what == PURGE || what == LOSE) &&
 		    rnd(s, what == LOSE ? 3 : 8) != 0)
 			continue;
 		return what;
@@ -675,7 +702,8 @@ static bool at_rest(const struct sim *s)
 	const struct log *l = hub_log(s->hub);
 
 	if (sim_on_wire(&s->js) > 0 || s->js.asked_from != s->js.asked_to ||
-	    log_head(l) < s->js.last || s->rolled_from != 0)
+	    sim_next(&s->js, log_head(l), "ev.*", s->js.last) != 0 ||
+	    s->rolled_from != 0)
 		return false;
 	for (int i = 0; i < MAX_CLIENTS; i++) {
 		const struct client *c = &s->clients[i];
@@ -706,6 +734,8 @@ static void settle_all(struct sim *s)
 		while (sim_deliver(&s->js, on_event, s))
 			;
 		hub_flush(s->hub, s->now_ms, 100);
+		if (i % 512 == 0)
+			sim_forget_inactive(&s->js);
 		if (i % 16 == 0) {
 			s->now_ms += 50;
 			sim_heartbeat(&s->js, 0);
@@ -715,6 +745,23 @@ static void settle_all(struct sim *s)
 		if (at_rest(s) && hub_ready(s->hub, &why))
 			return;
 	}
+	for (int i = 0; i < MAX_CLIENTS; i++)
+		if (s->clients[i].open)
+			say(s,
+			    "client %d state %d caught_up %d covered %" PRIu64
+			    " start %d listed %d blocked %d gap %d",
+			    i, s->clients[i].cursor.state,
+			    s->clients[i].cursor.caught_up,
+			    s->clients[i].cursor.covered,
+			    s->clients[i].cursor.start,
+			    s->clients[i].cursor.listed,
+			    s->clients[i].cursor.blocked,
+			    s->clients[i].cursor.gap);
+	say(s,
+	    "tail %s, consumers %u of %u, wire %u, asked %u, rolled %" PRIu64,
+	    hub_ready(s->hub, &why) ? "live" : why, sim_alive(&s->js),
+	    s->js.consumers_max, sim_on_wire(&s->js),
+	    s->js.asked_to - s->js.asked_from, s->rolled_from);
 	fail(s, "not at rest: head %" PRIu64 ", stream's last %" PRIu64,
 	     log_head(hub_log(s->hub)), s->js.last);
 }
@@ -728,19 +775,21 @@ static void check_all_caught_up(struct sim *s)
 
 		if (!c->open)
 			continue;
-		if (c->id < s->js.last)
-			fail(s, "client %d stays at %" PRIu64 " of %" PRIu64,
-			     i, c->id, s->js.last);
+		if (c->id < log_head(hub_log(s->hub)))
+			fail(s, "client %d stays at %" PRIu64 " of %" PRIu64, i,
+			     c->id, log_head(hub_log(s->hub)));
+		if (c->epoch != s->js.epoch)
+			fail(s, "client %d does not know the present stream",
+			     i);
 		check_owed(s, c);
 	}
 }
 
 static void sim_start(struct sim *s, uint64_t seed)
 {
-	static const uint64_t limits[] = { 5, 20, 60, SIM_MAX_SEQ };
-	static const size_t memories[] = { 64,	 256,  384,  512,
-					   1024, 2048, 8192 };
-	struct hub_config cfg = { .ping_ms = 30000, .retry_ms = 3000 };
+	static const uint64_t limits[] = {5, 20, 60, SIM_MAX_SEQ};
+	static const size_t memories[] = {64, 256, 384, 512, 1024, 2048, 8192};
+	struct hub_config cfg = {.ping_ms = 30000, .retry_ms = 3000};
 	const char *why;
 
 	s->random = seed * 7919 + 17;
@@ -803,10 +852,9 @@ static bool run_seed(uint64_t seed, bool verbose, char *why, size_t size)
 
 /* ---- the program --------------------------------------------------------- */
 
-static const char *const mutation_names[] = {
-	"NONE",
+static const char *const mutation_names[] = {"NONE",
 #define X(name, text) #name,
-	MUTATIONS(X)
+					     MUTATIONS(X)
 #undef X
 };
 
@@ -849,8 +897,8 @@ static int suite(uint64_t seeds)
 	printf("%sok 1 - %" PRIu64 " seeds hold\n", ok ? "" : "not ", seeds);
 	for (int m = 1; m < MUTATION_COUNT; m++) {
 		char why[256] = "";
-		uint64_t seed = caught_by((enum mutation)m, 20000, why,
-					  sizeof(why));
+		uint64_t seed =
+			caught_by((enum mutation)m, 20000, why, sizeof(why));
 
 		printf("%sok %d - %s is caught", seed ? "" : "not ", m + 1,
 		       mutation_names[m]);

@@ -7,7 +7,7 @@
 #include "check.h"
 #include "subject.h"
 
-const char *const sim_subjects[SIM_SUBJECTS] = { "ev.a", "ev.b", "other.x" };
+const char *const sim_subjects[SIM_SUBJECTS] = {"ev.a", "ev.b", "other.x"};
 
 static struct sim_js *sim_of(struct source *s)
 {
@@ -27,13 +27,13 @@ static int ask(struct sim_js *s, struct sim_request r)
 static int ask_info(struct source *src, struct source_who who)
 {
 	return ask(sim_of(src),
-		   (struct sim_request){ .kind = SIM_ASK_INFO, .who = who });
+		   (struct sim_request){.kind = SIM_ASK_INFO, .who = who});
 }
 
 static int ask_find(struct source *src, struct source_who who, uint64_t seq,
 		    const char *subject)
 {
-	struct sim_request r = { .kind = SIM_ASK_FIND, .who = who, .seq = seq };
+	struct sim_request r = {.kind = SIM_ASK_FIND, .who = who, .seq = seq};
 
 	snprintf(r.subject, sizeof(r.subject), "%s", subject);
 	return ask(sim_of(src), r);
@@ -42,7 +42,7 @@ static int ask_find(struct source *src, struct source_who who, uint64_t seq,
 static int ask_last(struct source *src, struct source_who who,
 		    const char *subject)
 {
-	struct sim_request r = { .kind = SIM_ASK_LAST, .who = who };
+	struct sim_request r = {.kind = SIM_ASK_LAST, .who = who};
 
 	snprintf(r.subject, sizeof(r.subject), "%s", subject);
 	return ask(sim_of(src), r);
@@ -50,9 +50,9 @@ static int ask_last(struct source *src, struct source_who who,
 
 static int ask_create(struct source *src, const struct source_consumer *c)
 {
-	struct sim_request r = { .kind = SIM_ASK_CREATE,
-				 .who = c->who,
-				 .seq = c->start_seq };
+	struct sim_request r = {.kind = SIM_ASK_CREATE,
+				.who = c->who,
+				.seq = c->start_seq};
 
 	snprintf(r.subject, sizeof(r.subject), "%s",
 		 c->filter != NULL ? c->filter : "");
@@ -61,7 +61,7 @@ static int ask_create(struct source *src, const struct source_consumer *c)
 
 static int ask_pull(struct source *src, const struct source_pull *p)
 {
-	struct sim_request r = { .kind = SIM_ASK_PULL, .who = p->who };
+	struct sim_request r = {.kind = SIM_ASK_PULL, .who = p->who};
 
 	r.pull.number = p->number;
 	r.pull.left = p->batch;
@@ -72,7 +72,7 @@ static int ask_pull(struct source *src, const struct source_pull *p)
 static int ask_forget(struct source *src, struct source_who who)
 {
 	return ask(sim_of(src),
-		   (struct sim_request){ .kind = SIM_ASK_FORGET, .who = who });
+		   (struct sim_request){.kind = SIM_ASK_FORGET, .who = who});
 }
 
 static const struct source_ops sim_ops = {
@@ -138,8 +138,8 @@ void sim_publish(struct sim_js *s, int subject)
 		return;
 	if (s->n_messages == s->cap_messages) {
 		s->cap_messages *= 2;
-		s->messages = realloc(s->messages, s->cap_messages *
-							   sizeof(*s->messages));
+		s->messages = realloc(s->messages,
+				      s->cap_messages * sizeof(*s->messages));
 		MUST(s->messages != NULL);
 	}
 	m = &s->messages[s->n_messages];
@@ -225,7 +225,7 @@ void sim_up(struct sim_js *s)
 	if (s->up)
 		return;
 	s->up = true;
-	post(s, &(struct sim_letter){ .kind = SOURCE_UP });
+	post(s, &(struct sim_letter){.kind = SOURCE_UP});
 }
 
 void sim_down(struct sim_js *s)
@@ -236,7 +236,7 @@ void sim_down(struct sim_js *s)
 	s->asked_from = s->asked_to;
 	s->wire_from = s->wire_to;
 	consumers_gone(s);
-	post(s, &(struct sim_letter){ .kind = SOURCE_DOWN });
+	post(s, &(struct sim_letter){.kind = SOURCE_DOWN});
 }
 
 bool sim_lose(struct sim_js *s, unsigned which)
@@ -355,7 +355,7 @@ static uint64_t applied(const struct sim_js *s, const struct sim_consumer *c)
 
 static void serve_info(struct sim_js *s, const struct sim_request *r)
 {
-	struct sim_letter l = { .kind = SOURCE_INFO, .who = r->who };
+	struct sim_letter l = {.kind = SOURCE_INFO, .who = r->who};
 
 	l.info.first_seq = s->first > 0 ? s->first : 1;
 	l.info.last_seq = s->last;
@@ -366,7 +366,7 @@ static void serve_info(struct sim_js *s, const struct sim_request *r)
 
 static void serve_find(struct sim_js *s, const struct sim_request *r)
 {
-	struct sim_letter l = { .kind = SOURCE_FOUND, .who = r->who };
+	struct sim_letter l = {.kind = SOURCE_FOUND, .who = r->who};
 
 	if (r->kind == SIM_ASK_FIND) {
 		l.uid = sim_next(s, r->seq - 1, r->subject, s->last);
@@ -385,7 +385,7 @@ static void serve_find(struct sim_js *s, const struct sim_request *r)
 
 static void serve_create(struct sim_js *s, const struct sim_request *r)
 {
-	struct sim_letter l = { .kind = SOURCE_CREATED, .who = r->who };
+	struct sim_letter l = {.kind = SOURCE_CREATED, .who = r->who};
 	struct sim_consumer *c = s->consumers;
 
 	if (s->consumers_max != 0 && sim_alive(s) >= s->consumers_max) {
@@ -405,7 +405,7 @@ static void serve_create(struct sim_js *s, const struct sim_request *r)
 
 static void end_pull(struct sim_js *s, struct sim_consumer *c, int n, int code)
 {
-	struct sim_letter l = { .kind = SOURCE_STATUS, .who = c->who };
+	struct sim_letter l = {.kind = SOURCE_STATUS, .who = c->who};
 
 	l.status.number = c->pulls[n].number;
 	l.status.code = code;
@@ -465,7 +465,7 @@ bool sim_serve_request(struct sim_js *s, unsigned which)
 bool sim_serve_consumer(struct sim_js *s, unsigned which)
 {
 	struct sim_consumer *c = nth_alive(s, which);
-	struct sim_letter l = { .kind = SOURCE_MESSAGE };
+	struct sim_letter l = {.kind = SOURCE_MESSAGE};
 	uint64_t upto;
 
 	if (c == NULL || c->n_pulls == 0)
@@ -504,7 +504,7 @@ bool sim_expire_pull(struct sim_js *s, unsigned which)
 bool sim_heartbeat(struct sim_js *s, unsigned which)
 {
 	struct sim_consumer *c = nth_alive(s, which);
-	struct sim_letter l = { .kind = SOURCE_STATUS };
+	struct sim_letter l = {.kind = SOURCE_STATUS};
 
 	if (c == NULL || c->n_pulls == 0 || c->pulls[0].no_wait)
 		return false;
@@ -515,4 +515,14 @@ bool sim_heartbeat(struct sim_js *s, unsigned which)
 	l.status.last_consumer = c->cseq;
 	post(s, &l);
 	return true;
+}
+
+void sim_forget_inactive(struct sim_js *s)
+{
+	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++) {
+		struct sim_consumer *c = &s->consumers[i];
+
+		if (c->alive && c->n_pulls == 0)
+			c->alive = false;
+	}
 }

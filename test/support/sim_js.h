@@ -1,7 +1,7 @@
-/* A simulated JetStream behind core/source.h, for the simulation of the hub: one
- * stream, its leader, replicas that lag, consumers, pulls, and one ordered wire
- * to the gateway on which things get lost. It does nothing by itself: each step
- * is asked for by the one who holds the random numbers. */
+/* A simulated JetStream behind core/source.h, for the simulation of the hub:
+ * one stream, its leader, replicas that lag, consumers, pulls, and one ordered
+ * wire to the gateway on which things get lost. It does nothing by itself: each
+ * step is asked for by the one who holds the random numbers. */
 #ifndef TEST_SIM_JS_H
 #define TEST_SIM_JS_H
 
@@ -22,8 +22,8 @@ enum {
 struct sim_message {
 	uint64_t seq;
 	int subject;
-	bool stored;	/* in the stream as it is now */
-	bool expired;	/* went by limits or purge, not by a delete */
+	bool stored;  /* in the stream as it is now */
+	bool expired; /* went by limits or purge, not by a delete */
 };
 
 struct sim_pull {
@@ -80,7 +80,7 @@ struct sim_js {
 	unsigned epoch; /* another one: another `created` */
 	uint64_t last;
 	uint64_t first;
-	uint64_t limit; /* messages kept */
+	uint64_t limit;		      /* messages kept */
 	uint64_t at[SIM_MAX_SEQ + 1]; /* uid by sequence, 0: none */
 
 	struct sim_message *messages; /* by uid */
@@ -114,14 +114,16 @@ void sim_up(struct sim_js *s);
 void sim_down(struct sim_js *s);
 
 /* Steps. False: there was nothing to do. */
-bool sim_serve_request(struct sim_js *s, unsigned which); /* 0: the oldest */
+bool sim_serve_request(struct sim_js *s, unsigned which);  /* 0: the oldest */
 bool sim_serve_consumer(struct sim_js *s, unsigned which); /* n-th alive */
 /* A pull ends with 408 though messages may be there. */
 bool sim_expire_pull(struct sim_js *s, unsigned which);
+/* Consumers that nobody pulls from go away (inactive_threshold). */
+void sim_forget_inactive(struct sim_js *s);
 bool sim_heartbeat(struct sim_js *s, unsigned which);
 unsigned sim_alive(const struct sim_js *s);
-bool sim_deliver(struct sim_js *s, void (*to)(void *arg,
-					      const struct source_event *ev),
+bool sim_deliver(struct sim_js *s,
+		 void (*to)(void *arg, const struct source_event *ev),
 		 void *arg);
 /* Loses the n-th letter on the wire, of any kind but UP and DOWN. */
 bool sim_lose(struct sim_js *s, unsigned which);
