@@ -703,7 +703,8 @@ static bool at_rest(const struct sim *s)
 
 	if (sim_on_wire(&s->js) > 0 || s->js.asked_from != s->js.asked_to ||
 	    sim_next(&s->js, log_head(l), "ev.*", s->js.last) != 0 ||
-	    s->rolled_from != 0)
+	    s->rolled_from != 0 || hub_tag(s->hub) == NULL ||
+	    epoch_of(s, hub_tag(s->hub)->hex) != s->js.epoch)
 		return false;
 	for (int i = 0; i < MAX_CLIENTS; i++) {
 		const struct client *c = &s->clients[i];
