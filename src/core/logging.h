@@ -26,8 +26,8 @@ enum logging_format { LOGGING_TEXT, LOGGING_JSON };
 
 enum logging_kind {
 	LOGGING_F_END,
-	LOGGING_F_STR,	/* NUL-terminated; NULL prints as an empty value */
-	LOGGING_F_MEM,	/* pointer and length */
+	LOGGING_F_STR, /* NUL-terminated; NULL prints as an empty value */
+	LOGGING_F_MEM, /* pointer and length */
 	LOGGING_F_U64,
 	LOGGING_F_I64,
 	LOGGING_F_BOOL,
@@ -41,21 +41,26 @@ struct logging_field {
 	uint64_t number;
 };
 
-#define LOG_STR(k, v)                                                          \
-	((struct logging_field){ .kind = LOGGING_F_STR, .key = (k), .text = (v) })
-#define LOG_MEM(k, p, n)                                                       \
-	((struct logging_field){ .kind = LOGGING_F_MEM, .key = (k),            \
-				 .text = (const char *)(p), .len = (n) })
-#define LOG_U64(k, v)                                                          \
-	((struct logging_field){ .kind = LOGGING_F_U64, .key = (k),            \
-				 .number = (uint64_t)(v) })
-#define LOG_I64(k, v)                                                          \
-	((struct logging_field){ .kind = LOGGING_F_I64, .key = (k),            \
-				 .number = (uint64_t)(int64_t)(v) })
-#define LOG_BOOL(k, v)                                                         \
-	((struct logging_field){ .kind = LOGGING_F_BOOL, .key = (k),           \
-				 .number = (v) ? 1 : 0 })
-#define LOG_END ((struct logging_field){ .kind = LOGGING_F_END })
+#define LOG_STR(k, v) \
+	((struct logging_field){.kind = LOGGING_F_STR, .key = (k), .text = (v)})
+#define LOG_MEM(k, p, n)                                   \
+	((struct logging_field){.kind = LOGGING_F_MEM,     \
+				.key = (k),                \
+				.text = (const char *)(p), \
+				.len = (n)})
+#define LOG_U64(k, v)                                  \
+	((struct logging_field){.kind = LOGGING_F_U64, \
+				.key = (k),            \
+				.number = (uint64_t)(v)})
+#define LOG_I64(k, v)                                  \
+	((struct logging_field){.kind = LOGGING_F_I64, \
+				.key = (k),            \
+				.number = (uint64_t)(int64_t)(v)})
+#define LOG_BOOL(k, v)                                  \
+	((struct logging_field){.kind = LOGGING_F_BOOL, \
+				.key = (k),             \
+				.number = (v) ? 1 : 0})
+#define LOG_END ((struct logging_field){.kind = LOGGING_F_END})
 
 /* Gets one whole line with its '\n'. */
 typedef void (*logging_sink)(void *arg, const char *line, size_t len);
@@ -84,13 +89,13 @@ static inline bool logging_on(const struct logging *lg,
 	return lg != NULL && level <= lg->level;
 }
 
-#define LOGGING(lg, lvl, msg, ...)                                             \
-	do {                                                                   \
-		if (logging_on((lg), (lvl)))                                   \
-			logging_write((lg), (lvl), (msg),                      \
-				      (const struct logging_field[]){          \
-					      __VA_ARGS__ __VA_OPT__(, )       \
-						      LOG_END });              \
+#define LOGGING(lg, lvl, msg, ...)                                       \
+	do {                                                             \
+		if (logging_on((lg), (lvl)))                             \
+			logging_write((lg), (lvl), (msg),                \
+				      (const struct logging_field[]){    \
+					      __VA_ARGS__ __VA_OPT__(, ) \
+						      LOG_END});         \
 	} while (0)
 
 /* "error", "warn", "info", "debug"; -EINVAL for any other word. */
