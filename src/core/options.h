@@ -1,5 +1,6 @@
 /* The options: one table of name, type, default, range and help, from which
- * parsing, the environment, --help, --check and the man page are made.
+ * parsing, the environment, --help and --check are made. A new option is one
+ * row of the table and one field of struct options.
  *
  * Each option has layers, and the highest that is given wins: command line,
  * SLUICE_*, the `nats` command's own variables (NATS_URL, ...), a NATS CLI
@@ -40,13 +41,13 @@ struct options {
 	char *user;
 	char *password;
 	char *token;
-	char *creds;	  /* path */
-	char *nkey;	  /* path of the seed */
-	char *user_jwt;	  /* only from a context */
-	char *user_seed;  /* only from a context */
-	char *tlsca;	  /* path */
-	char *tlscert;	  /* path */
-	char *tlskey;	  /* path */
+	char *creds;	 /* path */
+	char *nkey;	 /* path of the seed */
+	char *user_jwt;	 /* only from a context or NATS_JWT */
+	char *user_seed; /* only from a context or NATS_SEED */
+	char *tlsca;	 /* path */
+	char *tlscert;	 /* path */
+	char *tlskey;	 /* path */
 	bool tlsfirst;
 	char *inbox_prefix;
 	char *js_domain;
@@ -100,12 +101,82 @@ int options_parse_args(struct options *o, int argc, char *const argv[],
  * SLUICE_* variable is an error that names it (a misspelt one is found), except
  * SLUICE_TEST_*. `env` is environ's form. */
 int options_parse_env(struct options *o, char *const env[], char *err);
-/* What only holds between options: called last, after the context's fields. */
+/* What only holds between options: called last, after the context's fields. Of
+ * credentials that exclude each other, those of a higher layer win over the
+ * `nats` command's variables and the context; two of our own are refused. */
 int options_finish_parsing(struct options *o, char *err);
 
-/* --help: usage, every option with its default and what it takes. */
+/* Where the value of an option comes from, as the user knows it: "--creds",
+ * "SLUICE_CREDS", "NATS_CREDS", "field \"creds\"", "default". */
+enum { OPTIONS_ORIGIN_MAX = 64 };
+void options_origin(const struct options *o, const char *name, char *out);
+
+/* --help: usage, every option with its default and what it takes. -ENOBUFS,
+ * -ENOMEM. */
 int options_help(struct buf *out);
-/* --check: "name = value  (where from)" a line, secrets as "(hidden)". */
+/* --check: "name = value  (where from)" a line, secrets as "(hidden)".
+ * -ENOBUFS, -ENOMEM. */
 int options_print(const struct options *o, struct buf *out);
+
+enum options_type {
+	OPTIONS_STRING,	  /* char * */
+	OPTIONS_DURATION, /* uint64_t, milliseconds */
+	OPTIONS_SIZE,	  /* uint64_t, bytes */
+	OPTIONS_COUNT,	  /* uint64_t */
+	OPTIONS_BOOL,	  /* bool */
+	OPTIONS_WORD,	  /* an enum: the index in `words` */
+	OPTIONS_LIST,	  /* struct options_strings */
+};
+
+enum {
+	OPTIONS_SECRET = 1,  /* the value is never shown */
+	OPTIONS_ZERO = 2,    /* 0 is good besides min to max: "for none" */
+	OPTIONS_OFF = 4,     /* a list that the word "off" makes empty */
+	OPTIONS_HIDDEN = 8,  /* neither a flag nor SLUICE_*: from NATS alone */
+	OPTIONS_ACTION = 16, /* tells what to do, is no setting */
+	OPTIONS_FILE = 32,   /* path of a file that must be readable */
+	OPTIONS_URL = 64,    /* may hold a password before its '@' */
+	OPTIONS_DOT = 128,   /* a dot at the end is dropped, as in nats.go */
+};
+
+struct options_row {
+	const char *name; /* without dashes */
+	enum options_type type;
+	unsigned flags;
+	size_t offset; /* in struct options */
+	const char *metavar;
+	const char *group; /* heading that begins with this row, or NULL */
+	const char *value; /* default in its text form; NULL: none */
+	const char *none;  /* shown in place of a missing default */
+	const char *takes; /* NULL: made of type and range */
+	const char *help;
+	uint64_t min, max;
+	const char *const *words; /* ends with NULL */
+	/* NULL when the value (of a list: the item) is good, else why not. */
+	const char *(*fault)(const char *value);
+	const char *nats_env;
+	const char *field; /* of a context */
+};
+
+extern const struct options_row options_table[];
+extern const size_t options_rows;
+
+/* "a duration from 1s to 1h (such as ...)" */
+enum { OPTIONS_TAKES_MAX = 200 };
+void options_takes(const struct options_row *row, char *out);
+
+/* NULL: none has that name. */
+const struct options_row *options_find(const char *name);
+/* The option that the user may have meant: one that begins with `name`, or the
+ * nearest by letters. NULL: none is near. */
+const struct options_row *options_nearest(const char *name);
+/* What the option is called at a layer, as in options_origin(). */
+void options_name(const struct options_row *row, enum options_layer layer,
+		  char *out);
+/* By which layer the row is given. */
+enum options_layer options_layer_of(const struct options *o,
+				    const struct options_row *row);
+/* Back to the default, as if no layer had given it. -ENOMEM or 0. */
+int options_reset(struct options *o, const struct options_row *row);
 
 #endif

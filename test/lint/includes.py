@@ -14,9 +14,10 @@ import tree
 RANKS = {
     "check": -1,
     "list": 0, "buf": 0, "logging": 0, "subject": 0, "refusal": 0,
-    "js_time": 0,
+    "js_time": 0, "values": 0, "reference": 0.5,
     "options": 1, "context": 1, "http_parser": 1, "http_reply": 1, "route": 1,
     "identity": 1, "sse": 1, "metrics": 1, "js_wire": 1,
+    "options_table": 1.5, "options_input": 1.5, "options_text": 1.5,
     "source": 2, "settings": 2,
     "log": 3,
     "cursor": 4,

@@ -1,0 +1,362 @@
+#include "values.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "check.h"
+
+enum {
+	NAME_MAX_BYTES = 64,
+	UNIX_PATH_MAX_BYTES = 107,
+	HOST_MAX_BYTES = 255,
+};
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* From the biggest to the smallest. */
+static const struct unit duration_units[] = {
+	{"h", 3600000},
+	{"m", 60000},
+	{"s", 1000},
+	{"ms", 1},
+};
+
+static const struct unit size_units[] = {
+	{"GiB", 1u << 30},
+	{"MiB", 1u << 20},
+	{"KiB", 1u << 10},
+	{"", 1},
+};
+
+/* isalnum() would ask the locale of the program that we are embedded in. */
+static bool is_alnum(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+	       (c >= 'a' && c <= 'z');
+}
+
+/* The digits at *text, which moves behind them. */
+static int take_number(const char **text, uint64_t *ret)
+{
+	const char *p = *text;
+	uint64_t n = 0;
+
+	if (!isdigit((unsigned char)*p))
+		return -EINVAL;
+	for (; isdigit((unsigned char)*p); p++) {
+		unsigned digit = (unsigned)(*p - '0');
+
+		if (n > (UINT64_MAX - digit) / 10)
+			return -EINVAL;
+		n = n * 10 + digit;
+	}
+	*text = p;
+	*ret = n;
+	return 0;
+}
+
+static int take_with_unit(const char *text, const struct unit *units, size_t n,
+			  uint64_t *ret)
+{
+	uint64_t number;
+
+	if (take_number(&text, &number) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(text, units[i].name) != 0)
+			continue;
+		if (number > UINT64_MAX / units[i].factor)
+			return -EINVAL;
+		*ret = number * units[i].factor;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int values_duration(const char *text, uint64_t *ms)
+{
+	if (strcmp(text, "0") == 0) {
+		*ms = 0;
+		return 0;
+	}
+	return take_with_unit(text, duration_units, ARRAY_LEN(duration_units),
+			      ms);
+}
+
+int values_size(const char *text, uint64_t *bytes)
+{
+	return take_with_unit(text, size_units, ARRAY_LEN(size_units), bytes);
+}
+
+int values_count(const char *text, uint64_t *n)
+{
+	uint64_t number;
+
+	if (take_number(&text, &number) < 0 || *text != '\0')
+		return -EINVAL;
+	*n = number;
+	return 0;
+}
+
+int values_bool(const char *text, bool *ret)
+{
+	if (strcmp(text, "1") != 0 && strcmp(text, "0") != 0)
+		return -EINVAL;
+	*ret = *text == '1';
+	return 0;
+}
+
+static void put_with_unit(uint64_t n, const struct unit *units, char *out)
+{
+	while (units->factor > 1 && n % units->factor != 0)
+		units++;
+	snprintf(out, VALUES_TEXT_MAX, "%" PRIu64 "%s", n / units->factor,
+		 units->name);
+}
+
+void values_duration_text(uint64_t ms, char *out)
+{
+	if (ms == 0)
+		snprintf(out, VALUES_TEXT_MAX, "0");
+	else
+		put_with_unit(ms, duration_units, out);
+}
+
+void values_size_text(uint64_t bytes, char *out)
+{
+	if (bytes == 0)
+		snprintf(out, VALUES_TEXT_MAX, "0");
+	else
+		put_with_unit(bytes, size_units, out);
+}
+
+static const char *port_fault(const char *text, uint64_t least)
+{
+	uint64_t port;
+
+	if (values_count(text, &port) < 0 || port < least || port > 65535)
+		return least == 0 ? "its port must be a number from 0 to 65535"
+				  : "its port must be a number from 1 to 65535";
+	return NULL;
+}
+
+static const char *host_fault(const char *host, size_t len)
+{
+	if (len == 0)
+		return "it has no host";
+	if (len > HOST_MAX_BYTES)
+		return "its host is too long";
+	for (size_t i = 0; i < len; i++)
+		if (!is_alnum(host[i]) && strchr("-._", host[i]) == NULL)
+			return "its host is neither a name nor an address "
+			       "(IPv6 goes in brackets)";
+	return NULL;
+}
+
+/* The inside of the brackets, perhaps with a zone (RFC 4007). What the address
+ * means is for the one who binds or connects. */
+static const char *v6_fault(const char *host, size_t len)
+{
+	size_t address = 0;
+
+	while (address < len && (isxdigit((unsigned char)host[address]) ||
+				 host[address] == ':' || host[address] == '.'))
+		address++;
+	if (address < len && host[address] == '%' && address + 1 < len)
+		return host_fault(host + address + 1, len - address - 1);
+	if (address != len || memchr(host, ':', len) == NULL)
+		return "no IPv6 address stands in its brackets";
+	return NULL;
+}
+
+/* The host at *text, with or without brackets; moves *text behind it. */
+static const char *take_host(const char **text)
+{
+	const char *p = *text;
+	size_t len;
+
+	if (*p == '[') {
+		len = strcspn(++p, "]");
+		if (p[len] == '\0')
+			return "its bracket is not closed";
+		*text = p + len + 1;
+		return v6_fault(p, len);
+	}
+	len = strcspn(p, ":/");
+	*text = p + len;
+	return host_fault(p, len);
+}
+
+const char *values_address_fault(const char *text)
+{
+	const char *fault;
+
+	if (strncmp(text, "unix:", 5) == 0) {
+		size_t len = strlen(text + 5);
+
+		if (len == 0)
+			return "it has no path";
+		if (len > UNIX_PATH_MAX_BYTES)
+			return "its path has more than 107 bytes";
+		return NULL;
+	}
+	fault = take_host(&text);
+	if (fault != NULL)
+		return fault;
+	if (*text != ':')
+		return "it has no port";
+	return port_fault(text + 1, 0);
+}
+
+const char *values_server_fault(const char *url)
+{
+	const char *rest = strstr(url, "://");
+	size_t scheme = rest == NULL ? 0 : (size_t)(rest - url);
+	const char *at, *fault;
+	char port[8];
+	size_t len;
+
+	rest = rest == NULL ? url : rest + 3;
+	if (rest != url && ((scheme == 2 && strncasecmp(url, "ws", 2) == 0) ||
+			    (scheme == 3 && strncasecmp(url, "wss", 3) == 0)))
+		return "NATS over WebSocket is not supported";
+	if (rest != url && (scheme != 4 || strncasecmp(url, "nats", 4) != 0) &&
+	    (scheme != 3 || strncasecmp(url, "tls", 3) != 0))
+		return "its scheme is neither nats:// nor tls://";
+	for (const char *p = rest; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~')
+			return "it holds what is not printable ASCII";
+	at = strrchr(rest, '@');
+	rest = at == NULL ? rest : at + 1;
+	fault = take_host(&rest);
+	if (fault != NULL || *rest == '\0' || strcmp(rest, "/") == 0)
+		return fault;
+	if (*rest != ':')
+		return "nothing but a port may follow its host";
+	len = strcspn(++rest, "/");
+	if (rest[len] != '\0' && rest[len + 1] != '\0')
+		return "nothing but a port may follow its host";
+	snprintf(port, sizeof(port), "%.*s", len > 6 ? 6 : (int)len, rest);
+	return port_fault(port, 1);
+}
+
+static bool in_list(const char *name, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(name, list[i]) == 0)
+			return true;
+	return false;
+}
+
+const char *values_header_fault(const char *name)
+{
+	/* What the gateway itself reads, and what frames the message. */
+	static const char *const taken[] = {
+		"accept",	 "authorization",
+		"connection",	 "content-length",
+		"expect",	 "host",
+		"last-event-id", "transfer-encoding",
+		"upgrade",
+	};
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_BYTES)
+		return "it must have 1 to 64 bytes";
+	for (size_t i = 0; i < len; i++)
+		if (!is_alnum(name[i]) &&
+		    strchr("!#$%&'*+-.^_`|~", name[i]) == NULL)
+			return "it holds what no header's name may hold";
+	if (in_list(name, taken, ARRAY_LEN(taken)))
+		return "that header has a meaning of its own";
+	return NULL;
+}
+
+const char *values_query_fault(const char *name)
+{
+	static const char *const taken[] = {"deliver", "lastEventId"};
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_BYTES)
+		return "it must have 1 to 64 bytes";
+	for (size_t i = 0; i < len; i++)
+		if (!is_alnum(name[i]) && strchr("-._~", name[i]) == NULL)
+			return "it holds other than letters, digits and -._~";
+	if (in_list(name, taken, ARRAY_LEN(taken)))
+		return "that parameter has a meaning of its own";
+	return NULL;
+}
+
+void values_hide_userinfo(const char *url, char *out, size_t size)
+{
+	const char *scheme = strstr(url, "://");
+	const char *rest = scheme == NULL ? url : scheme + 3;
+	const char *at = strrchr(url, '@');
+
+	if (at == NULL)
+		snprintf(out, size, "%s", url);
+	else if (at < rest) /* "://" is inside what must be hidden */
+		snprintf(out, size, "(hidden)%s", at);
+	else
+		snprintf(out, size, "%.*s(hidden)%s", (int)(rest - url), url,
+			 at);
+}
+
+void values_show(const char *text, char *out, size_t size)
+{
+	size_t len = 0;
+
+	MUST(size >= 8);
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+		bool plain = c >= 0x20 && c <= 0x7E;
+		size_t more = plain ? 1 : 4;
+		size_t after = text[1] == '\0' ? 1 : 4; /* NUL or "...", NUL */
+
+		if (len + more + after > size) {
+			memcpy(out + len, "...", 4);
+			return;
+		}
+		if (plain)
+			out[len] = (char)c;
+		else
+			snprintf(out + len, 5, "\\x%02x", c);
+		len += more;
+	}
+	out[len] = '\0';
+}
+
+unsigned values_distance(const char *a, const char *b)
+{
+	unsigned row[NAME_MAX_BYTES + 1];
+	size_t a_len = strlen(a), b_len = strlen(b);
+
+	if (a_len > NAME_MAX_BYTES || b_len > NAME_MAX_BYTES)
+		return UINT_MAX;
+	for (unsigned k = 0; k <= b_len; k++)
+		row[k] = k;
+	/* row[k]: from a[0..i) to b[0..k) */
+	for (unsigned i = 1; i <= a_len; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned k = 1; k <= b_len; k++) {
+			unsigned best = diagonal + (a[i - 1] != b[k - 1]);
+
+			diagonal = row[k];
+			if (best > row[k] + 1)
+				best = row[k] + 1;
+			if (best > row[k - 1] + 1)
+				best = row[k - 1] + 1;
+			row[k] = best;
+		}
+	}
+	return row[b_len];
+}
