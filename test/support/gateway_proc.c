@@ -84,13 +84,14 @@ static const char *program(void)
 	return path;
 }
 
-static void make_home(struct gateway_proc *g)
+const char *gateway_proc_home(struct gateway_proc *g)
 {
 	if (g->home[0] != '\0')
-		return;
+		return g->home;
 	snprintf(g->home, sizeof(g->home), "/tmp/sluice-home-XXXXXX");
 	if (mkdtemp(g->home) == NULL)
 		fail_msg("mkdtemp: %s", strerror(errno));
+	return g->home;
 }
 
 /* "NAME=value" of this process, or with `more` behind it. To free(). */
@@ -175,7 +176,7 @@ void gateway_proc_spawn(struct gateway_proc *g, const char *const *args,
 		assert_true(i < MAX_ARGS);
 		argv[i + 1] = args[i];
 	}
-	make_home(g);
+	gateway_proc_home(g);
 	if (g->log_fd == 0) {
 		g->log_fd = memory_file("log");
 		g->out_fd = memory_file("output");
@@ -247,6 +248,15 @@ static void find_address(const struct gateway_proc *g, const char *listener,
 	free(log);
 }
 
+void gateway_proc_wait_listening(struct gateway_proc *g)
+{
+	gateway_proc_wait_log(g, "listener=public");
+	gateway_proc_wait_log(g, "listener=admin");
+	find_address(g, "public", g->address, sizeof(g->address));
+	find_address(g, "admin", g->admin, sizeof(g->admin));
+	assert_true(g->address[0] != '\0' && g->admin[0] != '\0');
+}
+
 void gateway_proc_start(struct gateway_proc *g, const char *url,
 			const char *const *args)
 {
@@ -264,11 +274,7 @@ void gateway_proc_start(struct gateway_proc *g, const char *url,
 		all[n++] = *args;
 	}
 	gateway_proc_spawn(g, all, NULL);
-	gateway_proc_wait_log(g, "listener=public");
-	gateway_proc_wait_log(g, "listener=admin");
-	find_address(g, "public", g->address, sizeof(g->address));
-	find_address(g, "admin", g->admin, sizeof(g->admin));
-	assert_true(g->address[0] != '\0' && g->admin[0] != '\0');
+	gateway_proc_wait_listening(g);
 }
 
 /* ---- what it says -------------------------------------------------------- */

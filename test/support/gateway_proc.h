@@ -20,6 +20,8 @@ struct gateway_proc {
 	const char *asan;  /* more ASAN_OPTIONS, or NULL */
 };
 
+/* The program's HOME, an empty folder; made here if it is not yet there. */
+const char *gateway_proc_home(struct gateway_proc *g);
 /* Starts the program with exactly these arguments (without argv[0]) and, over
  * PATH and HOME, this environment ("NAME=value"); both end with NULL, and `env`
  * may be NULL. */
@@ -30,6 +32,8 @@ void gateway_proc_spawn(struct gateway_proc *g, const char *const *args,
  * and waits until it listens; `args` may be NULL. */
 void gateway_proc_start(struct gateway_proc *g, const char *url,
 			const char *const *args);
+/* Until it listens on both kinds; fills in the addresses. */
+void gateway_proc_wait_listening(struct gateway_proc *g);
 /* Until /readyz says 200. */
 void gateway_proc_wait_ready(struct gateway_proc *g);
 void gateway_proc_wait_unready(struct gateway_proc *g);

@@ -1,0 +1,309 @@
+/* Many clients, many who come and go, slow ones, too many: what each costs has
+ * a bound, and none harms another. */
+#include "e2e.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "test_clock.h"
+
+/* ---- many ---------------------------------------------------------------- */
+
+static bool has_a_message(const struct sse_client *c, void *arg)
+{
+	(void)arg;
+	return c->n_messages >= 1;
+}
+
+/* 300 live streams are one consumer on the JetStream stream. */
+static void many_streams_one_consumer(void **state)
+{
+	enum { N = 300 };
+	struct e2e *f = *state;
+	static struct sse_client cs[N];
+	char id[32];
+
+	e2e_gateway(f, NULL);
+	for (size_t i = 0; i < N; i++) {
+		cs[i] = (struct sse_client){0};
+		snprintf(id, sizeof(id), "user%zu", i);
+		sse_client_stream(&cs[i], f->gw.address, id, NULL);
+		sse_client_wait_any_id(&cs[i]);
+	}
+	assert_int_equal(e2e_stream_number(f, "state.consumer_count"), 1);
+	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", N);
+	for (size_t i = 0; i < N; i++) {
+		snprintf(id, sizeof(id), "user%zu", i);
+		e2e_publish(f, id, id);
+	}
+	assert_true(sse_clients_until(cs, N, has_a_message, NULL,
+				      SSE_CLIENT_WAIT_MS));
+	for (size_t i = 0; i < N; i++) {
+		snprintf(id, sizeof(id), "user%zu", i);
+		assert_string_equal(sse_client_message(&cs[i], 0)->data, id);
+		assert_int_equal(cs[i].n_messages, 1);
+		sse_client_close(&cs[i]);
+	}
+	assert_int_equal(e2e_stream_number(f, "state.consumer_count"), 1);
+	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 0);
+}
+
+static void replays_leave_no_consumer_behind(void **state)
+{
+	enum { N = 100 };
+	struct e2e *f = *state;
+	char id[32];
+
+	for (size_t i = 0; i < 10; i++) {
+		snprintf(id, sizeof(id), "user%zu", i);
+		e2e_publish_many(f, id, "m", 200);
+	}
+	e2e_gateway(f, NULL);
+	for (size_t i = 0; i < N; i++) {
+		struct sse_client *c = e2e_client(f);
+
+		snprintf(id, sizeof(id), "user%zu", i % 10);
+		sse_client_stream(c, f->gw.address, id, "deliver=all");
+		/* Some leave in the midst of it. */
+		if (i % 3 == 0)
+			sse_client_reset(c);
+	}
+	for (size_t i = 0; i < N; i++) {
+		if (i % 3 != 0)
+			e2e_expect_many(f->clients[i], 0, "m", 200);
+	}
+	e2e_wait_consumers(f, 1);
+	gateway_proc_wait_metric(&f->gw, "sluice_replays_running", 0);
+	gateway_proc_wait_metric(&f->gw, "sluice_replays_waiting", 0);
+}
+
+/* More replays than places: they take turns, with pings for those who wait. */
+static void replays_take_turns(void **state)
+{
+	enum { N = 40 };
+	struct e2e *f = *state;
+	double most = 0;
+
+	e2e_publish_many(f, "alice", "m", 3000);
+	e2e_gateway(f, "--max-replays", "2", NULL);
+	for (size_t i = 0; i < N; i++)
+		sse_client_stream(e2e_client(f), f->gw.address, "alice",
+				  "deliver=all");
+	for (size_t i = 0; i < N; i++) {
+		double running =
+			gateway_proc_metric(&f->gw, "sluice_replays_running");
+
+		most = running > most ? running : most;
+		e2e_expect_many(f->clients[i], 0, "m", 3000);
+	}
+	assert_true(most <= 2);
+	e2e_publish(f, "alice", "live");
+	for (size_t i = 0; i < N; i++)
+		e2e_expect(f->clients[i], 3001, "live");
+	e2e_wait_consumers(f, 1);
+}
+
+/* ---- coming and going ---------------------------------------------------- */
+
+/* One visit of each kind: a stream that gets something, one that replays, half
+ * a request, a short answer, a refusal, nothing at all. */
+static void visit(struct e2e *f, int kind)
+{
+	struct sse_client *c = e2e_client(f);
+	const char *at = f->gw.address;
+
+	switch (kind % 6) {
+	case 0:
+		sse_client_stream(c, at, "alice", NULL);
+		break;
+	case 1:
+		sse_client_stream(c, at, "alice", "deliver=all");
+		break;
+	case 2:
+		sse_client_connect(c, at);
+		sse_client_send_text(c, "GET /livez HTTP/1.1\r\nHo");
+		break;
+	case 3:
+		sse_client_get(c, at, "/livez", NULL);
+		sse_client_wait_reply(c);
+		break;
+	case 4:
+		sse_client_get(c, at, "/api/v1/events", NULL);
+		sse_client_wait_reply(c);
+		break;
+	default:
+		sse_client_connect(c, at);
+		break;
+	}
+	if (kind % 4 == 0)
+		sse_client_reset(c);
+	else
+		sse_client_close(c);
+	free(f->clients[--f->n_clients]);
+}
+
+static void wait_until_all_left(struct e2e *f)
+{
+	uint64_t deadline = test_now_ms() + SSE_CLIENT_WAIT_MS;
+
+	/* The one that asks for the metric may or may not count itself. */
+	while (gateway_proc_metric(&f->gw, "sluice_connections") > 1) {
+		assert_true(test_now_ms() < deadline);
+		poll(NULL, 0, 10);
+	}
+}
+
+static void connects_and_disconnects(void **state)
+{
+	enum { WARM = 2000, N = 4000, GROWTH_KIB = 4096 };
+	struct e2e *f = *state;
+	size_t fds, rss;
+
+	/* ASan keeps freed memory back; here the point is what is not freed. */
+	f->gw.asan = "quarantine_size_mb=1:malloc_context_size=2";
+	e2e_publish_many(f, "alice", "m", 20);
+	e2e_gateway(f, NULL);
+	for (int i = 0; i < WARM; i++)
+		visit(f, i);
+	wait_until_all_left(f);
+	fds = gateway_proc_fds(&f->gw);
+	rss = gateway_proc_rss_kib(&f->gw);
+	for (int i = 0; i < N; i++)
+		visit(f, i);
+	wait_until_all_left(f);
+	assert_int_equal(gateway_proc_fds(&f->gw), fds);
+	assert_in_range(gateway_proc_rss_kib(&f->gw), 0, rss + GROWTH_KIB);
+	e2e_wait_consumers(f, 1);
+	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 0);
+}
+
+/* ---- slow clients -------------------------------------------------------- */
+
+enum { BIG = 1 << 20, BIGS = 120 };
+
+struct big_reader {
+	size_t n;
+	uint64_t last;
+	bool wrong;
+};
+
+/* Message i is BIG bytes of 'a' + i % 26. */
+static void on_big(void *arg, const struct sse_event *ev)
+{
+	struct big_reader *r = arg;
+
+	if (!sse_event_is_message(ev))
+		return;
+	if (ev->len != BIG || ev->data[0] != (char)('a' + r->n % 26) ||
+	    ev->data[BIG - 1] != ev->data[0] || sse_id_seq(ev->id) <= r->last)
+		r->wrong = true;
+	r->last = sse_id_seq(ev->id);
+	r->n++;
+}
+
+static bool has_bigs(const struct sse_client *c, void *arg)
+{
+	(void)c;
+	return ((struct big_reader *)arg)->n >= BIGS;
+}
+
+/* Reads nothing while its subject gets 120 MiB, then gets all of it; another
+ * of the same subject waits for nobody meanwhile. */
+static void a_slow_client_gets_everything(void **state)
+{
+	struct e2e *f = *state;
+	struct sse_client *slow = e2e_client(f), *quick = e2e_client(f);
+	struct big_reader slow_got = {0}, quick_got = {0};
+	char *data = malloc(BIG);
+	size_t rss;
+
+	assert_non_null(data);
+	f->gw.asan = "quarantine_size_mb=1";
+	e2e_gateway(f, "--tail-memory", "8MiB", NULL);
+	slow->rcvbuf = 4096;
+	slow->sink = on_big;
+	slow->sink_arg = &slow_got;
+	quick->sink = on_big;
+	quick->sink_arg = &quick_got;
+	sse_client_stream(slow, f->gw.address, "alice", NULL);
+	sse_client_stream(quick, f->gw.address, "alice", NULL);
+	rss = gateway_proc_rss_kib(&f->gw);
+	for (int i = 0; i < BIGS; i++) {
+		memset(data, 'a' + i % 26, BIG);
+		nats_admin_publish(f->admin, "events.alice", data, BIG);
+		while (sse_client_step(quick, 0))
+			;
+	}
+	free(data);
+	assert_true(sse_client_until(quick, has_bigs, &quick_got,
+				     SSE_CLIENT_WAIT_MS));
+	assert_false(quick_got.wrong);
+	assert_int_equal(slow_got.n, 0);
+	/* The log, one batch, and what the sanitizer adds; not 120 MiB. */
+	assert_in_range(gateway_proc_rss_kib(&f->gw), 0, rss + 64 * 1024);
+	e2e_wait_consumers(f, 1);
+
+	assert_true(sse_client_until(slow, has_bigs, &slow_got,
+				     2 * SSE_CLIENT_WAIT_MS));
+	assert_false(slow_got.wrong);
+	assert_int_equal(slow_got.n, BIGS);
+	e2e_wait_consumers(f, 1);
+}
+
+/* ---- too many ------------------------------------------------------------ */
+
+static void full(void **state)
+{
+	struct e2e *f = *state;
+	struct sse_client *c;
+	char value[32];
+
+	e2e_gateway(f, "--max-connections", "3", NULL);
+	for (int i = 0; i < 3; i++)
+		e2e_open(f, "alice", NULL);
+	/* Health is exempt, wherever it is asked for. */
+	assert_int_equal(gateway_proc_status_of(&f->gw, false, "/livez"), 200);
+	assert_int_equal(gateway_proc_status_of(&f->gw, false, "/readyz"), 200);
+	assert_int_equal(gateway_proc_status_of(&f->gw, true, "/metrics"), 200);
+
+	c = e2e_ask(f, "GET /api/v1/events HTTP/1.1\r\nHost: a\r\n"
+		       "user_id: alice\r\n\r\n");
+	assert_int_equal(c->status, 503);
+	assert_true(sse_client_header(c, "Retry-After", value, sizeof(value)));
+	assert_true(atoi(value) > 0);
+
+	/* A browser would give up for good on a 503. */
+	c = e2e_ask(f, "GET /api/v1/events HTTP/1.1\r\nHost: a\r\n"
+		       "user_id: alice\r\nAccept: text/event-stream\r\n\r\n");
+	assert_int_equal(c->status, 200);
+	sse_client_assert_header(c, "Content-Type", "text/event-stream");
+	assert_true(c->decoder.has_retry);
+	assert_int_equal(c->n_events, 0);
+	assert_true(c->last_chunk);
+	assert_true(
+		gateway_proc_metric(&f->gw,
+				    "sluice_refused_total{reason=\"full\"}") ==
+		2);
+
+	/* A place that is free again is taken. */
+	sse_client_close(f->clients[0]);
+	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 2);
+	e2e_expect_marker(f, e2e_open(f, "alice", NULL), "alice", 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		E2E_TEST(many_streams_one_consumer),
+		E2E_TEST(replays_leave_no_consumer_behind),
+		E2E_TEST(replays_take_turns),
+		E2E_TEST(connects_and_disconnects),
+		E2E_TEST(a_slow_client_gets_everything),
+		E2E_TEST(full),
+	};
+
+	return cmocka_run_group_tests(tests, e2e_group_setup,
+				      e2e_group_teardown);
+}
