@@ -1,0 +1,228 @@
+#!/bin/sh
+# See sluice work, with one command and nothing prepared:
+#
+#	examples/quickstart.sh [--for SECONDS] [--port PORT]
+#
+# Installs what is missing (Debian; root or sudo), builds, starts a NATS server
+# of its own and the gateway, publishes an event every second for alice, bob and
+# carol, and follows alice's stream. Ctrl-C ends all of it and removes what it
+# made, but for the build, which the next run uses again.
+#
+#	--for SECONDS  ends by itself after that time
+#	--port PORT    the gateway's port; default 8080, or the next that is free
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=${SLUICE_QUICKSTART_BUILD:-$root/build-quickstart}
+port=8080
+last_port=8180
+seconds=
+
+usage()
+{
+	echo "usage: examples/quickstart.sh [--for SECONDS] [--port PORT]" >&2
+	exit 2
+}
+
+is_number()
+{
+	case "$1" in
+	'' | *[!0-9]*) return 1 ;;
+	esac
+}
+
+while [ $# -gt 0 ]; do
+	[ $# -ge 2 ] || usage
+	is_number "${2%s}" || usage
+	case "$1" in
+	--for) seconds=${2%s} ;;
+	--port)
+		port=$2
+		last_port=$2
+		;;
+	*) usage ;;
+	esac
+	shift 2
+done
+
+say()
+{
+	printf '%s\n' "$*"
+}
+
+# ---- what is started, and its end -------------------------------------------
+# Everything runs in the background and the script waits: so a signal is heard
+# at once. Each child also ends when the script does, however it ends.
+
+folder=
+pids=
+
+finish()
+{
+	trap '' INT TERM HUP PIPE
+	trap - EXIT
+	for p in $pids; do
+		kill "$p" 2>/dev/null || true
+	done
+	for p in $pids; do
+		wait "$p" 2>/dev/null || true
+	done
+	[ -z "$folder" ] || rm -rf "$folder"
+	exit "$1"
+}
+trap 'finish $?' EXIT
+trap 'finish 130' INT
+trap 'finish 143' TERM
+trap 'finish 129' HUP
+trap 'finish 141' PIPE
+
+# start LOG COMMAND...: its process is $started.
+start()
+{
+	log=$1
+	shift
+	setpriv --pdeathsig TERM "$@" >"$log" 2>&1 &
+	started=$!
+	pids="$started $pids"
+}
+
+runs()
+{
+	kill -0 "$1" 2>/dev/null
+}
+
+# wait_for WHAT LOG PID COMMAND...: until the command succeeds.
+wait_for()
+{
+	what=$1
+	log=$2
+	pid=$3
+	shift 3
+	tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		if ! runs "$pid" || [ $tries -gt 300 ]; then
+			say "$what did not start:" >&2
+			tail -n 20 "$log" >&2
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+# ---- steps -------------------------------------------------------------------
+
+build()
+{
+	"$root/tools/packages.sh" run
+	say "Building in ${build#"$root"/} ..."
+	if [ ! -f "$build/build.ninja" ]; then
+		meson setup "$build" "$root" -Dtests=false \
+			>"$folder/build.log" 2>&1 || {
+			cat "$folder/build.log" >&2
+			exit 1
+		}
+	fi
+	ninja -C "$build" sluice examples/publish >"$folder/build.log" 2>&1 || {
+		cat "$folder/build.log" >&2
+		exit 1
+	}
+}
+
+nats_port()
+{
+	nats=$(sed -n 's/.*"nats:\/\/127\.0\.0\.1:\([0-9]*\)".*/\1/p' \
+		"$folder/nats/"*.ports 2>/dev/null)
+	[ -n "$nats" ]
+}
+
+start_nats()
+{
+	mkdir "$folder/nats"
+	cat >"$folder/nats.conf" <<-END
+		listen: "127.0.0.1:-1"
+		ports_file_dir: "$folder/nats"
+		jetstream { store_dir: "$folder/nats" }
+	END
+	start "$folder/nats.log" nats-server -c "$folder/nats.conf"
+	wait_for nats-server "$folder/nats.log" "$started" nats_port
+	server=nats://127.0.0.1:$nats
+}
+
+# Tries one port after the other until the gateway has one.
+listening()
+{
+	grep -q 'listener=public' "$folder/sluice.log"
+}
+
+start_gateway()
+{
+	while :; do
+		start "$folder/sluice.log" "$build/sluice" --server "$server" \
+			--listen "127.0.0.1:$port" --admin-listen 127.0.0.1:0 \
+			--drain-delay 0s --drain-timeout 1s \
+			--ping-interval 15s
+		if wait_for sluice "$folder/sluice.log" "$started" listening \
+			2>"$folder/why"; then
+			break
+		fi
+		if [ "$port" -ge "$last_port" ] ||
+			! grep -qi 'in use' "$folder/sluice.log"; then
+			cat "$folder/why" >&2
+			exit 1
+		fi
+		port=$((port + 1))
+	done
+	url=http://127.0.0.1:$port
+	wait_for sluice "$folder/sluice.log" "$started" \
+		curl -fso /dev/null "$url/readyz"
+	admin=$(sed -n 's/.*address=\([^ ]*\) listener=admin.*/\1/p' \
+		"$folder/sluice.log")
+}
+
+explain()
+{
+	cat <<-END
+
+		sluice serves $url from $server
+		An event a second is published for alice, bob and carol. Try, in another terminal:
+
+		  bob's events, as they come
+		    curl -N -H 'user_id: bob' $url/api/v1/events
+		  the whole history first
+		    curl -N -H 'user_id: bob' '$url/api/v1/events?deliver=all'
+		  the newest one, then those to come
+		    curl -N -H 'user_id: bob' '$url/api/v1/events?deliver=last'
+		  everything after an event that was seen (take any id)
+		    curl -N -H 'user_id: bob' -H 'Last-Event-ID: 5' $url/api/v1/events
+		  is it ready, and its metrics
+		    curl $url/readyz; curl http://$admin/metrics
+
+		Here is alice's stream. Ctrl-C ends everything.
+
+	END
+}
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/sluice-quickstart-XXXXXX")
+build
+start_nats
+start "$folder/publish.log" "$build/examples/publish" --server "$server" \
+	--tick 1s --id alice --id bob --id carol
+publisher=$started
+start_gateway
+explain
+setpriv --pdeathsig TERM curl -sN -H 'user_id: alice' \
+	"$url/api/v1/events" &
+follower=$!
+pids="$follower $pids"
+if [ -n "$seconds" ]; then
+	start /dev/null sleep "$seconds"
+	wait "$started" || true
+	say "That was $seconds seconds."
+	exit 0
+fi
+wait "$follower" || true
+runs "$publisher" || tail -n 5 "$folder/publish.log" >&2
+say "The stream ended:" >&2
+tail -n 5 "$folder/sluice.log" >&2
+exit 1
