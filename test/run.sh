@@ -6,7 +6,7 @@
 #	test/run.sh [--no-install] [--suite NAME]... [--fast]
 #
 #	--no-install  take the packages as they are
-#	--suite NAME  only this suite: unit, loop, wire, e2e, lint, threads
+#	--suite NAME  only this one: unit sim loop wire e2e lint threads
 #	--fast        without the TSan build
 #
 # Builds are kept in build-test and build-tsan, in the project's root or below
@@ -39,7 +39,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 if [ -z "$suites" ]; then
-	suites=" unit loop wire e2e lint"
+	suites=" unit sim loop wire e2e lint"
 	[ $fast = yes ] || suites="$suites threads"
 fi
 

@@ -30,15 +30,15 @@ def check_registered(root, compiled):
 
 
 def _neighbour(root, header, compiled):
-    """A command to borrow flags from: of a file near the header, or of one that
-    includes it."""
+    """A command to borrow flags from: of a file that includes the header, or
+    else stands beside it."""
+    include = re.compile(r'#\s*include\s*"(?:[^"]*/)?'
+                         + re.escape(os.path.basename(header)) + '"')
     folder = os.path.realpath(os.path.join(root, os.path.dirname(header)))
-    near = [p for p in compiled if os.path.dirname(p) == folder]
-    if not near:
-        name = os.path.basename(header)
-        near = [p for p in compiled
-                if os.path.exists(p) and f'{name}"' in _text(p)]
-    return compiled[sorted(near)[0]] if near else None
+    mine = [p for p in sorted(compiled) if os.path.exists(p)]
+    near = ([p for p in mine if include.search(_text(p))]
+            or [p for p in mine if os.path.dirname(p) == folder])
+    return compiled[near[0]] if near else None
 
 
 def _text(path):

@@ -10,9 +10,10 @@ import re
 
 import tree
 
-# check.h is below all the others: contracts are for every file.
+# Below all the others: contracts are for every file, and so are the wrong rules
+# that the simulation breaks them with.
 RANKS = {
-    "check": -1,
+    "check": -1, "mutation": -1,
     "list": 0, "buf": 0, "logging": 0, "subject": 0, "refusal": 0,
     "js_time": 0, "values": 0, "reference": 0.5,
     "options": 1, "context": 1, "http_parser": 1, "http_reply": 1, "route": 1,
