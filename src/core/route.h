@@ -55,8 +55,4 @@ bool route_accepts(const char *accept, const char *type, const char *subtype);
 bool route_accepts_exactly(const char *accept, const char *type,
 			   const char *subtype);
 
-/* Quotes up to `max` bytes of what a client sent for an error text: printable
- * ASCII as it is, the rest \xNN, cut with "..."; NUL-terminated. */
-void route_quote(char *out, size_t out_size, const char *bytes, size_t len);
-
 #endif
