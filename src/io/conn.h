@@ -1,0 +1,74 @@
+/* Connections: a client's socket from the accept to the close. A conn_set is
+ * all of one gateway's; each of them is a state, and the list of that state:
+ *
+ *	HEAD     a request's head is being read: bytes, or --header-timeout
+ *	IDLE     kept alive, nothing read yet: bytes, or --idle-timeout
+ *	REPLY    a short answer that the socket did not take whole: the socket
+ *		 drains, or a time-out
+ *	STREAM   an event stream: its cursor's wake-ups, the socket drains, the
+ *		 client's end
+ *	LINGER   all is written and the sending half shut: the client's end, or
+ *		 a time-out (else a reset could overtake the answer)
+ *
+ * One read buffer serves all; a parser exists only while a head is read; bytes
+ * wait in memory only for a socket that is full. No timer of its own. */
+#ifndef SLUICE_CONN_H
+#define SLUICE_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../core/hub.h"
+#include "../core/logging.h"
+#include "../core/metrics.h"
+
+struct uv_loop_s;
+struct conn_set;
+
+struct conn_config {
+	struct uv_loop_s *loop;
+	struct hub *hub; /* made with conn_sink() */
+	struct metrics *metrics;
+	const struct logging *log; /* may be NULL */
+	const char *id_header;
+	const char *id_query; /* NULL: none */
+	uint64_t retry_ms;
+	uint64_t header_timeout_ms;
+	uint64_t idle_timeout_ms;
+	size_t max_header_bytes;
+	size_t max_connections; /* public ones; beyond, short answers only */
+	/* The last connection is closed, after conn_set_close(). */
+	void (*on_closed)(void *arg);
+	void *arg;
+};
+
+/* How the hub writes to connections. */
+const struct hub_sink *conn_sink(void);
+
+/* Everything in `cfg` is borrowed and must outlive the set. -ENOMEM or 0. */
+int conn_set_new(struct conn_set **ret, const struct conn_config *cfg);
+/* A new client's socket (non-blocking); it is the set's now, whatever happens.
+ * `admin`: serves /metrics, is not counted, has no streams. */
+void conn_set_accept(struct conn_set *s, int fd, bool admin);
+
+/* Time-outs; hub's are not among them. */
+void conn_set_tick(struct conn_set *s, uint64_t now_ms);
+/* When conn_set_tick() next has work (absolute ms of uv_now(); UINT64_MAX:
+ * none). */
+uint64_t conn_set_next_ms(const struct conn_set *s);
+
+/* From now on /readyz is 503, streams are refused, and connections are not kept
+ * alive. */
+void conn_set_drain(struct conn_set *s);
+/* Ends up to n streams, the oldest first, each with a reconnection time around
+ * retry_ms and its last chunk. Returns how many there were to end. */
+size_t conn_set_end_streams(struct conn_set *s, size_t n);
+size_t conn_set_streams(const struct conn_set *s);
+/* All connections, in whatever state. */
+size_t conn_set_count(const struct conn_set *s);
+/* Closes all of them as they are; on_closed comes from the loop, and the set is
+ * freed after it. Twice is a no-op. */
+void conn_set_close(struct conn_set *s);
+
+#endif
