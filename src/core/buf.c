@@ -129,6 +129,12 @@ void buf_consume(struct buf *b, size_t len)
 		buf_clear(b);
 }
 
+void buf_truncate(struct buf *b, size_t unread)
+{
+	MUST(unread <= buf_unread(b));
+	b->end = b->start + unread;
+}
+
 void buf_clear(struct buf *b)
 {
 	b->start = 0;

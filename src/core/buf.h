@@ -39,6 +39,8 @@ int buf_printf(struct buf *b, const char *fmt, ...)
 void buf_added(struct buf *b, size_t len);
 /* `len` unread bytes are done with. */
 void buf_consume(struct buf *b, size_t len);
+/* Takes back what was put behind the first `unread` unread bytes. */
+void buf_truncate(struct buf *b, size_t unread);
 void buf_clear(struct buf *b);
 
 static inline size_t buf_unread(const struct buf *b)

@@ -159,6 +159,27 @@ static void reuses_consumed_room(void **state)
 	buf_finish(&b);
 }
 
+static void takes_back_what_was_put(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_int_equal(buf_puts(&b, "0123456789"), 0);
+	buf_consume(&b, 3);
+	assert_int_equal(buf_puts(&b, "abc"), 0);
+	buf_truncate(&b, 8);
+	assert_unread(&b, "3456789a");
+	buf_truncate(&b, 8);
+	assert_unread(&b, "3456789a");
+	buf_truncate(&b, 0);
+	assert_unread(&b, "");
+	assert_int_equal(buf_puts(&b, "x"), 0);
+	assert_unread(&b, "x");
+	buf_finish(&b);
+	buf_truncate(&b, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +190,7 @@ int main(void)
 		cmocka_unit_test(finish_keeps_the_cap_for_another_use),
 		cmocka_unit_test(agrees_with_a_plain_array),
 		cmocka_unit_test(reuses_consumed_room),
+		cmocka_unit_test(takes_back_what_was_put),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
