@@ -1,1 +1,529 @@
-/* route */
+/* A query is read in one pass, pair by pair: split as sent, then decoded, so
+ * that an encoded '&' or '=' is data. Every byte of it is checked, also in
+ * parameters that are not ours. */
+#include "route.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "check.h"
+#include "sse.h"
+#include "subject.h"
+
+/* ---- bytes of a part of the request -------------------------------------- */
+
+struct span {
+	const char *at;
+	size_t len;
+};
+
+static struct span span_of(const char *text)
+{
+	return (struct span){text, strlen(text)};
+}
+
+static unsigned char lower(char c)
+{
+	return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+/* Not strcasecmp(): that one follows the locale of a program we live in. */
+static bool same_word(struct span a, const char *b)
+{
+	if (a.len != strlen(b))
+		return false;
+	for (size_t i = 0; i < a.len; i++)
+		if (lower(a.at[i]) != lower(b[i]))
+			return false;
+	return true;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* ---- Accept (RFC 9110, 12.5.1) ------------------------------------------- */
+
+/* How closely a range names a type; the closest decides. */
+enum closeness { CLOSE_NOT, CLOSE_ANY, CLOSE_TYPE, CLOSE_EXACT };
+
+struct range {
+	struct span type, subtype;
+	bool wanted; /* q above 0 */
+};
+
+static bool is_token_char(char c)
+{
+	return (lower(c) >= 'a' && lower(c) <= 'z') || is_digit(c) ||
+	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+static void skip_blanks(const char **p)
+{
+	*p += strspn(*p, " \t");
+}
+
+static struct span take_token(const char **p)
+{
+	struct span token = {*p, 0};
+
+	while (is_token_char(**p))
+		(*p)++;
+	token.len = (size_t)(*p - token.at);
+	return token;
+}
+
+/* To behind the closing quote; false at the text's end when there is none. */
+static bool skip_quoted(const char **p)
+{
+	(*p)++;
+	while (**p != '\0' && **p != '"') {
+		if (**p == '\\' && (*p)[1] != '\0')
+			(*p)++;
+		(*p)++;
+	}
+	if (**p == '\0')
+		return false;
+	(*p)++;
+	return true;
+}
+
+/* To the comma that ends a range, or the text's end. */
+static void skip_range(const char **p)
+{
+	while (**p != '\0' && **p != ',') {
+		if (**p == '"')
+			skip_quoted(p);
+		else
+			(*p)++;
+	}
+}
+
+/* 0 to 1. More than three decimals pass, and ".2": old Java clients send it. */
+static bool parse_weight(struct span text, bool *positive)
+{
+	bool whole = false, fraction = false;
+	size_t digits = 0, i = 0;
+
+	if (i < text.len && (text.at[i] == '0' || text.at[i] == '1')) {
+		whole = text.at[i++] == '1';
+		digits++;
+	}
+	if (i < text.len && text.at[i] == '.')
+		i++;
+	else if (i < text.len)
+		return false;
+	for (; i < text.len && is_digit(text.at[i]); i++, digits++)
+		fraction |= text.at[i] != '0';
+	if (i < text.len || digits == 0 || (whole && fraction))
+		return false;
+	*positive = whole || fraction;
+	return true;
+}
+
+/* `;name=value` of a range; only q means something. */
+static bool take_parameter(const char **p, struct range *r)
+{
+	struct span name, value;
+
+	skip_blanks(p);
+	name = take_token(p);
+	if (name.len == 0)
+		return **p == ';' || **p == ',' || **p == '\0';
+	if (**p != '=')
+		return false;
+	(*p)++;
+	if (**p == '"' && !same_word(name, "q"))
+		return skip_quoted(p);
+	value = take_token(p);
+	if (same_word(name, "q"))
+		return parse_weight(value, &r->wanted);
+	return value.len > 0;
+}
+
+/* False for a malformed one, with *p somewhere inside of it. */
+static bool take_range(const char **p, struct range *r)
+{
+	r->wanted = true;
+	skip_blanks(p);
+	r->type = take_token(p);
+	if (r->type.len == 0 || **p != '/')
+		return false;
+	(*p)++;
+	r->subtype = take_token(p);
+	if (r->subtype.len == 0)
+		return false;
+	for (skip_blanks(p); **p == ';'; skip_blanks(p)) {
+		(*p)++;
+		if (!take_parameter(p, r))
+			return false;
+	}
+	return **p == ',' || **p == '\0';
+}
+
+static enum closeness range_closeness(const struct range *r, const char *type,
+				      const char *subtype)
+{
+	bool any = same_word(r->subtype, "*");
+
+	if (same_word(r->type, "*"))
+		return any ? CLOSE_ANY : CLOSE_NOT;
+	if (!same_word(r->type, type))
+		return CLOSE_NOT;
+	if (any)
+		return CLOSE_TYPE;
+	return same_word(r->subtype, subtype) ? CLOSE_EXACT : CLOSE_NOT;
+}
+
+struct verdict {
+	enum closeness closest;
+	bool wanted;   /* by the closest */
+	bool no_range; /* there is none that is well formed */
+};
+
+static struct verdict judge(const char *accept, const char *type,
+			    const char *subtype)
+{
+	struct verdict v = {.no_range = true};
+
+	for (const char *p = accept; p != NULL && *p != '\0';) {
+		struct range r;
+		enum closeness closeness;
+
+		if (take_range(&p, &r)) {
+			v.no_range = false;
+			closeness = range_closeness(&r, type, subtype);
+			if (closeness > v.closest)
+				v.wanted = r.wanted;
+			else if (closeness == v.closest)
+				v.wanted |= r.wanted;
+			if (closeness > v.closest)
+				v.closest = closeness;
+		}
+		skip_range(&p);
+		if (*p == ',')
+			p++;
+	}
+	return v;
+}
+
+bool route_accepts(const char *accept, const char *type, const char *subtype)
+{
+	struct verdict v = judge(accept, type, subtype);
+
+	return v.no_range || (v.closest != CLOSE_NOT && v.wanted);
+}
+
+bool route_accepts_exactly(const char *accept, const char *type,
+			   const char *subtype)
+{
+	struct verdict v = judge(accept, type, subtype);
+
+	return v.closest == CLOSE_EXACT && v.wanted;
+}
+
+/* ---- the query ----------------------------------------------------------- */
+
+/* A decoded name or value. What does not fit is checked and counted, and not
+ * kept: nothing of ours is that long. */
+struct text {
+	char bytes[sizeof(((struct route *)0)->query_id)];
+	size_t len; /* of all of it */
+};
+
+static bool text_fits(const struct text *t)
+{
+	return t->len < sizeof(t->bytes);
+}
+
+static bool text_is(const struct text *t, const char *word)
+{
+	return t->len == strlen(word) && text_fits(t) &&
+	       memcmp(t->bytes, word, t->len) == 0;
+}
+
+static struct span text_kept(const struct text *t)
+{
+	return (struct span){t->bytes,
+			     text_fits(t) ? t->len : sizeof(t->bytes)};
+}
+
+static int hex_value(char c)
+{
+	if (is_digit(c))
+		return c - '0';
+	if (lower(c) >= 'a' && lower(c) <= 'f')
+		return lower(c) - 'a' + 10;
+	return -1;
+}
+
+/* 1 to 255; 0 for NUL, and -1 for what is not two hex digits. */
+static int decode_byte(const char *hex, size_t len)
+{
+	int high = len < 2 ? -1 : hex_value(hex[0]);
+	int low = len < 2 ? -1 : hex_value(hex[1]);
+
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/* `at` is the percent sign. */
+static int refuse_percent(struct span name, struct span at, bool nul,
+			  struct refusal *why)
+{
+	char shown_name[REFUSAL_QUOTE_MAX], shown[REFUSAL_QUOTE_MAX];
+
+	return refusal_set(why, 400, REFUSAL_BAD_QUERY,
+			   "query parameter \"%s\" has \"%s\", allowed is %s",
+			   refusal_quote(shown_name, sizeof(shown_name),
+					 name.at, name.len),
+			   refusal_quote(shown, sizeof(shown), at.at, at.len),
+			   nul ? "%01 to %FF" : "% and two hex digits");
+}
+
+/* Decodes `s`, a part of the parameter that was sent as `name`. */
+static int decode(struct text *ret, struct span s, struct span name,
+		  struct refusal *why)
+{
+	ret->len = 0;
+	while (s.len > 0) {
+		int byte = (unsigned char)*s.at;
+		size_t used = 1;
+
+		if (byte == '%') {
+			byte = decode_byte(s.at + 1, s.len - 1);
+			used = 3;
+		}
+		if (byte <= 0)
+			return refuse_percent(name, s, byte == 0, why);
+		if (text_fits(ret))
+			ret->bytes[ret->len] = (char)byte;
+		ret->len++;
+		s.at += used;
+		s.len -= used;
+	}
+	if (text_fits(ret))
+		ret->bytes[ret->len] = '\0';
+	return 0;
+}
+
+/* What is read of one request. */
+struct reader {
+	const struct route_request *req;
+	struct refusal *why;
+	struct route route;
+	bool has_deliver;
+	bool has_last_event_id; /* in the query, maybe empty */
+};
+
+static int refuse_twice(struct reader *r, enum refusal_reason reason,
+			const char *name)
+{
+	return refusal_set(r->why, 400, reason,
+			   "query parameter %s is given twice, allowed is once",
+			   name);
+}
+
+static int take_deliver(struct reader *r, const struct text *value)
+{
+	static const char *const words[] = {
+		[DELIVER_NEW] = "new",
+		[DELIVER_ALL] = "all",
+		[DELIVER_LAST] = "last",
+	};
+	char shown[REFUSAL_QUOTE_MAX];
+	struct span s = text_kept(value);
+
+	if (r->has_deliver)
+		return refuse_twice(r, REFUSAL_BAD_DELIVER, "deliver");
+	r->has_deliver = true;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (text_is(value, words[i])) {
+			r->route.deliver = (enum route_deliver)i;
+			return 0;
+		}
+	}
+	return refusal_set(r->why, 400, REFUSAL_BAD_DELIVER,
+			   "deliver \"%s\" is not one of new, all, last",
+			   refusal_quote(shown, sizeof(shown), s.at, s.len));
+}
+
+/* `from` is what the client knows the cursor by. An empty one is none. */
+static int take_cursor(struct reader *r, const char *from, struct span s)
+{
+	char shown[REFUSAL_QUOTE_MAX];
+	struct sse_cursor cursor;
+
+	_Static_assert(sizeof(r->route.cursor_text) >= SSE_CURSOR_MAX,
+		       "room for every good cursor");
+	if (s.len == 0)
+		return 0;
+	if (sse_cursor_parse(&cursor, s.at, s.len) < 0)
+		return refusal_set(r->why, 400, REFUSAL_BAD_CURSOR,
+				   "%s \"%s\" is no event id: allowed are 1 to "
+				   "20 digits below 2^64, then nothing, or - "
+				   "and six of 0-9a-f",
+				   from,
+				   refusal_quote(shown, sizeof(shown), s.at,
+						 s.len));
+	r->route.has_cursor = true;
+	r->route.cursor_seq = cursor.seq;
+	r->route.cursor_has_tag = cursor.has_tag;
+	memcpy(r->route.cursor_text, s.at, s.len);
+	r->route.cursor_text[s.len] = '\0';
+	return 0;
+}
+
+static int take_last_event_id(struct reader *r, const struct text *value)
+{
+	if (r->has_last_event_id)
+		return refuse_twice(r, REFUSAL_BAD_CURSOR, "lastEventId");
+	r->has_last_event_id = true;
+	return take_cursor(r, "lastEventId", text_kept(value));
+}
+
+static int take_query_id(struct reader *r, const struct text *value)
+{
+	struct route *route = &r->route;
+
+	if (route->has_query_id)
+		return refuse_twice(r, REFUSAL_BAD_IDENTITY, r->req->id_query);
+	if (!text_fits(value))
+		return refusal_set(r->why, 400, REFUSAL_BAD_IDENTITY,
+				   "query parameter %s has %zu bytes, allowed "
+				   "are 1 to %d",
+				   r->req->id_query, value->len,
+				   SUBJECT_ID_MAX);
+	route->has_query_id = true;
+	route->query_id_len = value->len;
+	memcpy(route->query_id, value->bytes, value->len + 1);
+	return 0;
+}
+
+static int take_pair(struct reader *r, struct span pair)
+{
+	const char *equals = memchr(pair.at, '=', pair.len);
+	struct span name_sent = pair, value_sent = {pair.at, 0};
+	struct text name, value;
+
+	if (equals != NULL) {
+		name_sent.len = (size_t)(equals - pair.at);
+		value_sent.at = equals + 1;
+		value_sent.len = pair.len - name_sent.len - 1;
+	}
+	if (decode(&name, name_sent, name_sent, r->why) < 0 ||
+	    decode(&value, value_sent, name_sent, r->why) < 0)
+		return -EINVAL;
+	if (text_is(&name, "deliver"))
+		return take_deliver(r, &value);
+	if (text_is(&name, "lastEventId"))
+		return take_last_event_id(r, &value);
+	if (r->req->id_query != NULL && text_is(&name, r->req->id_query))
+		return take_query_id(r, &value);
+	return 0;
+}
+
+static int take_query(struct reader *r, const char *query)
+{
+	for (;;) {
+		struct span pair = {query, strcspn(query, "&")};
+
+		if (take_pair(r, pair) < 0)
+			return -EINVAL;
+		query += pair.len;
+		if (*query == '\0')
+			return 0;
+		query++;
+	}
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+#define METHODS	     "GET, HEAD"
+#define HEALTH_PATHS "/livez, /healthz, /readyz"
+
+static int take_path(struct reader *r, struct span path)
+{
+	static const struct {
+		const char *path;
+		enum route_kind kind;
+		bool on_public, on_admin;
+	} places[] = {
+		{"/api/v1/events", ROUTE_EVENTS, true, false},
+		{"/livez", ROUTE_LIVEZ, true, true},
+		{"/healthz", ROUTE_LIVEZ, true, true},
+		{"/readyz", ROUTE_READYZ, true, true},
+		{"/metrics", ROUTE_METRICS, false, true},
+	};
+	char shown[REFUSAL_QUOTE_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		if (path.len != strlen(places[i].path) ||
+		    memcmp(path.at, places[i].path, path.len) != 0)
+			continue;
+		if (r->req->admin ? places[i].on_admin : places[i].on_public) {
+			r->route.kind = places[i].kind;
+			return 0;
+		}
+	}
+	return refusal_set(r->why, 404, REFUSAL_NOT_FOUND,
+			   "nothing is at \"%s\", paths here are %s",
+			   refusal_quote(shown, sizeof(shown), path.at,
+					 path.len),
+			   r->req->admin ? "/metrics, " HEALTH_PATHS
+					 : "/api/v1/events, " HEALTH_PATHS);
+}
+
+static int check_method(const struct route_request *req, struct refusal *why)
+{
+	char shown[REFUSAL_QUOTE_MAX];
+
+	if (strcmp(req->method, "GET") == 0 || strcmp(req->method, "HEAD") == 0)
+		return 0;
+	refusal_set(why, 405, REFUSAL_BAD_METHOD,
+		    "method \"%s\" is not allowed, allowed are " METHODS,
+		    refusal_quote(shown, sizeof(shown), req->method,
+				  strlen(req->method)));
+	why->allow = METHODS;
+	return -EINVAL;
+}
+
+static int check_accept(const struct route_request *req, struct refusal *why)
+{
+	char shown[REFUSAL_QUOTE_MAX];
+
+	if (route_accepts(req->accept, "text", "event-stream"))
+		return 0;
+	return refusal_set(
+		why, 406, REFUSAL_NOT_ACCEPTABLE,
+		"Accept \"%s\" rules out text/event-stream, which is "
+		"all that is here",
+		refusal_quote(shown, sizeof(shown), req->accept,
+			      strlen(req->accept)));
+}
+
+static int take_events(struct reader *r, const char *query)
+{
+	const char *id = r->req->last_event_id;
+
+	if (check_accept(r->req, r->why) < 0 || take_query(r, query) < 0)
+		return -EINVAL;
+	return id == NULL ? 0 : take_cursor(r, "Last-Event-ID", span_of(id));
+}
+
+int route_parse(struct route *ret, struct refusal *why,
+		const struct route_request *req)
+{
+	struct reader r = {.req = req, .why = why};
+	struct span path = {req->target, strcspn(req->target, "?")};
+	const char *query = path.at + path.len;
+
+	if (*query == '?')
+		query++;
+	if (take_path(&r, path) < 0 || check_method(req, why) < 0)
+		return -EINVAL;
+	if (r.route.kind == ROUTE_EVENTS && take_events(&r, query) < 0)
+		return -EINVAL;
+	*ret = r.route;
+	return 0;
+}

@@ -9,8 +9,8 @@
 #include "refusal.h"
 
 enum route_kind {
-	ROUTE_EVENTS,  /* /api/v1/events */
-	ROUTE_LIVEZ,   /* /livez, /healthz */
+	ROUTE_EVENTS, /* /api/v1/events */
+	ROUTE_LIVEZ,  /* /livez, /healthz */
 	ROUTE_READYZ,
 	ROUTE_METRICS, /* admin listener only */
 };
@@ -32,24 +32,34 @@ struct route_request {
 struct route {
 	enum route_kind kind;
 	enum route_deliver deliver;
-	bool has_cursor;	 /* a resume */
+	bool has_cursor; /* a resume */
 	uint64_t cursor_seq;
 	bool cursor_has_tag;
-	char cursor_text[28];	 /* as the client gave it (checked form) */
-	bool has_query_id;	 /* the identity parameter was there ... */
-	char query_id[512];	 /* ... once, decoded; longer is refused */
+	char cursor_text[28]; /* as the client gave it (checked form) */
+	bool has_query_id;    /* the identity parameter was there ... */
+	char query_id[512];   /* ... once, decoded; longer is refused */
 	size_t query_id_len;
 };
 
-/* 0, or -EINVAL with *why filled in. Percent-decoding happens once; '+' stays
- * '+'; a broken '%' is 400; unknown parameters are ignored; names and values
- * are decoded. A bad or doubled lastEventId is 400 even where the header wins;
- * so is a doubled `deliver` or identity parameter. Rules: docs/http.md. */
+/* 0, or -EINVAL with *why filled in. What is checked, in this order:
+ *
+ * - Path and method. The path is compared as sent, byte for byte: no
+ *   percent-decoding, no dot segments, so that a proxy's rule for a path and
+ *   ours are about the same bytes.
+ * - For events only, Accept and the query. Names and values are percent-decoded
+ *   once; '+' stays '+'; a broken '%' or a NUL is 400 anywhere; unknown
+ *   parameters are ignored. A bad or doubled lastEventId is 400 even where the
+ *   header wins; so is a doubled `deliver` or identity parameter.
+ * - Last-Event-ID. An empty one is none; else it wins over the query.
+ *
+ * `deliver` is what the query says, also where has_cursor overrides it. */
 int route_parse(struct route *ret, struct refusal *why,
 		const struct route_request *req);
 
 /* Does an Accept value allow `type`/`subtype` (RFC 9110 12.5.1: q=0 rules out,
- * the most specific range wins; NULL or empty allows all)? */
+ * the most specific range wins)? Malformed ranges are ignored, and without any
+ * good one (NULL, empty) all is allowed. Parameters are not compared: no type
+ * of ours has variants. Of equal ranges one with q above 0 decides. */
 bool route_accepts(const char *accept, const char *type, const char *subtype);
 /* Is the type named in full (not by a wildcard), q above 0? */
 bool route_accepts_exactly(const char *accept, const char *type,
