@@ -90,6 +90,12 @@ int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
 	return 0;
 }
 
+void hub_end(struct hub *h)
+{
+	MUST(h->n_streams == 0);
+	tail_end(&h->tail);
+}
+
 void hub_free(struct hub *h)
 {
 	if (h == NULL)

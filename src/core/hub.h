@@ -47,7 +47,9 @@ struct hub_config {
 /* Everything is borrowed and must outlive the hub. -ENOMEM or 0. */
 int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
 	    const struct hub_sink *sink, struct metrics *metrics);
-/* All streams must be closed. */
+/* The end of it all: what is left on the server is taken away. All streams must
+ * be closed; only hub_free() may follow. */
+void hub_end(struct hub *h);
 void hub_free(struct hub *h);
 
 void hub_on_event(struct hub *h, const struct source_event *ev,

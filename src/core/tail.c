@@ -72,6 +72,12 @@ static void drop_consumer(struct tail *t)
 						   .gen = t->consumer_gen});
 }
 
+void tail_end(struct tail *t)
+{
+	drop_consumer(t);
+	t->state = TAIL_DOWN;
+}
+
 static void ask_info(struct tail *t, enum tail_state state, uint64_t now_ms)
 {
 	t->state = state;

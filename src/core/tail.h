@@ -84,6 +84,9 @@ struct tail {
 void tail_init(struct tail *t, struct source *src, struct log *log,
 	       const struct subject_template *subject, struct metrics *m);
 
+/* Nothing more is to come: its consumer is taken away. */
+void tail_end(struct tail *t);
+
 bool tail_live(const struct tail *t);
 
 /* Events for TAIL_SLOT, and SOURCE_UP and SOURCE_DOWN. Returns bits of enum
