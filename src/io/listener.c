@@ -1,1 +1,356 @@
-/* listener */
+/* The socket is ours, libuv only polls it: so accept4() is under our control.
+ * libuv's own listener answers a lack of descriptors by accepting and closing;
+ * here the clients stay in the kernel's queue until there is room again.
+ *
+ * Options that an accepted socket inherits are set once, on the listening one.
+ */
+#include "listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "../core/check.h"
+#include "handles.h"
+
+enum {
+	LISTENER_BACKLOG = 4096,
+	LISTENER_BURST = 256,	 /* accepted in one turn */
+	LISTENER_PAUSE_MS = 100, /* when descriptors have run out */
+	KEEPALIVE_IDLE_S = 60,
+	KEEPALIVE_INTERVAL_S = 15,
+	KEEPALIVE_PROBES = 4,
+	/* Unacknowledged for so long is dead. Linux counts a peer that has
+	 * closed its window too, however alive it is: so this must be longer
+	 * than any client may take to read on. */
+	USER_TIMEOUT_MS = 10 * 60 * 1000,
+};
+
+static const char unix_scheme[] = "unix:";
+
+struct listener {
+	struct handles handles;
+	uv_poll_t poll;
+	uv_timer_t pause;
+	struct listener_cbs cbs;
+	int fd;
+	bool in_trouble;
+	bool closing;
+	/* The socket file that was made: removed at the end, if it still is
+	 * the one. */
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	dev_t dev;
+	ino_t ino;
+};
+
+/* ---- accepting ----------------------------------------------------------- */
+
+static void on_acceptable(uv_poll_t *poll, int status, int events);
+
+static struct listener *listener_of(void *data)
+{
+	return CONTAINER_OF((struct handles *)data, struct listener, handles);
+}
+
+static void on_pause_over(uv_timer_t *timer)
+{
+	struct listener *l = listener_of(timer->data);
+
+	uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+}
+
+/* What waits goes on waiting; a busy loop would starve everyone else. */
+static void pause_accepting(struct listener *l, int err)
+{
+	uv_poll_stop(&l->poll);
+	uv_timer_start(&l->pause, on_pause_over, LISTENER_PAUSE_MS, 0);
+	if (!l->in_trouble && l->cbs.on_trouble != NULL)
+		l->cbs.on_trouble(l->cbs.arg, err);
+	l->in_trouble = true;
+}
+
+static bool lacks_room(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOBUFS ||
+	       err == ENOMEM;
+}
+
+static void on_acceptable(uv_poll_t *poll, int status, int events)
+{
+	struct listener *l = listener_of(poll->data);
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < LISTENER_BURST && !l->closing; i++) {
+		int fd = accept4(l->fd, NULL, NULL,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			l->in_trouble = false;
+			l->cbs.on_accept(l->cbs.arg, fd);
+		} else if (lacks_room(errno)) {
+			pause_accepting(l, -errno);
+			return;
+		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+			return;
+		}
+		/* Anything else is of one connection, which is gone. */
+	}
+}
+
+/* ---- sockets ------------------------------------------------------------- */
+
+static int set_int(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno
+								      : 0;
+}
+
+static int set_tcp_options(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{SOL_SOCKET, SO_REUSEADDR, 1},
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_NODELAY, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
+		{IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
+		{IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		int rc = set_int(fd, options[i].level, options[i].name,
+				 options[i].value);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* A bound, listening socket, or a negative errno. */
+static int listen_on(const struct sockaddr *addr, socklen_t len)
+{
+	int fd = socket(addr->sa_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (addr->sa_family != AF_UNIX)
+		rc = set_tcp_options(fd);
+	if (rc == 0 &&
+	    (bind(fd, addr, len) < 0 || listen(fd, LISTENER_BACKLOG) < 0))
+		rc = -errno;
+	if (rc == 0)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+/* Splits "HOST:PORT" and "[V6]:PORT"; -EINVAL for what is neither. */
+static int split(const char *address, char *host, size_t size,
+		 const char **port)
+{
+	const char *colon = strrchr(address, ':');
+	size_t len;
+
+	if (colon == NULL)
+		return -EINVAL;
+	len = (size_t)(colon - address);
+	if (len >= 2 && address[0] == '[' && colon[-1] == ']') {
+		address++;
+		len -= 2;
+	}
+	if (len == 0 || len >= size)
+		return -EINVAL;
+	memcpy(host, address, len);
+	host[len] = '\0';
+	*port = colon + 1;
+	return 0;
+}
+
+static int listen_inet(struct listener *l, const char *address,
+		       const char **why)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo *all, *a;
+	char host[256];
+	const char *port;
+	int rc = split(address, host, sizeof(host), &port);
+
+	if (rc < 0)
+		return rc;
+	rc = getaddrinfo(host, port, &hints, &all);
+	if (rc != 0) {
+		*why = gai_strerror(rc);
+		return -EADDRNOTAVAIL;
+	}
+	rc = -EADDRNOTAVAIL;
+	for (a = all; a != NULL && rc < 0; a = a->ai_next)
+		rc = listen_on(a->ai_addr, a->ai_addrlen);
+	freeaddrinfo(all);
+	if (rc < 0)
+		return rc;
+	l->fd = rc;
+	return 0;
+}
+
+/* Is it a socket that nobody listens on, left behind by who did? */
+static bool is_stale(const struct sockaddr_un *addr)
+{
+	struct stat st;
+	bool stale = false;
+	int fd;
+
+	if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
+		stale = errno == ECONNREFUSED;
+	close(fd);
+	return stale;
+}
+
+static int listen_unix(struct listener *l, const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct stat st;
+	int fd;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	if (is_stale(&addr))
+		unlink(path);
+	fd = listen_on((const struct sockaddr *)&addr, sizeof(addr));
+	if (fd < 0)
+		return fd;
+	l->fd = fd;
+	if (stat(path, &st) == 0) {
+		strcpy(l->path, path);
+		l->dev = st.st_dev;
+		l->ino = st.st_ino;
+	}
+	return 0;
+}
+
+static void remove_path(const struct listener *l)
+{
+	struct stat st;
+
+	if (l->path[0] != '\0' && stat(l->path, &st) == 0 &&
+	    st.st_dev == l->dev && st.st_ino == l->ino)
+		unlink(l->path);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void on_gone(struct handles *h)
+{
+	struct listener *l = CONTAINER_OF(h, struct listener, handles);
+
+	if (l->cbs.on_closed != NULL)
+		l->cbs.on_closed(l->cbs.arg);
+	free(l);
+}
+
+static int start(struct listener *l, struct uv_loop_s *loop)
+{
+	int rc = uv_poll_init(loop, &l->poll, l->fd);
+
+	if (rc < 0)
+		return rc;
+	handles_add(&l->handles, (uv_handle_t *)&l->poll);
+	uv_timer_init(loop, &l->pause);
+	handles_add(&l->handles, (uv_handle_t *)&l->pause);
+	return uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+}
+
+int listener_new(struct listener **ret, struct uv_loop_s *loop,
+		 const char *address, const struct listener_cbs *cbs, char *err)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+	const char *why = NULL;
+	int rc;
+
+	if (l == NULL) {
+		snprintf(err, LISTENER_ERROR_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	l->fd = -1;
+	l->cbs = *cbs;
+	handles_init(&l->handles, on_gone);
+	if (strncmp(address, unix_scheme, strlen(unix_scheme)) == 0)
+		rc = listen_unix(l, address + strlen(unix_scheme));
+	else
+		rc = listen_inet(l, address, &why);
+	if (rc == 0)
+		rc = start(l, loop);
+	if (rc == 0) {
+		*ret = l;
+		return 0;
+	}
+	snprintf(err, LISTENER_ERROR_MAX, "can't listen on %s: %s", address,
+		 why != NULL ? why : strerror(-rc));
+	l->cbs.on_closed = NULL;
+	if (l->handles.open > 0) {
+		listener_close(l);
+		return rc;
+	}
+	if (l->fd >= 0)
+		close(l->fd);
+	remove_path(l);
+	free(l);
+	return rc;
+}
+
+void listener_address(const struct listener *l, char *out)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char host[INET6_ADDRSTRLEN] = "", port[8] = "";
+	bool v6;
+
+	if (l->path[0] != '\0') {
+		snprintf(out, LISTENER_ADDRESS_MAX, "%s%s", unix_scheme,
+			 l->path);
+		return;
+	}
+	memset(&addr, 0, sizeof(addr));
+	getsockname(l->fd, (struct sockaddr *)&addr, &len);
+	getnameinfo((const struct sockaddr *)&addr, len, host, sizeof(host),
+		    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+	v6 = addr.ss_family == AF_INET6;
+	snprintf(out, LISTENER_ADDRESS_MAX, "%s%s%s:%s", v6 ? "[" : "", host,
+		 v6 ? "]" : "", port);
+}
+
+void listener_close(struct listener *l)
+{
+	if (l == NULL || l->closing)
+		return;
+	l->closing = true;
+	handles_end(&l->handles);
+	handles_close(&l->handles, (uv_handle_t *)&l->poll);
+	handles_close(&l->handles, (uv_handle_t *)&l->pause);
+	/* Not polled any more from here on, so it may be closed. */
+	close(l->fd);
+	remove_path(l);
+}
