@@ -1,1 +1,673 @@
-/* gateway */
+/* A turn of the loop: sockets and the bell of NATS have their say, then
+ * on_turn() writes to every client that has something coming, does what is due,
+ * and sets the one timer. While more is to be written than one turn takes, an
+ * idle handle keeps the loop from sleeping, so that accepting and reading get
+ * their turn.
+ *
+ * Life: start -> (drain: delay, then ends of streams, then the last ones) ->
+ * stop. Everything ends in stop(): listeners, connections, the NATS source and
+ * our handles close, each asynchronously; the last of them frees the gateway.
+ */
+#include "gateway.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <sodium.h>
+#include <uv.h>
+
+#include "core/check.h"
+#include "core/hub.h"
+#include "core/logging.h"
+#include "core/metrics.h"
+#include "core/settings.h"
+#include "io/conn.h"
+#include "io/handles.h"
+#include "io/listener.h"
+#include "io/nats_source.h"
+#include "version.h"
+
+enum {
+	GATEWAY_FLUSH = 4096,	/* clients written in one turn, at most */
+	GATEWAY_STEP_MS = 20,	/* between two ends of streams in a drain */
+	GATEWAY_LAST_MS = 2000, /* for the last words, after a drain */
+	GATEWAY_FDS = 64 + 128 + 128, /* for all else: files, NATS, listeners,
+					 short answers, the admin listeners */
+	GATEWAY_FEWEST = 16,	      /* connections, however few descriptors */
+};
+
+enum gateway_phase {
+	PHASE_OPEN,
+	PHASE_DELAY,  /* unready, listening */
+	PHASE_ENDING, /* streams end one after the other */
+	PHASE_LAST,   /* what lingers */
+	PHASE_STOPPING,
+};
+
+struct gateway_listener {
+	struct sluice *gw;
+	struct listener *listener; /* NULL: closed, or not yet open */
+	bool admin;
+};
+
+struct sluice {
+	struct uv_loop_s *loop;
+	struct options options;
+	struct logging log;
+	struct metrics metrics;
+	struct nats_source *source;
+	struct hub *hub;
+	struct conn_set *conns;
+	struct gateway_listener *listeners;
+	size_t n_listeners;
+	size_t parts; /* that must close before all is freed */
+
+	struct handles handles;
+	uv_prepare_t turn;
+	uv_idle_t more;
+	uv_timer_t timer;
+	uint64_t timer_ms; /* when it rings; UINT64_MAX: never */
+
+	enum gateway_phase phase;
+	uint64_t phase_ms; /* begin of the phase */
+	size_t to_end;	   /* streams, at the begin of PHASE_ENDING */
+	size_t ended;
+	bool away; /* the failure to reach NATS has been logged */
+	sluice_done_cb done;
+	void *done_arg;
+};
+
+struct sluice_options {
+	struct options options;
+};
+
+static void stop(struct sluice *gw);
+
+/* ---- the public options -------------------------------------------------- */
+
+const char *sluice_version(void)
+{
+	return SLUICE_VERSION;
+}
+
+int sluice_options_new(struct sluice_options **ret)
+{
+	struct sluice_options *o = calloc(1, sizeof(*o));
+	int rc;
+
+	if (o == NULL)
+		return -ENOMEM;
+	rc = options_init(&o->options);
+	if (rc < 0) {
+		free(o);
+		return rc;
+	}
+	*ret = o;
+	return 0;
+}
+
+void sluice_options_free(struct sluice_options *o)
+{
+	if (o == NULL)
+		return;
+	options_finish(&o->options);
+	free(o);
+}
+
+int sluice_options_set(struct sluice_options *o, const char *name,
+		       const char *value, char *err)
+{
+	return options_set(&o->options, OPTIONS_FLAG, name, value, err);
+}
+
+int sluice_options_load(struct sluice_options *o, char *err)
+{
+	return settings_load(&o->options, environ, NULL, err);
+}
+
+int sluice_start(struct sluice **ret, struct uv_loop_s *loop,
+		 const struct sluice_options *o, char *err)
+{
+	return gateway_start(ret, loop, &o->options, err);
+}
+
+/* ---- a turn -------------------------------------------------------------- */
+
+static void log_news(struct sluice *gw)
+{
+	struct hub_news news;
+
+	while (hub_take_news(gw->hub, &news))
+		LOGGING(&gw->log, news.warn ? LOGGING_WARN : LOGGING_INFO,
+			news.text);
+}
+
+static void on_more(uv_idle_t *more)
+{
+	(void)more; /* that the loop does not sleep is all that is wanted */
+}
+
+static void flush(struct sluice *gw, uint64_t now_ms)
+{
+	if (hub_flush(gw->hub, now_ms, GATEWAY_FLUSH))
+		uv_idle_start(&gw->more, on_more);
+	else
+		uv_idle_stop(&gw->more);
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static struct sluice *gateway_of(void *data)
+{
+	return CONTAINER_OF((struct handles *)data, struct sluice, handles);
+}
+
+/* The turn that it begins is all that is wanted of it. */
+static void on_timer(uv_timer_t *timer)
+{
+	gateway_of(timer->data)->timer_ms = UINT64_MAX;
+}
+
+static void set_timer(struct sluice *gw, uint64_t next_ms, uint64_t now_ms)
+{
+	if (next_ms == gw->timer_ms)
+		return;
+	gw->timer_ms = next_ms;
+	if (next_ms == UINT64_MAX)
+		uv_timer_stop(&gw->timer);
+	else
+		uv_timer_start(&gw->timer, on_timer,
+			       next_ms > now_ms ? next_ms - now_ms : 0, 0);
+}
+
+/* ---- draining ------------------------------------------------------------ */
+
+static void close_listeners(struct sluice *gw)
+{
+	for (size_t i = 0; i < gw->n_listeners; i++) {
+		listener_close(gw->listeners[i].listener);
+		gw->listeners[i].listener = NULL;
+	}
+}
+
+static void enter(struct sluice *gw, enum gateway_phase phase, uint64_t now_ms)
+{
+	gw->phase = phase;
+	gw->phase_ms = now_ms;
+}
+
+/* When draining next has work. */
+static uint64_t drain_next_ms(const struct sluice *gw)
+{
+	switch (gw->phase) {
+	case PHASE_DELAY:
+		return gw->phase_ms + gw->options.drain_delay_ms;
+	case PHASE_ENDING:
+		return uv_now(gw->loop) + GATEWAY_STEP_MS;
+	case PHASE_LAST:
+		return gw->phase_ms + GATEWAY_LAST_MS;
+	default:
+		return UINT64_MAX;
+	}
+}
+
+/* How many must have ended by now: evenly over the time. */
+static size_t must_have_ended(const struct sluice *gw, uint64_t now_ms)
+{
+	uint64_t gone = now_ms - gw->phase_ms;
+	uint64_t all = gw->options.drain_timeout_ms;
+
+	if (gone >= all)
+		return SIZE_MAX;
+	return (size_t)((double)gw->to_end * (double)gone / (double)all);
+}
+
+static void end_streams(struct sluice *gw, uint64_t now_ms)
+{
+	size_t want = must_have_ended(gw, now_ms);
+
+	if (want > gw->ended)
+		gw->ended += conn_set_end_streams(gw->conns, want - gw->ended);
+	if (conn_set_streams(gw->conns) == 0)
+		enter(gw, PHASE_LAST, now_ms);
+}
+
+static void drain(struct sluice *gw, uint64_t now_ms)
+{
+	if (gw->phase == PHASE_DELAY &&
+	    now_ms - gw->phase_ms >= gw->options.drain_delay_ms) {
+		close_listeners(gw);
+		gw->to_end = conn_set_streams(gw->conns);
+		LOGGING(&gw->log, LOGGING_INFO, "ending streams",
+			LOG_U64("streams", gw->to_end));
+		enter(gw, PHASE_ENDING, now_ms);
+	}
+	if (gw->phase == PHASE_ENDING)
+		end_streams(gw, now_ms);
+	if (gw->phase == PHASE_LAST) {
+		/* Those that wait for a request have nothing to wait for. */
+		conn_set_end_streams(gw->conns, 0);
+		if (conn_set_count(gw->conns) == 0 ||
+		    now_ms - gw->phase_ms >= GATEWAY_LAST_MS)
+			stop(gw);
+	}
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+	struct sluice *gw = gateway_of(turn->data);
+	uint64_t now_ms = uv_now(gw->loop), next;
+
+	flush(gw, now_ms);
+	if (hub_next_ms(gw->hub) <= now_ms)
+		hub_tick(gw->hub, now_ms);
+	if (conn_set_next_ms(gw->conns) <= now_ms)
+		conn_set_tick(gw->conns, now_ms);
+	log_news(gw);
+	drain(gw, now_ms);
+	if (gw->phase == PHASE_STOPPING)
+		return;
+	next = min_u64(hub_next_ms(gw->hub), conn_set_next_ms(gw->conns));
+	set_timer(gw, min_u64(next, drain_next_ms(gw)), now_ms);
+}
+
+/* ---- what NATS says ------------------------------------------------------ */
+
+static void on_source_event(void *arg, const struct source_event *ev)
+{
+	struct sluice *gw = arg;
+
+	hub_on_event(gw->hub, ev, uv_now(gw->loop));
+}
+
+static void on_source_turn(void *arg)
+{
+	struct sluice *gw = arg;
+
+	flush(gw, uv_now(gw->loop));
+}
+
+/* A server that is not there is said once, until it is there again. */
+static void on_failed(struct sluice *gw, const struct nats_note *note)
+{
+	LOGGING(&gw->log, gw->away ? LOGGING_DEBUG : LOGGING_WARN,
+		"can't connect to NATS, trying on",
+		LOG_STR("server", note->server), LOG_STR("error", note->text));
+	gw->away = true;
+}
+
+static void on_source_note(void *arg, const struct nats_note *note)
+{
+	struct sluice *gw = arg;
+
+	switch (note->kind) {
+	case NATS_NOTE_CONNECTED:
+		gw->away = false;
+		LOGGING(&gw->log, LOGGING_INFO, "connected to NATS",
+			LOG_STR("server", note->server));
+		break;
+	case NATS_NOTE_DISCONNECTED:
+		LOGGING(&gw->log, LOGGING_WARN, "disconnected from NATS",
+			LOG_STR("error", note->text));
+		break;
+	case NATS_NOTE_FAILED:
+		on_failed(gw, note);
+		break;
+	case NATS_NOTE_ERROR:
+		LOGGING(&gw->log, LOGGING_WARN, "NATS reports an error",
+			LOG_STR("error", note->text));
+		break;
+	case NATS_NOTE_LAME_DUCK:
+		LOGGING(&gw->log, LOGGING_INFO,
+			"the NATS server is about to shut down",
+			LOG_STR("server", note->server));
+		break;
+	}
+}
+
+/* ---- clients ------------------------------------------------------------- */
+
+static void on_accept(void *arg, int fd)
+{
+	struct gateway_listener *l = arg;
+
+	conn_set_accept(l->gw->conns, fd, l->admin);
+}
+
+static void on_trouble(void *arg, int err)
+{
+	struct gateway_listener *l = arg;
+
+	LOGGING(&l->gw->log, LOGGING_WARN, "can't accept connections",
+		LOG_STR("error", strerror(-err)));
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void part_closed(struct sluice *gw)
+{
+	sluice_done_cb done = gw->done;
+	void *arg = gw->done_arg;
+
+	MUST(gw->parts > 0);
+	if (--gw->parts > 0)
+		return;
+	hub_free(gw->hub);
+	free(gw->listeners);
+	options_finish(&gw->options);
+	if (done != NULL)
+		done(gw, arg);
+	free(gw);
+}
+
+static void on_listener_closed(void *arg)
+{
+	struct gateway_listener *l = arg;
+
+	part_closed(l->gw);
+}
+
+static void on_part_closed(void *arg)
+{
+	part_closed(arg);
+}
+
+static void on_handles_gone(struct handles *h)
+{
+	part_closed(CONTAINER_OF(h, struct sluice, handles));
+}
+
+/* Streams are closed before the source, so that what they have on the server is
+ * taken away; the source is closed before its events could find no hub. */
+static void stop(struct sluice *gw)
+{
+	if (gw->phase == PHASE_STOPPING)
+		return;
+	gw->phase = PHASE_STOPPING;
+	close_listeners(gw);
+	conn_set_close(gw->conns);
+	if (gw->hub != NULL)
+		hub_end(gw->hub);
+	if (gw->source != NULL)
+		nats_source_close(gw->source);
+	handles_end(&gw->handles);
+	handles_close(&gw->handles, (uv_handle_t *)&gw->turn);
+	handles_close(&gw->handles, (uv_handle_t *)&gw->more);
+	handles_close(&gw->handles, (uv_handle_t *)&gw->timer);
+}
+
+void sluice_drain(struct sluice *gw, sluice_done_cb done, void *arg)
+{
+	if (gw->phase != PHASE_OPEN)
+		return;
+	gw->done = done;
+	gw->done_arg = arg;
+	conn_set_drain(gw->conns);
+	LOGGING(&gw->log, LOGGING_INFO, "draining",
+		LOG_U64("streams", conn_set_streams(gw->conns)));
+	uv_update_time(gw->loop);
+	enter(gw, PHASE_DELAY, uv_now(gw->loop));
+	/* The loop may be asleep for longer. */
+	gw->timer_ms = UINT64_MAX;
+	set_timer(gw, drain_next_ms(gw), uv_now(gw->loop));
+}
+
+void sluice_stop(struct sluice *gw, sluice_done_cb done, void *arg)
+{
+	gw->done = done;
+	gw->done_arg = arg;
+	stop(gw);
+}
+
+/* ---- the start ----------------------------------------------------------- */
+
+/* What the soft limit of descriptors allows, less those for all else. */
+static size_t max_connections(const struct options *o, const struct logging *lg)
+{
+	struct rlimit lim = {.rlim_cur = 1024};
+	size_t most;
+
+	getrlimit(RLIMIT_NOFILE, &lim);
+	most = lim.rlim_cur > GATEWAY_FDS + GATEWAY_FEWEST
+		       ? (size_t)lim.rlim_cur - GATEWAY_FDS
+		       : GATEWAY_FEWEST;
+	if (o->max_connections == 0)
+		return most;
+	if (o->max_connections > most)
+		LOGGING(lg, LOGGING_WARN,
+			"fewer descriptors than --max-connections needs",
+			LOG_U64("max_connections", o->max_connections),
+			LOG_U64("limit", lim.rlim_cur),
+			LOG_U64("enough_for", most));
+	return (size_t)o->max_connections;
+}
+
+static int open_listener(struct sluice *gw, const char *address, bool admin,
+			 char *err)
+{
+	struct gateway_listener *l = &gw->listeners[gw->n_listeners];
+	struct listener_cbs cbs = {
+		.on_accept = on_accept,
+		.on_trouble = on_trouble,
+		.on_closed = on_listener_closed,
+		.arg = l,
+	};
+	int rc;
+
+	l->gw = gw;
+	l->admin = admin;
+	rc = listener_new(&l->listener, gw->loop, address, &cbs, err);
+	if (rc < 0)
+		return rc;
+	gw->parts++;
+	gw->n_listeners++;
+	return 0;
+}
+
+static int open_listeners(struct sluice *gw, char *err)
+{
+	const struct options *o = &gw->options;
+	size_t n = o->listen.n + o->admin_listen.n;
+	int rc = 0;
+
+	gw->listeners = calloc(n, sizeof(*gw->listeners));
+	if (gw->listeners == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; rc == 0 && i < o->listen.n; i++)
+		rc = open_listener(gw, o->listen.items[i], false, err);
+	for (size_t i = 0; rc == 0 && i < o->admin_listen.n; i++)
+		rc = open_listener(gw, o->admin_listen.items[i], true, err);
+	return rc;
+}
+
+static void log_listeners(const struct sluice *gw)
+{
+	char address[LISTENER_ADDRESS_MAX];
+
+	for (size_t i = 0; i < gw->n_listeners; i++) {
+		const struct gateway_listener *l = &gw->listeners[i];
+
+		listener_address(l->listener, address);
+		LOGGING(&gw->log, LOGGING_INFO, "listening",
+			LOG_STR("address", address),
+			LOG_STR("listener", l->admin ? "admin" : "public"));
+	}
+}
+
+static int open_source(struct sluice *gw, char *err)
+{
+	const struct options *o = &gw->options;
+	char filter[SUBJECT_MAX];
+	const struct nats_settings settings = {
+		.servers = (const char *const *)o->server.items,
+		.n_servers = o->server.n,
+		.name = "sluice " SLUICE_VERSION,
+		.user = o->user,
+		.password = o->password,
+		.token = o->token,
+		.creds = o->creds,
+		.nkey = o->nkey,
+		.user_jwt = o->user_jwt,
+		.user_seed = o->user_seed,
+		.tlsca = o->tlsca,
+		.tlscert = o->tlscert,
+		.tlskey = o->tlskey,
+		.tlsfirst = o->tlsfirst,
+		.inbox_prefix = o->inbox_prefix,
+		.js_domain = o->js_domain,
+		.js_api_prefix = o->js_api_prefix,
+		.stream = o->stream,
+		.filter = filter,
+	};
+	const struct nats_source_cbs cbs = {
+		.on_event = on_source_event,
+		.on_turn = on_source_turn,
+		.on_note = on_source_note,
+		.on_closed = on_part_closed,
+		.arg = gw,
+	};
+	int rc;
+
+	subject_filter(&o->subject_template, filter);
+	rc = nats_source_new(&gw->source, gw->loop, &settings, &cbs, err);
+	if (rc == 0)
+		gw->parts++;
+	return rc;
+}
+
+static int open_hub(struct sluice *gw)
+{
+	const struct options *o = &gw->options;
+	const struct hub_config cfg = {
+		.subject = o->subject_template,
+		.tail_memory = (size_t)o->tail_memory,
+		.max_replays = (size_t)o->max_replays,
+		.ping_ms = o->ping_interval_ms,
+		.ping_comment = o->ping_style == PING_COMMENT,
+		.retry_ms = o->retry_ms,
+	};
+
+	return hub_new(&gw->hub, &cfg, nats_source_source(gw->source),
+		       conn_sink(), &gw->metrics);
+}
+
+static int open_conns(struct sluice *gw)
+{
+	const struct options *o = &gw->options;
+	const struct conn_config cfg = {
+		.loop = gw->loop,
+		.hub = gw->hub,
+		.metrics = &gw->metrics,
+		.log = &gw->log,
+		.id_header = o->id_header,
+		.id_query = o->id_query,
+		.retry_ms = o->retry_ms,
+		.header_timeout_ms = o->header_timeout_ms,
+		.idle_timeout_ms = o->idle_timeout_ms,
+		.max_header_bytes = (size_t)o->max_header_bytes,
+		.max_connections = max_connections(o, &gw->log),
+		.on_closed = on_part_closed,
+		.arg = gw,
+	};
+	int rc = conn_set_new(&gw->conns, &cfg);
+
+	if (rc == 0)
+		gw->parts++;
+	return rc;
+}
+
+/* None of these three can fail. The timer may not keep a turn from coming. */
+static void open_handles(struct sluice *gw)
+{
+	handles_init(&gw->handles, on_handles_gone);
+	uv_prepare_init(gw->loop, &gw->turn);
+	handles_add(&gw->handles, (uv_handle_t *)&gw->turn);
+	uv_idle_init(gw->loop, &gw->more);
+	handles_add(&gw->handles, (uv_handle_t *)&gw->more);
+	uv_timer_init(gw->loop, &gw->timer);
+	handles_add(&gw->handles, (uv_handle_t *)&gw->timer);
+	gw->timer_ms = UINT64_MAX;
+	gw->parts++;
+}
+
+static int open_all(struct sluice *gw, char *err)
+{
+	int rc = open_listeners(gw, err);
+
+	if (rc == 0)
+		rc = open_source(gw, err);
+	if (rc == 0)
+		rc = open_hub(gw);
+	if (rc == 0)
+		rc = open_conns(gw);
+	if (rc == 0)
+		rc = uv_prepare_start(&gw->turn, on_turn);
+	return rc;
+}
+
+int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
+		  const struct options *o, char *err)
+{
+	struct sluice *gw;
+	int rc;
+
+	err[0] = '\0';
+	if (sodium_init() < 0) {
+		snprintf(err, SLUICE_ERROR_MAX, "no source of randomness");
+		return -EIO;
+	}
+	gw = calloc(1, sizeof(*gw));
+	if (gw == NULL || options_copy(&gw->options, o) < 0) {
+		free(gw);
+		snprintf(err, SLUICE_ERROR_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	gw->loop = loop;
+	logging_init(&gw->log, gw->options.log_format, gw->options.log_level);
+	open_handles(gw);
+	rc = options_finish_parsing(&gw->options, err);
+	if (rc == 0)
+		rc = open_all(gw, err);
+	if (rc < 0) {
+		if (err[0] == '\0')
+			snprintf(err, SLUICE_ERROR_MAX, "%s", strerror(-rc));
+		stop(gw);
+		return rc;
+	}
+	log_listeners(gw);
+	*ret = gw;
+	return 0;
+}
+
+/* ---- questions ----------------------------------------------------------- */
+
+int sluice_address(const struct sluice *gw, size_t index, char *out,
+		   size_t size)
+{
+	char address[LISTENER_ADDRESS_MAX];
+
+	if (index >= gw->options.listen.n ||
+	    gw->listeners[index].listener == NULL)
+		return -ENOENT;
+	listener_address(gw->listeners[index].listener, address);
+	snprintf(out, size, "%s", address);
+	return 0;
+}
+
+int sluice_ready(const struct sluice *gw)
+{
+	const char *why;
+
+	return gw->phase == PHASE_OPEN && hub_ready(gw->hub, &why);
+}
+
+size_t sluice_streams(const struct sluice *gw)
+{
+	return conn_set_streams(gw->conns);
+}

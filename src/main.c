@@ -1,4 +1,185 @@
-int main(void)
+/* The program: arguments -> options -> gateway -> loop -> exit status. */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <uv.h>
+
+#include "core/buf.h"
+#include "core/options.h"
+#include "core/settings.h"
+#include "gateway.h"
+#include "version.h"
+
+enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
+
+enum { TEXT_MAX = 256 * 1024 };
+
+struct program {
+	uv_loop_t loop;
+	uv_signal_t signals[2]; /* SIGTERM, SIGINT */
+	struct sluice *gateway; /* NULL once it is gone */
+	bool draining;
+	int status;
+};
+
+/* ---- what is printed ----------------------------------------------------- */
+
+static int fail(int status, const char *what)
 {
-	return 0;
+	fprintf(stderr, "sluice: %s\n", what);
+	return status;
+}
+
+/* To standard output, made with the result `rc`. */
+static int print(struct buf *text, int rc)
+{
+	size_t len = buf_unread(text);
+	int status = STATUS_OK;
+
+	if (rc < 0)
+		status = fail(STATUS_FAILED, strerror(-rc));
+	else if (fwrite(buf_head(text), 1, len, stdout) != len ||
+		 fflush(stdout) != 0)
+		status = fail(STATUS_FAILED, "can't write to standard output");
+	buf_finish(text);
+	return status;
+}
+
+static int print_help(void)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX);
+	return print(&text, options_help(&text));
+}
+
+static int print_version(void)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX);
+	return print(&text, buf_puts(&text, "sluice " SLUICE_VERSION "\n"));
+}
+
+static int print_settings(const struct options *o)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX);
+	return print(&text, options_print(o, &text));
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+static void on_done(struct sluice *gw, void *arg)
+{
+	struct program *p = arg;
+
+	(void)gw;
+	p->gateway = NULL;
+	for (size_t i = 0; i < 2; i++)
+		uv_close((uv_handle_t *)&p->signals[i], NULL);
+}
+
+/* The first drains, the second ends at once. */
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct program *p = handle->data;
+
+	(void)number;
+	if (p->gateway == NULL)
+		return;
+	if (!p->draining) {
+		p->draining = true;
+		sluice_drain(p->gateway, on_done, p);
+		return;
+	}
+	p->status = STATUS_FAILED;
+	sluice_stop(p->gateway, on_done, p);
+}
+
+static void catch_signals(struct program *p)
+{
+	static const int numbers[] = {SIGTERM, SIGINT};
+
+	for (size_t i = 0; i < 2; i++) {
+		uv_signal_init(&p->loop, &p->signals[i]);
+		p->signals[i].data = p;
+		uv_signal_start(&p->signals[i], on_signal, numbers[i]);
+	}
+}
+
+/* As many clients as the system lets us have. */
+static void raise_descriptors(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 &&
+	    lim.rlim_cur < lim.rlim_max) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+}
+
+static int end_loop(struct program *p)
+{
+	uv_run(&p->loop, UV_RUN_DEFAULT);
+	if (uv_loop_close(&p->loop) == 0)
+		return p->status;
+	return fail(STATUS_FAILED, "a handle was left open");
+}
+
+static int run(const struct options *o)
+{
+	struct program p = {.status = STATUS_OK};
+	char err[SLUICE_ERROR_MAX];
+	int rc;
+
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptors();
+	rc = uv_loop_init(&p.loop);
+	if (rc < 0)
+		return fail(STATUS_FAILED, uv_strerror(rc));
+	rc = gateway_start(&p.gateway, &p.loop, o, err);
+	if (rc < 0) {
+		/* What only NATS could find wrong with an option. */
+		p.status =
+			fail(rc == -EINVAL ? STATUS_USAGE : STATUS_FAILED, err);
+		return end_loop(&p);
+	}
+	catch_signals(&p);
+	return end_loop(&p);
+}
+
+static int act(struct options *o, int argc, char *argv[])
+{
+	char err[OPTIONS_ERROR_MAX];
+	int rc = options_parse_args(o, argc, argv, err);
+
+	if (rc == 0 && o->help)
+		return print_help();
+	if (rc == 0 && o->version)
+		return print_version();
+	if (rc == 0)
+		rc = settings_load(o, environ, NULL, err);
+	if (rc < 0)
+		return fail(rc == -ENOMEM ? STATUS_FAILED : STATUS_USAGE, err);
+	return o->check ? print_settings(o) : run(o);
+}
+
+int main(int argc, char *argv[])
+{
+	struct options o;
+	int status;
+
+	if (options_init(&o) < 0)
+		return fail(STATUS_FAILED, "out of memory");
+	status = act(&o, argc, argv);
+	options_finish(&o);
+	return status;
 }
