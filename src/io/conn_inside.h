@@ -1,0 +1,110 @@
+/* What the three files of a connection share: conn.c (states, reading, time),
+ * conn_write.c (the socket, and what the hub writes) and conn_serve.c
+ * (answers). Nobody else includes it. */
+#ifndef SLUICE_CONN_INSIDE_H
+#define SLUICE_CONN_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "../core/buf.h"
+#include "../core/cursor.h"
+#include "../core/http_parser.h"
+#include "../core/list.h"
+#include "../core/http_reply.h"
+#include "conn.h"
+
+enum { CONN_READ_BYTES = 64 * 1024, CONN_ANSWER_MAX = 1024 * 1024 };
+
+enum conn_state {
+	CONN_NEW,
+	CONN_HEAD,
+	CONN_IDLE,
+	CONN_REPLY,
+	CONN_STREAM,
+	CONN_LINGER,
+	CONN_DOOMED, /* the hub's write failed: closed in the next tick */
+	CONN_CLOSING,
+	CONN_STATES
+};
+
+/* The three heads that a stream can have. */
+enum stream_head { HEAD_KEEP, HEAD_CLOSE, HEAD_OLD, STREAM_HEADS };
+
+/* Bytes that wait for a full socket. */
+struct conn_rest {
+	size_t at;
+	size_t end;
+	size_t cap;
+	uint8_t bytes[];
+};
+
+struct conn {
+	uv_poll_t poll;
+	struct cursor cursor;
+	struct conn_set *set;
+	struct list link;	    /* its state's list */
+	uint64_t due_ms;	    /* HEAD, IDLE, REPLY, LINGER */
+	struct http_parser *parser; /* HEAD, IDLE */
+	struct conn_rest *rest;
+	int fd;
+	uint32_t thrown_away; /* bytes, while lingering */
+	uint8_t state;
+	uint8_t polled; /* the events that are asked for */
+	uint8_t head;	/* enum stream_head */
+	bool admin : 1;
+	bool counted : 1;    /* has one of max_connections places */
+	bool head_due : 1;   /* goes before the stream's first bytes */
+	bool keep_alive : 1; /* REPLY: then IDLE, else LINGER */
+};
+
+struct conn_set {
+	struct conn_config cfg;
+	struct list in[CONN_STATES]; /* in due order, where there is one */
+	size_t n_in[CONN_STATES];
+	size_t n_open;	/* all that are not CLOSING */
+	size_t n_alive; /* handles, `bell` among them */
+	size_t n_counted;
+	size_t n_extra; /* public ones without a place */
+	size_t n_admin;
+	bool draining;
+	bool closing;
+	uv_idle_t bell; /* its closing brings on_closed from the loop */
+	struct buf heads[STREAM_HEADS];
+	uint8_t input[CONN_READ_BYTES];
+};
+
+/* conn.c: any function that may move or drop a connection may have closed it
+ * (CONN_CLOSING) by the time it returns. */
+void conn_move(struct conn *c, enum conn_state to);
+/* Closes at once. */
+void conn_drop(struct conn *c);
+/* Asks the loop for the events that its state and its rest want. */
+void conn_arm(struct conn *c);
+uint64_t conn_now_ms(const struct conn_set *s);
+
+/* conn_write.c */
+
+/* Sends, and keeps what does not go out. Negative: the connection is lost. */
+int conn_send(struct conn *c, const void *bytes, size_t len);
+/* Negative: lost. Else c->rest is NULL when all is out. */
+int conn_send_rest(struct conn *c);
+/* A stream's write failed while the hub has it in hand: to be dropped later. */
+void conn_doom(struct conn *c);
+
+/* conn_serve.c */
+
+/* The parser has a whole head: answers it, or opens the stream. */
+void conn_serve(struct conn *c);
+void conn_refuse(struct conn *c, const struct http_reply_to *to,
+		 const struct refusal *why);
+/* An answer is out, or the rest of it waits: what is next. */
+void conn_after_answer(struct conn *c);
+/* Around the configured reconnection time, so that not all come back at once.
+ */
+uint64_t conn_jittered_retry_ms(const struct conn_set *s);
+
+#endif

@@ -1,0 +1,343 @@
+/* What a client is answered: from the head of its request to a short answer, a
+ * refusal or a stream. */
+#include "conn_inside.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include <sodium.h>
+
+#include "../core/identity.h"
+#include "../core/route.h"
+
+enum { CONN_RETRY_AFTER_S = 5 };
+
+/* ---- answers ------------------------------------------------------------- */
+
+/* All is out: it is for the client to read to the end and go. */
+static void linger(struct conn *c)
+{
+	if (shutdown(c->fd, SHUT_WR) < 0)
+		conn_drop(c);
+	else
+		conn_move(c, CONN_LINGER);
+}
+
+/* The answer is out, or the rest of it waits. */
+void conn_after_answer(struct conn *c)
+{
+	if (c->rest != NULL)
+		conn_move(c, CONN_REPLY);
+	else if (c->keep_alive)
+		conn_move(c, CONN_IDLE);
+	else
+		linger(c);
+}
+
+/* Sends a whole answer, made with the result `rc`. */
+static void finish(struct conn *c, struct buf *out, int rc, bool keep_alive)
+{
+	if (rc == 0)
+		rc = conn_send(c, buf_head(out), buf_unread(out));
+	buf_finish(out);
+	c->keep_alive = keep_alive;
+	if (rc < 0)
+		conn_drop(c);
+	else
+		conn_after_answer(c);
+}
+
+static void answer(struct conn *c, const struct http_reply_to *to, int status,
+		   const char *type, const void *body, size_t len)
+{
+	struct buf out;
+	int rc;
+
+	buf_init(&out, CONN_ANSWER_MAX);
+	rc = http_reply_short(&out, to, status, type, NULL, body, len);
+	finish(c, &out, rc, to->keep_alive);
+}
+
+void conn_refuse(struct conn *c, const struct http_reply_to *to,
+		 const struct refusal *why)
+{
+	struct conn_set *s = c->set;
+	struct buf out;
+	int rc;
+
+	s->cfg.metrics->refused[why->reason]++;
+	LOGGING(s->cfg.log, LOGGING_DEBUG, "refused",
+		LOG_U64("status", why->status),
+		LOG_STR("reason", refusal_label(why->reason)),
+		LOG_STR("text", why->text));
+	buf_init(&out, CONN_ANSWER_MAX);
+	rc = http_reply_refusal(&out, to, why, CONN_RETRY_AFTER_S);
+	finish(c, &out, rc, to->keep_alive);
+}
+
+/* Around the configured time, so that not all come back at once. */
+uint64_t conn_jittered_retry_ms(const struct conn_set *s)
+{
+	uint32_t ms = (uint32_t)s->cfg.retry_ms;
+	uint64_t jittered = ms / 2 + randombytes_uniform(ms + 1);
+
+	return jittered > 0 ? jittered : 1;
+}
+
+/* No place for a stream. A browser gives up for good on any status but 200. */
+static void turn_away(struct conn *c, const struct http_reply_to *to,
+		      enum refusal_reason reason, const char *accept)
+{
+	struct conn_set *s = c->set;
+	struct refusal why;
+	struct buf out;
+	int rc;
+
+	if (reason == REFUSAL_DRAINING)
+		refusal_set(&why, 503, reason,
+			    "this gateway is shutting down, try again");
+	else
+		refusal_set(&why, 503, reason,
+			    "all %zu connections are taken, try again later",
+			    s->cfg.max_connections);
+	if (!route_accepts_exactly(accept, "text", "event-stream")) {
+		conn_refuse(c, to, &why);
+		return;
+	}
+	s->cfg.metrics->refused[reason]++;
+	buf_init(&out, CONN_ANSWER_MAX);
+	rc = http_reply_come_back(&out, to, conn_jittered_retry_ms(s));
+	finish(c, &out, rc, to->keep_alive && to->minor > 0);
+}
+
+/* ---- what is asked for --------------------------------------------------- */
+
+static void say_ready(struct conn *c, const struct http_reply_to *to)
+{
+	static const char type[] = "text/plain; charset=utf-8";
+	const struct conn_set *s = c->set;
+	const char *why = "shutting down";
+	char text[160];
+	int len;
+
+	if (!s->draining && hub_ready(s->cfg.hub, &why)) {
+		answer(c, to, 200, type, "ok\n", 3);
+		return;
+	}
+	len = snprintf(text, sizeof(text), "not ready: %s\n", why);
+	answer(c, to, 503, type, text, (size_t)len);
+}
+
+static void say_metrics(struct conn *c, const struct http_reply_to *to)
+{
+	struct conn_set *s = c->set;
+	struct buf page;
+
+	hub_gauges(s->cfg.hub);
+	metric_set(s->cfg.metrics, METRIC_CONNECTIONS, s->n_open);
+	buf_init(&page, CONN_ANSWER_MAX / 2);
+	if (metrics_render(s->cfg.metrics, &page) < 0)
+		conn_drop(c);
+	else
+		answer(c, to, 200, "text/plain; version=0.0.4; charset=utf-8",
+		       buf_head(&page), buf_unread(&page));
+	buf_finish(&page);
+}
+
+static int identify(const struct conn_set *s, const struct http_head *h,
+		    const struct route *r, struct identity *ret,
+		    struct refusal *why)
+{
+	struct identity_request req = {
+		.header_name = s->cfg.id_header,
+		.query_name = s->cfg.id_query,
+		.query = r->has_query_id ? r->query_id : NULL,
+		.query_len = r->query_id_len,
+	};
+
+	req.header = http_head_find(h, s->cfg.id_header, &req.header_len);
+	return identity_take(ret, why, &req);
+}
+
+/* One of the places, for a connection that came when there was none. */
+static bool take_place(struct conn *c)
+{
+	struct conn_set *s = c->set;
+
+	if (c->counted)
+		return true;
+	if (s->n_counted >= s->cfg.max_connections)
+		return false;
+	s->n_extra--;
+	s->n_counted++;
+	c->counted = true;
+	return true;
+}
+
+static void fill_open(struct hub_open *o, const struct route *r,
+		      const struct identity *id, int minor)
+{
+	static const enum cursor_start starts[] = {
+		[DELIVER_NEW] = START_NEW,
+		[DELIVER_ALL] = START_ALL,
+		[DELIVER_LAST] = START_LAST,
+	};
+
+	memset(o, 0, sizeof(*o));
+	o->id = id->id;
+	o->id_len = id->len;
+	o->chunked = minor > 0;
+	o->start = starts[r->deliver];
+	if (!r->has_cursor)
+		return;
+	o->start = START_RESUME;
+	o->seq = r->cursor_seq;
+	o->has_tag = r->cursor_has_tag;
+	o->text = r->cursor_text;
+	if (r->cursor_has_tag)
+		memcpy(o->tag.hex,
+		       r->cursor_text + strlen(r->cursor_text) - SSE_TAG_LEN,
+		       SSE_TAG_LEN);
+}
+
+static void open_stream(struct conn *c, const struct http_reply_to *to,
+			const struct hub_open *open)
+{
+	struct conn_set *s = c->set;
+	struct refusal why;
+
+	c->head = to->minor == 0   ? HEAD_OLD
+		  : to->keep_alive ? HEAD_KEEP
+				   : HEAD_CLOSE;
+	c->head_due = true;
+	conn_move(c, CONN_STREAM);
+	if (hub_open(s->cfg.hub, &c->cursor, open, conn_now_ms(s)) < 0) {
+		conn_move(c, CONN_HEAD);
+		refusal_set(&why, 503, REFUSAL_FULL,
+			    "out of memory, try again later");
+		conn_refuse(c, to, &why);
+		return;
+	}
+	/* When there is no word to say yet, the head goes out alone. */
+	if (c->state == CONN_STREAM && c->head_due) {
+		const struct buf *head = &s->heads[c->head];
+
+		c->head_due = false;
+		if (conn_send(c, buf_head(head), buf_unread(head)) < 0)
+			conn_doom(c);
+	}
+	conn_arm(c);
+}
+
+static void serve_events(struct conn *c, const struct http_reply_to *to,
+			 const struct route *r, const struct http_head *h,
+			 const char *accept)
+{
+	struct identity id;
+	struct hub_open open;
+	struct refusal why;
+	struct buf out;
+	int rc;
+
+	if (identify(c->set, h, r, &id, &why) < 0) {
+		conn_refuse(c, to, &why);
+	} else if (c->set->draining) {
+		turn_away(c, to, REFUSAL_DRAINING, accept);
+	} else if (!take_place(c)) {
+		turn_away(c, to, REFUSAL_FULL, accept);
+	} else if (to->is_head) {
+		buf_init(&out, CONN_ANSWER_MAX);
+		rc = http_reply_stream(&out, to);
+		finish(c, &out, rc, to->keep_alive && to->minor > 0);
+	} else {
+		fill_open(&open, r, &id, to->minor);
+		open_stream(c, to, &open);
+	}
+}
+
+static void serve(struct conn *c, const struct http_reply_to *to,
+		  const struct http_head *h, const char *accept)
+{
+	struct route_request req = {
+		.method = h->method,
+		.target = h->target,
+		.accept = accept,
+		.last_event_id = http_head_find(h, "Last-Event-ID", NULL),
+		.id_query = c->set->cfg.id_query,
+		.admin = c->admin,
+	};
+	struct refusal why;
+	struct route r;
+
+	if (route_parse(&r, &why, &req) < 0) {
+		conn_refuse(c, to, &why);
+		return;
+	}
+	switch (r.kind) {
+	case ROUTE_LIVEZ:
+		answer(c, to, 200, "text/plain; charset=utf-8", "ok\n", 3);
+		break;
+	case ROUTE_READYZ:
+		say_ready(c, to);
+		break;
+	case ROUTE_METRICS:
+		say_metrics(c, to);
+		break;
+	case ROUTE_EVENTS:
+		serve_events(c, to, &r, h, accept);
+		break;
+	}
+}
+
+/* All Accept headers as one value (RFC 9110, 5.3); *owned is to be freed. */
+static int join_accept(const struct http_head *h, const char **ret,
+		       char **owned)
+{
+	size_t len = 0;
+
+	*owned = NULL;
+	*ret = http_head_find(h, "Accept", NULL);
+	if (http_head_count(h, "Accept") <= 1)
+		return 0;
+	for (size_t i = 0; i < h->n_headers; i++)
+		len += h->headers[i].value_len + 1;
+	*owned = malloc(len);
+	if (*owned == NULL)
+		return -ENOMEM;
+	len = 0;
+	for (size_t i = 0; i < h->n_headers; i++) {
+		const struct http_header *f = &h->headers[i];
+
+		if (strcasecmp(f->name, "Accept") != 0)
+			continue;
+		memcpy(*owned + len, f->value, f->value_len);
+		len += f->value_len;
+		(*owned)[len++] = ',';
+	}
+	(*owned)[len - 1] = '\0';
+	*ret = *owned;
+	return 0;
+}
+
+void conn_serve(struct conn *c)
+{
+	const struct http_head *h = http_parser_head(c->parser);
+	struct http_reply_to to = {
+		.minor = h->minor,
+		.is_head = h->is_head,
+		.keep_alive = h->keep_alive && !c->set->draining,
+	};
+	const char *accept;
+	char *owned;
+
+	if (join_accept(h, &accept, &owned) < 0) {
+		conn_drop(c);
+		return;
+	}
+	serve(c, &to, h, accept);
+	free(owned);
+}
