@@ -46,11 +46,11 @@ SLUICE_PUBLIC const char *sluice_version(void);
 SLUICE_PUBLIC int sluice_options_new(struct sluice_options **ret);
 /* NULL is fine. */
 SLUICE_PUBLIC void sluice_options_free(struct sluice_options *o);
-/* `name` and `value` as on the command line, without the dashes: "ping-interval",
- * "15s". List options add up. Both strings are copied. -EINVAL with `err`. */
-SLUICE_PUBLIC int sluice_options_set(struct sluice_options *o,
-				     const char *name, const char *value,
-				     char *err);
+/* `name` and `value` as on the command line, without the dashes:
+ * "ping-interval", "15s". List options add up. Both strings are copied. -EINVAL
+ * with `err`. */
+SLUICE_PUBLIC int sluice_options_set(struct sluice_options *o, const char *name,
+				     const char *value, char *err);
 /* Takes in what the `sluice` program takes besides its command line: SLUICE_*,
  * NATS_* and the NATS CLI context (the option "context", or the selected one).
  * What sluice_options_set() has set wins. Optional; call it once, last.

@@ -6,17 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MUST(expr)                                                             \
-	do {                                                                   \
-		if (!(expr)) {                                                 \
-			fprintf(stderr, "%s:%d: broken contract: %s\n",        \
-				__FILE__, __LINE__, #expr);                    \
-			abort();                                               \
-		}                                                              \
+#define MUST(expr)                                                      \
+	do {                                                            \
+		if (!(expr)) {                                          \
+			fprintf(stderr, "%s:%d: broken contract: %s\n", \
+				__FILE__, __LINE__, #expr);             \
+			abort();                                        \
+		}                                                       \
 	} while (0)
 
-#define CONTAINER_OF(ptr, type, member)                                        \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) \
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -17,8 +17,8 @@ struct identity_request {
 	const char *header_name; /* for the error's text */
 	const char *header;	 /* its value; NULL when absent */
 	size_t header_len;
-	const char *query_name;	 /* NULL when not allowed */
-	const char *query;	 /* decoded value; NULL when absent */
+	const char *query_name; /* NULL when not allowed */
+	const char *query;	/* decoded value; NULL when absent */
 	size_t query_len;
 };
 

@@ -16,11 +16,11 @@ struct source;
 
 /* JetStream API error codes that mean something to us (ADR-7). */
 enum {
-	SOURCE_ERR_NO_MESSAGE = 10037,	/* nothing there: evidence */
+	SOURCE_ERR_NO_MESSAGE = 10037, /* nothing there: evidence */
 	SOURCE_ERR_NO_STREAM = 10059,
 	SOURCE_ERR_NO_CONSUMER = 10014,
 	SOURCE_ERR_MAX_CONSUMERS = 10026,
-	SOURCE_ERR_MALFORMED = 1,	/* an answer that we can't read */
+	SOURCE_ERR_MALFORMED = 1, /* an answer that we can't read */
 	SOURCE_ERR_NO_RESPONDERS = 503,
 };
 
@@ -72,8 +72,8 @@ struct source {
 };
 
 enum source_kind {
-	SOURCE_UP,	/* a new session: nothing asked before is answered */
-	SOURCE_DOWN,	/* the session is over */
+	SOURCE_UP,   /* a new session: nothing asked before is answered */
+	SOURCE_DOWN, /* the session is over */
 	SOURCE_INFO,
 	SOURCE_FOUND,
 	SOURCE_CREATED,
@@ -103,10 +103,10 @@ struct source_info {
 };
 
 struct source_status {
-	uint32_t number;	/* of the pull */
-	int code;		/* 100, 400, 404, 408, 409, 503 */
-	bool consumer_gone;	/* 409 Consumer Deleted, push based */
-	bool too_big;		/* 409 Message Size Exceeds MaxBytes */
+	uint32_t number;    /* of the pull */
+	int code;	    /* 100, 400, 404, 408, 409, 503 */
+	bool consumer_gone; /* 409 Consumer Deleted, push based */
+	bool too_big;	    /* 409 Message Size Exceeds MaxBytes */
 	bool has_pending;
 	uint64_t pending_msgs;	/* of the batch, not delivered */
 	bool has_last_consumer; /* heartbeat */
@@ -117,7 +117,7 @@ struct source_status {
 struct source_event {
 	enum source_kind kind;
 	struct source_who who;
-	int err; /* INFO, FOUND, CREATED: 0 or an API error code */
+	int err;	      /* INFO, FOUND, CREATED: 0 or an API error code */
 	const char *err_text; /* with err: what the server said; may be NULL */
 	uint64_t num_pending; /* CREATED */
 	union {

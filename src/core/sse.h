@@ -36,10 +36,10 @@ struct sse_frame {
 	size_t len;
 	uint64_t seq;
 	const struct sse_tag *tag;
-	bool base64;	  /* not UTF-8: found by sse_measure() */
-	size_t body_len;  /* bytes of the event itself */
-	size_t head_len;  /* bytes of the chunk's head */
-	size_t total;	  /* head + body + SSE_CHUNK_TAIL */
+	bool base64;	 /* not UTF-8: found by sse_measure() */
+	size_t body_len; /* bytes of the event itself */
+	size_t head_len; /* bytes of the chunk's head */
+	size_t total;	 /* head + body + SSE_CHUNK_TAIL */
 };
 
 /* Fills in all of f. The payload is split at \n, \r\n and a lone
