@@ -1,1 +1,143 @@
-/* http_reply */
+/* No Date: see the header. Each head is one put, so that a buffer without room
+ * is left as it was. */
+#include "http_reply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "sse.h"
+
+/* RFC 9110, 15; RFC 6585 for 431. */
+#define STATUSES(X)                               \
+	X(200, "OK")                              \
+	X(400, "Bad Request")                     \
+	X(401, "Unauthorized")                    \
+	X(403, "Forbidden")                       \
+	X(404, "Not Found")                       \
+	X(405, "Method Not Allowed")              \
+	X(406, "Not Acceptable")                  \
+	X(408, "Request Timeout")                 \
+	X(413, "Content Too Large")               \
+	X(414, "URI Too Long")                    \
+	X(417, "Expectation Failed")              \
+	X(431, "Request Header Fields Too Large") \
+	X(503, "Service Unavailable")             \
+	X(505, "HTTP Version Not Supported")
+
+const char *http_reply_reason(int status)
+{
+	const char *text = NULL;
+
+	switch (status) {
+#define X(number, reason)                  \
+	case number:                       \
+		text = #number " " reason; \
+		break;
+		STATUSES(X)
+#undef X
+	}
+	MUST(text != NULL);
+	return text;
+}
+
+static const char *connection(bool keep_alive)
+{
+	return keep_alive ? "keep-alive" : "close";
+}
+
+static bool is_chunked(const struct http_reply_to *to)
+{
+	return to->minor > 0;
+}
+
+int http_reply_stream(struct buf *out, const struct http_reply_to *to)
+{
+	/* Without chunks only the end of the connection ends the body. */
+	bool keep_alive = to->keep_alive && is_chunked(to);
+
+	return buf_printf(out,
+			  "HTTP/1.1 %s\r\n"
+			  "Content-Type: text/event-stream\r\n"
+			  "Cache-Control: no-cache, no-transform\r\n"
+			  "Connection: %s\r\n"
+			  "X-Accel-Buffering: no\r\n"
+			  "X-Content-Type-Options: nosniff\r\n"
+			  "%s\r\n",
+			  http_reply_reason(200), connection(keep_alive),
+			  is_chunked(to) ? "Transfer-Encoding: chunked\r\n"
+					 : "");
+}
+
+/* The body is all or nothing with the head before it: `had` bytes were there
+ * without that. */
+static int put_body(struct buf *out, const struct http_reply_to *to, size_t had,
+		    const void *body, size_t len)
+{
+	int rc = to->is_head ? 0 : buf_put(out, body, len);
+
+	if (rc < 0)
+		buf_truncate(out, had);
+	return rc;
+}
+
+int http_reply_short(struct buf *out, const struct http_reply_to *to,
+		     int status, const char *type, const char *extra,
+		     const void *body, size_t len)
+{
+	size_t had = buf_unread(out);
+	int rc;
+
+	/* "keep-alive" tells HTTP/1.0 what 1.1 knows. */
+	rc = buf_printf(out,
+			"HTTP/1.1 %s\r\n"
+			"Content-Type: %s\r\n"
+			"Content-Length: %zu\r\n"
+			"Cache-Control: no-store\r\n"
+			"Connection: %s\r\n"
+			"X-Content-Type-Options: nosniff\r\n"
+			"%s\r\n",
+			http_reply_reason(status), type, len,
+			connection(to->keep_alive), extra != NULL ? extra : "");
+	return rc < 0 ? rc : put_body(out, to, had, body, len);
+}
+
+int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
+		       const struct refusal *r, unsigned retry_after_s)
+{
+	char body[sizeof(r->text) + 1];
+	char extra[128] = "";
+	int len;
+
+	MUST((r->status == 405) == (r->allow != NULL));
+	if (r->allow != NULL)
+		len = snprintf(extra, sizeof(extra), "Allow: %s\r\n", r->allow);
+	else if (r->status == 503)
+		len = snprintf(extra, sizeof(extra), "Retry-After: %u\r\n",
+			       retry_after_s);
+	else if (r->status == 401)
+		len = snprintf(extra, sizeof(extra),
+			       "WWW-Authenticate: Bearer\r\n");
+	else
+		len = 0;
+	MUST(len >= 0 && (size_t)len < sizeof(extra));
+	len = snprintf(body, sizeof(body), "%s\n", r->text);
+	return http_reply_short(out, to, r->status, "text/plain; charset=utf-8",
+				extra, body, (size_t)len);
+}
+
+int http_reply_come_back(struct buf *out, const struct http_reply_to *to,
+			 uint64_t retry_ms)
+{
+	char body[2 * SSE_TEXT_MAX];
+	size_t had = buf_unread(out);
+	size_t len;
+	int rc;
+
+	rc = http_reply_stream(out, to);
+	if (rc < 0)
+		return rc;
+	len = sse_put_retry(body, is_chunked(to), retry_ms);
+	len += sse_put_end(body + len, is_chunked(to));
+	return put_body(out, to, had, body, len);
+}

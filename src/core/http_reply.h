@@ -1,4 +1,10 @@
-/* Answers: heads and short bodies (RFC 9110, 9112). */
+/* Answers: heads and short bodies (RFC 9110, 9112).
+ *
+ * Each is put whole, or nothing of it: 0, -ENOBUFS or -ENOMEM.
+ *
+ * No answer has a Date. The core has no clock, and an origin server without one
+ * sends none (RFC 9110, 6.6.1); a recipient then goes by the time at which the
+ * answer came, which for answers that nobody may store is as good. */
 #ifndef SLUICE_HTTP_REPLY_H
 #define SLUICE_HTTP_REPLY_H
 
@@ -16,22 +22,23 @@ struct http_reply_to {
 	bool keep_alive; /* false: "Connection: close" */
 };
 
-/* "200 OK" ..., for every status that we send. */
+/* "200 OK" ..., for every status that we send; no other may be asked for. */
 const char *http_reply_reason(int status);
 
 /* The head of an event stream (docs/http.md): chunked for HTTP/1.1. A stream's
  * connection is never reused, but 1.1 clients that asked for nothing else get
- * "Connection: keep-alive". Returns 0 or -ENOBUFS. */
+ * "Connection: keep-alive". */
 int http_reply_stream(struct buf *out, const struct http_reply_to *to);
 
-/* A whole short answer with Content-Length. `type` is the Content-Type;
- * `extra` is further header lines, each with its CRLF, or NULL. */
+/* A whole short answer with Content-Length, not to be stored. `type` is the
+ * Content-Type; `extra` is further header lines, each with its CRLF, or NULL.
+ */
 int http_reply_short(struct buf *out, const struct http_reply_to *to,
 		     int status, const char *type, const char *extra,
 		     const void *body, size_t len);
 
-/* text/plain; charset=utf-8, one line; Allow, Retry-After and
- * WWW-Authenticate where the status wants them. */
+/* text/plain; charset=utf-8, one line; Allow (405), Retry-After (503) and
+ * WWW-Authenticate (401) where the status wants them. */
 int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
 		       const struct refusal *r, unsigned retry_after_s);
 
