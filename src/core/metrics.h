@@ -9,7 +9,8 @@
 #include "buf.h"
 #include "refusal.h"
 
-/* X(enum, type, family, labels, help) */
+/* X(enum, type, family, labels, help); the help stands in a family's first
+ * row. */
 #define METRICS(X)                                                           \
 	X(CONNECTIONS, gauge, "sluice_connections", "",                      \
 	  "Open client connections.")                                        \
@@ -67,7 +68,7 @@ struct metrics {
 	uint64_t refused[REFUSAL_COUNT]; /* sluice_refused_total{reason=} */
 };
 
-/* Appends the whole page; 0 or -ENOBUFS. */
+/* Appends the whole page, or nothing; 0, -ENOBUFS or -ENOMEM. */
 int metrics_render(const struct metrics *m, struct buf *out);
 
 static inline void metric_add(struct metrics *m, enum metric which, uint64_t n)

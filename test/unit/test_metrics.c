@@ -1,4 +1,342 @@
+/* The page is read back by a reader of the text format 0.0.4 that knows
+ * nothing of the table behind it. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "metrics.h"
+
+/* ---- a reader ------------------------------------------------------------ */
+
+enum { MAX_SAMPLES = 128, MAX_FAMILIES = 64 };
+
+struct sample {
+	char series[160]; /* name and labels */
+	uint64_t value;
+};
+
+struct family {
+	char name[80];
+	char type[16];
+	bool helped;
+};
+
+struct page {
+	char *text;
+	struct sample samples[MAX_SAMPLES];
+	size_t n_samples;
+	struct family families[MAX_FAMILIES];
+	size_t n_families;
+};
+
+static size_t name_len(const char *at)
+{
+	size_t len = 0;
+
+	while (isalnum((unsigned char)at[len]) || at[len] == '_' ||
+	       at[len] == ':')
+		len++;
+	if (len == 0 || isdigit((unsigned char)at[0]))
+		fail_msg("no name: %s", at);
+	return len;
+}
+
+static struct family *last_family(struct page *page)
+{
+	assert_true(page->n_families > 0);
+	return &page->families[page->n_families - 1];
+}
+
+static void read_help(struct page *page, const char *line)
+{
+	size_t len = name_len(line);
+	struct family *family;
+
+	assert_int_equal(line[len], ' ');
+	assert_true(strlen(line + len + 1) > 0);
+	assert_true(len < sizeof(family->name));
+	for (size_t i = 0; i < page->n_families; i++)
+		if (strlen(page->families[i].name) == len &&
+		    memcmp(page->families[i].name, line, len) == 0)
+			fail_msg("a second HELP: %s", line);
+	assert_true(page->n_families < MAX_FAMILIES);
+	family = &page->families[page->n_families++];
+	*family = (struct family){.helped = true};
+	memcpy(family->name, line, len);
+}
+
+/* Behind the HELP of the same family, once, before its samples. */
+static void read_type(struct page *page, const char *line)
+{
+	struct family *family = last_family(page);
+	size_t len = name_len(line);
+
+	assert_int_equal(strlen(family->name), len);
+	assert_memory_equal(family->name, line, len);
+	assert_string_equal(family->type, "");
+	assert_int_equal(line[len], ' ');
+	line += len + 1;
+	if (strcmp(line, "counter") != 0 && strcmp(line, "gauge") != 0)
+		fail_msg("%s: neither counter nor gauge", family->name);
+	strcpy(family->type, line);
+}
+
+/* {name="value",...}; returns what is behind. */
+static const char *read_labels(const char *at)
+{
+	do {
+		at++;
+		at += name_len(at);
+		assert_memory_equal(at, "=\"", 2);
+		at += 2;
+		at += strcspn(at, "\"\\");
+		assert_int_equal(*at, '"');
+		at++;
+	} while (*at == ',');
+	assert_int_equal(*at, '}');
+	return at + 1;
+}
+
+static void read_sample(struct page *page, const char *line)
+{
+	struct family *family = last_family(page);
+	size_t len = name_len(line);
+	const char *at = line + len;
+	struct sample *sample;
+	char *end;
+
+	if (strlen(family->name) != len ||
+	    memcmp(family->name, line, len) != 0 || family->type[0] == '\0')
+		fail_msg("outside of its family: %s", line);
+	if (*at == '{')
+		at = read_labels(at);
+	assert_int_equal(*at, ' ');
+	assert_true(page->n_samples < MAX_SAMPLES);
+	sample = &page->samples[page->n_samples++];
+	assert_true((size_t)(at - line) < sizeof(sample->series));
+	memcpy(sample->series, line, (size_t)(at - line));
+	sample->series[at - line] = '\0';
+	for (size_t i = 0; i + 1 < page->n_samples; i++)
+		assert_string_not_equal(page->samples[i].series,
+					sample->series);
+	at++;
+	assert_true(isdigit((unsigned char)*at));
+	errno = 0;
+	sample->value = strtoull(at, &end, 10);
+	assert_int_equal(errno, 0);
+	assert_int_equal(*end, '\0');
+}
+
+static void read_line(struct page *page, const char *line)
+{
+	if (strncmp(line, "# HELP ", 7) == 0)
+		read_help(page, line + 7);
+	else if (strncmp(line, "# TYPE ", 7) == 0)
+		read_type(page, line + 7);
+	else
+		read_sample(page, line);
+}
+
+static void render(struct page *page, const struct metrics *m)
+{
+	struct buf b;
+
+	memset(page, 0, sizeof(*page));
+	buf_init(&b, 1 << 16);
+	assert_int_equal(metrics_render(m, &b), 0);
+	page->text = strndup((const char *)buf_head(&b), buf_unread(&b));
+	assert_non_null(page->text);
+	assert_int_equal(strlen(page->text), buf_unread(&b));
+	assert_int_equal(buf_tail(&b)[-1], '\n');
+	buf_finish(&b);
+	for (char *at = page->text, *next; *at != '\0'; at = next) {
+		next = strchr(at, '\n') + 1;
+		next[-1] = '\0';
+		read_line(page, at);
+	}
+	free(page->text);
+	page->text = NULL;
+}
+
+static uint64_t value_of(const struct page *page, const char *series)
+{
+	for (size_t i = 0; i < page->n_samples; i++)
+		if (strcmp(page->samples[i].series, series) == 0)
+			return page->samples[i].value;
+	fail_msg("not there: %s", series);
+	return 0;
+}
+
+static const char *type_of(const struct page *page, const char *family)
+{
+	for (size_t i = 0; i < page->n_families; i++)
+		if (strcmp(page->families[i].name, family) == 0)
+			return page->families[i].type;
+	fail_msg("not there: %s", family);
+	return "";
+}
+
+/* ---- the tests ----------------------------------------------------------- */
+
+static void test_every_row_is_there(void **state)
+{
+	static const struct {
+		const char *type, *family, *labels;
+	} rows[] = {
+#define X(name, type, family, labels, help) {#type, family, labels},
+		METRICS(X)
+#undef X
+	};
+	struct metrics m = {0};
+	struct page page;
+
+	(void)state;
+	for (size_t i = 0; i < METRIC_COUNT; i++)
+		m.value[i] = 1000 + i;
+	render(&page, &m);
+	assert_int_equal(page.n_samples,
+			 METRIC_COUNT + (REFUSAL_COUNT - 1) + 1);
+	for (size_t i = 0; i < METRIC_COUNT; i++) {
+		char series[160];
+
+		snprintf(series, sizeof(series),
+			 rows[i].labels[0] == '\0' ? "%s" : "%s{%s}",
+			 rows[i].family, rows[i].labels);
+		assert_true(value_of(&page, series) == 1000 + i);
+		assert_string_equal(type_of(&page, rows[i].family),
+				    rows[i].type);
+		/* the convention that tells the two apart by name */
+		assert_int_equal(strcmp(rows[i].type, "counter") == 0,
+				 strstr(rows[i].family, "_total") != NULL);
+	}
+}
+
+static void test_some_by_name(void **state)
+{
+	struct metrics m = {0};
+	struct page page;
+
+	(void)state;
+	metric_set(&m, METRIC_STREAMS_LIVE, 3);
+	metric_set(&m, METRIC_STREAMS_WAITING, 4);
+	metric_add(&m, METRIC_EVENTS_REPLAY, 5);
+	metric_add(&m, METRIC_EVENTS_REPLAY, 6);
+	metric_set(&m, METRIC_CONNECTIONS, 7);
+	render(&page, &m);
+	assert_true(value_of(&page, "sluice_streams{state=\"live\"}") == 3);
+	assert_true(value_of(&page, "sluice_streams{state=\"waiting\"}") == 4);
+	assert_true(value_of(&page,
+			     "sluice_events_sent_total{source=\"replay\"}") ==
+		    11);
+	assert_true(value_of(&page, "sluice_connections") == 7);
+	assert_true(value_of(&page, "sluice_connections_accepted_total") == 0);
+	assert_string_equal(type_of(&page, "sluice_streams"), "gauge");
+}
+
+static void test_refusals(void **state)
+{
+	struct metrics m = {0};
+	struct page page;
+
+	(void)state;
+	for (int i = 0; i < REFUSAL_COUNT; i++)
+		m.refused[i] = 500 + (uint64_t)i;
+	render(&page, &m);
+	assert_string_equal(type_of(&page, "sluice_refused_total"), "counter");
+	for (int i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
+		char series[160];
+
+		snprintf(series, sizeof(series),
+			 "sluice_refused_total{reason=\"%s\"}",
+			 refusal_label((enum refusal_reason)i));
+		assert_true(value_of(&page, series) == 500 + (uint64_t)i);
+	}
+	for (size_t i = 0; i < page.n_samples; i++)
+		assert_null(strstr(page.samples[i].series, "none"));
+}
+
+static void test_build_info(void **state)
+{
+	static const char prefix[] = "sluice_build_info{version=\"";
+	struct metrics m = {0};
+	struct page page;
+	const struct sample *last;
+
+	(void)state;
+	render(&page, &m);
+	last = &page.samples[page.n_samples - 1];
+	assert_memory_equal(last->series, prefix, sizeof(prefix) - 1);
+	assert_true(isdigit((unsigned char)last->series[sizeof(prefix) - 1]));
+	assert_true(last->value == 1);
+	assert_string_equal(type_of(&page, "sluice_build_info"), "gauge");
+}
+
+static void test_big_numbers_are_exact(void **state)
+{
+	static const uint64_t values[] = {0,
+					  1,
+					  UINT64_C(9007199254740993),
+					  INT64_MAX,
+					  UINT64_MAX - 1,
+					  UINT64_MAX};
+	struct metrics m;
+	struct page page;
+
+	(void)state;
+	for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
+		for (size_t i = 0; i < METRIC_COUNT; i++)
+			m.value[i] = values[v];
+		for (size_t i = 0; i < REFUSAL_COUNT; i++)
+			m.refused[i] = values[v];
+		render(&page, &m);
+		for (size_t i = 0; i + 1 < page.n_samples; i++)
+			assert_true(page.samples[i].value == values[v]);
+	}
+}
+
+/* With each cap that is too small: nothing is put, and what was there stays. */
+static void test_whole_or_nothing(void **state)
+{
+	struct metrics m = {0};
+	struct buf b;
+	size_t whole;
+
+	(void)state;
+	buf_init(&b, 1 << 16);
+	assert_int_equal(metrics_render(&m, &b), 0);
+	whole = buf_unread(&b);
+	buf_finish(&b);
+	for (size_t cap = 3; cap <= 3 + whole; cap++) {
+		bool fits = cap == 3 + whole;
+
+		buf_init(&b, cap);
+		assert_int_equal(buf_puts(&b, "old"), 0);
+		assert_int_equal(metrics_render(&m, &b), fits ? 0 : -ENOBUFS);
+		assert_int_equal(buf_unread(&b), fits ? cap : 3);
+		assert_memory_equal(buf_head(&b), "old", 3);
+		buf_finish(&b);
+	}
+}
+
 int main(void)
 {
-	return 77;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_row_is_there),
+		cmocka_unit_test(test_some_by_name),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_build_info),
+		cmocka_unit_test(test_big_numbers_are_exact),
+		cmocka_unit_test(test_whole_or_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
