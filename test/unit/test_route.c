@@ -696,6 +696,12 @@ static const struct {
 	{"text/event-stream;q=x", YES},
 	{"text", YES},
 	{"text/event-stream;x", YES},
+	{"/event-stream", YES},
+	{"text/", YES},
+	{"text/;q=0", YES},
+	{"*/*, text/event-stream;q=", YES},
+	{"*/*, text/event-stream;q=.", YES},
+	{"text/html;a= \"x, text/event-stream, y\"", YES},
 	{"\"", YES},
 	/* what a client of some age sends */
 	{"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", YES},
