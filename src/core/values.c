@@ -294,43 +294,54 @@ const char *values_query_fault(const char *name)
 	return NULL;
 }
 
+/* How many bytes of `url` are a scheme (RFC 3986, section 3.1) with its "://":
+ * in "user:a://b@host" that stands inside of the password. */
+static size_t scheme_len(const char *url)
+{
+	const char *p = url;
+
+	while (is_alnum(*p) || (*p != '\0' && strchr("+-.", *p) != NULL))
+		p++;
+	return p != url && strncmp(p, "://", 3) == 0 ? (size_t)(p - url) + 3
+						     : 0;
+}
+
 void values_hide_userinfo(const char *url, char *out, size_t size)
 {
-	const char *scheme = strstr(url, "://");
-	const char *rest = scheme == NULL ? url : scheme + 3;
 	const char *at = strrchr(url, '@');
 
 	if (at == NULL)
 		snprintf(out, size, "%s", url);
-	else if (at < rest) /* "://" is inside what must be hidden */
-		snprintf(out, size, "(hidden)%s", at);
 	else
-		snprintf(out, size, "%.*s(hidden)%s", (int)(rest - url), url,
+		snprintf(out, size, "%.*s(hidden)%s", (int)scheme_len(url), url,
 			 at);
+}
+
+static size_t shown_len(char c)
+{
+	return c >= 0x20 && c <= 0x7E ? 1 : 4;
 }
 
 void values_show(const char *text, char *out, size_t size)
 {
-	size_t len = 0;
+	static const char more[] = "...";
+	size_t total = 0, len = 0;
+	bool cut;
 
 	MUST(size >= 8);
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		bool plain = c >= 0x20 && c <= 0x7E;
-		size_t more = plain ? 1 : 4;
-		size_t after = text[1] == '\0' ? 1 : 4; /* NUL or "...", NUL */
-
-		if (len + more + after > size) {
-			memcpy(out + len, "...", 4);
-			return;
-		}
-		if (plain)
-			out[len] = (char)c;
+	for (const char *p = text; *p != '\0' && total < size; p++)
+		total += shown_len(*p);
+	cut = total >= size;
+	if (cut)
+		size -= strlen(more);
+	for (; *text != '\0' && len + shown_len(*text) < size; text++) {
+		if (shown_len(*text) == 1)
+			out[len] = *text;
 		else
-			snprintf(out + len, 5, "\\x%02x", c);
-		len += more;
+			snprintf(out + len, 5, "\\x%02x", (unsigned char)*text);
+		len += shown_len(*text);
 	}
-	out[len] = '\0';
+	strcpy(out + len, cut ? more : "");
 }
 
 unsigned values_distance(const char *a, const char *b)
