@@ -142,10 +142,24 @@ static int add_secret(struct loading *l, const struct rule *r,
 static int add_path(struct loading *l, const struct rule *r, const char *value)
 {
 	struct reference_env env = world(l);
+	char *path;
+	int rc;
 
 	if (has_scheme(value, "file://"))
 		value += strlen("file://");
-	return add(l, r->option, reference_expand(&env, value));
+	rc = reference_expand(&env, value, &path);
+	if (rc == -ENOMEM)
+		return no_memory(l);
+	if (rc < 0)
+		return fail(l, rc, "field \"%s\": %s", r->key, strerror(-rc));
+	if (*path == '\0') {
+		free(path);
+		return fail(l, -EINVAL,
+			    "field \"%s\": its path is empty when its "
+			    "variables have their values",
+			    r->key);
+	}
+	return add(l, r->option, path);
 }
 
 /* The line behind "-----BEGIN ..." that begins with `prefix`; NULL: none. The

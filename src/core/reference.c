@@ -17,6 +17,7 @@
 enum {
 	FILE_MAX_BYTES = 1 << 20,
 	PATH_MAX_BYTES = 4096,
+	READ_AT_LEAST = 512,
 };
 
 /* ---- files ------------------------------------------------------------ */
@@ -24,7 +25,7 @@ enum {
 static int read_all(int fd, struct buf *b)
 {
 	for (;;) {
-		int rc = buf_reserve(b, 512);
+		int rc = buf_reserve(b, READ_AT_LEAST);
 		ssize_t n;
 
 		if (rc < 0)
@@ -48,18 +49,20 @@ int reference_read_file(const char *path, char **ret, size_t *len)
 
 	if (fd < 0)
 		return -errno;
-	buf_init(&b, FILE_MAX_BYTES);
+	/* Room to find the end behind the longest file, and for the NUL. */
+	buf_init(&b, FILE_MAX_BYTES + READ_AT_LEAST);
 	rc = read_all(fd, &b);
 	close(fd);
-	if (rc == 0) {
-		*len = buf_unread(&b);
+	if (rc == -ENOBUFS || buf_unread(&b) > FILE_MAX_BYTES)
+		rc = -EFBIG;
+	if (rc == 0)
 		rc = buf_putc(&b, '\0');
-	}
 	if (rc < 0) {
 		buf_finish(&b);
-		return rc == -ENOBUFS ? -EFBIG : rc;
+		return rc;
 	}
 	MUST(b.start == 0);
+	*len = buf_unread(&b) - 1;
 	*ret = (char *)b.data;
 	return 0;
 }
@@ -115,22 +118,30 @@ static int put_expanded(struct buf *b, char *const vars[], const char *text)
 	return rc < 0 ? rc : buf_putc(b, '\0');
 }
 
-char *reference_expand(const struct reference_env *env, const char *text)
+int reference_expand(const struct reference_env *env, const char *text,
+		     char **ret)
 {
 	const char *home = env->home == NULL ? "" : env->home;
-	char *ret = NULL;
+	char *expanded;
 	struct buf b;
+	int rc;
 
 	buf_init(&b, PATH_MAX_BYTES);
-	if (put_expanded(&b, env->vars, text) == 0) {
+	rc = put_expanded(&b, env->vars, text);
+	if (rc == 0) {
 		const char *path = (const char *)buf_head(&b);
 		bool tilde = *path == '~';
 
-		if (asprintf(&ret, "%s%s", tilde ? home : "", path + tilde) < 0)
-			ret = NULL;
+		home = tilde ? home : "";
+		if (strlen(home) + strlen(path + tilde) >= PATH_MAX_BYTES)
+			rc = -ENOBUFS;
+		else if (asprintf(&expanded, "%s%s", home, path + tilde) < 0)
+			rc = -ENOMEM;
+		else
+			*ret = expanded;
 	}
 	buf_finish(&b);
-	return ret;
+	return rc == -ENOBUFS ? -ENAMETOOLONG : rc;
 }
 
 /* ---- URIs ------------------------------------------------------------- */
@@ -181,9 +192,11 @@ static int read_variable(char *const vars[], const char *uri, char **ret,
 static int read_path(const struct reference_env *env, const char *uri,
 		     char **ret, size_t *len, const char **why)
 {
-	char *path = reference_expand(env, uri + strlen("file://"));
-	int rc = path == NULL ? -ENOMEM : reference_read_file(path, ret, len);
+	char *path = NULL;
+	int rc = reference_expand(env, uri + strlen("file://"), &path);
 
+	if (rc == 0)
+		rc = reference_read_file(path, ret, len);
 	free(path);
 	*why = strerror(-rc);
 	return rc;

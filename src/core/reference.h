@@ -15,9 +15,10 @@ const char *reference_variable(char *const vars[], const char *name,
 			       size_t len);
 
 /* $VAR and ${VAR} (one that is not set is empty), then a leading ~, as
- * jsm.go's expandHomedir() does. The caller frees it. NULL: no memory, or over
- * 4 KiB. */
-char *reference_expand(const struct reference_env *env, const char *text);
+ * jsm.go's expandHomedir() does. The caller frees *ret. -ENOMEM;
+ * -ENAMETOOLONG for more than a path of 4 KiB with its NUL. */
+int reference_expand(const struct reference_env *env, const char *text,
+		     char **ret);
 
 /* The whole file, at most 1 MiB, with a NUL behind it; the caller frees *ret.
  * Negative errno; -EFBIG. */
