@@ -282,15 +282,17 @@ static int add_field(struct loading *l, const struct rule *r, const json_t *v)
 	}
 }
 
-static bool has_field(const struct context *c, const char *option)
+static unsigned count(const struct context *c, const char *option)
 {
+	unsigned n = 0;
+
 	for (size_t i = 0; i < c->n_fields; i++)
-		if (strcmp(c->fields[i].option, option) == 0)
-			return true;
-	return false;
+		n += strcmp(c->fields[i].option, option) == 0;
+	return n;
 }
 
-/* jsm.go refuses to save a context that has more than one of these. */
+/* jsm.go refuses to save a context that has more than one of these. A JWT and
+ * a seed may also have come out of creds. */
 static int check_credentials(struct loading *l)
 {
 	static const char *const kinds[] = {"user", "creds", "nkey",
@@ -298,11 +300,11 @@ static int check_credentials(struct loading *l)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		n += has_field(l->c, kinds[i]);
-	return n < 2 ? 0
-		     : fail(l, -EINVAL,
-			    "only one of user, creds, nkey and user_jwt may "
-			    "be given");
+		n += count(l->c, kinds[i]);
+	if (n < 2 && count(l->c, "user-seed") < 2)
+		return 0;
+	return fail(l, -EINVAL,
+		    "only one of user, creds, nkey and user_jwt may be given");
 }
 
 static int take_object(struct loading *l, json_t *object)
@@ -411,14 +413,17 @@ static int place_file(struct loading *l, const char *path)
 	return l->c->path == NULL || l->c->name == NULL ? no_memory(l) : 0;
 }
 
+static bool is_path(const char *name)
+{
+	return ends_in_json(name) &&
+	       (strchr(name, '/') != NULL || access(name, F_OK) == 0);
+}
+
 static int place(struct loading *l, const char *name)
 {
 	bool known;
 	char *rest;
 
-	if (ends_in_json(name) &&
-	    (strchr(name, '/') != NULL || access(name, F_OK) == 0))
-		return place_file(l, name);
 	l->c->name = strdup(name);
 	if (l->c->name == NULL)
 		return no_memory(l);
@@ -450,7 +455,9 @@ int context_load(struct context *ret, const char *name,
 		name = selected;
 	}
 	if (rc == 0 && name != NULL) {
-		rc = place(&l, name);
+		/* What is selected is always a name. */
+		rc = selected == NULL && is_path(name) ? place_file(&l, name)
+						       : place(&l, name);
 		if (rc == 0)
 			rc = take_file(&l);
 	}
