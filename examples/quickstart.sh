@@ -17,10 +17,11 @@ build=${SLUICE_QUICKSTART_BUILD:-$root/build-quickstart}
 port=8080
 last_port=8180
 seconds=
+usage="usage: examples/quickstart.sh [--for SECONDS] [--port PORT]"
 
 usage()
 {
-	echo "usage: examples/quickstart.sh [--for SECONDS] [--port PORT]" >&2
+	echo "$usage" >&2
 	exit 2
 }
 
@@ -32,11 +33,18 @@ is_number()
 }
 
 while [ $# -gt 0 ]; do
+	if [ "$1" = --help ]; then
+		echo "$usage"
+		exit 0
+	fi
 	[ $# -ge 2 ] || usage
-	is_number "${2%s}" || usage
 	case "$1" in
-	--for) seconds=${2%s} ;;
+	--for)
+		seconds=${2%s}
+		is_number "$seconds" || usage
+		;;
 	--port)
+		is_number "$2" || usage
 		port=$2
 		last_port=$2
 		;;
@@ -149,12 +157,15 @@ start_nats()
 	server=nats://127.0.0.1:$nats
 }
 
-# Tries one port after the other until the gateway has one.
-listening()
+# address KIND: where the gateway listens, by its log; false: not yet.
+address()
 {
-	grep -q 'listener=public' "$folder/sluice.log"
+	at=$(sed -n "s/.*msg=listening .*address=\([^ ]*\) listener=$1.*/\1/p" \
+		"$folder/sluice.log" 2>/dev/null)
+	[ -n "$at" ]
 }
 
+# Tries one port after the other until the gateway has one.
 start_gateway()
 {
 	while :; do
@@ -162,8 +173,8 @@ start_gateway()
 			--listen "127.0.0.1:$port" --admin-listen 127.0.0.1:0 \
 			--drain-delay 0s --drain-timeout 1s \
 			--ping-interval 15s
-		if wait_for sluice "$folder/sluice.log" "$started" listening \
-			2>"$folder/why"; then
+		if wait_for sluice "$folder/sluice.log" "$started" \
+			address public 2>"$folder/why"; then
 			break
 		fi
 		if [ "$port" -ge "$last_port" ] ||
@@ -173,11 +184,11 @@ start_gateway()
 		fi
 		port=$((port + 1))
 	done
-	url=http://127.0.0.1:$port
+	url=http://$at
+	wait_for sluice "$folder/sluice.log" "$started" address admin
+	admin=$at
 	wait_for sluice "$folder/sluice.log" "$started" \
 		curl -fso /dev/null "$url/readyz"
-	admin=$(sed -n 's/.*address=\([^ ]*\) listener=admin.*/\1/p' \
-		"$folder/sluice.log")
 }
 
 explain()
