@@ -32,8 +32,8 @@ def check_registered(root, compiled):
 def _neighbour(root, header, compiled):
     """A command to borrow flags from: of a file that includes the header, or
     else stands beside it."""
-    include = re.compile(r'#\s*include\s*"(?:[^"]*/)?'
-                         + re.escape(os.path.basename(header)) + '"')
+    include = re.compile(r'#\s*include\s*["<](?:[^">]*/)?'
+                         + re.escape(os.path.basename(header)) + '[">]')
     folder = os.path.realpath(os.path.join(root, os.path.dirname(header)))
     mine = [p for p in sorted(compiled) if os.path.exists(p)]
     near = ([p for p in mine if include.search(_text(p))]
@@ -67,6 +67,17 @@ def check_header(root, header, compiled):
                   os.path.realpath(os.path.join(root, header)))
     done = subprocess.run(argv, cwd=entry["directory"], check=False,
                           capture_output=True, text=True)
+    if done.returncode == 0:
+        return []
+    return [header] + done.stderr.strip().split("\n")[:12]
+
+
+def check_header_in_cxx(root, header, compiler):
+    """A header for other programs: they may be of C++."""
+    done = subprocess.run(
+        [compiler, "-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+         "-fsyntax-only", "-x", "c++", header],
+        cwd=root, check=False, capture_output=True, text=True)
     if done.returncode == 0:
         return []
     return [header] + done.stderr.strip().split("\n")[:12]
