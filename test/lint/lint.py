@@ -1,9 +1,11 @@
 """The project's own rules, as tests: lint.py SOURCE_ROOT BUILD_ROOT"""
 
+import shutil
 import sys
 
 import build
 import includes
+import options
 import tap
 import text
 import tree
@@ -18,12 +20,19 @@ def main(root, build_root):
     out.case("no path of one machine", text.check_machine_paths(root))
     out.case("no package host", text.check_hosts(root))
     out.case("links of the documents", text.check_links(root))
+    out.case("options of the documents", options.check_options(root))
 
     compiled = build.commands(build_root)
     out.case("every .c file is built", build.check_registered(root, compiled))
     for header in tree.files(root, ".h"):
         out.case(f"{header} compiles alone",
                  build.check_header(root, header, compiled))
+    compiler = shutil.which("c++")
+    if compiler is None:
+        out.skip("include/sluice.h in C++", "no c++")
+    else:
+        out.case("include/sluice.h in C++", build.check_header_in_cxx(
+            root, "include/sluice.h", compiler))
 
     program, why = build.clang_format()
     if program is None:

@@ -8,8 +8,28 @@ import tempfile
 
 import build
 import includes
+import options
 import tap
 import text
+
+OPTIONS = """const struct options_row options_table[] = {
+\t{.name = "retry",
+\t .type = OPTIONS_DURATION,
+\t .metavar = "DURATION",
+\t .value = "3s"},
+\t{.name = "creds",
+\t .metavar = "FILE",
+\t .fault = NULL},
+
+\t{.name = "user-jwt",
+\t .flags = OPTIONS_SECRET | OPTIONS_HIDDEN},
+\t{.name = "check",
+\t .value = "0"},
+};
+"""
+ROWS = ["| `--retry DURATION` | `3s` | how long |\n",
+        "| `--creds FILE` | none | which |\n",
+        "| `--check` | | of --retry and others |\n"]
 
 GOOD = {
     "src/core/log.c": '#include "log.h"\n#include "sse.h"\n'
@@ -20,6 +40,8 @@ GOOD = {
                  "[site](https://example.org) `[no](link.md)`\n",
     "docs/rooms.md": "# The rooms\n",
     "test/run.sh": "mirror=$(mirror)\n",
+    "src/core/options_table.c": OPTIONS,
+    "docs/cli.md": "".join(ROWS),
 }
 
 # Name of the case, the check, a file to add to the good tree.
@@ -45,6 +67,22 @@ BAD = [
      "test/run.sh", "fetch http://deb" + ".example.org/debian\n"),
     ("a dead link", text.check_links, "docs/b.md", "[x](nowhere.md)\n"),
     ("a dead anchor", text.check_links, "docs/b.md", "[x](rooms.md#attic)\n"),
+    ("an option that no page has", options.check_options,
+     "docs/cli.md", ROWS[0] + ROWS[2]),
+    ("a row that is no option", options.check_options,
+     "docs/cli.md", "".join(ROWS) + "| `--user-jwt` | none | |\n"),
+    ("a word that is no option", options.check_options,
+     "docs/cli.md", "".join(ROWS) + "Or --retries.\n"),
+    ("another default", options.check_options,
+     "docs/cli.md", ROWS[0].replace("3s", "2s") + ROWS[1] + ROWS[2]),
+    ("another metavar", options.check_options,
+     "docs/cli.md", ROWS[0] + ROWS[1].replace("FILE", "NAME") + ROWS[2]),
+    ("a wrong row in the README", options.check_options,
+     "README.md", ROWS[0].replace("3s", "30s")),
+    ("a row that is not read", options.check_options,
+     "src/core/options_table.c", OPTIONS.replace('{.name = "c', '{ .name = "c')),
+    ("a table that is not read", options.check_options,
+     "src/core/options_table.c", "struct options_row rows[] = {0};\n"),
 ]
 
 CHECKS = sorted({check for _, check, _, _ in BAD}, key=lambda c: c.__name__)
@@ -86,13 +124,23 @@ def seen(problems, path):
 
 def build_cases(out):
     with Tree(("src/core/hub.h", "uint64_t now;\n")) as root:
-        compiled = compile_commands(root, "src/core/log.c")
+        compiled = compile_commands(root, "src/core/log.c",
+                                    "src/core/options_table.c")
         out.case("a file that is not built", seen(
             build.check_registered(root, compiled), "src/io/conn.c"))
         out.case("a header that leans on others", [] if build.check_header(
             root, "src/core/hub.h", compiled) else ["it passed"])
+        compiler = shutil.which("c++")
+        if compiler is None:
+            out.skip("a header that C++ can't read", "no c++")
+        else:
+            out.case("a header that C++ can't read",
+                     [] if build.check_header_in_cxx(
+                         root, "src/core/hub.h", compiler)
+                     else ["it passed"])
     with Tree(("src/core/check.h", "")) as root:
-        compiled = compile_commands(root, "src/core/log.c", "src/io/conn.c")
+        compiled = compile_commands(root, "src/core/log.c", "src/io/conn.c",
+                                    "src/core/options_table.c")
         out.case("all built", build.check_registered(root, compiled))
         out.case("a header that stands alone", build.check_header(
             root, "src/core/log.h", compiled))
