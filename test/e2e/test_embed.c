@@ -53,7 +53,6 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	sse_client_close(&f->client);
-	gateway_proc_stop(&f->app);
 	gateway_proc_finish(&f->app);
 	gateway_proc_finish(&f->refused);
 	return 0;
@@ -182,6 +181,7 @@ static void says_that_it_can_not_listen(void **state)
 	start(f, "drain-delay=0s");
 	snprintf(taken, sizeof(taken), "listen=%s", f->app.address);
 	expect_refused(f, taken, 1, f->app.address);
+	gateway_proc_stop(&f->app);
 }
 
 #define TEST(fn) cmocka_unit_test_teardown(fn, teardown)
