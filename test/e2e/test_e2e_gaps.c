@@ -137,15 +137,19 @@ static void memory_outlives_the_store(void **state)
 {
 	struct e2e *f = *state;
 	struct sse_client *watch, *c;
-	char second[64];
+	char second[64], text[16];
 
 	e2e_make_stream(f, "\"max_msgs\": 2");
 	e2e_gateway(f, NULL);
 	watch = e2e_open(f, "alice", NULL);
-	e2e_publish_many(f, "alice", "m", 8);
+	/* One by one: the store may drop what the tail has not yet read. */
+	for (size_t i = 0; i < 8; i++) {
+		snprintf(text, sizeof(text), "m-%zu", i);
+		e2e_publish(f, "alice", text);
+		sse_client_wait_message(watch, i + 1);
+	}
 	snprintf(second, sizeof(second), "%s",
 		 sse_client_wait_message(watch, 2)->id);
-	sse_client_wait_message(watch, 8);
 	c = e2e_resume(f, "alice", second);
 	e2e_expect(c, 1, "m-2");
 	e2e_expect_marker(f, c, "alice", 7);

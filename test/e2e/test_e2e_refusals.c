@@ -292,7 +292,7 @@ static void malformed_requests(void **state)
 		{"GET /livez HTTP/1.1\r\n" HOST "A: b\rc\r\n\r\n", 400, ""},
 		{"GET /livez\xE9 HTTP/1.1\r\n" HOST "\r\n", 400, ""},
 		{"GET /livez\x7F HTTP/1.1\r\n" HOST "\r\n", 400, ""},
-		{"GET /livez\r\n\r\n", 400, ""}, /* HTTP/0.9 */
+		{"GET /livez\r\n\r\n", 505, ""}, /* HTTP/0.9 */
 		{"GET /livez HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
 		 400, ""},
 		{"GET /livez HTTP/1.1\r\n" HOST

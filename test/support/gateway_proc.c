@@ -181,6 +181,9 @@ void gateway_proc_spawn(struct gateway_proc *g, const char *const *args,
 		g->log_fd = memory_file("log");
 		g->out_fd = memory_file("output");
 	}
+	/* What an earlier run has said is not this one's. */
+	assert_int_equal(ftruncate(g->log_fd, 0), 0);
+	assert_int_equal(ftruncate(g->out_fd, 0), 0);
 	n_env = make_env(g, env, envp);
 	g->pid = fork();
 	if (g->pid == 0)

@@ -24,7 +24,7 @@ struct gateway_proc {
 const char *gateway_proc_home(struct gateway_proc *g);
 /* Starts the program with exactly these arguments (without argv[0]) and, over
  * PATH and HOME, this environment ("NAME=value"); both end with NULL, and `env`
- * may be NULL. */
+ * may be NULL. Its log and output begin empty. */
 void gateway_proc_spawn(struct gateway_proc *g, const char *const *args,
 			const char *const *env);
 /* Spawns it with "--listen 127.0.0.1:0 --admin-listen 127.0.0.1:0
