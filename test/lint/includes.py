@@ -14,7 +14,7 @@ import tree
 # that the simulation breaks them with.
 RANKS = {
     "check": -1, "mutation": -1,
-    "list": 0, "buf": 0, "logging": 0, "subject": 0, "refusal": 0,
+    "list": 0, "buf": 0, "nkey": 0, "logging": 0, "subject": 0, "refusal": 0,
     "js_time": 0, "values": 0, "reference": 0.5,
     "options": 1, "context": 1, "http_head": 1, "identity": 1, "sse": 1,
     "metrics": 1, "js_wire": 1,
@@ -25,7 +25,9 @@ RANKS = {
     "cursor": 4,
     "tail": 5, "replay": 5,
     "hub": 6,
-    "handles": 7, "mailbox": 7,
+    "handles": 7, "mailbox": 7, "nats_note": 7, "nats_servers": 7,
+    "nats_letter": 7.2, "nats_options": 7.2, "nats_session": 7.4,
+    "nats_worker": 7.6,
     "listener": 8, "conn": 8, "conn_inside": 8.5, "conn_write": 8.6,
     "conn_serve": 8.6, "nats_source": 8,
     "sluice": 8,
@@ -36,7 +38,7 @@ RANKS = {
 # Which files below src/ may include a library's header.
 LIBRARIES = {
     "llhttp.h": ("core/http_parser.c",),
-    "nats.h": ("io/nats_source.c",),
+    "nats.h": ("io/nats_options.c", "io/nats_session.c"),
     "jansson.h": ("core/js_wire.c", "core/context.c"),
     "uv.h": ("io/*", "gateway.c", "main.c"),
     "pthread.h": ("io/*",),

@@ -1,0 +1,582 @@
+#include "nats_session.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nats/nats.h>
+#include <uv.h>
+
+#include "../core/buf.h"
+#include "../core/check.h"
+#include "../core/js_wire.h"
+#include "nats_letter.h"
+
+/* The happy path: options, a thread that connects, a subscription on the
+ * session's inbox, a flush; then requests out, arrivals in; then destroy.
+ *
+ * Callbacks of nats.c may come late, from threads that nobody can wait for. So
+ * they don't get a pointer but the session's number, and ask `sessions` for it:
+ * a session that is gone is not found, and one that is in a callback is not
+ * freed before that returns. */
+
+enum {
+	FLUSH_MS = 2000,
+	LAST_FLUSH_MS = 500,
+	REQUEST_MAX = 16 * 1024,
+	API_SUBJECT_MAX = 4096, /* a server's limit for the whole line */
+};
+
+/* A connect in its thread. */
+struct dial {
+	uv_mutex_t lock;
+	uv_thread_t thread;
+	struct nats_options *options;
+	natsOptions *nats_options;
+	natsConnection *conn; /* the result */
+	char error[NATS_SESSION_ERROR_MAX];
+	struct mailbox *wake;
+	bool done;
+	bool left; /* the thread frees */
+};
+
+struct nats_session {
+	struct nats_session *next; /* in `sessions` */
+	uint64_t number;
+	unsigned busy; /* callbacks inside */
+	bool lame;
+	char error[NATS_SESSION_ERROR_MAX]; /* the last asynchronous one */
+	char *server;			    /* its URL, for notes */
+
+	struct nats_options *options;
+	struct mailbox *events;
+	struct mailbox *wake;
+	struct dial *dial;
+	natsConnection *conn;
+	natsSubscription *sub;
+	struct nats_address address;
+	struct buf request;
+};
+
+/* Of the whole process. The lock guards next, busy, lame and error of each. */
+static struct {
+	uv_once_t once;
+	uv_mutex_t lock;
+	uv_cond_t idle; /* some session's `busy` has become 0 */
+	struct nats_session *first;
+	uint64_t last_number;
+	unsigned left_behind;
+} sessions = {.once = UV_ONCE_INIT};
+
+static void init_sessions(void)
+{
+	MUST(uv_mutex_init(&sessions.lock) == 0);
+	MUST(uv_cond_init(&sessions.idle) == 0);
+	/* Two threads must not open the library at once. Nobody closes it:
+	 * others in the process may use it. */
+	nats_Open(-1);
+}
+
+/* ---- the register -------------------------------------------------------- */
+
+static void *number_arg(uint64_t number)
+{
+	return (void *)(uintptr_t)number; /* never to be dereferenced */
+}
+
+static void enlist(struct nats_session *s)
+{
+	uv_mutex_lock(&sessions.lock);
+	s->number = ++sessions.last_number;
+	s->next = sessions.first;
+	sessions.first = s;
+	uv_mutex_unlock(&sessions.lock);
+}
+
+/* Returns when no callback is inside. */
+static void delist(struct nats_session *s)
+{
+	struct nats_session **at = &sessions.first;
+
+	uv_mutex_lock(&sessions.lock);
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	while (s->busy > 0)
+		uv_cond_wait(&sessions.idle, &sessions.lock);
+	uv_mutex_unlock(&sessions.lock);
+}
+
+/* The session of a callback, until leave(). NULL: it's gone. */
+static struct nats_session *enter(void *arg)
+{
+	struct nats_session *s;
+
+	uv_mutex_lock(&sessions.lock);
+	s = sessions.first;
+	while (s != NULL && s->number != (uintptr_t)arg)
+		s = s->next;
+	if (s != NULL)
+		s->busy++;
+	uv_mutex_unlock(&sessions.lock);
+	return s;
+}
+
+static void leave(struct nats_session *s)
+{
+	uv_mutex_lock(&sessions.lock);
+	if (--s->busy == 0)
+		uv_cond_broadcast(&sessions.idle);
+	uv_mutex_unlock(&sessions.lock);
+}
+
+/* ---- callbacks of nats.c ------------------------------------------------- */
+
+static const char *header(natsMsg *msg, const char *key)
+{
+	const char *value = NULL;
+
+	return natsMsgHeader_Get(msg, key, &value) == NATS_OK ? value : NULL;
+}
+
+static void on_message(natsConnection *conn, natsSubscription *sub,
+		       natsMsg *msg, void *arg)
+{
+	struct nats_session *s = enter(arg);
+	struct nats_arrival in;
+
+	(void)conn;
+	(void)sub;
+	if (s == NULL) {
+		natsMsg_Destroy(msg);
+		return;
+	}
+	in = (struct nats_arrival){
+		.subject = natsMsg_GetSubject(msg),
+		.reply = natsMsg_GetReply(msg),
+		.data = natsMsg_GetData(msg),
+		.len = (size_t)natsMsg_GetDataLength(msg),
+	};
+	/* A stored message may have headers of any name: only what comes to
+	 * our own inbox without data can be a status. */
+	if (in.len == 0 && in.reply == NULL) {
+		in.status = header(msg, "Status");
+		in.description = header(msg, "Description");
+		in.pending_msgs = header(msg, "Nats-Pending-Messages");
+		in.last_consumer = header(msg, "Nats-Last-Consumer");
+	}
+	nats_letter_arrival(s->events, &s->address, s->options->filter, &in);
+	natsMsg_Destroy(msg);
+	leave(s);
+}
+
+static void on_closed(natsConnection *conn, void *arg)
+{
+	struct nats_session *s = enter(arg);
+
+	(void)conn;
+	if (s == NULL)
+		return;
+	mailbox_wake(s->wake);
+	leave(s);
+}
+
+static void on_lame_duck(natsConnection *conn, void *arg)
+{
+	struct nats_session *s = enter(arg);
+
+	(void)conn;
+	if (s == NULL)
+		return;
+	uv_mutex_lock(&sessions.lock);
+	s->lame = true;
+	uv_mutex_unlock(&sessions.lock);
+	mailbox_wake(s->wake);
+	leave(s);
+}
+
+/* Notes are for people: one that finds no room is left out. */
+static void on_error(natsConnection *conn, natsSubscription *sub,
+		     natsStatus status, void *arg)
+{
+	struct nats_session *s = enter(arg);
+	const char *text = nats_GetLastError(NULL);
+
+	(void)conn;
+	(void)sub;
+	if (s == NULL)
+		return;
+	if (text == NULL || *text == '\0')
+		text = natsStatus_GetText(status);
+	uv_mutex_lock(&sessions.lock);
+	snprintf(s->error, sizeof(s->error), "%s", text);
+	uv_mutex_unlock(&sessions.lock);
+	nats_letter_note(s->events, NATS_NOTE_ERROR, s->server, text,
+			 MAILBOX_REFUSE);
+	leave(s);
+}
+
+/* ---- connecting ---------------------------------------------------------- */
+
+static void dial_free(struct dial *d)
+{
+	if (d == NULL)
+		return;
+	natsConnection_Destroy(d->conn);
+	natsOptions_Destroy(d->nats_options);
+	nats_options_unref(d->options);
+	uv_mutex_destroy(&d->lock);
+	free(d);
+}
+
+static void count_left_behind(int by)
+{
+	uv_mutex_lock(&sessions.lock);
+	sessions.left_behind += (unsigned)by;
+	uv_mutex_unlock(&sessions.lock);
+}
+
+unsigned nats_session_left_behind(void)
+{
+	unsigned n;
+
+	uv_once(&sessions.once, init_sessions);
+	uv_mutex_lock(&sessions.lock);
+	n = sessions.left_behind;
+	uv_mutex_unlock(&sessions.lock);
+	return n;
+}
+
+void nats_session_leave_thread(void)
+{
+	nats_ReleaseThreadMemory();
+}
+
+static void copy_error(char *out, natsStatus status)
+{
+	const char *text = nats_GetLastError(NULL);
+
+	snprintf(out, NATS_SESSION_ERROR_MAX, "%s",
+		 text != NULL && *text != '\0' ? text
+					       : natsStatus_GetText(status));
+}
+
+static void run_dial(void *arg)
+{
+	struct dial *d = arg;
+	natsConnection *conn = NULL;
+	natsStatus status = natsConnection_Connect(&conn, d->nats_options);
+	bool left;
+
+	if (status != NATS_OK)
+		copy_error(d->error, status);
+	uv_mutex_lock(&d->lock);
+	d->conn = conn;
+	d->done = true;
+	left = d->left;
+	if (!left)
+		mailbox_wake(d->wake);
+	uv_mutex_unlock(&d->lock);
+	if (left) {
+		dial_free(d);
+		count_left_behind(-1);
+	}
+	nats_ReleaseThreadMemory();
+}
+
+static natsStatus set_callbacks(natsOptions *o, uint64_t number)
+{
+	void *arg = number_arg(number);
+	natsStatus status = natsOptions_SetClosedCB(o, on_closed, arg);
+
+	if (status == NATS_OK)
+		status = natsOptions_SetErrorHandler(o, on_error, arg);
+	if (status == NATS_OK)
+		status = natsOptions_SetLameDuckModeCB(o, on_lame_duck, arg);
+	return status;
+}
+
+static struct dial *dial_new(struct nats_session *s,
+			     const struct nats_servers_item *server, char *err)
+{
+	struct dial *d = calloc(1, sizeof(*d));
+
+	snprintf(err, NATS_SESSION_ERROR_MAX, "out of memory");
+	if (d == NULL)
+		return NULL;
+	if (uv_mutex_init(&d->lock) < 0) {
+		free(d);
+		return NULL;
+	}
+	d->wake = s->wake;
+	d->options = nats_options_ref(s->options);
+	d->nats_options = nats_options_build(s->options, server, err);
+	if (d->nats_options != NULL &&
+	    set_callbacks(d->nats_options, s->number) == NATS_OK &&
+	    uv_thread_create(&d->thread, run_dial, d) == 0)
+		return d;
+	dial_free(d);
+	return NULL;
+}
+
+/* Its result, or it is left behind. */
+static natsConnection *dial_end(struct dial *d)
+{
+	natsConnection *conn;
+
+	uv_mutex_lock(&d->lock);
+	if (!d->done) {
+		d->left = true;
+		count_left_behind(1);
+		pthread_detach(d->thread);
+		uv_mutex_unlock(&d->lock);
+		return NULL;
+	}
+	uv_mutex_unlock(&d->lock);
+	uv_thread_join(&d->thread);
+	conn = d->conn;
+	d->conn = NULL;
+	dial_free(d);
+	return conn;
+}
+
+static bool dial_done(struct dial *d)
+{
+	bool done;
+
+	uv_mutex_lock(&d->lock);
+	done = d->done;
+	uv_mutex_unlock(&d->lock);
+	return done;
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+struct nats_session *nats_session_new(struct nats_options *o,
+				      const struct nats_servers_item *server,
+				      struct mailbox *events,
+				      struct mailbox *wake, char *err)
+{
+	struct nats_session *s = calloc(1, sizeof(*s));
+
+	uv_once(&sessions.once, init_sessions);
+	if (s != NULL)
+		s->server = strdup(server->url);
+	if (s == NULL || s->server == NULL) {
+		free(s);
+		snprintf(err, NATS_SESSION_ERROR_MAX, "out of memory");
+		return NULL;
+	}
+	s->options = o;
+	s->events = events;
+	s->wake = wake;
+	buf_init(&s->request, REQUEST_MAX);
+	enlist(s);
+	nats_address_init(&s->address, s->number, o->inbox_prefix);
+	s->dial = dial_new(s, server, err);
+	if (s->dial == NULL) {
+		nats_session_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+/* Pending limits off: what can come is bounded by what was asked for. */
+static natsStatus subscribe(struct nats_session *s)
+{
+	char subject[NATS_ADDRESS_MAX];
+	natsStatus status;
+
+	nats_address_wildcard(&s->address, subject);
+	status = natsConnection_Subscribe(&s->sub, s->conn, subject, on_message,
+					  number_arg(s->number));
+	if (status == NATS_OK)
+		status = natsSubscription_SetPendingLimits(s->sub, -1, -1);
+	if (status == NATS_OK)
+		status = natsConnection_FlushTimeout(s->conn, FLUSH_MS);
+	return status;
+}
+
+static enum nats_session_state finish_dial(struct nats_session *s, char *err)
+{
+	natsStatus status;
+
+	if (!dial_done(s->dial))
+		return NATS_SESSION_CONNECTING;
+	snprintf(err, NATS_SESSION_ERROR_MAX, "%s", s->dial->error);
+	s->conn = dial_end(s->dial);
+	s->dial = NULL;
+	if (s->conn == NULL)
+		return NATS_SESSION_OVER;
+	status = subscribe(s);
+	if (status == NATS_OK)
+		return NATS_SESSION_OPEN;
+	copy_error(err, status);
+	return NATS_SESSION_OVER;
+}
+
+/* Why it has ended: what the server said, or what the library found. */
+static void say_why(struct nats_session *s, char *err)
+{
+	const char *text = NULL;
+	natsStatus status = natsConnection_GetLastError(s->conn, &text);
+
+	uv_mutex_lock(&sessions.lock);
+	snprintf(err, NATS_SESSION_ERROR_MAX, "%s",
+		 text != NULL && *text != '\0' ? text
+		 : s->error[0] != '\0'	       ? s->error
+					       : natsStatus_GetText(status));
+	uv_mutex_unlock(&sessions.lock);
+}
+
+enum nats_session_state nats_session_look(struct nats_session *s, char *err)
+{
+	if (s->dial != NULL)
+		return finish_dial(s, err);
+	if (s->conn == NULL || s->sub == NULL)
+		return NATS_SESSION_OVER;
+	if (!natsConnection_IsClosed(s->conn))
+		return NATS_SESSION_OPEN;
+	say_why(s, err);
+	return NATS_SESSION_OVER;
+}
+
+uint64_t nats_session_number(const struct nats_session *s)
+{
+	return s->number;
+}
+
+bool nats_session_lame(struct nats_session *s)
+{
+	bool lame;
+
+	uv_mutex_lock(&sessions.lock);
+	lame = s->lame;
+	uv_mutex_unlock(&sessions.lock);
+	return lame;
+}
+
+void nats_session_discover(struct nats_session *s, struct nats_servers *into,
+			   const struct nats_servers_item *from)
+{
+	char **urls = NULL;
+	int n = 0;
+
+	if (s->conn == NULL ||
+	    natsConnection_GetDiscoveredServers(s->conn, &urls, &n) != NATS_OK)
+		return;
+	nats_servers_discovered(into, from, urls, (size_t)n);
+	for (int i = 0; i < n; i++)
+		free(urls[i]);
+	free(urls);
+}
+
+void nats_session_flush(struct nats_session *s)
+{
+	if (s->conn != NULL)
+		natsConnection_FlushTimeout(s->conn, LAST_FLUSH_MS);
+}
+
+void nats_session_free(struct nats_session *s)
+{
+	if (s == NULL)
+		return;
+	if (s->dial != NULL)
+		s->conn = dial_end(s->dial);
+	natsConnection_Destroy(s->conn);
+	delist(s);
+	natsSubscription_Destroy(s->sub);
+	buf_finish(&s->request);
+	free(s->server);
+	free(s);
+}
+
+/* ---- requests ------------------------------------------------------------ */
+
+static int put_create(struct nats_session *s, const struct nats_command *c,
+		      const char *consumer)
+{
+	const struct js_consumer create = {
+		.stream = s->options->stream,
+		.name = consumer,
+		.filter = c->has_subject ? c->subject : NULL,
+		.start_seq = c->seq,
+		.inactive_ms = c->inactive_ms,
+	};
+
+	return js_put_create(&s->request, &create);
+}
+
+static int put_pull(struct nats_session *s, const struct nats_command *c)
+{
+	const struct js_pull pull = {
+		.batch = c->pull.batch,
+		.max_bytes = c->pull.max_bytes,
+		.expires_ms = c->pull.expires_ms,
+		.heartbeat_ms = c->pull.heartbeat_ms,
+		.no_wait = c->pull.no_wait,
+	};
+
+	return js_put_pull(&s->request, &pull);
+}
+
+/* `api` gets the subject behind the prefix, "STREAM.INFO.Events". */
+static int put_request(struct nats_session *s, enum nats_command_kind kind,
+		       const struct nats_command *c, char *api, size_t size)
+{
+	const char *stream = s->options->stream;
+	char consumer[NATS_CONSUMER_MAX];
+
+	nats_address_consumer(&s->address, c->who, consumer);
+	switch (kind) {
+	case NATS_COMMAND_INFO:
+		snprintf(api, size, "STREAM.INFO.%s", stream);
+		return 0;
+	case NATS_COMMAND_FIND:
+		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
+		return js_put_find(&s->request, c->seq, c->subject);
+	case NATS_COMMAND_LAST:
+		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
+		return js_put_last(&s->request, c->subject);
+	case NATS_COMMAND_CREATE:
+		snprintf(api, size, "CONSUMER.CREATE.%s.%s%s%s", stream,
+			 consumer, c->has_subject ? "." : "",
+			 c->has_subject ? c->subject : "");
+		return put_create(s, c, consumer);
+	case NATS_COMMAND_PULL:
+		snprintf(api, size, "CONSUMER.MSG.NEXT.%s.%s", stream,
+			 consumer);
+		return put_pull(s, c);
+	case NATS_COMMAND_FORGET:
+		snprintf(api, size, "CONSUMER.DELETE.%s.%s", stream, consumer);
+		return 0;
+	}
+	return 0;
+}
+
+/* A request that can't be made is as good as lost: who asks has the time-out.
+ */
+bool nats_session_send(struct nats_session *s, const struct mailbox_letter *l)
+{
+	const struct nats_command *c = mailbox_body(l);
+	enum nats_command_kind kind = (enum nats_command_kind)l->kind;
+	char api[API_SUBJECT_MAX], subject[API_SUBJECT_MAX];
+	char reply[NATS_ADDRESS_MAX];
+	int len;
+
+	if (c->session != s->number || s->sub == NULL)
+		return true;
+	buf_clear(&s->request);
+	if (put_request(s, kind, c, api, sizeof(api)) < 0)
+		return true;
+	len = snprintf(subject, sizeof(subject), "%s.%s",
+		       s->options->api_prefix, api);
+	if (len >= (int)sizeof(subject))
+		return true;
+	nats_address_reply(&s->address, kind, c->who, c->pull.number, reply);
+	return natsConnection_PublishRequest(s->conn, subject, reply,
+					     buf_head(&s->request),
+					     (int)buf_unread(&s->request)) ==
+	       NATS_OK;
+}

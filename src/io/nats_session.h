@@ -1,0 +1,59 @@
+/* One connection to one server: a session. Called by the worker alone; what
+ * comes in goes straight from nats.c's threads into the events mailbox.
+ *
+ * The connect runs in a thread of its own, because it can take long where no
+ * time-out of nats.c reaches: in the name's resolution, in a TLS handshake, and
+ * (before 3.8) between the server's INFO and its PONG. A connect that nobody
+ * waits for any more is left behind; its thread frees all when it returns. */
+#ifndef SLUICE_NATS_SESSION_H
+#define SLUICE_NATS_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mailbox.h"
+#include "nats_options.h"
+#include "nats_servers.h"
+
+struct nats_session;
+
+enum { NATS_SESSION_ERROR_MAX = 512 };
+
+enum nats_session_state {
+	NATS_SESSION_CONNECTING,
+	NATS_SESSION_OPEN,
+	NATS_SESSION_OVER, /* couldn't connect, or is disconnected */
+};
+
+/* Begins to connect. The mailboxes and the options are borrowed until the end;
+ * whenever the state may have changed, `wake` is woken. NULL with `err`. */
+struct nats_session *nats_session_new(struct nats_options *o,
+				      const struct nats_servers_item *server,
+				      struct mailbox *events,
+				      struct mailbox *wake, char *err);
+/* The state now. On the way to OPEN this subscribes, and waits for the server
+ * to have done it (bounded). `err`, when OVER: why. */
+enum nats_session_state nats_session_look(struct nats_session *s, char *err);
+/* Of every session of the process another one. */
+uint64_t nats_session_number(const struct nats_session *s);
+/* The server has said that it will go away. */
+bool nats_session_lame(struct nats_session *s);
+/* What a server tells of others. */
+void nats_session_discover(struct nats_session *s, struct nats_servers *into,
+			   const struct nats_servers_item *from);
+/* Carries out a command; one of another session is dropped. False when the
+ * connection takes no more. */
+bool nats_session_send(struct nats_session *s, const struct mailbox_letter *l);
+/* Waits (bounded) until the server has what was sent. */
+void nats_session_flush(struct nats_session *s);
+/* Ends it; afterwards nothing of it comes into the mailbox. Bounded, but for a
+ * writer that waits in `events`. NULL is fine. */
+void nats_session_free(struct nats_session *s);
+
+/* Connects that were left behind and have not returned. */
+unsigned nats_session_left_behind(void);
+/* A thread that has called these ends: what nats.c keeps for it is freed. */
+void nats_session_leave_thread(void);
+
+#endif

@@ -1,0 +1,232 @@
+#include "source_spy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { DEADLINE_MS = 30000 };
+
+static void keep_message(struct spy_event *to, const struct source_message *m)
+{
+	char *data = malloc(m->len + 1);
+
+	assert_non_null(data);
+	assert_true(m->subject_len < sizeof(to->subject));
+	memcpy(to->subject, m->subject, m->subject_len);
+	if (m->len > 0)
+		memcpy(data, m->data, m->len);
+	data[m->len] = '\0';
+	to->msg = *m;
+	to->msg.data = data;
+}
+
+static bool has_message(const struct spy_event *ev)
+{
+	return ev->kind == SOURCE_MESSAGE ||
+	       (ev->kind == SOURCE_FOUND && ev->err == 0);
+}
+
+static void on_event(void *arg, const struct source_event *ev)
+{
+	struct spy *s = arg;
+	struct spy_event *to;
+
+	if (s->n_events == s->cap) {
+		s->cap = s->cap * 2 + 64;
+		s->events = realloc(s->events, s->cap * sizeof(*s->events));
+		assert_non_null(s->events);
+	}
+	to = calloc(1, sizeof(*to));
+	assert_non_null(to);
+	s->events[s->n_events++] = to;
+	to->kind = ev->kind;
+	to->who = ev->who;
+	to->err = ev->err;
+	to->num_pending = ev->num_pending;
+	if (ev->err_text != NULL)
+		snprintf(to->err_text, sizeof(to->err_text), "%s",
+			 ev->err_text);
+	if (has_message(to))
+		keep_message(to, &ev->msg);
+	if (ev->kind == SOURCE_STATUS)
+		to->status = ev->status;
+	if (ev->kind == SOURCE_INFO && ev->err == 0) {
+		to->info = ev->info;
+		snprintf(to->created, sizeof(to->created), "%.*s",
+			 (int)ev->info.created_len, ev->info.created);
+	}
+	if (s->n_events == s->close_at)
+		nats_source_close(s->source);
+}
+
+static void on_turn(void *arg)
+{
+	((struct spy *)arg)->n_turns++;
+}
+
+static void on_note(void *arg, const struct nats_note *n)
+{
+	static const char *const kinds[] = {
+		[NATS_NOTE_CONNECTED] = "connected",
+		[NATS_NOTE_DISCONNECTED] = "disconnected",
+		[NATS_NOTE_FAILED] = "failed",
+		[NATS_NOTE_ERROR] = "error",
+		[NATS_NOTE_LAME_DUCK] = "lame-duck",
+	};
+	struct spy *s = arg;
+	size_t room = sizeof(s->notes) - s->notes_len;
+	int len = snprintf(s->notes + s->notes_len, room, "%s %s %s\n",
+			   kinds[n->kind], n->server, n->text);
+
+	if ((size_t)len < room)
+		s->notes_len += (size_t)len;
+}
+
+static void on_closed(void *arg)
+{
+	((struct spy *)arg)->closed = true;
+}
+
+void spy_start(struct spy *s, uv_loop_t *loop,
+	       const struct nats_settings *settings)
+{
+	const struct nats_source_cbs cbs = {
+		.on_event = on_event,
+		.on_turn = on_turn,
+		.on_note = on_note,
+		.on_closed = on_closed,
+		.arg = s,
+	};
+	char err[NATS_SOURCE_ERROR_MAX] = "";
+
+	memset(s, 0, sizeof(*s));
+	s->loop = loop;
+	if (nats_source_new(&s->source, loop, settings, &cbs, err) < 0)
+		fail_msg("nats_source_new: %s", err);
+	s->js = nats_source_source(s->source);
+	assert_int_equal(uv_timer_init(loop, &s->timer), 0);
+	s->timer.data = s;
+	assert_int_equal(s->n_events, 0);
+}
+
+static void on_deadline(uv_timer_t *t)
+{
+	((struct spy *)t->data)->late = true;
+}
+
+static const char *kind_of(const struct spy_event *ev)
+{
+	static const char *const names[] = {
+		[SOURCE_UP] = "up",	      [SOURCE_DOWN] = "down",
+		[SOURCE_INFO] = "info",	      [SOURCE_FOUND] = "found",
+		[SOURCE_CREATED] = "created", [SOURCE_MESSAGE] = "message",
+		[SOURCE_STATUS] = "status",
+	};
+
+	return names[ev->kind];
+}
+
+static void fail_late(const struct spy *s)
+{
+	for (size_t i = 0; i < s->n_events && i < 20; i++)
+		print_message("event %s err %d status %d\n",
+			      kind_of(s->events[i]), s->events[i]->err,
+			      s->events[i]->status.code);
+	fail_msg("waited in vain; %zu events, notes:\n%s", s->n_events,
+		 s->notes);
+}
+
+void spy_until(struct spy *s, bool (*is_so)(void *arg), void *arg)
+{
+	s->late = false;
+	uv_timer_start(&s->timer, on_deadline, DEADLINE_MS, 0);
+	while (!is_so(arg) && !s->late)
+		uv_run(s->loop, UV_RUN_ONCE);
+	uv_timer_stop(&s->timer);
+	if (!is_so(arg))
+		fail_late(s);
+}
+
+struct of_kind {
+	struct spy *spy;
+	enum source_kind kind;
+};
+
+static bool has_kind(void *arg)
+{
+	const struct of_kind *k = arg;
+	const struct spy *s = k->spy;
+
+	for (size_t i = s->next; i < s->n_events; i++)
+		if (s->events[i]->kind == k->kind)
+			return true;
+	return false;
+}
+
+const struct spy_event *spy_wait(struct spy *s, enum source_kind kind)
+{
+	struct of_kind k = {s, kind};
+
+	spy_until(s, has_kind, &k);
+	while (s->events[s->next]->kind != kind)
+		s->next++;
+	return s->events[s->next++];
+}
+
+struct with_note {
+	struct spy *spy;
+	size_t from;
+	const char *text;
+};
+
+static bool has_note(void *arg)
+{
+	const struct with_note *n = arg;
+
+	return strstr(n->spy->notes + n->from, n->text) != NULL;
+}
+
+void spy_wait_note(struct spy *s, size_t from, const char *text)
+{
+	struct with_note n = {s, from, text};
+
+	spy_until(s, has_note, &n);
+}
+
+void spy_turn(struct spy *s)
+{
+	uv_run(s->loop, UV_RUN_NOWAIT);
+}
+
+static bool is_closed(void *arg)
+{
+	return ((struct spy *)arg)->closed;
+}
+
+uint64_t spy_stop(struct spy *s)
+{
+	uint64_t begin = uv_hrtime();
+
+	nats_source_close(s->closed ? NULL : s->source);
+	spy_until(s, is_closed, s);
+	return (uv_hrtime() - begin) / 1000000;
+}
+
+void spy_finish(struct spy *s)
+{
+	if (s->loop == NULL)
+		return;
+	spy_stop(s);
+	uv_close((uv_handle_t *)&s->timer, NULL);
+	uv_run(s->loop, UV_RUN_DEFAULT);
+	for (size_t i = 0; i < s->n_events; i++) {
+		free((void *)s->events[i]->msg.data);
+		free(s->events[i]);
+	}
+	free(s->events);
+	memset(s, 0, sizeof(*s));
+}

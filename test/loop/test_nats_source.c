@@ -1,0 +1,514 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "check.h"
+#include "nats_server.h"
+#include "source_spy.h"
+
+/* Requests and what comes back, on a real server. */
+
+struct fixture {
+	uv_loop_t loop;
+	struct nats_server nats;
+	struct nats_admin *admin;
+	const char *server;
+	struct nats_settings settings;
+	struct spy spy;
+};
+
+static const struct source_who who = {7, 4294967295};
+
+static int setup_server(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	*state = f;
+	nats_server_start(&f->nats, NULL);
+	f->admin = nats_admin_open(f->nats.url);
+	f->server = f->nats.url;
+	return 0;
+}
+
+static int teardown_server(void **state)
+{
+	struct fixture *f = *state;
+
+	nats_admin_close(f->admin);
+	nats_server_stop(&f->nats);
+	free(f);
+	return 0;
+}
+
+/* A stream of its own for each test, and a source that is up. */
+static int setup(void **state)
+{
+	static unsigned n;
+	static char name[32], config[256], filter[64];
+	struct fixture *f = *state;
+
+	snprintf(name, sizeof(name), "EV%u", ++n);
+	snprintf(filter, sizeof(filter), "ev%u.*", n);
+	snprintf(config, sizeof(config),
+		 "{\"name\":\"%s\",\"subjects\":[\"ev%u.>\"],"
+		 "\"storage\":\"memory\"}",
+		 name, n);
+	nats_admin_stream(f->admin, config);
+	assert_int_equal(uv_loop_init(&f->loop), 0);
+	f->settings = (struct nats_settings){
+		.servers = &f->server,
+		.n_servers = 1,
+		.stream = name,
+		.filter = filter,
+	};
+	spy_start(&f->spy, &f->loop, &f->settings);
+	spy_wait(&f->spy, SOURCE_UP);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	spy_finish(&f->spy);
+	assert_int_equal(uv_loop_close(&f->loop), 0);
+	return 0;
+}
+
+/* "ev3.alice" */
+static const char *subject_of(struct fixture *f, const char *id)
+{
+	static char subject[128];
+
+	snprintf(subject, sizeof(subject), "%.*s%s",
+		 (int)strlen(f->settings.filter) - 1, f->settings.filter, id);
+	return subject;
+}
+
+static uint64_t publish(struct fixture *f, const char *id, const char *text)
+{
+	return nats_admin_publish(f->admin, subject_of(f, id), text,
+				  strlen(text));
+}
+
+static void assert_is_ours(const struct spy_event *ev)
+{
+	assert_int_equal(ev->who.slot, who.slot);
+	assert_int_equal(ev->who.gen, who.gen);
+}
+
+static const struct spy_event *ask_info(struct fixture *f)
+{
+	const struct spy_event *ev;
+
+	assert_int_equal(f->spy.js->ops->info(f->spy.js, who), 0);
+	ev = spy_wait(&f->spy, SOURCE_INFO);
+	assert_is_ours(ev);
+	return ev;
+}
+
+static const struct spy_event *ask_find(struct fixture *f, uint64_t seq,
+					const char *id)
+{
+	const struct spy_event *ev;
+
+	assert_int_equal(f->spy.js->ops->find(f->spy.js, who, seq,
+					      subject_of(f, id)),
+			 0);
+	ev = spy_wait(&f->spy, SOURCE_FOUND);
+	assert_is_ours(ev);
+	return ev;
+}
+
+static const struct spy_event *ask_last(struct fixture *f, const char *id)
+{
+	const struct spy_event *ev;
+
+	assert_int_equal(f->spy.js->ops->last(f->spy.js, who,
+					      subject_of(f, id)),
+			 0);
+	ev = spy_wait(&f->spy, SOURCE_FOUND);
+	assert_is_ours(ev);
+	return ev;
+}
+
+static const struct spy_event *ask_create(struct fixture *f, uint64_t seq,
+					  const char *filter)
+{
+	const struct source_consumer c = {
+		.who = who,
+		.start_seq = seq,
+		.filter = filter,
+		.inactive_ms = 60000,
+	};
+	const struct spy_event *ev;
+
+	assert_int_equal(f->spy.js->ops->create(f->spy.js, &c), 0);
+	ev = spy_wait(&f->spy, SOURCE_CREATED);
+	assert_is_ours(ev);
+	return ev;
+}
+
+static void ask_pull(struct fixture *f, struct source_pull pull)
+{
+	pull.who = who;
+	assert_int_equal(f->spy.js->ops->pull(f->spy.js, &pull), 0);
+}
+
+static long long consumers(struct fixture *f)
+{
+	return nats_admin_stream_number(f->admin, f->settings.stream,
+					"state.consumer_count");
+}
+
+static void assert_message(const struct spy_event *ev, uint64_t seq,
+			   const char *data)
+{
+	assert_int_equal(ev->msg.seq, seq);
+	assert_int_equal(ev->msg.len, strlen(data));
+	assert_memory_equal(ev->msg.data, data, ev->msg.len);
+}
+
+/* ---- STREAM.INFO --------------------------------------------------------- */
+
+static void info_tells_the_stream(void **state)
+{
+	struct fixture *f = *state;
+	const struct spy_event *ev = ask_info(f);
+
+	assert_int_equal(ev->err, 0);
+	assert_int_equal(ev->info.first_seq, 1);
+	assert_int_equal(ev->info.last_seq, 0);
+	assert_int_equal(ev->info.messages, 0);
+	assert_false(ev->info.filter_covers_all);
+	assert_true(strncmp(ev->created, "20", 2) == 0);
+	publish(f, "alice", "a");
+	publish(f, "bob", "b");
+	ev = ask_info(f);
+	assert_int_equal(ev->info.last_seq, 2);
+	assert_int_equal(ev->info.messages, 2);
+}
+
+static void a_missing_stream_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	const struct spy_event *ev;
+	char api[64];
+
+	snprintf(api, sizeof(api), "STREAM.DELETE.%s", f->settings.stream);
+	free(nats_admin_api(f->admin, api, NULL));
+	ev = ask_info(f);
+	assert_int_equal(ev->err, SOURCE_ERR_NO_STREAM);
+	assert_string_equal(ev->err_text, "stream not found");
+	assert_int_equal(ask_find(f, 1, "alice")->err, SOURCE_ERR_NO_STREAM);
+	assert_int_equal(ask_last(f, "alice")->err, SOURCE_ERR_NO_STREAM);
+	assert_int_equal(ask_create(f, 1, NULL)->err, SOURCE_ERR_NO_STREAM);
+}
+
+/* ---- STREAM.MSG.GET ------------------------------------------------------ */
+
+static void find_is_the_next_of_the_subject(void **state)
+{
+	struct fixture *f = *state;
+	const struct spy_event *ev;
+
+	publish(f, "alice", "one");
+	publish(f, "bob", "two");
+	publish(f, "alice", "three");
+	ev = ask_find(f, 2, "alice");
+	assert_int_equal(ev->err, 0);
+	assert_message(ev, 3, "three");
+	assert_string_equal(ev->subject, subject_of(f, "alice"));
+	assert_true(ev->msg.time_ns > 1700000000000000000);
+	assert_int_equal(ev->msg.cseq, 0);
+	assert_message(ask_find(f, 1, "bob"), 2, "two");
+	assert_int_equal(ask_find(f, 4, "alice")->err, SOURCE_ERR_NO_MESSAGE);
+}
+
+static void last_is_the_newest_of_the_subject(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(ask_last(f, "alice")->err, SOURCE_ERR_NO_MESSAGE);
+	publish(f, "alice", "one");
+	publish(f, "alice", "two");
+	publish(f, "bob", "three");
+	assert_message(ask_last(f, "alice"), 2, "two");
+}
+
+static void payloads_of_any_size_are_found(void **state)
+{
+	static char big[1024 * 1024];
+	struct fixture *f = *state;
+	const struct spy_event *ev;
+
+	for (size_t i = 0; i < sizeof(big); i++)
+		big[i] = (char)(i * 7 + i / 251);
+	nats_admin_publish(f->admin, subject_of(f, "empty"), "", 0);
+	nats_admin_publish(f->admin, subject_of(f, "big"), big, sizeof(big));
+	ev = ask_last(f, "empty");
+	assert_int_equal(ev->err, 0);
+	assert_message(ev, 1, "");
+	ev = ask_last(f, "big");
+	assert_int_equal(ev->msg.len, sizeof(big));
+	assert_memory_equal(ev->msg.data, big, sizeof(big));
+}
+
+/* ---- consumers ----------------------------------------------------------- */
+
+static void messages_come_in_order(void **state)
+{
+	enum { N = 5000 };
+	struct fixture *f = *state;
+	uint64_t before = 0;
+	char text[32];
+
+	nats_admin_publish_many(f->admin, subject_of(f, "alice"), "m", N);
+	assert_int_equal(ask_create(f, 1, f->settings.filter)->num_pending, N);
+	ask_pull(f, (struct source_pull){.batch = N, .expires_ms = 30000});
+	for (uint64_t i = 0; i < N; i++) {
+		const struct spy_event *ev = spy_wait(&f->spy, SOURCE_MESSAGE);
+
+		snprintf(text, sizeof(text), "m-%d", (int)i);
+		assert_is_ours(ev);
+		assert_message(ev, i + 1, text);
+		assert_int_equal(ev->msg.cseq, i + 1);
+		assert_int_equal(ev->msg.pending, N - 1 - i);
+		assert_string_equal(ev->subject, subject_of(f, "alice"));
+		assert_true(ev->msg.time_ns >= before);
+		before = ev->msg.time_ns;
+	}
+	assert_true(f->spy.n_turns > 0);
+}
+
+static void a_consumer_has_its_filter_and_start(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 3; i++) {
+		publish(f, "alice", "a");
+		publish(f, "bob", "b");
+	}
+	assert_int_equal(ask_create(f, 3, subject_of(f, "bob"))->num_pending,
+			 2);
+	ask_pull(f, (struct source_pull){.batch = 2, .expires_ms = 30000});
+	assert_message(spy_wait(&f->spy, SOURCE_MESSAGE), 4, "b");
+	assert_message(spy_wait(&f->spy, SOURCE_MESSAGE), 6, "b");
+}
+
+static void messages_of_any_size_come(void **state)
+{
+	static char big[1024 * 1024];
+	struct fixture *f = *state;
+	const struct spy_event *ev;
+
+	memset(big, 'x', sizeof(big));
+	for (int i = 0; i < 20; i++)
+		nats_admin_publish(f->admin, subject_of(f, "big"), big,
+				   sizeof(big));
+	nats_admin_publish(f->admin, subject_of(f, "empty"), "", 0);
+	ask_create(f, 1, NULL);
+	ask_pull(f, (struct source_pull){.batch = 21, .expires_ms = 30000});
+	for (int i = 0; i < 20; i++) {
+		ev = spy_wait(&f->spy, SOURCE_MESSAGE);
+		assert_int_equal(ev->msg.len, sizeof(big));
+		assert_memory_equal(ev->msg.data, big, sizeof(big));
+	}
+	assert_message(spy_wait(&f->spy, SOURCE_MESSAGE), 21, "");
+}
+
+static void a_pull_without_wait_ends_with_a_status(void **state)
+{
+	struct fixture *f = *state;
+	const struct spy_event *ev;
+
+	publish(f, "alice", "a");
+	ask_create(f, 1, NULL);
+	ask_pull(f, (struct source_pull){.number = 41,
+					 .batch = 3,
+					 .no_wait = true});
+	assert_message(spy_wait(&f->spy, SOURCE_MESSAGE), 1, "a");
+	/* 408 or 404 by the server's release */
+	ev = spy_wait(&f->spy, SOURCE_STATUS);
+	assert_is_ours(ev);
+	assert_int_equal(ev->status.number, 41);
+	assert_true(ev->status.code == 404 || ev->status.code == 408);
+	ask_pull(f, (struct source_pull){.number = 42,
+					 .batch = 1,
+					 .no_wait = true});
+	ev = spy_wait(&f->spy, SOURCE_STATUS);
+	assert_int_equal(ev->status.number, 42);
+	assert_int_equal(ev->status.code, 404);
+}
+
+static void an_idle_pull_beats_and_expires(void **state)
+{
+	struct fixture *f = *state;
+	const struct spy_event *ev;
+	bool beaten = false;
+
+	publish(f, "alice", "a");
+	ask_create(f, 1, NULL);
+	ask_pull(f, (struct source_pull){.number = 1,
+					 .batch = 5,
+					 .expires_ms = 1500,
+					 .heartbeat_ms = 500});
+	spy_wait(&f->spy, SOURCE_MESSAGE);
+	for (;;) {
+		ev = spy_wait(&f->spy, SOURCE_STATUS);
+		assert_int_equal(ev->status.number, 1);
+		if (ev->status.code != 100)
+			break;
+		assert_true(ev->status.has_last_consumer);
+		assert_int_equal(ev->status.last_consumer, 1);
+		beaten = true;
+	}
+	assert_true(beaten);
+	assert_int_equal(ev->status.code, 408);
+	assert_true(ev->status.has_pending);
+	assert_int_equal(ev->status.pending_msgs, 4);
+}
+
+static void a_message_too_big_for_the_pull(void **state)
+{
+	static char big[4096];
+	struct fixture *f = *state;
+	const struct spy_event *ev;
+
+	memset(big, 'x', sizeof(big));
+	nats_admin_publish(f->admin, subject_of(f, "big"), big, sizeof(big));
+	ask_create(f, 1, NULL);
+	ask_pull(f, (struct source_pull){.batch = 1,
+					 .max_bytes = 100,
+					 .expires_ms = 5000});
+	ev = spy_wait(&f->spy, SOURCE_STATUS);
+	assert_int_equal(ev->status.code, 409);
+	assert_true(ev->status.too_big);
+}
+
+static bool has_no_consumer(void *arg)
+{
+	return consumers(arg) == 0;
+}
+
+static void forget_deletes_the_consumer(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_create(f, 1, NULL);
+	assert_int_equal(consumers(f), 1);
+	assert_int_equal(f->spy.js->ops->forget(f->spy.js, who), 0);
+	while (!has_no_consumer(f))
+		spy_turn(&f->spy);
+}
+
+/* What is asked for last is still sent. */
+static void forget_and_close_deletes_the_consumer(void **state)
+{
+	struct fixture *f = *state;
+
+	ask_create(f, 1, NULL);
+	assert_int_equal(f->spy.js->ops->forget(f->spy.js, who), 0);
+	spy_stop(&f->spy);
+	assert_int_equal(consumers(f), 0);
+}
+
+static void a_deleted_consumer_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const struct spy_event *ev;
+
+	ask_create(f, 1, NULL);
+	ask_pull(f, (struct source_pull){.batch = 1,
+					 .expires_ms = 20000,
+					 .heartbeat_ms = 500});
+	/* a beat: the pull is there */
+	spy_wait(&f->spy, SOURCE_STATUS);
+	{
+		char api[64];
+
+		snprintf(api, sizeof(api), "STREAM.DELETE.%s",
+			 f->settings.stream);
+		free(nats_admin_api(f->admin, api, NULL));
+	}
+	do
+		ev = spy_wait(&f->spy, SOURCE_STATUS);
+	while (ev->status.code == 100);
+	assert_int_equal(ev->status.code, 409);
+	assert_true(ev->status.consumer_gone);
+}
+
+/* ---- what is refused ----------------------------------------------------- */
+
+static void subjects_that_would_break_the_line(void **state)
+{
+	static const char *const bad[] = {"", "a b", "a\r\nPUB x 0", "a\tb",
+					  "\x80"};
+	struct fixture *f = *state;
+	struct source *js = f->spy.js;
+	char longest[600];
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		const struct source_consumer c = {.who = who, .filter = bad[i]};
+
+		assert_int_equal(js->ops->find(js, who, 1, bad[i]), -EINVAL);
+		assert_int_equal(js->ops->last(js, who, bad[i]), -EINVAL);
+		assert_int_equal(js->ops->create(js, &c), -EINVAL);
+	}
+	memset(longest, 'a', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	assert_int_equal(js->ops->last(js, who, longest), -EINVAL);
+	assert_int_equal(ask_info(f)->err, 0);
+}
+
+/* The worker takes them while this runs, but not ever more of them. */
+static void requests_have_a_bound(void **state)
+{
+	struct fixture *f = *state;
+	int rc = 0;
+
+	nats_server_kill(&f->nats, SIGSTOP);
+	for (int i = 0; rc == 0 && i < 10000000; i++)
+		rc = f->spy.js->ops->last(f->spy.js, who,
+					  subject_of(f, "alice"));
+	nats_server_kill(&f->nats, SIGCONT);
+	assert_int_equal(rc, -ENOBUFS);
+}
+
+/* ---- main ---------------------------------------------------------------- */
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(info_tells_the_stream),
+		TEST(a_missing_stream_is_an_error),
+		TEST(find_is_the_next_of_the_subject),
+		TEST(last_is_the_newest_of_the_subject),
+		TEST(payloads_of_any_size_are_found),
+		TEST(messages_come_in_order),
+		TEST(a_consumer_has_its_filter_and_start),
+		TEST(messages_of_any_size_come),
+		TEST(a_pull_without_wait_ends_with_a_status),
+		TEST(an_idle_pull_beats_and_expires),
+		TEST(a_message_too_big_for_the_pull),
+		TEST(forget_deletes_the_consumer),
+		TEST(forget_and_close_deletes_the_consumer),
+		TEST(a_deleted_consumer_is_told),
+		TEST(subjects_that_would_break_the_line),
+		TEST(requests_have_a_bound),
+	};
+
+	return cmocka_run_group_tests(tests, setup_server, teardown_server);
+}
