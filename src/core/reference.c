@@ -49,17 +49,16 @@ int reference_read_file(const char *path, char **ret, size_t *len)
 
 	if (fd < 0)
 		return -errno;
-	/* Room to find the end behind the longest file, and for the NUL. */
+	/* Behind the longest file is room to find its end, and for the NUL;
+	 * with one byte more it is too little. */
 	buf_init(&b, FILE_MAX_BYTES + READ_AT_LEAST);
 	rc = read_all(fd, &b);
 	close(fd);
-	if (rc == -ENOBUFS || buf_unread(&b) > FILE_MAX_BYTES)
-		rc = -EFBIG;
 	if (rc == 0)
 		rc = buf_putc(&b, '\0');
 	if (rc < 0) {
 		buf_finish(&b);
-		return rc;
+		return rc == -ENOBUFS ? -EFBIG : rc;
 	}
 	MUST(b.start == 0);
 	*len = buf_unread(&b) - 1;
