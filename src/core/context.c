@@ -230,18 +230,16 @@ static int add_nkey(struct loading *l, const struct rule *r, const char *value)
 
 /* ---- the object ------------------------------------------------------- */
 
-/* As Go's encoding/json finds it: the exact name first, else by any case. */
+/* As Go's encoding/json finds it: by any case, and the last one holds. */
 static const json_t *value_of(json_t *object, const char *key)
 {
-	const json_t *value = json_object_get(object, key);
+	const json_t *ret = NULL;
 	void *i = json_object_iter(object);
 
-	while (value == NULL && i != NULL) {
+	for (; i != NULL; i = json_object_iter_next(object, i))
 		if (strcasecmp(json_object_iter_key(i), key) == 0)
-			value = json_object_iter_value(i);
-		i = json_object_iter_next(object, i);
-	}
-	return value;
+			ret = json_object_iter_value(i);
+	return ret;
 }
 
 static int add_bool(struct loading *l, const struct rule *r, const json_t *v)
