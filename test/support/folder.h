@@ -33,6 +33,12 @@ static inline int folder_remove(struct folder *f)
 	return nftw(f->path, folder_on_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+static inline void folder_fail(const char *path)
+{
+	perror(path);
+	abort();
+}
+
 /* Good until the next call. */
 static inline const char *folder_path(struct folder *f, const char *name)
 {
@@ -48,17 +54,17 @@ static inline const char *folder_write(struct folder *f, const char *name,
 	FILE *file;
 
 	if (path == NULL)
-		abort();
+		folder_fail(name);
 	for (char *p = path + strlen(f->path) + 1; (p = strchr(p, '/')) != NULL;
 	     *p++ = '/') {
 		*p = '\0';
 		if (mkdir(path, 0700) < 0 && errno != EEXIST)
-			abort();
+			folder_fail(path);
 	}
 	file = fopen(path, "w");
 	if (file == NULL || fwrite(bytes, 1, len, file) != len ||
 	    fclose(file) != 0)
-		abort();
+		folder_fail(path);
 	free(path);
 	return f->below;
 }
