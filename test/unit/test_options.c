@@ -823,7 +823,8 @@ static void the_table_is_sane(void **state)
 	}
 }
 
-/* docs/cli.md is written by hand; this keeps it whole. */
+/* docs/cli.md is written by hand; this keeps it whole. No skip() here: cmocka 1
+ * says "not ok" to that, and so a skipped test is a failed one for meson. */
 static void the_manual_has_every_option_and_default(void **state)
 {
 	const char *root = getenv("SLUICE_TEST_ROOT");
@@ -832,11 +833,12 @@ static void the_manual_has_every_option_and_default(void **state)
 	FILE *f;
 
 	(void)state;
-	if (root == NULL)
-		skip();
-	snprintf(path, sizeof(path), "%s/docs/cli.md", root);
+	snprintf(path, sizeof(path), "%s/docs/cli.md",
+		 root == NULL ? "." : root);
 	f = fopen(path, "r");
-	assert_non_null(f);
+	if (f == NULL)
+		fail_msg("%s: %s (SLUICE_TEST_ROOT is where the source is)",
+			 path, strerror(errno));
 	text = calloc(1, 1 << 16);
 	assert_non_null(text);
 	len = fread(text, 1, (1 << 16) - 1, f);
