@@ -71,6 +71,17 @@ static void put(const char *name, const char *text)
 	folder_write(&home, name, text, strlen(text));
 }
 
+/* JSON with ' for " as the context "one". */
+static void put_json(const char *text)
+{
+	char json[512];
+
+	snprintf(json, sizeof(json), "%s", text);
+	for (char *p = json; (p = strchr(p, '\'')) != NULL;)
+		*p = '"';
+	put(ONE, json);
+}
+
 /* "option=value\n" of each field. */
 static void fields_text(const struct context *c, char *out, size_t size)
 {
@@ -171,6 +182,7 @@ static void nothing_selected_is_no_error(void **state)
 	static const char *const texts[] = {"", " \t\r\n\v\f\n"};
 
 	(void)state;
+	context_finish(NULL);
 	loads(NULL, &env, "");
 	put(ONE, "{\"url\":\"one\"}");
 	loads(NULL, &env, "");
@@ -209,6 +221,9 @@ static void the_selected_one_is_taken(void **state)
 		assert_string_equal(c.name, "one");
 		assert_string_equal(c.path, folder_path(&home, ONE));
 		assert_int_equal(c.n_fields, 1);
+		context_finish(&c);
+		assert_null(c.name);
+		assert_int_equal(c.n_fields, 0);
 		context_finish(&c);
 		loads("two", &env, "server=two\n");
 	}
@@ -250,7 +265,8 @@ static void names_lead_to_no_other_folder(void **state)
 {
 	static const char *const names[] = {
 		"..",	 "../one", "a..b",	   "one/",	"/one", "/",
-		"\\one", "on\\e",  "../../x.jsom", "a/.json/b", "\n/"};
+		"\\one", "on\\e",  "../../x.jsom", "a/.json/b", "\n/",
+	};
 
 	(void)state;
 	put(ONE, "{}");
@@ -348,12 +364,7 @@ static void fields_become_options(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		char json[512];
-
-		snprintf(json, sizeof(json), "%s", cases[i].json);
-		for (char *p = json; (p = strchr(p, '\'')) != NULL;)
-			*p = '"';
-		put(ONE, json);
+		put_json(cases[i].json);
 		loads("one", &env, cases[i].fields);
 	}
 }
@@ -363,25 +374,25 @@ static void put_field(const char *key, const char *value)
 {
 	char json[256];
 
-	snprintf(json, sizeof(json), "{\"%s\": \"%s\"}", key, value);
-	put(ONE, json);
+	snprintf(json, sizeof(json), "{'%s':'%s'}", key, value);
+	put_json(json);
 }
 
 static void variables_and_home_are_put_into_paths(void **state)
 {
-	static const char *const fields[][2] = {{"creds", "creds"},
-						{"nkey", "nkey"},
-						{"cert", "tlscert"},
-						{"key", "tlskey"},
-						{"ca", "tlsca"}};
-	static const char *const plain[][2] = {{"url", "server"},
-					       {"user", "user"},
-					       {"password", "password"},
-					       {"token", "token"},
-					       {"user_jwt", "user-jwt"},
-					       {"user_seed", "user-seed"},
-					       {"inbox_prefix",
-						"inbox-prefix"}};
+	static const char *const fields[][2] = {
+		{"creds", "creds"}, {"nkey", "nkey"}, {"cert", "tlscert"},
+		{"key", "tlskey"},  {"ca", "tlsca"},
+	};
+	static const char *const plain[][2] = {
+		{"url", "server"},
+		{"user", "user"},
+		{"password", "password"},
+		{"token", "token"},
+		{"user_jwt", "user-jwt"},
+		{"user_seed", "user-seed"},
+		{"inbox_prefix", "inbox-prefix"},
+	};
 	char want[128];
 
 	(void)state;
@@ -497,26 +508,28 @@ static void fields_that_cannot_be_honoured(void **state)
 
 static void fields_of_a_wrong_type(void **state)
 {
-	static const char *const texts[] = {"url",
-					    "user",
-					    "password",
-					    "token",
-					    "creds",
-					    "nkey",
-					    "cert",
-					    "key",
-					    "ca",
-					    "user_jwt",
-					    "user_seed",
-					    "inbox_prefix",
-					    "nsc",
-					    "socks_proxy",
-					    "windows_cert_store",
-					    "jetstream_domain",
-					    "jetstream_api_prefix"};
-	static const char *const values[] = {"7", "true", "[\"HUNTER2\"]",
-					     "{\"x\": \"HUNTER2\"}"};
-	static const char *const no_bools[] = {"\"true\"", "1", "[]"};
+	static const char *const texts[] = {
+		"url",
+		"user",
+		"password",
+		"token",
+		"creds",
+		"nkey",
+		"cert",
+		"key",
+		"ca",
+		"user_jwt",
+		"user_seed",
+		"inbox_prefix",
+		"nsc",
+		"socks_proxy",
+		"windows_cert_store",
+		"jetstream_domain",
+		"jetstream_api_prefix",
+	};
+	static const char *const values[] = {"7", "true", "['HUNTER2']",
+					     "{'x':'HUNTER2'}"};
+	static const char *const no_bools[] = {"'true'", "1", "[]"};
 	char json[64], want[64];
 
 	(void)state;
@@ -524,16 +537,15 @@ static void fields_of_a_wrong_type(void **state)
 		snprintf(want, sizeof(want), "field \"%s\" must be a string",
 			 texts[i]);
 		for (size_t k = 0; k < ARRAY_LEN(values); k++) {
-			snprintf(json, sizeof(json), "{\"%s\": %s}", texts[i],
+			snprintf(json, sizeof(json), "{'%s':%s}", texts[i],
 				 values[k]);
-			put(ONE, json);
+			put_json(json);
 			fails("one", &env, -EINVAL, want);
 		}
 	}
 	for (size_t i = 0; i < ARRAY_LEN(no_bools); i++) {
-		snprintf(json, sizeof(json), "{\"tls_first\": %s}",
-			 no_bools[i]);
-		put(ONE, json);
+		snprintf(json, sizeof(json), "{'tls_first':%s}", no_bools[i]);
+		put_json(json);
 		fails("one", &env, -EINVAL,
 		      "field \"tls_first\" must be true or false");
 	}
@@ -553,32 +565,25 @@ static void a_path_that_is_too_long(void **state)
 
 static void only_one_way_to_log_in(void **state)
 {
-	static const char *const ways[] = {"\"user\": \"HUNTER2\"",
-					   "\"creds\": \"/c\"",
-					   "\"nkey\": \"/n\"",
-					   "\"user_jwt\": \"HUNTER2\""};
-	static const char *const parts[] = {"\"user\": \"HUNTER2\"",
-					    "\"nkey\": \"/n\"",
-					    "\"user_jwt\": \"HUNTER2\"",
-					    "\"user_seed\": \"HUNTER2\""};
-	static const char why[] = "only one of user, creds, nkey and user_jwt";
-	char json[128];
+	static const char *const cases[] = {
+		"{'user':'HUNTER2','creds':'/c'}",
+		"{'user':'HUNTER2','nkey':'/n'}",
+		"{'user':'HUNTER2','user_jwt':'HUNTER2'}",
+		"{'creds':'/c','nkey':'/n'}",
+		"{'creds':'/c','user_jwt':'HUNTER2'}",
+		"{'nkey':'/n','user_jwt':'HUNTER2'}",
+		/* nor beside what comes out of creds */
+		"{'creds':'env://CREDS','user':'HUNTER2'}",
+		"{'creds':'env://CREDS','nkey':'/n'}",
+		"{'creds':'env://CREDS','user_jwt':'HUNTER2'}",
+		"{'creds':'env://CREDS','user_seed':'HUNTER2'}",
+	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-		for (size_t k = 0; k < i; k++) {
-			snprintf(json, sizeof(json), "{%s, %s}", ways[i],
-				 ways[k]);
-			put(ONE, json);
-			fails("one", &env, -EINVAL, why);
-		}
-	}
-	/* nor beside what comes out of creds */
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		snprintf(json, sizeof(json), "{\"creds\": \"env://CREDS\", %s}",
-			 parts[i]);
-		put(ONE, json);
-		fails("one", &env, -EINVAL, why);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		put_json(cases[i]);
+		fails("one", &env, -EINVAL,
+		      "only one of user, creds, nkey and user_jwt");
 	}
 }
 
@@ -587,9 +592,9 @@ static void what_is_no_json_object(void **state)
 	static const struct {
 		const char *text, *why;
 	} cases[] = {
-		{"", "it is not JSON (line 1, column 0)"},
+		{"", "it is not JSON (line 1"},
 		{" \n\n", "it is not JSON (line 3"},
-		{"{", "it is not JSON (line 1, column 1)"},
+		{"{", "it is not JSON (line 1"},
 		{"{}x", "it is not JSON"},
 		{"{}{}", "it is not JSON"},
 		{"{'url': 'HUNTER2'}", "it is not JSON"},
@@ -634,21 +639,6 @@ static void errors_fit_their_line(void **state)
 	fails(path, &env, -ENAMETOOLONG, "\\x0a...): File name too long");
 }
 
-static void finishing_twice_is_no_harm(void **state)
-{
-	char err[CONTEXT_ERROR_MAX];
-	struct context c;
-
-	(void)state;
-	put(ONE, "{\"url\": \"a\"}");
-	assert_int_equal(context_load(&c, "one", &env, err), 0);
-	context_finish(&c);
-	assert_null(c.name);
-	assert_int_equal(c.n_fields, 0);
-	context_finish(&c);
-	context_finish(NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -670,7 +660,6 @@ int main(void)
 		test(only_one_way_to_log_in),
 		test(what_is_no_json_object),
 		test(errors_fit_their_line),
-		test(finishing_twice_is_no_harm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
