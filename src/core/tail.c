@@ -384,8 +384,10 @@ static void on_status(struct tail *t, const struct source_status *s,
 static void maybe_ask_hole(struct tail *t, const struct source_message *m,
 			   uint64_t now_ms)
 {
+	uint64_t wait = t->hole_gen != 0 ? TAIL_ANSWER_MS : TAIL_HOLE_MS;
+
 	if (m->seq == log_head(t->log) + 1 || m->pending == 0 ||
-	    t->hole_gen != 0 || now_ms - t->hole_ms < TAIL_HOLE_MS)
+	    now_ms - t->hole_ms < wait)
 		return;
 	t->hole_ms = now_ms;
 	t->hole_gen = ++t->gen;

@@ -889,10 +889,15 @@ static void verify_sees_it_overtaken(void **state)
 	answer_info(f, STREAM, 1, 9);
 	take_create(f, 10);
 	send(f, event_created(f->consumer));
+	f->tail.has_news = false;
 	assert_int_equal(answer_info(f, STREAM, 15, 20), TAIL_OVERTAKEN);
 	take_pull(f);
 	assert_true(tail_live(&f->tail));
 	assert_int_equal(message(f, 15), TAIL_FRAME);
+	/* What is lost is the news, not that it is live. */
+	assert_news(f, true,
+		    "messages after sequence 9 up to 14 are gone from the "
+		    "stream");
 }
 
 /* ---- holes --------------------------------------------------------------- */
@@ -964,6 +969,25 @@ static void hole_finds_another_stream(void **state)
 	}
 }
 
+/* An answer that never comes must not be the end of the asking. */
+static void hole_whose_answer_is_lost_is_asked_about_again(void **state)
+{
+	struct fixture *f = *state;
+	struct source_who lost;
+
+	live(f, 1, 5);
+	hole_message(f, 9, 100);
+	lost = fake_asked(&f->src, ASKED_INFO)->who;
+	f->now_ms += ANSWER_MS - 1;
+	hole_message(f, 19, 100);
+	fake_quiet(&f->src);
+	f->now_ms += 1;
+	hole_message(f, 29, 100);
+	assert_int_equal(fake_waiting(&f->src), 1);
+	assert_int_equal(send(f, event_info(lost, STREAM, 90, 200)), 0);
+	assert_int_equal(answer_info(f, STREAM, 50, 200), TAIL_OVERTAKEN);
+}
+
 /* ---- someone else's STREAM.INFO ------------------------------------------ */
 
 static void same_stream(void **state)
@@ -1010,6 +1034,8 @@ static void unknown_stream_is_not_the_same(void **state)
 	fake_quiet(&f->src);
 }
 
+/* ---- news ---------------------------------------------------------------- */
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1051,6 +1077,7 @@ int main(void)
 		TEST(hole_asks_once_a_second),
 		TEST(hole_finds_it_overtaken),
 		TEST(hole_finds_another_stream),
+		TEST(hole_whose_answer_is_lost_is_asked_about_again),
 		TEST(same_stream),
 		TEST(unknown_stream_is_not_the_same),
 	};
