@@ -466,6 +466,7 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 	switch (ev->kind) {
 	case SOURCE_UP:
 		t->fails = 0;
+		t->behind_ms = 0; /* asking again is what counts, not time */
 		t->why = "the JetStream stream is being asked for";
 		ask_info(t, TAIL_INFO, now_ms);
 		return 0;

@@ -836,6 +836,23 @@ static void leader_that_catches_up_is_no_roll_back(void **state)
 	assert_int_equal(answer_info(f, STREAM, 1, 8), TAIL_RESET);
 }
 
+/* It is the asking again that counts, not the time that NATS was away. */
+static void outage_while_behind_is_no_roll_back(void **state)
+{
+	struct fixture *f = *state;
+
+	live(f, 1, 9);
+	send(f, event_down());
+	send(f, event_up());
+	ask_while_behind(f, 8);
+	send(f, event_down());
+	f->now_ms += 60000;
+	send(f, event_up());
+	fake_asked(&f->src, ASKED_INFO); /* of the session before */
+	ask_while_behind(f, 8);
+	become_live(f, 1, 9);
+}
+
 static void verify_sees_a_leader_that_is_behind(void **state)
 {
 	struct fixture *f = *state;
@@ -1070,6 +1087,7 @@ int main(void)
 		TEST(verify_sees_another_stream),
 		TEST(rolled_back_only_after_a_while),
 		TEST(leader_that_catches_up_is_no_roll_back),
+		TEST(outage_while_behind_is_no_roll_back),
 		TEST(verify_sees_a_leader_that_is_behind),
 		TEST(limits_overtake_it_while_away),
 		TEST(first_sequence_behind_the_head_is_no_gap),
