@@ -35,6 +35,8 @@ news(struct tail *t, bool warn, const char *fmt, ...)
 	va_end(ap);
 	if (strcmp(text, t->news) == 0)
 		return; /* the same thing again is no news */
+	if (t->has_news && t->news_warn && !warn)
+		return; /* a warning that was not taken yet matters more */
 	memcpy(t->news, text, sizeof(text));
 	t->news_warn = warn;
 	t->has_news = true;
@@ -237,6 +239,8 @@ static void go_live(struct tail *t, uint64_t now_ms)
 	t->hole_gen = 0;
 	memset(t->pulls, 0, sizeof(t->pulls));
 	t->why = NULL;
+	if (!t->has_news)
+		t->news[0] = '\0'; /* each time, whatever was said before */
 	news(t, false, "tail is live after sequence %" PRIu64,
 	     log_head(t->log));
 	pull(t);

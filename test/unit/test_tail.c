@@ -1053,6 +1053,20 @@ static void unknown_stream_is_not_the_same(void **state)
 
 /* ---- news ---------------------------------------------------------------- */
 
+static void live_again_is_news_each_time(void **state)
+{
+	struct fixture *f = *state;
+
+	send(f, event_up());
+	become_live(f, 1, 5);
+	assert_news(f, false, "tail is live after sequence 5");
+	send(f, event_down());
+	assert_false(f->tail.has_news);
+	send(f, event_up());
+	become_live(f, 1, 5);
+	assert_news(f, false, "tail is live after sequence 5");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1098,6 +1112,7 @@ int main(void)
 		TEST(hole_whose_answer_is_lost_is_asked_about_again),
 		TEST(same_stream),
 		TEST(unknown_stream_is_not_the_same),
+		TEST(live_again_is_news_each_time),
 	};
 #undef TEST
 
