@@ -736,6 +736,59 @@ static void two_pulls_end_and_one_message_is_missing(void **state)
 	assert_begun_anew(f);
 }
 
+static void dropped_messages_use_credit_too(void **state)
+{
+	struct fixture *f = *state;
+
+	live(f, 1, 5);
+	for (int i = 0; i < HALF; i++)
+		message(f, 5);
+	take_pull(f);
+	fake_quiet(&f->src);
+}
+
+static void messages_for_half(struct fixture *f)
+{
+	for (int i = 0; i < HALF; i++)
+		message(f, log_head(f->log) + 1);
+}
+
+/* A pull whose batch is used up ends without a word. */
+static void pull_that_was_used_up_is_not_waited_for(void **state)
+{
+	struct fixture *f = *state;
+
+	live(f, 1, 5);
+	messages_for_half(f);
+	take_pull(f);
+	messages_for_half(f); /* the end of the first */
+	send(f, event_pending(f->consumer, f->pull_no, 408, BATCH));
+	take_pull(f);
+	send(f, event_pending(f->consumer, f->pull_no, 408, BATCH - 1));
+	assert_begun_anew(f);
+}
+
+static void new_consumer_begins_with_new_credit(void **state)
+{
+	struct fixture *f = *state;
+
+	live(f, 1, 5);
+	messages_for_half(f);
+	take_pull(f);
+	send(f, event_status(f->consumer, 0, 503));
+	take_forget(f);
+	become_live(f, 1, 9000);
+	messages_for_half(f);
+	take_pull(f);
+	send(f, event_status(f->consumer, 0, 503));
+	take_forget(f);
+	tick(f, 200);
+	become_live(f, 1, 90000);
+	/* Nor does it wait for pulls of the one before. */
+	send(f, event_pending(f->consumer, f->pull_no, 408, BATCH - 1));
+	assert_false(tail_live(&f->tail));
+}
+
 /* ---- another stream, or another past ------------------------------------- */
 
 static void stream_made_anew_is_a_reset(void **state)
@@ -1096,6 +1149,9 @@ int main(void)
 		TEST(pulls_again_at_half),
 		TEST(two_pulls_end_one_by_one),
 		TEST(two_pulls_end_and_one_message_is_missing),
+		TEST(dropped_messages_use_credit_too),
+		TEST(pull_that_was_used_up_is_not_waited_for),
+		TEST(new_consumer_begins_with_new_credit),
 		TEST(stream_made_anew_is_a_reset),
 		TEST(identity_is_the_whole_text),
 		TEST(verify_sees_another_stream),
