@@ -1,0 +1,256 @@
+/* The steps behind "=": what happens around the clients. */
+#include "play.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct action {
+	const char *name;
+	bool (*act)(struct play *p, const char *rest);
+};
+
+static bool act_option(struct play *p, const char *rest)
+{
+	char name[64] = "", err[OPTIONS_ERROR_MAX];
+	int at = 0;
+
+	if (server_started(p->server))
+		return play_fail(p, "options come before everything else");
+	if (sscanf(rest, "%63s %n", name, &at) != 1)
+		return play_fail(p, "option NAME VALUE");
+	if (strcmp(name, "send-buffer") == 0) {
+		server_set_send_buffer(p->server, atoi(rest + at));
+		return true;
+	}
+	if (!server_option(p->server, name, rest + at, err))
+		return play_fail(p, "%s", err);
+	return true;
+}
+
+static bool act_start(struct play *p, const char *rest)
+{
+	(void)rest;
+	play_start(p);
+	return true;
+}
+
+/* ---- JetStream ----------------------------------------------------------- */
+
+/* SEQ SUBJECT "TEXT" */
+static bool act_store(struct play *p, const char *rest)
+{
+	struct bytes data = {0};
+	unsigned long long seq;
+	char subject[160];
+	size_t len = strlen(rest);
+	int at = 0;
+	bool ok;
+
+	if (sscanf(rest, "%llu %159s %n", &seq, subject, &at) != 2 ||
+	    rest[at] != '"' || (size_t)at + 1 >= len || rest[len - 1] != '"')
+		return play_fail(p, "store SEQ SUBJECT \"TEXT\"");
+	ok = script_unescape(&data, rest + at + 1, len - (size_t)at - 2);
+	ok = ok && fake_js_store(server_js(p->server), seq, subject,
+				 bytes_text(&data), data.len);
+	bytes_free(&data);
+	return ok || play_fail(p, "it can't be stored");
+}
+
+static bool act_purge(struct play *p, const char *rest)
+{
+	fake_js_purge(server_js(p->server), strtoull(rest, NULL, 10));
+	return true;
+}
+
+static bool act_delete(struct play *p, const char *rest)
+{
+	fake_js_delete(server_js(p->server), strtoull(rest, NULL, 10));
+	return true;
+}
+
+static bool act_drop_stream(struct play *p, const char *rest)
+{
+	(void)rest;
+	fake_js_drop_stream(server_js(p->server), false);
+	return true;
+}
+
+static bool act_make_stream(struct play *p, const char *rest)
+{
+	(void)rest;
+	fake_js_make_stream(server_js(p->server));
+	return true;
+}
+
+static bool act_remake_stream(struct play *p, const char *rest)
+{
+	(void)rest;
+	fake_js_drop_stream(server_js(p->server), true);
+	return true;
+}
+
+static bool act_up(struct play *p, const char *rest)
+{
+	(void)rest;
+	fake_js_up(server_js(p->server));
+	return true;
+}
+
+static bool act_down(struct play *p, const char *rest)
+{
+	(void)rest;
+	fake_js_down(server_js(p->server));
+	return true;
+}
+
+static bool act_silent(struct play *p, const char *rest)
+{
+	(void)rest;
+	fake_js_set_deaf(server_js(p->server), true);
+	return true;
+}
+
+static bool act_answers(struct play *p, const char *rest)
+{
+	(void)rest;
+	fake_js_set_deaf(server_js(p->server), false);
+	return true;
+}
+
+/* ---- clients ------------------------------------------------------------- */
+
+static bool act_client(struct play *p, const char *rest)
+{
+	return play_use(p, rest, false);
+}
+
+static bool act_admin(struct play *p, const char *rest)
+{
+	return play_use(p, rest, true);
+}
+
+static bool has_client(struct play *p)
+{
+	if (p->client != NULL && p->client->fd >= 0)
+		return true;
+	return play_fail(p, "there is no client that is open");
+}
+
+static bool act_close(struct play *p, const char *rest)
+{
+	(void)rest;
+	if (!has_client(p))
+		return false;
+	client_close(p->client);
+	return true;
+}
+
+static bool act_shutdown(struct play *p, const char *rest)
+{
+	(void)rest;
+	if (!has_client(p))
+		return false;
+	client_shutdown(p->client);
+	return true;
+}
+
+static bool act_stop_reading(struct play *p, const char *rest)
+{
+	(void)rest;
+	if (!has_client(p))
+		return false;
+	p->client->deaf = true;
+	return true;
+}
+
+static bool act_read_on(struct play *p, const char *rest)
+{
+	(void)rest;
+	if (!has_client(p))
+		return false;
+	p->client->deaf = false;
+	return true;
+}
+
+/* ---- the gateway --------------------------------------------------------- */
+
+static bool act_pass(struct play *p, const char *rest)
+{
+	unsigned long n;
+	char unit[4];
+
+	if (sscanf(rest, "%lu%3s", &n, unit) != 2 ||
+	    (strcmp(unit, "s") != 0 && strcmp(unit, "ms") != 0))
+		return play_fail(p, "pass 5s, pass 200ms");
+	return play_pass(p, strcmp(unit, "s") == 0 ? n * 1000 : n);
+}
+
+static bool act_drain(struct play *p, const char *rest)
+{
+	(void)rest;
+	play_start(p);
+	server_drain(p->server);
+	return true;
+}
+
+static bool act_end_streams(struct play *p, const char *rest)
+{
+	server_end_streams(p->server, strtoul(rest, NULL, 10));
+	return true;
+}
+
+static bool is_number(struct play *p, size_t is, const char *rest)
+{
+	if (is == strtoul(rest, NULL, 10))
+		return true;
+	return play_fail(p, "there are %zu", is);
+}
+
+static bool act_streams(struct play *p, const char *rest)
+{
+	return is_number(p, server_streams(p->server), rest);
+}
+
+static bool act_connections(struct play *p, const char *rest)
+{
+	return is_number(p, server_connections(p->server), rest);
+}
+
+static const struct action actions[] = {
+	{"option", act_option},
+	{"start", act_start},
+	{"store", act_store},
+	{"purge", act_purge},
+	{"delete", act_delete},
+	{"drop-stream", act_drop_stream},
+	{"make-stream", act_make_stream},
+	{"remake-stream", act_remake_stream},
+	{"up", act_up},
+	{"down", act_down},
+	{"silent", act_silent},
+	{"answers", act_answers},
+	{"client", act_client},
+	{"admin", act_admin},
+	{"close", act_close},
+	{"shutdown", act_shutdown},
+	{"stop-reading", act_stop_reading},
+	{"read-on", act_read_on},
+	{"pass", act_pass},
+	{"drain", act_drain},
+	{"end-streams", act_end_streams},
+	{"streams", act_streams},
+	{"connections", act_connections},
+};
+
+bool act_line(struct play *p, const char *line)
+{
+	size_t len = strcspn(line, " ");
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (strlen(actions[i].name) == len &&
+		    memcmp(actions[i].name, line, len) == 0)
+			return actions[i].act(p,
+					      line + len + (line[len] == ' '));
+	return play_fail(p, "no such step");
+}

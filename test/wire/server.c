@@ -1,0 +1,361 @@
+#include "server.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "check.h"
+#include "conn.h"
+#include "hub.h"
+#include "listener.h"
+#include "metrics.h"
+
+/* What suits a conversation better than the program's defaults: no pings unless
+ * it is about pings, and little memory, for it is made anew thousands of times.
+ */
+static const char *const defaults[][2] = {
+	{"ping-interval", "0"},
+	{"tail-memory", "64KiB"},
+	{"max-replays", "4"},
+	{"max-connections", "1000"},
+};
+
+enum { FLUSH_MAX = 64, CLOCK_START_MS = 1000000 };
+
+struct door {
+	struct server *server;
+	struct listener *listener;
+	bool admin;
+	size_t accepted;
+};
+
+struct server {
+	struct options options;
+	struct fake_js *js;
+	int send_buffer;
+	bool started;
+	bool tcp;
+	bool busy; /* something was done in this turn */
+
+	uv_loop_t loop;
+	uv_prepare_t turn;
+	struct metrics metrics;
+	struct hub *hub;
+	struct conn_set *conns;
+	bool conns_closed;
+	struct door doors[2]; /* public, admin */
+	uint64_t heartbeat_ms;
+};
+
+static uint64_t clock_ms;
+
+uint64_t __wrap_uv_now(const uv_loop_t *loop);
+uint64_t __wrap_uv_now(const uv_loop_t *loop)
+{
+	(void)loop;
+	return clock_ms;
+}
+
+struct server *server_new(void)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	char err[OPTIONS_ERROR_MAX];
+
+	MUST(s != NULL);
+	MUST(options_init(&s->options) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(defaults); i++)
+		MUST(options_set(&s->options, OPTIONS_ENV, defaults[i][0],
+				 defaults[i][1], err) == 0);
+	s->js = fake_js_new();
+	fake_js_up(s->js);
+	clock_ms = CLOCK_START_MS;
+	return s;
+}
+
+struct fake_js *server_js(struct server *s)
+{
+	return s->js;
+}
+
+bool server_option(struct server *s, const char *name, const char *value,
+		   char *err)
+{
+	return options_set(&s->options, OPTIONS_FLAG, name, value, err) == 0;
+}
+
+uint64_t server_retry_ms(const struct server *s)
+{
+	return s->options.retry_ms;
+}
+
+void server_set_send_buffer(struct server *s, int bytes)
+{
+	s->send_buffer = bytes;
+}
+
+bool server_started(const struct server *s)
+{
+	return s->started;
+}
+
+/* ---- a turn, as the gateway has it --------------------------------------- */
+
+static void on_event(void *arg, const struct source_event *ev)
+{
+	struct server *s = arg;
+
+	hub_on_event(s->hub, ev, clock_ms);
+}
+
+static void on_turn(uv_prepare_t *handle)
+{
+	struct server *s = handle->data;
+
+	if (s->conns_closed)
+		return;
+	if (fake_js_turn(s->js, on_event, s))
+		s->busy = true;
+	if (clock_ms >= hub_next_ms(s->hub))
+		hub_tick(s->hub, clock_ms);
+	if (clock_ms >= conn_set_next_ms(s->conns))
+		conn_set_tick(s->conns, clock_ms);
+	if (hub_flush(s->hub, clock_ms, FLUSH_MAX))
+		s->busy = true;
+}
+
+/* The epoll descriptor can be read when a watched one is ready. */
+static bool has_io(const struct server *s)
+{
+	struct pollfd p = {.fd = uv_backend_fd(&s->loop), .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+bool server_turn(struct server *s)
+{
+	s->busy = has_io(s) || uv_backend_timeout(&s->loop) == 0;
+	uv_run(&s->loop, UV_RUN_NOWAIT);
+	return s->busy;
+}
+
+void server_wait(struct server *s, int timeout_ms)
+{
+	struct pollfd p = {.fd = uv_backend_fd(&s->loop), .events = POLLIN};
+
+	poll(&p, 1, timeout_ms);
+}
+
+static uint64_t sooner(uint64_t ms, uint64_t due_ms)
+{
+	uint64_t in = due_ms > clock_ms ? due_ms - clock_ms : 1;
+
+	return in < ms ? in : ms;
+}
+
+uint64_t server_due_in(const struct server *s, uint64_t ms)
+{
+	ms = sooner(ms, s->heartbeat_ms);
+	ms = sooner(ms, hub_next_ms(s->hub));
+	return sooner(ms, conn_set_next_ms(s->conns));
+}
+
+void server_pass(struct server *s, uint64_t ms)
+{
+	clock_ms += ms;
+	if (clock_ms < s->heartbeat_ms)
+		return;
+	fake_js_heartbeat(s->js);
+	s->heartbeat_ms = clock_ms + FAKE_JS_HEARTBEAT_MS;
+}
+
+/* ---- clients ------------------------------------------------------------- */
+
+static void shrink(const struct server *s, int fd)
+{
+	if (s->send_buffer > 0)
+		MUST(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &s->send_buffer,
+				sizeof(s->send_buffer)) == 0);
+}
+
+static void on_accept(void *arg, int fd)
+{
+	struct door *d = arg;
+
+	d->accepted++;
+	shrink(d->server, fd);
+	conn_set_accept(d->server->conns, fd, d->admin);
+}
+
+static int connect_pair(struct server *s, bool admin)
+{
+	int fds[2];
+
+	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+			fds) == 0);
+	shrink(s, fds[1]);
+	conn_set_accept(s->conns, fds[1], admin);
+	return fds[0];
+}
+
+static int connect_tcp(struct server *s, bool admin)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct door *d = &s->doors[admin];
+	size_t before = d->accepted;
+	char address[LISTENER_ADDRESS_MAX];
+
+	listener_address(d->listener, address);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	to.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
+	MUST(fd >= 0);
+	MUST(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+	MUST(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+	/* Accepted before the next one comes: their order is the script's. */
+	while (d->accepted == before)
+		server_turn(s);
+	return fd;
+}
+
+int server_connect(struct server *s, bool admin)
+{
+	return s->tcp ? connect_tcp(s, admin) : connect_pair(s, admin);
+}
+
+void server_drain(struct server *s)
+{
+	conn_set_drain(s->conns);
+}
+
+size_t server_end_streams(struct server *s, size_t n)
+{
+	return conn_set_end_streams(s->conns, n);
+}
+
+size_t server_streams(const struct server *s)
+{
+	return conn_set_streams(s->conns);
+}
+
+size_t server_connections(const struct server *s)
+{
+	return conn_set_count(s->conns);
+}
+
+/* ---- start and end ------------------------------------------------------- */
+
+static void on_conns_closed(void *arg)
+{
+	struct server *s = arg;
+
+	s->conns_closed = true;
+}
+
+static void start_hub(struct server *s)
+{
+	const struct options *o = &s->options;
+	struct hub_config cfg = {
+		.subject = o->subject_template,
+		.tail_memory = o->tail_memory,
+		.max_replays = o->max_replays,
+		.ping_ms = o->ping_interval_ms,
+		.ping_comment = o->ping_style == PING_COMMENT,
+		.retry_ms = o->retry_ms,
+	};
+
+	MUST(hub_new(&s->hub, &cfg, fake_js_source(s->js), conn_sink(),
+		     &s->metrics) == 0);
+}
+
+static void start_conns(struct server *s)
+{
+	const struct options *o = &s->options;
+	struct conn_config cfg = {
+		.loop = &s->loop,
+		.hub = s->hub,
+		.metrics = &s->metrics,
+		.id_header = o->id_header,
+		.id_query = o->id_query,
+		.retry_ms = o->retry_ms,
+		.header_timeout_ms = o->header_timeout_ms,
+		.idle_timeout_ms = o->idle_timeout_ms,
+		.max_header_bytes = o->max_header_bytes,
+		.max_connections = o->max_connections,
+		.on_closed = on_conns_closed,
+		.arg = s,
+	};
+
+	MUST(conn_set_new(&s->conns, &cfg) == 0);
+}
+
+static void listen_on(struct server *s, bool admin)
+{
+	struct door *d = &s->doors[admin];
+	struct listener_cbs cbs = {.on_accept = on_accept, .arg = d};
+	char err[LISTENER_ERROR_MAX];
+
+	d->server = s;
+	d->admin = admin;
+	MUST(listener_new(&d->listener, &s->loop, "127.0.0.1:0", &cbs, err) ==
+	     0);
+}
+
+void server_start(struct server *s, bool tcp)
+{
+	char err[OPTIONS_ERROR_MAX];
+
+	MUST(options_finish_parsing(&s->options, err) == 0);
+	MUST(uv_loop_init(&s->loop) == 0);
+	uv_prepare_init(&s->loop, &s->turn);
+	s->turn.data = s;
+	uv_prepare_start(&s->turn, on_turn);
+	start_hub(s);
+	start_conns(s);
+	s->tcp = tcp;
+	if (tcp) {
+		listen_on(s, false);
+		listen_on(s, true);
+	}
+	s->heartbeat_ms = clock_ms + FAKE_JS_HEARTBEAT_MS;
+	s->started = true;
+}
+
+static const char *stop(struct server *s)
+{
+	int turns = 0;
+
+	if (s->tcp) {
+		listener_close(s->doors[false].listener);
+		listener_close(s->doors[true].listener);
+	}
+	conn_set_close(s->conns);
+	while (!s->conns_closed) {
+		if (++turns > 1000)
+			return "conn_set_close() does not end";
+		uv_run(&s->loop, UV_RUN_NOWAIT);
+	}
+	hub_free(s->hub);
+	uv_close((uv_handle_t *)&s->turn, NULL);
+	for (turns = 0; turns < 1000 && uv_loop_alive(&s->loop); turns++)
+		uv_run(&s->loop, UV_RUN_NOWAIT);
+	return uv_loop_close(&s->loop) == 0 ? NULL : "uv handles are left open";
+}
+
+const char *server_free(struct server *s)
+{
+	const char *left = s->started ? stop(s) : NULL;
+
+	if (left != NULL)
+		return left; /* and it may still be in use */
+	options_finish(&s->options);
+	fake_js_free(s->js);
+	free(s);
+	return NULL;
+}

@@ -1,0 +1,52 @@
+/* The gateway without NATS, in this process: a loop, the hub on a fake
+ * JetStream, the connections. Its clock is the conversation's: it moves when
+ * server_pass() says so (the program is linked with --wrap=uv_now). */
+#ifndef WIRE_SERVER_H
+#define WIRE_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fake_js.h"
+#include "options.h"
+
+struct server;
+
+/* Not yet started: options are set and messages stored first. */
+struct server *server_new(void);
+/* The fake, to be told what happens. */
+struct fake_js *server_js(struct server *s);
+/* An option by its name without dashes. False with `err` (OPTIONS_ERROR_MAX).
+ */
+bool server_option(struct server *s, const char *name, const char *value,
+		   char *err);
+uint64_t server_retry_ms(const struct server *s);
+/* Bytes of SO_SNDBUF of the connections to come; 0: the system's. */
+void server_set_send_buffer(struct server *s, int bytes);
+bool server_started(const struct server *s);
+/* `tcp`: clients come through listeners on the loopback, not by socket pairs.
+ */
+void server_start(struct server *s, bool tcp);
+
+/* A client's end of a new connection, non-blocking. */
+int server_connect(struct server *s, bool admin);
+
+/* A turn of the loop; false when there was nothing to do. */
+bool server_turn(struct server *s);
+/* Milliseconds until a timer of the server's is due; at most `ms`. */
+uint64_t server_due_in(const struct server *s, uint64_t ms);
+/* The clock, alone: turns follow. */
+void server_pass(struct server *s, uint64_t ms);
+/* Waits for something to turn for. */
+void server_wait(struct server *s, int timeout_ms);
+
+void server_drain(struct server *s);
+size_t server_end_streams(struct server *s, size_t n);
+size_t server_streams(const struct server *s);
+size_t server_connections(const struct server *s);
+
+/* Closes everything. NULL, or what was left open. */
+const char *server_free(struct server *s);
+
+#endif
