@@ -10,7 +10,7 @@
 
 enum {
 	QUIET_TURNS = 3,
-	TURNS_MAX = 100000,
+	TURNS_MAX = 1000000,
 	SMALL_SOCKET = 4608, /* the least that Linux gives */
 	TCP_DEADLINE_MS = 10000,
 };

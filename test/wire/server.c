@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <sodium.h>
 #include <uv.h>
 
 #include "check.h"
@@ -63,6 +64,32 @@ uint64_t __wrap_uv_now(const uv_loop_t *loop)
 	return clock_ms;
 }
 
+/* Chance is the same in every playing. */
+static uint32_t chance;
+
+static const char *chance_name(void)
+{
+	return "the same for ever";
+}
+
+static uint32_t chance_word(void)
+{
+	chance = chance * 1664525 + 1013904223;
+	return chance;
+}
+
+static void chance_fill(void *const at, const size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		((unsigned char *)at)[i] = (unsigned char)(chance_word() >> 24);
+}
+
+static struct randombytes_implementation same_chance = {
+	.implementation_name = chance_name,
+	.random = chance_word,
+	.buf = chance_fill,
+};
+
 struct server *server_new(void)
 {
 	struct server *s = calloc(1, sizeof(*s));
@@ -73,6 +100,8 @@ struct server *server_new(void)
 	for (size_t i = 0; i < ARRAY_LEN(defaults); i++)
 		MUST(options_set(&s->options, OPTIONS_ENV, defaults[i][0],
 				 defaults[i][1], err) == 0);
+	MUST(randombytes_set_implementation(&same_chance) == 0);
+	chance = 1;
 	s->js = fake_js_new();
 	fake_js_up(s->js);
 	clock_ms = CLOCK_START_MS;

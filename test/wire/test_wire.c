@@ -34,8 +34,8 @@
  *	holds TEXT		one of the body's lines is this
  *	opens [ID]		stream: retry:, and the id, and an empty line
  *	cursor ID		stream: id: and an empty line
- *	event [type: T ]id: ID data: DATA	stream: a block, as browsers take
- *it | TEXT			stream: a line
+ *	event [type: T ]id: ID data: DATA	stream: a block, as browsers
+ *take it | TEXT			stream: a line
  *	jitter FROM TO		stream: retry: of another time (ms)
  *	raw TEXT		these bytes, as they are on the wire
  *	last-chunk		the stream's end
@@ -83,7 +83,7 @@ static void print_case(struct run *r, bool ok, const char *path,
 	r->n_failed += !ok;
 	printf("%sok %u - %s: %s: %s\n", ok ? "" : "not ", ++r->n_cases,
 	       base != NULL ? base + 1 : path, s->name, way);
-	if (!ok)
+	if (why->len > 0)
 		printf("# %s\n", bytes_text(why));
 	fflush(stdout);
 }
