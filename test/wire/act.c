@@ -146,6 +146,12 @@ static bool act_close(struct play *p, const char *rest)
 	return true;
 }
 
+static bool act_vanish(struct play *p, const char *rest)
+{
+	p->hurried = true;
+	return act_close(p, rest);
+}
+
 static bool act_shutdown(struct play *p, const char *rest)
 {
 	(void)rest;
@@ -161,6 +167,14 @@ static bool act_stop_reading(struct play *p, const char *rest)
 	if (!has_client(p))
 		return false;
 	p->client->deaf = true;
+	return true;
+}
+
+static bool act_read(struct play *p, const char *rest)
+{
+	if (!has_client(p))
+		return false;
+	p->client->wants += strtoul(rest, NULL, 10);
 	return true;
 }
 
@@ -233,8 +247,10 @@ static const struct action actions[] = {
 	{"client", act_client},
 	{"admin", act_admin},
 	{"close", act_close},
+	{"vanish", act_vanish},
 	{"shutdown", act_shutdown},
 	{"stop-reading", act_stop_reading},
+	{"read", act_read},
 	{"read-on", act_read_on},
 	{"pass", act_pass},
 	{"drain", act_drain},

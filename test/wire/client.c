@@ -40,14 +40,18 @@ bool client_read(struct client *c, size_t max)
 	char buf[READ_MAX];
 	ssize_t n;
 
-	if (c->fd < 0 || c->deaf || c->end != CLIENT_OPEN)
+	if (c->deaf && max > c->wants)
+		max = c->wants;
+	if (c->fd < 0 || max == 0 || c->end != CLIENT_OPEN)
 		return false;
 	n = recv(c->fd, buf, max < READ_MAX ? max : READ_MAX, 0);
 	if (n < 0 && errno == EAGAIN)
 		return false;
 	if (n > 0)
 		bytes_add(&c->in, buf, (size_t)n);
-	else
+	if (n > 0 && c->deaf)
+		c->wants -= (size_t)n;
+	if (n <= 0)
 		c->end = n == 0 ? CLIENT_EOF : CLIENT_RESET;
 	return true;
 }

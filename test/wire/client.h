@@ -15,7 +15,8 @@ struct client {
 	int fd; /* -1: closed by itself */
 	enum client_end end;
 	bool end_seen; /* an expectation has named it */
-	bool deaf;     /* does not read */
+	bool deaf;     /* reads no more than `wants` */
+	size_t wants;
 	struct bytes in;
 
 	/* How far the expectations are: see expect.c. */

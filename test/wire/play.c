@@ -148,6 +148,20 @@ static bool send_piece(struct play *p, const char *bytes, size_t len)
 	return come_to_rest(p);
 }
 
+static bool send_bytes(struct play *p, const struct bytes *b)
+{
+	size_t len;
+
+	for (size_t at = 0; at < b->len; at += len) {
+		len = p->n_sent < PLAY_EACH ? 1 : PLAY_STRIDE;
+		if (len > b->len - at)
+			len = b->len - at;
+		if (!send_piece(p, b->at + at, len))
+			return false;
+	}
+	return true;
+}
+
 static bool send_step(struct play *p, const struct bytes *b)
 {
 	size_t first = b->len;
@@ -159,11 +173,8 @@ static bool send_step(struct play *p, const struct bytes *b)
 	if (p->way == PLAY_CUT && p->cut_at > p->n_sent &&
 	    p->cut_at < p->n_sent + b->len)
 		first = p->cut_at - p->n_sent;
-	for (size_t at = 0; at < b->len && p->way == PLAY_BYTES; at++)
-		if (!send_piece(p, b->at + at, 1))
-			return false;
 	if (p->way == PLAY_BYTES)
-		return true;
+		return send_bytes(p, b);
 	if (!send_piece(p, b->at, first))
 		return false;
 	return first == b->len || send_piece(p, b->at + first, b->len - first);
@@ -186,7 +197,9 @@ static bool do_step(struct play *p, const struct script_step *s)
 	case SCRIPT_EXPECT:
 		return expect_step(p, bytes_text(&s->text));
 	case SCRIPT_ACT:
-		return act_line(p, bytes_text(&s->text)) && play_settle(p);
+		p->hurried = false;
+		return act_line(p, bytes_text(&s->text)) &&
+		       (p->hurried || play_settle(p));
 	}
 	return false;
 }

@@ -19,7 +19,11 @@ enum play_way {
 	PLAY_TCP,   /* through the listener */
 };
 
-enum { PLAY_CLIENTS = 8 };
+enum {
+	PLAY_CLIENTS = 8,
+	PLAY_EACH = 4096,   /* so many bytes are cut one by one, ... */
+	PLAY_STRIDE = 4093, /* ... and more of them at so many */
+};
 
 /* What each client had after each step. */
 struct play_trace {
@@ -40,6 +44,7 @@ struct play {
 	struct client clients[PLAY_CLIENTS];
 	size_t n_clients;
 	struct client *client; /* who speaks */
+	bool hurried;	       /* the next step comes before the loop's turn */
 	struct play_trace *reference;
 	struct bytes *why;
 };

@@ -6,10 +6,10 @@
  *	test_wire --must-fail FILE...
  *
  * Each conversation is played whole; then with its bytes cut in two at every
- * place, with the loop run between the two; then byte by byte; then read byte
- *by byte of a small socket; then through a listener on the loopback. What the
- * client gets must be the same bytes in all of them, step by step. The clock is
- * the conversation's own: nothing waits for time.
+ * place (of the first 4096), with the loop run between the two; then byte by
+ *byte; then read byte by byte of a small socket; then through a listener on the
+ *loopback. What the client gets must be the same bytes in all of them, step by
+ *step. The clock is the conversation's own: nothing waits for time.
  *
  * A .wire file is conversations with empty lines between them. The first
  * comment is the conversation's name. Lines are:
@@ -51,7 +51,9 @@
  *	client NAME		who speaks from here on; connects when it is new
  *	admin NAME		the same, to the admin listener
  *	close, shutdown		the client goes, or ends its sending half
- *	stop-reading, read-on
+ *	vanish			it goes, and the next step comes in the same
+ *				turn of the loop
+ *	stop-reading, read BYTES, read-on
  *	store SEQ SUBJECT "TEXT"	a message comes into the stream
  *	purge SEQ, delete SEQ	all up to it, or it alone, are gone
  *	drop-stream, make-stream, remake-stream
@@ -102,7 +104,8 @@ static void show(const struct play_trace *t)
 static bool play_cuts(const struct script *s, struct play_trace *t,
 		      struct bytes *why)
 {
-	for (size_t at = 1; at < s->n_sent; at++) {
+	for (size_t at = 1; at < s->n_sent;
+	     at += at < PLAY_EACH ? 1 : PLAY_STRIDE) {
 		char where[64];
 
 		if (play_script(s, PLAY_CUT, at, t, why))
