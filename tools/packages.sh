@@ -4,6 +4,7 @@
 #	tools/packages.sh build     to compile the program
 #	tools/packages.sh run       and to try it: nats-server, curl
 #	tools/packages.sh test      and to test it
+#	tools/packages.sh fuzz      to fuzz it
 #
 # As root, or with sudo. Where there is no apt-get it names what is needed and
 # leaves the rest to you.
@@ -40,8 +41,9 @@ wanted()
 			echo clang-format-14
 		fi
 		;;
+	fuzz) echo clang libclang-rt-dev libcmocka-dev python3 ;;
 	*)
-		echo "usage: tools/packages.sh build|run|test" >&2
+		echo "usage: tools/packages.sh build|run|test|fuzz" >&2
 		exit 2
 		;;
 	esac

@@ -1,0 +1,244 @@
+/* What a request asks for: what is read of a query is what a plain reading of
+ * it gives, and an identity that is taken is one token.
+ *
+ * Input: a letter (the lowest bit: the admin listener), then method, target,
+ * Accept, Last-Event-ID, name of the identity parameter, and identity header,
+ * with NULs between them. What is missing at the end, or empty, is not there.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "check.h"
+#include "fuzz.h"
+#include "identity.h"
+#include "route.h"
+#include "sse.h"
+#include "values.h"
+
+/* ---- a plain reading ------------------------------------------------------
+ */
+
+/* "%41b" is "Ab"; -1 for a broken percent sign, or a NUL. */
+static int decode(struct bytes *out, const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		char hex[3] = "", *end;
+		long c = (unsigned char)text[i];
+
+		if (c == '%') {
+			if (len - i < 3)
+				return -1;
+			memcpy(hex, text + i + 1, 2);
+			c = strtol(hex, &end, 16);
+			/* strtol() takes blanks and signs, too. */
+			if (end != hex + 2 || strpbrk(hex, " \t+-xX") != NULL)
+				return -1;
+			i += 2;
+		}
+		if (c == 0)
+			return -1;
+		bytes_add_char(out, (char)c);
+	}
+	return 0;
+}
+
+/* How often the query has a parameter, and the last one's value. */
+static size_t find(const char *target, const char *name, struct bytes *value)
+{
+	const char *p = strchr(target, '?');
+	size_t found = 0;
+
+	for (; p != NULL; p = strchr(p, '&')) {
+		size_t len = strcspn(++p, "&");
+		const char *equals = memchr(p, '=', len);
+		size_t name_len = equals == NULL ? len : (size_t)(equals - p);
+		struct bytes got = {0};
+
+		MUST(decode(&got, p, name_len) == 0);
+		if (got.len == strlen(name) &&
+		    memcmp(bytes_text(&got), name, got.len) == 0) {
+			found++;
+			bytes_clear(value);
+			if (equals != NULL)
+				MUST(decode(value, equals + 1,
+					    len - name_len - 1) == 0);
+		}
+		bytes_free(&got);
+	}
+	return found;
+}
+
+/* ---- what is taken --------------------------------------------------------
+ */
+
+static void must_be_deliver(const struct route *r, const char *target)
+{
+	static const char *const words[] = {"new", "all", "last"};
+	struct bytes value = {0};
+	size_t n = find(target, "deliver", &value);
+
+	MUST(n <= 1);
+	MUST(strcmp(n == 0 ? "new" : bytes_text(&value), words[r->deliver]) ==
+	     0);
+	bytes_free(&value);
+}
+
+static void must_be_cursor(const struct route *r,
+			   const struct route_request *req)
+{
+	const char *header = req->last_event_id;
+	struct bytes value = {0};
+	struct sse_cursor c;
+	const char *want;
+
+	MUST(find(req->target, "lastEventId", &value) <= 1);
+	want = header != NULL && *header != '\0' ? header : bytes_text(&value);
+	MUST(r->has_cursor == (*want != '\0'));
+	if (r->has_cursor) {
+		MUST(sse_cursor_parse(&c, want, strlen(want)) == 0);
+		MUST(strcmp(r->cursor_text, want) == 0);
+		MUST(r->cursor_seq == c.seq);
+		MUST(r->cursor_has_tag == c.has_tag);
+	}
+	bytes_free(&value);
+}
+
+static void must_be_query_id(const struct route *r,
+			     const struct route_request *req)
+{
+	struct bytes value = {0};
+	size_t n;
+
+	if (req->id_query == NULL) {
+		MUST(!r->has_query_id);
+		return;
+	}
+	n = find(req->target, req->id_query, &value);
+	MUST(n == r->has_query_id);
+	if (r->has_query_id) {
+		MUST(r->query_id_len == value.len);
+		MUST(strcmp(r->query_id, bytes_text(&value)) == 0);
+	}
+	bytes_free(&value);
+}
+
+static void must_be_route(const struct route *r,
+			  const struct route_request *req)
+{
+	MUST(strcmp(req->method, "GET") == 0 ||
+	     strcmp(req->method, "HEAD") == 0);
+	MUST(r->kind != ROUTE_METRICS || req->admin);
+	if (r->kind != ROUTE_EVENTS)
+		return;
+	MUST(!req->admin);
+	MUST(route_accepts(req->accept, "text", "event-stream"));
+	must_be_deliver(r, req->target);
+	must_be_cursor(r, req);
+	must_be_query_id(r, req);
+}
+
+static void must_be_refusal(const struct refusal *why)
+{
+	fuzz_must_be_line(why->text, sizeof(why->text));
+	MUST(why->status >= 400 && why->status <= 406);
+	MUST(why->reason != REFUSAL_NONE && why->reason < REFUSAL_COUNT);
+	MUST((why->status == 405) == (why->allow != NULL));
+}
+
+static void must_be_identity(const struct route *r,
+			     const struct route_request *req,
+			     const char *header)
+{
+	struct identity_request asks = {
+		.header_name = "user_id",
+		.header = header,
+		.header_len = header == NULL ? 0 : strlen(header),
+		.query_name = req->id_query,
+		.query = r->has_query_id ? r->query_id : NULL,
+		.query_len = r->query_id_len,
+	};
+	const char *want = header != NULL ? header : asks.query;
+	struct refusal why;
+	struct identity id;
+
+	if (identity_take(&id, &why, &asks) < 0) {
+		must_be_refusal(&why);
+		return;
+	}
+	MUST((header != NULL) != (asks.query != NULL));
+	MUST(subject_id_ok(id.id, id.len) && strlen(id.id) == id.len);
+	MUST(strcmp(id.id, want) == 0);
+}
+
+/* ---- the target -----------------------------------------------------------
+ */
+
+/* NULL for an empty one. */
+static char *take(struct fuzz_input *in)
+{
+	char *text = fuzz_take_text(in);
+
+	if (text == NULL || *text != '\0')
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* As http_head.h promises it. */
+static char *take_target(struct fuzz_input *in)
+{
+	char *text = take(in);
+
+	if (text == NULL)
+		text = strdup("/");
+	for (char *p = text; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || *p == '#')
+			*p = '%';
+	return text;
+}
+
+static void run(const struct route_request *req, const char *header)
+{
+	struct refusal why;
+	struct route r;
+
+	memset(&r, 0xa5, sizeof(r));
+	MUST(!route_accepts_exactly(req->accept, "text", "event-stream") ||
+	     route_accepts(req->accept, "text", "event-stream"));
+	if (route_parse(&r, &why, req) < 0) {
+		must_be_refusal(&why);
+		return;
+	}
+	must_be_route(&r, req);
+	if (r.kind == ROUTE_EVENTS)
+		must_be_identity(&r, req, header);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input in = {data, size};
+	bool admin = (fuzz_take_byte(&in) & 1) != 0;
+	char *method = take(&in), *target = take_target(&in);
+	char *accept = take(&in), *last_event_id = take(&in);
+	char *id_query = take(&in), *header = take(&in);
+	struct route_request req = {
+		.method = method == NULL ? "GET" : method,
+		.target = target,
+		.accept = accept,
+		.last_event_id = last_event_id,
+		.id_query = id_query,
+		.admin = admin,
+	};
+
+	/* Other names are refused when the options are read. */
+	if (id_query == NULL || values_query_fault(id_query) == NULL)
+		run(&req, header);
+	free(method);
+	free(target);
+	free(accept);
+	free(last_event_id);
+	free(id_query);
+	free(header);
+	return 0;
+}
