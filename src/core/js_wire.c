@@ -364,6 +364,16 @@ void js_info_parse(struct js_info *ret, const char *json, size_t len,
 
 /* ---- STREAM.MSG.GET ------------------------------------------------------ */
 
+/* libsodium (1.0.18) takes bytes above ASCII for digits. */
+static bool is_ascii(const char *text, size_t len)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < len; i++)
+		all |= (unsigned char)text[i];
+	return all < 0x80;
+}
+
 /* Standard base64 with padding, at most `data->max` bytes; absent when empty.
  */
 static int take_data(struct buf *data, const json_t *message)
@@ -374,7 +384,8 @@ static int take_data(struct buf *data, const json_t *message)
 
 	if (json == NULL)
 		return 0;
-	if (!json_is_string(json) || len % 4 != 0)
+	if (!json_is_string(json) || len % 4 != 0 ||
+	    !is_ascii(json_string_value(json), len))
 		return -EINVAL;
 	if (len == 0)
 		return 0;

@@ -406,6 +406,9 @@ static void payloads_are_strict_base64_up_to_a_size(void **state)
 	assert_int_equal(found_err(MESSAGE ",\"data\":\"QU=I\"", 9), 1);
 	assert_int_equal(found_err(MESSAGE ",\"data\":\"QU I\"", 9), 1);
 	assert_int_equal(found_err(MESSAGE ",\"data\":\"-_--\"", 9), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"YQ\xc3\xba\"", 9), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"\xc3\xba\xc3\xba\"", 9),
+			 1);
 	assert_int_equal(found_err(MESSAGE ",\"data\":null", 9), 1);
 	assert_int_equal(found_err(MESSAGE ",\"data\":7", 9), 1);
 }
