@@ -43,7 +43,8 @@ static int decode(struct bytes *out, const char *text, size_t len)
 	return 0;
 }
 
-/* How often the query has a parameter, and the last one's value. */
+/* How often the query has a parameter, and the last one's value. All of the
+ * query can be decoded, or it was not taken. */
 static size_t find(const char *target, const char *name, struct bytes *value)
 {
 	const char *p = strchr(target, '?');
@@ -53,17 +54,18 @@ static size_t find(const char *target, const char *name, struct bytes *value)
 		size_t len = strcspn(++p, "&");
 		const char *equals = memchr(p, '=', len);
 		size_t name_len = equals == NULL ? len : (size_t)(equals - p);
-		struct bytes got = {0};
+		struct bytes got_name = {0}, got = {0};
 
-		MUST(decode(&got, p, name_len) == 0);
-		if (got.len == strlen(name) &&
-		    memcmp(bytes_text(&got), name, got.len) == 0) {
+		MUST(decode(&got_name, p, name_len) == 0);
+		if (equals != NULL)
+			MUST(decode(&got, equals + 1, len - name_len - 1) == 0);
+		if (got_name.len == strlen(name) &&
+		    memcmp(bytes_text(&got_name), name, got_name.len) == 0) {
 			found++;
 			bytes_clear(value);
-			if (equals != NULL)
-				MUST(decode(value, equals + 1,
-					    len - name_len - 1) == 0);
+			bytes_add(value, bytes_text(&got), got.len);
 		}
+		bytes_free(&got_name);
 		bytes_free(&got);
 	}
 	return found;
