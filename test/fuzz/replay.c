@@ -21,8 +21,8 @@
 
 enum {
 	FILE_MAX_BYTES = 1 << 16,
-	PREFIXES = 256, /* of one file, at the most */
-	CHANGES = 256,	/* of one file */
+	PREFIXES = 128, /* of one file, at the most */
+	CHANGES = 96,	/* of one file */
 };
 
 /* What is said when the target dies. */
