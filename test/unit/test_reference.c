@@ -34,7 +34,7 @@ static const char *const variables[] = {"A=1",	    "AB=two",  "EMPTY=",
 					"NO_VALUE", "TILDE=~", "DOLLAR=$A",
 					"_x9=u",    "A=later", NULL};
 #define VARS(list) ((char *const *)(list))
-static const struct reference_env env = {.home = "/the/home",
+static const struct reference_env env = {.home = "/my-home",
 					 .vars = VARS(variables)};
 
 /* ---- variables -------------------------------------------------------- */
@@ -92,12 +92,12 @@ static void texts_are_expanded(void **state)
 		{"${A", "${A"},
 		{"${A-B}", "${A-B}"},
 		/* a home stands in front only */
-		{"~", "/the/home"},
-		{"~/x", "/the/home/x"},
-		{"$TILDE/x", "/the/home/x"},
+		{"~", "/my-home"},
+		{"~/x", "/my-home/x"},
+		{"$TILDE/x", "/my-home/x"},
 		{"/x/~", "/x/~"},
 		{" ~", " ~"},
-		{"~~", "/the/home~"},
+		{"~~", "/my-home~"},
 	};
 
 	(void)state;
