@@ -140,8 +140,10 @@ static void settle(const char *name, char *const env[])
 
 static void run(const char *name, const char *json, size_t len)
 {
-	static char password[] = "PASSWORD=" FUZZ_SECRET;
-	static char creds[] = "CREDS=data:;base64," FUZZ_SECRET;
+	/* Names for env:// that no $VAR of a path can have: what a path leads
+	 * to is shown when it is not there. */
+	static char password[] = "PASS-WORD=" FUZZ_SECRET;
+	static char creds[] = "CR-EDS=data:;base64," FUZZ_SECRET;
 	char config[300], letter[] = "LETTER=x";
 	char *env[] = {config, letter, password, creds, NULL};
 

@@ -108,6 +108,7 @@ fuzz()
 	mkdir -p "$corpus" "$findings" "$work/tmp" || return 1
 	cp "$root/test/fuzz/corpus/$1/"* "$corpus/" || return 1
 	status=0
+	begin=$(date +%s)
 	TMPDIR=$work/tmp \
 	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
 	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
@@ -123,7 +124,7 @@ fuzz()
 		"$1" "$(figure stat::number_of_executed_units: "$log")" \
 		"$(figure ' cov:' "$log")" \
 		"$(figure 'Loaded 1 PC tables (' "$log")" \
-		"$(figure ' ft:' "$log")" "$seconds"
+		"$(figure ' ft:' "$log")" "$(($(date +%s) - begin))"
 	echo "$status findings"
 	return $status
 }
