@@ -1,6 +1,5 @@
 #include "nats_session.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "../core/buf.h"
 #include "../core/check.h"
 #include "../core/js_wire.h"
+#include "nats_dial.h"
 #include "nats_letter.h"
 
 /* The happy path: options, a thread that connects, a subscription on the
@@ -28,19 +28,6 @@ enum {
 	API_SUBJECT_MAX = 4096, /* a server's limit for the whole line */
 };
 
-/* A connect in its thread. */
-struct dial {
-	uv_mutex_t lock;
-	uv_thread_t thread;
-	struct nats_options *options;
-	natsOptions *nats_options;
-	natsConnection *conn; /* the result */
-	char error[NATS_SESSION_ERROR_MAX];
-	struct mailbox *wake;
-	bool done;
-	bool left; /* the thread frees */
-};
-
 struct nats_session {
 	struct nats_session *next; /* in `sessions` */
 	uint64_t number;
@@ -52,7 +39,7 @@ struct nats_session {
 	struct nats_options *options;
 	struct mailbox *events;
 	struct mailbox *wake;
-	struct dial *dial;
+	struct nats_dial *dial;
 	natsConnection *conn;
 	natsSubscription *sub;
 	struct nats_address address;
@@ -66,7 +53,6 @@ static struct {
 	uv_cond_t idle; /* some session's `busy` has become 0 */
 	struct nats_session *first;
 	uint64_t last_number;
-	unsigned left_behind;
 } sessions = {.once = UV_ONCE_INIT};
 
 static void init_sessions(void)
@@ -217,73 +203,7 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 	leave(s);
 }
 
-/* ---- connecting ---------------------------------------------------------- */
-
-static void dial_free(struct dial *d)
-{
-	if (d == NULL)
-		return;
-	natsConnection_Destroy(d->conn);
-	natsOptions_Destroy(d->nats_options);
-	nats_options_unref(d->options);
-	uv_mutex_destroy(&d->lock);
-	free(d);
-}
-
-static void count_left_behind(int by)
-{
-	uv_mutex_lock(&sessions.lock);
-	sessions.left_behind += (unsigned)by;
-	uv_mutex_unlock(&sessions.lock);
-}
-
-unsigned nats_session_left_behind(void)
-{
-	unsigned n;
-
-	uv_once(&sessions.once, init_sessions);
-	uv_mutex_lock(&sessions.lock);
-	n = sessions.left_behind;
-	uv_mutex_unlock(&sessions.lock);
-	return n;
-}
-
-void nats_session_leave_thread(void)
-{
-	nats_ReleaseThreadMemory();
-}
-
-static void copy_error(char *out, natsStatus status)
-{
-	const char *text = nats_GetLastError(NULL);
-
-	snprintf(out, NATS_SESSION_ERROR_MAX, "%s",
-		 text != NULL && *text != '\0' ? text
-					       : natsStatus_GetText(status));
-}
-
-static void run_dial(void *arg)
-{
-	struct dial *d = arg;
-	natsConnection *conn = NULL;
-	natsStatus status = natsConnection_Connect(&conn, d->nats_options);
-	bool left;
-
-	if (status != NATS_OK)
-		copy_error(d->error, status);
-	uv_mutex_lock(&d->lock);
-	d->conn = conn;
-	d->done = true;
-	left = d->left;
-	if (!left)
-		mailbox_wake(d->wake);
-	uv_mutex_unlock(&d->lock);
-	if (left) {
-		dial_free(d);
-		count_left_behind(-1);
-	}
-	nats_ReleaseThreadMemory();
-}
+/* ---- life ---------------------------------------------------------------- */
 
 static natsStatus set_callbacks(natsOptions *o, uint64_t number)
 {
@@ -297,61 +217,31 @@ static natsStatus set_callbacks(natsOptions *o, uint64_t number)
 	return status;
 }
 
-static struct dial *dial_new(struct nats_session *s,
-			     const struct nats_servers_item *server, char *err)
+/* To connect with; NULL with `err`. */
+static natsOptions *options_for(struct nats_session *s,
+				const struct nats_servers_item *server,
+				char *err)
 {
-	struct dial *d = calloc(1, sizeof(*d));
+	natsOptions *o = nats_options_build(s->options, server, err);
+	natsStatus status;
 
-	snprintf(err, NATS_SESSION_ERROR_MAX, "out of memory");
-	if (d == NULL)
+	if (o == NULL)
 		return NULL;
-	if (uv_mutex_init(&d->lock) < 0) {
-		free(d);
-		return NULL;
-	}
-	d->wake = s->wake;
-	d->options = nats_options_ref(s->options);
-	d->nats_options = nats_options_build(s->options, server, err);
-	if (d->nats_options != NULL &&
-	    set_callbacks(d->nats_options, s->number) == NATS_OK &&
-	    uv_thread_create(&d->thread, run_dial, d) == 0)
-		return d;
-	dial_free(d);
+	status = set_callbacks(o, s->number);
+	if (status == NATS_OK)
+		return o;
+	natsOptions_Destroy(o);
+	nats_dial_error(err, status);
 	return NULL;
 }
 
-/* Its result, or it is left behind. */
-static natsConnection *dial_end(struct dial *d)
+static struct nats_dial *dial(struct nats_session *s,
+			      const struct nats_servers_item *server, char *err)
 {
-	natsConnection *conn;
+	natsOptions *o = options_for(s, server, err);
 
-	uv_mutex_lock(&d->lock);
-	if (!d->done) {
-		d->left = true;
-		count_left_behind(1);
-		pthread_detach(d->thread);
-		uv_mutex_unlock(&d->lock);
-		return NULL;
-	}
-	uv_mutex_unlock(&d->lock);
-	uv_thread_join(&d->thread);
-	conn = d->conn;
-	d->conn = NULL;
-	dial_free(d);
-	return conn;
+	return o == NULL ? NULL : nats_dial_new(s->options, o, s->wake, err);
 }
-
-static bool dial_done(struct dial *d)
-{
-	bool done;
-
-	uv_mutex_lock(&d->lock);
-	done = d->done;
-	uv_mutex_unlock(&d->lock);
-	return done;
-}
-
-/* ---- life ---------------------------------------------------------------- */
 
 struct nats_session *nats_session_new(struct nats_options *o,
 				      const struct nats_servers_item *server,
@@ -374,7 +264,7 @@ struct nats_session *nats_session_new(struct nats_options *o,
 	buf_init(&s->request, REQUEST_MAX);
 	enlist(s);
 	nats_address_init(&s->address, s->number, o->inbox_prefix);
-	s->dial = dial_new(s, server, err);
+	s->dial = dial(s, server, err);
 	if (s->dial == NULL) {
 		nats_session_free(s);
 		return NULL;
@@ -402,17 +292,16 @@ static enum nats_session_state finish_dial(struct nats_session *s, char *err)
 {
 	natsStatus status;
 
-	if (!dial_done(s->dial))
+	if (!nats_dial_done(s->dial))
 		return NATS_SESSION_CONNECTING;
-	snprintf(err, NATS_SESSION_ERROR_MAX, "%s", s->dial->error);
-	s->conn = dial_end(s->dial);
+	s->conn = nats_dial_end(s->dial, err);
 	s->dial = NULL;
 	if (s->conn == NULL)
 		return NATS_SESSION_OVER;
 	status = subscribe(s);
 	if (status == NATS_OK)
 		return NATS_SESSION_OPEN;
-	copy_error(err, status);
+	nats_dial_error(err, status);
 	return NATS_SESSION_OVER;
 }
 
@@ -472,6 +361,11 @@ void nats_session_discover(struct nats_session *s, struct nats_servers *into,
 	free(urls);
 }
 
+void nats_session_leave_thread(void)
+{
+	nats_ReleaseThreadMemory();
+}
+
 void nats_session_flush(struct nats_session *s)
 {
 	if (s->conn != NULL)
@@ -480,10 +374,12 @@ void nats_session_flush(struct nats_session *s)
 
 void nats_session_free(struct nats_session *s)
 {
+	char err[NATS_SESSION_ERROR_MAX];
+
 	if (s == NULL)
 		return;
 	if (s->dial != NULL)
-		s->conn = dial_end(s->dial);
+		s->conn = nats_dial_end(s->dial, err);
 	natsConnection_Destroy(s->conn);
 	delist(s);
 	natsSubscription_Destroy(s->sub);

@@ -1,10 +1,5 @@
 /* One connection to one server: a session. Called by the worker alone; what
- * comes in goes straight from nats.c's threads into the events mailbox.
- *
- * The connect runs in a thread of its own, because it can take long where no
- * time-out of nats.c reaches: in the name's resolution, in a TLS handshake, and
- * (before 3.8) between the server's INFO and its PONG. A connect that nobody
- * waits for any more is left behind; its thread frees all when it returns. */
+ * comes in goes straight from nats.c's threads into the events mailbox. */
 #ifndef SLUICE_NATS_SESSION_H
 #define SLUICE_NATS_SESSION_H
 
@@ -18,7 +13,7 @@
 
 struct nats_session;
 
-enum { NATS_SESSION_ERROR_MAX = 512 };
+enum { NATS_SESSION_ERROR_MAX = NATS_OPTIONS_ERROR_MAX };
 
 enum nats_session_state {
 	NATS_SESSION_CONNECTING,
@@ -51,8 +46,6 @@ void nats_session_flush(struct nats_session *s);
  * writer that waits in `events`. NULL is fine. */
 void nats_session_free(struct nats_session *s);
 
-/* Connects that were left behind and have not returned. */
-unsigned nats_session_left_behind(void);
 /* A thread that has called these ends: what nats.c keeps for it is freed. */
 void nats_session_leave_thread(void);
 

@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include "nats_dial.h"
 #include "nats_letter.h"
 #include "nats_session.h"
 
@@ -208,7 +209,7 @@ static void run(void *arg)
 		else if (failures < 1000)
 			failures++;
 		pause_until(w, now_ms() + pause_after(failures, w->servers.n));
-		while (nats_session_left_behind() >= LEFT_BEHIND_MAX &&
+		while (nats_dial_left_behind() >= LEFT_BEHIND_MAX &&
 		       !stopping(w))
 			pause_until(w, now_ms() + PAUSE_MAX_MS);
 	}

@@ -26,8 +26,8 @@ RANKS = {
     "tail": 5, "replay": 5,
     "hub": 6,
     "handles": 7, "mailbox": 7, "nats_note": 7, "nats_servers": 7,
-    "nats_letter": 7.2, "nats_options": 7.2, "nats_session": 7.4,
-    "nats_worker": 7.6,
+    "nats_letter": 7.2, "nats_options": 7.2, "nats_dial": 7.3,
+    "nats_session": 7.4, "nats_worker": 7.6,
     "listener": 8, "conn": 8, "conn_inside": 8.5, "conn_write": 8.6,
     "conn_serve": 8.6, "nats_source": 8,
     "sluice": 8,
@@ -38,7 +38,7 @@ RANKS = {
 # Which files below src/ may include a library's header.
 LIBRARIES = {
     "llhttp.h": ("core/http_parser.c",),
-    "nats.h": ("io/nats_options.c", "io/nats_session.c"),
+    "nats.h": ("io/nats_options.c", "io/nats_dial.c", "io/nats_session.c"),
     "jansson.h": ("core/js_wire.c", "core/context.c"),
     "uv.h": ("io/*", "gateway.c", "main.c"),
     "pthread.h": ("io/*",),

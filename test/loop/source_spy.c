@@ -216,13 +216,19 @@ uint64_t spy_stop(struct spy *s)
 	return (uv_hrtime() - begin) / 1000000;
 }
 
+static void on_timer_closed(uv_handle_t *timer)
+{
+	timer->data = NULL;
+}
+
 void spy_finish(struct spy *s)
 {
 	if (s->loop == NULL)
 		return;
 	spy_stop(s);
-	uv_close((uv_handle_t *)&s->timer, NULL);
-	uv_run(s->loop, UV_RUN_DEFAULT);
+	uv_close((uv_handle_t *)&s->timer, on_timer_closed);
+	while (s->timer.data != NULL)
+		uv_run(s->loop, UV_RUN_ONCE);
 	for (size_t i = 0; i < s->n_events; i++) {
 		free((void *)s->events[i]->msg.data);
 		free(s->events[i]);

@@ -1,0 +1,418 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <uv.h>
+
+#include "check.h"
+#include "nats_server.h"
+#include "source_spy.h"
+
+/* Sessions: servers that are absent, killed, frozen, silent; and the end at any
+ * moment. */
+
+enum { CLOSE_MS = 4500 };
+
+struct fixture {
+	uv_loop_t loop;
+	struct nats_server nats;
+	struct nats_admin *admin; /* only where a test opens it */
+	const char *servers[2];
+	struct nats_settings settings;
+	struct spy spy;
+	int listener; /* a peer that is no server; -1 */
+	int peer;     /* a connection that it has accepted; -1 */
+};
+
+static const struct source_who who = {3, 9};
+static const char stream[] = "{\"name\":\"EV\",\"subjects\":[\"ev.>\"]}";
+
+static int setup_without_server(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	*state = f;
+	f->listener = -1;
+	f->peer = -1;
+	assert_int_equal(uv_loop_init(&f->loop), 0);
+	f->settings = (struct nats_settings){
+		.servers = f->servers,
+		.n_servers = 1,
+		.stream = "EV",
+		.filter = "ev.*",
+	};
+	return 0;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f;
+
+	setup_without_server(state);
+	f = *state;
+	nats_server_start(&f->nats, NULL);
+	f->servers[0] = f->nats.url;
+	f->admin = nats_admin_open(f->nats.url);
+	nats_admin_stream(f->admin, stream);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	spy_finish(&f->spy);
+	assert_int_equal(uv_loop_close(&f->loop), 0);
+	nats_admin_close(f->admin);
+	nats_server_stop(&f->nats);
+	if (f->listener >= 0)
+		close(f->listener);
+	if (f->peer >= 0)
+		close(f->peer);
+	free(f);
+	return 0;
+}
+
+static void start(struct fixture *f)
+{
+	spy_start(&f->spy, &f->loop, &f->settings);
+}
+
+static void start_up(struct fixture *f)
+{
+	start(f);
+	spy_wait(&f->spy, SOURCE_UP);
+}
+
+static void assert_answers(struct spy *s)
+{
+	assert_int_equal(s->js->ops->info(s->js, who), 0);
+	assert_int_equal(spy_wait(s, SOURCE_INFO)->err, 0);
+}
+
+/* ---- servers that come and go -------------------------------------------- */
+
+static void the_server_comes_later(void **state)
+{
+	struct fixture *f = *state;
+
+	nats_server_kill(&f->nats, SIGKILL);
+	start(f);
+	spy_wait_note(&f->spy, 0, "failed nats://127.0.0.1:");
+	assert_int_equal(f->spy.js->ops->info(f->spy.js, who), -ENOTCONN);
+	nats_server_again(&f->nats);
+	spy_wait(&f->spy, SOURCE_UP);
+	spy_wait_note(&f->spy, 0, "connected nats://127.0.0.1:");
+	assert_answers(&f->spy);
+}
+
+static void the_server_is_killed_and_comes_again(void **state)
+{
+	struct fixture *f = *state;
+
+	start_up(f);
+	for (int i = 0; i < 3; i++) {
+		size_t from = f->spy.notes_len;
+
+		assert_answers(&f->spy);
+		nats_server_kill(&f->nats, SIGKILL);
+		spy_wait(&f->spy, SOURCE_DOWN);
+		assert_int_equal(f->spy.js->ops->info(f->spy.js, who),
+				 -ENOTCONN);
+		spy_wait_note(&f->spy, from, "disconnected nats://");
+		nats_server_again(&f->nats);
+		spy_wait(&f->spy, SOURCE_UP);
+		assert_answers(&f->spy);
+	}
+}
+
+/* What belongs to an old session never comes after its end. */
+static void nothing_comes_between_down_and_up(void **state)
+{
+	enum { N = 20000 };
+	const struct source_consumer c = {.who = who,
+					  .start_seq = 1,
+					  .inactive_ms = 60000};
+	const struct source_pull pull = {.who = who,
+					 .batch = N,
+					 .expires_ms = 30000};
+	struct fixture *f = *state;
+	bool up = false;
+
+	nats_admin_publish_many(f->admin, "ev.alice", "m", N);
+	start_up(f);
+	f->spy.js->ops->create(f->spy.js, &c);
+	spy_wait(&f->spy, SOURCE_CREATED);
+	f->spy.js->ops->pull(f->spy.js, &pull);
+	spy_wait(&f->spy, SOURCE_MESSAGE);
+	nats_server_kill(&f->nats, SIGKILL);
+	nats_server_again(&f->nats);
+	spy_wait(&f->spy, SOURCE_UP);
+	assert_answers(&f->spy);
+	for (size_t i = 0; i < f->spy.n_events; i++) {
+		enum source_kind kind = f->spy.events[i]->kind;
+
+		assert_int_equal(up, kind != SOURCE_UP);
+		up = kind != SOURCE_DOWN;
+	}
+}
+
+static void a_frozen_server_is_left(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t begin;
+
+	start_up(f);
+	nats_server_kill(&f->nats, SIGSTOP);
+	begin = uv_hrtime();
+	spy_wait(&f->spy, SOURCE_DOWN);
+	assert_true(uv_hrtime() - begin < 16ull * 1000000000);
+	nats_server_kill(&f->nats, SIGCONT);
+	spy_wait(&f->spy, SOURCE_UP);
+}
+
+static void a_lame_server_is_left_for_another(void **state)
+{
+	struct fixture *f = *state;
+	struct nats_server other;
+	size_t from;
+
+	nats_server_kill(&f->nats, SIGKILL);
+	nats_server_start(&other, "lame_duck_duration: \"30s\"\n"
+				  "lame_duck_grace_period: \"1s\"\n");
+	f->servers[1] = other.url;
+	f->settings.n_servers = 2;
+	start_up(f);
+	nats_server_again(&f->nats);
+	from = f->spy.notes_len;
+	nats_server_kill(&other, SIGUSR2);
+	spy_wait(&f->spy, SOURCE_DOWN);
+	spy_wait_note(&f->spy, from, "lame-duck nats://");
+	spy_wait_note(&f->spy, from, f->nats.url);
+	assert_answers(&f->spy);
+	nats_server_stop(&other);
+}
+
+static void a_dead_server_is_passed_over(void **state)
+{
+	struct fixture *f = *state;
+
+	/* port 1 */
+	f->servers[1] = "nats://127.0.0.1:1";
+	f->settings.n_servers = 2;
+	for (int i = 0; i < 4; i++) {
+		start_up(f);
+		assert_answers(&f->spy);
+		spy_finish(&f->spy);
+	}
+}
+
+/* ---- peers that say little ----------------------------------------------- */
+
+/* Its URL; static. */
+static const char *listen_silently(struct fixture *f)
+{
+	static char url[64];
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+
+	f->listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(f->listener, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(f->listener, 16), 0);
+	getsockname(f->listener, (struct sockaddr *)&at, &len);
+	snprintf(url, sizeof(url), "nats://127.0.0.1:%d", ntohs(at.sin_port));
+	return url;
+}
+
+static void a_silent_peer_is_left(void **state)
+{
+	struct fixture *f = *state;
+
+	f->servers[0] = listen_silently(f);
+	start(f);
+	spy_wait_note(&f->spy, 0, "failed nats://127.0.0.1:");
+	spy_wait_note(&f->spy, f->spy.notes_len, "failed nats://127.0.0.1:");
+	assert_true(spy_stop(&f->spy) < CLOSE_MS);
+	assert_int_equal(f->spy.n_events, 0);
+}
+
+/* The library may wait for ever for what should follow. */
+static void a_peer_that_stops_after_info(void **state)
+{
+	static const char info[] =
+		"INFO {\"server_id\":\"X\",\"version\":\"2.9.10\","
+		"\"proto\":1,\"headers\":true,\"max_payload\":1048576}\r\n";
+	struct fixture *f = *state;
+
+	f->servers[0] = listen_silently(f);
+	start(f);
+	f->peer = accept(f->listener, NULL, NULL);
+	assert_true(f->peer >= 0);
+	assert_true(send(f->peer, info, sizeof(info) - 1, 0) > 0);
+	spy_wait_note(&f->spy, 0, "failed nats://127.0.0.1:");
+	assert_true(spy_stop(&f->spy) < CLOSE_MS);
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void a_frozen_server_does_not_hold_up_the_end(void **state)
+{
+	struct fixture *f = *state;
+
+	start_up(f);
+	nats_server_kill(&f->nats, SIGSTOP);
+	f->spy.js->ops->info(f->spy.js, who);
+	f->spy.js->ops->forget(f->spy.js, who);
+	assert_true(spy_stop(&f->spy) < CLOSE_MS);
+}
+
+/* Requests until neither the socket nor the mailbox takes more. */
+static void a_full_socket_does_not_hold_up_the_end(void **state)
+{
+	struct fixture *f = *state;
+	int rc;
+
+	start_up(f);
+	nats_server_kill(&f->nats, SIGSTOP);
+	do {
+		rc = f->spy.js->ops->last(f->spy.js, who, "ev.alice");
+		spy_turn(&f->spy);
+	} while (rc == 0);
+	assert_int_equal(rc, -ENOBUFS);
+	assert_true(spy_stop(&f->spy) < CLOSE_MS);
+}
+
+static void it_ends_at_once_while_connecting(void **state)
+{
+	struct fixture *f = *state;
+
+	f->servers[0] = listen_silently(f);
+	start(f);
+	f->peer = accept(f->listener, NULL, NULL);
+	assert_true(spy_stop(&f->spy) < CLOSE_MS);
+	assert_int_equal(f->spy.notes_len, 0);
+}
+
+static void it_ends_after_any_number_of_turns(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int turns = 0; turns < 40; turns++) {
+		start(f);
+		for (int i = 0; i < turns; i++) {
+			if (i % 8 == 7)
+				uv_sleep(1);
+			spy_turn(&f->spy);
+		}
+		assert_true(spy_stop(&f->spy) < CLOSE_MS);
+		spy_finish(&f->spy);
+	}
+}
+
+static void it_ends_in_mid_delivery(void **state)
+{
+	enum { N = 30000 };
+	const struct source_consumer c = {.who = who,
+					  .start_seq = 1,
+					  .inactive_ms = 60000};
+	const struct source_pull pull = {.who = who,
+					 .batch = N,
+					 .expires_ms = 30000};
+	struct fixture *f = *state;
+
+	nats_admin_publish_many(f->admin, "ev.alice", "m", N);
+	for (size_t at = 2; at < 2000; at = at * 3 + 1) {
+		start_up(f);
+		f->spy.js->ops->create(f->spy.js, &c);
+		f->spy.js->ops->pull(f->spy.js, &pull);
+		f->spy.close_at = at;
+		while (!f->spy.closed)
+			uv_run(&f->loop, UV_RUN_ONCE);
+		assert_int_equal(f->spy.n_events, at);
+		spy_finish(&f->spy);
+	}
+}
+
+/* The writer waits for room when this begins. */
+static void it_ends_when_the_mailbox_is_full(void **state)
+{
+	static char big[512 * 1024];
+	const struct source_consumer c = {.who = who,
+					  .start_seq = 1,
+					  .inactive_ms = 60000};
+	const struct source_pull pull = {.who = who,
+					 .batch = 100,
+					 .expires_ms = 30000};
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 40; i++)
+		nats_admin_publish(f->admin, "ev.alice", big, sizeof(big));
+	start_up(f);
+	f->spy.js->ops->create(f->spy.js, &c);
+	spy_wait(&f->spy, SOURCE_CREATED);
+	f->spy.js->ops->pull(f->spy.js, &pull);
+	/* The loop stands still while the server sends all of them. */
+	while (nats_admin_stream_number(f->admin, "EV",
+					"state.consumer_count") != 1)
+		;
+	uv_sleep(300);
+	assert_true(spy_stop(&f->spy) < CLOSE_MS);
+}
+
+static void many_sources_in_one_process(void **state)
+{
+	enum { N = 5 };
+	struct fixture *f = *state;
+	struct spy spies[N];
+
+	for (int i = 0; i < N; i++)
+		spy_start(&spies[i], &f->loop, &f->settings);
+	for (int i = 0; i < N; i++)
+		spy_wait(&spies[i], SOURCE_UP);
+	for (int i = 0; i < N; i++) {
+		assert_answers(&spies[i]);
+		spy_finish(&spies[i]);
+		if (i + 1 < N)
+			assert_answers(&spies[i + 1]);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_ALONE(name) \
+	cmocka_unit_test_setup_teardown(name, setup_without_server, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_server_comes_later),
+		TEST(the_server_is_killed_and_comes_again),
+		TEST(nothing_comes_between_down_and_up),
+		TEST(a_frozen_server_is_left),
+		TEST(a_lame_server_is_left_for_another),
+		TEST(a_dead_server_is_passed_over),
+		TEST_ALONE(a_silent_peer_is_left),
+		TEST_ALONE(a_peer_that_stops_after_info),
+		TEST(a_frozen_server_does_not_hold_up_the_end),
+		TEST(a_full_socket_does_not_hold_up_the_end),
+		TEST_ALONE(it_ends_at_once_while_connecting),
+		TEST(it_ends_after_any_number_of_turns),
+		TEST(it_ends_in_mid_delivery),
+		TEST(it_ends_when_the_mailbox_is_full),
+		TEST(many_sources_in_one_process),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
