@@ -1,14 +1,13 @@
 #include "nats_session.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <nats/nats.h>
-#include <uv.h>
 
 #include "../core/buf.h"
-#include "../core/check.h"
 #include "../core/js_wire.h"
 #include "nats_dial.h"
 #include "nats_letter.h"
@@ -48,19 +47,21 @@ struct nats_session {
 
 /* Of the whole process. The lock guards next, busy, lame and error of each. */
 static struct {
-	uv_once_t once;
-	uv_mutex_t lock;
-	uv_cond_t idle; /* some session's `busy` has become 0 */
+	pthread_once_t once;
+	pthread_mutex_t lock;
+	pthread_cond_t idle; /* some session's `busy` has become 0 */
 	struct nats_session *first;
 	uint64_t last_number;
-} sessions = {.once = UV_ONCE_INIT};
+} sessions = {
+	.once = PTHREAD_ONCE_INIT,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.idle = PTHREAD_COND_INITIALIZER,
+};
 
-static void init_sessions(void)
+/* Two threads must not open the library at once. Nobody closes it: others in
+ * the process may use it. */
+static void open_library(void)
 {
-	MUST(uv_mutex_init(&sessions.lock) == 0);
-	MUST(uv_cond_init(&sessions.idle) == 0);
-	/* Two threads must not open the library at once. Nobody closes it:
-	 * others in the process may use it. */
 	nats_Open(-1);
 }
 
@@ -73,11 +74,11 @@ static void *number_arg(uint64_t number)
 
 static void enlist(struct nats_session *s)
 {
-	uv_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&sessions.lock);
 	s->number = ++sessions.last_number;
 	s->next = sessions.first;
 	sessions.first = s;
-	uv_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&sessions.lock);
 }
 
 /* Returns when no callback is inside. */
@@ -85,13 +86,13 @@ static void delist(struct nats_session *s)
 {
 	struct nats_session **at = &sessions.first;
 
-	uv_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&sessions.lock);
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
 	while (s->busy > 0)
-		uv_cond_wait(&sessions.idle, &sessions.lock);
-	uv_mutex_unlock(&sessions.lock);
+		pthread_cond_wait(&sessions.idle, &sessions.lock);
+	pthread_mutex_unlock(&sessions.lock);
 }
 
 /* The session of a callback, until leave(). NULL: it's gone. */
@@ -99,22 +100,22 @@ static struct nats_session *enter(void *arg)
 {
 	struct nats_session *s;
 
-	uv_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&sessions.lock);
 	s = sessions.first;
 	while (s != NULL && s->number != (uintptr_t)arg)
 		s = s->next;
 	if (s != NULL)
 		s->busy++;
-	uv_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&sessions.lock);
 	return s;
 }
 
 static void leave(struct nats_session *s)
 {
-	uv_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&sessions.lock);
 	if (--s->busy == 0)
-		uv_cond_broadcast(&sessions.idle);
-	uv_mutex_unlock(&sessions.lock);
+		pthread_cond_broadcast(&sessions.idle);
+	pthread_mutex_unlock(&sessions.lock);
 }
 
 /* ---- callbacks of nats.c ------------------------------------------------- */
@@ -175,9 +176,9 @@ static void on_lame_duck(natsConnection *conn, void *arg)
 	(void)conn;
 	if (s == NULL)
 		return;
-	uv_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&sessions.lock);
 	s->lame = true;
-	uv_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&sessions.lock);
 	mailbox_wake(s->wake);
 	leave(s);
 }
@@ -195,9 +196,9 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 		return;
 	if (text == NULL || *text == '\0')
 		text = natsStatus_GetText(status);
-	uv_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&sessions.lock);
 	snprintf(s->error, sizeof(s->error), "%s", text);
-	uv_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&sessions.lock);
 	nats_letter_note(s->events, NATS_NOTE_ERROR, s->server, text,
 			 MAILBOX_REFUSE);
 	leave(s);
@@ -250,7 +251,7 @@ struct nats_session *nats_session_new(struct nats_options *o,
 {
 	struct nats_session *s = calloc(1, sizeof(*s));
 
-	uv_once(&sessions.once, init_sessions);
+	pthread_once(&sessions.once, open_library);
 	if (s != NULL)
 		s->server = strdup(server->url);
 	if (s == NULL || s->server == NULL) {
@@ -311,12 +312,12 @@ static void say_why(struct nats_session *s, char *err)
 	const char *text = NULL;
 	natsStatus status = natsConnection_GetLastError(s->conn, &text);
 
-	uv_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&sessions.lock);
 	snprintf(err, NATS_SESSION_ERROR_MAX, "%s",
 		 text != NULL && *text != '\0' ? text
 		 : s->error[0] != '\0'	       ? s->error
 					       : natsStatus_GetText(status));
-	uv_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&sessions.lock);
 }
 
 enum nats_session_state nats_session_look(struct nats_session *s, char *err)
@@ -340,9 +341,9 @@ bool nats_session_lame(struct nats_session *s)
 {
 	bool lame;
 
-	uv_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&sessions.lock);
 	lame = s->lame;
-	uv_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&sessions.lock);
 	return lame;
 }
 
