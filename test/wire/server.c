@@ -206,10 +206,10 @@ void server_pass(struct server *s, uint64_t ms)
 
 /* ---- clients ------------------------------------------------------------- */
 
-static void shrink(const struct server *s, int fd)
+static void shrink(const struct server *s, int fd, int which)
 {
 	if (s->send_buffer > 0)
-		MUST(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &s->send_buffer,
+		MUST(setsockopt(fd, SOL_SOCKET, which, &s->send_buffer,
 				sizeof(s->send_buffer)) == 0);
 }
 
@@ -218,7 +218,7 @@ static void on_accept(void *arg, int fd)
 	struct door *d = arg;
 
 	d->accepted++;
-	shrink(d->server, fd);
+	shrink(d->server, fd, SO_SNDBUF);
 	conn_set_accept(d->server->conns, fd, d->admin);
 }
 
@@ -228,7 +228,7 @@ static int connect_pair(struct server *s, bool admin)
 
 	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 			fds) == 0);
-	shrink(s, fds[1]);
+	shrink(s, fds[1], SO_SNDBUF);
 	conn_set_accept(s->conns, fds[1], admin);
 	return fds[0];
 }
@@ -245,6 +245,7 @@ static int connect_tcp(struct server *s, bool admin)
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	to.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
 	MUST(fd >= 0);
+	shrink(s, fd, SO_RCVBUF);
 	MUST(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
 	MUST(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
 	/* Accepted before the next one comes: their order is the script's. */

@@ -22,7 +22,8 @@ struct fake_js *server_js(struct server *s);
 bool server_option(struct server *s, const char *name, const char *value,
 		   char *err);
 uint64_t server_retry_ms(const struct server *s);
-/* Bytes of SO_SNDBUF of the connections to come; 0: the system's. */
+/* Bytes of SO_SNDBUF (over TCP also of the client's SO_RCVBUF) of the
+ * connections to come; 0: the system's. */
 void server_set_send_buffer(struct server *s, int bytes);
 bool server_started(const struct server *s);
 /* `tcp`: clients come through listeners on the loopback, not by socket pairs.
