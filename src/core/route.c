@@ -520,6 +520,9 @@ int route_parse(struct route *ret, struct refusal *why,
 
 	if (*query == '?')
 		query++;
+	/* The target of CONNECT is no path (RFC 9112, 3.2.3). */
+	if (strcmp(req->method, "CONNECT") == 0)
+		return check_method(req, why);
 	if (take_path(&r, path) < 0 || check_method(req, why) < 0)
 		return -EINVAL;
 	if (r.route.kind == ROUTE_EVENTS && take_events(&r, query) < 0)

@@ -147,6 +147,8 @@ void conn_drop(struct conn *c)
 	conn_move(c, CONN_CLOSING);
 	free(c->rest);
 	c->rest = NULL;
+	free(c->ahead);
+	c->ahead = NULL;
 	s->n_open--;
 	give_place_back(c);
 	/* No longer polled after uv_close(): the descriptor may go. */
@@ -198,9 +200,16 @@ static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
 			    http_parser_refusal(c->parser));
 }
 
+static void throw_away(struct conn *c, size_t len)
+{
+	c->thrown_away += (uint32_t)len;
+	if (c->thrown_away > CONN_LINGER_BYTES)
+		conn_drop(c);
+}
+
 /* Requests that come one behind the other are answered in their order. While an
- * answer waits for the socket no more is taken; what was sent ahead is then
- * lost, with the end of the connection (RFC 9112, 9.3.2 has clients know). */
+ * answer waits for the socket no more is read, and what had been read already,
+ * at most one buffer, waits as well. */
 static void on_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 {
 	while (len > 0 && takes_requests(c))
@@ -209,13 +218,22 @@ static void on_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 		return;
 	if (c->state == CONN_STREAM)
 		on_stray_bytes(c, bytes, len);
-	else if (c->state == CONN_REPLY)
+	else if (c->state == CONN_LINGER)
+		throw_away(c, len);
+	else if (c->state == CONN_REPLY && c->keep_alive &&
+		 conn_keep(&c->ahead, bytes, len) < 0)
 		c->keep_alive = false;
-	else if (c->state == CONN_LINGER) {
-		c->thrown_away += (uint32_t)len;
-		if (c->thrown_away > CONN_LINGER_BYTES)
-			conn_drop(c);
-	}
+}
+
+static void take_ahead(struct conn *c)
+{
+	struct conn_rest *ahead = c->ahead;
+
+	if (ahead == NULL || c->state == CONN_CLOSING)
+		return;
+	c->ahead = NULL;
+	on_bytes(c, ahead->bytes, ahead->end);
+	free(ahead);
 }
 
 static void on_readable(struct conn *c)
@@ -242,12 +260,14 @@ static void on_writable(struct conn *c)
 	}
 	if (c->rest != NULL)
 		return;
-	if (c->state == CONN_REPLY)
+	if (c->state == CONN_REPLY) {
 		conn_after_answer(c);
-	else if (c->state == CONN_STREAM)
+		take_ahead(c);
+		return;
+	}
+	if (c->state == CONN_STREAM)
 		hub_writable(s->cfg.hub, &c->cursor, conn_now_ms(s));
-	if (c->state != CONN_CLOSING)
-		conn_arm(c);
+	conn_arm(c);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)

@@ -34,7 +34,7 @@ enum conn_state {
 /* The three heads that a stream can have. */
 enum stream_head { HEAD_KEEP, HEAD_CLOSE, HEAD_OLD, STREAM_HEADS };
 
-/* Bytes that wait for a full socket. */
+/* Bytes that wait until a full socket drains. */
 struct conn_rest {
 	size_t at;
 	size_t end;
@@ -49,7 +49,8 @@ struct conn {
 	struct list link;	    /* its state's list */
 	uint64_t due_ms;	    /* HEAD, IDLE, REPLY, LINGER */
 	struct http_parser *parser; /* HEAD, IDLE */
-	struct conn_rest *rest;
+	struct conn_rest *rest;	    /* to send */
+	struct conn_rest *ahead;    /* REPLY: requests that came meanwhile */
 	int fd;
 	uint32_t thrown_away; /* bytes, while lingering */
 	uint8_t state;
@@ -88,6 +89,8 @@ uint64_t conn_now_ms(const struct conn_set *s);
 
 /* conn_write.c */
 
+/* Puts bytes behind those that wait already. -ENOMEM. */
+int conn_keep(struct conn_rest **to, const void *bytes, size_t len);
 /* Sends, and keeps what does not go out. Negative: the connection is lost. */
 int conn_send(struct conn *c, const void *bytes, size_t len);
 /* Negative: lost. Else c->rest is NULL when all is out. */

@@ -26,20 +26,19 @@ static ssize_t send_now(const struct conn *c, const struct iovec *iov, size_t n)
 	return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
 }
 
-/* Puts bytes behind those that wait already. -ENOMEM. */
-static int keep(struct conn *c, const void *bytes, size_t len)
+int conn_keep(struct conn_rest **to, const void *bytes, size_t len)
 {
-	struct conn_rest *r = c->rest;
+	struct conn_rest *r = *to;
 	size_t end = r == NULL ? 0 : r->end;
 
 	if (r == NULL || r->cap - end < len) {
 		r = realloc(r, sizeof(*r) + end + len);
 		if (r == NULL)
 			return -ENOMEM;
-		if (c->rest == NULL)
+		if (*to == NULL)
 			r->at = 0;
 		r->cap = end + len;
-		c->rest = r;
+		*to = r;
 	}
 	memcpy(r->bytes + end, bytes, len);
 	r->end = end + len;
@@ -56,7 +55,8 @@ int conn_send(struct conn *c, const void *bytes, size_t len)
 		return (int)wrote;
 	if ((size_t)wrote == len)
 		return 0;
-	return keep(c, (const char *)bytes + wrote, len - (size_t)wrote);
+	return conn_keep(&c->rest, (const char *)bytes + wrote,
+			 len - (size_t)wrote);
 }
 
 /* Negative: lost. Else c->rest is NULL when all is out. */
@@ -103,7 +103,7 @@ static ssize_t send_with_head(struct conn *c, const struct iovec *iov, int n)
 	c->head_due = false;
 	if ((size_t)wrote >= len)
 		return wrote - (ssize_t)len;
-	return keep(c, buf_head(head) + wrote, len - (size_t)wrote);
+	return conn_keep(&c->rest, buf_head(head) + wrote, len - (size_t)wrote);
 }
 
 static ssize_t sink_write(struct cursor *cursor, const struct iovec *iov, int n)
@@ -125,7 +125,7 @@ static ssize_t sink_write(struct cursor *cursor, const struct iovec *iov, int n)
 static int sink_hold(struct cursor *cursor, const void *bytes, size_t len)
 {
 	struct conn *c = CONTAINER_OF(cursor, struct conn, cursor);
-	int rc = keep(c, bytes, len);
+	int rc = conn_keep(&c->rest, bytes, len);
 
 	if (rc < 0)
 		conn_doom(c);
