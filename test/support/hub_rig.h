@@ -1,0 +1,96 @@
+/* A hub on a bench: the test is JetStream (through fake_source) and the
+ * clients' sockets, which take as many bytes as it allows. */
+#ifndef TEST_HUB_RIG_H
+#define TEST_HUB_RIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bytes.h"
+#include "fake_source.h"
+#include "hub.h"
+
+#define RIG_STREAM "created-1" /* its tag is '@' in expected texts */
+#define RIG_OTHER  "created-2" /* and this one's '#' */
+
+enum { RIG_CLIENTS = 16 };
+
+struct rig_client {
+	struct cursor cursor;
+	struct bytes
+		got; /* what its socket took and the test did not look at */
+	struct bytes held; /* by the sink */
+	size_t room;	   /* bytes that the socket takes; SIZE_MAX: all */
+	size_t writes;
+	int write_rc; /* < 0: what the sink says instead */
+	int hold_rc;
+	bool open;
+};
+
+struct rig {
+	struct fake_source src;
+	struct metrics metrics;
+	struct hub *hub;
+	uint64_t now_ms;
+	struct source_who consumer; /* the tail's */
+	uint64_t cseq;
+	struct rig_client clients[RIG_CLIENTS];
+	size_t n_clients;
+};
+
+/* For "ev.{id}", 1 MiB, 4 replays, no pings, retry 3 s. */
+struct hub_config rig_config(void);
+void rig_start(struct rig *r, const struct hub_config *cfg);
+/* Closes all of its clients. */
+void rig_finish(struct rig *r);
+
+/* ---- JetStream's side ---------------------------------------------------- */
+
+void rig_send(struct rig *r, struct source_event ev);
+/* Answers the STREAM.INFO that is asked, whoever asked. */
+void rig_info(struct rig *r, const char *created, uint64_t first,
+	      uint64_t last);
+/* A session, and a tail that is live behind `last`, or from where it was. */
+void rig_live(struct rig *r, uint64_t first, uint64_t last);
+/* The same from the tail's STREAM.INFO on. */
+void rig_follow(struct rig *r, const char *created, uint64_t first,
+		uint64_t last);
+void rig_publish(struct rig *r, const char *subject, uint64_t seq,
+		 const char *text);
+/* The probe that is asked, from `from`: a message "old", or with 0 none. Its
+ * STREAM.INFO is not answered. */
+void rig_probe(struct rig *r, uint64_t from, uint64_t seq);
+
+/* ---- the loop's side ----------------------------------------------------- */
+
+/* Until no more is left. */
+void rig_flush(struct rig *r);
+/* `ms` later: a heartbeat if the tail is live, a tick, a flush. */
+void rig_pass(struct rig *r, uint64_t ms);
+
+/* ---- the clients' side --------------------------------------------------- */
+
+/* Opens one of the rig's own clients, without chunks. */
+struct rig_client *rig_open(struct rig *r, const char *id,
+			    enum cursor_start start);
+/* ... with a cursor. */
+struct rig_client *rig_resume(struct rig *r, const char *id,
+			      const char *cursor);
+/* ... whose socket takes no more than `room` bytes. */
+struct rig_client *rig_open_with(struct rig *r, const struct hub_open *open,
+				 size_t room);
+void rig_close(struct rig *r, struct rig_client *c);
+/* The socket takes what is held, and `room` bytes more. */
+void rig_drain(struct rig *r, struct rig_client *c, size_t room);
+/* The text with '@' and '#' replaced; good for four calls. */
+const char *rig_text(const char *text);
+
+/* Its socket took this since the last time. */
+#define assert_got(c, text)                                                 \
+	do {                                                                \
+		assert_string_equal(bytes_text(&(c)->got), rig_text(text)); \
+		bytes_clear(&(c)->got);                                     \
+	} while (0)
+
+#endif

@@ -1,0 +1,873 @@
+/* The hub with streams whose past is not in the log: replays, gaps, cursors of
+ * another stream or of a gateway that was ahead, sockets that fall off. The
+ * tail is live behind sequence 10, so the log begins there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "check.h"
+#include "hub_rig.h"
+
+#define PING	     "data: {\"system\": \"ping\"}\n"
+#define ECHO(cursor) "retry: 3000\nid: " cursor "\n\n"
+#define OLD(seq)     "data: old\nid: " #seq "-@\n\n"
+#define EVENT(seq)   "data: x\nid: " #seq "-@\n\n"
+#define GAP(reason, after, first, id)                                   \
+	"event: gap\ndata: {\"system\": \"gap\", \"reason\": \"" reason \
+	"\", \"after\": " #after ", \"first\": " #first "}\nid: " id "\n\n"
+
+static struct rig rig;
+
+static int setup_with(void **state, size_t max_replays, size_t memory,
+		      uint64_t ping_ms)
+{
+	struct hub_config cfg = rig_config();
+
+	cfg.max_replays = max_replays;
+	cfg.tail_memory = memory;
+	cfg.ping_ms = ping_ms;
+	rig_start(&rig, &cfg);
+	rig_live(&rig, 1, 10);
+	*state = &rig;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, 4, 1 << 20, 0);
+}
+
+static int setup_with_pings(void **state)
+{
+	return setup_with(state, 4, 1 << 20, 1000);
+}
+
+static int setup_with_one_replay(void **state)
+{
+	return setup_with(state, 1, 1 << 20, 0);
+}
+
+static int setup_with_a_small_log(void **state)
+{
+	return setup_with(state, 4, 4096, 0);
+}
+
+static int teardown(void **state)
+{
+	rig_finish(*state);
+	return 0;
+}
+
+static struct rig *fresh(void **state)
+{
+	teardown(state);
+	setup(state);
+	return *state;
+}
+
+/* The next probe and the check of its answer. */
+static void answer(struct rig *r, uint64_t from, uint64_t seq)
+{
+	rig_probe(r, from, seq);
+	rig_info(r, RIG_STREAM, 1, 90);
+	rig_flush(r);
+}
+
+/* ---- resuming before the log --------------------------------------------- */
+
+static void nothing_missed_needs_no_consumer(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "5-@");
+
+	assert_got(c, ECHO("5-@"));
+	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
+	answer(r, 6, 0);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	assert_got(c, "");
+	rig_publish(r, "ev.a", 11, "x");
+	rig_flush(r);
+	assert_got(c, EVENT(11));
+	fake_quiet(&r->src);
+}
+
+static void what_was_missed_comes_before_what_is_new(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "5-@");
+
+	answer(r, 6, 7);
+	rig_publish(r, "ev.a", 11, "x");
+	rig_flush(r);
+	rig_publish(r, "ev.a", 12, "x");
+	rig_flush(r);
+	assert_got(c, ECHO("5-@") OLD(7));
+	answer(r, 8, 0);
+	assert_got(c, EVENT(11) EVENT(12));
+	assert_int_equal(r->metrics.value[METRIC_EVENTS_REPLAY], 1);
+	assert_int_equal(r->metrics.value[METRIC_EVENTS_LOG], 2);
+}
+
+static void long_past_comes_by_a_consumer(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "2");
+	struct source_who who;
+	const struct asked *pull;
+
+	answer(r, 3, 3);
+	answer(r, 4, 4);
+	assert_got(c, ECHO("2") OLD(3) OLD(4));
+	who = fake_asked(&r->src, ASKED_CREATE)->who;
+	rig_send(r, event_created(who));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 90);
+	pull = fake_asked(&r->src, ASKED_PULL);
+	rig_send(r, event_message(who, 6, 1, "ev.a", "old"));
+	rig_send(r, event_message(who, 9, 2, "ev.a", "old"));
+	rig_flush(r);
+	assert_got(c, OLD(6) OLD(9));
+	rig_send(r, event_status(who, pull->pull.number, 404));
+	rig_flush(r);
+	answer(r, 10, 0);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->who.gen, who.gen);
+	/* What still comes is no one's. */
+	rig_send(r, event_message(who, 10, 3, "ev.a", "late"));
+	rig_flush(r);
+	assert_got(c, "");
+	fake_quiet(&r->src);
+}
+
+/* One question serves all whose probes were answered before it was sent. */
+static void one_info_for_many_replays(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c[3];
+	struct source_who who[3];
+
+	for (int i = 0; i < 3; i++) {
+		c[i] = rig_resume(r, "a", "5-@");
+		who[i] = fake_asked(&r->src, ASKED_FIND)->who;
+		assert_got(c[i], ECHO("5-@"));
+	}
+	rig_send(r, event_found(who[0], 7, "ev.a", "old"));
+	rig_send(r, event_found(who[1], 7, "ev.a", "old"));
+	rig_flush(r);
+	assert_int_equal(fake_waiting(&r->src), 1);
+	rig_send(r, event_found(who[2], 7, "ev.a", "old"));
+	rig_flush(r);
+	assert_int_equal(fake_waiting(&r->src), 1);
+	rig_info(r, RIG_STREAM, 1, 90);
+	rig_flush(r);
+	assert_got(c[0], OLD(7));
+	assert_got(c[1], OLD(7));
+	assert_got(c[2], "");
+	fake_asked(&r->src, ASKED_FIND);
+	fake_asked(&r->src, ASKED_FIND);
+	rig_info(r, RIG_STREAM, 1, 90);
+	rig_flush(r);
+	assert_got(c[2], OLD(7));
+}
+
+static void info_without_answer_is_asked_again(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_ALL);
+	struct source_who lost = fake_asked(&r->src, ASKED_INFO)->who;
+
+	rig_pass(r, 1999);
+	fake_quiet(&r->src);
+	rig_pass(r, 1);
+	rig_send(r, event_info(lost, RIG_STREAM, 3, 10));
+	assert_got(c, "");
+	rig_info(r, RIG_STREAM, 4, 10);
+	assert_got(c, ECHO("3-@"));
+}
+
+/* The tail asks for itself, and those who wait are answered in the end. */
+static void info_that_fails_begins_with_the_tail(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_ALL);
+	const char *why;
+
+	rig_send(r, event_error(SOURCE_INFO,
+				fake_asked(&r->src, ASKED_INFO)->who, 503));
+	assert_false(hub_ready(r->hub, &why));
+	assert_got(c, "retry: 3000\n\n");
+	fake_asked(&r->src, ASKED_FORGET);
+	rig_follow(r, RIG_STREAM, 3, 10);
+	rig_flush(r);
+	rig_pass(r, 250);
+	rig_info(r, RIG_STREAM, 3, 10);
+	assert_got(c, "id: 2-@\n\n");
+}
+
+static void all_begins_with_the_first(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_ALL);
+
+	rig_info(r, RIG_STREAM, 4, 10);
+	rig_flush(r);
+	assert_got(c, ECHO("3-@"));
+	rig_probe(r, 4, 6);
+	rig_info(r, RIG_STREAM, 4, 10);
+	rig_flush(r);
+	assert_got(c, OLD(6));
+	/* The first of the stream, of whatever subject: no gap. */
+	assert_int_equal(r->metrics.value[METRIC_GAPS_EXPIRED], 0);
+}
+
+static void all_of_an_empty_stream(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_ALL);
+
+	rig_info(r, RIG_STREAM, 11, 10);
+	rig_flush(r);
+	assert_got(c, ECHO("10-@"));
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	fake_quiet(&r->src);
+}
+
+/* ---- deliver=last -------------------------------------------------------- */
+
+static void last_is_the_leaders_word(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_LAST);
+	const struct asked *a = fake_asked(&r->src, ASKED_LAST);
+
+	assert_string_equal(a->subject, "ev.a");
+	rig_send(r, event_found(a->who, 8, "ev.a", "old"));
+	rig_flush(r);
+	assert_got(c, "");
+	rig_info(r, RIG_STREAM, 8, 10);
+	rig_flush(r);
+	assert_got(c, ECHO("7-@") OLD(8));
+	assert_int_equal(c->writes, 1);
+	rig_publish(r, "ev.a", 11, "x");
+	rig_flush(r);
+	assert_got(c, EVENT(11));
+	fake_quiet(&r->src);
+}
+
+static void last_of_nothing(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_LAST);
+	struct source_who who = fake_asked(&r->src, ASKED_LAST)->who;
+
+	rig_send(r, event_error(SOURCE_FOUND, who, SOURCE_ERR_NO_MESSAGE));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+	assert_got(c, ECHO("10-@"));
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+}
+
+/* Published after the question was sent: by the log, and not twice. */
+static void last_and_new_at_the_same_time(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_LAST);
+	struct source_who who = fake_asked(&r->src, ASKED_LAST)->who;
+
+	rig_publish(r, "ev.a", 11, "x");
+	rig_publish(r, "ev.a", 12, "x");
+	rig_send(r, event_found(who, 11, "ev.a", "x"));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 12);
+	rig_flush(r);
+	assert_got(c, ECHO("10-@") EVENT(11) EVENT(12));
+}
+
+/* ---- gaps ---------------------------------------------------------------- */
+
+static void expired_is_told_before_the_events(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "3-@");
+
+	rig_probe(r, 4, 9);
+	rig_info(r, RIG_STREAM, 8, 10);
+	rig_flush(r);
+	assert_got(c, ECHO("3-@") GAP("expired", 3, 8, "7-@"));
+	rig_probe(r, 8, 9);
+	rig_info(r, RIG_STREAM, 8, 10);
+	rig_flush(r);
+	assert_got(c, OLD(9));
+	assert_int_equal(r->metrics.value[METRIC_GAPS_EXPIRED], 1);
+}
+
+static void expired_up_to_the_log(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "3-@");
+
+	rig_publish(r, "ev.a", 11, "x");
+	rig_flush(r);
+	rig_probe(r, 4, 0);
+	rig_info(r, RIG_STREAM, 11, 11);
+	rig_flush(r);
+	assert_got(c, ECHO("3-@") GAP("expired", 3, 11, "10-@") EVENT(11));
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	fake_quiet(&r->src);
+}
+
+/* What the store has dropped and the log still has is no gap. */
+static void memory_outlives_the_store(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c;
+
+	rig_publish(r, "ev.a", 11, "x");
+	rig_publish(r, "ev.a", 12, "x");
+	c = rig_resume(r, "a", "10-@");
+	rig_flush(r);
+	assert_got(c, ECHO("10-@") EVENT(11) EVENT(12));
+	fake_quiet(&r->src);
+}
+
+static void other_tag_is_a_reset(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "7-#");
+
+	assert_got(c, ECHO("7-#"));
+	rig_info(r, RIG_STREAM, 2, 10);
+	rig_flush(r);
+	assert_got(c, GAP("reset", 7, 2, "1-@"));
+	rig_probe(r, 2, 3);
+	rig_info(r, RIG_STREAM, 2, 10);
+	rig_flush(r);
+	assert_got(c, OLD(3));
+	assert_int_equal(r->metrics.value[METRIC_GAPS_RESET], 1);
+	assert_int_equal(r->metrics.value[METRIC_GAPS_EXPIRED], 0);
+}
+
+static void other_tag_before_first_contact(void **state)
+{
+	struct hub_config cfg = rig_config();
+	struct rig *r = *state;
+	struct rig_client *c;
+
+	rig_finish(r);
+	rig_start(r, &cfg);
+	c = rig_resume(r, "a", "7-#");
+	assert_got(c, ECHO("7-#"));
+	rig_live(r, 1, 0);
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 0);
+	rig_flush(r);
+	assert_got(c, GAP("reset", 7, 1, "0-@"));
+	rig_publish(r, "ev.a", 1, "x");
+	rig_flush(r);
+	assert_got(c, EVENT(1));
+}
+
+static void open_streams_are_told_of_a_purge(void **state)
+{
+	struct rig *r = *state;
+	struct hub_open open = {.id = "a", .id_len = 1};
+	struct rig_client *live = rig_open(r, "a", START_NEW);
+	struct rig_client *blocked = rig_open_with(r, &open, 5);
+	struct rig_client *behind = rig_resume(r, "a", "5-@");
+	struct rig_client *all = rig_open(r, "a", START_ALL);
+
+	rig_publish(r, "ev.b", 12, "another's");
+	rig_flush(r);
+	fake_asked(&r->src, ASKED_FIND);
+	fake_asked(&r->src, ASKED_INFO);
+	rig_send(r, event_down());
+	rig_live(r, 30, 40);
+	rig_flush(r);
+	assert_got(live, ECHO("10-@") GAP("expired", 12, 30, "29-@"));
+	assert_got(behind, ECHO("5-@") GAP("expired", 5, 30, "29-@"));
+	rig_drain(r, blocked, SIZE_MAX);
+	/* It had not been told that nothing came up to 12. */
+	assert_got(blocked, ECHO("10-@") GAP("expired", 10, 30, "29-@"));
+	/* One that has not begun begins now. */
+	rig_info(r, RIG_STREAM, 30, 40);
+	assert_got(all, "retry: 3000\n\nid: 29-@\n\n");
+	rig_publish(r, "ev.a", 30, "x");
+	rig_flush(r);
+	assert_got(live, EVENT(30));
+	assert_got(behind, EVENT(30));
+	assert_got(blocked, EVENT(30));
+	assert_got(all, EVENT(30));
+	assert_int_equal(r->metrics.value[METRIC_GAPS_EXPIRED], 3);
+	fake_quiet(&r->src);
+}
+
+/* One that another gateway has brought further has missed nothing. */
+static void purge_before_the_cursor_is_no_gap(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "35-@");
+
+	rig_info(r, RIG_STREAM, 1, 40);
+	rig_send(r, event_down());
+	rig_live(r, 30, 40);
+	rig_flush(r);
+	assert_got(c, ECHO("35-@"));
+	rig_publish(r, "ev.a", 33, "had it");
+	rig_publish(r, "ev.a", 36, "x");
+	rig_flush(r);
+	assert_got(c, EVENT(36));
+}
+
+static void stream_made_anew_is_told(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *live = rig_open(r, "a", START_NEW);
+	struct rig_client *behind = rig_resume(r, "a", "5-@");
+	struct rig_client *fresh_one;
+
+	fake_asked(&r->src, ASKED_FIND);
+	rig_send(r, event_down());
+	rig_send(r, event_up());
+	rig_follow(r, RIG_OTHER, 1, 3);
+	rig_flush(r);
+	assert_string_equal(hub_tag(r->hub)->hex, rig_text("#"));
+	assert_got(live, ECHO("10-@") GAP("reset", 10, 1, "0-#"));
+	assert_got(behind, ECHO("5-@") GAP("reset", 5, 1, "0-#"));
+	/* Both go on with the new one's first message. */
+	rig_probe(r, 1, 0);
+	rig_probe(r, 1, 0);
+	rig_info(r, RIG_OTHER, 1, 3);
+	rig_flush(r);
+	if (fake_waiting(&r->src) > 0) {
+		rig_info(r, RIG_OTHER, 1, 3);
+		rig_flush(r);
+	}
+	assert_int_equal(live->cursor.state, CURSOR_LIVE);
+	assert_int_equal(behind->cursor.state, CURSOR_LIVE);
+	fresh_one = rig_open(r, "a", START_NEW);
+	assert_got(fresh_one, ECHO("3-#"));
+	rig_publish(r, "ev.a", 4, "x");
+	rig_flush(r);
+	assert_got(live, "data: x\nid: 4-#\n\n");
+	assert_int_equal(r->metrics.value[METRIC_GAPS_RESET], 2);
+}
+
+/* ---- ahead of this gateway ----------------------------------------------- */
+
+static void cursor_ahead_waits_for_the_tail(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "50-@");
+
+	assert_got(c, ECHO("50-@"));
+	assert_int_equal(c->cursor.state, CURSOR_WAITING);
+	rig_info(r, RIG_STREAM, 1, 60);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	for (uint64_t seq = 49; seq <= 51; seq++)
+		rig_publish(r, "ev.a", seq, "x");
+	rig_flush(r);
+	assert_got(c, EVENT(51));
+	fake_quiet(&r->src);
+}
+
+static void ping_of_a_cursor_ahead_stays_ahead(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "50-@");
+
+	rig_info(r, RIG_STREAM, 1, 60);
+	rig_pass(r, 1000);
+	assert_got(c, ECHO("50-@") PING "id: 50-@\n\n");
+	rig_publish(r, "ev.b", 55, "another's");
+	rig_pass(r, 1000);
+	assert_got(c, PING "id: 55-@\n\n");
+}
+
+/* Asks on for a second before it believes that the stream ends there. */
+static void ask_while_ahead(struct rig *r, struct rig_client *c, int times)
+{
+	for (int i = 0; i < times; i++) {
+		rig_info(r, RIG_STREAM, 1, 10);
+		rig_flush(r);
+		assert_int_equal(c->cursor.state, CURSOR_WAITING);
+		rig_pass(r, 249);
+		fake_quiet(&r->src);
+		rig_pass(r, 1);
+	}
+}
+
+static void cursor_beyond_the_end_is_a_reset(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "11-@");
+
+	ask_while_ahead(r, c, 4);
+	assert_got(c, ECHO("11-@"));
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+	assert_got(c, GAP("reset", 11, 1, "0-@"));
+	answer(r, 1, 0);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+}
+
+static void leader_that_catches_up_in_time(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "11-@");
+
+	ask_while_ahead(r, c, 4);
+	rig_info(r, RIG_STREAM, 1, 11);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	rig_publish(r, "ev.a", 11, "had it");
+	rig_publish(r, "ev.a", 12, "x");
+	rig_flush(r);
+	assert_got(c, ECHO("11-@") EVENT(12));
+}
+
+/* Every cursor below 2^64 is a good one. */
+static void cursors_at_the_end_of_numbers(void **state)
+{
+	static const struct {
+		const char *cursor, *gap;
+	} cases[] = {
+#define CASE(seq, tag) {#seq tag, ECHO(#seq tag) GAP("reset", seq, 4, "3-@")}
+		CASE(18446744073709551615, ""),
+		CASE(18446744073709551614, ""),
+		CASE(9223372036854775808, ""),
+		CASE(18446744073709551615, "-@"),
+		CASE(18446744073709551615, "-#"),
+#undef CASE
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct rig *r = fresh(state);
+		struct rig_client *c = rig_resume(r, "a", cases[i].cursor);
+
+		for (int k = 0; c->cursor.state == CURSOR_WAITING; k++) {
+			assert_true(k < 5);
+			rig_info(r, RIG_STREAM, 4, 20);
+			rig_publish(r, "ev.a", 11 + (uint64_t)k, "x");
+			rig_pass(r, 250);
+		}
+		assert_got(c, cases[i].gap);
+		rig_probe(r, 4, 9);
+		rig_info(r, RIG_STREAM, 4, 20);
+		rig_flush(r);
+		assert_got(c, OLD(9));
+	}
+}
+
+/* ---- places -------------------------------------------------------------- */
+
+static void replays_wait_for_a_place(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c[3];
+
+	for (int i = 0; i < 3; i++) {
+		c[i] = rig_resume(r, "a", "5-@");
+		assert_got(c[i], ECHO("5-@"));
+	}
+	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
+	assert_int_equal(c[1]->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(fake_waiting(&r->src), 1);
+	/* They are live streams, but for their events. */
+	rig_publish(r, "ev.a", 11, "x");
+	rig_flush(r);
+	assert_got(c[1], "");
+	answer(r, 6, 0);
+	rig_flush(r);
+	assert_got(c[0], EVENT(11));
+	/* First come, first served. */
+	assert_int_equal(c[1]->cursor.state, CURSOR_REPLAY);
+	assert_int_equal(c[2]->cursor.state, CURSOR_LAGGED);
+	fake_asked(&r->src, ASKED_FIND);
+	rig_close(r, c[1]);
+	assert_int_equal(c[2]->cursor.state, CURSOR_REPLAY);
+	answer(r, 6, 11);
+	assert_got(c[2], OLD(11));
+	assert_int_equal(r->metrics.value[METRIC_REPLAYS], 3);
+}
+
+static void last_waits_for_a_place_too(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *first = rig_resume(r, "b", "5-@");
+	struct rig_client *c = rig_open(r, "a", START_LAST);
+	struct source_who who;
+
+	assert_got(c, "");
+	rig_probe(r, 6, 0);
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+	assert_int_equal(first->cursor.state, CURSOR_LIVE);
+	who = fake_asked(&r->src, ASKED_LAST)->who;
+	rig_send(r, event_found(who, 8, "ev.a", "old"));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+	assert_got(c, ECHO("7-@") OLD(8));
+}
+
+/* Who waits may find that the log has all by then. */
+static void blocked_replay_gives_its_place_away(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "5-@");
+	struct rig_client *next = rig_resume(r, "a", "5-@");
+
+	c->room = 4;
+	answer(r, 6, 7);
+	assert_true(c->cursor.blocked);
+	rig_pass(r, 1);
+	rig_pass(r, 2000);
+	fake_quiet(&r->src);
+	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
+	rig_pass(r, 1);
+	assert_int_equal(c->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(next->cursor.state, CURSOR_REPLAY);
+	answer(r, 6, 0);
+	fake_quiet(&r->src); /* the blocked one does not ask for a place */
+	rig_drain(r, c, SIZE_MAX);
+	assert_got(c, ECHO("5-@") OLD(7));
+	answer(r, 8, 0);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+}
+
+static void replay_ends_with_its_session(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "5-@");
+	struct source_who old = fake_asked(&r->src, ASKED_FIND)->who;
+
+	rig_send(r, event_down());
+	assert_int_equal(c->cursor.state, CURSOR_LAGGED);
+	rig_flush(r);
+	rig_pass(r, 5000);
+	fake_quiet(&r->src);
+	rig_live(r, 1, 12);
+	rig_flush(r);
+	rig_send(r, event_error(SOURCE_FOUND, old, SOURCE_ERR_NO_MESSAGE));
+	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
+	rig_probe(r, 6, 7);
+	rig_info(r, RIG_STREAM, 1, 12);
+	rig_flush(r);
+	assert_got(c, ECHO("5-@") OLD(7));
+}
+
+static void replay_waits_while_the_tail_is_made_anew(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "5-@");
+
+	fake_asked(&r->src, ASKED_FIND);
+	rig_send(r, event_status(r->consumer, 0, 503));
+	fake_asked(&r->src, ASKED_FORGET);
+	assert_int_equal(c->cursor.state, CURSOR_LAGGED);
+	rig_follow(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+	answer(r, 6, 0);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+}
+
+static void closes_in_every_phase_of_a_replay(void **state)
+{
+	for (int phase = 0; phase < 5; phase++) {
+		struct rig *r = fresh(state);
+		struct rig_client *c = rig_resume(r, "a", "2-@");
+
+		if (phase > 0)
+			answer(r, 3, 3);
+		if (phase > 1)
+			answer(r, 4, 4);
+		if (phase > 2)
+			rig_send(r,
+				 event_created(fake_asked(&r->src, ASKED_CREATE)
+						       ->who));
+		if (phase > 3) {
+			rig_flush(r);
+			rig_info(r, RIG_STREAM, 1, 90);
+		}
+		r->src.seen = r->src.n;
+		rig_close(r, c);
+		assert_int_equal(fake_waiting(&r->src), phase > 1);
+		hub_gauges(r->hub);
+		assert_int_equal(r->metrics.value[METRIC_REPLAYS_RUNNING], 0);
+		/* Its place is free. */
+		c = rig_resume(r, "a", "5-@");
+		assert_int_equal(c->cursor.state, CURSOR_REPLAY);
+	}
+}
+
+static void answers_for_nobody_are_dropped(void **state)
+{
+	static const uint32_t slots[] = {1, 4, 5, 4000, 0x7ffffffe, UINT32_MAX};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(slots); i++) {
+		struct source_who who = {slots[i], 1};
+
+		rig_send(r, event_found(who, 5, "ev.a", "x"));
+		rig_send(r, event_created(who));
+		rig_send(r, event_message(who, 5, 1, "ev.a", "x"));
+		rig_send(r, event_status(who, 1, 503));
+		rig_send(r, event_info(who, RIG_OTHER, 1, 5));
+	}
+	/* The hub's own number, and nothing was asked. */
+	rig_send(r, event_info((struct source_who){0x7fffffff, 0}, RIG_OTHER, 1,
+			       5));
+	rig_flush(r);
+	fake_quiet(&r->src);
+	assert_string_equal(hub_tag(r->hub)->hex, rig_text("@"));
+}
+
+/* ---- falling off --------------------------------------------------------- */
+
+static uint64_t overrun(struct rig *r)
+{
+	uint64_t seq = log_head(hub_log(r->hub));
+
+	while (log_floor(hub_log(r->hub)) < 20)
+		rig_publish(r, "ev.b", ++seq, "filling the ring");
+	rig_flush(r);
+	return seq;
+}
+
+static void slow_client_falls_off_and_comes_back(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_NEW);
+	uint64_t head;
+	char text[64];
+
+	c->room = 4;
+	rig_publish(r, "ev.a", 11, "x");
+	rig_flush(r);
+	rig_publish(r, "ev.a", 12, "evicted");
+	head = overrun(r);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	rig_drain(r, c, SIZE_MAX);
+	assert_got(c, ECHO("10-@") EVENT(11));
+	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
+	assert_true(c->cursor.fell_off); /* to come back with room to spare */
+	answer(r, 12, 12);
+	assert_got(c, OLD(12));
+	rig_probe(r, 13, 0);
+	rig_info(r, RIG_STREAM, 1, head);
+	rig_flush(r);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	assert_false(c->cursor.fell_off);
+	rig_publish(r, "ev.a", head + 1, "x");
+	rig_flush(r);
+	snprintf(text, sizeof(text), "data: x\nid: %d-@\n\n", (int)head + 1);
+	assert_got(c, text);
+}
+
+/* A message too big for the log: its readers fetch it themselves. */
+static void too_big_for_the_log_comes_by_a_replay(void **state)
+{
+	static char big[5000];
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_NEW);
+	struct rig_client *other = rig_open(r, "b", START_NEW);
+
+	memset(big, 'x', sizeof(big) - 1);
+	rig_publish(r, "ev.a", 11, big);
+	rig_flush(r);
+	assert_got(c, ECHO("10-@"));
+	answer(r, 11, 11);
+	assert_got(c, OLD(11));
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	assert_int_equal(other->cursor.state, CURSOR_LIVE);
+	rig_publish(r, "ev.b", 12, "x");
+	rig_flush(r);
+	assert_got(other, ECHO("10-@") EVENT(12));
+}
+
+/* ---- pings --------------------------------------------------------------- */
+
+static void ping_in_a_replay_tells_what_was_sent(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "5-@");
+
+	rig_pass(r, 1000);
+	assert_got(c, ECHO("5-@") PING "id: 5-@\n\n");
+	answer(r, 6, 8);
+	assert_got(c, OLD(8));
+	rig_publish(r, "ev.b", 11, "another's");
+	rig_pass(r, 1000);
+	assert_got(c, PING "id: 8-@\n\n");
+}
+
+static void ping_while_waiting_for_a_place(void **state)
+{
+	struct hub_config cfg = rig_config();
+	struct rig *r = *state;
+	struct rig_client *last, *lagged;
+
+	rig_finish(r);
+	cfg.max_replays = 1;
+	cfg.ping_ms = 1000;
+	rig_start(r, &cfg);
+	rig_live(r, 1, 10);
+	rig_resume(r, "a", "5-@");
+	lagged = rig_resume(r, "a", "6-@");
+	last = rig_open(r, "a", START_LAST);
+	rig_pass(r, 1000);
+	assert_got(lagged, ECHO("6-@") PING "id: 6-@\n\n");
+	assert_got(last, "retry: 3000\n\n" PING "\n");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define WITH(what, name) \
+	cmocka_unit_test_setup_teardown(name, setup_with_##what, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_missed_needs_no_consumer),
+		TEST(what_was_missed_comes_before_what_is_new),
+		TEST(long_past_comes_by_a_consumer),
+		TEST(one_info_for_many_replays),
+		TEST(info_without_answer_is_asked_again),
+		TEST(info_that_fails_begins_with_the_tail),
+		TEST(all_begins_with_the_first),
+		TEST(all_of_an_empty_stream),
+		TEST(last_is_the_leaders_word),
+		TEST(last_of_nothing),
+		TEST(last_and_new_at_the_same_time),
+		TEST(expired_is_told_before_the_events),
+		TEST(expired_up_to_the_log),
+		TEST(memory_outlives_the_store),
+		TEST(other_tag_is_a_reset),
+		TEST(other_tag_before_first_contact),
+		TEST(open_streams_are_told_of_a_purge),
+		TEST(purge_before_the_cursor_is_no_gap),
+		TEST(stream_made_anew_is_told),
+		TEST(cursor_ahead_waits_for_the_tail),
+		WITH(pings, ping_of_a_cursor_ahead_stays_ahead),
+		TEST(cursor_beyond_the_end_is_a_reset),
+		TEST(leader_that_catches_up_in_time),
+		TEST(cursors_at_the_end_of_numbers),
+		WITH(one_replay, replays_wait_for_a_place),
+		WITH(one_replay, last_waits_for_a_place_too),
+		WITH(one_replay, blocked_replay_gives_its_place_away),
+		TEST(replay_ends_with_its_session),
+		TEST(replay_waits_while_the_tail_is_made_anew),
+		TEST(closes_in_every_phase_of_a_replay),
+		TEST(answers_for_nobody_are_dropped),
+		WITH(a_small_log, slow_client_falls_off_and_comes_back),
+		WITH(a_small_log, too_big_for_the_log_comes_by_a_replay),
+		WITH(pings, ping_in_a_replay_tells_what_was_sent),
+		TEST(ping_while_waiting_for_a_place),
+	};
+#undef TEST
+#undef WITH
+
+	return cmocka_run_group_tests_name("hub_replay", tests, NULL, NULL);
+}
