@@ -239,14 +239,22 @@ static void dead(struct hub *h, struct cursor *c)
 	unqueue(h, c);
 }
 
+static void given(struct hub *h, struct cursor *c, size_t len)
+{
+	c->bytes += len;
+	metric_add(h->metrics, METRIC_BYTES_SENT, len);
+}
+
 static void hold(struct hub *h, struct cursor *c, const void *rest, size_t len)
 {
 	if (len == 0)
 		return;
-	if (h->sink->hold(c, rest, len) < 0)
+	if (h->sink->hold(c, rest, len) < 0) {
 		dead(h, c);
-	else
-		c->blocked = true;
+		return;
+	}
+	c->blocked = true;
+	given(h, c, len);
 }
 
 static void advance(struct hub *h, struct cursor *c, struct cursor_batch *b,
@@ -262,7 +270,6 @@ static void advance(struct hub *h, struct cursor *c, struct cursor_batch *b,
 		cursor_advance(c, h->log, b, written, &rest, &len);
 		metric_add(h->metrics, METRIC_EVENTS_LOG, c->events - before);
 	}
-	c->bytes += len;
 	hold(h, c, rest, len);
 }
 
@@ -287,8 +294,7 @@ static void give(struct hub *h, struct cursor *c, const struct words *w,
 		dead(h, c);
 		return;
 	}
-	c->bytes += (size_t)wrote;
-	metric_add(h->metrics, METRIC_BYTES_SENT, (uint64_t)wrote);
+	given(h, c, (size_t)wrote);
 	if ((size_t)wrote < w->len) {
 		hold(h, c, w->text + wrote, w->len - (size_t)wrote);
 		return;

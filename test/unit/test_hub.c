@@ -352,6 +352,7 @@ static void every_cut_is_made_up_for(void **state)
 				assert_true(c->cursor.blocked);
 			rig_drain(r, c, SIZE_MAX);
 			assert_got(c, all[chunked]);
+			assert_int_equal(c->cursor.bytes, len);
 			assert_int_equal(c->cursor.events, 3);
 		}
 	}
@@ -419,6 +420,24 @@ static void socket_that_fails_at_the_opening(void **state)
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
 	assert_int_equal(c->writes, 1);
+}
+
+/* What the sink holds is given to it, too. */
+static void held_bytes_count(void **state)
+{
+	struct rig *r = *state;
+	struct hub_open open = {.id = "a", .id_len = 1};
+	struct rig_client *c;
+	size_t len = strlen(rig_text(OPENING "data: x\nid: 11-@\n\n"));
+
+	rig_live(r, 1, 10);
+	c = rig_open_with(r, &open, 5);
+	rig_publish(r, "ev.a", 11, "x");
+	rig_drain(r, c, 3);
+	rig_drain(r, c, 0);
+	assert_int_equal(c->got.len, len);
+	assert_int_equal(c->cursor.bytes, len);
+	assert_int_equal(r->metrics.value[METRIC_BYTES_SENT], len);
 }
 
 /* ---- pings --------------------------------------------------------------- */
@@ -852,6 +871,7 @@ int main(void)
 		TEST(blocked_client_is_not_written),
 		TEST(failed_socket_is_left_alone),
 		TEST(socket_that_fails_at_the_opening),
+		TEST(held_bytes_count),
 		PINGED(ping_tells_what_is_covered),
 		TEST(comment_ping),
 		TEST(no_pings_when_there_are_to_be_none),
