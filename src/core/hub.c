@@ -824,10 +824,14 @@ void hub_on_event(struct hub *h, const struct source_event *ev, uint64_t now_ms)
 
 bool hub_flush(struct hub *h, uint64_t now_ms, size_t max)
 {
-	while (max-- > 0 && !list_empty(&h->dirty)) {
-		struct cursor *c =
-			LIST_ENTRY(list_first(&h->dirty), struct cursor, queue);
+	const struct list *last = h->dirty.prev, *n = NULL;
 
+	/* One that has more coming stands behind `last`: its next turn. */
+	while (n != last && max-- > 0 && !list_empty(&h->dirty)) {
+		struct cursor *c =
+			LIST_ENTRY(h->dirty.next, struct cursor, queue);
+
+		n = &c->queue;
 		unqueue(h, c);
 		pump(h, c, now_ms);
 	}

@@ -312,6 +312,32 @@ static void flush_writes_to_so_many_clients(void **state)
 	assert_int_equal(c[0]->writes + c[1]->writes + c[2]->writes, 6);
 }
 
+/* A client with more than one batch coming must not hold up the others. */
+static void flush_writes_to_a_client_once(void **state)
+{
+	enum { LEN = 100 * 1024, N = 6 };
+	struct rig *r = *state;
+	char *text = malloc(LEN + 1);
+	struct rig_client *big, *small;
+
+	memset(text, 'x', LEN);
+	text[LEN] = '\0';
+	rig_live(r, 1, 10);
+	big = rig_open(r, "big", START_NEW);
+	small = rig_open(r, "small", START_NEW);
+	for (uint64_t i = 0; i < N; i++)
+		rig_publish(r, "ev.big", 11 + i, text);
+	rig_publish(r, "ev.small", 11 + N, "x");
+	assert_true(hub_flush(r->hub, r->now_ms, 1000));
+	assert_int_equal(big->writes, 2);
+	assert_int_equal(small->writes, 2);
+	assert_int_equal(big->cursor.sent, 12);
+	rig_flush(r);
+	assert_int_equal(big->cursor.sent, 10 + N);
+	assert_int_equal(big->writes, 4);
+	free(text);
+}
+
 /* ---- slow sockets -------------------------------------------------------- */
 
 /* All of it comes, in order, wherever the socket stops taking. */
@@ -867,6 +893,7 @@ int main(void)
 		TEST(greeted_when_the_answer_is_lost_with_nats),
 		TEST(one_write_a_flush),
 		TEST(flush_writes_to_so_many_clients),
+		TEST(flush_writes_to_a_client_once),
 		TEST(every_cut_is_made_up_for),
 		TEST(blocked_client_is_not_written),
 		TEST(failed_socket_is_left_alone),
