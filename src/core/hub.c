@@ -843,7 +843,7 @@ bool hub_flush(struct hub *h, uint64_t now_ms, size_t max)
 void hub_tick(struct hub *h, uint64_t now_ms)
 {
 	bool was_live = tail_live(&h->tail);
-	struct list *n = h->running.next;
+	struct list *n;
 
 	h->tick_ms = now_ms;
 	for (int i = 0; i < HUB_PINGS && !list_empty(&h->pings); i++) {
@@ -858,6 +858,7 @@ void hub_tick(struct hub *h, uint64_t now_ms)
 		c->ping_waits = true;
 		pump(h, c, now_ms);
 	}
+	n = h->running.next; /* not before: a ping's write may end a replay */
 	while (n != &h->running) {
 		struct list *next = n->next;
 

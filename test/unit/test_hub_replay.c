@@ -824,6 +824,29 @@ static void ping_while_waiting_for_a_place(void **state)
 	assert_got(last, "retry: 3000\n\n" PING "\n");
 }
 
+/* A ping's write may be the one that ends a replay. */
+static void ping_ends_replays(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c[3];
+
+	for (int i = 0; i < 3; i++)
+		c[i] = rig_resume(r, "a", "5-@");
+	for (int i = 0; i < 3; i++)
+		rig_send(r, event_found(fake_asked(&r->src, ASKED_FIND)->who,
+					10, "ev.a", "old"));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 10);
+	r->now_ms += 1000;
+	hub_tick(r->hub, r->now_ms);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(c[i]->cursor.state, CURSOR_LIVE);
+		assert_got(c[i], ECHO("5-@") PING "id: 5-@\n\n" OLD(10));
+	}
+	hub_gauges(r->hub);
+	assert_int_equal(r->metrics.value[METRIC_REPLAYS_RUNNING], 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -865,6 +888,7 @@ int main(void)
 		WITH(a_small_log, too_big_for_the_log_comes_by_a_replay),
 		WITH(pings, ping_in_a_replay_tells_what_was_sent),
 		TEST(ping_while_waiting_for_a_place),
+		WITH(pings, ping_ends_replays),
 	};
 #undef TEST
 #undef WITH
