@@ -447,7 +447,7 @@ enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
 	if (cursor_joins(r->cursor, r->log))
 		return REPLAY_JOINS;
 	if (!queue_empty(r))
-		return REPLAY_HAS_DATA;
+		return delivers(r) ? REPLAY_HAS_DATA : REPLAY_WAIT;
 	if (r->phase == REPLAY_DELIVER) {
 		after_delivery(r, now_ms);
 	} else if (r->phase == REPLAY_PULL && r->pull_over) {

@@ -639,6 +639,28 @@ static void blocked_replay_gives_its_place_away(void **state)
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 }
 
+static void check_that_comes_while_blocked_is_asked_again(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "5-@");
+
+	c->room = 3;
+	answer(r, 6, 7); /* cut: the rest is held */
+	rig_drain(r, c, SIZE_MAX);
+	rig_probe(r, 8, 9);
+	c->room = 0;
+	r->now_ms += 1000;
+	hub_tick(r->hub, r->now_ms); /* a ping, and no room for it */
+	assert_true(c->cursor.blocked);
+	rig_info(r, RIG_STREAM, 1, 90);
+	rig_flush(r);
+	rig_drain(r, c, SIZE_MAX);
+	assert_got(c, ECHO("5-@") OLD(7) PING "id: 7-@\n\n");
+	rig_info(r, RIG_STREAM, 1, 90);
+	rig_flush(r);
+	assert_got(c, OLD(9));
+}
+
 static void replay_ends_with_its_session(void **state)
 {
 	struct rig *r = *state;
@@ -880,6 +902,7 @@ int main(void)
 		WITH(one_replay, replays_wait_for_a_place),
 		WITH(one_replay, last_waits_for_a_place_too),
 		WITH(one_replay, blocked_replay_gives_its_place_away),
+		WITH(pings, check_that_comes_while_blocked_is_asked_again),
 		TEST(replay_ends_with_its_session),
 		TEST(replay_waits_while_the_tail_is_made_anew),
 		TEST(closes_in_every_phase_of_a_replay),

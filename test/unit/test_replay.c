@@ -251,6 +251,7 @@ static void found_message_waits_for_its_check(void **state)
 	begin(f, 10);
 	find(f, 11, 50);
 	take(f, "");
+	assert_int_equal(step(f), REPLAY_WAIT);
 	assert_int_equal(f->cursor.sent, 10);
 	assert_int_equal(check(f, 11, 200), REPLAY_HAS_DATA);
 	assert_int_equal(f->cursor.sent, 10);
