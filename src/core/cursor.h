@@ -49,17 +49,17 @@ struct cursor {
 	uint64_t covered; /* every message of the subject <= this is accounted;
 			     when caught_up, log.head is, too */
 	uint64_t sent;	  /* last sequence handed out */
-	uint64_t at;	  /* log's number of the last frame taken; 0 unknown.
-			     While `ahead`: when that was first seen (ms) */
+	uint64_t at;	  /* log's number of the last frame taken; 0 unknown */
 	struct log_subject *subject;
 	struct replay *replay;
 	struct list watch; /* log_subject.watchers */
 	struct list queue; /* hub: dirty, lagged or waiting */
 	struct list ping;  /* hub: in due order */
 	uint64_t ping_due_ms;
-	uint64_t events; /* messages handed out */
-	uint64_t bytes;	 /* given to the sink */
-	uint32_t tag;	 /* of a resume, until it is checked: 24 bits */
+	uint64_t events;   /* messages handed out */
+	uint64_t bytes;	   /* given to the sink */
+	uint32_t tag;	   /* of a resume, until it is checked: 24 bits */
+	uint32_t ahead_ms; /* since when (the low bits; it is seconds) */
 	uint8_t state;
 	uint8_t start;
 	uint8_t gap;	/* enum cursor_gap: to be told before anything */
@@ -73,6 +73,7 @@ struct cursor {
 	bool fell_off : 1; /* comes back only at log_quarter() */
 	bool greeted : 1;  /* retry: is out */
 	bool opened : 1;   /* the id of the opening block is out */
+	bool ahead : 1;	   /* above the stream's end, by the leader's word */
 };
 
 enum { CURSOR_IOV_MAX = 64, CURSOR_BATCH_BYTES = 256 * 1024 };

@@ -575,7 +575,6 @@ static void start_with_reset(struct hub *h, struct cursor *c)
 {
 	unqueue(h, c);
 	c->gap = GAP_RESET;
-	c->at = 0;
 	set_state(h, c, CURSOR_LIVE);
 	mark_dirty(h, c);
 }
@@ -588,9 +587,10 @@ static void place_ahead(struct hub *h, struct cursor *c, uint64_t now_ms)
 		start_at(h, c, c->sent);
 		return;
 	}
-	if (c->at == 0)
-		c->at = now_ms;
-	if (now_ms - c->at >= HUB_AHEAD_MS) {
+	if (!c->ahead)
+		c->ahead_ms = (uint32_t)now_ms;
+	c->ahead = true;
+	if ((uint32_t)now_ms - c->ahead_ms >= HUB_AHEAD_MS) {
 		start_with_reset(h, c);
 		return;
 	}
@@ -786,10 +786,20 @@ static void on_tail_event(struct hub *h, const struct source_event *ev,
 		on_outcome(h, bits, head, now_ms);
 }
 
+/* Asking again is what counts, not the time that nobody could be asked. */
+static void forget_ahead(struct hub *h)
+{
+	struct list *n = h->waiting.next;
+
+	for (; n != &h->waiting; n = n->next)
+		LIST_ENTRY(n, struct cursor, queue)->ahead = false;
+}
+
 /* Replays rest on the tail: no tail, no replay. */
 static void on_tail_lost(struct hub *h, uint64_t now_ms)
 {
 	abort_replays(h);
+	forget_ahead(h);
 	h->info_asked = false;
 	if (!list_empty(&h->waiting))
 		want_info(h);

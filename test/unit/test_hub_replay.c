@@ -529,6 +529,24 @@ static void leader_that_catches_up_in_time(void **state)
 	assert_got(c, ECHO("11-@") EVENT(12));
 }
 
+/* It is the asking that counts, not the time that NATS was away. */
+static void outage_does_not_count_as_asking(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "11-@");
+
+	ask_while_ahead(r, c, 1);
+	fake_asked(&r->src, ASKED_INFO);
+	rig_send(r, event_down());
+	r->now_ms += 60000;
+	rig_live(r, 1, 10);
+	rig_flush(r);
+	ask_while_ahead(r, c, 4);
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+	assert_got(c, ECHO("11-@") GAP("reset", 11, 1, "0-@"));
+}
+
 /* Every cursor below 2^64 is a good one. */
 static void cursors_at_the_end_of_numbers(void **state)
 {
@@ -560,6 +578,28 @@ static void cursors_at_the_end_of_numbers(void **state)
 		rig_flush(r);
 		assert_got(c, OLD(9));
 	}
+}
+
+static void end_of_numbers_in_an_overtaken_log(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "18446744073709551615");
+
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_send(r, event_down());
+	rig_live(r, 30, 40);
+	rig_pass(r, 250);
+	for (int i = 0; i < 4; i++) {
+		rig_info(r, RIG_STREAM, 30, 40);
+		rig_pass(r, 250);
+	}
+	rig_info(r, RIG_STREAM, 30, 40);
+	rig_flush(r);
+	assert_got(c, ECHO("18446744073709551615")
+			      GAP("reset", 18446744073709551615, 30, "29-@"));
+	rig_publish(r, "ev.a", 41, "x");
+	rig_flush(r);
+	assert_got(c, EVENT(41));
 }
 
 /* ---- places -------------------------------------------------------------- */
@@ -898,7 +938,9 @@ int main(void)
 		WITH(pings, ping_of_a_cursor_ahead_stays_ahead),
 		TEST(cursor_beyond_the_end_is_a_reset),
 		TEST(leader_that_catches_up_in_time),
+		TEST(outage_does_not_count_as_asking),
 		TEST(cursors_at_the_end_of_numbers),
+		TEST(end_of_numbers_in_an_overtaken_log),
 		WITH(one_replay, replays_wait_for_a_place),
 		WITH(one_replay, last_waits_for_a_place_too),
 		WITH(one_replay, blocked_replay_gives_its_place_away),
