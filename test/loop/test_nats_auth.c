@@ -1,0 +1,585 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <nats/version.h>
+#include <uv.h>
+
+#include "check.h"
+#include "nats_jwt.h"
+#include "nats_server.h"
+#include "nkey.h"
+#include "source_spy.h"
+
+/* Who we are and whom we talk to: credentials, TLS, prefixes, and settings that
+ * are refused before anything is tried. */
+
+struct fixture {
+	uv_loop_t loop;
+	struct nats_server nats;
+	const char *server;
+	struct nats_settings settings;
+	struct spy spy;
+	char dir[64]; /* of the test's own files */
+	char path[6][128];
+};
+
+static const struct source_who who = {3, 9};
+static const char stream[] = "{\"name\":\"EV\",\"subjects\":[\"ev.>\"]}";
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	*state = f;
+	assert_int_equal(uv_loop_init(&f->loop), 0);
+	strcpy(f->dir, "/tmp/sluice-auth-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	f->settings = (struct nats_settings){
+		.servers = &f->server,
+		.n_servers = 1,
+		.stream = "EV",
+		.filter = "ev.*",
+	};
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	spy_finish(&f->spy);
+	assert_int_equal(uv_loop_close(&f->loop), 0);
+	nats_server_stop(&f->nats);
+	snprintf(command, sizeof(command), "rm -rf %s", f->dir);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+/* A file in the test's folder; its path lives as long as the fixture. */
+static const char *write_file(struct fixture *f, size_t slot, const char *name,
+			      const char *text)
+{
+	FILE *file;
+
+	assert_in_range(slot, 0, 5);
+	snprintf(f->path[slot], sizeof(f->path[slot]), "%s/%s", f->dir, name);
+	file = fopen(f->path[slot], "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	return f->path[slot];
+}
+
+static void serve(struct fixture *f, const char *config)
+{
+	nats_server_start(&f->nats, config);
+	f->server = f->nats.url;
+}
+
+/* It comes up and speaks to JetStream, which has no such stream. */
+static void assert_good(struct fixture *f)
+{
+	spy_start(&f->spy, &f->loop, &f->settings);
+	spy_wait(&f->spy, SOURCE_UP);
+	assert_int_equal(f->spy.js->ops->info(f->spy.js, who), 0);
+	assert_int_equal(spy_wait(&f->spy, SOURCE_INFO)->err,
+			 SOURCE_ERR_NO_STREAM);
+	spy_finish(&f->spy);
+}
+
+static void assert_refused(struct fixture *f, const char *why)
+{
+	spy_start(&f->spy, &f->loop, &f->settings);
+	spy_wait_note(&f->spy, 0, "failed ");
+	if (strstr(f->spy.notes, why) == NULL)
+		fail_msg("\"%s\" is not in: %s", why, f->spy.notes);
+	assert_int_equal(f->spy.n_events, 0);
+	spy_finish(&f->spy);
+}
+
+/* ---- user, password, token ----------------------------------------------- */
+
+static void a_user_has_a_password(void **state)
+{
+	struct fixture *f = *state;
+
+	serve(f, "authorization { user: ann, password: \"p@ss:w%rd\" }");
+	f->settings.user = "ann";
+	f->settings.password = "p@ss:w%rd";
+	assert_good(f);
+	f->settings.password = "wrong-secret";
+	assert_refused(f, "Authorization Violation");
+	f->settings.user = NULL;
+	f->settings.password = NULL;
+	assert_refused(f, "Authorization Violation");
+}
+
+static void a_refusal_does_not_tell_the_secret(void **state)
+{
+	struct fixture *f = *state;
+	char url[128];
+
+	serve(f, "authorization { user: ann, password: right }");
+	snprintf(url, sizeof(url), "nats://ann:wrong-secret@127.0.0.1:%d",
+		 f->nats.port);
+	f->server = url;
+	spy_start(&f->spy, &f->loop, &f->settings);
+	spy_wait_note(&f->spy, 0, "failed nats://127.0.0.1:");
+	assert_null(strstr(f->spy.notes, "secret"));
+	assert_null(strstr(f->spy.notes, "ann"));
+}
+
+static void a_password_may_have_any_byte(void **state)
+{
+	struct fixture *f = *state;
+
+	serve(f, "authorization { user: \"a\\\"b\", "
+		 "password: \"q\\\"u\\\\o\\nte\" }");
+	f->settings.user = "a\"b";
+	f->settings.password = "q\"u\\o\nte";
+	assert_good(f);
+}
+
+static void credentials_may_stand_in_the_url(void **state)
+{
+	struct fixture *f = *state;
+	char url[128];
+
+	serve(f, "authorization { user: ann, password: \"p@s/s%\" }");
+	snprintf(url, sizeof(url), "nats://ann:p%%40s%%2Fs%%25@127.0.0.1:%d",
+		 f->nats.port);
+	f->server = url;
+	assert_good(f);
+	/* they win over the options */
+	f->settings.user = "bob";
+	f->settings.password = "x";
+	assert_good(f);
+}
+
+static void a_token_by_any_way(void **state)
+{
+	struct fixture *f = *state;
+	char url[128];
+
+	serve(f, "authorization { token: \"s3cret\" }");
+	f->settings.token = "s3cret";
+	assert_good(f);
+	f->settings.token = NULL;
+	f->settings.user = "s3cret";
+	assert_good(f);
+	f->settings.user = NULL;
+	assert_refused(f, "Authorization Violation");
+	snprintf(url, sizeof(url), "s3cret@127.0.0.1:%d", f->nats.port);
+	f->server = url;
+	assert_good(f);
+}
+
+/* ---- nkeys, JWT ---------------------------------------------------------- */
+
+static const char seed[] =
+	"SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
+
+static void an_nkey(void **state)
+{
+	struct fixture *f = *state;
+	char config[256], public_key[NKEY_PUBLIC_MAX];
+	struct nkey key;
+
+	assert_int_equal(nkey_find(&key, seed, strlen(seed)), 0);
+	nkey_public(&key, public_key);
+	snprintf(config, sizeof(config),
+		 "authorization { users: [ { nkey: %s } ] }", public_key);
+	serve(f, config);
+	f->settings.nkey = write_file(f, 0, "seed", seed);
+	assert_good(f);
+	f->settings.nkey = NULL;
+	assert_refused(f, "Authorization Violation");
+}
+
+static void a_jwt_by_any_way(void **state)
+{
+	struct fixture *f = *state;
+	struct nats_jwt jwt;
+	char *creds;
+
+	nats_jwt_make(&jwt);
+	serve(f, jwt.config);
+	f->settings.user_jwt = jwt.user;
+	f->settings.user_seed = jwt.user_seed;
+	assert_good(f);
+	f->settings.user_seed = seed; /* another user's */
+	assert_refused(f, "Authorization Violation");
+	f->settings.user_jwt = NULL;
+	f->settings.user_seed = NULL;
+	assert_true(asprintf(&creds,
+			     "-----BEGIN NATS USER JWT-----\n%s\n"
+			     "------END NATS USER JWT------\n\n"
+			     "-----BEGIN USER NKEY SEED-----\n%s\n"
+			     "------END USER NKEY SEED------\n",
+			     jwt.user, jwt.user_seed) > 0);
+	f->settings.creds = write_file(f, 0, "creds", creds);
+	free(creds);
+	assert_good(f);
+}
+
+static void a_bearer_needs_no_seed(void **state)
+{
+	struct fixture *f = *state;
+	struct nats_jwt jwt;
+
+	nats_jwt_make(&jwt);
+	serve(f, jwt.config);
+	f->settings.user_jwt = jwt.bearer;
+	assert_good(f);
+	f->settings.user_jwt = jwt.user;
+	assert_refused(f, "Authorization Violation");
+}
+
+/* ---- TLS ----------------------------------------------------------------- */
+
+/* ca.pem, cert.pem and key.pem for a name; a client's cert is the server's. */
+static void make_certificates(struct fixture *f, const char *san)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command),
+		 "cd %s && openssl req -x509 -newkey ec -pkeyopt "
+		 "ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out "
+		 "ca.pem -subj /CN=ca -days 2 2>/dev/null && "
+		 "openssl req -x509 -newkey ec -pkeyopt "
+		 "ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out "
+		 "cert.pem -subj /CN=server -days 2 -CA ca.pem -CAkey ca.key "
+		 "-addext subjectAltName=%s 2>/dev/null",
+		 f->dir, san);
+	if (system(command) != 0)
+		fail_msg("openssl failed: %s", command);
+	snprintf(f->path[0], sizeof(f->path[0]), "%s/ca.pem", f->dir);
+	snprintf(f->path[1], sizeof(f->path[1]), "%s/cert.pem", f->dir);
+	snprintf(f->path[2], sizeof(f->path[2]), "%s/key.pem", f->dir);
+}
+
+static void serve_tls(struct fixture *f, const char *more)
+{
+	char config[1024];
+
+	snprintf(config, sizeof(config),
+		 "tls { cert_file: \"%s\", key_file: \"%s\", %s }", f->path[1],
+		 f->path[2], more);
+	serve(f, config);
+}
+
+static void tls_with_a_ca(void **state)
+{
+	struct fixture *f = *state;
+
+	make_certificates(f, "IP:127.0.0.1");
+	serve_tls(f, "");
+	f->settings.tlsca = f->path[0];
+	assert_good(f);
+	/* no CA: the machine's, which does not know this one */
+	f->settings.tlsca = NULL;
+	assert_refused(f, "certificate");
+}
+
+static void tls_by_a_name(void **state)
+{
+	struct fixture *f = *state;
+	char url[128];
+
+	make_certificates(f, "DNS:localhost");
+	serve_tls(f, "");
+	f->settings.tlsca = f->path[0];
+	assert_refused(f, "mismatch");
+	snprintf(url, sizeof(url), "tls://localhost:%d", f->nats.port);
+	f->server = url;
+	assert_good(f);
+}
+
+static void tls_with_another_ca(void **state)
+{
+	struct fixture *f = *state;
+	char ca[sizeof(f->path[0]) + 8], command[512];
+
+	make_certificates(f, "IP:127.0.0.1");
+	snprintf(ca, sizeof(ca), "%s.old", f->path[0]);
+	snprintf(command, sizeof(command), "mv %s %s", f->path[0], ca);
+	assert_int_equal(system(command), 0);
+	make_certificates(f, "IP:127.0.0.1");
+	serve_tls(f, "");
+	f->settings.tlsca = ca;
+	assert_refused(f, "certificate");
+}
+
+static void tls_with_our_certificate(void **state)
+{
+	struct fixture *f = *state;
+	char more[256];
+
+	make_certificates(f, "IP:127.0.0.1");
+	snprintf(more, sizeof(more), "ca_file: \"%s\", verify: true",
+		 f->path[0]);
+	serve_tls(f, more);
+	f->settings.tlsca = f->path[0];
+	f->settings.tlscert = f->path[1];
+	f->settings.tlskey = f->path[2];
+	assert_good(f);
+	f->settings.tlscert = NULL;
+	f->settings.tlskey = NULL;
+	spy_start(&f->spy, &f->loop, &f->settings);
+	spy_wait_note(&f->spy, 0, "failed ");
+	assert_int_equal(f->spy.n_events, 0);
+}
+
+/* Credentials never go out in clear when TLS was asked for. */
+static void tls_is_not_given_up(void **state)
+{
+	struct fixture *f = *state;
+	char url[128];
+
+	serve(f, NULL);
+	snprintf(url, sizeof(url), "tls://127.0.0.1:%d", f->nats.port);
+	f->server = url;
+	assert_refused(f, "ecure");
+}
+
+/* ---- prefixes ------------------------------------------------------------ */
+
+/* A user who may do nothing else, on a stream that an admin makes. */
+static void the_permissions_that_are_needed(void **state)
+{
+	static const char config[] =
+		"authorization { users: [\n"
+		" { user: admin, password: x }\n"
+		" { user: gw, password: x, permissions: {\n"
+		"  publish: [\"$JS.API.STREAM.INFO.EV\",\n"
+		"   \"$JS.API.STREAM.MSG.GET.EV\",\n"
+		"   \"$JS.API.CONSUMER.CREATE.EV.>\",\n"
+		"   \"$JS.API.CONSUMER.MSG.NEXT.EV.>\",\n"
+		"   \"$JS.API.CONSUMER.DELETE.EV.*\"],\n"
+		"  subscribe: [\"_INBOX_gw.>\"] } } ] }";
+	const struct source_consumer c = {.who = who,
+					  .start_seq = 1,
+					  .filter = "ev.*",
+					  .inactive_ms = 60000};
+	const struct source_pull pull = {.who = who,
+					 .batch = 1,
+					 .expires_ms = 10000};
+	struct fixture *f = *state;
+	struct nats_admin *admin;
+	struct source *js;
+	char url[128];
+
+	serve(f, config);
+	snprintf(url, sizeof(url), "nats://admin:x@127.0.0.1:%d", f->nats.port);
+	admin = nats_admin_open(url);
+	nats_admin_stream(admin, stream);
+	nats_admin_publish(admin, "ev.alice", "a", 1);
+	f->settings.user = "gw";
+	f->settings.password = "x";
+	f->settings.inbox_prefix = "_INBOX_gw";
+	spy_start(&f->spy, &f->loop, &f->settings);
+	spy_wait(&f->spy, SOURCE_UP);
+	js = f->spy.js;
+	js->ops->info(js, who);
+	assert_int_equal(spy_wait(&f->spy, SOURCE_INFO)->err, 0);
+	js->ops->find(js, who, 1, "ev.alice");
+	assert_int_equal(spy_wait(&f->spy, SOURCE_FOUND)->err, 0);
+	js->ops->create(js, &c);
+	assert_int_equal(spy_wait(&f->spy, SOURCE_CREATED)->err, 0);
+	js->ops->pull(js, &pull);
+	assert_int_equal(spy_wait(&f->spy, SOURCE_MESSAGE)->msg.seq, 1);
+	js->ops->forget(js, who);
+	while (nats_admin_stream_number(admin, "EV", "state.consumer_count") !=
+	       0)
+		spy_turn(&f->spy);
+	assert_null(strstr(f->spy.notes, "error"));
+	spy_finish(&f->spy);
+	/* another inbox is not allowed, and that is told */
+	f->settings.inbox_prefix = NULL;
+	spy_start(&f->spy, &f->loop, &f->settings);
+	spy_wait_note(&f->spy, 0, "error nats://127.0.0.1:");
+	spy_wait_note(&f->spy, 0, "ermissions Violation");
+	nats_admin_close(admin);
+}
+
+static void the_api_of_a_domain(void **state)
+{
+	struct fixture *f = *state;
+
+	serve(f, "jetstream { domain: hub }");
+	f->settings.js_domain = "hub";
+	assert_good(f);
+	f->settings.js_domain = NULL;
+	f->settings.js_api_prefix = "$JS.hub.API";
+	assert_good(f);
+	f->settings.js_api_prefix = "$JS.nowhere.API";
+	spy_start(&f->spy, &f->loop, &f->settings);
+	spy_wait(&f->spy, SOURCE_UP);
+	f->spy.js->ops->info(f->spy.js, who);
+	assert_int_equal(spy_wait(&f->spy, SOURCE_INFO)->err,
+			 SOURCE_ERR_NO_RESPONDERS);
+	f->spy.js->ops->last(f->spy.js, who, "ev.alice");
+	assert_int_equal(spy_wait(&f->spy, SOURCE_FOUND)->err,
+			 SOURCE_ERR_NO_RESPONDERS);
+}
+
+/* ---- refused settings ---------------------------------------------------- */
+
+static void no_event(void *arg, const struct source_event *ev)
+{
+	(void)arg;
+	(void)ev;
+	fail();
+}
+
+static void no_call(void *arg)
+{
+	(void)arg;
+	fail();
+}
+
+static void no_note(void *arg, const struct nats_note *n)
+{
+	(void)arg;
+	(void)n;
+	fail();
+}
+
+static void assert_wrong(struct fixture *f, const struct nats_settings *s,
+			 int rc, const char *says)
+{
+	const struct nats_source_cbs cbs = {.on_event = no_event,
+					    .on_turn = no_call,
+					    .on_note = no_note,
+					    .on_closed = no_call};
+	struct nats_source *source = NULL;
+	char err[NATS_SOURCE_ERROR_MAX];
+
+	assert_int_equal(nats_source_new(&source, &f->loop, s, &cbs, err), rc);
+	if (strstr(err, says) == NULL)
+		fail_msg("\"%s\" is not in: %s", says, err);
+	assert_null(strstr(err, "secret"));
+	assert_null(source);
+	uv_run(&f->loop, UV_RUN_NOWAIT);
+}
+
+static void wrong_settings_are_named(void **state)
+{
+	struct fixture *f = *state;
+	const char *none = "/nowhere/file";
+	const char *junk = write_file(f, 0, "junk", "hello\n");
+	const char *url = "nats://127.0.0.1";
+	const struct {
+		struct nats_settings s;
+		int rc;
+		const char *says;
+	} wrong[] = {
+		{{.stream = NULL}, -EINVAL, "--stream"},
+		{{.stream = "a.b"}, -EINVAL, "--stream"},
+		{{.stream = "EV", .creds = none}, -ENOENT, "--creds"},
+		{{.stream = "EV", .creds = junk}, -EINVAL, "--creds"},
+		{{.stream = "EV", .nkey = none}, -ENOENT, "--nkey"},
+		{{.stream = "EV", .nkey = junk}, -EINVAL, "--nkey"},
+		{{.stream = "EV", .tlsca = none}, -ENOENT, "--tlsca"},
+		{{.stream = "EV", .tlsca = junk}, -EINVAL, "--tlsca"},
+		{{.stream = "EV", .tlscert = junk}, -EINVAL, "--tlskey"},
+		{{.stream = "EV", .tlscert = junk, .tlskey = junk},
+		 -EINVAL,
+		 "--tlscert"},
+		{{.stream = "EV", .tlscert = f->dir, .tlskey = junk},
+		 -EISDIR,
+		 "--tlscert"},
+		{{.stream = "EV", .user_jwt = "x", .user_seed = "secret"},
+		 -EINVAL,
+		 "seed"},
+		{{.stream = "EV", .js_domain = "a", .js_api_prefix = "b"},
+		 -EINVAL,
+		 "--js-domain"},
+		{{.stream = "EV", .js_domain = "a b"}, -EINVAL, "--js-domain"},
+		{{.stream = "EV", .js_api_prefix = "a..b"},
+		 -EINVAL,
+		 "--js-api-prefix"},
+		{{.stream = "EV", .inbox_prefix = "a.>"},
+		 -EINVAL,
+		 "--inbox-prefix"},
+	};
+	static const char *const urls[] = {
+		"ws://127.0.0.1",
+		"wss://127.0.0.1",
+		"http://127.0.0.1",
+		"nats://a:secret@",
+		"nats://a:secret%zz@127.0.0.1",
+		"nats://a:secret%0@127.0.0.1",
+		"nats://a:secret%00@127.0.0.1",
+		"nats://127.0.0.1:0",
+		"nats://127.0.0.1:70000",
+		"nats://[::1",
+		"",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct nats_settings s = wrong[i].s;
+
+		s.servers = &url;
+		s.n_servers = 1;
+		assert_wrong(f, &s, wrong[i].rc, wrong[i].says);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		f->server = urls[i];
+		assert_wrong(f, &f->settings, -EINVAL, "--server");
+	}
+}
+
+static void tls_first_is_never_ignored(void **state)
+{
+	struct fixture *f = *state;
+
+	make_certificates(f, "IP:127.0.0.1");
+	f->settings.tlsfirst = true;
+	f->settings.tlsca = f->path[0];
+#if NATS_VERSION_NUMBER >= 0x030900
+	serve_tls(f, "handshake_first: true");
+	assert_good(f);
+#else
+	f->server = "nats://127.0.0.1";
+	assert_wrong(f, &f->settings, -EINVAL, "--tlsfirst");
+#endif
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_user_has_a_password),
+		TEST(a_refusal_does_not_tell_the_secret),
+		TEST(a_password_may_have_any_byte),
+		TEST(credentials_may_stand_in_the_url),
+		TEST(a_token_by_any_way),
+		TEST(an_nkey),
+		TEST(a_jwt_by_any_way),
+		TEST(a_bearer_needs_no_seed),
+		TEST(tls_with_a_ca),
+		TEST(tls_by_a_name),
+		TEST(tls_with_another_ca),
+		TEST(tls_with_our_certificate),
+		TEST(tls_is_not_given_up),
+		TEST(the_permissions_that_are_needed),
+		TEST(the_api_of_a_domain),
+		TEST(wrong_settings_are_named),
+		TEST(tls_first_is_never_ignored),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
