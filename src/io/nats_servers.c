@@ -315,7 +315,7 @@ static void add_discovered(struct nats_servers *s,
 
 void nats_servers_discovered(struct nats_servers *s,
 			     const struct nats_servers_item *from,
-			     char *const *urls, size_t n)
+			     const char *const *urls, size_t n)
 {
 	struct nats_servers found = {0};
 

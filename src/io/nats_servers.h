@@ -38,6 +38,6 @@ void nats_servers_item_finish(struct nats_servers_item *it);
  * that is nothing. URLs that can't be read are left out. */
 void nats_servers_discovered(struct nats_servers *s,
 			     const struct nats_servers_item *from,
-			     char *const *urls, size_t n);
+			     const char *const *urls, size_t n);
 
 #endif

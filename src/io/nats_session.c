@@ -356,7 +356,8 @@ void nats_session_discover(struct nats_session *s, struct nats_servers *into,
 	if (s->conn == NULL ||
 	    natsConnection_GetDiscoveredServers(s->conn, &urls, &n) != NATS_OK)
 		return;
-	nats_servers_discovered(into, from, urls, (size_t)n);
+	nats_servers_discovered(into, from, (const char *const *)urls,
+				(size_t)n);
 	for (int i = 0; i < n; i++)
 		free(urls[i]);
 	free(urls);
