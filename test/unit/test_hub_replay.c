@@ -679,6 +679,23 @@ static void blocked_replay_gives_its_place_away(void **state)
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 }
 
+static void socket_that_drains_between_keeps_its_place(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "5-@");
+
+	c->room = 4;
+	answer(r, 6, 7);
+	rig_pass(r, 1); /* blocked since then */
+	rig_drain(r, c, SIZE_MAX);
+	rig_pass(r, 2400);
+	c->room = 0;
+	answer(r, 8, 9);
+	assert_true(c->cursor.blocked);
+	rig_pass(r, 1);
+	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
+}
+
 static void check_that_comes_while_blocked_is_asked_again(void **state)
 {
 	struct rig *r = *state;
@@ -944,6 +961,7 @@ int main(void)
 		WITH(one_replay, replays_wait_for_a_place),
 		WITH(one_replay, last_waits_for_a_place_too),
 		WITH(one_replay, blocked_replay_gives_its_place_away),
+		WITH(one_replay, socket_that_drains_between_keeps_its_place),
 		WITH(pings, check_that_comes_while_blocked_is_asked_again),
 		TEST(replay_ends_with_its_session),
 		TEST(replay_waits_while_the_tail_is_made_anew),
