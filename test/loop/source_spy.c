@@ -35,6 +35,10 @@ static void on_event(void *arg, const struct source_event *ev)
 	struct spy *s = arg;
 	struct spy_event *to;
 
+	if (s->counting && ev->kind == SOURCE_MESSAGE) {
+		s->n_counted += ev->msg.cseq == s->n_counted + 1;
+		return;
+	}
 	if (s->n_events == s->cap) {
 		s->cap = s->cap * 2 + 64;
 		s->events = realloc(s->events, s->cap * sizeof(*s->events));

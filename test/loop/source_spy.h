@@ -39,7 +39,9 @@ struct spy {
 	size_t n_turns;
 	char notes[64 * 1024]; /* a line each: "kind server text" */
 	size_t notes_len;
-	size_t close_at; /* closes itself at this event; 0: never */
+	bool counting;	    /* messages are counted and not kept */
+	uint64_t n_counted; /* as long as none is missing */
+	size_t close_at;    /* closes itself at this event; 0: never */
 	bool closed;
 	bool late; /* the deadline has passed */
 };

@@ -171,6 +171,22 @@ static long long consumers(struct fixture *f)
 					"state.consumer_count");
 }
 
+/* Messages that the stream's only consumer has not sent. */
+static long long consumer_pending(struct fixture *f)
+{
+	char api[64];
+	char *text, *at;
+	long long n;
+
+	snprintf(api, sizeof(api), "CONSUMER.LIST.%s", f->settings.stream);
+	text = nats_admin_api(f->admin, api, NULL);
+	at = strstr(text, "\"num_pending\":");
+	assert_non_null(at);
+	n = atoll(at + strlen("\"num_pending\":"));
+	free(text);
+	return n;
+}
+
 static void assert_message(const struct spy_event *ev, uint64_t seq,
 			   const char *data)
 {
@@ -325,6 +341,29 @@ static void messages_of_any_size_come(void **state)
 		assert_memory_equal(ev->msg.data, big, sizeof(big));
 	}
 	assert_message(spy_wait(&f->spy, SOURCE_MESSAGE), 21, "");
+}
+
+static bool has_counted(void *arg)
+{
+	return ((struct spy *)arg)->n_counted == 200000;
+}
+
+/* More than nats.c keeps by itself, to a loop that stands still: the library
+ * drops nothing, and the mailbox is not the one to grow. */
+static void a_burst_comes_whole(void **state)
+{
+	struct fixture *f = *state;
+
+	nats_admin_publish_many(f->admin, subject_of(f, "alice"), "m", 200000);
+	ask_create(f, 1, f->settings.filter);
+	f->spy.counting = true;
+	ask_pull(f, (struct source_pull){.batch = 200000, .expires_ms = 60000});
+	/* The server has sent all of them. */
+	while (consumer_pending(f) > 0)
+		uv_sleep(20);
+	uv_sleep(300);
+	spy_until(&f->spy, has_counted, &f->spy);
+	assert_in_range(f->spy.n_turns, 200000 / 512, 200000);
 }
 
 static void a_pull_without_wait_ends_with_a_status(void **state)
@@ -500,6 +539,7 @@ int main(void)
 		TEST(messages_come_in_order),
 		TEST(a_consumer_has_its_filter_and_start),
 		TEST(messages_of_any_size_come),
+		TEST(a_burst_comes_whole),
 		TEST(a_pull_without_wait_ends_with_a_status),
 		TEST(an_idle_pull_beats_and_expires),
 		TEST(a_message_too_big_for_the_pull),
