@@ -61,21 +61,49 @@ int lanes_teardown(void **state)
 	return e2e_teardown(state);
 }
 
+static void start_gateway(struct lanes *ls, struct lane *l)
+{
+	char url[64];
+	const char *args[] = {
+		"--listen",
+		"127.0.0.1:0",
+		"--admin-listen",
+		"127.0.0.1:0",
+		"--server",
+		url,
+		"--drain-delay",
+		"0s",
+		"--drain-timeout",
+		"1s",
+		"--ping-interval",
+		"500ms",
+		"--tlsca",
+		ls->ca,
+		NULL,
+	};
+	/* The system's certificates, read anew at each connect, are most of
+	 * its time. */
+	static const char *const env[] = {"SSL_CERT_FILE=/dev/null",
+					  "SSL_CERT_DIR=/dev/null", NULL};
+
+	if (ls->ca == NULL)
+		args[sizeof(args) / sizeof(args[0]) - 3] = NULL;
+	snprintf(url, sizeof(url), "%s://%s", ls->ca == NULL ? "nats" : "tls",
+		 l->proxy.address);
+	gateway_proc_spawn(&l->gw, args, env);
+	gateway_proc_wait_listening(&l->gw);
+	gateway_proc_wait_ready(&l->gw);
+}
+
 static void start_lane(struct lanes *ls)
 {
 	struct lane *l = &ls->at[ls->n];
 	struct sse_client *c = &ls->clients[ls->n * LANES_USERS];
-	const char *args[] = {"--ping-interval", "500ms",
-			      ls->ca == NULL ? NULL : "--tlsca", ls->ca, NULL};
-	char url[64];
 
 	assert_true(ls->n < LANES_MAX);
 	ls->n++;
 	fault_proxy_start(&l->proxy, ls->e2e.nats.url);
-	snprintf(url, sizeof(url), "%s://%s", ls->ca == NULL ? "nats" : "tls",
-		 l->proxy.address);
-	gateway_proc_start(&l->gw, url, args);
-	gateway_proc_wait_ready(&l->gw);
+	start_gateway(ls, l);
 	for (size_t u = 0; u < LANES_USERS; u++) {
 		c[u] = (struct sse_client){0};
 		sse_client_stream(&c[u], l->gw.address, users[u], NULL);
