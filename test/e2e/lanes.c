@@ -64,22 +64,14 @@ int lanes_teardown(void **state)
 static void start_gateway(struct lanes *ls, struct lane *l)
 {
 	char url[64];
-	const char *args[] = {
-		"--listen",
-		"127.0.0.1:0",
-		"--admin-listen",
-		"127.0.0.1:0",
-		"--server",
-		url,
-		"--drain-delay",
-		"0s",
-		"--drain-timeout",
-		"1s",
-		"--ping-interval",
-		"500ms",
-		"--tlsca",
-		ls->ca,
-		NULL,
+	const char *args[2 * 7 + 1] = {
+		"--listen",	   "127.0.0.1:0",
+		"--admin-listen",  "127.0.0.1:0",
+		"--server",	   url,
+		"--drain-delay",   "0s",
+		"--drain-timeout", "1s",
+		"--ping-interval", "500ms",
+		"--tlsca",	   ls->ca,
 	};
 	/* The system's certificates, read anew at each connect, are most of
 	 * its time. */
@@ -87,7 +79,7 @@ static void start_gateway(struct lanes *ls, struct lane *l)
 					  "SSL_CERT_DIR=/dev/null", NULL};
 
 	if (ls->ca == NULL)
-		args[sizeof(args) / sizeof(args[0]) - 3] = NULL;
+		args[2 * 6] = NULL;
 	snprintf(url, sizeof(url), "%s://%s", ls->ca == NULL ? "nats" : "tls",
 		 l->proxy.address);
 	gateway_proc_spawn(&l->gw, args, env);
