@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <nats/nats.h>
 #include <uv.h>
@@ -26,13 +27,21 @@ unsigned nats_dial_left_behind(void)
 	return __atomic_load_n(&left_behind, __ATOMIC_RELAXED);
 }
 
+/* "(conn.c:773): text" is for the library's own people. */
+static const char *without_place(const char *text)
+{
+	const char *end = strstr(text, "): ");
+
+	return *text == '(' && end != NULL ? end + 3 : text;
+}
+
 void nats_dial_error(char *err, int status)
 {
 	const char *text = nats_GetLastError(NULL);
 
 	if (text == NULL || *text == '\0')
 		text = natsStatus_GetText((natsStatus)status);
-	snprintf(err, NATS_DIAL_ERROR_MAX, "%s", text);
+	snprintf(err, NATS_DIAL_ERROR_MAX, "%s", without_place(text));
 }
 
 static void free_dial(struct nats_dial *d)

@@ -187,15 +187,15 @@ static void on_lame_duck(natsConnection *conn, void *arg)
 static void on_error(natsConnection *conn, natsSubscription *sub,
 		     natsStatus status, void *arg)
 {
-	struct nats_session *s = enter(arg);
-	const char *text = nats_GetLastError(NULL);
+	char text[NATS_SESSION_ERROR_MAX];
+	struct nats_session *s;
 
 	(void)conn;
 	(void)sub;
+	nats_dial_error(text, (int)status);
+	s = enter(arg);
 	if (s == NULL)
 		return;
-	if (text == NULL || *text == '\0')
-		text = natsStatus_GetText(status);
 	pthread_mutex_lock(&sessions.lock);
 	snprintf(s->error, sizeof(s->error), "%s", text);
 	pthread_mutex_unlock(&sessions.lock);

@@ -350,7 +350,7 @@ static void tls_is_not_given_up(void **state)
 	serve(f, NULL);
 	snprintf(url, sizeof(url), "tls://127.0.0.1:%d", f->nats.port);
 	f->server = url;
-	assert_refused(f, "ecure");
+	assert_refused(f, " Secure Connection");
 }
 
 /* ---- prefixes ------------------------------------------------------------ */

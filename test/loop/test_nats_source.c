@@ -452,12 +452,24 @@ static void forget_deletes_the_consumer(void **state)
 }
 
 /* What is asked for last is still sent. */
-static void forget_and_close_deletes_the_consumer(void **state)
+static void forget_and_close_deletes_the_consumers(void **state)
 {
+	enum { N = 300 };
 	struct fixture *f = *state;
+	struct source *js = f->spy.js;
 
-	ask_create(f, 1, NULL);
-	assert_int_equal(f->spy.js->ops->forget(f->spy.js, who), 0);
+	for (uint32_t i = 0; i < N; i++) {
+		const struct source_consumer c = {.who = {i, 1},
+						  .start_seq = 1,
+						  .inactive_ms = 60000};
+
+		assert_int_equal(js->ops->create(js, &c), 0);
+	}
+	for (uint32_t i = 0; i < N; i++)
+		assert_int_equal(spy_wait(&f->spy, SOURCE_CREATED)->err, 0);
+	assert_int_equal(consumers(f), N);
+	for (uint32_t i = 0; i < N; i++)
+		js->ops->forget(js, (struct source_who){i, 1});
 	spy_stop(&f->spy);
 	assert_int_equal(consumers(f), 0);
 }
@@ -544,7 +556,7 @@ int main(void)
 		TEST(an_idle_pull_beats_and_expires),
 		TEST(a_message_too_big_for_the_pull),
 		TEST(forget_deletes_the_consumer),
-		TEST(forget_and_close_deletes_the_consumer),
+		TEST(forget_and_close_deletes_the_consumers),
 		TEST(a_deleted_consumer_is_told),
 		TEST(subjects_that_would_break_the_line),
 		TEST(requests_have_a_bound),
