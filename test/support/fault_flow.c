@@ -34,11 +34,7 @@ bool fault_flow_wants_input(const struct fault_flow *f,
 static void add_chunk(struct fault_flow *f, size_t len, uint64_t due_ns)
 {
 	size_t at = (f->first + f->n_chunks) % FAULT_FLOW_CHUNKS;
-	size_t last = (at + FAULT_FLOW_CHUNKS - 1) % FAULT_FLOW_CHUNKS;
 
-	/* A smaller delay than before overtakes nothing. */
-	if (f->n_chunks > 0)
-		due_ns = later(due_ns, f->chunks[last].due_ns);
 	f->chunks[at] = (struct fault_chunk){.len = len, .due_ns = due_ns};
 	f->n_chunks++;
 	f->len += len;
@@ -71,7 +67,7 @@ void fault_flow_take(struct fault_flow *f, const struct fault_rule *r,
 
 /* ---- out ----------------------------------------------------------------- */
 
-/* Bytes whose time has come. */
+/* Bytes whose time has come: what is behind others waits for them. */
 static size_t due_bytes(const struct fault_flow *f, uint64_t now_ns)
 {
 	size_t n = 0;
