@@ -18,7 +18,8 @@
 
 enum {
 	CONNECT_MS = 2000,
-	PING_MS = 5000,
+	/* The third goes out when two are missed: after 12 s. */
+	PING_MS = 4000,
 	PINGS_OUT = 2,
 	/* How long a write may wait for a server that doesn't read; it's also
 	 * how long a call of ours may wait for nats.c's lock. */

@@ -202,6 +202,7 @@ static void a_lame_server_is_left_for_another(void **state)
 	spy_wait(&f->spy, SOURCE_DOWN);
 	spy_wait_note(&f->spy, from, "lame-duck nats://");
 	spy_wait_note(&f->spy, from, f->nats.url);
+	spy_wait(&f->spy, SOURCE_UP);
 	assert_answers(&f->spy);
 	nats_server_stop(&other);
 }
@@ -265,8 +266,9 @@ static void a_peer_that_stops_after_info(void **state)
 	assert_true(send(f->peer, info, sizeof(info) - 1, 0) > 0);
 	spy_wait_note(&f->spy, 0, "failed nats://127.0.0.1:");
 	assert_true(spy_stop(&f->spy) < CLOSE_MS);
-	/* What was left behind goes when it can. */
-	assert_true(send(f->peer, "PONG\r\n", 6, MSG_NOSIGNAL) > 0);
+	/* What was left behind goes when it can; in nats.c from 3.10 on it has
+	 * gone by itself, and nobody is there to be sent to. */
+	(void)send(f->peer, "PONG\r\n", 6, MSG_NOSIGNAL);
 	close(f->listener);
 	f->listener = -1;
 	while (nats_dial_left_behind() > 0)
