@@ -49,6 +49,7 @@ struct hub {
 	bool info_asked;
 	uint64_t info_due_ms;  /* its answer is late */
 	uint64_t info_from_ms; /* not before */
+	uint64_t info_head;    /* the log's, when it was asked */
 
 	uint64_t tick_ms; /* the last hub_tick() */
 	const char *text; /* of the resume that is being opened */
@@ -662,6 +663,7 @@ static void ask_info(struct hub *h, uint64_t now_ms)
 	h->info_wanted = false;
 	h->info_asked = true;
 	h->info_due_ms = now_ms + HUB_ANSWER_MS;
+	h->info_head = log_head(h->log);
 	h->source->ops->info(h->source, who);
 }
 
@@ -705,7 +707,7 @@ static void on_hub_info(struct hub *h, const struct source_event *ev,
 		want_info(h);
 		h->info_from_ms = now_ms + HUB_RECHECK_MS;
 	}
-	if (!tail_same_stream(&h->tail, ev, now_ms))
+	if (!tail_same_stream(&h->tail, ev, h->info_head, now_ms))
 		return;
 	check_replays(h, ev, now_ms);
 	place_waiting(h, true, now_ms);

@@ -176,6 +176,19 @@ static void take_sequences(struct tail *t, const struct source_info *i)
 	t->last_seq = i->last_seq;
 }
 
+/* What comes next was taken from the stream by limits or a purge. */
+static unsigned overtaken(struct tail *t, const struct source_info *i)
+{
+	if (i->first_seq <= log_head(t->log) + 1)
+		return 0;
+	news(t, true,
+	     "messages after sequence %" PRIu64 " up to %" PRIu64
+	     " are gone from the stream",
+	     log_head(t->log), i->first_seq - 1);
+	log_reset(t->log, i->first_seq - 1);
+	return TAIL_OVERTAKEN;
+}
+
 /* What the stream's state means for head, floor and everybody. */
 static unsigned compare(struct tail *t, const struct source_info *i,
 			uint64_t now_ms)
@@ -201,15 +214,7 @@ static unsigned compare(struct tail *t, const struct source_info *i,
 		take_identity(t, i);
 		return TAIL_RESET;
 	}
-	if (t->behind_ms == 0 && i->first_seq > log_head(t->log) + 1) {
-		news(t, true,
-		     "messages after sequence %" PRIu64 " up to "
-		     "%" PRIu64 " are gone from the stream",
-		     log_head(t->log), i->first_seq - 1);
-		log_reset(t->log, i->first_seq - 1);
-		return TAIL_OVERTAKEN;
-	}
-	return 0;
+	return t->behind_ms == 0 ? overtaken(t, i) : 0;
 }
 
 static void info_failed(struct tail *t, const struct source_event *ev,
@@ -281,10 +286,10 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 }
 
 bool tail_same_stream(struct tail *t, const struct source_event *ev,
-		      uint64_t now_ms)
+		      uint64_t asked_head, uint64_t now_ms)
 {
 	if (ev->err == 0 && t->known && is_ours(t, &ev->info) &&
-	    (ev->info.last_seq >= log_head(t->log))) {
+	    ev->info.last_seq >= asked_head) {
 		take_sequences(t, &ev->info);
 		return true;
 	}
@@ -395,6 +400,7 @@ static void maybe_ask_hole(struct tail *t, const struct source_message *m,
 		return;
 	t->hole_ms = now_ms;
 	t->hole_gen = ++t->gen;
+	t->hole_head = m->seq;
 	t->source->ops->info(t->source,
 			     (struct source_who){.slot = TAIL_SLOT,
 						 .gen = t->hole_gen});
@@ -441,9 +447,9 @@ static unsigned on_hole_info(struct tail *t, const struct source_event *ev,
 			     uint64_t now_ms)
 {
 	t->hole_gen = 0;
-	if (!tail_same_stream(t, ev, now_ms))
+	if (!tail_same_stream(t, ev, t->hole_head, now_ms))
 		return 0;
-	return compare(t, &ev->info, now_ms);
+	return overtaken(t, &ev->info);
 }
 
 static void on_created(struct tail *t, const struct source_event *ev,

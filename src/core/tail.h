@@ -71,8 +71,9 @@ struct tail {
 	bool big; /* the next message is over the pull's max_bytes */
 	uint64_t heard_ms;
 
-	uint32_t hole_gen; /* of a question about a hole; 0: none asked */
-	uint64_t hole_ms;  /* when the last was asked */
+	uint32_t hole_gen;  /* of a question about a hole; 0: none asked */
+	uint64_t hole_ms;   /* when the last was asked */
+	uint64_t hole_head; /* the stream had this much by then */
 
 	const char *why; /* not live: static text */
 	bool has_news;
@@ -95,10 +96,11 @@ bool tail_live(const struct tail *t);
 unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 		       uint64_t now_ms, struct log_subject **touched);
 
-/* Someone else has asked STREAM.INFO: true when it is still our stream. If not,
- * the tail has begun anew. */
+/* Someone else has asked STREAM.INFO, when the log's head was `asked_head`:
+ * true when it is still our stream. If not, the tail has begun anew. (The head
+ * of now says nothing: messages may overtake the answer.) */
 bool tail_same_stream(struct tail *t, const struct source_event *ev,
-		      uint64_t now_ms);
+		      uint64_t asked_head, uint64_t now_ms);
 
 /* Time-outs. */
 void tail_tick(struct tail *t, uint64_t now_ms);

@@ -189,6 +189,20 @@ static void info_without_answer_is_asked_again(void **state)
 	assert_got(c, ECHO("3-@"));
 }
 
+/* The stream had as much as the log when it was asked; it has more by now. */
+static void info_is_overtaken_by_messages(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_ALL);
+	uint64_t head = log_head(hub_log(r->hub));
+
+	rig_publish(r, "ev.b", head + 1, "x");
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 4, head);
+	assert_got(c, ECHO("3-@"));
+	assert_int_equal(r->metrics.value[METRIC_TAIL_RESETS], 0);
+}
+
 /* The tail asks for itself, and those who wait are answered in the end. */
 static void info_that_fails_begins_with_the_tail(void **state)
 {
@@ -937,6 +951,7 @@ int main(void)
 		TEST(long_past_comes_by_a_consumer),
 		TEST(one_info_for_many_replays),
 		TEST(info_without_answer_is_asked_again),
+		TEST(info_is_overtaken_by_messages),
 		TEST(info_that_fails_begins_with_the_tail),
 		TEST(all_begins_with_the_first),
 		TEST(all_of_an_empty_stream),

@@ -1017,6 +1017,22 @@ static void hole_finds_it_overtaken(void **state)
 	assert_int_equal(hole_message(f, 50, 100), TAIL_FRAME);
 }
 
+/* Messages are delivered and API requests answered by different queues of the
+ * server: what comes between is no sign of a stream that went back. */
+static void hole_answer_is_overtaken_by_messages(void **state)
+{
+	struct fixture *f = *state;
+
+	live(f, 1, 5);
+	hole_message(f, 9, 100);
+	hole_message(f, 10, 99);
+	hole_message(f, 11, 98);
+	assert_int_equal(answer_info(f, STREAM, 1, 9), 0);
+	assert_true(tail_live(&f->tail));
+	assert_int_equal(f->tail.behind_ms, 0);
+	fake_quiet(&f->src);
+}
+
 static void hole_finds_another_stream(void **state)
 {
 	static const struct {
@@ -1065,12 +1081,14 @@ static void same_stream(void **state)
 	static const struct {
 		const char *created;
 		uint64_t last;
+		uint64_t asked_head;
 		int err;
 		bool same;
 	} cases[] = {
-		{STREAM, 9, 0, true},  {STREAM, 12, 0, true},
-		{STREAM, 8, 0, false}, /* behind what the log has */
-		{OTHER, 12, 0, false}, {STREAM, 12, 503, false},
+		{STREAM, 9, 9, 0, true},  {STREAM, 12, 9, 0, true},
+		{STREAM, 8, 9, 0, false}, /* behind what the log had */
+		{STREAM, 8, 8, 0, true},  /* messages overtook the answer */
+		{OTHER, 12, 9, 0, false}, {STREAM, 12, 9, 503, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -1081,7 +1099,9 @@ static void same_stream(void **state)
 		ev = event_info((struct source_who){77, 1}, cases[i].created, 4,
 				cases[i].last);
 		ev.err = cases[i].err;
-		assert_int_equal(tail_same_stream(&f->tail, &ev, f->now_ms),
+		assert_int_equal(tail_same_stream(&f->tail, &ev,
+						  cases[i].asked_head,
+						  f->now_ms),
 				 cases[i].same);
 		if (cases[i].same) {
 			assert_int_equal(f->tail.first_seq, 4);
@@ -1100,7 +1120,7 @@ static void unknown_stream_is_not_the_same(void **state)
 	struct source_event ev =
 		event_info((struct source_who){77, 1}, "", 1, 0);
 
-	assert_false(tail_same_stream(&f->tail, &ev, f->now_ms));
+	assert_false(tail_same_stream(&f->tail, &ev, 0, f->now_ms));
 	fake_quiet(&f->src);
 }
 
@@ -1164,6 +1184,7 @@ int main(void)
 		TEST(verify_sees_it_overtaken),
 		TEST(hole_asks_once_a_second),
 		TEST(hole_finds_it_overtaken),
+		TEST(hole_answer_is_overtaken_by_messages),
 		TEST(hole_finds_another_stream),
 		TEST(hole_whose_answer_is_lost_is_asked_about_again),
 		TEST(same_stream),
