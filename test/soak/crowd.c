@@ -8,7 +8,7 @@
 
 enum {
 	SILENT_MS = 6 * GATE_PING_MS, /* pings must come meanwhile */
-	LATE_SWEEPS = 36,	      /* three minutes behind is stuck */
+	LATE_S = 180,		      /* behind for so long is stuck */
 	SLEEPER_RCVBUF = 4096,
 };
 
@@ -104,6 +104,7 @@ static void come(struct crowd *c, struct member *m)
 	if (!g->open)
 		return;
 	reader_connect(&m->reader, &g->at);
+	m->since_ms = now;
 	m->leave_ms = 0;
 	if (m->kind == MEMBER_CHURN && !c->calm)
 		m->leave_ms = now + dice_range(dice(c), 500, 20000);
@@ -122,6 +123,8 @@ static void go(struct crowd *c, struct member *m)
 static void set_mode(struct crowd *c, struct member *m, enum member_mode mode,
 		     unsigned min_ms, unsigned max_ms)
 {
+	if (m->mode != mode)
+		m->since_ms = c->room.now_ms;
 	m->mode = mode;
 	m->mode_ms = c->room.now_ms + dice_range(dice(c), min_ms, max_ms);
 	m->sip_ms = c->room.now_ms;
@@ -192,7 +195,7 @@ static void judge_wait(struct crowd *c, struct member *m)
 	struct tally *t = c->room.tally;
 	uint32_t counter;
 	uint64_t seq;
-	unsigned n;
+	unsigned late_s;
 
 	if (c->room.now_ms - r->heard_ms > SILENT_MS) {
 		tally_wrong(t, WRONG_STUCK,
@@ -207,10 +210,12 @@ static void judge_wait(struct crowd *c, struct member *m)
 	seq = c->room.ledger->subjects[r->subject].seqs[counter];
 	if (seq <= c->room.ledger->purged)
 		return;
-	n = sweeps_since(c, seq);
-	if (n * CROWD_SWEEP_MS / 1000 > t->late_s)
-		t->late_s = n * CROWD_SWEEP_MS / 1000;
-	if (n == LATE_SWEEPS)
+	late_s = sweeps_since(c, seq) * CROWD_SWEEP_MS / 1000;
+	if (late_s > (c->room.now_ms - m->since_ms) / 1000)
+		late_s = (unsigned)(c->room.now_ms - m->since_ms) / 1000;
+	if (late_s > t->late_s)
+		t->late_s = late_s;
+	if (late_s >= LATE_S)
 		tally_wrong(t, WRONG_STUCK,
 			    "reader %u of gateway %u waits for %" PRIu64
 			    " (cursor %s, %" PRIu64 " connects)",

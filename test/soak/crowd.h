@@ -30,6 +30,7 @@ struct member {
 	bool here;	   /* wants to be connected */
 	uint64_t due_ms;   /* away: when to connect */
 	uint64_t mode_ms;  /* when the mode changes */
+	uint64_t since_ms; /* when it last came, or its mode changed */
 	uint64_t sip_ms;   /* when to read next */
 	uint64_t leave_ms; /* when to go; 0: never */
 };
