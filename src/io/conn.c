@@ -25,6 +25,10 @@ enum {
 	CONN_REPLY_MS = 10000,
 	CONN_LINGER_MS = 2000,
 	CONN_LINGER_BYTES = 256 * 1024, /* thrown away while lingering */
+	/* Of requests one read takes so much. Each of them costs more than its
+	 * bytes say: whoever sends them without end is answered some of them
+	 * and then waits for its next turn, as everybody. */
+	CONN_REQUEST_BYTES = 2048,
 };
 
 #define TO(state) (1u << (state))
@@ -209,7 +213,7 @@ static void throw_away(struct conn *c, size_t len)
 
 /* Requests that come one behind the other are answered in their order. While an
  * answer waits for the socket no more is read, and what had been read already,
- * at most one buffer, waits as well. */
+ * at most CONN_REQUEST_BYTES, waits as well. */
 static void on_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 {
 	while (len > 0 && takes_requests(c))
@@ -239,7 +243,8 @@ static void take_ahead(struct conn *c)
 static void on_readable(struct conn *c)
 {
 	struct conn_set *s = c->set;
-	ssize_t n = recv(c->fd, s->input, sizeof(s->input), 0);
+	size_t most = takes_requests(c) ? CONN_REQUEST_BYTES : sizeof(s->input);
+	ssize_t n = recv(c->fd, s->input, most, 0);
 
 	if (n > 0)
 		on_bytes(c, s->input, (size_t)n);
