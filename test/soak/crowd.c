@@ -9,7 +9,7 @@
 enum {
 	SILENT_MS = 6 * GATE_PING_MS, /* pings must come meanwhile */
 	LATE_S = 180,		      /* behind for so long is stuck */
-	SLEEPER_RCVBUF = 4096,
+	SLEEPER_RCVBUF = 16384,
 };
 
 static struct dice *dice(struct crowd *c)
@@ -197,6 +197,8 @@ static void judge_wait(struct crowd *c, struct member *m)
 	uint64_t seq;
 	unsigned late_s;
 
+	if (r->heard_ms < m->since_ms)
+		r->heard_ms = m->since_ms;
 	if (c->room.now_ms - r->heard_ms > SILENT_MS) {
 		tally_wrong(t, WRONG_STUCK,
 			    "reader %u of gateway %u: nothing for %" PRIu64
@@ -342,6 +344,18 @@ void crowd_calm(struct crowd *c)
 	}
 	for (unsigned i = 0; i < CROWD_HALVES; i++)
 		half_end(&c->halves[i]);
+}
+
+void crowd_hasten(struct crowd *c)
+{
+	for (unsigned i = 0; i < c->n_staying; i++) {
+		struct member *m = &c->members[i];
+
+		if (reader_is_done(&m->reader))
+			continue;
+		m->reader.rcvbuf = 0;
+		reader_leave(&m->reader, false);
+	}
 }
 
 unsigned crowd_n_behind(const struct crowd *c)

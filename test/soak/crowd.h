@@ -74,6 +74,8 @@ void crowd_half_heads(struct crowd *c, unsigned n);
 
 /* Guests and halves go, all others read and stay. */
 void crowd_calm(struct crowd *c);
+/* Who is behind comes anew, with as large a window as the system gives. */
+void crowd_hasten(struct crowd *c);
 unsigned crowd_n_behind(const struct crowd *c);
 /* Each that is not at its subject's end is wrong. */
 void crowd_judge(struct crowd *c);

@@ -28,7 +28,8 @@ enum {
 	GATES = 2,
 	TURN_MS = 10,
 	EVENTS = 512,
-	SETTLE_MS = 180000, /* for everything to be there at the end */
+	PATIENT_MS = 60000, /* for everything to be there at the end */
+	SETTLE_MS = 120000,
 	EMPTY_MS = 60000,
 	PER_SUBJECT = 5, /* clients */
 };
@@ -218,9 +219,15 @@ static void complete(struct soak *s)
 	for (unsigned i = 0; i < s->ledger.n_subjects; i++)
 		press_one(&s->press, i);
 	crowd_calm(&s->crowd);
-	if (!turn_until(s, is_complete, SETTLE_MS))
-		crowd_judge(&s->crowd);
-	tally_say(&s->tally, "all clients are at the end");
+	if (!turn_until(s, is_complete, PATIENT_MS)) {
+		tally_say(&s->tally, "%u clients are behind and come anew",
+			  crowd_n_behind(&s->crowd));
+		crowd_hasten(&s->crowd);
+		if (!turn_until(s, is_complete, SETTLE_MS))
+			crowd_judge(&s->crowd);
+	}
+	tally_say(&s->tally, "%u clients are not at the end",
+		  crowd_n_behind(&s->crowd));
 }
 
 /* One tail for each gateway is all that is left on the stream, and no
