@@ -2,7 +2,9 @@
 # Builds the project and runs its suites on other releases of Debian, each in a
 # folder made by debootstrap. The last line is "N passed, N failed, N skipped".
 #
-#	test/matrix.sh [trixie|testing|forky]...      (default: trixie testing)
+#	test/matrix.sh [--short] [trixie|testing|forky]...  (default: trixie testing)
+#
+#	--short  without the tests of the suite "long"
 #
 # Needs root (skipped without). The folders are kept, and used again, below
 # $SLUICE_MATRIX_DIR, default /var/tmp/sluice-matrix; packages come from the
@@ -11,6 +13,11 @@ set -u
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 store=${SLUICE_MATRIX_DIR:-/var/tmp/sluice-matrix}
+short=
+if [ "${1:-}" = --short ]; then
+	short=--short
+	shift
+fi
 [ $# -gt 0 ] || set -- trixie testing
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -116,8 +123,9 @@ run_release()
 		echo "0 passed, 1 failed, 0 skipped"
 		return
 	fi
+	# shellcheck disable=SC2086 # one word or none
 	inside "$folder" SLUICE_TEST_JOBS="${SLUICE_TEST_JOBS:-2}" \
-		SLUICE_BUILD_DIR=/var/tmp/sluice /src/test/run.sh --fast
+		SLUICE_BUILD_DIR=/var/tmp/sluice /src/test/run.sh --fast $short
 }
 
 # One at a time works in the folders.

@@ -3,11 +3,12 @@
 # threads again, with TSan. The last line is "N passed, N failed, N skipped",
 # and the exit status is 0 only when nothing failed and every suite ran.
 #
-#	test/run.sh [--no-install] [--suite NAME]... [--fast]
+#	test/run.sh [--no-install] [--suite NAME]... [--fast] [--short]
 #
 #	--no-install  take the packages as they are
 #	--suite NAME  only this one: unit sim loop wire e2e lint threads
 #	--fast        without the TSan build
+#	--short       without the tests of the suite "long"
 #
 # Builds are kept in build-test and build-tsan, in the project's root or below
 # $SLUICE_BUILD_DIR. More for meson setup: $SLUICE_MESON_ARGS.
@@ -18,10 +19,12 @@ builds=${SLUICE_BUILD_DIR:-$root}
 install=yes
 suites=
 fast=no
+short=no
 
 usage()
 {
-	echo "usage: test/run.sh [--no-install] [--suite NAME]... [--fast]" >&2
+	echo "usage: test/run.sh [--no-install] [--suite NAME]... [--fast]" \
+		"[--short]" >&2
 	exit 2
 }
 
@@ -29,6 +32,7 @@ while [ $# -gt 0 ]; do
 	case "$1" in
 	--no-install) install=no ;;
 	--fast) fast=yes ;;
+	--short) short=yes ;;
 	--suite)
 		[ $# -ge 2 ] || usage
 		suites="$suites $2"
@@ -84,8 +88,12 @@ build()
 run_suite()
 {
 	base=testlog-$1
+	without=
+	[ $short = no ] || without="--no-suite long"
 	rm -f "$2/meson-logs/$base.json"
-	meson test -C "$2" --no-rebuild --suite "$3" --logbase "$base" \
+	# shellcheck disable=SC2086 # a list of words
+	meson test -C "$2" --no-rebuild --suite "$3" $without \
+		--logbase "$base" \
 		--num-processes "${SLUICE_TEST_JOBS:-2}" ${4:+--wrapper "$4"} \
 		>"$work/$1.out" 2>&1
 	python3 -B "$root/test/totals.py" suite "$1" \
