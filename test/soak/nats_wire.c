@@ -137,7 +137,7 @@ static bool take_all(struct nats_wire *w)
 	ssize_t n = 0;
 
 	while (w->open && at < w->in.len &&
-	       (n = take_one(w, w->in.at + at, w->in.len - at)) > 0)
+	       (n = take_one(w, bytes_text(&w->in) + at, w->in.len - at)) > 0)
 		at += (size_t)n;
 	if (!w->open || n < 0)
 		return false;
