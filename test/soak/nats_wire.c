@@ -136,8 +136,10 @@ static bool take_all(struct nats_wire *w)
 	size_t at = 0;
 	ssize_t n = 0;
 
+	if (w->in.at == NULL)
+		return true;
 	while (w->open && at < w->in.len &&
-	       (n = take_one(w, bytes_text(&w->in) + at, w->in.len - at)) > 0)
+	       (n = take_one(w, w->in.at + at, w->in.len - at)) > 0)
 		at += (size_t)n;
 	if (!w->open || n < 0)
 		return false;
