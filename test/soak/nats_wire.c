@@ -111,15 +111,22 @@ static size_t take_message(struct nats_wire *w, const char *at, size_t len,
 	return line + total + 2;
 }
 
+/* Behind the CR LF; 0: there is none. */
+static size_t line_len(const char *at, size_t len)
+{
+	for (size_t i = 1; i < len; i++)
+		if (at[i - 1] == '\r' && at[i] == '\n')
+			return i + 1;
+	return 0;
+}
+
 /* One line, or a message with its bytes; 0: not all there, -1: an error. */
 static ssize_t take_one(struct nats_wire *w, const char *at, size_t len)
 {
-	const char *end = memmem(at, len, "\r\n", 2);
-	size_t line;
+	size_t line = line_len(at, len);
 
-	if (end == NULL)
+	if (line == 0)
 		return 0;
-	line = (size_t)(end - at) + 2;
 	if (strncmp(at, "MSG ", 4) == 0 || strncmp(at, "HMSG ", 5) == 0)
 		return (ssize_t)take_message(w, at, len, line);
 	if (strncmp(at, "PING", 4) == 0)
@@ -136,8 +143,6 @@ static bool take_all(struct nats_wire *w)
 	size_t at = 0;
 	ssize_t n = 0;
 
-	if (w->in.at == NULL)
-		return true;
 	while (w->open && at < w->in.len &&
 	       (n = take_one(w, w->in.at + at, w->in.len - at)) > 0)
 		at += (size_t)n;
