@@ -343,9 +343,10 @@ static void it_ends_in_mid_delivery(void **state)
 	struct fixture *f = *state;
 
 	nats_admin_publish_many(f->admin, "ev.alice", "m", N);
-	for (size_t at = 2; at < 2000; at = at * 3 + 1) {
+	for (size_t at = 3; at < 2000; at = at * 3 + 1) {
 		start_up(f);
 		f->spy.js->ops->create(f->spy.js, &c);
+		spy_wait(&f->spy, SOURCE_CREATED);
 		f->spy.js->ops->pull(f->spy.js, &pull);
 		f->spy.close_at = at;
 		while (!f->spy.closed)
