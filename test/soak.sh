@@ -83,12 +83,12 @@ fi
 again=
 [ ! -f "$build/build.ninja" ] || again=--reconfigure
 # shellcheck disable=SC2086 # a word or nothing
-meson setup $again "$build" "$root" -Dbuildtype=$type -Db_ndebug=false \
-	-Db_sanitize=$sanitize -Db_lundef=false >"$work/log" 2>&1 &&
-	ninja -C "$build" sluice test/soak/soak >>"$work/log" 2>&1 || {
+if ! { meson setup $again "$build" "$root" -Dbuildtype=$type \
+	-Db_ndebug=false -Db_sanitize=$sanitize -Db_lundef=false &&
+	ninja -C "$build" sluice test/soak/soak; } >"$work/log" 2>&1; then
 	tail -n 60 "$work/log"
 	exit 1
-}
+fi
 
 SLUICE_PROGRAM=$build/sluice \
 ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
