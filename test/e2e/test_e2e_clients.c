@@ -489,7 +489,7 @@ static void read_answers(struct sse_client *c, size_t n)
  * gets all of them. */
 static void answers_that_nobody_reads(void **state)
 {
-	enum { N = 400, FLOOD = 512 << 10, EACH = sizeof(LIVEZ) - 1, ON = 5 };
+	enum { N = 400, FLOOD = 512 << 10, EACH = sizeof(LIVEZ) - 1, ON = 2 };
 	struct e2e *f = *state;
 	struct sse_client *cs = new_many(N);
 	char address[160];
