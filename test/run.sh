@@ -90,14 +90,17 @@ run_suite()
 	base=testlog-$1
 	without=
 	[ $short = no ] || without="--no-suite long"
-	rm -f "$2/meson-logs/$base.json"
+	rm -f "$2/meson-logs/$base".json "$2/meson-logs/$base"-*.json
 	# shellcheck disable=SC2086 # a list of words
 	meson test -C "$2" --no-rebuild --suite "$3" $without \
 		--logbase "$base" \
 		--num-processes "${SLUICE_TEST_JOBS:-2}" ${4:+--wrapper "$4"} \
 		>"$work/$1.out" 2>&1
-	python3 -B "$root/test/totals.py" suite "$1" \
-		"$2/meson-logs/$base.json" >"$work/$1.sum"
+	# With a wrapper its name stands in the log's.
+	for log in "$2/meson-logs/$base"-*.json "$2/meson-logs/$base".json; do
+		[ ! -f "$log" ] || break
+	done
+	python3 -B "$root/test/totals.py" suite "$1" "$log" >"$work/$1.sum"
 	cat "$work/$1.sum"
 	head -n 1 "$work/$1.sum" >>"$summary"
 }
