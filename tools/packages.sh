@@ -34,7 +34,8 @@ wanted()
 	build) ;;
 	run) echo nats-server curl ;;
 	test)
-		echo nats-server curl libcmocka-dev openssl python3 procps
+		echo nats-server curl libcmocka-dev openssl python3 procps \
+			nginx haproxy
 		# The formatter's output differs between versions; only Debian
 		# 12's is the reference.
 		if available clang-format-14; then
@@ -83,6 +84,30 @@ fi
 list=$(missing "$what" | xargs)
 [ -n "$list" ] || exit 0
 echo "installing: $list" >&2
+
+# The tests start servers of their own: no package's service has to listen, now
+# or after the next boot.
+policy=/usr/sbin/policy-rc.d
+hold_services()
+{
+	[ ! -e "$policy" ] || return 0
+	trap 'as_root rm -f "$policy"' EXIT
+	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+	as_root chmod +x "$policy"
+}
+
+disable_services()
+{
+	command -v systemctl >/dev/null || return 0
+	for p in $list; do
+		case "$p" in
+		nats-server | nginx | haproxy)
+			as_root systemctl --quiet disable "$p" || true
+			;;
+		esac
+	done
+}
+
 install()
 {
 	# shellcheck disable=SC2086 # a list of words
@@ -90,5 +115,7 @@ install()
 		-o Dpkg::Use-Pty=0 install --no-install-recommends \
 		$list >/dev/null
 }
+hold_services
 # Lists that are out of date name versions that the mirror no longer has.
 install || { as_root apt-get -qq update && install; }
+disable_services
