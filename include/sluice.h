@@ -71,7 +71,8 @@ SLUICE_PUBLIC int sluice_address(const struct sluice *gw, size_t index,
 				 char *out, size_t size);
 /* 1 when /readyz says 200, else 0. */
 SLUICE_PUBLIC int sluice_ready(const struct sluice *gw);
-/* Open event streams. */
+/* Open event streams. This and the two questions above may be asked until
+ * `done` below has been called. */
 SLUICE_PUBLIC size_t sluice_streams(const struct sluice *gw);
 
 typedef void (*sluice_done_cb)(struct sluice *gw, void *arg);

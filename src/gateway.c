@@ -378,6 +378,15 @@ static void on_part_closed(void *arg)
 	part_closed(arg);
 }
 
+/* Before the other parts, as a rule: who asks until then sees no streams. */
+static void on_conns_closed(void *arg)
+{
+	struct sluice *gw = arg;
+
+	gw->conns = NULL;
+	part_closed(gw);
+}
+
 static void on_handles_gone(struct handles *h)
 {
 	part_closed(CONTAINER_OF(h, struct sluice, handles));
@@ -572,7 +581,7 @@ static int open_conns(struct sluice *gw)
 		.idle_timeout_ms = o->idle_timeout_ms,
 		.max_header_bytes = (size_t)o->max_header_bytes,
 		.max_connections = max_connections(o, &gw->log),
-		.on_closed = on_part_closed,
+		.on_closed = on_conns_closed,
 		.arg = gw,
 	};
 	int rc = conn_set_new(&gw->conns, &cfg);
@@ -669,5 +678,5 @@ int sluice_ready(const struct sluice *gw)
 
 size_t sluice_streams(const struct sluice *gw)
 {
-	return conn_set_streams(gw->conns);
+	return gw->conns != NULL ? conn_set_streams(gw->conns) : 0;
 }
