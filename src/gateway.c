@@ -579,6 +579,7 @@ static int open_conns(struct sluice *gw)
 		.retry_ms = o->retry_ms,
 		.header_timeout_ms = o->header_timeout_ms,
 		.idle_timeout_ms = o->idle_timeout_ms,
+		.ping_ms = o->ping_interval_ms,
 		.max_header_bytes = (size_t)o->max_header_bytes,
 		.max_connections = max_connections(o, &gw->log),
 		.on_closed = on_conns_closed,

@@ -13,6 +13,8 @@
 #include "conn_inside.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,6 +31,9 @@ enum {
 	 * bytes say: whoever sends them without end is answered some of them
 	 * and then waits for its next turn, as everybody. */
 	CONN_REQUEST_BYTES = 2048,
+	CONN_LOOKS = 256,      /* in one turn */
+	CONN_MISSED_PINGS = 2, /* without a sign of life */
+	CONN_MISSED_TRIES = 4, /* of the kernel's, meanwhile */
 };
 
 #define TO(state) (1u << (state))
@@ -60,6 +65,8 @@ static uint64_t time_out(const struct conn_set *s, enum conn_state state)
 		return CONN_REPLY_MS;
 	case CONN_LINGER:
 		return CONN_LINGER_MS;
+	case CONN_STREAM:
+		return s->cfg.ping_ms;
 	default:
 		return 0;
 	}
@@ -99,6 +106,7 @@ void conn_move(struct conn *c, enum conn_state to)
 		c->parser = NULL;
 	}
 	list_remove(&c->link);
+	list_remove(&c->look);
 	s->n_in[c->state]--;
 	c->state = (uint8_t)to;
 	s->n_in[to]++;
@@ -106,6 +114,8 @@ void conn_move(struct conn *c, enum conn_state to)
 		return;
 	c->due_ms = conn_now_ms(s) + time_out(s, to);
 	list_push_back(&s->in[to], &c->link);
+	if (to == CONN_STREAM && s->cfg.ping_ms > 0)
+		list_push_back(&s->looks, &c->look);
 	conn_arm(c);
 }
 
@@ -364,6 +374,48 @@ static void on_head_timeout(struct conn *c)
 	conn_refuse(c, &(struct http_reply_to){.minor = 1}, &why);
 }
 
+/* Its machine is silent, as one without power or network: what was sent to it
+ * (or the question whether it takes more, when its window is closed) is neither
+ * acknowledged nor refused. One that only does not read answers that question,
+ * if rarely: so it is not silence alone that counts. */
+static bool peer_is_missed(const struct conn *c)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return false; /* a Unix socket */
+	return info.tcpi_last_ack_recv >=
+		       CONN_MISSED_PINGS * c->set->cfg.ping_ms &&
+	       (info.tcpi_retransmits >= CONN_MISSED_TRIES ||
+		info.tcpi_probes >= CONN_MISSED_TRIES);
+}
+
+static struct conn *first_look(const struct conn_set *s)
+{
+	struct list *first = list_first(&s->looks);
+
+	return first == NULL ? NULL : LIST_ENTRY(first, struct conn, look);
+}
+
+/* Each stream once in the time between its pings. */
+static void look_for_peers(struct conn_set *s, uint64_t now_ms)
+{
+	struct conn *c;
+
+	for (int i = 0; i < CONN_LOOKS && (c = first_look(s)) != NULL; i++) {
+		if (c->due_ms > now_ms)
+			return;
+		if (peer_is_missed(c)) {
+			conn_drop(c);
+			continue;
+		}
+		c->due_ms = now_ms + s->cfg.ping_ms;
+		list_remove(&c->look);
+		list_push_back(&s->looks, &c->look);
+	}
+}
+
 static struct conn *first_of(const struct conn_set *s, enum conn_state state)
 {
 	struct list *first = list_first(&s->in[state]);
@@ -387,11 +439,13 @@ void conn_set_tick(struct conn_set *s, uint64_t now_ms)
 				conn_drop(c);
 		}
 	}
+	look_for_peers(s, now_ms);
 }
 
 uint64_t conn_set_next_ms(const struct conn_set *s)
 {
-	uint64_t next = UINT64_MAX;
+	const struct conn *look = first_look(s);
+	uint64_t next = look == NULL ? UINT64_MAX : look->due_ms;
 
 	for (size_t i = 0; i < ARRAY_LEN(timed); i++) {
 		const struct conn *c = first_of(s, timed[i]);
@@ -475,6 +529,7 @@ int conn_set_new(struct conn_set **ret, const struct conn_config *cfg)
 	s->cfg = *cfg;
 	for (int i = 0; i < CONN_STATES; i++)
 		list_init(&s->in[i]);
+	list_init(&s->looks);
 	if (make_heads(s) < 0) {
 		for (int i = 0; i < STREAM_HEADS; i++)
 			buf_finish(&s->heads[i]);

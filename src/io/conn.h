@@ -6,7 +6,7 @@
  *	REPLY    a short answer that the socket did not take whole: the socket
  *		 drains, or a time-out
  *	STREAM   an event stream: its cursor's wake-ups, the socket drains, the
- *		 client's end
+ *		 client's end, or nothing more from its machine
  *	LINGER   all is written and the sending half shut: the client's end, or
  *		 a time-out (else a reset could overtake the answer)
  *
@@ -36,6 +36,7 @@ struct conn_config {
 	uint64_t retry_ms;
 	uint64_t header_timeout_ms;
 	uint64_t idle_timeout_ms;
+	uint64_t ping_ms; /* of the hub's; 0: none, and no peer is missed */
 	size_t max_header_bytes;
 	size_t max_connections; /* public ones; beyond, short answers only */
 	/* The last connection is closed, after conn_set_close(). */

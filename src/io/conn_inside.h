@@ -47,7 +47,8 @@ struct conn {
 	struct cursor cursor;
 	struct conn_set *set;
 	struct list link;	    /* its state's list */
-	uint64_t due_ms;	    /* HEAD, IDLE, REPLY, LINGER */
+	struct list look;	    /* STREAM: of conn_set.looks */
+	uint64_t due_ms;	    /* its time-out; STREAM: its look */
 	struct http_parser *parser; /* HEAD, IDLE */
 	struct conn_rest *rest;	    /* to send */
 	struct conn_rest *ahead;    /* REPLY: requests that came meanwhile */
@@ -65,6 +66,7 @@ struct conn {
 struct conn_set {
 	struct conn_config cfg;
 	struct list in[CONN_STATES]; /* in due order, where there is one */
+	struct list looks; /* streams whose peer may be missed, in due order */
 	size_t n_in[CONN_STATES];
 	size_t n_open;	/* all that are not CLOSING */
 	size_t n_alive; /* handles, `bell` among them */

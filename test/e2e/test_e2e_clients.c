@@ -771,6 +771,56 @@ static void gone_without_a_word(void **state)
 	close_many(heads, N);
 }
 
+/* Nothing that comes reaches the socket, and nothing is answered: as where the
+ * power or the network is gone. */
+static void go_dark(const struct sse_client *c)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog all = {.len = 1, .filter = &drop};
+
+	assert_int_equal(setsockopt(c->fd, SOL_SOCKET, SO_ATTACH_FILTER, &all,
+				    sizeof(all)),
+			 0);
+}
+
+/* Those who are dark are missed, whether they read or had closed their window;
+ * those who only do not read are not, for as long as they like. */
+static void gone_dark(void **state)
+{
+	enum { N = 4, MESSAGES = 6, SIZE = 1 << 20, LATER = 2 };
+	struct e2e *f = *state;
+	struct sse_client *quick = new_many(N), *slow = new_many(2 * N);
+	struct reader quick_got[N], slow_got[2 * N];
+	struct bystander b;
+
+	f->gw.asan = asan;
+	e2e_gateway(f, "--ping-interval", "500ms", "--tail-memory", "4MiB",
+		    NULL);
+	bystander_join(&b, f);
+	open_readers(f->gw.address, quick, quick_got, N, SIZE);
+	open_readers(f->gw.address, slow, slow_got, 2 * N, SIZE);
+	for (size_t i = 0; i < MESSAGES; i++) {
+		publish_numbered(f, i, SIZE);
+		for (size_t j = 0; j < N; j++)
+			expect_numbered(&quick[j], i + 1);
+	}
+	for (size_t i = 0; i < N; i++) {
+		go_dark(&quick[i]);
+		go_dark(&slow[i]);
+	}
+	/* The kernel tries again after 200 ms, and each time after twice as
+	 * long. */
+	wait_connections(f, 2 + N + 1);
+	bystander_expect_served(&b, f);
+	for (size_t i = 0; i < LATER; i++)
+		sse_client_wait_ping(b.stream, b.stream->n_pings + 4);
+	for (size_t i = N; i < 2 * N; i++)
+		expect_numbered(&slow[i], MESSAGES);
+	close_many(quick, N);
+	close_many(slow, 2 * N);
+	bystander_expect_served(&b, f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -785,6 +835,7 @@ int main(void)
 		E2E_TEST(a_burst_of_connects),
 		E2E_TEST(descriptors_run_out),
 		E2E_TEST(gone_without_a_word),
+		E2E_TEST(gone_dark),
 	};
 
 	return cmocka_run_group_tests(tests, e2e_group_setup,
