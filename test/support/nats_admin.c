@@ -101,6 +101,18 @@ char *nats_admin_api(struct nats_admin *a, const char *subject,
 	return text;
 }
 
+void nats_admin_try(struct nats_admin *a, const char *subject, const char *json)
+{
+	char full[1024];
+	natsMsg *msg = NULL;
+
+	snprintf(full, sizeof(full), "$JS.API.%s", subject);
+	must(natsConnection_RequestString(&msg, connected(a), full,
+					  json == NULL ? "" : json, TIMEOUT_MS),
+	     full);
+	natsMsg_Destroy(msg);
+}
+
 void nats_admin_stream(struct nats_admin *a, const char *config_json)
 {
 	json_t *config =
@@ -181,6 +193,45 @@ unsigned long long nats_admin_publish_many(struct nats_admin *a,
 	natsSubscription_Destroy(sub);
 	natsInbox_Destroy(inbox);
 	return last;
+}
+
+/* Up to the one behind which nothing is pending. */
+static void read_messages(natsSubscription *sub, nats_admin_read_cb cb,
+			  void *arg)
+{
+	uint64_t pending = 1;
+
+	while (pending > 0) {
+		jsMsgMetaData *meta = NULL;
+		natsMsg *msg = NULL;
+
+		must(natsSubscription_NextMsg(&msg, sub, TIMEOUT_MS), "read");
+		must(natsMsg_GetMetaData(&meta, msg), "natsMsg_GetMetaData");
+		cb(arg, meta->Sequence.Stream, natsMsg_GetSubject(msg),
+		   natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
+		pending = meta->NumPending;
+		jsMsgMetaData_Destroy(meta);
+		natsMsg_Destroy(msg);
+	}
+}
+
+void nats_admin_read(struct nats_admin *a, const char *stream,
+		     const char *filter, nats_admin_read_cb cb, void *arg)
+{
+	natsSubscription *sub = NULL;
+	jsSubOptions options;
+	jsCtx *js = NULL;
+
+	must(natsConnection_JetStream(&js, connected(a), NULL), "JetStream");
+	must(jsSubOptions_Init(&options), "jsSubOptions_Init");
+	options.Stream = stream;
+	options.Ordered = true;
+	options.Config.DeliverPolicy = js_DeliverAll;
+	must(js_SubscribeSync(&sub, js, filter, NULL, &options, NULL), stream);
+	must(natsSubscription_SetPendingLimits(sub, -1, -1), stream);
+	read_messages(sub, cb, arg);
+	natsSubscription_Destroy(sub);
+	jsCtx_Destroy(js);
 }
 
 long long nats_admin_stream_number(struct nats_admin *a, const char *stream,

@@ -250,6 +250,8 @@ static bool speaks(const struct nats_server *s, int fd)
 		return true;
 	if (!read_until(fd, text, &len, "\r\n"))
 		return false;
+	if (!s->jetstream)
+		return true;
 	if (strstr(text, "\"jetstream\":true") == NULL)
 		return false;
 	if (strstr(text, "\"auth_required\":true") != NULL ||
@@ -311,13 +313,22 @@ void nats_server_wait_ready(struct nats_server *s)
 
 /* ---- life ---------------------------------------------------------------- */
 
+static void take_config(struct nats_server *s, const char *config)
+{
+	free(s->config);
+	s->config = NULL;
+	s->jetstream = true;
+	if (config == NULL)
+		return;
+	s->config = strdup(config);
+	assert_non_null(s->config);
+	s->jetstream = strstr(config, "jetstream: disabled") == NULL;
+}
+
 void nats_server_start(struct nats_server *s, const char *config)
 {
-	*s = (struct nats_server){.jetstream = true};
-	if (config != NULL) {
-		s->config = strdup(config);
-		assert_non_null(s->config);
-	}
+	*s = (struct nats_server){0};
+	take_config(s, config);
 	make_dir(s);
 	s->version = read_version();
 	nats_server_spawn(s);
@@ -349,6 +360,13 @@ void nats_server_kill(struct nats_server *s, int sig)
 	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	s->pid = 0;
+}
+
+void nats_server_reload(struct nats_server *s, const char *config)
+{
+	take_config(s, config);
+	write_config(s);
+	nats_server_kill(s, SIGHUP);
 }
 
 void nats_server_empty_store(struct nats_server *s)

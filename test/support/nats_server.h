@@ -8,18 +8,19 @@
 #include <sys/types.h>
 
 struct nats_server {
-	pid_t pid;     /* 0: not running */
-	int port;      /* kept over restarts */
-	char url[64];  /* nats://127.0.0.1:PORT */
-	char dir[128]; /* temporary: config, store, log; removed at the end */
-	char *config;  /* further configuration text, owned; or NULL */
-	bool jetstream;
-	int version; /* 20910 for 2.9.10 */
+	pid_t pid;	/* 0: not running */
+	int port;	/* kept over restarts */
+	char url[64];	/* nats://127.0.0.1:PORT */
+	char dir[128];	/* temporary: config, store, log; removed at the end */
+	char *config;	/* further configuration text, owned; or NULL */
+	bool jetstream; /* false: the configuration disables it */
+	int version;	/* 20910 for 2.9.10 */
 };
 
 /* Starts with JetStream (file store under dir) and waits until it answers.
- * `config`: more lines for the configuration file, or NULL. Fails the test
- * (cmocka's fail_msg) when it can't. */
+ * `config`: more lines for the configuration file, or NULL; with "jetstream" at
+ * the begin of one, these are all that say so. Fails the test (cmocka's
+ * fail_msg) when it can't. */
 void nats_server_start(struct nats_server *s, const char *config);
 /* Starts it again after nats_server_kill(), same port and folder. */
 void nats_server_again(struct nats_server *s);
@@ -29,6 +30,8 @@ void nats_server_wait_ready(struct nats_server *s);
 /* Sends the signal; waits for the end for every signal but SIGSTOP, SIGCONT,
  * SIGUSR2 (lame duck), SIGHUP. */
 void nats_server_kill(struct nats_server *s, int sig);
+/* From now on this configuration, which the running server takes over. */
+void nats_server_reload(struct nats_server *s, const char *config);
 /* Removes what the store holds (the server must not run). */
 void nats_server_empty_store(struct nats_server *s);
 /* Kills it, removes the folder. Zeroed is fine. */
@@ -52,6 +55,16 @@ unsigned long long nats_admin_publish_many(struct nats_admin *a,
 /* Any API request; the reply's JSON, to free(). `subject` behind "$JS.API.". */
 char *nats_admin_api(struct nats_admin *a, const char *subject,
 		     const char *json);
+/* The same; the server may refuse, or have lost what is meant. */
+void nats_admin_try(struct nats_admin *a, const char *subject,
+		    const char *json);
+/* Every message of this filter that the stream holds (at least one), in order.
+ */
+typedef void (*nats_admin_read_cb)(void *arg, unsigned long long seq,
+				   const char *subject, const char *data,
+				   size_t len);
+void nats_admin_read(struct nats_admin *a, const char *stream,
+		     const char *filter, nats_admin_read_cb cb, void *arg);
 /* A number of STREAM.INFO by a path: "state.consumer_count". */
 long long nats_admin_stream_number(struct nats_admin *a, const char *stream,
 				   const char *path);

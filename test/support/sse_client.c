@@ -73,6 +73,9 @@ bool sse_client_try(struct sse_client *c, const char *address)
 	if (c->rcvbuf > 0)
 		setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &c->rcvbuf,
 			   sizeof(c->rcvbuf));
+	if (c->maxseg > 0)
+		setsockopt(c->fd, IPPROTO_TCP, TCP_MAXSEG, &c->maxseg,
+			   sizeof(c->maxseg));
 	if (connect(c->fd, (struct sockaddr *)&to, len) != 0) {
 		c->error = errno;
 		close(c->fd);

@@ -26,6 +26,7 @@ enum sse_client_state {
 /* Set before connect, where they differ from zero. */
 struct sse_client {
 	int rcvbuf;	   /* SO_RCVBUF; 0: the system's */
+	int maxseg;	   /* TCP_MAXSEG: small keeps the peer's buffer small */
 	bool head_only;	   /* the request is HEAD: no body comes */
 	sse_event_cb sink; /* gets the events; none are kept, nor bytes */
 	void *sink_arg;
