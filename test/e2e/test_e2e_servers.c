@@ -213,7 +213,7 @@ static void thinned_out(void **state)
 
 	begin(s, RATE);
 	s->crowd.lossy = true;
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 200; i++) {
 		long long last = e2e_stream_number(f, "state.last_seq");
 		char json[96];
 
@@ -412,8 +412,6 @@ int main(void)
 		SERVERS_TEST(the_consumer_limit),
 		SERVERS_TEST(work_queue_retention),
 	};
-
-
 
 	return cmocka_run_group_tests(tests, group_setup, e2e_group_teardown);
 }

@@ -95,6 +95,8 @@ static void write_config(const struct nats_server *s)
 	if (f == NULL)
 		fail_msg("%s: %s", path, strerror(errno));
 	fprintf(f, "listen: \"127.0.0.1:%d\"\n", s->port != 0 ? s->port : -1);
+	/* As an argument it would keep the server from reloading. */
+	fprintf(f, "store_dir: \"%s/store\"\n", s->dir);
 	if (!own)
 		fprintf(f, "jetstream: enabled\n");
 	if (s->config != NULL)
@@ -146,18 +148,15 @@ static void run_server(pid_t parent, int log, const char *const argv[])
 
 void nats_server_spawn(struct nats_server *s)
 {
-	char conf[PATH_MAX], store[PATH_MAX], log[PATH_MAX];
-	const char *const argv[] = {
-		"nats-server",	    "-c",   conf, "--store_dir", store,
-		"--ports_file_dir", s->dir, NULL,
-	};
+	char conf[PATH_MAX], log[PATH_MAX];
+	const char *const argv[] = {"nats-server",	"-c",	conf,
+				    "--ports_file_dir", s->dir, NULL};
 	pid_t parent = getpid();
 	int fd;
 
 	assert_int_equal(s->pid, 0);
 	write_config(s);
 	path_in(s, "nats.conf", conf);
-	path_in(s, "store", store);
 	path_in(s, "log", log);
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -250,8 +249,6 @@ static bool speaks(const struct nats_server *s, int fd)
 		return true;
 	if (!read_until(fd, text, &len, "\r\n"))
 		return false;
-	if (!s->jetstream)
-		return true;
 	if (strstr(text, "\"jetstream\":true") == NULL)
 		return false;
 	if (strstr(text, "\"auth_required\":true") != NULL ||
@@ -316,18 +313,13 @@ void nats_server_wait_ready(struct nats_server *s)
 static void take_config(struct nats_server *s, const char *config)
 {
 	free(s->config);
-	s->config = NULL;
-	s->jetstream = true;
-	if (config == NULL)
-		return;
-	s->config = strdup(config);
-	assert_non_null(s->config);
-	s->jetstream = strstr(config, "jetstream: disabled") == NULL;
+	s->config = config == NULL ? NULL : strdup(config);
+	assert_true(config == NULL || s->config != NULL);
 }
 
 void nats_server_start(struct nats_server *s, const char *config)
 {
-	*s = (struct nats_server){0};
+	*s = (struct nats_server){.jetstream = true};
 	take_config(s, config);
 	make_dir(s);
 	s->version = read_version();

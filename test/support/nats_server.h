@@ -8,19 +8,18 @@
 #include <sys/types.h>
 
 struct nats_server {
-	pid_t pid;	/* 0: not running */
-	int port;	/* kept over restarts */
-	char url[64];	/* nats://127.0.0.1:PORT */
-	char dir[128];	/* temporary: config, store, log; removed at the end */
-	char *config;	/* further configuration text, owned; or NULL */
-	bool jetstream; /* false: the configuration disables it */
-	int version;	/* 20910 for 2.9.10 */
+	pid_t pid;     /* 0: not running */
+	int port;      /* kept over restarts */
+	char url[64];  /* nats://127.0.0.1:PORT */
+	char dir[128]; /* temporary: config, store, log; removed at the end */
+	char *config;  /* further configuration text, owned; or NULL */
+	bool jetstream;
+	int version; /* 20910 for 2.9.10 */
 };
 
 /* Starts with JetStream (file store under dir) and waits until it answers.
- * `config`: more lines for the configuration file, or NULL; with "jetstream" at
- * the begin of one, these are all that say so. Fails the test (cmocka's
- * fail_msg) when it can't. */
+ * `config`: more lines for the configuration file, or NULL. Fails the test
+ * (cmocka's fail_msg) when it can't. */
 void nats_server_start(struct nats_server *s, const char *config);
 /* Starts it again after nats_server_kill(), same port and folder. */
 void nats_server_again(struct nats_server *s);
