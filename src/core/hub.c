@@ -50,6 +50,7 @@ struct hub {
 	uint64_t info_due_ms;  /* its answer is late */
 	uint64_t info_from_ms; /* not before */
 	uint64_t info_head;    /* the log's, when it was asked */
+	uint64_t info_seen_ms; /* the last answer */
 
 	uint64_t tick_ms; /* the last hub_tick() */
 	const char *text; /* of the resume that is being opened */
@@ -200,6 +201,13 @@ static uint32_t want_info(struct hub *h)
 	return h->info_no + 1;
 }
 
+/* Not at once. */
+static void ask_info_again(struct hub *h, uint64_t now_ms)
+{
+	want_info(h);
+	h->info_from_ms = now_ms + HUB_RECHECK_MS;
+}
+
 static void wait_for_info(struct hub *h, struct cursor *c)
 {
 	enqueue(h, c, LISTED_WAITING);
@@ -340,7 +348,7 @@ static void say_gap(struct hub *h, struct cursor *c, struct words *w,
 		    uint64_t now_ms)
 {
 	bool reset = c->gap == GAP_RESET;
-	uint64_t first = h->tail.first_seq;
+	uint64_t first = h->tail.word.first_seq;
 	uint64_t after = cursor_covered(c, h->log);
 
 	c->gap = GAP_NONE;
@@ -584,7 +592,7 @@ static void start_with_reset(struct hub *h, struct cursor *c)
  * is behind for a moment, or the stream is not what it was. */
 static void place_ahead(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
-	if (h->tail.last_seq >= c->sent) {
+	if (h->tail.word.last_seq >= c->sent) {
 		start_at(h, c, c->sent);
 		return;
 	}
@@ -595,15 +603,14 @@ static void place_ahead(struct hub *h, struct cursor *c, uint64_t now_ms)
 		start_with_reset(h, c);
 		return;
 	}
-	want_info(h);
-	h->info_from_ms = now_ms + HUB_RECHECK_MS;
+	ask_info_again(h, now_ms);
 }
 
 /* With a STREAM.INFO at hand. */
 static void place_informed(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
 	if (c->start == START_ALL) {
-		start_at(h, c, h->tail.first_seq - 1);
+		start_at(h, c, h->tail.word.first_seq - 1);
 	} else if (!same_tag(h, c)) {
 		start_with_reset(h, c);
 	} else {
@@ -702,11 +709,11 @@ static void on_hub_info(struct hub *h, const struct source_event *ev,
 	if (!h->info_asked || ev->who.gen != h->info_no)
 		return;
 	h->info_asked = false;
-	if (ev->err != 0) {
+	h->info_seen_ms = now_ms;
+	if (ev->err != 0)
 		metric_add(h->metrics, METRIC_API_ERRORS, 1);
-		want_info(h);
-		h->info_from_ms = now_ms + HUB_RECHECK_MS;
-	}
+	if (ev->err != 0 || ev->info.unled)
+		ask_info_again(h, now_ms);
 	if (!tail_same_stream(&h->tail, ev, h->info_head, now_ms))
 		return;
 	check_replays(h, ev, now_ms);
@@ -746,7 +753,7 @@ static void tell(struct list *node, void *arg)
 	if (c->caught_up && c->covered < t->head)
 		c->covered = t->head;
 	c->caught_up = false;
-	if (t->gap == GAP_EXPIRED && h->tail.first_seq <= c->covered + 1) {
+	if (t->gap == GAP_EXPIRED && h->tail.word.first_seq <= c->covered + 1) {
 		if (c->gap == GAP_NONE)
 			settle(h, c);
 		return;
@@ -852,6 +859,12 @@ bool hub_flush(struct hub *h, uint64_t now_ms, size_t max)
 	return !list_empty(&h->dirty);
 }
 
+/* The leader has still to come to where the log was. */
+static bool is_in_doubt(const struct hub *h)
+{
+	return tail_live(&h->tail) && tail_ahead(&h->tail);
+}
+
 void hub_tick(struct hub *h, uint64_t now_ms)
 {
 	bool was_live = tail_live(&h->tail);
@@ -884,6 +897,8 @@ void hub_tick(struct hub *h, uint64_t now_ms)
 		h->info_asked = false;
 		want_info(h);
 	}
+	if (is_in_doubt(h) && now_ms - h->info_seen_ms >= HUB_RECHECK_MS)
+		want_info(h);
 	start_replays(h, now_ms);
 	ask_info(h, now_ms);
 }
@@ -892,7 +907,8 @@ uint64_t hub_next_ms(const struct hub *h)
 {
 	uint64_t next = tail_due(&h->tail);
 
-	if (h->n_running > 0 || h->info_asked || h->info_wanted)
+	if (h->n_running > 0 || h->info_asked || h->info_wanted ||
+	    is_in_doubt(h))
 		next = next < h->tick_ms + HUB_TICK_MS
 			       ? next
 			       : h->tick_ms + HUB_TICK_MS;

@@ -20,6 +20,11 @@ enum { ERR_MALFORMED = 1, HTTP_CODE_LEN = 3 };
 
 static const uint64_t ns_per_ms = 1000000;
 
+/* Replicas elect another leader at the earliest 4 s after they have heard from
+ * the present one (nats-server's minElectionTimeout), and a leader asks them
+ * every second. */
+static const json_int_t followed_ns = 3000000000;
+
 /* ---- numbers and tokens -------------------------------------------------- */
 
 /* Decimal digits and nothing else. -EINVAL also for more than 64 bits. */
@@ -330,6 +335,54 @@ static int take_state(struct js_info *ret, const json_t *state)
 	return 0;
 }
 
+/* FNV-1a. */
+static uint32_t hash(const char *text)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *text != '\0'; text++)
+		h = (h ^ (uint8_t)*text) * 16777619u;
+	return h;
+}
+
+/* The others whom the leader has heard from just now. */
+static size_t count_followers(const json_t *replicas)
+{
+	const json_t *r;
+	size_t i, n = 0;
+
+	json_array_foreach(replicas, i, r)
+	{
+		json_int_t ns =
+			json_integer_value(json_object_get(r, "active"));
+
+		n += ns > 0 && ns < followed_ns;
+	}
+	return n;
+}
+
+/* A leader that is cut off goes on answering for some 17 s, while the others
+ * have another one; and while there is none, anyone answers. */
+static int take_cluster(struct js_info *ret, const json_t *cluster)
+{
+	const char *name =
+		json_string_value(json_object_get(cluster, "leader"));
+	const json_t *replicas = json_object_get(cluster, "replicas");
+	size_t servers = json_array_size(replicas) + 1;
+
+	if (cluster == NULL)
+		return 0;
+	if (!json_is_object(cluster))
+		return -EINVAL;
+	if (name == NULL || *name == '\0') {
+		ret->unled = true;
+		return 0;
+	}
+	ret->leader = hash(name);
+	ret->unled = (count_followers(replicas) + 1) * 2 <= servers;
+	return 0;
+}
+
 static int take_info(struct js_info *ret, const json_t *json,
 		     const char *filter)
 {
@@ -340,7 +393,8 @@ static int take_info(struct js_info *ret, const json_t *json,
 	if (retention == NULL ||
 	    get_word(ret->created, sizeof(ret->created), &ret->created_len,
 		     json, "created") < 0 ||
-	    take_state(ret, json_object_get(json, "state")) < 0)
+	    take_state(ret, json_object_get(json, "state")) < 0 ||
+	    take_cluster(ret, json_object_get(json, "cluster")) < 0)
 		return -EINVAL;
 	ret->work_queue = strcmp(retention, "workqueue") == 0;
 	ret->filter_covers_all = covers_all(config, filter);

@@ -63,6 +63,8 @@ struct js_info {
 	size_t created_len;
 	bool filter_covers_all;
 	bool work_queue;
+	bool unled;	 /* see struct source_info */
+	uint32_t leader; /* a hash of its name; 0: not in a cluster */
 };
 /* `filter`: the template's, to see whether it covers all of the stream's
  * subjects (false for a mirror, or a stream with sources). */

@@ -100,6 +100,18 @@ struct source_info {
 	size_t created_len;
 	bool filter_covers_all; /* the template's filter covers all subjects */
 	bool work_queue;	/* retention that we can't serve */
+	/* The word of nobody: a server without a leader, or a leader whom most
+	 * of the replicas don't follow any more. It may be behind by anything,
+	 * and is evidence of nothing. */
+	bool unled;
+	uint32_t leader; /* a hash of its name; 0: not in a cluster */
+};
+
+/* Where the stream was by its leader's last word. */
+struct source_word {
+	uint32_t leader;
+	uint64_t first_seq;
+	uint64_t last_seq;
 };
 
 struct source_status {

@@ -15,10 +15,11 @@ enum {
 	TAIL_EXPIRES_MS = 30000,
 	TAIL_HEARTBEAT_MS = 3000,
 	TAIL_SILENCE_MS = 2 * TAIL_HEARTBEAT_MS + 1000,
-	TAIL_ANSWER_MS = 2000,	  /* for each API request */
-	TAIL_INACTIVE_MS = 30000, /* the server then forgets the consumer */
-	TAIL_BEHIND_MS = 5000,	  /* until a last sequence below head counts */
-	TAIL_STEADY_MS = 5000,	  /* live for so long: failures forgotten */
+	TAIL_ANSWER_MS = 2000,	   /* for each API request */
+	TAIL_INACTIVE_MS = 30000,  /* the server then forgets the consumer */
+	TAIL_BEHIND_MS = 5000,	   /* until a last sequence below head counts */
+	TAIL_BEHIND_STEP_MS = 500, /* at most, between two such answers */
+	TAIL_STEADY_MS = 5000,	   /* live for so long: failures forgotten */
 	TAIL_PAUSE_MIN_MS = 100,
 	TAIL_PAUSE_MAX_MS = 5000,
 	TAIL_HOLE_MS = 1000, /* holes are asked about once in so long */
@@ -140,18 +141,29 @@ static void take_identity(struct tail *t, const struct source_info *i)
 	log_reset(t->log, i->last_seq);
 }
 
-/* Asks again for some seconds: a new leader may be behind for a moment. True:
- * the stream was rolled back. */
+/* A leader may be behind the replica that feeds the tail for a moment, and
+ * while messages come it may be so at each moment that it is asked. It must
+ * come to where the head once was. True: the stream was rolled back. */
 static bool rolled_back(struct tail *t, const struct source_info *i,
-			uint64_t now_ms)
+			uint64_t asked_head, uint64_t now_ms)
 {
-	if (i->last_seq >= log_head(t->log)) {
+	uint64_t since = now_ms - t->behind_ms;
+
+	if (i->last_seq >= asked_head) {
 		t->behind_ms = 0;
 		return false;
 	}
-	if (t->behind_ms == 0)
-		t->behind_ms = now_ms;
-	return now_ms - t->behind_ms >= TAIL_BEHIND_MS;
+	if (t->behind_ms == 0 || i->last_seq >= t->behind_seq) {
+		t->behind_seq = asked_head;
+		t->behind_for_ms = 0;
+	} else {
+		/* Asking again is what counts, not time. */
+		t->behind_for_ms += since < TAIL_BEHIND_STEP_MS
+					    ? since
+					    : TAIL_BEHIND_STEP_MS;
+	}
+	t->behind_ms = now_ms;
+	return t->behind_for_ms >= TAIL_BEHIND_MS;
 }
 
 static void create(struct tail *t, uint64_t now_ms)
@@ -170,10 +182,11 @@ static void create(struct tail *t, uint64_t now_ms)
 	t->source->ops->create(t->source, &c);
 }
 
-static void take_sequences(struct tail *t, const struct source_info *i)
+static void take_word(struct tail *t, const struct source_info *i)
 {
-	t->first_seq = i->first_seq;
-	t->last_seq = i->last_seq;
+	t->word = (struct source_word){.leader = i->leader,
+				       .first_seq = i->first_seq,
+				       .last_seq = i->last_seq};
 }
 
 /* What comes next was taken from the stream by limits or a purge. */
@@ -193,7 +206,7 @@ static unsigned overtaken(struct tail *t, const struct source_info *i)
 static unsigned compare(struct tail *t, const struct source_info *i,
 			uint64_t now_ms)
 {
-	take_sequences(t, i);
+	take_word(t, i);
 	if (!t->known) {
 		take_identity(t, i);
 		return TAIL_CONTACT;
@@ -206,7 +219,7 @@ static unsigned compare(struct tail *t, const struct source_info *i,
 		     i->last_seq);
 		return TAIL_RESET;
 	}
-	if (rolled_back(t, i, now_ms)) {
+	if (rolled_back(t, i, log_head(t->log), now_ms)) {
 		news(t, true,
 		     "the stream went back from sequence %" PRIu64
 		     " to %" PRIu64,
@@ -261,6 +274,12 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 		info_failed(t, ev, now_ms);
 		return 0;
 	}
+	if (ev->info.unled) {
+		t->why = "the stream has no leader";
+		news(t, true, "the stream has no leader: waiting for one");
+		pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
+		return 0;
+	}
 	if (ev->info.work_queue) {
 		t->why = "the stream has work-queue retention";
 		news(t, true,
@@ -288,14 +307,26 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 bool tail_same_stream(struct tail *t, const struct source_event *ev,
 		      uint64_t asked_head, uint64_t now_ms)
 {
-	if (ev->err == 0 && t->known && is_ours(t, &ev->info) &&
-	    ev->info.last_seq >= asked_head) {
-		take_sequences(t, &ev->info);
-		return true;
+	const char *what = "the stream has changed";
+
+	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_STREAM)
+		return false; /* JetStream's matter, not the stream's */
+	if (ev->err == 0 && ev->info.unled)
+		return false;
+	if (ev->err == 0 && t->known && is_ours(t, &ev->info)) {
+		take_word(t, &ev->info);
+		if (!rolled_back(t, &ev->info, asked_head, now_ms))
+			return true;
+		what = "the stream's leader stays behind";
 	}
 	if (t->state == TAIL_LIVE)
-		start_over(t, "the stream has changed", now_ms);
+		start_over(t, what, now_ms);
 	return false;
+}
+
+bool tail_ahead(const struct tail *t)
+{
+	return t->behind_ms != 0;
 }
 
 /* ---- pulls and their credit ---------------------------------------------- */
@@ -476,7 +507,7 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 	switch (ev->kind) {
 	case SOURCE_UP:
 		t->fails = 0;
-		t->behind_ms = 0; /* asking again is what counts, not time */
+		t->behind_ms = 0;
 		t->why = "the JetStream stream is being asked for";
 		ask_info(t, TAIL_INFO, now_ms);
 		return 0;

@@ -60,9 +60,11 @@ struct tail {
 	char created[64]; /* of the stream: its identity */
 	size_t created_len;
 	struct sse_tag tag; /* of `created` */
-	uint64_t first_seq; /* by the last answer */
-	uint64_t last_seq;
-	uint64_t behind_ms; /* last_seq < head since; 0: it isn't */
+	struct source_word word;
+	/* The leader's last sequence is below what the head was at some time:
+	 * when it last said so (0: it isn't), for how long it says so. */
+	uint64_t behind_ms, behind_for_ms;
+	uint64_t behind_seq; /* that head */
 
 	uint64_t cseq;			/* last consumer sequence */
 	uint64_t credit;		/* messages asked for and not seen */
@@ -97,10 +99,13 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 		       uint64_t now_ms, struct log_subject **touched);
 
 /* Someone else has asked STREAM.INFO, when the log's head was `asked_head`:
- * true when it is still our stream. If not, the tail has begun anew. (The head
- * of now says nothing: messages may overtake the answer.) */
+ * true when it is still our stream. If another, the tail has begun anew; an
+ * answer may also say neither. (The head of now says nothing: messages may
+ * overtake the answer.) */
 bool tail_same_stream(struct tail *t, const struct source_event *ev,
 		      uint64_t asked_head, uint64_t now_ms);
+/* The leader has not yet seen what the log has: it should be asked again. */
+bool tail_ahead(const struct tail *t);
 
 /* Time-outs. */
 void tail_tick(struct tail *t, uint64_t now_ms);

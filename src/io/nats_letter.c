@@ -45,6 +45,8 @@ struct letter_info {
 	size_t created_len;
 	bool filter_covers_all;
 	bool work_queue;
+	bool unled;
+	uint32_t leader;
 	/* created */
 };
 
@@ -258,6 +260,8 @@ static void take_info(struct mailbox *to, struct letter_head head,
 		.created_len = info.created_len,
 		.filter_covers_all = info.filter_covers_all,
 		.work_queue = info.work_queue,
+		.unled = info.unled,
+		.leader = info.leader,
 	};
 	post(to, SOURCE_INFO, &letter, sizeof(letter), info.created,
 	     info.created_len, NULL, 0);
@@ -452,6 +456,8 @@ static void read_info(struct source_event *ev, const void *body)
 		.created_len = i->created_len,
 		.filter_covers_all = i->filter_covers_all,
 		.work_queue = i->work_queue,
+		.unled = i->unled,
+		.leader = i->leader,
 	};
 }
 

@@ -203,6 +203,60 @@ static void info_is_overtaken_by_messages(void **state)
 	assert_int_equal(r->metrics.value[METRIC_TAIL_RESETS], 0);
 }
 
+/* It is asked on until it has come to where the log was; who comes meanwhile
+ * need not wait for that. */
+static void leader_behind_the_log_is_followed_up(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c;
+	const char *why;
+
+	rig_publish(r, "ev.b", 11, "another's");
+	c = rig_open(r, "a", START_ALL);
+	rig_info(r, RIG_STREAM, 11, 10);
+	assert_got(c, ECHO("10-@"));
+	for (int i = 0; i < 4; i++) {
+		rig_pass(r, 250);
+		rig_info(r, RIG_STREAM, 11, 10);
+		assert_true(hub_ready(r->hub, &why));
+	}
+	c = rig_open(r, "a", START_ALL);
+	rig_info(r, RIG_STREAM, 11, 10);
+	assert_got(c, ECHO("10-@"));
+	rig_pass(r, 249);
+	fake_quiet(&r->src);
+	rig_pass(r, 1);
+	rig_info(r, RIG_STREAM, 1, 11);
+	rig_pass(r, 1000);
+	fake_quiet(&r->src);
+}
+
+/* JetStream's own troubles, or nobody's word: asked again, and the tail goes on
+ * meanwhile. */
+static void info_that_says_nothing_is_asked_again(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_ALL);
+	const char *why;
+
+	for (int i = 0; i < 40; i++) {
+		struct source_who who = fake_asked(&r->src, ASKED_INFO)->who;
+		struct source_event ev = event_info(who, RIG_STREAM, 7, 7);
+
+		ev.info.unled = true;
+		if (i % 2 == 0)
+			ev = event_error(SOURCE_INFO, who, 10008);
+		rig_send(r, ev);
+		rig_pass(r, 249);
+		fake_quiet(&r->src);
+		assert_true(hub_ready(r->hub, &why));
+		rig_pass(r, 1);
+	}
+	assert_got(c, "");
+	rig_info(r, RIG_STREAM, 3, 10);
+	assert_got(c, ECHO("2-@"));
+}
+
 /* The tail asks for itself, and those who wait are answered in the end. */
 static void info_that_fails_begins_with_the_tail(void **state)
 {
@@ -210,8 +264,9 @@ static void info_that_fails_begins_with_the_tail(void **state)
 	struct rig_client *c = rig_open(r, "a", START_ALL);
 	const char *why;
 
-	rig_send(r, event_error(SOURCE_INFO,
-				fake_asked(&r->src, ASKED_INFO)->who, 503));
+	rig_send(r,
+		 event_error(SOURCE_INFO, fake_asked(&r->src, ASKED_INFO)->who,
+			     SOURCE_ERR_NO_STREAM));
 	assert_false(hub_ready(r->hub, &why));
 	assert_got(c, "retry: 3000\n\n");
 	fake_asked(&r->src, ASKED_FORGET);
@@ -527,6 +582,29 @@ static void cursor_beyond_the_end_is_a_reset(void **state)
 	assert_got(c, GAP("reset", 11, 1, "0-@"));
 	answer(r, 1, 0);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+}
+
+/* A server that has lost the others knows nothing of the end: neither does it
+ * count as asking. */
+static void nobodys_word_is_no_reset(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "11-@");
+
+	for (int i = 0; i < 40; i++) {
+		struct source_event ev =
+			event_info(fake_asked(&r->src, ASKED_INFO)->who,
+				   RIG_STREAM, 1, 10);
+
+		ev.info.unled = true;
+		rig_send(r, ev);
+		rig_pass(r, 250);
+	}
+	assert_got(c, ECHO("11-@"));
+	ask_while_ahead(r, c, 4);
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+	assert_got(c, GAP("reset", 11, 1, "0-@"));
 }
 
 static void leader_that_catches_up_in_time(void **state)
@@ -952,6 +1030,8 @@ int main(void)
 		TEST(one_info_for_many_replays),
 		TEST(info_without_answer_is_asked_again),
 		TEST(info_is_overtaken_by_messages),
+		TEST(leader_behind_the_log_is_followed_up),
+		TEST(info_that_says_nothing_is_asked_again),
 		TEST(info_that_fails_begins_with_the_tail),
 		TEST(all_begins_with_the_first),
 		TEST(all_of_an_empty_stream),
@@ -969,6 +1049,7 @@ int main(void)
 		TEST(cursor_ahead_waits_for_the_tail),
 		WITH(pings, ping_of_a_cursor_ahead_stays_ahead),
 		TEST(cursor_beyond_the_end_is_a_reset),
+		TEST(nobodys_word_is_no_reset),
 		TEST(leader_that_catches_up_in_time),
 		TEST(outage_does_not_count_as_asking),
 		TEST(cursors_at_the_end_of_numbers),

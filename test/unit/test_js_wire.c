@@ -252,6 +252,19 @@ static void an_empty_stream_begins_behind_its_end(void **state)
 	assert_int_equal(in.first_seq, 10);
 }
 
+/* With a field behind the others. */
+static struct js_info info_in(const char *field)
+{
+	char json[1024];
+
+	snprintf(json, sizeof(json),
+		 "{\"config\":{" CONFIG
+		 "},\"created\":\"2026-11-24T04:51:53Z\","
+		 "\"state\":{" STATE "},%s}",
+		 field);
+	return info_of(json, "ev.*");
+}
+
 static void covering_is_only_said_where_it_is_sure(void **state)
 {
 	static const struct {
@@ -286,6 +299,74 @@ static void retention_that_deletes_is_seen(void **state)
 	(void)state;
 	assert_true(info_with("\"retention\":\"workqueue\"", STATE).work_queue);
 	assert_false(info_with("\"retention\":\"interest\"", STATE).work_queue);
+}
+
+/* Of nats-server 2.9.10: a leader with its followers, one that was cut off 4 s
+ * ago, and a server that knows of no leader. */
+static void whose_word_it_is(void **state)
+{
+#define SERVER(name, ns) \
+	"{\"name\":\"" name "\",\"current\":true,\"active\":" ns "}"
+#define LED(replicas)                                    \
+	"\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"," \
+	"\"replicas\":[" replicas "]}"
+	static const struct {
+		const char *cluster;
+		bool unled;
+	} cases[] = {
+		{LED(SERVER("n1", "492403029") "," SERVER("n2", "492392489")),
+		 false},
+		{LED(SERVER("n1", "4774466970") "," SERVER("n2", "49239248")),
+		 false},
+		{LED(SERVER("n1", "4774466970") "," SERVER("n2", "4774480747")),
+		 true},
+		{LED(SERVER("n1", "3000000000") "," SERVER("n2", "3000000000")),
+		 true},
+		{LED(SERVER("n1", "0") "," SERVER("n2", "0")), true},
+		{LED(SERVER("n1", "-5") "," SERVER("n2", "\"1\"")), true},
+		{LED("7,null"), true},
+		/* Five servers: two followers and the leader are most. */
+		{LED(SERVER("n1", "1") "," SERVER("n2", "1") "," SERVER(
+			 "n3", "0") "," SERVER("n4", "0")),
+		 false},
+		{LED(SERVER("n1", "1") "," SERVER("n2", "0") "," SERVER(
+			 "n3", "0") "," SERVER("n4", "0")),
+		 true},
+		/* Two servers: both. */
+		{LED(SERVER("n1", "1")), false},
+		{LED(SERVER("n1", "0")), true},
+		/* Not replicated. */
+		{LED(""), false},
+		{"\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"}", false},
+		{"\"cluster\":{\"name\":\"t\",\"leader\":\"\"}", true},
+		{"\"cluster\":{\"name\":\"t\",\"replicas\":[" SERVER(
+			 "n1", "1") "," SERVER("n2", "1") "]}",
+		 true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct js_info in = info_in(cases[i].cluster);
+
+		assert_int_equal(in.error.err, 0);
+		assert_int_equal(in.unled, cases[i].unled);
+	}
+	assert_false(info_of(info_answer, "ev.*").unled);
+	assert_int_equal(info_of(info_answer, "ev.*").leader, 0);
+	assert_int_equal(info_in("\"cluster\":7").error.err, 1);
+}
+
+static void leaders_are_told_apart(void **state)
+{
+	struct js_info a = info_in("\"cluster\":{\"leader\":\"n0\"}");
+	struct js_info b = info_in("\"cluster\":{\"leader\":\"n1\"}");
+
+	(void)state;
+	assert_int_not_equal(a.leader, 0);
+	assert_int_not_equal(b.leader, 0);
+	assert_int_not_equal(a.leader, b.leader);
+	assert_int_equal(a.leader,
+			 info_in("\"cluster\":{\"leader\":\"n0\"}").leader);
 }
 
 static void stream_info_that_lacks_something_is_malformed(void **state)
@@ -618,6 +699,8 @@ int main(void)
 		cmocka_unit_test(a_request_that_does_not_fit_leaves_nothing),
 		cmocka_unit_test(stream_info_is_read),
 		cmocka_unit_test(an_empty_stream_begins_behind_its_end),
+		cmocka_unit_test(whose_word_it_is),
+		cmocka_unit_test(leaders_are_told_apart),
 		cmocka_unit_test(covering_is_only_said_where_it_is_sure),
 		cmocka_unit_test(retention_that_deletes_is_seen),
 		cmocka_unit_test(stream_info_that_lacks_something_is_malformed),

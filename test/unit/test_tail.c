@@ -174,7 +174,7 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_string_equal(f->tail.tag.hex, tag.hex);
 	assert_int_equal(log_head(f->log), 40);
 	assert_int_equal(log_floor(f->log), 40);
-	assert_int_equal(f->tail.first_seq, 11);
+	assert_int_equal(f->tail.word.first_seq, 11);
 
 	take_create(f, 41);
 	assert_string_equal(f->src.asked[f->src.seen - 1].subject, "");
@@ -196,7 +196,7 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_news(f, false, "tail is live after sequence 40");
 	/* What came between the two belongs to the consumer. */
 	assert_int_equal(log_head(f->log), 40);
-	assert_int_equal(f->tail.last_seq, 43);
+	assert_int_equal(f->tail.word.last_seq, 43);
 }
 
 static void empty_stream_begins_at_one(void **state)
@@ -804,7 +804,7 @@ static void stream_made_anew_is_a_reset(void **state)
 	assert_string_equal(f->tail.tag.hex, tag.hex);
 	assert_int_equal(log_count(f->log), 0);
 	assert_int_equal(log_floor(f->log), 90);
-	assert_int_equal(f->tail.first_seq, 3);
+	assert_int_equal(f->tail.word.first_seq, 3);
 	assert_news(f, true,
 		    "the stream was made anew, its last sequence is 90");
 	take_create(f, 91);
@@ -867,6 +867,28 @@ static void rolled_back_only_after_a_while(void **state)
 	assert_string_equal(f->tail.tag.hex, tag.hex);
 	assert_news(f, true, "the stream went back from sequence 9 to 7");
 	take_create(f, 8);
+}
+
+/* Neither where the stream is nor which one. */
+static void word_of_nobody_is_no_word(void **state)
+{
+	struct fixture *f = *state;
+	struct source_event ev;
+
+	live(f, 1, 9);
+	send(f, event_down());
+	send(f, event_up());
+	for (int i = 0; i < 100; i++) {
+		ev = event_info(fake_asked(&f->src, ASKED_INFO)->who,
+				i % 2 ? OTHER : STREAM, 1, 7);
+		ev.info.unled = true;
+		assert_int_equal(send(f, ev), 0);
+		assert_string_equal(f->tail.why, "the stream has no leader");
+		fake_quiet(&f->src);
+		tick(f, 500);
+	}
+	become_live(f, 1, 9);
+	assert_int_equal(log_head(f->log), 9);
 }
 
 static void leader_that_catches_up_is_no_roll_back(void **state)
@@ -1037,9 +1059,8 @@ static void hole_finds_another_stream(void **state)
 {
 	static const struct {
 		const char *created;
-		uint64_t last;
 		int err;
-	} cases[] = {{OTHER, 200, 0}, {STREAM, 8, 0}, {STREAM, 200, 503}};
+	} cases[] = {{OTHER, 0}, {STREAM, SOURCE_ERR_NO_STREAM}};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct fixture *f = fresh(state);
@@ -1048,7 +1069,7 @@ static void hole_finds_another_stream(void **state)
 		live(f, 1, 5);
 		hole_message(f, 9, 100);
 		ev = event_info(fake_asked(&f->src, ASKED_INFO)->who,
-				cases[i].created, 1, cases[i].last);
+				cases[i].created, 1, 200);
 		ev.err = cases[i].err;
 		assert_int_equal(send(f, ev), 0);
 		assert_begun_anew(f);
@@ -1085,10 +1106,12 @@ static void same_stream(void **state)
 		int err;
 		bool same;
 	} cases[] = {
-		{STREAM, 9, 9, 0, true},  {STREAM, 12, 9, 0, true},
-		{STREAM, 8, 9, 0, false}, /* behind what the log had */
-		{STREAM, 8, 8, 0, true},  /* messages overtook the answer */
-		{OTHER, 12, 9, 0, false}, {STREAM, 12, 9, 503, false},
+		{STREAM, 9, 9, 0, true},
+		{STREAM, 12, 9, 0, true},
+		{STREAM, 8, 9, 0, true}, /* the leader is behind a replica */
+		{STREAM, 8, 8, 0, true}, /* messages overtook the answer */
+		{OTHER, 12, 9, 0, false},
+		{STREAM, 12, 9, SOURCE_ERR_NO_STREAM, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -1104,14 +1127,85 @@ static void same_stream(void **state)
 						  f->now_ms),
 				 cases[i].same);
 		if (cases[i].same) {
-			assert_int_equal(f->tail.first_seq, 4);
-			assert_int_equal(f->tail.last_seq, cases[i].last);
+			assert_int_equal(f->tail.word.first_seq, 4);
+			assert_int_equal(f->tail.word.last_seq, cases[i].last);
 			assert_true(tail_live(&f->tail));
 			fake_quiet(&f->src);
 		} else {
 			assert_begun_anew(f);
 		}
 	}
+}
+
+/* It says nothing of the stream, and the tail goes on. */
+static void answer_that_says_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct source_event ev =
+		event_info((struct source_who){77, 1}, OTHER, 4, 5);
+
+	live(f, 1, 9);
+	ev.info.unled = true;
+	assert_false(
+		tail_same_stream(&f->tail, &ev, log_head(f->log), f->now_ms));
+	ev.info.unled = false;
+	ev.err = 10008;
+	assert_false(
+		tail_same_stream(&f->tail, &ev, log_head(f->log), f->now_ms));
+	ev.err = SOURCE_ERR_NO_RESPONDERS;
+	assert_false(
+		tail_same_stream(&f->tail, &ev, log_head(f->log), f->now_ms));
+	assert_true(tail_live(&f->tail));
+	assert_int_equal(f->tail.word.last_seq, 9);
+	fake_quiet(&f->src);
+}
+
+static bool same_with(struct fixture *f, uint64_t last)
+{
+	struct source_event ev =
+		event_info((struct source_who){77, 1}, STREAM, 1, last);
+
+	f->now_ms += 250;
+	return tail_same_stream(&f->tail, &ev, log_head(f->log), f->now_ms);
+}
+
+/* Always behind the replica that feeds the tail, and it comes on. */
+static void leader_that_follows_the_tail(void **state)
+{
+	struct fixture *f = *state;
+
+	live(f, 1, 9);
+	for (uint64_t seq = 10; seq < 100; seq++) {
+		message(f, seq);
+		assert_true(same_with(f, seq - 1));
+		assert_true(tail_ahead(&f->tail));
+	}
+	assert_true(same_with(f, 99));
+	assert_false(tail_ahead(&f->tail));
+	assert_true(tail_live(&f->tail));
+}
+
+static void leader_that_stays_behind_a_live_tail(void **state)
+{
+	struct fixture *f = *state;
+
+	live(f, 1, 9);
+	for (int i = 0; i <= 19; i++)
+		assert_true(same_with(f, 8));
+	assert_false(same_with(f, 8));
+	assert_begun_anew(f);
+}
+
+/* Two such answers with a long time between are no long time of such. */
+static void silence_while_behind_is_no_roll_back(void **state)
+{
+	struct fixture *f = *state;
+
+	live(f, 1, 9);
+	assert_true(same_with(f, 8));
+	f->now_ms += 60000;
+	assert_true(same_with(f, 8));
+	assert_true(tail_live(&f->tail));
 }
 
 static void unknown_stream_is_not_the_same(void **state)
@@ -1176,6 +1270,7 @@ int main(void)
 		TEST(identity_is_the_whole_text),
 		TEST(verify_sees_another_stream),
 		TEST(rolled_back_only_after_a_while),
+		TEST(word_of_nobody_is_no_word),
 		TEST(leader_that_catches_up_is_no_roll_back),
 		TEST(outage_while_behind_is_no_roll_back),
 		TEST(verify_sees_a_leader_that_is_behind),
@@ -1188,6 +1283,10 @@ int main(void)
 		TEST(hole_finds_another_stream),
 		TEST(hole_whose_answer_is_lost_is_asked_about_again),
 		TEST(same_stream),
+		TEST(answer_that_says_nothing),
+		TEST(leader_that_follows_the_tail),
+		TEST(leader_that_stays_behind_a_live_tail),
+		TEST(silence_while_behind_is_no_roll_back),
 		TEST(unknown_stream_is_not_the_same),
 		TEST(live_again_is_news_each_time),
 	};
