@@ -85,7 +85,7 @@ int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
 	tail_init(&h->tail, src, h->log, &h->cfg.subject, metrics);
 	for (size_t i = 0; i < cfg->max_replays; i++) {
 		replay_init(&h->replays[i], (uint32_t)i + 1, src, h->log,
-			    &h->tail.tag, metrics);
+			    &h->tail.tag, &h->tail.word, metrics);
 		list_push_back(&h->idle, &h->replays[i].link);
 	}
 	*ret = h;
@@ -674,16 +674,6 @@ static void ask_info(struct hub *h, uint64_t now_ms)
 	h->source->ops->info(h->source, who);
 }
 
-static void check_replay(struct hub *h, struct replay *r,
-			 const struct source_info *info, uint64_t now_ms)
-{
-	enum replay_outcome what = replay_check(r, info, now_ms);
-
-	if (what == REPLAY_WANT_INFO) /* the leader is behind: not at once */
-		h->info_from_ms = now_ms + HUB_RECHECK_MS;
-	outcome(h, r, what, now_ms);
-}
-
 static void check_replays(struct hub *h, const struct source_event *ev,
 			  uint64_t now_ms)
 {
@@ -699,7 +689,7 @@ static void check_replays(struct hub *h, const struct source_event *ev,
 		     r->phase != REPLAY_CHECK_CONSUMER) ||
 		    r->info_no > ev->who.gen || r->cursor->blocked)
 			continue;
-		check_replay(h, r, &ev->info, now_ms);
+		outcome(h, r, replay_check(r, &ev->info, now_ms), now_ms);
 	}
 }
 

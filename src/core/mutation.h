@@ -12,7 +12,9 @@
 	X(NO_FALL_OFF, "a cursor below floor goes on from the log")    \
 	X(NO_CSEQ, "holes in the consumer sequence are not seen")      \
 	X(NO_CREDIT, "lost messages at a batch's end are not seen")    \
-	X(NO_IDENTITY, "a stream made anew is not seen")
+	X(NO_IDENTITY, "a stream made anew is not seen")               \
+	X(UNLED, "a leader that was cut off is believed")              \
+	X(LEADER_BEHIND, "the leader has seen what the log has")
 
 enum mutation {
 	MUTATION_NONE,

@@ -14,18 +14,21 @@ enum {
 	REPLAY_QUEUE_MAX = 512 * 1024 * 1024, /* one message of 64 MiB, worst
 						 encoding */
 	REPLAY_ANSWER_MS = 2500,
+	REPLAY_DOUBT_MS = 200,
 	REPLAY_INACTIVE_MS = 10000,
 	REPLAY_PROBES = 2, /* messages by probe before a consumer is worth it */
 };
 
 void replay_init(struct replay *r, uint32_t slot, struct source *src,
-		 struct log *log, const struct sse_tag *tag, struct metrics *m)
+		 struct log *log, const struct sse_tag *tag,
+		 const struct source_word *word, struct metrics *m)
 {
 	memset(r, 0, sizeof(*r));
 	r->slot = slot;
 	r->source = src;
 	r->log = log;
 	r->tag = tag;
+	r->word = word;
 	r->metrics = m;
 	buf_init(&r->bytes, REPLAY_QUEUE_MAX);
 }
@@ -162,12 +165,21 @@ static void drop_consumer(struct replay *r)
 						   .gen = r->consumer_gen});
 }
 
+/* What the leader's answer to a request that is sent now can be evidence of. */
+static void mark(struct replay *r)
+{
+	r->h0 = log_head(r->log);
+	if (r->word->last_seq < r->h0 && !MUTATED(LEADER_BEHIND))
+		r->h0 = r->word->last_seq;
+	r->leader = r->word->leader;
+}
+
 static void probe(struct replay *r, uint64_t now_ms)
 {
 	struct cursor *c = r->cursor;
 
 	expect(r, REPLAY_PROBE, now_ms);
-	r->h0 = log_head(r->log);
+	mark(r);
 	r->last = false;
 	r->source->ops->find(r->source, next_who(r), c->covered + 1,
 			     c->subject->name);
@@ -176,7 +188,7 @@ static void probe(struct replay *r, uint64_t now_ms)
 static void ask_last(struct replay *r, uint64_t now_ms)
 {
 	expect(r, REPLAY_LAST, now_ms);
-	r->h0 = log_head(r->log);
+	mark(r);
 	r->last = true;
 	r->source->ops->last(r->source, next_who(r), r->cursor->subject->name);
 }
@@ -273,6 +285,23 @@ static enum replay_outcome start_last(struct replay *r)
 	return REPLAY_STARTED;
 }
 
+/* Whoever answered the probe may not have had what its answer is taken for. */
+static bool is_doubtful(const struct replay *r, const struct source_info *info)
+{
+	if (MUTATED(LEADER_BEHIND))
+		return false;
+	return info->last_seq < r->h0 || info->leader != r->leader;
+}
+
+static enum replay_outcome doubt(struct replay *r, uint64_t now_ms)
+{
+	drop_consumer(r);
+	queue_clear(r);
+	r->phase = REPLAY_DOUBT;
+	r->due_ms = now_ms + REPLAY_DOUBT_MS;
+	return REPLAY_WAIT;
+}
+
 enum replay_outcome replay_check(struct replay *r,
 				 const struct source_info *info,
 				 uint64_t now_ms)
@@ -280,8 +309,8 @@ enum replay_outcome replay_check(struct replay *r,
 	struct cursor *c = r->cursor;
 	uint64_t h0 = MUTATED(HEAD_AT_ANSWER) ? log_head(r->log) : r->h0;
 
-	if (info->last_seq < r->h0) /* it is behind what we have seen */
-		return want_info(r, r->phase, now_ms);
+	if (is_doubtful(r, info))
+		return doubt(r, now_ms);
 	if (r->phase == REPLAY_CHECK && r->last)
 		return start_last(r);
 	if (info->first_seq > c->covered + 1) {
@@ -298,6 +327,8 @@ enum replay_outcome replay_check(struct replay *r,
 	if (r->found)
 		return REPLAY_HAS_DATA;
 	nothing_up_to(c, h0);
+	if (!cursor_joins(c, r->log) && info->last_seq < log_floor(r->log))
+		return doubt(r, now_ms); /* where the log begins it is not */
 	return replay_step(r, now_ms);
 }
 
@@ -316,7 +347,7 @@ static void create(struct replay *r, uint64_t now_ms)
 	r->consumer_gen = sc.who.gen;
 	r->has_consumer = true;
 	r->cseq = 0;
-	r->h0 = log_head(r->log);
+	mark(r);
 	metric_add(r->metrics, METRIC_REPLAY_CONSUMERS, 1);
 	r->source->ops->create(r->source, &sc);
 }
@@ -346,7 +377,7 @@ static void pull(struct replay *r, uint64_t now_ms)
 
 	expect(r, REPLAY_PULL, now_ms);
 	queue_clear(r);
-	r->h0 = log_head(r->log);
+	mark(r);
 	r->credit = p.batch;
 	r->pull_over = false;
 	r->short_pull = false;

@@ -5,8 +5,12 @@
  *
  * A probe asks the stream's leader for the next message of the subject. Its "no
  * message" is the only evidence that nothing is left up to h0, the log's head
- * when it was sent. Each answer is then checked against a STREAM.INFO that was
- * asked for after it came: still our stream, nothing expired under the cursor.
+ * when it was sent. But a leader may be behind the replica that feeds the tail:
+ * so h0 is no more than it had itself by its last word before the probe; and a
+ * new leader may be behind the one before. Each answer is checked against a
+ * STREAM.INFO that was asked for after it came: still our stream, the same
+ * leader, at h0 or beyond, nothing expired under the cursor. DOUBT is the wait
+ * before the next probe where it is not so.
  * The first message or two come by the probes themselves, then a consumer is
  * made, and pulled as the socket drains; the end of a pull is a mere hint that
  * it is time for a probe. `deliver=last` is the phase LAST in PROBE's place. */
@@ -29,6 +33,7 @@ enum replay_phase {
 	REPLAY_LAST,
 	REPLAY_PROBE,
 	REPLAY_CHECK,
+	REPLAY_DOUBT,
 	REPLAY_DELIVER,
 	REPLAY_CREATE,
 	REPLAY_CHECK_CONSUMER,
@@ -46,6 +51,7 @@ struct replay {
 	struct log *log;
 	struct metrics *metrics;
 	const struct sse_tag *tag;
+	const struct source_word *word; /* the leader's last */
 
 	uint32_t slot;
 	uint32_t gen; /* of the last request */
@@ -54,7 +60,8 @@ struct replay {
 	uint64_t blocked_ms; /* the socket is blocked since; 0: it isn't */
 	struct cursor *cursor;
 
-	uint64_t h0;	  /* head when the probe (or pull) was sent */
+	uint64_t h0;	  /* when the probe (or pull) was sent */
+	uint32_t leader;  /* and who led */
 	bool found;	  /* the probe's answer: the queue has it */
 	bool last;	  /* the probe was "last" */
 	unsigned probes;  /* that found something, since the consumer */
@@ -81,7 +88,8 @@ struct replay {
 
 /* Everything is borrowed. */
 void replay_init(struct replay *r, uint32_t slot, struct source *src,
-		 struct log *log, const struct sse_tag *tag, struct metrics *m);
+		 struct log *log, const struct sse_tag *tag,
+		 const struct source_word *word, struct metrics *m);
 
 /* The cursor is set, LAGGED (or a START_LAST that waits for its answer).
  * -ENOMEM or 0. */

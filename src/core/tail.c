@@ -274,7 +274,7 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 		info_failed(t, ev, now_ms);
 		return 0;
 	}
-	if (ev->info.unled) {
+	if (ev->info.unled && !MUTATED(UNLED)) {
 		t->why = "the stream has no leader";
 		news(t, true, "the stream has no leader: waiting for one");
 		pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
@@ -311,7 +311,7 @@ bool tail_same_stream(struct tail *t, const struct source_event *ev,
 
 	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_STREAM)
 		return false; /* JetStream's matter, not the stream's */
-	if (ev->err == 0 && ev->info.unled)
+	if (ev->err == 0 && ev->info.unled && !MUTATED(UNLED))
 		return false;
 	if (ev->err == 0 && t->known && is_ours(t, &ev->info)) {
 		take_word(t, &ev->info);

@@ -44,6 +44,7 @@ struct client {
 
 	bool stale;	/* its cursor may name what was rolled back */
 	bool doomed;	/* ... and it will be told a reset */
+	unsigned sound; /* no reset is due while this is the stream's epoch */
 	bool started;	/* a first id has come */
 	unsigned epoch; /* of the stream, as the client knows it */
 	uint64_t start; /* everything behind it is owed */
@@ -68,6 +69,7 @@ struct sim {
 	/* what this seed is like */
 	unsigned weights[32];
 	bool cluster;
+	bool had_behind; /* a leader was behind once */
 };
 
 static struct sim *the_sim; /* the sink has no argument of its own */
@@ -169,6 +171,9 @@ static void take_gap(struct sim *s, struct client *c, const char *data,
 	say(s, "  client %ld: gap %s", (long)(c - s->clients), data);
 	s->gaps++;
 	if (strcmp(reason, "reset") == 0) {
+		if (c->sound == s->js.epoch && !c->doomed)
+			fail(s, "client %ld: a reset of nothing",
+			     (long)(c - s->clients));
 		memset(c->got, 0, s->js.cap_messages);
 		c->doomed = false;
 		c->epoch = 0; /* by the tag, below */
@@ -426,6 +431,7 @@ static void open_client(struct sim *s, struct client *c)
 {
 	static const char *const ids[] = {"a", "b"};
 	struct hub_open o = {0};
+	struct sse_cursor cur = {0};
 	char text[SSE_CURSOR_MAX];
 	bool resume = c->started && !c->stale && rnd(s, 3) > 0;
 
@@ -463,8 +469,6 @@ static void open_client(struct sim *s, struct client *c)
 	o.start = c->policy;
 	o.chunked = c->chunked = rnd(s, 2) == 0;
 	if (o.start == START_RESUME) {
-		struct sse_cursor cur;
-
 		MUST(sse_cursor_parse(&cur, text, strlen(text)) == 0);
 		o.seq = cur.seq;
 		o.has_tag = cur.has_tag;
@@ -478,6 +482,12 @@ static void open_client(struct sim *s, struct client *c)
 	say(s, "open %ld policy %d cursor %s", (long)(c - s->clients),
 	    c->policy, o.start == START_RESUME ? text : "-");
 	c->doomed = s->rolled_from != 0;
+	c->sound = 0;
+	/* Its cursor is of this stream, which the gateway knows. */
+	if (hub_tag(s->hub) != NULL && cur.seq <= s->js.last &&
+	    (!resume || c->epoch == s->js.epoch) &&
+	    epoch_of(s, hub_tag(s->hub)->hex) == s->js.epoch)
+		c->sound = s->js.epoch;
 	memset(&c->cursor, 0, sizeof(c->cursor));
 	c->open = true;
 	c->stuck = false;
@@ -518,7 +528,7 @@ static void roll_back(struct sim *s)
 	uint64_t back = 1 + rnd(s, 4);
 	uint64_t head = log_head(hub_log(s->hub));
 
-	if (s->js.last <= back || s->rolled_from != 0 ||
+	if (s->js.last <= back || s->rolled_from != 0 || s->js.unled ||
 	    s->js.last - back >= head)
 		return;
 	say(s, "the stream rolls back to %" PRIu64, s->js.last - back);
@@ -539,8 +549,50 @@ static void lag_some(struct sim *s)
 				s->cluster ? (unsigned)rnd(s, 12) : 0;
 }
 
+/* A leader that is behind what a replica has is soon there: it is so no longer
+ * than until the clock moves, and once, or it would be a roll-back. One that is
+ * cut off may stay behind. */
+static void change_leader(struct sim *s)
+{
+	uint64_t back = rnd(s, 6);
+
+	if (s->js.unled || s->rolled_from != 0) {
+		sim_lead(&s->js);
+	} else if (rnd(s, 2) == 0) {
+		sim_cut_off(&s->js, s->js.last);
+	} else if (!s->had_behind) {
+		s->had_behind = true;
+		if (rnd(s, 2) == 0)
+			sim_stand_still(&s->js);
+		else
+			sim_lead_behind(&s->js, s->js.last > back
+							? s->js.last - back
+							: 0);
+	}
+	say(s, "leader %u, led %d, behind %d", s->js.leader, !s->js.unled,
+	    s->js.applied < s->js.last);
+}
+
+/* A new session may be with a server that is cut off. */
+static void restart(struct sim *s)
+{
+	uint64_t back = rnd(s, 20);
+
+	say(s, "session %s", s->js.up ? "down" : "up");
+	if (s->js.up) {
+		sim_down(&s->js);
+		return;
+	}
+	sim_lead(&s->js);
+	if (s->cluster && s->rolled_from == 0 && rnd(s, 3) == 0)
+		sim_cut_off(&s->js, s->js.last > back ? s->js.last - back : 0);
+	sim_up(&s->js);
+}
+
 static void advance_clock(struct sim *s)
 {
+	if (!s->js.unled)
+		s->js.applied = SIM_ALL;
 	s->now_ms += 1 + rnd(s, rnd(s, 10) == 0 ? 3000 : 60);
 	hub_tick(s->hub, s->now_ms);
 }
@@ -562,6 +614,7 @@ enum what {
 	EXPIRE,
 	HEARTBEAT,
 	LAG,
+	LEADER,
 	CLOCK,
 	FLUSH,
 	DRAIN,
@@ -608,17 +661,14 @@ static void happen(struct sim *s, enum what what)
 			close_client(s, c);
 		break;
 	case RESTART:
-		say(s, "session %s", s->js.up ? "down" : "up");
-		if (s->js.up)
-			sim_down(&s->js);
-		else
-			sim_up(&s->js);
+		restart(s);
 		break;
 	case LOSE:
 		sim_lose(&s->js, (unsigned)rnd(s, SIM_MAX_QUEUE));
 		break;
 	case RECREATE:
-		recreate(s);
+		if (!s->js.unled)
+			recreate(s);
 		break;
 	case ROLL_BACK:
 		roll_back(s);
@@ -631,6 +681,9 @@ static void happen(struct sim *s, enum what what)
 		break;
 	case LAG:
 		lag_some(s);
+		break;
+	case LEADER:
+		change_leader(s);
 		break;
 	case CLOCK:
 		advance_clock(s);
@@ -669,6 +722,7 @@ static void choose_weights(struct sim *s)
 	w[EXPIRE] = 1;
 	w[HEARTBEAT] = 1;
 	w[LAG] = s->cluster ? 3 : 0;
+	w[LEADER] = s->cluster ? 2 : 0;
 	w[CLOCK] = 4;
 	w[FLUSH] = 10;
 	w[DRAIN] = 3;
@@ -720,6 +774,7 @@ static void settle_all(struct sim *s)
 {
 	const char *why;
 
+	sim_lead(&s->js);
 	sim_up(&s->js);
 	for (int i = 0; i < 20000 && !s->failed; i++) {
 		for (int k = 0; k < MAX_CLIENTS; k++) {

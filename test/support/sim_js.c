@@ -90,6 +90,8 @@ void sim_js_init(struct sim_js *s, uint64_t limit)
 	s->source.ops = &sim_ops;
 	s->epoch = 1;
 	s->first = 1;
+	s->leader = 1;
+	s->applied = SIM_ALL;
 	s->limit = limit;
 	s->n_messages = 1; /* uid 0 is none */
 	s->cap_messages = 1024;
@@ -167,6 +169,35 @@ void sim_purge(struct sim_js *s, uint64_t upto)
 	find_first(s);
 }
 
+void sim_lead(struct sim_js *s)
+{
+	s->leader++;
+	s->unled = false;
+	s->applied = SIM_ALL;
+}
+
+void sim_lead_behind(struct sim_js *s, uint64_t applied)
+{
+	sim_lead(s);
+	s->applied = applied;
+}
+
+void sim_stand_still(struct sim_js *s)
+{
+	s->applied = s->last;
+}
+
+void sim_cut_off(struct sim_js *s, uint64_t applied)
+{
+	s->unled = true;
+	s->applied = applied;
+}
+
+static uint64_t leaders_last(const struct sim_js *s)
+{
+	return s->last < s->applied ? s->last : s->applied;
+}
+
 static void consumers_gone(struct sim_js *s)
 {
 	memset(s->consumers, 0, sizeof(s->consumers));
@@ -176,6 +207,7 @@ void sim_recreate(struct sim_js *s)
 {
 	sim_purge(s, s->last);
 	s->epoch++;
+	s->applied = SIM_ALL;
 	s->last = 0;
 	s->first = 1;
 	consumers_gone(s);
@@ -186,6 +218,7 @@ void sim_roll_back(struct sim_js *s, uint64_t last)
 	for (uint64_t q = last + 1; q <= s->last; q++)
 		drop(s, q, true);
 	s->last = last;
+	s->applied = SIM_ALL;
 	if (s->first > last + 1)
 		s->first = last + 1;
 	find_first(s);
@@ -350,15 +383,21 @@ static uint64_t pending_of(const struct sim_js *s, const struct sim_consumer *c,
 
 static uint64_t applied(const struct sim_js *s, const struct sim_consumer *c)
 {
-	return s->last > c->lag ? s->last - c->lag : 0;
+	uint64_t last = s->unled ? leaders_last(s) : s->last;
+
+	return last > c->lag ? last - c->lag : 0;
 }
 
 static void serve_info(struct sim_js *s, const struct sim_request *r)
 {
 	struct sim_letter l = {.kind = SOURCE_INFO, .who = r->who};
 
+	l.info.last_seq = leaders_last(s);
 	l.info.first_seq = s->first > 0 ? s->first : 1;
-	l.info.last_seq = s->last;
+	if (l.info.first_seq > l.info.last_seq + 1)
+		l.info.first_seq = l.info.last_seq + 1;
+	l.info.leader = s->leader;
+	l.info.unled = s->unled;
 	l.info.messages = count(s);
 	snprintf(l.created, sizeof(l.created), "created-%u", s->epoch);
 	post(s, &l);
@@ -367,13 +406,14 @@ static void serve_info(struct sim_js *s, const struct sim_request *r)
 static void serve_find(struct sim_js *s, const struct sim_request *r)
 {
 	struct sim_letter l = {.kind = SOURCE_FOUND, .who = r->who};
+	uint64_t last = leaders_last(s);
 
 	if (r->kind == SIM_ASK_FIND) {
-		l.uid = sim_next(s, r->seq - 1, r->subject, s->last);
+		l.uid = sim_next(s, r->seq - 1, r->subject, last);
 	} else {
 		uint64_t q = 0, uid;
 
-		while ((uid = sim_next(s, q, r->subject, s->last)) != 0) {
+		while ((uid = sim_next(s, q, r->subject, last)) != 0) {
 			l.uid = uid;
 			q = s->messages[uid].seq;
 		}

@@ -17,6 +17,7 @@ enum {
 	SIM_MAX_QUEUE = 8192,
 	SIM_SUBJECTS = 3, /* ev.a, ev.b: clients'; other.x: nobody's */
 };
+#define SIM_ALL UINT64_MAX
 
 /* A message that was ever published, by its unique number. */
 struct sim_message {
@@ -76,6 +77,12 @@ struct sim_js {
 	struct source source; /* give this to the hub */
 	bool up;
 
+	/* Who answers for the stream: as a leader that most replicas follow, or
+	 * for nobody; and with what it has up to a sequence. */
+	uint32_t leader;
+	bool unled;
+	uint64_t applied; /* SIM_ALL: everything */
+
 	/* The stream as it is now. */
 	unsigned epoch; /* another one: another `created` */
 	uint64_t last;
@@ -108,6 +115,14 @@ void sim_delete(struct sim_js *s, uint64_t seq);
 void sim_purge(struct sim_js *s, uint64_t upto);
 void sim_recreate(struct sim_js *s);
 void sim_roll_back(struct sim_js *s, uint64_t last);
+
+/* The cluster. A leader that is as far as the stream goes; one that has
+ * only what there is up to a sequence, and for the time being gets no more;
+ * and one that nobody follows, on a server whose consumers get no more. */
+void sim_lead(struct sim_js *s);
+void sim_lead_behind(struct sim_js *s, uint64_t applied);
+void sim_stand_still(struct sim_js *s);
+void sim_cut_off(struct sim_js *s, uint64_t applied);
 
 /* The session: a letter UP or DOWN; consumers and what is under way vanish. */
 void sim_up(struct sim_js *s);

@@ -13,7 +13,14 @@
 #include "fake_source.h"
 #include "replay.h"
 
-enum { SLOT = 3, FLOOR = 100, BATCH = 256, ANSWER_MS = 2500 };
+enum {
+	SLOT = 3,
+	FLOOR = 100,
+	BATCH = 256,
+	ANSWER_MS = 2500,
+	DOUBT_MS = 200,
+	LEADER = 7
+};
 
 static const struct sse_tag tag = {"9f31c2"};
 
@@ -22,6 +29,7 @@ struct fixture {
 	struct log *log;
 	struct metrics metrics;
 	struct cursor cursor;
+	struct source_word word; /* the leader's last */
 	struct replay replay;
 	struct source_who consumer;
 	uint32_t pull_no;
@@ -36,11 +44,15 @@ static int setup(void **state)
 	memset(&f, 0, sizeof(f));
 	fake_source_init(&f.src);
 	f.now_ms = 100000;
+	f.word = (struct source_word){.leader = LEADER,
+				      .first_seq = 1,
+				      .last_seq = UINT64_MAX};
 	assert_int_equal(log_new(&f.log, 1 << 20), 0);
 	log_reset(f.log, FLOOR);
 	f.cursor.state = CURSOR_LAGGED;
 	f.cursor.subject = log_watch(f.log, "ev.a", 4, &f.cursor.watch);
-	replay_init(&f.replay, SLOT, &f.src.source, f.log, &tag, &f.metrics);
+	replay_init(&f.replay, SLOT, &f.src.source, f.log, &tag, &f.word,
+		    &f.metrics);
 	*state = &f;
 	return 0;
 }
@@ -98,12 +110,20 @@ static void find(struct fixture *f, uint64_t from, uint64_t seq)
 	fake_quiet(&f->src);
 }
 
+static enum replay_outcome check_by(struct fixture *f, uint32_t leader,
+				    uint64_t first, uint64_t last)
+{
+	struct source_info info = {.leader = leader,
+				   .first_seq = first,
+				   .last_seq = last};
+
+	return replay_check(&f->replay, &info, f->now_ms);
+}
+
 static enum replay_outcome check(struct fixture *f, uint64_t first,
 				 uint64_t last)
 {
-	struct source_info info = {.first_seq = first, .last_seq = last};
-
-	return replay_check(&f->replay, &info, f->now_ms);
+	return check_by(f, LEADER, first, last);
 }
 
 /* What the cursor may take, all of it, is `text`. */
@@ -127,6 +147,19 @@ static void take(struct fixture *f, const char *text)
 static enum replay_outcome step(struct fixture *f)
 {
 	return replay_step(&f->replay, f->now_ms);
+}
+
+/* The check was none: it waits for a while before it asks anew. */
+static void doubts(struct fixture *f)
+{
+	fake_quiet(&f->src);
+	take(f, "");
+	assert_int_equal(step(f), REPLAY_WAIT);
+	f->now_ms += DOUBT_MS - 1;
+	replay_tick(&f->replay, f->now_ms);
+	fake_quiet(&f->src);
+	f->now_ms++;
+	replay_tick(&f->replay, f->now_ms);
 }
 
 /* One message by probe and its delivery; the next request is asked. */
@@ -231,16 +264,71 @@ static void head_counts_as_it_was_at_sending(void **state)
 	assert_int_equal(f->cursor.covered, 160);
 }
 
-/* Whoever answers STREAM.INFO has not seen what we have: no evidence. */
-static void leader_behind_is_asked_again(void **state)
+/* Whoever answers has not seen what we have, and maybe had not when it answered
+ * the probe: no evidence, even if it has by now. */
+static void leader_behind_is_probed_again(void **state)
 {
 	struct fixture *f = *state;
 
 	begin(f, 10);
 	find(f, 11, 0);
-	assert_int_equal(check(f, 1, FLOOR - 1), REPLAY_WANT_INFO);
+	assert_int_equal(check(f, 1, FLOOR - 1), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 10);
-	assert_int_equal(check(f, 50, FLOOR - 1), REPLAY_WANT_INFO);
+	doubts(f);
+	find(f, 11, 0);
+	assert_int_equal(check(f, 50, FLOOR - 1), REPLAY_WAIT);
+	doubts(f);
+	find(f, 11, 0);
+	assert_int_equal(check(f, 1, FLOOR), REPLAY_JOINS);
+}
+
+/* The one that answered the probe may have been behind the one before, and have
+ * caught up since. */
+static void another_leader_is_probed_again(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, 10);
+	find(f, 11, 0);
+	assert_int_equal(check_by(f, LEADER + 1, 1, 200), REPLAY_WAIT);
+	assert_int_equal(f->cursor.covered, 10);
+	f->word.leader = LEADER + 1;
+	doubts(f);
+	find(f, 11, 0);
+	assert_int_equal(check_by(f, LEADER + 1, 1, 200), REPLAY_JOINS);
+}
+
+/* "No message" goes as far as the leader had said before that it was. */
+static void evidence_goes_no_further_than_the_leaders_word(void **state)
+{
+	struct fixture *f = *state;
+
+	f->word.last_seq = 60;
+	begin(f, 10);
+	f->word.last_seq = 200;
+	find(f, 11, 0);
+	assert_int_equal(check(f, 1, 200), REPLAY_WAIT);
+	assert_int_equal(f->cursor.covered, 60);
+	find(f, 61, 0);
+	assert_int_equal(check(f, 1, 200), REPLAY_JOINS);
+}
+
+/* It is not yet where the log begins: there is no hurry to probe again. */
+static void leader_before_the_floor_is_probed_later(void **state)
+{
+	struct fixture *f = *state;
+
+	f->word.last_seq = 60;
+	begin(f, 10);
+	find(f, 11, 0);
+	f->word.last_seq = FLOOR - 1;
+	assert_int_equal(check(f, 1, FLOOR - 1), REPLAY_WAIT);
+	assert_int_equal(f->cursor.covered, 60);
+	doubts(f);
+	f->word.last_seq = FLOOR;
+	find(f, 61, 0);
+	assert_int_equal(check(f, 1, FLOOR), REPLAY_WAIT);
+	find(f, 100, 0);
 	assert_int_equal(check(f, 1, FLOOR), REPLAY_JOINS);
 }
 
@@ -458,7 +546,6 @@ static void last_while_the_log_moves_on(void **state)
 
 	log_reset(f->log, 150);
 	send(f, event_found(who, 80, "ev.a", "x"));
-	assert_int_equal(check(f, 1, 99), REPLAY_WANT_INFO);
 	assert_int_equal(check(f, 1, 200), REPLAY_STARTED);
 	f->cursor.state = CURSOR_REPLAY;
 	take(f, "data: x\nid: 80-9f31c2\n\n");
@@ -466,6 +553,21 @@ static void last_while_the_log_moves_on(void **state)
 	find(f, 101, 120);
 	/* Now it is a replay as any other. */
 	assert_int_equal(check(f, 102, 200), REPLAY_GAP);
+}
+
+/* What a leader that is behind takes for the newest may not be it. */
+static void last_of_a_leader_behind_is_asked_again(void **state)
+{
+	struct fixture *f = *state;
+
+	send(f, event_found(begin_last(f), 80, "ev.a", "x"));
+	assert_int_equal(check(f, 1, FLOOR - 1), REPLAY_WAIT);
+	doubts(f);
+	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->who, 90, "ev.a",
+			    "y"));
+	assert_int_equal(check(f, 1, FLOOR), REPLAY_STARTED);
+	f->cursor.state = CURSOR_REPLAY;
+	take(f, "data: y\nid: 90-9f31c2\n\n");
 }
 
 static void last_without_answer_asks_again(void **state)
@@ -728,10 +830,11 @@ static void pending_consumer_check_with_a_leader_behind(void **state)
 	deliver_found(f, 12, 12);
 	asked_create(f, 13);
 	send(f, event_created(f->consumer));
-	assert_int_equal(check(f, 1, FLOOR - 1), REPLAY_WANT_INFO);
-	fake_quiet(&f->src);
-	assert_int_equal(check(f, 1, FLOOR), REPLAY_WAIT);
-	asked_pull(f, BATCH, 256 * 1024);
+	assert_int_equal(check(f, 1, FLOOR - 1), REPLAY_WAIT);
+	asked_forget(f);
+	doubts(f);
+	find(f, 13, 0);
+	assert_int_equal(check(f, 1, FLOOR), REPLAY_JOINS);
 }
 
 static void late_creation_is_nobodys(void **state)
@@ -973,7 +1076,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_left_joins_without_a_consumer),
 		TEST(head_counts_as_it_was_at_sending),
-		TEST(leader_behind_is_asked_again),
+		TEST(leader_behind_is_probed_again),
+		TEST(another_leader_is_probed_again),
+		TEST(evidence_goes_no_further_than_the_leaders_word),
+		TEST(leader_before_the_floor_is_probed_later),
 		TEST(found_message_waits_for_its_check),
 		TEST(found_message_beyond_the_floor_joins),
 		TEST(errors_and_silence_ask_again),
@@ -985,6 +1091,7 @@ int main(void)
 		TEST(last_message_and_then_live),
 		TEST(last_of_nothing_is_live),
 		TEST(last_while_the_log_moves_on),
+		TEST(last_of_a_leader_behind_is_asked_again),
 		TEST(last_without_answer_asks_again),
 		TEST(consumer_after_two_probes),
 		TEST(pulls_again_when_all_is_handed_out),
