@@ -1,7 +1,7 @@
 /* The hand-over protocol on the real core (log, cursor, tail, replay, hub),
- *with a simulated JetStream and a logical clock. Every seed is one random
+ * with a simulated JetStream and a logical clock. Every seed is one random
  * interleaving of everything that can happen; what a client gets is decoded
- *from the bytes that its socket took, and checked after every step.
+ * from the bytes that its socket took, and checked after every step.
  *
  *	test_sim [--seeds N] [--from SEED] [--seed SEED] [--mutation NAME]
  *

@@ -272,8 +272,10 @@ static bool answers(struct nats_server *s)
 		return false;
 	ok = speaks(s, fd);
 	close(fd);
-	if (ok)
+	if (ok) {
 		s->port = port;
+		snprintf(s->url, sizeof(s->url), "nats://127.0.0.1:%d", port);
+	}
 	return ok;
 }
 
@@ -317,15 +319,19 @@ static void take_config(struct nats_server *s, const char *config)
 	assert_true(config == NULL || s->config != NULL);
 }
 
-void nats_server_start(struct nats_server *s, const char *config)
+void nats_server_prepare(struct nats_server *s, int port, const char *config)
 {
-	*s = (struct nats_server){.jetstream = true};
+	*s = (struct nats_server){.jetstream = true, .port = port};
 	take_config(s, config);
 	make_dir(s);
 	s->version = read_version();
+}
+
+void nats_server_start(struct nats_server *s, const char *config)
+{
+	nats_server_prepare(s, 0, config);
 	nats_server_spawn(s);
 	nats_server_wait_ready(s);
-	snprintf(s->url, sizeof(s->url), "nats://127.0.0.1:%d", s->port);
 }
 
 void nats_server_again(struct nats_server *s)

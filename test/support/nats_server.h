@@ -21,6 +21,9 @@ struct nats_server {
  * `config`: more lines for the configuration file, or NULL. Fails the test
  * (cmocka's fail_msg) when it can't. */
 void nats_server_start(struct nats_server *s, const char *config);
+/* The same without the start, for one that is to listen on this port; then
+ * spawn() and wait_ready(). */
+void nats_server_prepare(struct nats_server *s, int port, const char *config);
 /* Starts it again after nats_server_kill(), same port and folder. */
 void nats_server_again(struct nats_server *s);
 /* Like again(), but returns at once, before it answers. */

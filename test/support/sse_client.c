@@ -223,7 +223,7 @@ static void end_of_input(struct sse_client *c)
 /* Takes in what the socket has; false when it has nothing now. */
 static bool read_some(struct sse_client *c)
 {
-	static char buf[READ_MAX];
+	static _Thread_local char buf[READ_MAX];
 	ssize_t n = recv(c->fd, buf, sizeof(buf), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
