@@ -1,0 +1,88 @@
+/* What the files of the hub share: hub.c (life, events, time, streams),
+ * hub_write.c (what a stream is written) and hub_place.c (where a stream goes
+ * on: the log, a replay, or a list that waits). Nobody else includes it. */
+#ifndef SLUICE_HUB_INSIDE_H
+#define SLUICE_HUB_INSIDE_H
+
+#include "hub.h"
+#include "replay.h"
+#include "tail.h"
+
+enum {
+	HUB_RECHECK_MS = 250, /* until the stream is asked for again */
+};
+
+struct hub {
+	struct hub_config cfg;
+	struct source *source;
+	const struct hub_sink *sink;
+	struct metrics *metrics;
+	struct log *log;
+	struct tail tail;
+
+	struct replay *replays; /* slots 1.. are replays[0..] */
+	struct list running;	/* struct replay.link */
+	struct list idle;
+	size_t n_running;
+
+	struct list dirty;   /* struct cursor.queue: written at the flush */
+	struct list lagged;  /* wait for a replay's place */
+	struct list waiting; /* for a STREAM.INFO, or the first contact */
+	struct list pings;   /* struct cursor.ping, in due order */
+	size_t n_lagged;
+	size_t n_streams;
+	size_t in_state[CURSOR_STATES];
+
+	uint32_t info_no; /* of the last STREAM.INFO asked */
+	bool info_wanted;
+	bool info_asked;
+	uint64_t info_due_ms;  /* its answer is late */
+	uint64_t info_from_ms; /* not before */
+	uint64_t info_head;    /* the log's, when it was asked */
+	uint64_t info_seen_ms; /* the last answer */
+
+	uint64_t tick_ms; /* the last hub_tick() */
+	const char *text; /* of the resume that is being opened */
+};
+
+/* ---- hub_place.c --------------------------------------------------------- */
+
+void hub_set_state(struct hub *h, struct cursor *c, enum cursor_state to);
+/* A cursor is in one of dirty, lagged and waiting, or in none. */
+void hub_enqueue(struct hub *h, struct cursor *c, enum cursor_list which);
+void hub_unqueue(struct hub *h, struct cursor *c);
+/* To be written at the flush, unless its socket is full. */
+void hub_mark_dirty(struct hub *h, struct cursor *c);
+/* A blocked one has no use for a replay; hub_writable() brings it back. */
+void hub_wait_for_replay(struct hub *h, struct cursor *c);
+/* By its coverage: to the log, or to a replay. */
+void hub_settle(struct hub *h, struct cursor *c);
+/* The stream is known: a start, or the list that waits for what it lacks. */
+void hub_place(struct hub *h, struct cursor *c);
+/* The same for all that wait; `informed`: a STREAM.INFO is at hand. */
+void hub_place_waiting(struct hub *h, bool informed, uint64_t now_ms);
+/* Those who wait and can't be answered soon get their retry: at least. */
+void hub_greet_waiting(struct hub *h, uint64_t now_ms);
+
+/* A STREAM.INFO that is asked after this call; its number. */
+uint32_t hub_want_info(struct hub *h);
+/* The same, not at once. */
+void hub_want_info_later(struct hub *h, uint64_t now_ms);
+
+void hub_start_replays(struct hub *h, uint64_t now_ms);
+void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what);
+void hub_check_replays(struct hub *h, const struct source_event *info,
+		       uint64_t now_ms);
+/* A check that came while the socket was blocked is asked for again. */
+void hub_check_again(struct hub *h, struct replay *r);
+void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms);
+void hub_end_replay(struct hub *h, struct replay *r);
+/* Its consumer, its answers: gone. The cursors wait for another place. */
+void hub_abort_replays(struct hub *h);
+
+/* ---- hub_write.c --------------------------------------------------------- */
+
+/* Whatever the stream has coming goes into one write. */
+void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms);
+
+#endif

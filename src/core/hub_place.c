@@ -1,0 +1,335 @@
+/* Where a stream goes on: in the log, by a replay, or in the list that waits
+ * for a replay's place or for the leader's word. A cursor is in one list at
+ * most. */
+#include "hub_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	HUB_AHEAD_MS = 1000,   /* a cursor above the stream's end, believed */
+	HUB_BLOCKED_MS = 2000, /* a blocked replay gives its place away */
+};
+
+/* ---- lists and states ---------------------------------------------------- */
+
+void hub_set_state(struct hub *h, struct cursor *c, enum cursor_state to)
+{
+	h->in_state[c->state]--;
+	h->in_state[to]++;
+	c->state = (uint8_t)to;
+}
+
+/* A cursor is in one of dirty, lagged and waiting, or in none. */
+void hub_unqueue(struct hub *h, struct cursor *c)
+{
+	if (c->listed == LISTED_LAGGED)
+		h->n_lagged--;
+	list_remove(&c->queue);
+	c->listed = LISTED_NOWHERE;
+}
+
+void hub_enqueue(struct hub *h, struct cursor *c, enum cursor_list which)
+{
+	struct list *to = which == LISTED_DIRTY	   ? &h->dirty
+			  : which == LISTED_LAGGED ? &h->lagged
+						   : &h->waiting;
+
+	hub_unqueue(h, c);
+	list_push_back(to, &c->queue);
+	c->listed = (uint8_t)which;
+	if (which == LISTED_LAGGED)
+		h->n_lagged++;
+}
+
+void hub_mark_dirty(struct hub *h, struct cursor *c)
+{
+	if (c->listed != LISTED_DIRTY && !c->blocked && !c->dead)
+		hub_enqueue(h, c, LISTED_DIRTY);
+}
+
+/* A blocked one has no use for a replay; hub_writable() brings it back. */
+void hub_wait_for_replay(struct hub *h, struct cursor *c)
+{
+	if (c->blocked || c->dead)
+		hub_unqueue(h, c);
+	else
+		hub_enqueue(h, c, LISTED_LAGGED);
+}
+
+uint32_t hub_want_info(struct hub *h)
+{
+	h->info_wanted = true;
+	return h->info_no + 1;
+}
+
+/* Not at once. */
+void hub_want_info_later(struct hub *h, uint64_t now_ms)
+{
+	hub_want_info(h);
+	h->info_from_ms = now_ms + HUB_RECHECK_MS;
+}
+
+static void wait_for_info(struct hub *h, struct cursor *c)
+{
+	hub_enqueue(h, c, LISTED_WAITING);
+	hub_want_info(h);
+}
+
+void hub_end_replay(struct hub *h, struct replay *r)
+{
+	list_remove(&r->link);
+	list_push_back(&h->idle, &r->link);
+	h->n_running--;
+	replay_end(r);
+}
+
+/* By its coverage: to the log, or to a replay. */
+void hub_settle(struct hub *h, struct cursor *c)
+{
+	if (cursor_joins(c, h->log)) {
+		hub_set_state(h, c, CURSOR_LIVE);
+		c->fell_off = false;
+		hub_mark_dirty(h, c);
+		return;
+	}
+	hub_set_state(h, c, CURSOR_LAGGED);
+	hub_wait_for_replay(h, c);
+}
+
+/* ---- replays ------------------------------------------------------------- */
+
+void hub_start_replays(struct hub *h, uint64_t now_ms)
+{
+	while (tail_live(&h->tail) && !list_empty(&h->lagged) &&
+	       !list_empty(&h->idle)) {
+		struct cursor *c = LIST_ENTRY(list_first(&h->lagged),
+					      struct cursor, queue);
+		struct replay *r =
+			LIST_ENTRY(h->idle.next, struct replay, link);
+
+		hub_unqueue(h, c);
+		if (c->state == CURSOR_LAGGED && cursor_joins(c, h->log)) {
+			hub_settle(h, c);
+			continue;
+		}
+		if (replay_begin(r, c, now_ms) < 0) {
+			hub_wait_for_replay(h, c);
+			return;
+		}
+		list_remove(&r->link);
+		list_push_back(&h->running, &r->link);
+		h->n_running++;
+		if (c->state == CURSOR_LAGGED)
+			hub_set_state(h, c, CURSOR_REPLAY);
+	}
+}
+
+void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what)
+{
+	struct cursor *c = r->cursor;
+
+	switch (what) {
+	case REPLAY_WAIT:
+		break;
+	case REPLAY_WANT_INFO:
+		r->info_no = hub_want_info(h);
+		break;
+	case REPLAY_STARTED:
+		hub_set_state(h, c, CURSOR_REPLAY);
+		hub_mark_dirty(h, c);
+		break;
+	case REPLAY_HAS_DATA:
+		hub_mark_dirty(h, c);
+		break;
+	case REPLAY_GAP:
+		c->gap = GAP_EXPIRED;
+		hub_mark_dirty(h, c);
+		break;
+	case REPLAY_JOINS:
+		hub_end_replay(h, r);
+		hub_set_state(h, c, CURSOR_LIVE);
+		c->fell_off = false;
+		hub_mark_dirty(h, c);
+		break;
+	}
+}
+
+/* Its consumer, its answers: gone. The cursor waits for another place. */
+static void abort_replay(struct hub *h, struct replay *r)
+{
+	struct cursor *c = r->cursor;
+
+	hub_end_replay(h, r);
+	if (c->state == CURSOR_REPLAY)
+		hub_set_state(h, c, CURSOR_LAGGED);
+	hub_wait_for_replay(h, c);
+}
+
+void hub_abort_replays(struct hub *h)
+{
+	while (!list_empty(&h->running))
+		abort_replay(h,
+			     LIST_ENTRY(h->running.next, struct replay, link));
+}
+
+/* A check that came while the socket was blocked is asked for again. */
+void hub_check_again(struct hub *h, struct replay *r)
+{
+	if (r->phase == REPLAY_CHECK || r->phase == REPLAY_CHECK_CONSUMER)
+		r->info_no = hub_want_info(h);
+}
+
+void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms)
+{
+	if (!r->cursor->blocked) {
+		replay_tick(r, now_ms);
+	} else if (r->blocked_ms == 0) {
+		r->blocked_ms = now_ms;
+	} else if (now_ms - r->blocked_ms > HUB_BLOCKED_MS) {
+		abort_replay(h, r);
+	}
+}
+
+void hub_check_replays(struct hub *h, const struct source_event *ev,
+		       uint64_t now_ms)
+{
+	struct list all;
+
+	list_take_all(&all, &h->running);
+	while (!list_empty(&all)) {
+		struct replay *r =
+			LIST_ENTRY(list_pop(&all), struct replay, link);
+
+		list_push_back(&h->running, &r->link);
+		if ((r->phase != REPLAY_CHECK &&
+		     r->phase != REPLAY_CHECK_CONSUMER) ||
+		    r->info_no > ev->who.gen || r->cursor->blocked)
+			continue;
+		hub_outcome(h, r, replay_check(r, &ev->info, now_ms));
+	}
+}
+
+/* ---- where a stream starts ----------------------------------------------- */
+
+static bool same_tag(const struct hub *h, const struct cursor *c)
+{
+	struct sse_tag t = h->tail.tag;
+
+	return !c->has_tag || strtoul(t.hex, NULL, 16) == c->tag;
+}
+
+static void start_at(struct hub *h, struct cursor *c, uint64_t seq)
+{
+	c->covered = c->sent = seq;
+	c->at = 0;
+	hub_settle(h, c);
+}
+
+static bool start_last_from_log(struct hub *h, struct cursor *c)
+{
+	if (c->subject->last == 0)
+		return false;
+	start_at(h, c, log_frame(h->log, c->subject->last)->seq - 1);
+	return true;
+}
+
+/* The stream is known: a start, or the list that waits for what it lacks. */
+void hub_place(struct hub *h, struct cursor *c)
+{
+	switch (c->start) {
+	case START_NEW:
+		start_at(h, c, log_head(h->log));
+		break;
+	case START_ALL:
+		wait_for_info(h, c);
+		break;
+	case START_LAST:
+		if (!start_last_from_log(h, c))
+			hub_wait_for_replay(h, c);
+		break;
+	case START_RESUME:
+		if (!same_tag(h, c) || c->sent > log_head(h->log))
+			wait_for_info(h, c);
+		else
+			start_at(h, c, c->sent);
+		break;
+	}
+}
+
+static void start_with_reset(struct hub *h, struct cursor *c)
+{
+	hub_unqueue(h, c);
+	c->gap = GAP_RESET;
+	hub_set_state(h, c, CURSOR_LIVE);
+	hub_mark_dirty(h, c);
+}
+
+/* A cursor above the stream's end: another gateway was ahead, or a new leader
+ * is behind for a moment, or the stream is not what it was. */
+static void place_ahead(struct hub *h, struct cursor *c, uint64_t now_ms)
+{
+	if (h->tail.word.last_seq >= c->sent) {
+		start_at(h, c, c->sent);
+		return;
+	}
+	if (!c->ahead)
+		c->ahead_ms = (uint32_t)now_ms;
+	c->ahead = true;
+	if ((uint32_t)now_ms - c->ahead_ms >= HUB_AHEAD_MS) {
+		start_with_reset(h, c);
+		return;
+	}
+	hub_want_info_later(h, now_ms);
+}
+
+/* With a STREAM.INFO at hand. */
+static void place_informed(struct hub *h, struct cursor *c, uint64_t now_ms)
+{
+	if (c->start == START_ALL) {
+		start_at(h, c, h->tail.word.first_seq - 1);
+	} else if (!same_tag(h, c)) {
+		start_with_reset(h, c);
+	} else {
+		place_ahead(h, c, now_ms);
+	}
+}
+
+void hub_place_waiting(struct hub *h, bool informed, uint64_t now_ms)
+{
+	struct list all;
+
+	list_take_all(&all, &h->waiting);
+	while (!list_empty(&all)) {
+		struct cursor *c =
+			LIST_ENTRY(list_first(&all), struct cursor, queue);
+
+		hub_enqueue(h, c, LISTED_WAITING);
+		if (informed)
+			place_informed(h, c, now_ms);
+		else
+			hub_place(h, c);
+		if (!c->opened && c->state != CURSOR_WAITING)
+			hub_pump(h, c, now_ms);
+	}
+}
+
+static void greet_list(struct hub *h, struct list *which, uint64_t now_ms)
+{
+	struct list *n = which->next;
+
+	while (n != which) {
+		struct cursor *c = LIST_ENTRY(n, struct cursor, queue);
+
+		n = n->next;
+		if (!c->greeted)
+			hub_pump(h, c, now_ms);
+	}
+}
+
+/* Those who wait and can't be answered soon get their retry: at least. */
+void hub_greet_waiting(struct hub *h, uint64_t now_ms)
+{
+	greet_list(h, &h->waiting, now_ms);
+	greet_list(h, &h->lagged, now_ms);
+}

@@ -1,0 +1,207 @@
+/* How a stream gets its bytes: whatever it has coming (an opening, a gap, a
+ * ping, frames of the log or of its replay) is gathered by hub_pump() into one
+ * write. What the socket does not take of a frame that was begun is held by the
+ * sink; everything else stays where it is, in the log. */
+#include "hub_inside.h"
+
+#include "mutation.h"
+
+struct words {
+	char text[4 * SSE_TEXT_MAX];
+	size_t len;
+};
+
+static void dead(struct hub *h, struct cursor *c)
+{
+	c->dead = true;
+	hub_unqueue(h, c);
+}
+
+static void given(struct hub *h, struct cursor *c, size_t len)
+{
+	c->bytes += len;
+	metric_add(h->metrics, METRIC_BYTES_SENT, len);
+}
+
+static void hold(struct hub *h, struct cursor *c, const void *rest, size_t len)
+{
+	if (len == 0)
+		return;
+	if (h->sink->hold(c, rest, len) < 0) {
+		dead(h, c);
+		return;
+	}
+	c->blocked = true;
+	given(h, c, len);
+}
+
+static void advance(struct hub *h, struct cursor *c, struct cursor_batch *b,
+		    size_t written)
+{
+	const uint8_t *rest = NULL;
+	uint64_t before = c->events;
+	size_t len = 0;
+
+	if (c->state == CURSOR_REPLAY) {
+		replay_advance(c->replay, b, written, &rest, &len);
+	} else {
+		cursor_advance(c, h->log, b, written, &rest, &len);
+		metric_add(h->metrics, METRIC_EVENTS_LOG, c->events - before);
+	}
+	hold(h, c, rest, len);
+}
+
+/* One write of words and frames. */
+static void give(struct hub *h, struct cursor *c, const struct words *w,
+		 struct cursor_batch *b)
+{
+	struct iovec *iov = &b->iov[1];
+	int n = b->n;
+	ssize_t wrote;
+
+	if (w->len > 0) {
+		iov = &b->iov[0];
+		iov->iov_base = (void *)(uintptr_t)w->text;
+		iov->iov_len = w->len;
+		n++;
+	}
+	if (n == 0)
+		return;
+	wrote = h->sink->write(c, iov, n);
+	if (wrote < 0) {
+		dead(h, c);
+		return;
+	}
+	given(h, c, (size_t)wrote);
+	if ((size_t)wrote < w->len) {
+		hold(h, c, w->text + wrote, w->len - (size_t)wrote);
+		return;
+	}
+	if (b->bytes > 0)
+		advance(h, c, b, (size_t)wrote - w->len);
+}
+
+static void say_cursor(struct hub *h, struct cursor *c, char *out)
+{
+	sse_cursor_format(out, cursor_covered(c, h->log), &h->tail.tag);
+}
+
+/* retry: and id:, in one block when the start is known, else as soon as it is.
+ * Who waits for an answer that is on its way waits with both. */
+static void say_opening(struct hub *h, struct cursor *c, struct words *w)
+{
+	char text[SSE_CURSOR_MAX];
+	const char *cursor = NULL;
+
+	if (h->text != NULL) {
+		cursor = h->text;
+	} else if (c->state != CURSOR_WAITING) {
+		/* where it starts: a probe may have covered more since */
+		sse_cursor_format(text, c->sent, &h->tail.tag);
+		cursor = text;
+	}
+	if (!c->greeted) {
+		if (cursor == NULL && tail_live(&h->tail) && !c->ping_waits)
+			return;
+		w->len += sse_put_opening(w->text + w->len, c->chunked,
+					  h->cfg.retry_ms, cursor);
+	} else if (cursor != NULL) {
+		w->len += sse_put_cursor(w->text + w->len, c->chunked, cursor);
+	}
+	c->greeted = true;
+	c->opened = cursor != NULL;
+}
+
+/* After it the stream goes on with the oldest message there is. */
+static void say_gap(struct hub *h, struct cursor *c, struct words *w,
+		    uint64_t now_ms)
+{
+	bool reset = c->gap == GAP_RESET;
+	uint64_t first = h->tail.word.first_seq;
+	uint64_t after = cursor_covered(c, h->log);
+
+	c->gap = GAP_NONE;
+	if (!reset && first <= after + 1)
+		return;
+	w->len += sse_put_gap(w->text + w->len, c->chunked,
+			      reset ? "reset" : "expired", after, first,
+			      &h->tail.tag);
+	metric_add(h->metrics, reset ? METRIC_GAPS_RESET : METRIC_GAPS_EXPIRED,
+		   1);
+	c->covered = c->sent = first - 1;
+	c->caught_up = false;
+	c->at = 0;
+	c->fell_off = false;
+	if (c->replay == NULL)
+		hub_settle(h, c);
+	else if (cursor_joins(c, h->log))
+		hub_outcome(h, c->replay, REPLAY_JOINS);
+	else
+		replay_again(c->replay, now_ms);
+}
+
+static void say_ping(struct hub *h, struct cursor *c, struct words *w)
+{
+	char text[SSE_CURSOR_MAX];
+	bool known = c->opened && c->state != CURSOR_WAITING;
+
+	if (known)
+		say_cursor(h, c, text);
+	w->len += sse_put_ping(w->text + w->len, c->chunked,
+			       h->cfg.ping_comment, known ? text : NULL);
+	c->ping_waits = false;
+	metric_add(h->metrics, METRIC_PINGS, 1);
+}
+
+static void gather(struct hub *h, struct cursor *c, struct cursor_batch *b)
+{
+	b->n = 0;
+	b->bytes = 0;
+	b->first = 0;
+	if (c->state == CURSOR_LIVE) {
+		if (cursor_covered(c, h->log) < log_floor(h->log) &&
+		    !MUTATED(NO_FALL_OFF) && !MUTATED(FIRST_FRAME)) {
+			c->fell_off = true;
+			hub_set_state(h, c, CURSOR_LAGGED);
+			hub_wait_for_replay(h, c);
+			return;
+		}
+		if (!c->caught_up)
+			cursor_gather(c, h->log, b);
+	} else if (c->state == CURSOR_REPLAY) {
+		replay_gather(c->replay, b);
+	}
+}
+
+/* What is next, when all that was gathered is on the socket. */
+static void after_write(struct hub *h, struct cursor *c, uint64_t now_ms)
+{
+	if (c->dead || c->blocked)
+		return;
+	if (c->state == CURSOR_REPLAY) {
+		hub_outcome(h, c->replay, replay_step(c->replay, now_ms));
+	} else if (c->state == CURSOR_LIVE && !c->caught_up) {
+		if (log_next(h->log, c->subject, c->covered, c->at) == 0)
+			c->caught_up = true;
+		else
+			hub_mark_dirty(h, c);
+	}
+}
+
+void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms)
+{
+	struct cursor_batch b;
+	struct words w = {.len = 0};
+
+	if (c->blocked || c->dead)
+		return;
+	if (!c->opened)
+		say_opening(h, c, &w);
+	if (c->gap != GAP_NONE && c->opened && c->state != CURSOR_WAITING)
+		say_gap(h, c, &w, now_ms);
+	if (c->ping_waits)
+		say_ping(h, c, &w);
+	gather(h, c, &b);
+	give(h, c, &w, &b);
+	after_write(h, c, now_ms);
+}
