@@ -121,9 +121,18 @@ static void hub_ask_info(struct hub *h, uint64_t now_ms)
 	h->source->ops->info(h->source, who);
 }
 
+/* Servers that all take themselves for the leader all answer. */
+static bool is_rival(const struct hub *h, const struct source_event *ev)
+{
+	return ev->err == 0 &&
+	       (ev->info.unled || ev->info.leader != h->tail.word.leader);
+}
+
 static void on_hub_info(struct hub *h, const struct source_event *ev,
 			uint64_t now_ms)
 {
+	if (is_rival(h, ev))
+		hub_distrust_replays(h);
 	if (!h->info_asked || ev->who.gen != h->info_no)
 		return;
 	h->info_asked = false;

@@ -73,6 +73,8 @@ void hub_start_replays(struct hub *h, uint64_t now_ms);
 void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what);
 void hub_check_replays(struct hub *h, const struct source_event *info,
 		       uint64_t now_ms);
+/* Another server than the leader has answered for the stream. */
+void hub_distrust_replays(struct hub *h);
 /* A check that came while the socket was blocked is asked for again. */
 void hub_check_again(struct hub *h, struct replay *r);
 void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms);

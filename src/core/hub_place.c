@@ -173,6 +173,14 @@ void hub_abort_replays(struct hub *h)
 			     LIST_ENTRY(h->running.next, struct replay, link));
 }
 
+void hub_distrust_replays(struct hub *h)
+{
+	struct list *n;
+
+	for (n = h->running.next; n != &h->running; n = n->next)
+		replay_distrust(LIST_ENTRY(n, struct replay, link));
+}
+
 /* A check that came while the socket was blocked is asked for again. */
 void hub_check_again(struct hub *h, struct replay *r)
 {

@@ -14,7 +14,8 @@
 	X(NO_CREDIT, "lost messages at a batch's end are not seen")    \
 	X(NO_IDENTITY, "a stream made anew is not seen")               \
 	X(UNLED, "a leader that was cut off is believed")              \
-	X(LEADER_BEHIND, "the leader has seen what the log has")
+	X(LEADER_BEHIND, "the leader has seen what the log has")       \
+	X(ONE_PROBE, "whoever says \"no message\" is the leader")
 
 enum mutation {
 	MUTATION_NONE,

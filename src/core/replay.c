@@ -212,6 +212,7 @@ int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms)
 	r->cursor = c;
 	c->replay = r;
 	r->probes = 0;
+	r->sure = false;
 	r->no_consumer = false;
 	r->big = false;
 	r->blocked_ms = 0;
@@ -239,6 +240,7 @@ void replay_again(struct replay *r, uint64_t now_ms)
 {
 	drop_consumer(r);
 	r->probes = 0;
+	r->sure = false;
 	ask(r, now_ms);
 }
 
@@ -297,9 +299,23 @@ static enum replay_outcome doubt(struct replay *r, uint64_t now_ms)
 {
 	drop_consumer(r);
 	queue_clear(r);
+	r->sure = false;
 	r->phase = REPLAY_DOUBT;
 	r->due_ms = now_ms + REPLAY_DOUBT_MS;
 	return REPLAY_WAIT;
+}
+
+void replay_distrust(struct replay *r)
+{
+	r->sure = false;
+}
+
+/* Is it evidence that there is nothing, and only from someone who may have been
+ * the leader? */
+static bool is_unsure(const struct replay *r)
+{
+	return r->phase == REPLAY_CHECK && (!r->found || r->last) &&
+	       r->leader != 0 && !r->sure && !MUTATED(ONE_PROBE);
 }
 
 enum replay_outcome replay_check(struct replay *r,
@@ -311,6 +327,12 @@ enum replay_outcome replay_check(struct replay *r,
 
 	if (is_doubtful(r, info))
 		return doubt(r, now_ms);
+	if (is_unsure(r)) {
+		r->sure = true;
+		ask(r, now_ms);
+		return REPLAY_WAIT;
+	}
+	r->sure = false;
 	if (r->phase == REPLAY_CHECK && r->last)
 		return start_last(r);
 	if (info->first_seq > c->covered + 1) {

@@ -10,7 +10,11 @@
  * new leader may be behind the one before. Each answer is checked against a
  * STREAM.INFO that was asked for after it came: still our stream, the same
  * leader, at h0 or beyond, nothing expired under the cursor. DOUBT is the wait
- * before the next probe where it is not so.
+ * before the next probe where it is not so. And where a cluster is healed, the
+ * leader of before may answer for a moment beside the new one, unnoticed, for a
+ * "no message" bears no name: so it is asked twice, and the second time counts
+ * unless the STREAM.INFO between had an answer of another leader's as well (who
+ * answers the second probe has answered that one before).
  * The first message or two come by the probes themselves, then a consumer is
  * made, and pulled as the socket drains; the end of a pull is a mere hint that
  * it is time for a probe. `deliver=last` is the phase LAST in PROBE's place. */
@@ -63,6 +67,7 @@ struct replay {
 	uint64_t h0;	  /* when the probe (or pull) was sent */
 	uint32_t leader;  /* and who led */
 	bool found;	  /* the probe's answer: the queue has it */
+	bool sure;	  /* nobody but the leader will answer this probe */
 	bool last;	  /* the probe was "last" */
 	unsigned probes;  /* that found something, since the consumer */
 	uint64_t info_no; /* CHECK: the hub's question that serves */
@@ -90,6 +95,9 @@ struct replay {
 void replay_init(struct replay *r, uint32_t slot, struct source *src,
 		 struct log *log, const struct sse_tag *tag,
 		 const struct source_word *word, struct metrics *m);
+
+/* Someone else has answered for the leader. */
+void replay_distrust(struct replay *r);
 
 /* The cursor is set, LAGGED (or a START_LAST that waits for its answer).
  * -ENOMEM or 0. */

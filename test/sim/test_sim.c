@@ -70,6 +70,7 @@ struct sim {
 	unsigned weights[32];
 	bool cluster;
 	bool had_behind; /* a leader was behind once */
+	uint64_t behind_to_ms;
 };
 
 static struct sim *the_sim; /* the sink has no argument of its own */
@@ -546,22 +547,28 @@ static void lag_some(struct sim *s)
 	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++)
 		if (s->js.consumers[i].alive)
 			s->js.consumers[i].lag =
-				s->cluster ? (unsigned)rnd(s, 12) : 0;
+				s->cluster ? (unsigned)rnd(s, 24) : 0;
 }
 
-/* A leader that is behind what a replica has is soon there: it is so no longer
- * than until the clock moves, and once, or it would be a roll-back. One that is
+/* A leader that is behind what a replica has is soon there, and it is so once,
+ * or it would be a roll-back. One that is
  * cut off may stay behind. */
 static void change_leader(struct sim *s)
 {
 	uint64_t back = rnd(s, 6);
 
-	if (s->js.unled || s->rolled_from != 0) {
+	if (s->js.rival) {
+		sim_step_down(&s->js);
+	} else if (s->js.unled || s->rolled_from != 0) {
 		sim_lead(&s->js);
+	} else if (s->cluster && rnd(s, 3) == 0) {
+		sim_lead(&s->js);
+		sim_rival(&s->js, s->js.last > back ? s->js.last - back : 0);
 	} else if (rnd(s, 2) == 0) {
 		sim_cut_off(&s->js, s->js.last);
 	} else if (!s->had_behind) {
 		s->had_behind = true;
+		s->behind_to_ms = s->now_ms + rnd(s, 400);
 		if (rnd(s, 2) == 0)
 			sim_stand_still(&s->js);
 		else
@@ -569,8 +576,8 @@ static void change_leader(struct sim *s)
 							? s->js.last - back
 							: 0);
 	}
-	say(s, "leader %u, led %d, behind %d", s->js.leader, !s->js.unled,
-	    s->js.applied < s->js.last);
+	say(s, "leader %u, led %d, behind %d, rival %d", s->js.leader,
+	    !s->js.unled, s->js.applied < s->js.last, s->js.rival);
 }
 
 /* A new session may be with a server that is cut off. */
@@ -584,6 +591,7 @@ static void restart(struct sim *s)
 		return;
 	}
 	sim_lead(&s->js);
+	sim_step_down(&s->js);
 	if (s->cluster && s->rolled_from == 0 && rnd(s, 3) == 0)
 		sim_cut_off(&s->js, s->js.last > back ? s->js.last - back : 0);
 	sim_up(&s->js);
@@ -591,9 +599,9 @@ static void restart(struct sim *s)
 
 static void advance_clock(struct sim *s)
 {
-	if (!s->js.unled)
-		s->js.applied = SIM_ALL;
 	s->now_ms += 1 + rnd(s, rnd(s, 10) == 0 ? 3000 : 60);
+	if (!s->js.unled && s->now_ms >= s->behind_to_ms)
+		s->js.applied = SIM_ALL;
 	hub_tick(s->hub, s->now_ms);
 }
 
@@ -615,6 +623,7 @@ enum what {
 	HEARTBEAT,
 	LAG,
 	LEADER,
+	LATE,
 	CLOCK,
 	FLUSH,
 	DRAIN,
@@ -685,6 +694,9 @@ static void happen(struct sim *s, enum what what)
 	case LEADER:
 		change_leader(s);
 		break;
+	case LATE:
+		sim_late(&s->js, (unsigned)rnd(s, 2));
+		break;
 	case CLOCK:
 		advance_clock(s);
 		break;
@@ -721,8 +733,9 @@ static void choose_weights(struct sim *s)
 	w[ROLL_BACK] = rnd(s, 4) == 0;
 	w[EXPIRE] = 1;
 	w[HEARTBEAT] = 1;
-	w[LAG] = s->cluster ? 3 : 0;
+	w[LAG] = s->cluster ? 6 : 0;
 	w[LEADER] = s->cluster ? 2 : 0;
+	w[LATE] = s->cluster ? 12 : 0;
 	w[CLOCK] = 4;
 	w[FLUSH] = 10;
 	w[DRAIN] = 3;
@@ -775,6 +788,7 @@ static void settle_all(struct sim *s)
 	const char *why;
 
 	sim_lead(&s->js);
+	sim_step_down(&s->js);
 	sim_up(&s->js);
 	for (int i = 0; i < 20000 && !s->failed; i++) {
 		for (int k = 0; k < MAX_CLIENTS; k++) {
@@ -787,6 +801,8 @@ static void settle_all(struct sim *s)
 		sim_serve_request(&s->js, 0);
 		for (unsigned k = 0; k < SIM_MAX_CONSUMERS; k++)
 			sim_serve_consumer(&s->js, k);
+		while (sim_late(&s->js, 0) || sim_late(&s->js, 1))
+			;
 		while (sim_deliver(&s->js, on_event, s))
 			;
 		hub_flush(s->hub, s->now_ms, 100);
@@ -841,6 +857,14 @@ static void check_all_caught_up(struct sim *s)
 	}
 }
 
+/* What is wrong only where there are replicas need not be looked for elsewhere.
+ */
+static bool needs_cluster(enum mutation m)
+{
+	return m == MUTATION_NO_LEADER || m == MUTATION_UNLED ||
+	       m == MUTATION_LEADER_BEHIND || m == MUTATION_ONE_PROBE;
+}
+
 static void sim_start(struct sim *s, uint64_t seed)
 {
 	static const uint64_t limits[] = {5, 20, 60, SIM_MAX_SEQ};
@@ -852,7 +876,8 @@ static void sim_start(struct sim *s, uint64_t seed)
 	s->now_ms = 1000;
 	MUST(subject_template_parse(&cfg.subject, "ev.{id}", &why) == 0);
 	sim_js_init(&s->js, limits[rnd(s, 4)]);
-	s->cluster = rnd(s, 2) == 0;
+	s->cluster = rnd(s, 2) == 0 || needs_cluster(mutation_now);
+	s->js.leader = s->cluster;
 	cfg.tail_memory = memories[rnd(s, 7)];
 	cfg.max_replays = 1 + rnd(s, 4);
 	if (rnd(s, 6) == 0)

@@ -171,7 +171,8 @@ void sim_purge(struct sim_js *s, uint64_t upto)
 
 void sim_lead(struct sim_js *s)
 {
-	s->leader++;
+	if (s->leader != 0)
+		s->leader++;
 	s->unled = false;
 	s->applied = SIM_ALL;
 }
@@ -191,6 +192,17 @@ void sim_cut_off(struct sim_js *s, uint64_t applied)
 {
 	s->unled = true;
 	s->applied = applied;
+}
+
+void sim_rival(struct sim_js *s, uint64_t last)
+{
+	s->rival = true;
+	s->rival_last = last;
+}
+
+void sim_step_down(struct sim_js *s)
+{
+	s->rival = false;
 }
 
 static uint64_t leaders_last(const struct sim_js *s)
@@ -248,6 +260,36 @@ static void post(struct sim_js *s, const struct sim_letter *l)
 	s->wire[s->wire_to++ % SIM_MAX_QUEUE] = *l;
 }
 
+static bool is_late(const struct sim_js *s)
+{
+	return s->late[0].from != s->late[0].to ||
+	       s->late[1].from != s->late[1].to;
+}
+
+/* An answer of the leader's (0) or of its rival's (1). */
+static void answer(struct sim_js *s, int server, const struct sim_letter *l)
+{
+	struct sim_late *late = &s->late[server];
+
+	if (!s->rival && !is_late(s)) {
+		post(s, l);
+		return;
+	}
+	if (late->to - late->from == SIM_MAX_LATE)
+		sim_late(s, (unsigned)server);
+	late->letters[late->to++ % SIM_MAX_LATE] = *l;
+}
+
+bool sim_late(struct sim_js *s, unsigned which)
+{
+	struct sim_late *late = &s->late[which % 2];
+
+	if (late->from == late->to)
+		return false;
+	post(s, &late->letters[late->from++ % SIM_MAX_LATE]);
+	return true;
+}
+
 unsigned sim_on_wire(const struct sim_js *s)
 {
 	return s->wire_to - s->wire_from;
@@ -268,6 +310,7 @@ void sim_down(struct sim_js *s)
 	s->up = false;
 	s->asked_from = s->asked_to;
 	s->wire_from = s->wire_to;
+	memset(s->late, 0, sizeof(s->late));
 	consumers_gone(s);
 	post(s, &(struct sim_letter){.kind = SOURCE_DOWN});
 }
@@ -281,6 +324,10 @@ bool sim_lose(struct sim_js *s, unsigned which)
 		return false;
 	l = &s->wire[(s->wire_from + which % n) % SIM_MAX_QUEUE];
 	if (l->kind == SOURCE_UP || l->kind == SOURCE_DOWN)
+		return false;
+	/* What a rival says comes whole or not at all: by TCP, and its second
+	 * word is told from the leader's by its first. */
+	if (l->kind == SOURCE_INFO && l->info.unled)
 		return false;
 	for (unsigned i = s->wire_from + which % n; i + 1 != s->wire_to; i++)
 		s->wire[i % SIM_MAX_QUEUE] = s->wire[(i + 1) % SIM_MAX_QUEUE];
@@ -388,25 +435,34 @@ static uint64_t applied(const struct sim_js *s, const struct sim_consumer *c)
 	return last > c->lag ? last - c->lag : 0;
 }
 
-static void serve_info(struct sim_js *s, const struct sim_request *r)
+static uint64_t known_to(const struct sim_js *s, int server)
+{
+	uint64_t last = leaders_last(s);
+
+	return server == 0 || last < s->rival_last ? last : s->rival_last;
+}
+
+static void serve_info(struct sim_js *s, const struct sim_request *r,
+		       int server)
 {
 	struct sim_letter l = {.kind = SOURCE_INFO, .who = r->who};
 
-	l.info.last_seq = leaders_last(s);
+	l.info.last_seq = known_to(s, server);
 	l.info.first_seq = s->first > 0 ? s->first : 1;
 	if (l.info.first_seq > l.info.last_seq + 1)
 		l.info.first_seq = l.info.last_seq + 1;
-	l.info.leader = s->leader;
-	l.info.unled = s->unled;
+	l.info.leader = s->leader + (uint32_t)server * 1000;
+	l.info.unled = s->unled || server != 0;
 	l.info.messages = count(s);
 	snprintf(l.created, sizeof(l.created), "created-%u", s->epoch);
-	post(s, &l);
+	answer(s, server, &l);
 }
 
-static void serve_find(struct sim_js *s, const struct sim_request *r)
+static void serve_find(struct sim_js *s, const struct sim_request *r,
+		       int server)
 {
 	struct sim_letter l = {.kind = SOURCE_FOUND, .who = r->who};
-	uint64_t last = leaders_last(s);
+	uint64_t last = known_to(s, server);
 
 	if (r->kind == SIM_ASK_FIND) {
 		l.uid = sim_next(s, r->seq - 1, r->subject, last);
@@ -420,7 +476,7 @@ static void serve_find(struct sim_js *s, const struct sim_request *r)
 	}
 	if (l.uid == 0)
 		l.err = SOURCE_ERR_NO_MESSAGE;
-	post(s, &l);
+	answer(s, server, &l);
 }
 
 static void serve_create(struct sim_js *s, const struct sim_request *r)
@@ -480,13 +536,16 @@ bool sim_serve_request(struct sim_js *s, unsigned which)
 	for (; i != s->asked_from; i--)
 		s->asked[i % SIM_MAX_QUEUE] = s->asked[(i - 1) % SIM_MAX_QUEUE];
 	s->asked_from++;
+	for (int server = 0; server <= s->rival; server++) {
+		if (r.kind == SIM_ASK_INFO)
+			serve_info(s, &r, server);
+		else if (r.kind == SIM_ASK_FIND || r.kind == SIM_ASK_LAST)
+			serve_find(s, &r, server);
+	}
 	switch (r.kind) {
 	case SIM_ASK_INFO:
-		serve_info(s, &r);
-		break;
 	case SIM_ASK_FIND:
 	case SIM_ASK_LAST:
-		serve_find(s, &r);
 		break;
 	case SIM_ASK_CREATE:
 		serve_create(s, &r);

@@ -15,6 +15,7 @@ enum {
 	SIM_MAX_SEQ = 4096,
 	SIM_MAX_CONSUMERS = 64,
 	SIM_MAX_QUEUE = 8192,
+	SIM_MAX_LATE = 64,
 	SIM_SUBJECTS = 3, /* ev.a, ev.b: clients'; other.x: nobody's */
 };
 #define SIM_ALL UINT64_MAX
@@ -79,9 +80,19 @@ struct sim_js {
 
 	/* Who answers for the stream: as a leader that most replicas follow, or
 	 * for nobody; and with what it has up to a sequence. */
-	uint32_t leader;
+	uint32_t leader; /* 0: one server, which is no cluster */
 	bool unled;
 	uint64_t applied; /* SIM_ALL: everything */
+
+	/* The leader of before, which answers as well, with what it had. What
+	 * it says and what the leader says go by different ways: either may be
+	 * late. */
+	bool rival;
+	uint64_t rival_last;
+	struct sim_late {
+		struct sim_letter letters[SIM_MAX_LATE];
+		unsigned from, to;
+	} late[2];
 
 	/* The stream as it is now. */
 	unsigned epoch; /* another one: another `created` */
@@ -123,6 +134,12 @@ void sim_lead(struct sim_js *s);
 void sim_lead_behind(struct sim_js *s, uint64_t applied);
 void sim_stand_still(struct sim_js *s);
 void sim_cut_off(struct sim_js *s, uint64_t applied);
+/* The leader of before is back, and does not know that it isn't any more; it
+ * has what there is up to a sequence. And learns of it. */
+void sim_rival(struct sim_js *s, uint64_t last);
+void sim_step_down(struct sim_js *s);
+/* A late answer of one of the two comes to the wire. */
+bool sim_late(struct sim_js *s, unsigned which);
 
 /* The session: a letter UP or DOWN; consumers and what is under way vanish. */
 void sim_up(struct sim_js *s);

@@ -257,6 +257,43 @@ static void info_that_says_nothing_is_asked_again(void **state)
 	assert_got(c, ECHO("2-@"));
 }
 
+/* Two servers take themselves for the leader, and both answer what the hub asks
+ * between two probes: the second probe's answer may be the wrong one's. */
+static void rivals_answer_is_distrusted(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_open(r, "a", START_ALL);
+	struct source_event leaders, rivals;
+	uint32_t gen;
+
+	/* In a cluster, from here on. */
+	leaders = event_info(fake_asked(&r->src, ASKED_INFO)->who, RIG_STREAM,
+			     3, 10);
+	leaders.info.leader = 7;
+	rig_send(r, leaders);
+	assert_got(c, ECHO("2-@"));
+	rig_flush(r);
+	for (int probe = 0; probe < 3; probe++) {
+		rig_send(r, event_error(SOURCE_FOUND,
+					fake_asked(&r->src, ASKED_FIND)->who,
+					SOURCE_ERR_NO_MESSAGE));
+		rig_flush(r);
+		assert_int_equal(c->cursor.state, CURSOR_REPLAY);
+		leaders.who = fake_asked(&r->src, ASKED_INFO)->who;
+		rig_send(r, leaders);
+		if (probe != 0)
+			continue;
+		rivals = leaders;
+		rivals.info.leader = 8;
+		rivals.info.last_seq = 5;
+		rig_send(r, rivals);
+		gen = leaders.who.gen;
+	}
+	assert_true(leaders.who.gen > gen);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	fake_quiet(&r->src);
+}
+
 /* The tail asks for itself, and those who wait are answered in the end. */
 static void info_that_fails_begins_with_the_tail(void **state)
 {
@@ -1032,6 +1069,7 @@ int main(void)
 		TEST(info_is_overtaken_by_messages),
 		TEST(leader_behind_the_log_is_followed_up),
 		TEST(info_that_says_nothing_is_asked_again),
+		TEST(rivals_answer_is_distrusted),
 		TEST(info_that_fails_begins_with_the_tail),
 		TEST(all_begins_with_the_first),
 		TEST(all_of_an_empty_stream),

@@ -19,7 +19,8 @@ enum {
 	BATCH = 256,
 	ANSWER_MS = 2500,
 	DOUBT_MS = 200,
-	LEADER = 7
+	LEADER = 0, /* one server; the others are a cluster's */
+	CLUSTERS = 7,
 };
 
 static const struct sse_tag tag = {"9f31c2"};
@@ -290,12 +291,54 @@ static void another_leader_is_probed_again(void **state)
 
 	begin(f, 10);
 	find(f, 11, 0);
-	assert_int_equal(check_by(f, LEADER + 1, 1, 200), REPLAY_WAIT);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 10);
-	f->word.leader = LEADER + 1;
+	f->word.leader = CLUSTERS;
 	doubts(f);
 	find(f, 11, 0);
-	assert_int_equal(check_by(f, LEADER + 1, 1, 200), REPLAY_JOINS);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	find(f, 11, 0);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_JOINS);
+}
+
+/* "No message" bears no name. In a cluster it is asked for twice, and by then
+ * nobody else may have spoken for the leader. */
+static void clusters_no_is_asked_for_twice(void **state)
+{
+	struct fixture *f = *state;
+
+	f->word.leader = CLUSTERS;
+	begin(f, 10);
+	find(f, 11, 0);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	assert_int_equal(f->cursor.covered, 10);
+	replay_distrust(&f->replay); /* before the answer: it may be theirs */
+	find(f, 11, 0);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	assert_int_equal(f->cursor.covered, 10);
+	find(f, 11, 0);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_JOINS);
+	assert_int_equal(f->cursor.covered, FLOOR);
+}
+
+/* What is found is there, whoever says so; and says nothing of what comes. */
+static void clusters_message_is_believed(void **state)
+{
+	struct fixture *f = *state;
+
+	f->word.leader = CLUSTERS;
+	begin(f, 10);
+	find(f, 11, 0);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	find(f, 11, 20);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_HAS_DATA);
+	take(f, "data: found\nid: 20-9f31c2\n\n");
+	assert_int_equal(step(f), REPLAY_WAIT);
+	find(f, 21, 0);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	assert_int_equal(f->cursor.covered, 20);
+	find(f, 21, 0);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_JOINS);
 }
 
 /* "No message" goes as far as the leader had said before that it was. */
@@ -566,6 +609,21 @@ static void last_of_a_leader_behind_is_asked_again(void **state)
 	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->who, 90, "ev.a",
 			    "y"));
 	assert_int_equal(check(f, 1, FLOOR), REPLAY_STARTED);
+	f->cursor.state = CURSOR_REPLAY;
+	take(f, "data: y\nid: 90-9f31c2\n\n");
+}
+
+/* The newest of all, by two who agree: the first may have been another. */
+static void clusters_last_is_asked_for_twice(void **state)
+{
+	struct fixture *f = *state;
+
+	f->word.leader = CLUSTERS;
+	send(f, event_found(begin_last(f), 80, "ev.a", "x"));
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->who, 90, "ev.a",
+			    "y"));
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_STARTED);
 	f->cursor.state = CURSOR_REPLAY;
 	take(f, "data: y\nid: 90-9f31c2\n\n");
 }
@@ -1078,6 +1136,8 @@ int main(void)
 		TEST(head_counts_as_it_was_at_sending),
 		TEST(leader_behind_is_probed_again),
 		TEST(another_leader_is_probed_again),
+		TEST(clusters_no_is_asked_for_twice),
+		TEST(clusters_message_is_believed),
 		TEST(evidence_goes_no_further_than_the_leaders_word),
 		TEST(leader_before_the_floor_is_probed_later),
 		TEST(found_message_waits_for_its_check),
@@ -1092,6 +1152,7 @@ int main(void)
 		TEST(last_of_nothing_is_live),
 		TEST(last_while_the_log_moves_on),
 		TEST(last_of_a_leader_behind_is_asked_again),
+		TEST(clusters_last_is_asked_for_twice),
 		TEST(last_without_answer_asks_again),
 		TEST(consumer_after_two_probes),
 		TEST(pulls_again_when_all_is_handed_out),
