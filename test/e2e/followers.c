@@ -54,6 +54,7 @@ wrong(struct followers_client *m, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(c->what + len, sizeof(c->what) - len, fmt, ap);
 	va_end(ap);
+	c->failed_seq = m->seq;
 	SET(c->failed, 1);
 }
 

@@ -52,6 +52,7 @@ struct followers {
 	int home;    /* and hoppers where they are */
 	int failed;
 	char what[FOLLOWERS_WHAT]; /* with `failed` */
+	uint64_t failed_seq;	   /* the last good one before it */
 };
 
 /* Before the start. */

@@ -22,6 +22,7 @@ enum {
 	PER_S = 2000, /* while there are faults */
 	POLL_MS = 20,
 	WAIT_MS = 60000,
+	NEAR = 200, /* sequences, around a fault */
 };
 
 struct cluster_test {
@@ -45,14 +46,37 @@ static int setup(void **state)
 			    "{\"name\": \"Events\", "
 			    "\"subjects\": [\"events.*\"], "
 			    "\"retention\": \"limits\", "
-			    "\"storage\": \"file\", \"num_replicas\": 3}");
+			    "\"storage\": \"file\", \"num_replicas\": 3, "
+			    "\"allow_direct\": true}");
 	return 0;
+}
+
+/* When a client has found a fault: is it the servers'? */
+static void compare_replicas(struct cluster_test *t)
+{
+	struct nats_cluster *c = &t->cluster;
+	uint64_t seq = t->followers.failed_seq;
+
+	for (int i = 0; i < NATS_CLUSTER_NODES; i++) {
+		if (c->nodes[i].pid == 0)
+			nats_cluster_again(c, i);
+		if (c->cut[i])
+			nats_cluster_heal(c, i);
+	}
+	nats_cluster_wait_whole(c, "Events");
+	fprintf(stderr, "around sequence %" PRIu64 " the replicas %s\n", seq,
+		nats_cluster_same(c, "Events", seq > NEAR ? seq - NEAR : 1,
+				  seq + NEAR)
+			? "are the same"
+			: "differ");
 }
 
 static int teardown(void **state)
 {
 	struct cluster_test *t = *state;
 
+	if (t->followers.failed)
+		compare_replicas(t);
 	followers_stop(&t->followers);
 	feed_stop(&t->feed);
 	for (int i = 0; i < FOLLOWERS_GATEWAYS; i++)
@@ -165,11 +189,24 @@ static void wait_published(struct cluster_test *t, uint64_t n)
 
 /* ---- faults -------------------------------------------------------------- */
 
+/* A node that comes back refuses to make consumers for a while. */
+static void wait_ready(struct cluster_test *t, int which)
+{
+	uint64_t deadline = test_now_ms() + WAIT_MS;
+
+	while (gateway_proc_status_of(&t->gateways[which], false, "/readyz") !=
+	       200) {
+		if (test_now_ms() > deadline)
+			fail_msg("gateway %d is not ready", which);
+		poll(NULL, 0, POLL_MS);
+	}
+}
+
 static void settle(struct cluster_test *t)
 {
 	nats_cluster_wait_whole(&t->cluster, "Events");
 	for (int i = 0; i < FOLLOWERS_GATEWAYS; i++)
-		gateway_proc_wait_ready(&t->gateways[i]);
+		wait_ready(t, i);
 	wait_published(t, PER_S / 2);
 }
 
@@ -263,8 +300,11 @@ static void wait_consumers(struct nats_admin *a, long long n)
 	char *names = NULL;
 
 	while (count_consumers(a, &names) != n) {
-		if (test_now_ms() > deadline)
-			fail_msg("not %lld consumers: %s", n, names);
+		if (test_now_ms() > deadline) {
+			fprintf(stderr, "not %lld consumers: %s\n", n, names);
+			free(names);
+			fail();
+		}
 		poll(NULL, 0, POLL_MS);
 	}
 	free(names);

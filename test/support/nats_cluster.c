@@ -1,6 +1,7 @@
 #include "nats_cluster.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -97,9 +98,12 @@ static void spawn_node(struct nats_cluster *c, int node, int cluster_port)
 		 "  listen: \"127.0.0.1:%d\"\n"
 		 "  advertise: \"" NOWHERE "\"\n"
 		 "  no_advertise: true\n"
+		 "%s"
 		 "  routes: [\"%s\", \"%s\"]\n"
 		 "}\n",
-		 node, cluster_port, a->url, b->url);
+		 node, cluster_port,
+		 nats_server_installed() < 21000 ? "" : "  pool_size: -1\n",
+		 a->url, b->url);
 	nats_server_prepare(&c->nodes[node], next_port(), config);
 	nats_server_spawn(&c->nodes[node]);
 }
@@ -199,20 +203,33 @@ static natsConnection *dial(const char *url)
 	return conn;
 }
 
+/* Why nothing came of the last question that nothing came of. */
+static char trouble[256];
+
+static void note_trouble(const struct nats_server *s, const char *what)
+{
+	snprintf(trouble, sizeof(trouble), "%s: %s", s->url, what);
+}
+
 /* An answer without an error, to json_decref(); else NULL. */
 static json_t *ask_node(const struct nats_server *s, const char *subject,
 			const char *body)
 {
 	natsConnection *conn = s->pid == 0 ? NULL : dial(s->url);
 	natsMsg *msg = NULL;
-	json_t *json = NULL;
+	json_t *json = NULL, *error;
 
 	if (conn != NULL &&
 	    natsConnection_RequestString(&msg, conn, subject, body,
 					 ANSWER_MS) == NATS_OK)
 		json = json_loadb(natsMsg_GetData(msg),
 				  (size_t)natsMsg_GetDataLength(msg), 0, NULL);
-	if (json != NULL && json_object_get(json, "error") != NULL) {
+	else
+		note_trouble(s, "no answer");
+	error = json_object_get(json, "error");
+	if (error != NULL) {
+		note_trouble(s, json_string_value(
+					json_object_get(error, "description")));
 		json_decref(json);
 		json = NULL;
 	}
@@ -240,7 +257,8 @@ static json_t *ask(struct nats_cluster *c, const char *what, const char *stream,
 static void pause_or_fail(uint64_t deadline_ms, const char *what)
 {
 	if (test_now_ms() > deadline_ms)
-		fail_msg("the cluster: %s, after %d s", what, WAIT_MS / 1000);
+		fail_msg("the cluster: %s, after %d s; last trouble: %s", what,
+			 WAIT_MS / 1000, trouble);
 	poll(NULL, 0, POLL_MS);
 }
 
@@ -360,6 +378,60 @@ void nats_cluster_stream(struct nats_cluster *c, const char *name,
 		pause_or_fail(deadline, "the stream is not made");
 	json_decref(json);
 	nats_cluster_wait_whole(c, name);
+}
+
+/* What the node's own replica has, to free(); "" for none. */
+static char *stored_on(natsConnection *conn, const char *subject, uint64_t seq)
+{
+	char body[64], *text = NULL;
+	natsMsg *msg = NULL;
+
+	snprintf(body, sizeof(body), "{\"seq\": %" PRIu64 "}", seq);
+	if (conn != NULL &&
+	    natsConnection_RequestString(&msg, conn, subject, body,
+					 ANSWER_MS) == NATS_OK)
+		text = strndup(natsMsg_GetData(msg),
+			       (size_t)natsMsg_GetDataLength(msg));
+	natsMsg_Destroy(msg);
+	return text != NULL ? text : strdup("?");
+}
+
+static bool same_at(natsConnection *const *conns, const char *subject,
+		    uint64_t seq)
+{
+	char *texts[NODES];
+	bool same = true;
+
+	for (int i = 0; i < NODES; i++) {
+		texts[i] = stored_on(conns[i], subject, seq);
+		assert_non_null(texts[i]);
+		same = same && strcmp(texts[0], texts[i]) == 0;
+	}
+	if (!same)
+		fprintf(stderr,
+			"the replicas differ at sequence %" PRIu64
+			": \"%s\", \"%s\", \"%s\"\n",
+			seq, texts[0], texts[1], texts[2]);
+	for (int i = 0; i < NODES; i++)
+		free(texts[i]);
+	return same;
+}
+
+bool nats_cluster_same(struct nats_cluster *c, const char *stream,
+		       uint64_t from, uint64_t to)
+{
+	natsConnection *conns[NODES];
+	char subject[256];
+	bool same = true;
+
+	snprintf(subject, sizeof(subject), "$JS.API.DIRECT.GET.%s", stream);
+	for (int i = 0; i < NODES; i++)
+		conns[i] = c->nodes[i].pid == 0 ? NULL : dial(c->nodes[i].url);
+	for (uint64_t seq = from; seq <= to; seq++)
+		same = same_at(conns, subject, seq) && same;
+	for (int i = 0; i < NODES; i++)
+		natsConnection_Destroy(conns[i]);
+	return same;
 }
 
 void nats_cluster_lead(struct nats_cluster *c, const char *stream, int node)

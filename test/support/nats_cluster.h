@@ -7,6 +7,7 @@
 #define TEST_NATS_CLUSTER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "fault_proxy.h"
 #include "nats_server.h"
@@ -50,6 +51,11 @@ int nats_cluster_wait_leader(struct nats_cluster *c, const char *stream,
 /* Until it has a leader, all its replicas have caught up with it, and every
  * node (none may be down or cut off) says so. */
 void nats_cluster_wait_whole(struct nats_cluster *c, const char *stream);
+/* Whether all replicas hold the same messages from sequence `from` to `to`;
+ * prints those that they don't. The stream has "allow_direct": a node answers
+ * with what its own replica has. Run it when the stream is whole. */
+bool nats_cluster_same(struct nats_cluster *c, const char *stream,
+		       uint64_t from, uint64_t to);
 /* Until this node is the stream's leader: asks others to step down. */
 void nats_cluster_lead(struct nats_cluster *c, const char *stream, int node);
 

@@ -280,7 +280,7 @@ static bool answers(struct nats_server *s)
 }
 
 /* "nats-server: v2.9.10" -> 20910 */
-static int read_version(void)
+int nats_server_installed(void)
 {
 	int major = 0, minor = 0, patch = 0;
 	FILE *f = popen("nats-server --version", "r");
@@ -324,7 +324,7 @@ void nats_server_prepare(struct nats_server *s, int port, const char *config)
 	*s = (struct nats_server){.jetstream = true, .port = port};
 	take_config(s, config);
 	make_dir(s);
-	s->version = read_version();
+	s->version = nats_server_installed();
 }
 
 void nats_server_start(struct nats_server *s, const char *config)

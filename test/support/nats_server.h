@@ -17,6 +17,8 @@ struct nats_server {
 	int version; /* 20910 for 2.9.10 */
 };
 
+/* Of the program that is installed: 20910 for 2.9.10. */
+int nats_server_installed(void);
 /* Starts with JetStream (file store under dir) and waits until it answers.
  * `config`: more lines for the configuration file, or NULL. Fails the test
  * (cmocka's fail_msg) when it can't. */
