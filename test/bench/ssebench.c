@@ -1,0 +1,386 @@
+/* Opens many event streams and measures what comes.
+ *
+ *	ssebench --url http://127.0.0.1:8080/api/v1/events --header 'user_id:
+ *{id}'
+ *		--mode read --streams 1000 --ids 1 --events 1000
+ *
+ * What happens around it (publishing, for one) is the caller's. So the program
+ * says on its standard output where it is, in a line of one word, and waits for
+ * a line on its standard input where the caller has to do something:
+ *
+ *	connect  opens all, ends
+ *	churn    opens and leaves at once, as many as there are streams, ends
+ *	hold     opens all, "ready", stays until --seconds are over, or any line
+ *	read     opens all, "ready", stays until each stream has --events, or
+ *		 --seconds are over, or any line comes
+ *	resume   opens all, "ready", reads --before events for each, leaves,
+ *		 "dropped", waits for a line, comes back with the last ids,
+ *reads on until each stream has --events in all
+ *
+ * A result in text goes to standard output behind that, and as JSON to --json.
+*/
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "report.h"
+#include "streams.h"
+
+enum { SECOND_NS = 1000000000, TURN_MS = 100 };
+
+static struct {
+	const char *url, *mode, *json;
+	struct args_list headers;
+	uint64_t streams, ids, first_id, in_flight, sources, first_source;
+	uint64_t events, before, first, warm_up, stalled;
+	uint64_t seconds_ns, open_ns;
+	bool quiet;
+} options = {.mode = "read",
+	     .streams = 1,
+	     .ids = 1,
+	     .in_flight = 64,
+	     .sources = 8,
+	     .first_source = 1,
+	     .open_ns = 120ULL * SECOND_NS,
+	     .seconds_ns = 60ULL * SECOND_NS};
+
+static const struct arg table[] = {
+	{"url", ARG_TEXT, &options.url, "where; {id} is the identity"},
+	{"header", ARG_LIST, &options.headers, "a line of the request"},
+	{"mode", ARG_TEXT, &options.mode, "connect churn hold read resume"},
+	{"streams", ARG_NUMBER, &options.streams, "how many"},
+	{"ids", ARG_NUMBER, &options.ids, "identities that they share"},
+	{"first-id", ARG_NUMBER, &options.first_id, "number of the first"},
+	{"in-flight", ARG_NUMBER, &options.in_flight, "requests at once"},
+	{"sources", ARG_NUMBER, &options.sources, "addresses to come from"},
+	{"first-source", ARG_NUMBER, &options.first_source,
+	 "x of 127.0.0.x of the first"},
+	{"events", ARG_NUMBER, &options.events, "for each stream, in all"},
+	{"before", ARG_NUMBER, &options.before, "resume: before they leave"},
+	{"first", ARG_NUMBER, &options.first, "the first event's number"},
+	{"warm-up", ARG_NUMBER, &options.warm_up,
+	 "events up to this number have no latency"},
+	{"stalled", ARG_NUMBER, &options.stalled, "streams that do not read"},
+	{"seconds", ARG_SECONDS, &options.seconds_ns, "time limit"},
+	{"open-seconds", ARG_SECONDS, &options.open_ns, "to open all"},
+	{"json", ARG_TEXT, &options.json, "file for the result"},
+	{"quiet", ARG_FLAG, &options.quiet, "no progress"},
+	{0}};
+
+struct bench {
+	struct streams streams;
+	bool told; /* a line has come */
+	bool timed_out;
+	uint64_t begun_ns;
+	uint64_t next_line_ns;
+	uint64_t events_then;
+	uint64_t resume_ns; /* from the first connect to the last event */
+};
+
+typedef bool (*bench_done)(struct bench *b);
+
+/* ---- progress ------------------------------------------------------------ */
+
+static void print_progress(struct bench *b, uint64_t now)
+{
+	const struct streams *s = &b->streams;
+	const struct streams_counts *c = &s->counts;
+
+	fprintf(stderr,
+		"%4.0f s  open %u/%u failed %llu ended %llu  events %llu "
+		"(+%llu)  wrong %llu  %s\n",
+		(double)(now - b->begun_ns) / SECOND_NS, s->n_open, s->cfg.n,
+		(unsigned long long)c->failed, (unsigned long long)c->ended,
+		(unsigned long long)c->events,
+		(unsigned long long)(c->events - b->events_then),
+		(unsigned long long)(c->missing + c->doubled + c->disordered),
+		report_percentiles(s->latency.n > 0 ? &s->latency : &s->setup));
+	b->events_then = c->events;
+}
+
+static void progress(struct bench *b)
+{
+	uint64_t now = stamp_now();
+
+	if (options.quiet || now < b->next_line_ns)
+		return;
+	if (b->next_line_ns != 0)
+		print_progress(b, now);
+	b->next_line_ns = now + SECOND_NS;
+}
+
+static void mark(const char *word)
+{
+	puts(word);
+	fflush(stdout);
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+static void take_line(struct bench *b)
+{
+	char line[64];
+
+	if (!b->told || read(STDIN_FILENO, line, sizeof(line)) > 0)
+		return;
+	/* The caller is gone. */
+	exit(1);
+}
+
+static void run_until(struct bench *b, bench_done done, uint64_t limit_ns)
+{
+	uint64_t deadline = stamp_now() + limit_ns;
+
+	while (!done(b) && !b->timed_out) {
+		streams_turn(&b->streams, TURN_MS);
+		take_line(b);
+		progress(b);
+		if (stamp_now() > deadline)
+			b->timed_out = true;
+	}
+}
+
+static bool are_open(struct bench *b)
+{
+	return streams_are_open(&b->streams);
+}
+
+static bool was_told(struct bench *b)
+{
+	return b->told;
+}
+
+static bool are_done(struct bench *b)
+{
+	return b->told ||
+	       (b->streams.goal > 0 && streams_are_done(&b->streams));
+}
+
+/* ---- modes --------------------------------------------------------------- */
+
+static void open_all(struct bench *b)
+{
+	streams_open(&b->streams);
+	run_until(b, are_open, options.open_ns);
+	mark("ready");
+}
+
+static void run_connect(struct bench *b)
+{
+	open_all(b);
+}
+
+static void run_hold(struct bench *b)
+{
+	open_all(b);
+	run_until(b, was_told, options.seconds_ns);
+	b->timed_out = false;
+}
+
+static void run_read(struct bench *b)
+{
+	streams_expect(&b->streams, (uint32_t)options.events);
+	open_all(b);
+	run_until(b, are_done, options.seconds_ns);
+	if (options.events == 0)
+		b->timed_out = false;
+}
+
+static void run_resume(struct bench *b)
+{
+	struct streams *s = &b->streams;
+
+	streams_expect(s, (uint32_t)options.before);
+	open_all(b);
+	run_until(b, are_done, options.seconds_ns);
+	streams_drop(s);
+	b->told = false;
+	mark("dropped");
+	run_until(b, was_told, options.seconds_ns);
+	b->told = false;
+	memset(&s->setup, 0, sizeof(s->setup));
+	streams_expect(s, (uint32_t)options.events);
+	streams_open(s);
+	run_until(b, are_done, options.seconds_ns);
+	b->resume_ns = s->last_event_ns - s->begun_ns;
+}
+
+static const struct {
+	const char *name;
+	void (*run)(struct bench *b);
+	bool leaves;
+} modes[] = {{"connect", run_connect, false}, {"churn", run_connect, true},
+	     {"hold", run_hold, false},	      {"read", run_read, false},
+	     {"resume", run_resume, false},   {0}};
+
+/* ---- the result ---------------------------------------------------------- */
+
+static double rate(uint64_t n, uint64_t ns)
+{
+	return ns == 0 ? 0 : (double)n * SECOND_NS / (double)ns;
+}
+
+static void set_count(json_t *to, const char *name, uint64_t n)
+{
+	json_object_set_new(to, name, json_integer((json_int_t)n));
+}
+
+static void set_real(json_t *to, const char *name, double value)
+{
+	json_object_set_new(to, name, json_real(value));
+}
+
+/* What a stream should have and has not, at its end too. */
+static uint64_t count_missing(const struct streams *s)
+{
+	uint64_t missing = s->counts.missing;
+
+	for (unsigned i = s->cfg.n_stalled; i < s->cfg.n; i++) {
+		uint64_t next = s->all[i].next;
+		uint64_t last = (next == 0 ? 1 : next) - 1;
+
+		if (options.first == 1 && s->goal > last)
+			missing += s->goal - last;
+	}
+	return missing;
+}
+
+static void set_counts(json_t *to, const struct streams *s)
+{
+	const struct streams_counts *c = &s->counts;
+
+	set_count(to, "opened", c->opened);
+	set_count(to, "failed", c->failed);
+	set_count(to, "ended", c->ended);
+	set_count(to, "last_status", (uint64_t)s->last_status);
+	json_object_set_new(to, "last_error",
+			    json_string(s->last_error == 0
+						? ""
+						: strerror(s->last_error)));
+	set_count(to, "events", c->events);
+	set_count(to, "pings", c->pings);
+	set_count(to, "gaps", c->gaps);
+	set_count(to, "others", c->others);
+	set_count(to, "bytes", c->bytes);
+	set_count(to, "missing", count_missing(s));
+	set_count(to, "doubled", c->doubled);
+	set_count(to, "disordered", c->disordered);
+}
+
+/* Events are counted from the first one's publishing; from the first connect
+ * where they were published before that. */
+static uint64_t events_ns(const struct streams *s)
+{
+	uint64_t from = s->first_stamp_ns > s->begun_ns ? s->first_stamp_ns
+							: s->begun_ns;
+
+	return s->counts.events == 0 ? 0 : s->last_event_ns - from;
+}
+
+static json_t *result_of(const struct bench *b)
+{
+	const struct streams *s = &b->streams;
+	json_t *to = json_object();
+
+	json_object_set_new(to, "mode", json_string(options.mode));
+	set_count(to, "streams", options.streams);
+	set_count(to, "ids", options.ids);
+	json_object_set_new(to, "timed_out", json_boolean(b->timed_out));
+	set_counts(to, s);
+	set_real(to, "open_s", (double)(s->opened_ns - s->begun_ns) / 1e9);
+	set_real(to, "connects_per_s",
+		 rate(s->setup.n, s->opened_ns - s->begun_ns));
+	set_real(to, "events_s", (double)events_ns(s) / 1e9);
+	set_real(to, "events_per_s", rate(s->counts.events, events_ns(s)));
+	set_real(to, "resume_s", (double)b->resume_ns / 1e9);
+	json_object_set_new(to, "setup_ms", report_histogram(&s->setup));
+	json_object_set_new(to, "latency_ms", report_histogram(&s->latency));
+	json_object_set_new(to, "self", report_self());
+	return to;
+}
+
+/* ---- start --------------------------------------------------------------- */
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "ssebench: %s\n", what);
+	exit(2);
+}
+
+static void check_options(void)
+{
+	if (options.url == NULL)
+		fail("--url is needed");
+	if (options.streams == 0 || options.streams > 10000000 ||
+	    options.ids == 0 || options.ids > options.streams)
+		fail("--streams: 1 to 10000000; --ids: 1 to --streams");
+	if (options.in_flight == 0 || options.sources == 0 ||
+	    options.first_source == 0 ||
+	    options.first_source + options.sources > 255)
+		fail("--in-flight, --sources: 1 at least; addresses end at "
+		     "254");
+	if (options.events > UINT32_MAX || options.stalled > options.streams)
+		fail("--events or --stalled is too much");
+}
+
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void start(struct bench *b, const struct target *target, bool leaves)
+{
+	struct streams_config cfg = {
+		.target = target,
+		.n = (unsigned)options.streams,
+		.n_ids = (unsigned)options.ids,
+		.first_id = (unsigned)options.first_id,
+		.in_flight = (unsigned)options.in_flight,
+		.n_sources = (unsigned)options.sources,
+		.first_source = (unsigned)options.first_source,
+		.n_stalled = (unsigned)options.stalled,
+		.leave = leaves,
+		.first = options.first,
+		.warm_up = options.warm_up,
+	};
+
+	if (streams_init(&b->streams, &cfg) < 0)
+		fail("no memory");
+	/* A terminal or /dev/null says nothing. */
+	if (!isatty(STDIN_FILENO))
+		(void)streams_watch(&b->streams, STDIN_FILENO, &b->told);
+	b->begun_ns = stamp_now();
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench b;
+	struct target target;
+	size_t mode = 0;
+	int rc;
+
+	args_parse(table, argc, argv);
+	check_options();
+	if (target_init(&target, "GET", options.url, &options.headers) < 0)
+		fail("--url is http://ADDRESS:PORT/PATH");
+	while (modes[mode].name != NULL &&
+	       strcmp(modes[mode].name, options.mode) != 0)
+		mode++;
+	if (modes[mode].name == NULL)
+		fail("--mode is not known");
+	raise_descriptors();
+	start(&b, &target, modes[mode].leaves);
+	modes[mode].run(&b);
+	rc = report_end(result_of(&b), options.json);
+	streams_finish(&b.streams);
+	return rc == 0 ? 0 : 1;
+}
