@@ -18,7 +18,7 @@
  *reads on until each stream has --events in all
  *
  * A result in text goes to standard output behind that, and as JSON to --json.
-*/
+ */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

@@ -1,0 +1,272 @@
+/* Publishes by HTTP POST, for a server that has no JetStream behind it:
+ *requests pipelined over connections that are kept.
+ *
+ *	httpbench --url http://127.0.0.1:8080/pub/{id} --messages 100000 --ids
+ *1000
+ *
+ * The messages of one id go over one connection, so that they stay in order. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "press.h"
+#include "replies.h"
+#include "report.h"
+#include "stamp.h"
+#include "target.h"
+
+enum {
+	CONNECTIONS_MAX = 64,
+	READ_BYTES = 65536,
+	OUT_BYTES = 256 * 1024, /* without what one more message takes */
+	PATIENT_MS = 30000,
+	HEAD_MAX = TARGET_REQUEST_MAX + 64,
+};
+
+static struct {
+	const char *url, *json;
+	struct args_list headers;
+	struct press_config press;
+	uint64_t connections, in_flight;
+} options = {.press = {.messages = 1000, .n_ids = 1, .first = 1, .bytes = 128},
+	     .connections = 1,
+	     .in_flight = 64};
+
+static const struct arg table[] = {
+	{"url", ARG_TEXT, &options.url, "where; {id} is the identity"},
+	{"header", ARG_LIST, &options.headers, "a line of the request"},
+	{"messages", ARG_NUMBER, &options.press.messages, "in all"},
+	{"rate", ARG_NUMBER, &options.press.rate, "a second; 0: no limit"},
+	{"ids", ARG_NUMBER, &options.press.n_ids, "round about"},
+	{"first-id", ARG_NUMBER, &options.press.first_id,
+	 "number of the first"},
+	{"first", ARG_NUMBER, &options.press.first, "message's number"},
+	{"bytes", ARG_NUMBER, &options.press.bytes, "of a payload"},
+	{"connections", ARG_NUMBER, &options.connections, "that are kept"},
+	{"in-flight", ARG_NUMBER, &options.in_flight,
+	 "requests a connection without a reply"},
+	{"json", ARG_TEXT, &options.json, "file for the result"},
+	{0}};
+
+struct lane {
+	int fd;
+	uint64_t n_sent; /* put into `out` at least */
+	struct replies replies;
+	char *out;
+	size_t out_at, out_end;
+};
+
+struct bench {
+	struct press press;
+	struct target target;
+	struct lane lanes[CONNECTIONS_MAX];
+	struct pollfd polls[CONNECTIONS_MAX];
+	size_t n_lanes;
+	size_t out_size;
+	uint64_t ended_ns;
+};
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "httpbench: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* ---- sending ------------------------------------------------------------- */
+
+static bool has_room(const struct lane *l)
+{
+	return l->n_sent - l->replies.n < options.in_flight &&
+	       l->out_end < OUT_BYTES;
+}
+
+static void put_request(struct bench *b, struct lane *l, unsigned id)
+{
+	char *to = l->out + l->out_end;
+	int len = target_expand(to, HEAD_MAX, b->target.request, id);
+
+	if (len < 0) {
+		errno = ENOBUFS;
+		fail("--url");
+	}
+	len += snprintf(to + len, HEAD_MAX - (size_t)len,
+			"Content-Length: %llu\r\n\r\n",
+			(unsigned long long)options.press.bytes);
+	memcpy(to + len, b->press.payload, options.press.bytes);
+	l->out_end += (size_t)len + options.press.bytes;
+	l->n_sent++;
+}
+
+/* Who gets the next is fixed: when it has no room, all wait. */
+static void make_due(struct bench *b)
+{
+	while (!press_is_over(&b->press) && press_wait_ns(&b->press) == 0) {
+		size_t i = b->press.n % options.press.n_ids % b->n_lanes;
+		struct lane *l = &b->lanes[i];
+
+		if (!has_room(l))
+			return;
+		put_request(b, l, press_make(&b->press));
+	}
+}
+
+static void send_lane(struct lane *l)
+{
+	ssize_t n = send(l->fd, l->out + l->out_at, l->out_end - l->out_at,
+			 MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		fail("send");
+	if (n > 0)
+		l->out_at += (size_t)n;
+	if (l->out_at == l->out_end)
+		l->out_at = l->out_end = 0;
+}
+
+/* ---- replies ------------------------------------------------------------- */
+
+static void read_lane(struct lane *l)
+{
+	static char bytes[READ_BYTES];
+	ssize_t n = recv(l->fd, bytes, sizeof(bytes), 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n == 0)
+		errno = ECONNRESET;
+	if (n <= 0)
+		fail("recv");
+	if (replies_feed(&l->replies, bytes, (size_t)n) < 0) {
+		errno = EPROTO;
+		fail("reply");
+	}
+}
+
+static bool is_over(const struct bench *b)
+{
+	if (!press_is_over(&b->press))
+		return false;
+	for (size_t i = 0; i < b->n_lanes; i++)
+		if (b->lanes[i].replies.n < b->lanes[i].n_sent)
+			return false;
+	return true;
+}
+
+/* A wait that is shorter than poll() can tell is spent in nanosleep(). */
+static int wait_ms(const struct bench *b)
+{
+	uint64_t ns = press_is_over(&b->press) ? 0 : press_wait_ns(&b->press);
+	struct timespec nap = {0, (long)ns};
+
+	if (ns == 0)
+		return PATIENT_MS;
+	if (ns >= 1000000)
+		return (int)(ns / 1000000);
+	nanosleep(&nap, NULL);
+	return 0;
+}
+
+static void turn(struct bench *b)
+{
+	int timeout, n;
+
+	make_due(b);
+	for (size_t i = 0; i < b->n_lanes; i++) {
+		struct lane *l = &b->lanes[i];
+
+		if (l->out_at < l->out_end)
+			send_lane(l);
+		b->polls[i].events = POLLIN;
+		if (l->out_at < l->out_end)
+			b->polls[i].events |= POLLOUT;
+	}
+	timeout = wait_ms(b);
+	n = poll(b->polls, b->n_lanes, timeout);
+	if (n == 0 && timeout == PATIENT_MS) {
+		errno = ETIMEDOUT;
+		fail("replies");
+	}
+	for (size_t i = 0; n > 0 && i < b->n_lanes; i++)
+		if (b->polls[i].revents & (POLLIN | POLLERR | POLLHUP))
+			read_lane(&b->lanes[i]);
+}
+
+/* ---- start and end ------------------------------------------------------- */
+
+static void open_lane(struct bench *b, size_t i)
+{
+	struct lane *l = &b->lanes[i];
+	int on = 1;
+
+	l->out = malloc(b->out_size);
+	l->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (l->out == NULL || l->fd < 0 ||
+	    connect(l->fd, (struct sockaddr *)&b->target.at,
+		    sizeof(b->target.at)) < 0)
+		fail(options.url);
+	setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (fcntl(l->fd, F_SETFL, O_NONBLOCK) < 0)
+		fail("fcntl");
+	b->polls[i].fd = l->fd;
+}
+
+static json_t *result_of(const struct bench *b)
+{
+	double s = (double)(b->ended_ns - b->press.begun_ns) / 1e9;
+	uint64_t bad = 0;
+	int status = 0;
+
+	for (size_t i = 0; i < b->n_lanes; i++) {
+		bad += b->lanes[i].replies.n_bad;
+		if (b->lanes[i].replies.n_bad > 0)
+			status = b->lanes[i].replies.last_status;
+	}
+	return json_pack("{s:I,s:f,s:f,s:I,s:i,s:o}", "messages",
+			 (json_int_t)b->press.n, "seconds", s, "messages_per_s",
+			 (double)b->press.n / s, "errors", (json_int_t)bad,
+			 "last_status", status, "self", report_self());
+}
+
+static void check_options(struct bench *b)
+{
+	if (options.url != NULL && options.press.messages > 0 &&
+	    options.connections > 0 && options.connections <= CONNECTIONS_MAX &&
+	    options.in_flight > 0 &&
+	    target_init(&b->target, "POST", options.url, &options.headers) ==
+		    0 &&
+	    press_init(&b->press, &options.press) == 0)
+		return;
+	fprintf(stderr, "httpbench: see --help\n");
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	static struct bench b;
+	int rc;
+
+	args_parse(table, argc, argv);
+	check_options(&b);
+	b.n_lanes = options.connections;
+	b.out_size = OUT_BYTES + HEAD_MAX + options.press.bytes;
+	for (size_t i = 0; i < b.n_lanes; i++)
+		open_lane(&b, i);
+	press_begin(&b.press);
+	while (!is_over(&b))
+		turn(&b);
+	b.ended_ns = stamp_now();
+	rc = report_end(result_of(&b), options.json);
+	for (size_t i = 0; i < b.n_lanes; i++) {
+		close(b.lanes[i].fd);
+		free(b.lanes[i].out);
+	}
+	press_finish(&b.press);
+	return rc == 0 ? 0 : 1;
+}
