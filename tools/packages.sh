@@ -5,6 +5,7 @@
 #	tools/packages.sh run       and to try it: nats-server, curl
 #	tools/packages.sh test      and to test it
 #	tools/packages.sh fuzz      to fuzz it
+#	tools/packages.sh bench     to measure it
 #
 # As root, or with sudo. Where there is no apt-get it names what is needed and
 # leaves the rest to you.
@@ -42,9 +43,13 @@ wanted()
 			echo clang-format-14
 		fi
 		;;
+	bench)
+		echo nats-server curl libcmocka-dev python3 nginx \
+			libnginx-mod-nchan wrk gnuplot-nox strace
+		;;
 	fuzz) echo clang libclang-rt-dev libcmocka-dev python3 ;;
 	*)
-		echo "usage: tools/packages.sh build|run|test|fuzz" >&2
+		echo "usage: tools/packages.sh build|run|test|fuzz|bench" >&2
 		exit 2
 		;;
 	esac

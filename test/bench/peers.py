@@ -1,0 +1,302 @@
+"""The servers that are compared. Each measurement gets fresh ones.
+
+A peer has a gateway (its processes are `gateway`), and most of them a
+nats-server behind it (`nats`). `stream_args()` is what ssebench is told to
+open streams, `publish()` starts the publisher that fits.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+
+from children import Child, Failed, Tool, accepts, free_port, wait_for
+from nats_api import NatsApi
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+STREAM = {"name": "Events", "subjects": ["events.>"], "storage": "memory"}
+
+NATS_CONFIG = """
+host: 127.0.0.1
+port: {port}
+max_payload: 4MB
+max_pending: 512MB
+jetstream {{ store_dir: "{folder}/jetstream" }}
+"""
+
+NGINX_CONFIG = """
+daemon off;
+{user}
+worker_processes 1;
+worker_rlimit_nofile {files};
+pid nginx.pid;
+error_log nginx.error warn;
+load_module {module};
+events {{ worker_connections {files}; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    scgi_temp_path scgi;
+    uwsgi_temp_path uwsgi;
+    client_max_body_size 4m;
+    client_body_buffer_size 512k;
+    keepalive_requests 1000000000;
+    nchan_shared_memory_size 4g;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location = /healthz {{ default_type text/plain; return 200 "ok\\n"; }}
+        location = /refused {{
+            default_type text/plain;
+            return 400 "user_id: missing\\n";
+        }}
+        location ~ ^/pub/(.+)$ {{
+            nchan_publisher;
+            nchan_channel_id $1;
+            nchan_message_buffer_length 1000000;
+            nchan_message_timeout 10m;
+        }}
+        location ~ ^/sub/(.+)$ {{
+            nchan_subscriber eventsource;
+            nchan_channel_id $1;
+            nchan_subscriber_first_message newest;
+            nchan_eventsource_ping_interval 30;
+        }}
+        location ~ ^/all/(.+)$ {{
+            nchan_subscriber eventsource;
+            nchan_channel_id $1;
+            nchan_subscriber_first_message oldest;
+            nchan_eventsource_ping_interval 30;
+        }}
+    }}
+}}
+"""
+
+
+class Peer:
+    """What all have."""
+
+    name = None
+    # How many events a flood of it can have for some seconds of work, against
+    # a run of full size.
+    share = 0.1
+    publishes = "natsbench"
+    # The identity, where it is not in the path.
+    headers = ["user_id: {id}"]
+
+    def __init__(self, build, folder):
+        self.build = build
+        self.folder = os.path.join(folder, self.name)
+        self.nats = self.api = self.child = None
+        self.nats_port = self.port = 0
+
+    @classmethod
+    def why_not(cls, _build):
+        """Why it can't be measured on this machine; None: it can."""
+        return None
+
+    def start(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        self.start_nats()
+        self.start_gateway()
+
+    def start_nats(self):
+        self.nats_port = free_port()
+        config = os.path.join(self.folder, "nats.conf")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(NATS_CONFIG.format(port=self.nats_port,
+                                       folder=self.folder))
+        self.nats = Child("nats-server", ["nats-server", "-c", config],
+                          self.folder)
+        wait_for("nats-server", lambda: accepts(self.nats_port))
+        self.api = NatsApi(self.nats_port)
+        self.api.api("STREAM.CREATE.Events", STREAM)
+
+    def start_gateway(self):
+        raise NotImplementedError
+
+    def stop_gateway(self):
+        if self.child is not None:
+            self.child.stop()
+            self.child = None
+
+    def stop(self):
+        self.stop_gateway()
+        if self.api is not None:
+            self.api.close()
+            self.nats.stop()
+        self.api = self.nats = None
+
+    def groups(self):
+        found = {"gateway": self.child.pids()}
+        if self.nats is not None:
+            found["nats"] = [self.nats.pid]
+        return found
+
+    def nats_url(self):
+        return f"nats://127.0.0.1:{self.nats_port}"
+
+    def base(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def stream_args(self, deliver="new"):
+        return {"url": f"{self.base()}/api/v1/events?deliver={deliver}",
+                "header": self.headers + ["Accept: text/event-stream"]}
+
+    def streams(self, deliver="new", **args):
+        return Tool(self.build, "ssebench",
+                    {**self.stream_args(deliver), **args}, self.folder)
+
+    def publish(self, **args):
+        args.setdefault("ack_every", 1 if args.get("rate") else 16)
+        return Tool(self.build, "natsbench",
+                    {"server": self.nats_url(), **args}, self.folder)
+
+
+class Sluice(Peer):
+    name = "sluice"
+    share = 1
+    # More options for the gateway, of the scenario.
+    options = ()
+
+    def start_gateway(self):
+        self.child = Child("gateway", [
+            os.path.join(self.build, "sluice"), "--listen", "127.0.0.1:0",
+            "--admin-listen", "off", "--drain-delay", "0",
+            "--drain-timeout", "0",
+            "--server", self.nats_url(), *self.options], self.folder)
+        self.port = int(wait_for("sluice listens", self._listening))
+        wait_for("sluice follows the stream",
+                 lambda: "tail is live" in self.child.text())
+
+    def _listening(self):
+        self.child.check_runs()
+        found = re.search(r"msg=listening address=127.0.0.1:(\d+)",
+                          self.child.text())
+        return found and found.group(1)
+
+
+class Nchan(Peer):
+    """nginx with nchan: HTTP POST is its source, there is no JetStream."""
+
+    name = "nchan"
+    publishes = "httpbench"
+
+    @staticmethod
+    def module():
+        """The library's path; below the prefix that nginx was built with."""
+        said = subprocess.run(["nginx", "-V"], capture_output=True,
+                              text=True, check=False).stderr
+        folder = re.search(r"--modules-path=(\S+)", said)
+        return os.path.join(folder.group(1) if folder else "",
+                            "ngx_nchan_module.so")
+
+    @classmethod
+    def why_not(cls, _build):
+        if shutil.which("nginx") is None:
+            return "no nginx"
+        if not os.path.exists(cls.module()):
+            return "no nchan: install libnginx-mod-nchan"
+        return None
+
+    def start_nats(self):
+        pass
+
+    def start_gateway(self):
+        self.port = free_port()
+        config = os.path.join(self.folder, "nginx.conf")
+        user = "user root;" if os.geteuid() == 0 else ""
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(NGINX_CONFIG.format(port=self.port, files=20000,
+                                        module=self.module(), user=user))
+        self.child = Child("nginx", ["nginx", "-p", self.folder, "-c", config],
+                           self.folder)
+        wait_for("nginx", self._listening)
+
+    def _listening(self):
+        self.child.check_runs()
+        return accepts(self.port)
+
+    def stream_args(self, deliver="new"):
+        path = "all" if deliver == "all" else "sub"
+        return {"url": f"{self.base()}/{path}/{{id}}",
+                "header": ["Accept: text/event-stream"]}
+
+    def publish(self, **args):
+        args.pop("ack_every", None)
+        return Tool(self.build, "httpbench",
+                    {"url": f"{self.base()}/pub/{{id}}",
+                     "header": ["Content-Type: text/plain"], **args},
+                    self.folder)
+
+
+class Poc(Peer):
+    """The obvious way, with nats.c: an ephemeral consumer for each client."""
+
+    name = "poc"
+
+    def start_gateway(self):
+        self.port = free_port()
+        self.child = Child("gateway", [
+            os.path.join(self.build, "test/bench/poc"), "--port",
+            str(self.port), "--server", self.nats_url()], self.folder)
+        wait_for("poc", lambda: accepts(self.port))
+
+
+class Node(Peer):
+    """The same with Node and @nats-io/jetstream."""
+
+    name = "node"
+    program = os.path.join(HERE, "peers", "node", "gateway.mjs")
+
+    @classmethod
+    def why_not(cls, _build):
+        if shutil.which("node") is None:
+            return "no node"
+        if not os.path.isdir(os.path.join(HERE, "peers", "node",
+                                          "node_modules")):
+            return "run npm install in test/bench/peers/node"
+        return None
+
+    def start_gateway(self):
+        self.port = free_port()
+        self.child = Child("gateway", ["node", self.program, str(self.port),
+                                       self.nats_url()], self.folder)
+        wait_for("node", lambda: accepts(self.port))
+
+
+class NatsSub(Peer):
+    """No gateway: a plain subscriber of nats.c, for its latency."""
+
+    name = "nats.c"
+    args = {}
+
+    def start_gateway(self):
+        pass
+
+    def groups(self):
+        return {"nats": [self.nats.pid]}
+
+    def streams(self, deliver="new", **args):
+        kept = {k: args[k] for k in ("events", "warm_up", "seconds")}
+        return Tool(self.build, "natssub",
+                    {"server": self.nats_url(), "subject": "events.u0",
+                     **kept, **self.args}, self.folder)
+
+
+class NatsConsumer(NatsSub):
+    """The same by an ordered consumer of the JetStream stream."""
+
+    name = "nats.c-consumer"
+    args = {"jetstream": True}
+
+
+PEERS = {p.name: p for p in (Sluice, Nchan, Poc, Node, NatsSub, NatsConsumer)}
+
+
+def make(name, build, folder):
+    if name not in PEERS:
+        raise Failed(f"no peer {name}")
+    return PEERS[name](build, folder)

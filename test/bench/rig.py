@@ -1,0 +1,108 @@
+"""One measurement: a peer that is started for it, and what it used."""
+
+import time
+
+import sampling
+from children import wait_for
+
+# So long the tools may take beyond what they are told.
+SLACK_S = 60
+OPEN_S = 180
+
+
+class Rig:
+    def __init__(self, peer, scale, syscalls):
+        self.peer = peer
+        self.scale = scale
+        self.syscalls = syscalls
+        self.window = self.trace = None
+
+    def scaled(self, n, least=1):
+        return max(least, int(n * self.scale))
+
+    def begin(self):
+        groups = self.peer.groups()
+        if self.syscalls and "gateway" in groups:
+            self.trace = sampling.Syscalls(groups["gateway"],
+                                           self.peer.folder)
+        self.window = sampling.Window(groups)
+
+    def end(self):
+        used = self.window.end()
+        if self.trace is not None:
+            used["syscalls"] = self.trace.end()
+            self.trace = None
+        groups = self.peer.groups()
+        for name, pids in groups.items():
+            used[name + "_peak"] = sampling.peak(pids)
+        return used
+
+    def memory(self):
+        """Resident bytes of each group, when they have come to rest."""
+        time.sleep(1)
+        return {name: (sampling.pss(pids), sampling.rss(pids))
+                for name, pids in self.peer.groups().items()}
+
+    def opened(self, deliver="new", **args):
+        """Streams that are open."""
+        reader = self.peer.streams(deliver, open_seconds=OPEN_S, **args)
+        reader.wait_word("ready", OPEN_S + SLACK_S)
+        return reader
+
+    def read(self, press, **args):
+        """Opens streams, publishes, waits until all is read or --seconds are
+        over: what came of it."""
+        reader = self.opened(mode="read", **args)
+        time.sleep(0.3)
+        self.begin()
+        published = self.peer.publish(**press)
+        sent = published.result(args["seconds"] + SLACK_S)
+        got = reader.result(args["seconds"] + SLACK_S)
+        return {**events(got), "published_per_s": sent["messages_per_s"],
+                "publish_errors": sent["errors"],
+                **costs(got, sent, self.end())}
+
+    def wait_replays(self, api_calls):
+        """Until JetStream is asked nothing any more."""
+        def level():
+            before = api_calls()
+            time.sleep(0.5)
+            return api_calls() == before
+        wait_for("JetStream at rest", level)
+
+
+def events(got):
+    """The reader's result, flat."""
+    wrong = sum(got.get(k, 0) for k in
+                ("missing", "doubled", "disordered", "failed", "wrong"))
+    flat = {"events": got["events"], "wrong": wrong,
+            "ended": got.get("ended", 0), "timed_out": got["timed_out"],
+            "gaps": got.get("gaps", 0),
+            "events_per_s": got.get("events_per_s", 0),
+            "bytes_per_s": got.get("bytes", 0) / got["events_s"]
+            if got.get("events_s") else 0,
+            "latency_slots": got["latency_ms"]["slots"]}
+    for name in ("p50", "p90", "p99", "p99.9", "max"):
+        flat["latency_" + name] = got["latency_ms"][name]
+    return flat
+
+
+def setup(got):
+    flat = {"connects_per_s": got["connects_per_s"], "failed": got["failed"],
+            "setup_slots": got["setup_ms"]["slots"]}
+    for name in ("p50", "p99", "p99.9", "max"):
+        flat["setup_" + name] = got["setup_ms"][name]
+    return flat
+
+
+def costs(got, sent, used):
+    """CPU for a million events, and all that was sampled."""
+    found = dict(used)
+    if got["events"] > 0 and "gateway_cpu_s" in used:
+        found["cpu_per_million"] = used["gateway_cpu_s"] * 1e6 / got["events"]
+        found["switches_per_million"] = (used["gateway_switches"] * 1e6
+                                         / got["events"])
+    if "nats_cpu_s" in used:
+        found["nats_cpu_per_million"] = (used["nats_cpu_s"] * 1e6
+                                         / max(1, sent["messages"]))
+    return found

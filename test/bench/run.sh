@@ -1,0 +1,54 @@
+#!/bin/sh
+# Measures the gateway, and other gateways beside it, in turns: on this machine,
+# over the loopback, each measurement with fresh servers. Writes a table, a JSON
+# file and plots to --out (default: test/bench/results).
+#
+#	test/bench/run.sh [OPTION]... [SCENARIO]...
+#
+#	--no-install   take the packages as they are
+#	--peers LIST   beside sluice: nchan,poc,node (default: nchan) or none
+#	--rounds N     of each (default: 3)
+#	--scale X      0.1: a tenth of streams, messages and time, to try it out
+#	--syscalls     one more round of each under strace, which counts
+#	--out DIR      for the results
+#	--list         the scenarios and their cases
+#
+# A SCENARIO is a name, or NAME=CASE,CASE; all of them without any. The build is
+# kept in build-bench, in the project's root or below $SLUICE_BUILD_DIR.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=${SLUICE_BUILD_DIR:-$root}/build-bench
+install=yes
+driver="python3 -B $root/test/bench/bench.py --build $build"
+
+case " $* " in
+*" --list "* | *" --help "* | *" -h "*)
+	exec $driver "$@"
+	;;
+esac
+for word; do
+	shift
+	if [ "$word" = --no-install ]; then
+		install=no
+	else
+		set -- "$@" "$word"
+	fi
+done
+
+if [ $install = yes ]; then
+	"$root/tools/packages.sh" bench
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+again=
+[ ! -f "$build/build.ninja" ] || again=--reconfigure
+# shellcheck disable=SC2086 # a word or nothing
+if ! { meson setup $again "$build" "$root" --buildtype=release -Dbench=true &&
+	ninja -C "$build"; } >"$work/log" 2>&1; then
+	tail -n 60 "$work/log"
+	exit 1
+fi
+rm -rf "$work"
+trap - EXIT
+exec $driver "$@"

@@ -1,0 +1,345 @@
+"""What is measured. A scenario has cases (sizes); each gives a row for each
+peer, with the columns that are named here."""
+
+import time
+
+from rig import SLACK_S, costs, events, setup
+
+# Those that can be chosen.
+PEERS = ("sluice", "nchan", "poc", "node")
+IN_FLIGHT = 64
+FLOOD_EVENTS = 20_000_000
+FLOOD_MESSAGES = 200_000  # more than that tells nothing new
+FLOOD_S = 60
+
+EVENT_COLUMNS = ("events_per_s", "cpu_per_million", "nats_cpu_per_million",
+                 "switches_per_million", "gateway_peak", "wrong")
+LATENCY_COLUMNS = ("latency_p50", "latency_p90", "latency_p99",
+                   "latency_p99.9", "latency_max", "events_per_s",
+                   "cpu_per_million", "wrong")
+
+
+class Scenario:
+    name = None
+    title = None
+    columns = ()
+    peers = PEERS
+    plot = None  # (column, heading, logarithmic)
+    curves = None  # the column with slots to draw percentiles of
+
+    def cases(self):
+        """Name to parameters."""
+        raise NotImplementedError
+
+    def columns_of(self, _case):
+        return self.columns
+
+    def prepare(self, peer, params):
+        """Before the peer starts."""
+
+    def run(self, rig, params):
+        """Column to value."""
+        raise NotImplementedError
+
+
+class IdleMemory(Scenario):
+    name = "idle-memory"
+    title = "Memory of an idle stream with its own id"
+    columns = ("gateway_pss_per_stream", "gateway_rss_per_stream",
+               "nats_rss_per_stream", "consumers", "failed")
+    plot = ("gateway_pss_per_stream", "bytes a stream", True)
+
+    def cases(self):
+        return {str(n): {"n": n} for n in (1000, 5000, 10000, 19000)}
+
+    def run(self, rig, params):
+        n = rig.scaled(params["n"])
+        before = rig.memory()
+        holder = rig.opened(mode="hold", streams=n, ids=n, seconds=FLOOD_S)
+        time.sleep(1)
+        after = rig.memory()
+        found = {}
+        for name, (pss, rss) in after.items():
+            found[name + "_pss_per_stream"] = (pss - before[name][0]) / n
+            found[name + "_rss_per_stream"] = (rss - before[name][1]) / n
+        if rig.peer.api is not None:
+            found["consumers"] = rig.peer.api.consumers("Events")
+        holder.tell("stop")
+        return {**found, **setup(holder.result(SLACK_S))}
+
+
+class Connect(Scenario):
+    name = "connect"
+    title = "Streams opened, each with its own id, 64 at a time"
+    columns = ("connects_per_s", "setup_p50", "setup_p99", "setup_max",
+               "gateway_cpu_per_connect", "nats_cpu_per_connect", "failed")
+    plot = ("connects_per_s", "connects a second", False)
+    curves = "setup_slots"
+    mode = "connect"
+
+    def cases(self):
+        return {str(n): {"n": n, "ids": n} for n in (1000, 10000, 19000)}
+
+    def run(self, rig, params):
+        n = rig.scaled(params["n"])
+        rig.begin()
+        tool = rig.peer.streams(mode=self.mode, streams=n,
+                                ids=min(n, params["ids"]),
+                                in_flight=IN_FLIGHT)
+        got = tool.result(4 * SLACK_S)
+        used = rig.end()
+        found = {**setup(got), **used}
+        for name in ("gateway", "nats"):
+            if name + "_cpu_s" in used:
+                found[name + "_cpu_per_connect"] = (
+                    used[name + "_cpu_s"] * 1e6 / max(1, got["opened"]))
+        return found
+
+
+class Churn(Connect):
+    name = "churn"
+    title = "Streams opened and left at once, 64 at a time"
+    mode = "churn"
+
+    def cases(self):
+        return {"50000": {"n": 50000, "ids": 1000}}
+
+
+class Fanout(Scenario):
+    name = "fanout"
+    title = "One id to many streams, 128 B"
+    columns = EVENT_COLUMNS
+    plot = ("events_per_s", "events a second", True)
+    curves = "latency_slots"
+    bytes = 128
+    counts = (1, 100, 1000, 5000, 15000)
+    rates = (10, 50, 100)
+    seconds = 10
+
+    def cases(self):
+        found = {}
+        for n in self.counts:
+            found[f"{n}:flood"] = {"n": n, "rate": 0}
+        for n in self.counts:
+            for rate in self.rates:
+                found[f"{n}:{rate}/s"] = {"n": n, "rate": rate}
+        return found
+
+    def columns_of(self, case):
+        return EVENT_COLUMNS if "flood" in case else LATENCY_COLUMNS
+
+    def run(self, rig, params):
+        n = rig.scaled(params["n"])
+        if params["rate"] == 0:
+            share = FLOOD_EVENTS * rig.peer.share * rig.scale
+            messages = int(max(20, min(share / n,
+                                       FLOOD_MESSAGES * rig.scale)))
+            warm_up = 0
+        else:
+            messages = params["rate"] * rig.scaled(self.seconds, 2)
+            warm_up = messages // 10
+        return rig.read({"messages": messages, "rate": params["rate"],
+                         "bytes": self.bytes},
+                        streams=n, ids=1, events=messages, first=1,
+                        warm_up=warm_up, seconds=FLOOD_S)
+
+
+class Unicast(Scenario):
+    name = "unicast"
+    title = "Messages round about, each stream with its own id, 128 B"
+    columns = EVENT_COLUMNS
+    plot = ("events_per_s", "events a second", False)
+    curves = "latency_slots"
+
+    def cases(self):
+        return {"1000:flood": {"n": 1000, "rate": 0},
+                "10000:flood": {"n": 10000, "rate": 0},
+                "1000:2000/s": {"n": 1000, "rate": 2000}}
+
+    def columns_of(self, case):
+        return EVENT_COLUMNS if "flood" in case else LATENCY_COLUMNS
+
+    def run(self, rig, params):
+        n = rig.scaled(params["n"])
+        if params["rate"] == 0:
+            share = 1_000_000 * max(0.2, rig.peer.share) * rig.scale
+        else:
+            share = params["rate"] * rig.scaled(10, 2)
+        each = max(2, int(share / n))
+        return rig.read({"messages": each * n, "rate": params["rate"],
+                         "ids": n}, streams=n, ids=n, events=each, first=1,
+                        warm_up=1, seconds=FLOOD_S)
+
+
+class History(Scenario):
+    """The gateway is started after the publishing: nothing of it is in its
+    memory. Beside it are live streams, before and in it."""
+
+    name = "history"
+    title = "1,000 clients ask for 1,000 stored messages each"
+    columns = ("events_per_s", "cpu_per_million", "live_p99_alone",
+               "live_p99_beside", "wrong")
+    plot = ("events_per_s", "events a second", False)
+    live_id = 1_000_000
+    live = 100
+    rate = 50
+
+    def cases(self):
+        return {"one-id": {"ids": 1}, "own-ids": {"ids": 1000}}
+
+    def _live(self, rig, during):
+        """p99 of the live streams in the time that during() takes."""
+        n = rig.scaled(self.live)
+        reader = rig.opened(mode="read", streams=n, first_id=self.live_id,
+                            seconds=10 * SLACK_S)
+        press = rig.peer.publish(messages=self.rate * 10 * SLACK_S,
+                                 rate=self.rate, first_id=self.live_id)
+        time.sleep(0.5)
+        found = during()
+        reader.tell("stop")
+        got = reader.result(SLACK_S)
+        press.stop()
+        return got["latency_ms"]["p99"], found
+
+    def run(self, rig, params):
+        n = rig.scaled(1000)
+        each = rig.scaled(1000)
+        ids = min(n, params["ids"])
+        rig.peer.publish(messages=each * ids, ids=ids,
+                         ack_every=16).result(4 * SLACK_S)
+        if rig.peer.nats is not None:
+            rig.peer.stop_gateway()
+            rig.peer.start_gateway()
+        alone, _ = self._live(rig, lambda: time.sleep(3))
+
+        def ask():
+            rig.begin()
+            tool = rig.peer.streams("all", mode="read", streams=n, ids=ids,
+                                    events=each, first=1, seconds=FLOOD_S)
+            got = tool.result(FLOOD_S + SLACK_S)
+            return got, rig.end()
+
+        beside, (got, used) = self._live(rig, ask)
+        return {**events(got), **costs(got, {"messages": each * ids}, used),
+                "live_p99_alone": alone, "live_p99_beside": beside}
+
+
+class ResumeStorm(Scenario):
+    name = "resume-storm"
+    title = "All clients drop, and come back to 10 missed events each"
+    columns = ("resume_s", "setup_p99", "api_calls", "gateway_cpu_s", "wrong")
+    plot = ("resume_s", "seconds until all are caught up", False)
+    missed = 10
+
+    def cases(self):
+        return {"10000": {"n": 10000}}
+
+    def run(self, rig, params):
+        n = rig.scaled(params["n"])
+        reader = rig.opened(mode="resume", streams=n, ids=n, before=1, first=1,
+                            events=1 + self.missed, seconds=2 * FLOOD_S)
+        peer = rig.peer
+        peer.publish(messages=n, ids=n).result(2 * SLACK_S)
+        reader.wait_word("dropped", 2 * SLACK_S)
+        peer.publish(messages=n * self.missed, ids=n, first=2,
+                     ack_every=16).result(2 * SLACK_S)
+        time.sleep(1)
+        calls = peer.api.api_calls() if peer.api else 0
+        rig.begin()
+        reader.tell("go")
+        got = reader.result(4 * SLACK_S)
+        used = rig.end()
+        found = {**events(got), **setup(got), **used,
+                 "resume_s": got["resume_s"]}
+        if peer.api:
+            # The question counts itself.
+            found["api_calls"] = peer.api.api_calls() - calls - 1
+        return found
+
+
+class Slow(Scenario):
+    name = "slow"
+    title = "1,000 live streams beside stalled ones, 1 KiB, 50 msg/s"
+    columns = LATENCY_COLUMNS + ("gateway_peak",)
+    plot = ("latency_p99", "p99, ms", False)
+    curves = "latency_slots"
+
+    def cases(self):
+        return {"none-stalled": {"stalled": 0},
+                "1000-stalled": {"stalled": 1000}}
+
+    def run(self, rig, params):
+        stalled = rig.scaled(params["stalled"], 0)
+        messages = 50 * rig.scaled(15, 3)
+        return rig.read({"messages": messages, "rate": 50, "bytes": 1024},
+                        streams=rig.scaled(1000) + stalled, stalled=stalled,
+                        events=messages, first=1, warm_up=messages // 3,
+                        seconds=FLOOD_S)
+
+
+class Payloads(Scenario):
+    name = "payloads"
+    title = "One id to 100 streams, flooded, by payload"
+    columns = ("events_per_s", "bytes_per_s", "cpu_per_million", "wrong")
+    plot = ("bytes_per_s", "bytes a second", True)
+    total = 4 << 30
+
+    def cases(self):
+        return {"16 B": {"bytes": 16}, "128 B": {"bytes": 128},
+                "4 KiB": {"bytes": 4096}, "256 KiB": {"bytes": 256 << 10}}
+
+    def run(self, rig, params):
+        n = rig.scaled(100)
+        share = max(0.2, rig.peer.share) * rig.scale
+        messages = int(max(20, min(self.total / n / params["bytes"], 100_000)
+                           * share))
+        return rig.read({"messages": messages, "bytes": params["bytes"]},
+                        streams=n, events=messages, first=1, seconds=FLOOD_S)
+
+
+class Latency1(Scenario):
+    name = "latency1"
+    title = "One stream, 1,000 msg/s, beside plain subscribers"
+    columns = LATENCY_COLUMNS
+    peers = PEERS + ("nats.c", "nats.c-consumer")
+    plot = ("latency_p50", "p50, ms", False)
+    curves = "latency_slots"
+
+    def cases(self):
+        return {"1000/s": {"rate": 1000}}
+
+    def run(self, rig, params):
+        messages = params["rate"] * rig.scaled(10, 2)
+        return rig.read({"messages": messages, "rate": params["rate"]},
+                        streams=1, events=messages, first=1,
+                        warm_up=messages // 10, seconds=FLOOD_S)
+
+
+class IdleCpu(Scenario):
+    name = "idle-cpu"
+    title = "CPU of quiet streams with pings every 30 s"
+    columns = ("gateway_cpu_percent", "nats_cpu_percent", "pings")
+    plot = ("gateway_cpu_percent", "% of a core", False)
+
+    def cases(self):
+        return {"10000": {"n": 10000}}
+
+    def run(self, rig, params):
+        n = rig.scaled(params["n"])
+        holder = rig.opened(mode="hold", streams=n, ids=n, seconds=4 * FLOOD_S)
+        rig.begin()
+        # So that each has had its pings for two rounds, or one.
+        time.sleep(60 if rig.scale >= 1 else 30)
+        used = rig.end()
+        holder.tell("stop")
+        got = holder.result(SLACK_S)
+        found = {**used, "pings": got["pings"] + got["others"]}
+        for name in ("gateway", "nats"):
+            if name + "_cpu_s" in used:
+                found[name + "_cpu_percent"] = (100 * used[name + "_cpu_s"]
+                                                / used["seconds"])
+        return found
+
+
+ALL = [IdleMemory(), Connect(), Churn(), Fanout(), Unicast(), History(),
+       ResumeStorm(), Slow(), Payloads(), Latency1(), IdleCpu()]
