@@ -35,6 +35,8 @@ def arguments():
     parser.add_argument("--out", default=None, help="folder for the results")
     parser.add_argument("--syscalls", action="store_true",
                         help="one more round of each, under strace")
+    parser.add_argument("--no-install", action="store_true",
+                        help="take the packages as they are")
     parser.add_argument("--list", action="store_true",
                         help="the scenarios and their cases")
     return parser.parse_args()
@@ -183,6 +185,8 @@ def main():
     options.build = os.path.abspath(options.build)
     os.makedirs(options.out, exist_ok=True)
     raise_descriptors()
+    if "node" in options.peers.split(",") and not options.no_install:
+        peers.Node.install(options.build)
     signal.signal(signal.SIGTERM, on_signal)
     folder = tempfile.mkdtemp(prefix="sluice-bench-")
     try:

@@ -14,7 +14,6 @@ from children import Child, Failed, Tool, accepts, free_port, wait_for
 from nats_api import NatsApi
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STREAM = {"name": "Events", "subjects": ["events.>"], "storage": "memory"}
 
 NATS_CONFIG = """
 host: 127.0.0.1
@@ -81,7 +80,11 @@ class Peer:
     # How many events a flood of it can have for some seconds of work, against
     # a run of full size.
     share = 0.1
-    publishes = "natsbench"
+    # Of the JetStream stream. What the gateway follows covers these, so that
+    # the server need not filter for it.
+    subjects = ("events.*",)
+    # Paths of a plain answer and of a refusal, for wrk.
+    plain = {}
     # The identity, where it is not in the path.
     headers = ["user_id: {id}"]
 
@@ -112,7 +115,9 @@ class Peer:
                           self.folder)
         wait_for("nats-server", lambda: accepts(self.nats_port))
         self.api = NatsApi(self.nats_port)
-        self.api.api("STREAM.CREATE.Events", STREAM)
+        self.api.api("STREAM.CREATE.Events", {
+            "name": "Events", "subjects": list(self.subjects),
+            "storage": "memory"})
 
     def start_gateway(self):
         raise NotImplementedError
@@ -158,18 +163,24 @@ class Peer:
 class Sluice(Peer):
     name = "sluice"
     share = 1
+    plain = {"healthz": "/healthz", "refusal": "/api/v1/events"}
     # More options for the gateway, of the scenario.
     options = ()
 
     def start_gateway(self):
-        self.child = Child("gateway", [
+        self.port = self.start_one("gateway")
+
+    def start_one(self, name):
+        """Several can follow one stream; `child` is the last."""
+        self.child = Child(name, [
             os.path.join(self.build, "sluice"), "--listen", "127.0.0.1:0",
             "--admin-listen", "off", "--drain-delay", "0",
             "--drain-timeout", "0",
             "--server", self.nats_url(), *self.options], self.folder)
-        self.port = int(wait_for("sluice listens", self._listening))
+        port = int(wait_for("sluice listens", self._listening))
         wait_for("sluice follows the stream",
                  lambda: "tail is live" in self.child.text())
+        return port
 
     def _listening(self):
         self.child.check_runs()
@@ -182,7 +193,7 @@ class Nchan(Peer):
     """nginx with nchan: HTTP POST is its source, there is no JetStream."""
 
     name = "nchan"
-    publishes = "httpbench"
+    plain = {"healthz": "/healthz", "refusal": "/refused"}
 
     @staticmethod
     def module():
@@ -246,23 +257,35 @@ class Poc(Peer):
 
 
 class Node(Peer):
-    """The same with Node and @nats-io/jetstream."""
+    """The same with Node and @nats-io/jetstream. A copy of it lies in the
+    build folder, with the packages that npm has installed there."""
 
     name = "node"
-    program = os.path.join(HERE, "peers", "node", "gateway.mjs")
+
+    @staticmethod
+    def home(build):
+        return os.path.join(build, "node")
 
     @classmethod
-    def why_not(cls, _build):
+    def install(cls, build):
+        shutil.copytree(os.path.join(HERE, "peers", "node"), cls.home(build),
+                        dirs_exist_ok=True)
+        subprocess.run(["npm", "install", "--silent", "--no-audit",
+                        "--no-fund", "--no-package-lock"],
+                       cwd=cls.home(build), check=False)
+
+    @classmethod
+    def why_not(cls, build):
         if shutil.which("node") is None:
             return "no node"
-        if not os.path.isdir(os.path.join(HERE, "peers", "node",
-                                          "node_modules")):
-            return "run npm install in test/bench/peers/node"
+        if not os.path.isdir(os.path.join(cls.home(build), "node_modules")):
+            return "no packages of npm"
         return None
 
     def start_gateway(self):
         self.port = free_port()
-        self.child = Child("gateway", ["node", self.program, str(self.port),
+        program = os.path.join(self.home(self.build), "gateway.mjs")
+        self.child = Child("gateway", ["node", program, str(self.port),
                                        self.nats_url()], self.folder)
         wait_for("node", lambda: accepts(self.port))
 

@@ -37,6 +37,8 @@ COLUMNS = {
     "nats_cpu_percent": ("nats-server, % of a core", "real", "low"),
     "pings": ("pings", "int", None),
     "requests_per_s": ("requests/s", "int", "high"),
+    "wrk_p50": ("p50 ms", "ms", "low"),
+    "gateway_cpu_per_request": ("gateway CPU µs a request", "real", "low"),
     "wrk_p99": ("p99 ms", "ms", "low"),
     "errors": ("errors", "int", "low"),
     "opened": ("streams open", "int", "high"),

@@ -87,6 +87,32 @@ def events(got):
     return flat
 
 
+def percentile(slots, percent):
+    """In milliseconds, of [[ns, count]] in order."""
+    left = sum(count for _, count in slots) * percent / 100
+    for ns, count in slots:
+        left -= count
+        if left <= 0:
+            return ns / 1e6
+    return 0
+
+
+def merged(parts):
+    """Several readers' events as those of one."""
+    slots = {}
+    for part in parts:
+        for ns, count in part["latency_slots"]:
+            slots[ns] = slots.get(ns, 0) + count
+    slots = sorted(slots.items())
+    flat = {k: sum(p[k] for p in parts)
+            for k in ("events", "wrong", "ended", "gaps", "events_per_s")}
+    flat["timed_out"] = any(p["timed_out"] for p in parts)
+    flat["latency_slots"] = slots
+    for name, percent in (("p50", 50), ("p99", 99), ("max", 100)):
+        flat["latency_" + name] = percentile(slots, percent)
+    return flat
+
+
 def setup(got):
     flat = {"connects_per_s": got["connects_per_s"], "failed": got["failed"],
             "setup_slots": got["setup_ms"]["slots"]}

@@ -27,14 +27,9 @@ case " $* " in
 	exec $driver "$@"
 	;;
 esac
-for word; do
-	shift
-	if [ "$word" = --no-install ]; then
-		install=no
-	else
-		set -- "$@" "$word"
-	fi
-done
+case " $* " in
+*" --no-install "*) install=no ;;
+esac
 
 if [ $install = yes ]; then
 	"$root/tools/packages.sh" bench

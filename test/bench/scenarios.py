@@ -1,9 +1,13 @@
 """What is measured. A scenario has cases (sizes); each gives a row for each
 peer, with the columns that are named here."""
 
+import json
+import os
+import subprocess
 import time
 
-from rig import SLACK_S, costs, events, setup
+import sampling
+from rig import SLACK_S, costs, events, merged, setup
 
 # Those that can be chosen.
 PEERS = ("sluice", "nchan", "poc", "node")
@@ -36,6 +40,7 @@ class Scenario:
 
     def prepare(self, peer, params):
         """Before the peer starts."""
+        peer.subjects = params.get("subjects", peer.subjects)
 
     def run(self, rig, params):
         """Column to value."""
@@ -154,6 +159,9 @@ class Unicast(Scenario):
     def cases(self):
         return {"1000:flood": {"n": 1000, "rate": 0},
                 "10000:flood": {"n": 10000, "rate": 0},
+                # Of a stream that has other subjects too.
+                "1000:flood:filtered": {"n": 1000, "rate": 0,
+                                        "subjects": ("events.>",)},
                 "1000:2000/s": {"n": 1000, "rate": 2000}}
 
     def columns_of(self, case):
@@ -341,5 +349,86 @@ class IdleCpu(Scenario):
         return found
 
 
+class Plain(Scenario):
+    name = "plain"
+    title = "wrk with 64 connections: plain answers"
+    columns = ("requests_per_s", "wrk_p50", "wrk_p99",
+               "gateway_cpu_per_request", "errors")
+    peers = ("sluice", "nchan")
+    plot = ("requests_per_s", "requests a second", False)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrk",
+                          "plain.lua")
+
+    def cases(self):
+        return {"healthz": {"path": "healthz"},
+                "refusal": {"path": "refusal"},
+                "connect-and-leave": {"path": "healthz", "word": "close"}}
+
+    def run(self, rig, params):
+        seconds = rig.scaled(5)
+        url = rig.peer.base() + rig.peer.plain[params["path"]]
+        rig.begin()
+        done = subprocess.run(
+            ["wrk", "-t1", "-c64", f"-d{seconds}s", "-s", self.script, url,
+             "--", params.get("word", "")],
+            capture_output=True, text=True, check=True,
+            timeout=seconds + SLACK_S)
+        used = rig.end()
+        got = json.loads(done.stdout.strip().split("\n")[-1])
+        refused = got["other_status"] if params["path"] == "healthz" else 0
+        return {**used, "requests_per_s": got["requests"] / got["seconds"],
+                "wrk_p50": got["p50_ms"], "wrk_p99": got["p99_ms"],
+                "gateway_cpu_per_request":
+                    used["gateway_cpu_s"] * 1e6 / got["requests"],
+                "errors": got["socket_errors"] + refused}
+
+
+class Many(Scenario):
+    """A process has 20,000 descriptors at the most: several of them, each on
+    a port of its own, and a client of as many streams for each."""
+
+    name = "many"
+    title = "100,000 streams with their own ids, on several gateways"
+    columns = ("opened", "connects_per_s", "gateway_pss", "consumers",
+               "latency_p50", "latency_p99", "events_per_s", "wrong")
+    peers = ("sluice",)
+    each = 16_700
+
+    def cases(self):
+        return {"100000": {"n": 100_000}}
+
+    def run(self, rig, params):
+        n = rig.scaled(params["n"])
+        processes = -(-n // self.each)
+        n = n // processes * processes
+        gateways = [rig.peer.child]
+        ports = [rig.peer.port]
+        for i in range(1, processes):
+            ports.append(rig.peer.start_one(f"gateway-{i}"))
+            gateways.append(rig.peer.child)
+        each = n // processes
+        begun = time.monotonic()
+        readers = []
+        for i, rig.peer.port in enumerate(ports):
+            readers.append(rig.peer.streams(
+                mode="read", streams=each, ids=each, first_id=i * each,
+                events=2, first=1, warm_up=0, seconds=4 * FLOOD_S))
+        for reader in readers:
+            reader.wait_word("ready", 4 * SLACK_S)
+        opened_s = time.monotonic() - begun
+        pss = sum(sampling.pss([g.pid]) for g in gateways)
+        consumers = rig.peer.api.consumers("Events")
+        rig.peer.publish(messages=2 * n, ids=n,
+                         ack_every=16).result(4 * SLACK_S)
+        parts = [r.result(4 * SLACK_S) for r in readers]
+        for gateway in gateways[:-1]:
+            gateway.stop()
+        found = merged([events(p) for p in parts])
+        return {**found, "opened": sum(p["opened"] for p in parts),
+                "connects_per_s": n / opened_s, "gateway_pss": pss,
+                "consumers": consumers}
+
+
 ALL = [IdleMemory(), Connect(), Churn(), Fanout(), Unicast(), History(),
-       ResumeStorm(), Slow(), Payloads(), Latency1(), IdleCpu()]
+       ResumeStorm(), Slow(), Payloads(), Latency1(), IdleCpu(), Plain(),
+       Many()]

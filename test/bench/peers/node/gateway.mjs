@@ -1,0 +1,67 @@
+// A peer: a gateway as one writes it in Node, with an ordered consumer for each
+// client.
+//
+//	node gateway.mjs PORT nats://127.0.0.1:4222
+
+import http from "node:http";
+import { connect } from "@nats-io/transport-node";
+import { DeliverPolicy, jetstream } from "@nats-io/jetstream";
+
+const PING_MS = 30000;
+const STREAM = "Events";
+
+const [port, server] = process.argv.slice(2);
+const nc = await connect({ servers: server });
+const js = jetstream(nc);
+
+function startOf(request, query) {
+  const last = parseInt(request.headers["last-event-id"], 10);
+  if (last > 0) {
+    return {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: last + 1,
+    };
+  }
+  const policies = {
+    all: DeliverPolicy.All,
+    last: DeliverPolicy.Last,
+    new: DeliverPolicy.New,
+  };
+  return { deliver_policy: policies[query.get("deliver") ?? "new"] };
+}
+
+async function stream(request, response) {
+  const url = new URL(request.url, "http://localhost");
+  const consumer = await js.consumers.get(STREAM, {
+    filter_subjects: [`events.${request.headers.user_id}`],
+    ...startOf(request, url.searchParams),
+  });
+  const messages = await consumer.consume();
+  const ping = setInterval(
+    () => response.write('data: {"system": "ping"}\n\n'),
+    PING_MS,
+  );
+  response.on("close", () => {
+    clearInterval(ping);
+    messages.stop();
+    consumer.delete().catch(() => {});
+  });
+  response.writeHead(200, {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache",
+  });
+  response.flushHeaders();
+  for await (const m of messages) {
+    response.write(`id: ${m.seq}\ndata: ${m.string()}\n\n`);
+  }
+}
+
+const gateway = http.createServer((request, response) => {
+  stream(request, response).catch((e) => {
+    if (!response.headersSent) {
+      response.writeHead(500);
+    }
+    response.end(String(e));
+  });
+});
+gateway.listen({ port: Number(port), host: "127.0.0.1", backlog: 4096 });
