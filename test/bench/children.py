@@ -56,6 +56,7 @@ class Child:
         self.log = os.path.join(folder, name + ".log")
         self.talks = talks
         with open(self.log, "ab") as log:
+            self.log_start = log.tell()
             self.process = subprocess.Popen(
                 argv, cwd=folder, preexec_fn=_end_with_parent,
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
@@ -73,7 +74,9 @@ class Child:
             return [self.pid] + [int(p) for p in f.read().split()]
 
     def text(self):
+        """What it has logged since this start of it."""
         with open(self.log, encoding="utf-8", errors="replace") as f:
+            f.seek(self.log_start)
             return f.read()
 
     def ended(self):

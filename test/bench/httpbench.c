@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "press.h"
+#include "messages.h"
 #include "replies.h"
 #include "report.h"
 #include "stamp.h"
@@ -33,22 +33,23 @@ enum {
 static struct {
 	const char *url, *json;
 	struct args_list headers;
-	struct press_config press;
+	struct messages_config messages;
 	uint64_t connections, in_flight;
-} options = {.press = {.messages = 1000, .n_ids = 1, .first = 1, .bytes = 128},
-	     .connections = 1,
-	     .in_flight = 64};
+} options = {
+	.messages = {.messages = 1000, .n_ids = 1, .first = 1, .bytes = 128},
+	.connections = 1,
+	.in_flight = 64};
 
 static const struct arg table[] = {
 	{"url", ARG_TEXT, &options.url, "where; {id} is the identity"},
 	{"header", ARG_LIST, &options.headers, "a line of the request"},
-	{"messages", ARG_NUMBER, &options.press.messages, "in all"},
-	{"rate", ARG_NUMBER, &options.press.rate, "a second; 0: no limit"},
-	{"ids", ARG_NUMBER, &options.press.n_ids, "round about"},
-	{"first-id", ARG_NUMBER, &options.press.first_id,
+	{"messages", ARG_NUMBER, &options.messages.messages, "in all"},
+	{"rate", ARG_NUMBER, &options.messages.rate, "a second; 0: no limit"},
+	{"ids", ARG_NUMBER, &options.messages.n_ids, "round about"},
+	{"first-id", ARG_NUMBER, &options.messages.first_id,
 	 "number of the first"},
-	{"first", ARG_NUMBER, &options.press.first, "message's number"},
-	{"bytes", ARG_NUMBER, &options.press.bytes, "of a payload"},
+	{"first", ARG_NUMBER, &options.messages.first, "message's number"},
+	{"bytes", ARG_NUMBER, &options.messages.bytes, "of a payload"},
 	{"connections", ARG_NUMBER, &options.connections, "that are kept"},
 	{"in-flight", ARG_NUMBER, &options.in_flight,
 	 "requests a connection without a reply"},
@@ -64,7 +65,7 @@ struct lane {
 };
 
 struct bench {
-	struct press press;
+	struct messages messages;
 	struct target target;
 	struct lane lanes[CONNECTIONS_MAX];
 	struct pollfd polls[CONNECTIONS_MAX];
@@ -98,22 +99,23 @@ static void put_request(struct bench *b, struct lane *l, unsigned id)
 	}
 	len += snprintf(to + len, HEAD_MAX - (size_t)len,
 			"Content-Length: %llu\r\n\r\n",
-			(unsigned long long)options.press.bytes);
-	memcpy(to + len, b->press.payload, options.press.bytes);
-	l->out_end += (size_t)len + options.press.bytes;
+			(unsigned long long)options.messages.bytes);
+	memcpy(to + len, b->messages.payload, options.messages.bytes);
+	l->out_end += (size_t)len + options.messages.bytes;
 	l->n_sent++;
 }
 
 /* Who gets the next is fixed: when it has no room, all wait. */
 static void make_due(struct bench *b)
 {
-	while (!press_is_over(&b->press) && press_wait_ns(&b->press) == 0) {
-		size_t i = b->press.n % options.press.n_ids % b->n_lanes;
+	while (!messages_is_over(&b->messages) &&
+	       messages_wait_ns(&b->messages) == 0) {
+		size_t i = b->messages.n % options.messages.n_ids % b->n_lanes;
 		struct lane *l = &b->lanes[i];
 
 		if (!has_room(l))
 			return;
-		put_request(b, l, press_make(&b->press));
+		put_request(b, l, messages_make(&b->messages));
 	}
 }
 
@@ -151,7 +153,7 @@ static void read_lane(struct lane *l)
 
 static bool is_over(const struct bench *b)
 {
-	if (!press_is_over(&b->press))
+	if (!messages_is_over(&b->messages))
 		return false;
 	for (size_t i = 0; i < b->n_lanes; i++)
 		if (b->lanes[i].replies.n < b->lanes[i].n_sent)
@@ -162,7 +164,9 @@ static bool is_over(const struct bench *b)
 /* A wait that is shorter than poll() can tell is spent in nanosleep(). */
 static int wait_ms(const struct bench *b)
 {
-	uint64_t ns = press_is_over(&b->press) ? 0 : press_wait_ns(&b->press);
+	uint64_t ns = messages_is_over(&b->messages)
+			      ? 0
+			      : messages_wait_ns(&b->messages);
 	struct timespec nap = {0, (long)ns};
 
 	if (ns == 0)
@@ -219,7 +223,7 @@ static void open_lane(struct bench *b, size_t i)
 
 static json_t *result_of(const struct bench *b)
 {
-	double s = (double)(b->ended_ns - b->press.begun_ns) / 1e9;
+	double s = (double)(b->ended_ns - b->messages.begun_ns) / 1e9;
 	uint64_t bad = 0;
 	int status = 0;
 
@@ -229,19 +233,20 @@ static json_t *result_of(const struct bench *b)
 			status = b->lanes[i].replies.last_status;
 	}
 	return json_pack("{s:I,s:f,s:f,s:I,s:i,s:o}", "messages",
-			 (json_int_t)b->press.n, "seconds", s, "messages_per_s",
-			 (double)b->press.n / s, "errors", (json_int_t)bad,
-			 "last_status", status, "self", report_self());
+			 (json_int_t)b->messages.n, "seconds", s,
+			 "messages_per_s", (double)b->messages.n / s, "errors",
+			 (json_int_t)bad, "last_status", status, "self",
+			 report_self());
 }
 
 static void check_options(struct bench *b)
 {
-	if (options.url != NULL && options.press.messages > 0 &&
+	if (options.url != NULL && options.messages.messages > 0 &&
 	    options.connections > 0 && options.connections <= CONNECTIONS_MAX &&
 	    options.in_flight > 0 &&
 	    target_init(&b->target, "POST", options.url, &options.headers) ==
 		    0 &&
-	    press_init(&b->press, &options.press) == 0)
+	    messages_init(&b->messages, &options.messages) == 0)
 		return;
 	fprintf(stderr, "httpbench: see --help\n");
 	exit(2);
@@ -255,10 +260,10 @@ int main(int argc, char **argv)
 	args_parse(table, argc, argv);
 	check_options(&b);
 	b.n_lanes = options.connections;
-	b.out_size = OUT_BYTES + HEAD_MAX + options.press.bytes;
+	b.out_size = OUT_BYTES + HEAD_MAX + options.messages.bytes;
 	for (size_t i = 0; i < b.n_lanes; i++)
 		open_lane(&b, i);
-	press_begin(&b.press);
+	messages_begin(&b.messages);
 	while (!is_over(&b))
 		turn(&b);
 	b.ended_ns = stamp_now();
@@ -267,6 +272,6 @@ int main(int argc, char **argv)
 		close(b.lanes[i].fd);
 		free(b.lanes[i].out);
 	}
-	press_finish(&b.press);
+	messages_finish(&b.messages);
 	return rc == 0 ? 0 : 1;
 }

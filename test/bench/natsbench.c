@@ -16,7 +16,7 @@
 #include <nats/nats.h>
 
 #include "histogram.h"
-#include "press.h"
+#include "messages.h"
 #include "report.h"
 #include "stamp.h"
 #include "target.h"
@@ -25,31 +25,32 @@ enum { PATIENT_S = 30, SUBJECT_MAX = 128 };
 
 static struct {
 	const char *server, *subject, *json;
-	struct press_config press;
+	struct messages_config messages;
 	uint64_t ack_every, in_flight;
-} options = {.server = "nats://127.0.0.1:4222",
-	     .subject = "events.{id}",
-	     .press = {.messages = 1000, .n_ids = 1, .first = 1, .bytes = 128},
-	     .ack_every = 1,
-	     .in_flight = 1024};
+} options = {
+	.server = "nats://127.0.0.1:4222",
+	.subject = "events.{id}",
+	.messages = {.messages = 1000, .n_ids = 1, .first = 1, .bytes = 128},
+	.ack_every = 1,
+	.in_flight = 1024};
 
 static const struct arg table[] = {
 	{"server", ARG_TEXT, &options.server, "nats://ADDRESS:PORT"},
 	{"subject", ARG_TEXT, &options.subject, "{id} is the identity"},
-	{"messages", ARG_NUMBER, &options.press.messages, "in all"},
-	{"rate", ARG_NUMBER, &options.press.rate, "a second; 0: no limit"},
-	{"ids", ARG_NUMBER, &options.press.n_ids, "round about"},
-	{"first-id", ARG_NUMBER, &options.press.first_id,
+	{"messages", ARG_NUMBER, &options.messages.messages, "in all"},
+	{"rate", ARG_NUMBER, &options.messages.rate, "a second; 0: no limit"},
+	{"ids", ARG_NUMBER, &options.messages.n_ids, "round about"},
+	{"first-id", ARG_NUMBER, &options.messages.first_id,
 	 "number of the first"},
-	{"first", ARG_NUMBER, &options.press.first, "message's number"},
-	{"bytes", ARG_NUMBER, &options.press.bytes, "of a payload"},
+	{"first", ARG_NUMBER, &options.messages.first, "message's number"},
+	{"bytes", ARG_NUMBER, &options.messages.bytes, "of a payload"},
 	{"ack-every", ARG_NUMBER, &options.ack_every, "messages an answer"},
 	{"in-flight", ARG_NUMBER, &options.in_flight, "without an answer"},
 	{"json", ARG_TEXT, &options.json, "file for the result"},
 	{0}};
 
 struct bench {
-	struct press press;
+	struct messages messages;
 	natsConnection *conn;
 	natsSubscription *sub;
 	char inbox[SUBJECT_MAX];
@@ -123,7 +124,7 @@ static void wait_answers(struct bench *b, uint64_t open)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PATIENT_S;
 	pthread_mutex_lock(&b->lock);
-	while (rc == 0 && b->press.n - b->acked > open)
+	while (rc == 0 && b->messages.n - b->acked > open)
 		rc = pthread_cond_timedwait(&b->answered, &b->lock, &until);
 	pthread_mutex_unlock(&b->lock);
 	if (rc != 0)
@@ -134,41 +135,42 @@ static void wait_answers(struct bench *b, uint64_t open)
 
 static bool wants_answer(const struct bench *b)
 {
-	return b->press.n % options.ack_every == 0 || press_is_over(&b->press);
+	return b->messages.n % options.ack_every == 0 ||
+	       messages_is_over(&b->messages);
 }
 
 static void publish_one(struct bench *b)
 {
 	char subject[SUBJECT_MAX], reply[SUBJECT_MAX + 48];
-	unsigned id = press_make(&b->press);
-	int len = (int)options.press.bytes;
+	unsigned id = messages_make(&b->messages);
+	int len = (int)options.messages.bytes;
 	natsStatus s;
 
 	if (target_expand(subject, sizeof(subject), options.subject, id) < 0)
 		check(NATS_INVALID_ARG, "--subject");
 	if (wants_answer(b)) {
 		snprintf(reply, sizeof(reply), "%s.%" PRIu64 ".%" PRIu64,
-			 b->inbox, b->press.n, stamp_now());
+			 b->inbox, b->messages.n, stamp_now());
 		s = natsConnection_PublishRequest(b->conn, subject, reply,
-						  b->press.payload, len);
+						  b->messages.payload, len);
 	} else {
-		s = natsConnection_Publish(b->conn, subject, b->press.payload,
-					   len);
+		s = natsConnection_Publish(b->conn, subject,
+					   b->messages.payload, len);
 	}
 	check(s, "publish");
 }
 
 static void publish_all(struct bench *b)
 {
-	press_begin(&b->press);
-	while (!press_is_over(&b->press)) {
-		uint64_t wait_ns = press_wait_ns(&b->press);
+	messages_begin(&b->messages);
+	while (!messages_is_over(&b->messages)) {
+		uint64_t wait_ns = messages_wait_ns(&b->messages);
 		struct timespec nap = {(time_t)(wait_ns / 1000000000),
 				       (long)(wait_ns % 1000000000)};
 
 		if (wait_ns > 0)
 			nanosleep(&nap, NULL);
-		if (b->press.n % options.ack_every == 0)
+		if (b->messages.n % options.ack_every == 0)
 			wait_answers(b, options.in_flight);
 		publish_one(b);
 	}
@@ -188,7 +190,8 @@ static void connect_nats(struct bench *b)
 	check(natsOptions_SetURL(opts, options.server), "--server");
 	/* At a rate each one goes out by itself; the flood is written in
 	 * large pieces, as the library does by default. */
-	check(natsOptions_SetSendAsap(opts, options.press.rate > 0), "options");
+	check(natsOptions_SetSendAsap(opts, options.messages.rate > 0),
+	      "options");
 	check(natsConnection_Connect(&b->conn, opts), options.server);
 	natsOptions_Destroy(opts);
 	check(natsInbox_Create(&inbox), "inbox");
@@ -203,11 +206,11 @@ static void connect_nats(struct bench *b)
 
 static json_t *result_of(const struct bench *b)
 {
-	double s = (double)(b->ended_ns - b->press.begun_ns) / 1e9;
+	double s = (double)(b->ended_ns - b->messages.begun_ns) / 1e9;
 
 	return json_pack("{s:I,s:f,s:f,s:I,s:s,s:I,s:o,s:o}", "messages",
-			 (json_int_t)b->press.n, "seconds", s, "messages_per_s",
-			 (double)b->press.n / s, "errors",
+			 (json_int_t)b->messages.n, "seconds", s,
+			 "messages_per_s", (double)b->messages.n / s, "errors",
 			 (json_int_t)b->errors, "error", b->error, "last_seq",
 			 (json_int_t)b->last_seq, "ack_ms",
 			 report_histogram(&b->acks), "self", report_self());
@@ -220,8 +223,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	args_parse(table, argc, argv);
-	if (options.ack_every == 0 || options.press.messages == 0 ||
-	    press_init(&b.press, &options.press) < 0) {
+	if (options.ack_every == 0 || options.messages.messages == 0 ||
+	    messages_init(&b.messages, &options.messages) < 0) {
 		fprintf(stderr,
 			"natsbench: see --help; a payload has %d bytes "
 			"at least\n",
@@ -234,6 +237,6 @@ int main(int argc, char **argv)
 	natsConnection_Destroy(b.conn);
 	nats_Close();
 	rc = report_end(result_of(&b), options.json);
-	press_finish(&b.press);
+	messages_finish(&b.messages);
 	return rc == 0 && b.errors == 0 ? 0 : 1;
 }

@@ -227,8 +227,9 @@ class Nchan(Peer):
         wait_for("nginx", self._listening)
 
     def _listening(self):
+        """The master listens before it has made the worker."""
         self.child.check_runs()
-        return accepts(self.port)
+        return len(self.child.pids()) > 1 and accepts(self.port)
 
     def stream_args(self, deliver="new"):
         path = "all" if deliver == "all" else "sub"

@@ -27,7 +27,10 @@ def switches(pids):
     total = 0
     for pid in pids:
         for task in os.listdir(f"/proc/{pid}/task"):
-            text = _read(f"/proc/{pid}/task/{task}/status")
+            try:
+                text = _read(f"/proc/{pid}/task/{task}/status")
+            except FileNotFoundError:
+                continue  # a thread that has ended meanwhile
             total += sum(int(n) for n in re.findall(
                 r"voluntary_ctxt_switches:\s+(\d+)", text))
     return total

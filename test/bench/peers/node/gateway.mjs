@@ -1,18 +1,20 @@
-// A peer: a gateway as one writes it in Node, with an ordered consumer for each
+// A peer: a gateway as one writes it in Node, with an ephemeral consumer for each
 // client.
 //
 //	node gateway.mjs PORT nats://127.0.0.1:4222
 
 import http from "node:http";
 import { connect } from "@nats-io/transport-node";
-import { DeliverPolicy, jetstream } from "@nats-io/jetstream";
+import { AckPolicy, DeliverPolicy, jetstream } from "@nats-io/jetstream";
 
 const PING_MS = 30000;
+const THRESHOLD_NS = 60e9;
 const STREAM = "Events";
 
 const [port, server] = process.argv.slice(2);
 const nc = await connect({ servers: server });
 const js = jetstream(nc);
+const jsm = await js.jetstreamManager();
 
 function startOf(request, query) {
   const last = parseInt(request.headers["last-event-id"], 10);
@@ -32,10 +34,15 @@ function startOf(request, query) {
 
 async function stream(request, response) {
   const url = new URL(request.url, "http://localhost");
-  const consumer = await js.consumers.get(STREAM, {
-    filter_subjects: [`events.${request.headers.user_id}`],
+  // One filter alone: a list of them needs nats-server 2.10.
+  const info = await jsm.consumers.add(STREAM, {
+    filter_subject: `events.${request.headers.user_id}`,
+    ack_policy: AckPolicy.None,
+    mem_storage: true,
+    inactive_threshold: THRESHOLD_NS,
     ...startOf(request, url.searchParams),
   });
+  const consumer = js.consumers.getConsumerFromInfo(info);
   const messages = await consumer.consume();
   const ping = setInterval(
     () => response.write('data: {"system": "ping"}\n\n'),

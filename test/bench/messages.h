@@ -1,13 +1,13 @@
 /* What a publisher sends, and when: messages to one id or round about to many,
  * numbered for each id and stamped, at a rate or as fast as it goes. */
-#ifndef BENCH_PRESS_H
-#define BENCH_PRESS_H
+#ifndef BENCH_MESSAGES_H
+#define BENCH_MESSAGES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct press_config {
+struct messages_config {
 	uint64_t messages; /* in all */
 	uint64_t rate;	   /* a second; 0: no limit */
 	uint64_t n_ids;
@@ -16,22 +16,22 @@ struct press_config {
 	uint64_t bytes; /* of a payload; STAMP_LEN at least */
 };
 
-struct press {
-	struct press_config cfg;
+struct messages {
+	struct messages_config cfg;
 	uint64_t n; /* made so far */
 	uint64_t begun_ns;
 	char *payload; /* of the last one made */
 };
 
 /* 0, -EINVAL for a configuration that can't be, or -ENOMEM. */
-int press_init(struct press *p, const struct press_config *cfg);
-void press_finish(struct press *p);
+int messages_init(struct messages *m, const struct messages_config *cfg);
+void messages_finish(struct messages *m);
 /* The clock begins to run. */
-void press_begin(struct press *p);
-bool press_is_over(const struct press *p);
+void messages_begin(struct messages *m);
+bool messages_is_over(const struct messages *m);
 /* Nanoseconds until the next is due; 0: now. */
-uint64_t press_wait_ns(const struct press *p);
+uint64_t messages_wait_ns(const struct messages *m);
 /* The next payload, with the stamp of now; whose it is. */
-unsigned press_make(struct press *p);
+unsigned messages_make(struct messages *m);
 
 #endif
