@@ -121,10 +121,12 @@ def draw(folder, document, scenarios):
         cases = document["results"].get(scenario.name) or {}
         cases = {c: [r for r in rows if r["rounds"]]
                  for c, rows in cases.items()}
-        if scenario.plot and any(cases.values()):
+        shown = {c: rows for c, rows in cases.items()
+                 if rows and scenario.plotted(c)}
+        if scenario.plot and shown:
             column, heading, logarithmic = scenario.plot
             name = _file(scenario.name)
-            bars(os.path.join(folder, name), scenario.title, cases, column,
+            bars(os.path.join(folder, name), scenario.title, shown, column,
                  heading, logarithmic)
             made.append(name)
         for case, rows in cases.items():

@@ -119,6 +119,22 @@ def table(columns, rows):
     return text
 
 
+def _syscalls(row):
+    """The most frequent ones, of the round under strace."""
+    counts = row.get("syscalls") or {}
+    if not counts:
+        return ""
+    most = sorted((k for k in counts if k != "total"),
+                  key=lambda k: -counts[k])[:8]
+    return (f"- {row['peer']}: {counts['total']:,} ("
+            + ", ".join(f"{k} {counts[k]:,}" for k in most) + ")\n")
+
+
+def _syscall_list(rows):
+    lines = "".join(_syscalls(r) for r in rows)
+    return lines and "\nSystem calls of the gateway:\n\n" + lines
+
+
 def markdown(document, scenarios):
     machine = document["machine"]
     text = "# Benchmarks\n\n"
@@ -135,4 +151,5 @@ def markdown(document, scenarios):
         for case, rows in cases.items():
             text += f"\n{case}\n\n"
             text += table(scenario.columns_of(case), rows)
+            text += _syscall_list(rows)
     return text

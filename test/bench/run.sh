@@ -36,6 +36,8 @@ if [ $install = yes ]; then
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 again=
 [ ! -f "$build/build.ninja" ] || again=--reconfigure
 # shellcheck disable=SC2086 # a word or nothing
@@ -45,5 +47,5 @@ if ! { meson setup $again "$build" "$root" --buildtype=release -Dbench=true &&
 	exit 1
 fi
 rm -rf "$work"
-trap - EXIT
+trap - EXIT INT TERM
 exec $driver "$@"

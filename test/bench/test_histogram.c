@@ -80,6 +80,15 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* A slot's top may lie above all that was seen. */
+static void nothing_is_above_the_maximum(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		histogram_add(&h, 300000);
+	assert_int_equal(histogram_percentile(&h, 50), 300000);
+}
+
 /* Against a sorted list. */
 static void percentiles_are_near_the_real_ones(void **state)
 {
@@ -113,6 +122,7 @@ int main(void)
 		cmocka_unit_test_setup(says_nothing_when_empty, empty),
 		cmocka_unit_test_setup(small_values_are_exact, empty),
 		cmocka_unit_test_setup(the_maximum_is_exact, empty),
+		cmocka_unit_test_setup(nothing_is_above_the_maximum, empty),
 		cmocka_unit_test_setup(percentiles_are_near_the_real_ones,
 				       empty),
 	};
