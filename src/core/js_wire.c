@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include <jansson.h>
-#include <sodium.h>
 
 #include "check.h"
 #include "js_time.h"
 #include "subject.h"
+#include "values.h"
 
 /* Every parser here reads the whole of its input or says MALFORMED: a field
  * that is missing, of the wrong type or out of range is never taken as zero.
@@ -418,16 +418,6 @@ void js_info_parse(struct js_info *ret, const char *json, size_t len,
 
 /* ---- STREAM.MSG.GET ------------------------------------------------------ */
 
-/* libsodium (1.0.18) takes bytes above ASCII for digits. */
-static bool is_ascii(const char *text, size_t len)
-{
-	unsigned char all = 0;
-
-	for (size_t i = 0; i < len; i++)
-		all |= (unsigned char)text[i];
-	return all < 0x80;
-}
-
 /* Standard base64 with padding, at most `data->max` bytes; absent when empty.
  */
 static int take_data(struct buf *data, const json_t *message)
@@ -438,8 +428,7 @@ static int take_data(struct buf *data, const json_t *message)
 
 	if (json == NULL)
 		return 0;
-	if (!json_is_string(json) || len % 4 != 0 ||
-	    !is_ascii(json_string_value(json), len))
+	if (!json_is_string(json) || len % 4 != 0)
 		return -EINVAL;
 	if (len == 0)
 		return 0;
@@ -448,9 +437,8 @@ static int take_data(struct buf *data, const json_t *message)
 	    buf_reserve(data,
 			data->max < len / 4 * 3 ? data->max : len / 4 * 3) < 0)
 		return -ENOBUFS;
-	if (sodium_base642bin(buf_tail(data), buf_room(data),
-			      json_string_value(json), len, NULL, &got, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) != 0)
+	if (values_base64(json_string_value(json), len, buf_tail(data),
+			  buf_room(data), &got) < 0)
 		return -EINVAL;
 	buf_added(data, got);
 	return 0;

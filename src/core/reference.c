@@ -9,10 +9,9 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "buf.h"
 #include "check.h"
+#include "values.h"
 
 enum {
 	FILE_MAX_BYTES = 1 << 20,
@@ -165,9 +164,8 @@ static int read_data(const char *uri, char **ret, size_t *len, const char **why)
 	*ret = calloc(1, max);
 	if (*ret == NULL)
 		return -ENOMEM;
-	if (sodium_base642bin((unsigned char *)*ret, max - 1, comma + 1,
-			      strlen(comma + 1), NULL, len, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) == 0)
+	if (values_base64(comma + 1, strlen(comma + 1), *ret, max - 1, len) ==
+	    0)
 		return 0;
 	*why = "its data: URI is no base64";
 	return -EINVAL;

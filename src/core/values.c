@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <sodium.h>
+
 #include "check.h"
 
 enum {
@@ -111,6 +113,26 @@ int values_bool(const char *text, bool *ret)
 	if (strcmp(text, "1") != 0 && strcmp(text, "0") != 0)
 		return -EINVAL;
 	*ret = *text == '1';
+	return 0;
+}
+
+/* libsodium (1.0.18) takes bytes above ASCII for digits. */
+static bool is_ascii(const char *text, size_t len)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < len; i++)
+		all |= (unsigned char)text[i];
+	return all < 0x80;
+}
+
+int values_base64(const char *text, size_t len, void *out, size_t max,
+		  size_t *n)
+{
+	if (!is_ascii(text, len) ||
+	    sodium_base642bin(out, max, text, len, NULL, n, NULL,
+			      sodium_base64_VARIANT_ORIGINAL) != 0)
+		return -EINVAL;
 	return 0;
 }
 

@@ -18,6 +18,10 @@ int values_size(const char *text, uint64_t *bytes);
 int values_count(const char *text, uint64_t *n);
 /* "1" or "0". -EINVAL. */
 int values_bool(const char *text, bool *ret);
+/* Standard base64 with padding (RFC 4648, section 4): `*n` bytes, at most
+ * `max`, to `out`. -EINVAL for any other byte, and for what does not fit. */
+int values_base64(const char *text, size_t len, void *out, size_t max,
+		  size_t *n);
 
 /* The shortest form that is exact; `out` has VALUES_TEXT_MAX bytes. */
 void values_duration_text(uint64_t ms, char *out);

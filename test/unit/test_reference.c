@@ -317,6 +317,8 @@ static void uris_that_lead_nowhere_have_a_reason(void **state)
 		{"data:;base64,Cg==", -EINVAL,
 		 "what its URI leads to is empty"},
 		{"data:;base64,YQ", -EINVAL, "its data: URI is no base64"},
+		{"data:;base64,\xc1\xc1\xc1\xc1", -EINVAL,
+		 "its data: URI is no base64"},
 		{"data:;base64,YQ==x", -EINVAL, "its data: URI is no base64"},
 		{"data:;base64,Y Q==", -EINVAL, "its data: URI is no base64"},
 		{"data:;base64,-_-_", -EINVAL, "its data: URI is no base64"},
