@@ -184,7 +184,7 @@ void hub_distrust_replays(struct hub *h)
 /* A check that came while the socket was blocked is asked for again. */
 void hub_check_again(struct hub *h, struct replay *r)
 {
-	if (r->phase == REPLAY_CHECK || r->phase == REPLAY_CHECK_CONSUMER)
+	if (replay_awaits_check(r))
 		r->info_no = hub_want_info(h);
 }
 
@@ -210,9 +210,8 @@ void hub_check_replays(struct hub *h, const struct source_event *ev,
 			LIST_ENTRY(list_pop(&all), struct replay, link);
 
 		list_push_back(&h->running, &r->link);
-		if ((r->phase != REPLAY_CHECK &&
-		     r->phase != REPLAY_CHECK_CONSUMER) ||
-		    r->info_no > ev->who.gen || r->cursor->blocked)
+		if (!replay_awaits_check(r) || r->info_no > ev->who.gen ||
+		    r->cursor->blocked)
 			continue;
 		hub_outcome(h, r, replay_check(r, &ev->info, now_ms));
 	}

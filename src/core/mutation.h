@@ -15,6 +15,7 @@
 	X(NO_IDENTITY, "a stream made anew is not seen")               \
 	X(UNLED, "a leader that was cut off is believed")              \
 	X(LEADER_BEHIND, "the leader has seen what the log has")       \
+	X(PULL_UNCHECKED, "what a pull passes over was deleted")       \
 	X(ONE_PROBE, "whoever says \"no message\" is the leader")
 
 enum mutation {

@@ -51,10 +51,11 @@ static bool queue_empty(const struct replay *r)
 	return r->first_frame == r->n_frames;
 }
 
-/* What a probe has found is kept back until it is checked. */
+/* What a probe or a pull has brought is kept back until it is checked. */
 static bool delivers(const struct replay *r)
 {
-	return r->phase == REPLAY_DELIVER || r->phase == REPLAY_PULL;
+	return r->phase == REPLAY_DELIVER ||
+	       (r->phase == REPLAY_PULL && r->pull_over);
 }
 
 static void queue_clear(struct replay *r)
@@ -318,6 +319,12 @@ static bool is_unsure(const struct replay *r)
 	       r->leader != 0 && !r->sure && !MUTATED(ONE_PROBE);
 }
 
+bool replay_awaits_check(const struct replay *r)
+{
+	return r->phase == REPLAY_CHECK || r->phase == REPLAY_CHECK_CONSUMER ||
+	       r->phase == REPLAY_CHECK_PULL;
+}
+
 enum replay_outcome replay_check(struct replay *r,
 				 const struct source_info *info,
 				 uint64_t now_ms)
@@ -338,6 +345,10 @@ enum replay_outcome replay_check(struct replay *r,
 	if (info->first_seq > c->covered + 1) {
 		drop_consumer(r);
 		return REPLAY_GAP;
+	}
+	if (r->phase == REPLAY_CHECK_PULL) {
+		r->phase = REPLAY_PULL;
+		return REPLAY_HAS_DATA;
 	}
 	if (r->phase == REPLAY_CHECK_CONSUMER) {
 		r->phase = REPLAY_PULL;
@@ -413,6 +424,17 @@ static enum replay_outcome lost(struct replay *r, uint64_t now_ms)
 	return REPLAY_WAIT;
 }
 
+/* A consumer passes in silence over what limits or a purge have taken from
+ * under it: its messages wait for an answer that nothing before them is gone.
+ */
+static enum replay_outcome pull_ended(struct replay *r, uint64_t now_ms)
+{
+	r->pull_over = true;
+	if (queue_empty(r) || MUTATED(PULL_UNCHECKED))
+		return REPLAY_HAS_DATA;
+	return want_info(r, REPLAY_CHECK_PULL, now_ms);
+}
+
 static enum replay_outcome on_message(struct replay *r,
 				      const struct source_message *m,
 				      uint64_t now_ms)
@@ -421,11 +443,11 @@ static enum replay_outcome on_message(struct replay *r,
 		return lost(r, now_ms);
 	r->cseq = m->cseq;
 	r->due_ms = now_ms + REPLAY_ANSWER_MS;
-	if (r->credit > 0 && --r->credit == 0)
-		r->pull_over = true;
 	if (m->seq > r->cursor->sent && queue_put(r, m) < 0)
 		return lost(r, now_ms);
-	return REPLAY_HAS_DATA;
+	if (r->credit > 0 && --r->credit == 0)
+		return pull_ended(r, now_ms);
+	return REPLAY_WAIT;
 }
 
 static enum replay_outcome on_status(struct replay *r,
@@ -441,7 +463,6 @@ static enum replay_outcome on_status(struct replay *r,
 	if (s->has_pending && s->pending_msgs != r->credit &&
 	    !MUTATED(NO_CREDIT))
 		return lost(r, now_ms);
-	r->pull_over = true;
 	r->short_pull = !s->too_big;
 	r->big = s->too_big;
 	if ((MUTATED(END_408) && s->code == 408) ||
@@ -449,7 +470,7 @@ static enum replay_outcome on_status(struct replay *r,
 		if (queue_empty(r))
 			nothing_up_to(r->cursor, r->h0);
 	}
-	return REPLAY_HAS_DATA;
+	return pull_ended(r, now_ms);
 }
 
 enum replay_outcome replay_on_event(struct replay *r,

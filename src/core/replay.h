@@ -16,8 +16,9 @@
  * unless the STREAM.INFO between had an answer of another leader's as well (who
  * answers the second probe has answered that one before).
  * The first message or two come by the probes themselves, then a consumer is
- * made, and pulled as the socket drains; the end of a pull is a mere hint that
- * it is time for a probe. `deliver=last` is the phase LAST in PROBE's place. */
+ * made, and pulled as the socket drains; what a pull brought is checked as
+ *well, and its end is a mere hint that it is time for a probe. `deliver=last`
+ *is the phase LAST in PROBE's place. */
 #ifndef SLUICE_REPLAY_H
 #define SLUICE_REPLAY_H
 
@@ -42,6 +43,7 @@ enum replay_phase {
 	REPLAY_CREATE,
 	REPLAY_CHECK_CONSUMER,
 	REPLAY_PULL,
+	REPLAY_CHECK_PULL,
 };
 
 struct replay_frame {
@@ -118,6 +120,7 @@ enum replay_outcome {
 enum replay_outcome replay_on_event(struct replay *r,
 				    const struct source_event *ev,
 				    uint64_t now_ms);
+bool replay_awaits_check(const struct replay *r);
 /* The answer to a STREAM.INFO of our stream that was sent after
  * REPLAY_WANT_INFO. The cursor must not be blocked. */
 enum replay_outcome replay_check(struct replay *r,

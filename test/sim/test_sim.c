@@ -131,6 +131,24 @@ static void check_owed(struct sim *s, struct client *c)
 	}
 }
 
+/* Nothing that limits or a purge took is passed over in silence. */
+static void check_told(struct sim *s, struct client *c, uint64_t from,
+		       uint64_t to)
+{
+	if (c->epoch != s->js.epoch || c->doomed || s->rolled_from != 0)
+		return;
+	for (uint64_t q = from + 1; q <= to && q <= SIM_MAX_SEQ; q++) {
+		uint64_t uid = s->js.gone[q];
+
+		if (uid != 0 && s->js.messages[uid].subject == c->subject &&
+		    !c->got[uid])
+			fail(s,
+			     "client %ld goes from %" PRIu64 " to %" PRIu64
+			     ", and is not told that %" PRIu64 " is gone",
+			     (long)(c - s->clients), from, to, q);
+	}
+}
+
 static void take_id(struct sim *s, struct client *c, const char *text)
 {
 	struct sse_cursor cur;
@@ -251,6 +269,9 @@ static void take_block(struct sim *s, struct client *c, char *block)
 		take_message(s, c, data, id);
 	if (id == NULL)
 		return;
+	if (event == NULL && c->started)
+		check_told(s, c, c->id > c->start ? c->id : c->start,
+			   strtoull(id, NULL, 10));
 	take_id(s, c, id);
 	if (c->epoch == 0)
 		c->epoch = epoch_of(s, c->tag);
@@ -634,6 +655,7 @@ static void happen(struct sim *s, enum what what)
 {
 	struct client *c;
 
+	s->js.read_to = log_head(hub_log(s->hub));
 	switch (what) {
 	case PUBLISH:
 		publish_some(s);

@@ -114,6 +114,7 @@ static void drop(struct sim_js *s, uint64_t seq, bool expired)
 		return;
 	s->messages[uid].stored = false;
 	s->messages[uid].expired = expired;
+	s->gone[seq] = expired && seq <= s->read_to ? uid : 0;
 	s->at[seq] = 0;
 }
 
@@ -222,13 +223,14 @@ void sim_recreate(struct sim_js *s)
 	s->applied = SIM_ALL;
 	s->last = 0;
 	s->first = 1;
+	memset(s->gone, 0, sizeof(s->gone));
 	consumers_gone(s);
 }
 
 void sim_roll_back(struct sim_js *s, uint64_t last)
 {
 	for (uint64_t q = last + 1; q <= s->last; q++)
-		drop(s, q, true);
+		drop(s, q, false);
 	s->last = last;
 	s->applied = SIM_ALL;
 	if (s->first > last + 1)

@@ -100,6 +100,10 @@ struct sim_js {
 	uint64_t first;
 	uint64_t limit;		      /* messages kept */
 	uint64_t at[SIM_MAX_SEQ + 1]; /* uid by sequence, 0: none */
+	/* The same for what limits or a purge took when the gateway had read so
+	 * far: nobody may pass over that without being told. */
+	uint64_t gone[SIM_MAX_SEQ + 1];
+	uint64_t read_to;
 
 	struct sim_message *messages; /* by uid */
 	uint64_t n_messages;

@@ -229,6 +229,15 @@ static enum replay_outcome message(struct fixture *f, uint64_t seq)
 	return send(f, event_message(f->consumer, seq, ++f->cseq, "ev.a", "m"));
 }
 
+/* The pull is over, and nothing before its messages is gone. */
+static void checked_pull(struct fixture *f)
+{
+	assert_int_equal(send(f, event_status(f->consumer, f->pull_no, 404)),
+			 REPLAY_WANT_INFO);
+	take(f, "");
+	assert_int_equal(check(f, 1, 2000), REPLAY_HAS_DATA);
+}
+
 /* ---- probes -------------------------------------------------------------- */
 
 static void nothing_left_joins_without_a_consumer(void **state)
@@ -650,14 +659,47 @@ static void consumer_after_two_probes(void **state)
 
 	pulling(f);
 	assert_int_equal(f->metrics.value[METRIC_REPLAY_CONSUMERS], 1);
-	assert_int_equal(message(f, 20), REPLAY_HAS_DATA);
-	assert_int_equal(message(f, 30), REPLAY_HAS_DATA);
-	take(f, "data: m\nid: 20-9f31c2\n\ndata: m\nid: 30-9f31c2\n\n");
+	assert_int_equal(message(f, 20), REPLAY_WAIT);
+	assert_int_equal(message(f, 30), REPLAY_WAIT);
+	take(f, ""); /* the pull is still open */
 	assert_int_equal(step(f), REPLAY_WAIT);
-	fake_quiet(&f->src); /* the pull is still open */
+	fake_quiet(&f->src);
+	checked_pull(f);
+	take(f, "data: m\nid: 20-9f31c2\n\ndata: m\nid: 30-9f31c2\n\n");
 	assert_int_equal(f->cursor.sent, 30);
 	assert_int_equal(f->cursor.covered, 30);
 	assert_int_equal(f->cursor.events, 4);
+}
+
+/* A consumer says nothing of what was taken from under it: only the stream's
+ * first sequence does. */
+static void expired_under_a_pull_is_a_gap(void **state)
+{
+	static const struct {
+		uint64_t first;
+		enum replay_outcome then;
+	} cases[] = {
+		{13, REPLAY_HAS_DATA}, /* all between was deleted */
+		{14, REPLAY_GAP},
+		{40, REPLAY_GAP},
+		{41, REPLAY_GAP},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fixture *f = fresh(state);
+
+		pulling(f);
+		message(f, 40);
+		send(f, event_status(f->consumer, f->pull_no, 404));
+		assert_int_equal(check(f, cases[i].first, 2000), cases[i].then);
+		if (cases[i].then == REPLAY_HAS_DATA) {
+			take(f, "data: m\nid: 40-9f31c2\n\n");
+			continue;
+		}
+		take(f, "");
+		asked_forget(f);
+		assert_int_equal(f->cursor.covered, 12);
+	}
 }
 
 static void pulls_again_when_all_is_handed_out(void **state)
@@ -670,13 +712,16 @@ static void pulls_again_when_all_is_handed_out(void **state)
 	log_reset(f->log, 1000);
 	pulling(f);
 	for (uint64_t seq = 13; seq < 13 + BATCH; seq++) {
-		assert_int_equal(message(f, seq), REPLAY_HAS_DATA);
+		assert_int_equal(message(f, seq), seq < 12 + BATCH
+							  ? REPLAY_WAIT
+							  : REPLAY_WANT_INFO);
 		fake_quiet(&f->src);
 	}
 	/* More than was asked for is no one's. */
 	assert_int_equal(send(f, event_message(f->consumer, 999, f->cseq + 1,
 					       "ev.a", "m")),
 			 REPLAY_WAIT);
+	assert_int_equal(check(f, 1, 2000), REPLAY_HAS_DATA);
 	while (f->cursor.sent < 12 + BATCH) {
 		assert_int_equal(step(f), REPLAY_HAS_DATA);
 		fake_quiet(&f->src);
@@ -685,7 +730,7 @@ static void pulls_again_when_all_is_handed_out(void **state)
 	}
 	assert_int_equal(step(f), REPLAY_WAIT);
 	asked_pull(f, BATCH, 256 * 1024);
-	assert_int_equal(message(f, 400), REPLAY_HAS_DATA);
+	assert_int_equal(message(f, 400), REPLAY_WAIT);
 }
 
 static void what_is_not_above_the_cursor_is_dropped(void **state)
@@ -696,12 +741,13 @@ static void what_is_not_above_the_cursor_is_dropped(void **state)
 	message(f, 11);
 	message(f, 12);
 	message(f, 13);
+	checked_pull(f);
 	take(f, "data: m\nid: 13-9f31c2\n\n");
 }
 
-enum then { NOTHING, PROBES, PROBES_AND_FORGETS, PULLS_ONE };
+enum then { NOTHING, PROBES, PROBES_ANEW, PROBES_AND_FORGETS, PULLS_ONE };
 
-/* Two messages of the pull have come and are handed out. */
+/* Two messages of the pull have come; anew is without them. */
 static void status_means(void **state)
 {
 	enum { LEFT = BATCH - 2 };
@@ -723,7 +769,7 @@ static void status_means(void **state)
 		 PROBES},
 		{"consumer deleted",
 		 {.code = 409, .consumer_gone = true},
-		 PROBES},
+		 PROBES_ANEW},
 		{"no responders", {.code = 503}, PROBES_AND_FORGETS},
 		{"bad request", {.code = 400}, PROBES_AND_FORGETS},
 		{"too big",
@@ -737,16 +783,22 @@ static void status_means(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct fixture *f = fresh(state);
 		struct source_event ev;
+		bool kept;
 
 		pulling(f);
 		message(f, 20);
 		message(f, 30);
-		take(f, "data: m\nid: 20-9f31c2\n\n"
-			"data: m\nid: 30-9f31c2\n\n");
 		ev = event_status(f->consumer, f->pull_no, 0);
 		ev.status = cases[i].status;
 		ev.status.number = f->pull_no;
 		send(f, ev);
+		kept = cases[i].then == PROBES || cases[i].then == PULLS_ONE;
+		assert_int_equal(replay_awaits_check(&f->replay), kept);
+		if (kept)
+			check(f, 1, 2000);
+		take(f, kept ? "data: m\nid: 20-9f31c2\n\n"
+			       "data: m\nid: 30-9f31c2\n\n"
+			     : "");
 		step(f);
 		if ((cases[i].then == NOTHING) != (fake_waiting(&f->src) == 0))
 			fail_msg("%s", cases[i].what);
@@ -755,9 +807,9 @@ static void status_means(void **state)
 		if (cases[i].then == PULLS_ONE)
 			asked_pull(f, 1, 0);
 		else if (cases[i].then != NOTHING)
-			asked_find(f, 31);
+			asked_find(f, kept ? 31 : 13);
 		/* In no case is it evidence. */
-		assert_int_equal(f->cursor.covered, 30);
+		assert_int_equal(f->cursor.covered, kept ? 30 : 12);
 	}
 }
 
@@ -773,7 +825,7 @@ static void status_of_another_pull_means_nothing(void **state)
 					      f->pull_no, 503)),
 			 REPLAY_WAIT);
 	fake_quiet(&f->src);
-	assert_int_equal(message(f, 13), REPLAY_HAS_DATA);
+	assert_int_equal(message(f, 13), REPLAY_WAIT);
 }
 
 /* What has come is handed out before it asks what is left. */
@@ -783,8 +835,7 @@ static void end_of_a_pull_waits_for_the_queue(void **state)
 
 	pulling(f);
 	message(f, 20);
-	assert_int_equal(send(f, event_status(f->consumer, f->pull_no, 404)),
-			 REPLAY_HAS_DATA);
+	checked_pull(f);
 	assert_int_equal(step(f), REPLAY_HAS_DATA);
 	fake_quiet(&f->src);
 	take(f, "data: m\nid: 20-9f31c2\n\n");
@@ -797,8 +848,8 @@ static void end_of_a_pull_waits_for_the_queue(void **state)
 	asked_pull(f, BATCH, 256 * 1024);
 	message(f, 40);
 	message(f, 41);
+	checked_pull(f);
 	take(f, "data: m\nid: 41-9f31c2\n\n");
-	send(f, event_status(f->consumer, f->pull_no, 404));
 	assert_int_equal(step(f), REPLAY_WAIT);
 	find(f, 42, 0);
 	assert_int_equal(check(f, 1, 200), REPLAY_JOINS);
@@ -817,7 +868,8 @@ static void big_message_comes_alone(void **state)
 	assert_int_equal(send(f, ev), REPLAY_HAS_DATA);
 	assert_int_equal(step(f), REPLAY_WAIT);
 	asked_pull(f, 1, 0);
-	assert_int_equal(message(f, 13), REPLAY_HAS_DATA);
+	assert_int_equal(message(f, 13), REPLAY_WANT_INFO);
+	assert_int_equal(check(f, 1, 2000), REPLAY_HAS_DATA);
 	take(f, "data: m\nid: 13-9f31c2\n\n");
 	assert_int_equal(step(f), REPLAY_WAIT);
 	asked_pull(f, BATCH, 256 * 1024);
@@ -850,7 +902,7 @@ static void lost_message_begins_with_a_probe(void **state)
 		send(f, event_created(f->consumer));
 		check(f, 1, 2000);
 		asked_pull(f, BATCH, 256 * 1024);
-		assert_int_equal(message(f, 22), REPLAY_HAS_DATA);
+		assert_int_equal(message(f, 22), REPLAY_WAIT);
 	}
 }
 
@@ -971,6 +1023,12 @@ static void to_pull_end(struct fixture *f)
 	send(f, event_status(f->consumer, f->pull_no, 404));
 }
 
+static void to_checked_pull(struct fixture *f)
+{
+	to_pull_end(f);
+	check(f, 1, 2000);
+}
+
 static void every_phase_that_waits_has_a_time_out(void **state)
 {
 	static const struct {
@@ -980,7 +1038,7 @@ static void every_phase_that_waits_has_a_time_out(void **state)
 		{to_probe, true, false},	 {to_check, true, false},
 		{to_deliver, false, false},	 {to_create, true, true},
 		{to_check_consumer, true, true}, {pulling, true, true},
-		{to_pull_end, false, true},
+		{to_pull_end, true, true},	 {to_checked_pull, false, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -1032,6 +1090,7 @@ static void check_cut(void **state, bool chunked, size_t written)
 	f->cursor.chunked = chunked;
 	for (uint64_t seq = 20; seq < 25; seq++)
 		message(f, seq);
+	checked_pull(f);
 	replay_gather(&f->replay, &b);
 	for (int i = 1; i <= b.n; i++)
 		bytes_add(&all, b.iov[i].iov_base, b.iov[i].iov_len);
@@ -1155,6 +1214,7 @@ int main(void)
 		TEST(clusters_last_is_asked_for_twice),
 		TEST(last_without_answer_asks_again),
 		TEST(consumer_after_two_probes),
+		TEST(expired_under_a_pull_is_a_gap),
 		TEST(pulls_again_when_all_is_handed_out),
 		TEST(what_is_not_above_the_cursor_is_dropped),
 		TEST(status_means),
