@@ -127,7 +127,8 @@ void levels_judge(struct levels *l)
 		  second.threads, quarter(l, 2).threads, last.threads,
 		  quarter(l, 0).consumers, second.consumers,
 		  quarter(l, 2).consumers, last.consumers);
-	if (last.rss_kib > bound)
+	if (l->next_ms - l->tally->start_ms >= LEVELS_RSS_FROM_MS &&
+	    last.rss_kib > bound)
 		tally_wrong(l->tally, WRONG_LEVEL,
 			    "%zu KiB resident in the last quarter, %zu in the "
 			    "second",
