@@ -79,7 +79,13 @@ bool reader_awaits(const struct reader *r, uint32_t *counter)
 
 bool reader_is_done(const struct reader *r)
 {
-	return r->has_last && r->last + 1 == mine(r)->n;
+	const struct ledger_subject *s = mine(r);
+
+	if (r->has_last)
+		return r->last + 1 == s->n;
+	/* It has just come, when all had been published. */
+	return r->cursor[0] != '\0' && s->n > 0 && s->seqs[s->n - 1] != 0 &&
+	       s->seqs[s->n - 1] <= r->floor;
 }
 
 /* ---- events -------------------------------------------------------------- */

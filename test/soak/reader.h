@@ -71,7 +71,7 @@ void reader_read(struct reader *r, size_t max);
 /* The counter of the oldest message that is to come to it; false when there is
  * none. */
 bool reader_awaits(const struct reader *r, uint32_t *counter);
-/* It has everything up to its subject's last message. */
+/* It has everything up to its subject's last message, or came behind that. */
 bool reader_is_done(const struct reader *r);
 
 #endif
