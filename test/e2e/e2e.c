@@ -246,3 +246,14 @@ const char *e2e_id(uint64_t seq, const char *id)
 	snprintf(out, sizeof(text[0]), "%" PRIu64 "%s", seq, tag);
 	return out;
 }
+
+int e2e_count_in_log(struct e2e *f, const char *text)
+{
+	char *log = gateway_proc_log(&f->gw);
+	int n = 0;
+
+	for (const char *at = log; (at = strstr(at, text)) != NULL; at++)
+		n++;
+	free(log);
+	return n;
+}

@@ -80,4 +80,7 @@ void e2e_expect_marker(struct e2e *f, struct sse_client *c, const char *id,
 /* "SEQ-TAG" with the tag of `id`; static, four at once. */
 const char *e2e_id(uint64_t seq, const char *id);
 
+/* How often the gateway's log says so. */
+int e2e_count_in_log(struct e2e *f, const char *text);
+
 #endif

@@ -70,17 +70,6 @@ static void serve(struct e2e *f, const char *config, const char *admin)
 	e2e_make_stream(f, NULL);
 }
 
-static int count_in_log(struct e2e *f, const char *text)
-{
-	char *log = gateway_proc_log(&f->gw);
-	int n = 0;
-
-	for (const char *at = log; (at = strstr(at, text)) != NULL; at++)
-		n++;
-	free(log);
-	return n;
-}
-
 /* ---- credentials --------------------------------------------------------- */
 
 #define USERS(password)                  \
@@ -100,8 +89,8 @@ static void credentials_that_become_right(void **state)
 	sse_client_stream(c, f->gw.address, "alice", "deliver=all");
 	sse_client_wait_ping(c, 8);
 	assert_int_equal(gateway_proc_status_of(&f->gw, false, "/readyz"), 503);
-	assert_int_equal(count_in_log(f, "level=warn"), 1);
-	assert_int_equal(count_in_log(f, "uthorization"), 1);
+	assert_int_equal(e2e_count_in_log(f, "level=warn"), 1);
+	assert_int_equal(e2e_count_in_log(f, "uthorization"), 1);
 
 	nats_server_reload(&f->nats, USERS("right"));
 	gateway_proc_wait_ready(&f->gw);
@@ -114,7 +103,7 @@ static void credentials_that_become_right(void **state)
 	e2e_expect_many(c, 3, "meanwhile", 3);
 	gateway_proc_wait_ready(&f->gw);
 	e2e_expect_marker(f, c, "alice", 7);
-	assert_int_equal(count_in_log(f, "password"), 0);
+	assert_int_equal(e2e_count_in_log(f, "password"), 0);
 	assert_null(sse_client_event(c, "gap", 0));
 }
 
@@ -167,7 +156,7 @@ static void no_more_permissions_than_needed(void **state)
 	e2e_gateway(f, "--user", "gw", "--password", "x", "--inbox-prefix",
 		    "_INBOX_gw", NULL);
 	everything_works(f);
-	assert_int_equal(count_in_log(f, "level=warn"), 0);
+	assert_int_equal(e2e_count_in_log(f, "level=warn"), 0);
 }
 
 /* The inbox that it asks for is not the one that it may have. */
@@ -337,7 +326,7 @@ static void a_lame_duck_without_another(void **state)
 	gateway_proc_wait_log(&f->gw, "about to shut down");
 	gateway_proc_wait_unready(&f->gw);
 	sse_client_wait_ping(c, c->n_pings + 5);
-	assert_int_equal(count_in_log(f, "about to shut down"), 1);
+	assert_int_equal(e2e_count_in_log(f, "about to shut down"), 1);
 	nats_server_kill(&f->nats, SIGKILL);
 	nats_server_again(&f->nats);
 	e2e_publish(f, "alice", "after");
@@ -430,7 +419,7 @@ static void the_largest_messages(void **state)
 			sse_client_until(b, has_large, &n, SSE_CLIENT_WAIT_MS));
 		assert_false(all.wrong);
 		assert_false(fresh.wrong);
-		assert_int_equal(count_in_log(f, "level=warn"), 0);
+		assert_int_equal(e2e_count_in_log(f, "level=warn"), 0);
 		gateway_proc_stop(&f->gw);
 		gateway_proc_finish(&f->gw);
 	}

@@ -85,17 +85,6 @@ static void expect_unready(struct e2e *f, const char *reason)
 	}
 }
 
-static int count_in_log(struct e2e *f, const char *text)
-{
-	char *log = gateway_proc_log(&f->gw);
-	int n = 0;
-
-	for (const char *at = log; (at = strstr(at, text)) != NULL; at++)
-		n++;
-	free(log);
-	return n;
-}
-
 /* ---- servers ------------------------------------------------------------- */
 
 static void killed_three_times(void **state)
@@ -344,7 +333,7 @@ static void the_consumer_limit(void **state)
 	sse_client_stream(held, f->gw.address, "alice", NULL);
 	expect_unready(f, "consumer");
 	sse_client_wait_ping(held, 5);
-	assert_int_equal(count_in_log(f, "maximum consumers"), 1);
+	assert_int_equal(e2e_count_in_log(f, "maximum consumers"), 1);
 	assert_int_equal(gateway_proc_status_of(&f->gw, false, "/readyz"), 503);
 
 	remove_foreign(f, 1);
@@ -385,8 +374,8 @@ static void work_queue_retention(void **state)
 	sse_client_stream(c, f->gw.address, "alice", "deliver=all");
 	expect_unready(f, "work-queue");
 	sse_client_wait_ping(c, 30); /* longer than it waits for another try */
-	assert_int_equal(count_in_log(f, "level=warn"), 1);
-	assert_int_equal(count_in_log(f, "work-queue retention"), 1);
+	assert_int_equal(e2e_count_in_log(f, "level=warn"), 1);
+	assert_int_equal(e2e_count_in_log(f, "work-queue retention"), 1);
 	assert_int_equal(c->n_messages, 0);
 	assert_int_equal(e2e_stream_number(f, "state.messages"), 1);
 	assert_int_equal(e2e_stream_number(f, "state.consumer_count"), 0);
