@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void print_help(const struct arg *table, const char *program)
 {
@@ -95,4 +96,14 @@ void args_parse(const struct arg *table, int argc, char **argv)
 			exit(2);
 		}
 	}
+}
+
+void args_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }

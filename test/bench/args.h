@@ -29,4 +29,7 @@ struct arg {
  * --help with 0. */
 void args_parse(const struct arg *table, int argc, char **argv);
 
+/* As many descriptors as the hard limit allows. */
+void args_raise_descriptors(void);
+
 #endif

@@ -114,12 +114,24 @@ class Churn(Connect):
         return {"50000": {"n": 50000, "ids": 1000}}
 
 
-class Fanout(Scenario):
+class Published(Scenario):
+    """As fast as it goes ("flood") or at a rate."""
+
+    columns = EVENT_COLUMNS
+    plot = ("events_per_s", "events a second", False)
+    curves = "latency_slots"
+
+    def columns_of(self, case):
+        return EVENT_COLUMNS if "flood" in case else LATENCY_COLUMNS
+
+    def plotted(self, case):
+        return "flood" in case
+
+
+class Fanout(Published):
     name = "fanout"
     title = "One id to many streams, 128 B"
-    columns = EVENT_COLUMNS
     plot = ("events_per_s", "events a second", True)
-    curves = "latency_slots"
     bytes = 128
     counts = (1, 100, 1000, 5000, 15000)
     rates = (10, 50, 100)
@@ -133,12 +145,6 @@ class Fanout(Scenario):
             for rate in self.rates:
                 found[f"{n}:{rate}/s"] = {"n": n, "rate": rate}
         return found
-
-    def columns_of(self, case):
-        return EVENT_COLUMNS if "flood" in case else LATENCY_COLUMNS
-
-    def plotted(self, case):
-        return "flood" in case
 
     def run(self, rig, params):
         n = rig.scaled(params["n"])
@@ -156,12 +162,9 @@ class Fanout(Scenario):
                         warm_up=warm_up, seconds=FLOOD_S)
 
 
-class Unicast(Scenario):
+class Unicast(Published):
     name = "unicast"
     title = "Messages round about, each stream with its own id, 128 B"
-    columns = EVENT_COLUMNS
-    plot = ("events_per_s", "events a second", False)
-    curves = "latency_slots"
 
     def cases(self):
         return {"1000:flood": {"n": 1000, "rate": 0},
@@ -172,12 +175,6 @@ class Unicast(Scenario):
                 "200:flood:filtered": {"n": 200, "rate": 0,
                                        "subjects": ("events.>",)},
                 "1000:2000/s": {"n": 1000, "rate": 2000}}
-
-    def columns_of(self, case):
-        return EVENT_COLUMNS if "flood" in case else LATENCY_COLUMNS
-
-    def plotted(self, case):
-        return "flood" in case
 
     def run(self, rig, params):
         n = rig.scaled(params["n"])

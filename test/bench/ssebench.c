@@ -24,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "report.h"
@@ -327,16 +326,6 @@ static void check_options(void)
 		fail("--events or --stalled is too much");
 }
 
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static void start(struct bench *b, const struct target *target, bool leaves)
 {
 	struct streams_config cfg = {
@@ -377,7 +366,7 @@ int main(int argc, char **argv)
 		mode++;
 	if (modes[mode].name == NULL)
 		fail("--mode is not known");
-	raise_descriptors();
+	args_raise_descriptors();
 	start(&b, &target, modes[mode].leaves);
 	modes[mode].run(&b);
 	rc = report_end(result_of(&b), options.json);

@@ -41,20 +41,6 @@ static void pick_url(const char *urls, size_t n, char *out, size_t size)
 	snprintf(out, size, "%.*s", (int)strcspn(urls, ","), urls);
 }
 
-static natsConnection *dial(const char *url)
-{
-	natsConnection *conn = NULL;
-	natsOptions *options = NULL;
-
-	if (natsOptions_Create(&options) == NATS_OK &&
-	    natsOptions_SetURL(options, url) == NATS_OK &&
-	    natsOptions_SetAllowReconnect(options, false) == NATS_OK &&
-	    natsOptions_SetTimeout(options, CONNECT_MS) == NATS_OK)
-		natsConnection_Connect(&conn, options);
-	natsOptions_Destroy(options);
-	return conn;
-}
-
 static void hang_up(struct line *l)
 {
 	natsSubscription_Destroy(l->sub);
@@ -70,7 +56,7 @@ static void call(struct feed *f, struct line *l)
 
 	hang_up(l);
 	pick_url(f->urls, f->server++, url, sizeof(url));
-	l->conn = dial(url);
+	l->conn = nats_server_dial(url, CONNECT_MS);
 	if (l->conn == NULL || natsInbox_Create(&inbox) != NATS_OK) {
 		hang_up(l);
 		poll(NULL, 0, CONNECT_PAUSE_MS);

@@ -48,6 +48,20 @@ static natsConnection *connected(struct nats_admin *a)
 	return NULL;
 }
 
+natsConnection *nats_server_dial(const char *url, int64_t timeout_ms)
+{
+	natsConnection *conn = NULL;
+	natsOptions *options = NULL;
+
+	if (natsOptions_Create(&options) == NATS_OK &&
+	    natsOptions_SetURL(options, url) == NATS_OK &&
+	    natsOptions_SetAllowReconnect(options, false) == NATS_OK &&
+	    natsOptions_SetTimeout(options, timeout_ms) == NATS_OK)
+		natsConnection_Connect(&conn, options);
+	natsOptions_Destroy(options);
+	return conn;
+}
+
 struct nats_admin *nats_admin_open(const char *url)
 {
 	struct nats_admin *a = calloc(1, sizeof(*a));

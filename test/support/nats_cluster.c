@@ -189,20 +189,6 @@ void nats_cluster_heal(struct nats_cluster *c, int node)
 /* ---- questions ----------------------------------------------------------- */
 
 /* NULL: nobody listens there. */
-static natsConnection *dial(const char *url)
-{
-	natsConnection *conn = NULL;
-	natsOptions *options = NULL;
-
-	if (natsOptions_Create(&options) == NATS_OK &&
-	    natsOptions_SetURL(options, url) == NATS_OK &&
-	    natsOptions_SetAllowReconnect(options, false) == NATS_OK &&
-	    natsOptions_SetTimeout(options, ANSWER_MS) == NATS_OK)
-		natsConnection_Connect(&conn, options);
-	natsOptions_Destroy(options);
-	return conn;
-}
-
 /* Why nothing came of the last question that nothing came of. */
 static char trouble[256];
 
@@ -215,7 +201,8 @@ static void note_trouble(const struct nats_server *s, const char *what)
 static json_t *ask_node(const struct nats_server *s, const char *subject,
 			const char *body)
 {
-	natsConnection *conn = s->pid == 0 ? NULL : dial(s->url);
+	natsConnection *conn =
+		s->pid == 0 ? NULL : nats_server_dial(s->url, ANSWER_MS);
 	natsMsg *msg = NULL;
 	json_t *json = NULL, *error;
 
@@ -270,7 +257,7 @@ static void wait_node(struct nats_cluster *c, int node)
 	natsConnection *conn;
 
 	snprintf(s->url, sizeof(s->url), "nats://127.0.0.1:%d", s->port);
-	while ((conn = dial(s->url)) == NULL)
+	while ((conn = nats_server_dial(s->url, ANSWER_MS)) == NULL)
 		pause_or_fail(deadline, "a node does not listen");
 	natsConnection_Destroy(conn);
 }
@@ -426,7 +413,10 @@ bool nats_cluster_same(struct nats_cluster *c, const char *stream,
 
 	snprintf(subject, sizeof(subject), "$JS.API.DIRECT.GET.%s", stream);
 	for (int i = 0; i < NODES; i++)
-		conns[i] = c->nodes[i].pid == 0 ? NULL : dial(c->nodes[i].url);
+		conns[i] =
+			c->nodes[i].pid == 0
+				? NULL
+				: nats_server_dial(c->nodes[i].url, ANSWER_MS);
 	for (uint64_t seq = from; seq <= to; seq++)
 		same = same_at(conns, subject, seq) && same;
 	for (int i = 0; i < NODES; i++)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct nats_server {
@@ -40,6 +41,9 @@ void nats_server_reload(struct nats_server *s, const char *config);
 void nats_server_empty_store(struct nats_server *s);
 /* Kills it, removes the folder. Zeroed is fine. */
 void nats_server_stop(struct nats_server *s);
+
+/* One try, without the library's reconnecting; NULL when nobody answers. */
+struct __natsConnection *nats_server_dial(const char *url, int64_t timeout_ms);
 
 /* A synchronous client for tests: publishes, makes streams. Every call fails
  * the test when the server refuses, unless it says that it returns an error. */

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -268,16 +267,6 @@ static void connect_nats(natsConnection **conn)
 		fail(options.server, natsStatus_GetText(s));
 }
 
-static void raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int main(int argc, char **argv)
 {
 	natsConnection *conn = NULL;
@@ -286,7 +275,7 @@ int main(int argc, char **argv)
 
 	args_parse(table, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
-	raise_descriptors();
+	args_raise_descriptors();
 	connect_nats(&conn);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
