@@ -7,6 +7,7 @@
 
 #include <nats/nats.h>
 
+#include "nats_server.h"
 #include "test_clock.h"
 
 enum {
