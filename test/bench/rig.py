@@ -1,5 +1,6 @@
 """One measurement: a peer that is started for it, and what it used."""
 
+import os
 import time
 
 import sampling
@@ -53,6 +54,8 @@ class Rig:
         """Opens streams, publishes, waits until all is read or --seconds are
         over: what came of it."""
         reader = self.opened(mode="read", **args)
+        if press.get("rate"):
+            self.part_cores(reader)
         time.sleep(0.3)
         self.begin()
         published = self.peer.publish(**press)
@@ -62,6 +65,18 @@ class Rig:
                 "publish_errors": sent["errors"],
                 **costs(got, sent, self.end())}
 
+    def part_cores(self, reader):
+        """The last core is the reader's, the others are all else's. Where
+        latency counts: left to itself the kernel has the reader and who
+        writes to it share a core in some rounds, and not in others."""
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) < 2:
+            return
+        pin(reader.pid, cores[-1:])
+        for pids in self.peer.groups().values():
+            for pid in pids:
+                pin(pid, cores[:-1])
+
     def wait_replays(self, api_calls):
         """Until JetStream is asked nothing any more."""
         def level():
@@ -69,6 +84,12 @@ class Rig:
             time.sleep(0.5)
             return api_calls() == before
         wait_for("JetStream at rest", level)
+
+
+def pin(pid, cores):
+    """All of its threads."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(thread), cores)
 
 
 def events(got):
