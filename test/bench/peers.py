@@ -303,11 +303,18 @@ class NatsSub(Peer):
     def groups(self):
         return {"nats": [self.nats.pid]}
 
-    def streams(self, deliver="new", **args):
-        kept = {k: args[k] for k in ("events", "warm_up", "seconds")}
+    def streams(self, deliver="new", subject="events.u0", **args):
+        kept = {k: args[k] for k in ("events", "warm_up", "seconds")
+                if k in args}
         return Tool(self.build, "natssub",
-                    {"server": self.nats_url(), "subject": "events.u0",
+                    {"server": self.nats_url(), "subject": subject,
                      **kept, **self.args}, self.folder)
+
+
+class Nobody(NatsSub):
+    """Messages are stored, and nobody reads them."""
+
+    name = "nobody"
 
 
 class NatsConsumer(NatsSub):
@@ -317,7 +324,8 @@ class NatsConsumer(NatsSub):
     args = {"jetstream": True}
 
 
-PEERS = {p.name: p for p in (Sluice, Nchan, Poc, Node, NatsSub, NatsConsumer)}
+PEERS = {p.name: p for p in (Sluice, Nchan, Poc, Node, NatsSub, NatsConsumer,
+                             Nobody)}
 
 
 def make(name, build, folder):

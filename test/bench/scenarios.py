@@ -188,6 +188,38 @@ class Unicast(Published):
                         warm_up=1, seconds=FLOOD_S)
 
 
+class Stored(Scenario):
+    """What each message costs before any client sees it."""
+
+    name = "stored"
+    title = "Messages round about 1,000 ids, flooded, with one reader of all"
+    columns = ("published_per_s", "nats_cpu_per_message",
+               "gateway_cpu_per_message")
+    peers = ("sluice", "nobody", "nats.c", "nats.c-consumer")
+
+    def cases(self):
+        return {"flood": {}}
+
+    def run(self, rig, _params):
+        messages = rig.scaled(500_000)
+        reader = None
+        if rig.peer.name.startswith("nats.c"):
+            reader = rig.opened(subject="events.*", events=messages,
+                                seconds=FLOOD_S)
+        rig.begin()
+        sent = rig.peer.publish(messages=messages,
+                                ids=1000).result(FLOOD_S + SLACK_S)
+        if reader is not None:
+            reader.result(FLOOD_S + SLACK_S)
+        used = rig.end()
+        found = {"published_per_s": sent["messages_per_s"]}
+        for name in ("gateway", "nats"):
+            if name + "_cpu_s" in used:
+                found[name + "_cpu_per_message"] = (
+                    used[name + "_cpu_s"] * 1e6 / messages)
+        return found
+
+
 class History(Scenario):
     """The gateway is started after the publishing: nothing of it is in its
     memory. Beside it are live streams, before and in it."""
@@ -438,6 +470,6 @@ class Many(Scenario):
                 "consumers": consumers}
 
 
-ALL = [IdleMemory(), Connect(), Churn(), Fanout(), Unicast(), History(),
-       ResumeStorm(), Slow(), Payloads(), Latency1(), IdleCpu(), Plain(),
-       Many()]
+ALL = [IdleMemory(), Connect(), Churn(), Fanout(), Unicast(), Stored(),
+       History(), ResumeStorm(), Slow(), Payloads(), Latency1(), IdleCpu(),
+       Plain(), Many()]
