@@ -179,8 +179,7 @@ def main():
         print_cases()
         return 0
     if options.out is None:
-        options.out = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                   "results")
+        options.out = os.path.join(options.build, "results")
     options.out = os.path.abspath(options.out)
     options.build = os.path.abspath(options.build)
     os.makedirs(options.out, exist_ok=True)

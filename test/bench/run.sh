@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measures the gateway, and other gateways beside it, in turns: on this machine,
 # over the loopback, each measurement with fresh servers. Writes a table, a JSON
-# file and plots to --out (default: test/bench/results).
+# file and plots to --out (default: results in the build).
 #
 #	test/bench/run.sh [OPTION]... [SCENARIO]...
 #
