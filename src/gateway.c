@@ -1,14 +1,8 @@
-/* A turn of the loop: sockets and the bell of NATS have their say, then
- * on_turn() writes to every client that has something coming, does what is due,
- * and sets the one timer. While more is to be written than one turn takes, an
- * idle handle keeps the loop from sleeping, so that accepting and reading get
- * their turn.
- *
- * Life: start -> (drain: delay, then ends of streams, then the last ones) ->
- * stop. Everything ends in stop(): listeners, connections, the NATS source and
- * our handles close, each asynchronously; the last of them frees the gateway.
+/* The start of a gateway, what its parts say, and its end: listeners,
+ * connections, the NATS source and our handles close, each asynchronously; the
+ * last of them frees the gateway. The public functions are here too.
  */
-#include "gateway.h"
+#include "gateway_inside.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,71 +14,18 @@
 #include <uv.h>
 
 #include "core/check.h"
-#include "core/hub.h"
-#include "core/logging.h"
-#include "core/metrics.h"
 #include "core/settings.h"
-#include "io/conn.h"
-#include "io/handles.h"
-#include "io/listener.h"
-#include "io/nats_source.h"
 #include "version.h"
 
 enum {
-	GATEWAY_FLUSH = 4096,	/* clients written in one turn, at most */
-	GATEWAY_STEP_MS = 20,	/* between two ends of streams in a drain */
-	GATEWAY_LAST_MS = 2000, /* for the last words, after a drain */
 	GATEWAY_FDS = 64 + 128 + 128, /* for all else: files, NATS, listeners,
 					 short answers, the admin listeners */
 	GATEWAY_FEWEST = 16,	      /* connections, however few descriptors */
 };
 
-enum gateway_phase {
-	PHASE_OPEN,
-	PHASE_DELAY,  /* unready, listening */
-	PHASE_ENDING, /* streams end one after the other */
-	PHASE_LAST,   /* what lingers */
-	PHASE_STOPPING,
-};
-
-struct gateway_listener {
-	struct sluice *gw;
-	struct listener *listener; /* NULL: closed, or not yet open */
-	bool admin;
-};
-
-struct sluice {
-	struct uv_loop_s *loop;
-	struct options options;
-	struct logging log;
-	struct metrics metrics;
-	struct nats_source *source;
-	struct hub *hub;
-	struct conn_set *conns;
-	struct gateway_listener *listeners;
-	size_t n_listeners;
-	size_t parts; /* that must close before all is freed */
-
-	struct handles handles;
-	uv_prepare_t turn;
-	uv_idle_t more;
-	uv_timer_t timer;
-	uint64_t timer_ms; /* when it rings; UINT64_MAX: never */
-
-	enum gateway_phase phase;
-	uint64_t phase_ms; /* begin of the phase */
-	size_t to_end;	   /* streams, at the begin of PHASE_ENDING */
-	size_t ended;
-	bool away; /* the failure to reach NATS has been logged */
-	sluice_done_cb done;
-	void *done_arg;
-};
-
 struct sluice_options {
 	struct options options;
 };
-
-static void stop(struct sluice *gw);
 
 /* ---- the public options -------------------------------------------------- */
 
@@ -134,149 +75,6 @@ int sluice_start(struct sluice **ret, struct uv_loop_s *loop,
 	return gateway_start(ret, loop, &o->options, err);
 }
 
-/* ---- a turn -------------------------------------------------------------- */
-
-static void log_news(struct sluice *gw)
-{
-	struct hub_news news;
-
-	while (hub_take_news(gw->hub, &news))
-		LOGGING(&gw->log, news.warn ? LOGGING_WARN : LOGGING_INFO,
-			news.text);
-}
-
-static void on_more(uv_idle_t *more)
-{
-	(void)more; /* that the loop does not sleep is all that is wanted */
-}
-
-static void flush(struct sluice *gw, uint64_t now_ms)
-{
-	if (hub_flush(gw->hub, now_ms, GATEWAY_FLUSH))
-		uv_idle_start(&gw->more, on_more);
-	else
-		uv_idle_stop(&gw->more);
-}
-
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static struct sluice *gateway_of(void *data)
-{
-	return CONTAINER_OF((struct handles *)data, struct sluice, handles);
-}
-
-/* The turn that it begins is all that is wanted of it. */
-static void on_timer(uv_timer_t *timer)
-{
-	gateway_of(timer->data)->timer_ms = UINT64_MAX;
-}
-
-static void set_timer(struct sluice *gw, uint64_t next_ms, uint64_t now_ms)
-{
-	if (next_ms == gw->timer_ms)
-		return;
-	gw->timer_ms = next_ms;
-	if (next_ms == UINT64_MAX)
-		uv_timer_stop(&gw->timer);
-	else
-		uv_timer_start(&gw->timer, on_timer,
-			       next_ms > now_ms ? next_ms - now_ms : 0, 0);
-}
-
-/* ---- draining ------------------------------------------------------------ */
-
-static void close_listeners(struct sluice *gw)
-{
-	for (size_t i = 0; i < gw->n_listeners; i++) {
-		listener_close(gw->listeners[i].listener);
-		gw->listeners[i].listener = NULL;
-	}
-}
-
-static void enter(struct sluice *gw, enum gateway_phase phase, uint64_t now_ms)
-{
-	gw->phase = phase;
-	gw->phase_ms = now_ms;
-}
-
-/* When draining next has work. */
-static uint64_t drain_next_ms(const struct sluice *gw)
-{
-	switch (gw->phase) {
-	case PHASE_DELAY:
-		return gw->phase_ms + gw->options.drain_delay_ms;
-	case PHASE_ENDING:
-		return uv_now(gw->loop) + GATEWAY_STEP_MS;
-	case PHASE_LAST:
-		return gw->phase_ms + GATEWAY_LAST_MS;
-	default:
-		return UINT64_MAX;
-	}
-}
-
-/* How many must have ended by now: evenly over the time. */
-static size_t must_have_ended(const struct sluice *gw, uint64_t now_ms)
-{
-	uint64_t gone = now_ms - gw->phase_ms;
-	uint64_t all = gw->options.drain_timeout_ms;
-
-	if (gone >= all)
-		return SIZE_MAX;
-	return (size_t)((double)gw->to_end * (double)gone / (double)all);
-}
-
-static void end_streams(struct sluice *gw, uint64_t now_ms)
-{
-	size_t want = must_have_ended(gw, now_ms);
-
-	if (want > gw->ended)
-		gw->ended += conn_set_end_streams(gw->conns, want - gw->ended);
-	if (conn_set_streams(gw->conns) == 0)
-		enter(gw, PHASE_LAST, now_ms);
-}
-
-static void drain(struct sluice *gw, uint64_t now_ms)
-{
-	if (gw->phase == PHASE_DELAY &&
-	    now_ms - gw->phase_ms >= gw->options.drain_delay_ms) {
-		close_listeners(gw);
-		gw->to_end = conn_set_streams(gw->conns);
-		LOGGING(&gw->log, LOGGING_INFO, "ending streams",
-			LOG_U64("streams", gw->to_end));
-		enter(gw, PHASE_ENDING, now_ms);
-	}
-	if (gw->phase == PHASE_ENDING)
-		end_streams(gw, now_ms);
-	if (gw->phase == PHASE_LAST) {
-		/* Those that wait for a request have nothing to wait for. */
-		conn_set_end_streams(gw->conns, 0);
-		if (conn_set_count(gw->conns) == 0 ||
-		    now_ms - gw->phase_ms >= GATEWAY_LAST_MS)
-			stop(gw);
-	}
-}
-
-static void on_turn(uv_prepare_t *turn)
-{
-	struct sluice *gw = gateway_of(turn->data);
-	uint64_t now_ms = uv_now(gw->loop), next;
-
-	flush(gw, now_ms);
-	if (hub_next_ms(gw->hub) <= now_ms)
-		hub_tick(gw->hub, now_ms);
-	if (conn_set_next_ms(gw->conns) <= now_ms)
-		conn_set_tick(gw->conns, now_ms);
-	log_news(gw);
-	drain(gw, now_ms);
-	if (gw->phase == PHASE_STOPPING)
-		return;
-	next = min_u64(hub_next_ms(gw->hub), conn_set_next_ms(gw->conns));
-	set_timer(gw, min_u64(next, drain_next_ms(gw)), now_ms);
-}
-
 /* ---- what NATS says ------------------------------------------------------ */
 
 static void on_source_event(void *arg, const struct source_event *ev)
@@ -290,7 +88,7 @@ static void on_source_turn(void *arg)
 {
 	struct sluice *gw = arg;
 
-	flush(gw, uv_now(gw->loop));
+	gateway_flush(gw, uv_now(gw->loop));
 }
 
 /* A server that is not there is said once, until it is there again. */
@@ -392,14 +190,22 @@ static void on_handles_gone(struct handles *h)
 	part_closed(CONTAINER_OF(h, struct sluice, handles));
 }
 
+void gateway_close_listeners(struct sluice *gw)
+{
+	for (size_t i = 0; i < gw->n_listeners; i++) {
+		listener_close(gw->listeners[i].listener);
+		gw->listeners[i].listener = NULL;
+	}
+}
+
 /* Streams are closed before the source, so that what they have on the server is
  * taken away; the source is closed before its events could find no hub. */
-static void stop(struct sluice *gw)
+void gateway_stop(struct sluice *gw)
 {
 	if (gw->phase == PHASE_STOPPING)
 		return;
 	gw->phase = PHASE_STOPPING;
-	close_listeners(gw);
+	gateway_close_listeners(gw);
 	conn_set_close(gw->conns);
 	if (gw->hub != NULL)
 		hub_end(gw->hub);
@@ -411,27 +217,11 @@ static void stop(struct sluice *gw)
 	handles_close(&gw->handles, (uv_handle_t *)&gw->timer);
 }
 
-void sluice_drain(struct sluice *gw, sluice_done_cb done, void *arg)
-{
-	if (gw->phase != PHASE_OPEN)
-		return;
-	gw->done = done;
-	gw->done_arg = arg;
-	conn_set_drain(gw->conns);
-	LOGGING(&gw->log, LOGGING_INFO, "draining",
-		LOG_U64("streams", conn_set_streams(gw->conns)));
-	uv_update_time(gw->loop);
-	enter(gw, PHASE_DELAY, uv_now(gw->loop));
-	/* The loop may be asleep for longer. */
-	gw->timer_ms = UINT64_MAX;
-	set_timer(gw, drain_next_ms(gw), uv_now(gw->loop));
-}
-
 void sluice_stop(struct sluice *gw, sluice_done_cb done, void *arg)
 {
 	gw->done = done;
 	gw->done_arg = arg;
-	stop(gw);
+	gateway_stop(gw);
 }
 
 /* ---- the start ----------------------------------------------------------- */
@@ -617,7 +407,7 @@ static int open_all(struct sluice *gw, char *err)
 	if (rc == 0)
 		rc = open_conns(gw);
 	if (rc == 0)
-		rc = uv_prepare_start(&gw->turn, on_turn);
+		rc = uv_prepare_start(&gw->turn, gateway_on_turn);
 	return rc;
 }
 
@@ -647,7 +437,7 @@ int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 	if (rc < 0) {
 		if (err[0] == '\0')
 			snprintf(err, SLUICE_ERROR_MAX, "%s", strerror(-rc));
-		stop(gw);
+		gateway_stop(gw);
 		return rc;
 	}
 	log_listeners(gw);

@@ -31,7 +31,7 @@ RANKS = {
     "listener": 8, "conn": 8, "conn_inside": 8.5, "conn_write": 8.6,
     "conn_serve": 8.6, "nats_source": 8,
     "sluice": 8,
-    "gateway": 9,
+    "gateway": 9, "gateway_inside": 9.5, "gateway_turn": 9.6,
     "main": 10,
 }
 
@@ -40,7 +40,7 @@ LIBRARIES = {
     "llhttp.h": ("core/http_parser.c",),
     "nats.h": ("io/nats_options.c", "io/nats_dial.c", "io/nats_session.c"),
     "jansson.h": ("core/js_wire.c", "core/context.c"),
-    "uv.h": ("io/*", "gateway.c", "main.c"),
+    "uv.h": ("io/*", "gateway.c", "gateway_inside.h", "gateway_turn.c", "main.c"),
     "pthread.h": ("io/*",),
     "threads.h": ("io/*",),
     "sys/socket.h": ("io/*", "main.c"),

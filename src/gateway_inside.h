@@ -1,0 +1,73 @@
+/* What the two files of a gateway share: gateway.c (the start, its parts, the
+ * end) and gateway_turn.c (what a turn of the loop does, and the drain). Nobody
+ * else includes it. */
+#ifndef SLUICE_GATEWAY_INSIDE_H
+#define SLUICE_GATEWAY_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "core/hub.h"
+#include "core/logging.h"
+#include "core/metrics.h"
+#include "gateway.h"
+#include "io/conn.h"
+#include "io/handles.h"
+#include "io/listener.h"
+#include "io/nats_source.h"
+
+enum gateway_phase {
+	PHASE_OPEN,
+	PHASE_DELAY,  /* unready, listening */
+	PHASE_ENDING, /* streams end one after the other */
+	PHASE_LAST,   /* what lingers */
+	PHASE_STOPPING,
+};
+
+struct gateway_listener {
+	struct sluice *gw;
+	struct listener *listener; /* NULL: closed, or not yet open */
+	bool admin;
+};
+
+struct sluice {
+	struct uv_loop_s *loop;
+	struct options options;
+	struct logging log;
+	struct metrics metrics;
+	struct nats_source *source;
+	struct hub *hub;
+	struct conn_set *conns;
+	struct gateway_listener *listeners;
+	size_t n_listeners;
+	size_t parts; /* that must close before all is freed */
+
+	struct handles handles;
+	uv_prepare_t turn;
+	uv_idle_t more;
+	uv_timer_t timer;
+	uint64_t timer_ms; /* when it rings; UINT64_MAX: never */
+
+	enum gateway_phase phase;
+	uint64_t phase_ms; /* begin of the phase */
+	size_t to_end;	   /* streams, at the begin of PHASE_ENDING */
+	size_t ended;
+	bool away; /* the failure to reach NATS has been logged */
+	sluice_done_cb done;
+	void *done_arg;
+};
+
+/* gateway.c */
+void gateway_close_listeners(struct sluice *gw);
+/* Closes all parts; the last of them frees the gateway, later in the loop. */
+void gateway_stop(struct sluice *gw);
+
+/* gateway_turn.c */
+void gateway_on_turn(uv_prepare_t *turn);
+/* Writes to those who have something coming. */
+void gateway_flush(struct sluice *gw, uint64_t now_ms);
+
+#endif
