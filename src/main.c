@@ -13,6 +13,7 @@
 #include "core/options.h"
 #include "core/settings.h"
 #include "gateway.h"
+#include "io/healthcheck.h"
 #include "version.h"
 
 enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
@@ -72,6 +73,17 @@ static int print_settings(const struct options *o)
 
 	buf_init(&text, TEXT_MAX);
 	return print(&text, options_print(o, &text));
+}
+
+/* One line, of a gateway that runs with the same options. */
+static int ask_ready(const struct options *o)
+{
+	char line[HEALTHCHECK_LINE_MAX];
+	bool ready = healthcheck_ask(o, line);
+
+	if (printf("%s\n", line) < 0 || fflush(stdout) != 0)
+		return fail(STATUS_FAILED, "can't write to standard output");
+	return ready ? STATUS_OK : STATUS_FAILED;
 }
 
 /* ---- running ------------------------------------------------------------- */
@@ -169,7 +181,9 @@ static int act(struct options *o, int argc, char *argv[])
 		rc = settings_load(o, environ, NULL, err);
 	if (rc < 0)
 		return fail(rc == -ENOMEM ? STATUS_FAILED : STATUS_USAGE, err);
-	return o->check ? print_settings(o) : run(o);
+	if (o->check)
+		return print_settings(o);
+	return o->healthcheck ? ask_ready(o) : run(o);
 }
 
 int main(int argc, char *argv[])

@@ -71,6 +71,7 @@ struct options {
 	enum logging_format log_format;
 	enum logging_level log_level;
 	bool check;
+	bool healthcheck;
 	bool help;
 	bool version;
 

@@ -369,6 +369,13 @@ const struct options_row options_table[] = {
 	 .value = "0",
 	 .help = "check the options, print the settings that hold and where\n"
 		 "each came from, exit"},
+	{.name = "healthcheck",
+	 .type = OPTIONS_BOOL,
+	 .flags = OPTIONS_ACTION,
+	 .offset = AT(healthcheck),
+	 .value = "0",
+	 .help = "ask the gateway that runs with these options for /readyz;\n"
+		 "one line, and status 0 when it is ready, else 1"},
 	{.name = "version",
 	 .type = OPTIONS_BOOL,
 	 .flags = OPTIONS_ACTION,

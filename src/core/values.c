@@ -238,6 +238,27 @@ const char *values_address_fault(const char *text)
 	return port_fault(text + 1, 0);
 }
 
+int values_address_split(const char *address, char *host, size_t size,
+			 const char **port)
+{
+	const char *colon = strrchr(address, ':');
+	size_t len;
+
+	if (colon == NULL)
+		return -EINVAL;
+	len = (size_t)(colon - address);
+	if (len >= 2 && address[0] == '[' && colon[-1] == ']') {
+		address++;
+		len -= 2;
+	}
+	if (len == 0 || len >= size)
+		return -EINVAL;
+	memcpy(host, address, len);
+	host[len] = '\0';
+	*port = colon + 1;
+	return 0;
+}
+
 const char *values_server_fault(const char *url)
 {
 	const char *rest = strstr(url, "://");

@@ -32,6 +32,10 @@ void values_size_text(uint64_t bytes, char *out);
 /* HOST:PORT, [V6]:PORT (port 0 to 65535) or unix:PATH (at most 107 bytes, what
  * sockaddr_un takes on Linux). */
 const char *values_address_fault(const char *text);
+/* Takes HOST:PORT or [V6]:PORT apart; `*port` points into `address`. -EINVAL
+ * for what is neither, and for a host that does not fit `size` bytes. */
+int values_address_split(const char *address, char *host, size_t size,
+			 const char **port);
 /* nats://, tls:// or no scheme, [USER[:PASSWORD]@], host, [:PORT], [/]. */
 const char *values_server_fault(const char *url);
 /* A header's name: a token (RFC 9110, section 5.6.2) of at most 64 bytes that

@@ -22,6 +22,7 @@
 #include <uv.h>
 
 #include "../core/check.h"
+#include "../core/values.h"
 #include "handles.h"
 
 enum {
@@ -161,28 +162,6 @@ static int listen_on(const struct sockaddr *addr, socklen_t len)
 	return rc;
 }
 
-/* Splits "HOST:PORT" and "[V6]:PORT"; -EINVAL for what is neither. */
-static int split(const char *address, char *host, size_t size,
-		 const char **port)
-{
-	const char *colon = strrchr(address, ':');
-	size_t len;
-
-	if (colon == NULL)
-		return -EINVAL;
-	len = (size_t)(colon - address);
-	if (len >= 2 && address[0] == '[' && colon[-1] == ']') {
-		address++;
-		len -= 2;
-	}
-	if (len == 0 || len >= size)
-		return -EINVAL;
-	memcpy(host, address, len);
-	host[len] = '\0';
-	*port = colon + 1;
-	return 0;
-}
-
 static int listen_inet(struct listener *l, const char *address,
 		       const char **why)
 {
@@ -191,7 +170,7 @@ static int listen_inet(struct listener *l, const char *address,
 	struct addrinfo *all, *a;
 	char host[256];
 	const char *port;
-	int rc = split(address, host, sizeof(host), &port);
+	int rc = values_address_split(address, host, sizeof(host), &port);
 
 	if (rc < 0)
 		return rc;

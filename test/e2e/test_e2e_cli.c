@@ -70,6 +70,7 @@ static void version_and_help(void **state)
 					      "--log-format",
 					      "--log-level",
 					      "--check",
+					      "--healthcheck",
 					      "--version",
 					      "--help"};
 	struct e2e *f = *state;

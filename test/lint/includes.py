@@ -28,7 +28,7 @@ RANKS = {
     "handles": 7, "mailbox": 7, "nats_note": 7, "nats_servers": 7,
     "nats_letter": 7.2, "nats_options": 7.2, "nats_dial": 7.3,
     "nats_session": 7.4, "nats_worker": 7.6,
-    "listener": 8, "conn": 8, "conn_inside": 8.5, "conn_write": 8.6,
+    "listener": 8, "healthcheck": 8, "conn": 8, "conn_inside": 8.5, "conn_write": 8.6,
     "conn_serve": 8.6, "nats_source": 8,
     "sluice": 8,
     "gateway": 9, "gateway_inside": 9.5, "gateway_turn": 9.6,

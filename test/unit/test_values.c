@@ -277,6 +277,30 @@ static void addresses(void **state)
 	find_faults(values_address_fault, cases, ARRAY_LEN(cases));
 }
 
+static void addresses_are_split(void **state)
+{
+	static const char *const cases[][3] = {
+		{"0.0.0.0:8080", "0.0.0.0", "8080"},
+		{"[::1]:0", "::1", "0"},
+		{"[a]:1", "a", "1"},
+	};
+	char host[8];
+	const char *port;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(values_address_split(cases[i][0], host,
+						      sizeof(host), &port),
+				 0);
+		assert_string_equal(host, cases[i][1]);
+		assert_string_equal(port, cases[i][2]);
+	}
+	assert_int_equal(values_address_split("12345678:1", host, 8, &port),
+			 -EINVAL);
+	assert_int_equal(values_address_split(":1", host, 8, &port), -EINVAL);
+	assert_int_equal(values_address_split("a", host, 8, &port), -EINVAL);
+}
+
 static void servers(void **state)
 {
 	char host_over[300];
@@ -519,6 +543,7 @@ int main(void)
 		cmocka_unit_test(bools),
 		cmocka_unit_test(texts_of_numbers_can_be_read_again),
 		cmocka_unit_test(addresses),
+		cmocka_unit_test(addresses_are_split),
 		cmocka_unit_test(servers),
 		cmocka_unit_test(header_names),
 		cmocka_unit_test(query_names),

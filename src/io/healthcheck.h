@@ -1,0 +1,17 @@
+/* --healthcheck: asks a gateway that runs with the same options whether it is
+ * ready. It blocks, for a few seconds at most: for a program that does nothing
+ * else. */
+#ifndef SLUICE_HEALTHCHECK_H
+#define SLUICE_HEALTHCHECK_H
+
+#include <stdbool.h>
+
+#include "../core/options.h"
+
+enum { HEALTHCHECK_LINE_MAX = 384 };
+
+/* GET /readyz on the first admin listener, without one on the first public one.
+ * `line` (HEALTHCHECK_LINE_MAX bytes) says what came of it. */
+bool healthcheck_ask(const struct options *o, char *line);
+
+#endif

@@ -1,0 +1,163 @@
+/* sluice --healthcheck, beside a gateway that runs: the line that it prints and
+ * its exit status. */
+#include "e2e.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "test_clock.h"
+
+enum { END_MS = 10000 };
+
+static struct gateway_proc asker;
+
+static int teardown(void **state)
+{
+	gateway_proc_finish(&asker);
+	asker = (struct gateway_proc){0};
+	return e2e_teardown(state);
+}
+
+#define HEALTH_TEST(fn) cmocka_unit_test_setup_teardown(fn, e2e_setup, teardown)
+
+/* Asks with these options, the last one NULL; must exit with `status` and say
+ * `line`. */
+static void expect(const char *const *args, int status, const char *line)
+{
+	const char *all[16] = {"--healthcheck"};
+	char *text;
+
+	for (size_t i = 0; args[i] != NULL; i++)
+		all[i + 1] = args[i];
+	gateway_proc_spawn(&asker, all, NULL);
+	assert_int_equal(gateway_proc_wait_exit(&asker, END_MS), status);
+	text = gateway_proc_output(&asker);
+	assert_string_equal(text, line);
+	free(text);
+	/* One line, and no log. */
+	text = gateway_proc_log(&asker);
+	assert_string_equal(text, "");
+	free(text);
+}
+
+#define ASK(status, line, ...) \
+	expect((const char *[]){__VA_ARGS__, NULL}, (status), (line))
+
+static void ready(void **state)
+{
+	struct e2e *f = *state;
+
+	e2e_gateway(f, NULL);
+	ASK(0, "ready\n", "--admin-listen", f->gw.admin);
+	/* Without an admin listener the public one is asked. */
+	ASK(0, "ready\n", "--admin-listen", "off", "--listen", f->gw.address);
+}
+
+static void not_ready(void **state)
+{
+	struct e2e *f = *state;
+
+	e2e_gateway(f, NULL);
+	nats_server_kill(&f->nats, SIGKILL);
+	gateway_proc_wait_unready(&f->gw);
+	ASK(1, "not ready: NATS is not connected\n", "--admin-listen",
+	    f->gw.admin);
+}
+
+static void draining(void **state)
+{
+	struct e2e *f = *state;
+
+	e2e_gateway(f, "--drain-delay", "60s", NULL);
+	gateway_proc_signal(&f->gw, SIGTERM);
+	gateway_proc_wait_unready(&f->gw);
+	ASK(1, "not ready: shutting down\n", "--admin-listen", f->gw.admin);
+	gateway_proc_signal(&f->gw, SIGTERM);
+	assert_int_equal(gateway_proc_wait_exit(&f->gw, END_MS), 1);
+}
+
+/* Who listens on all addresses is asked on the loopback; a Unix socket by its
+ * path. */
+static void other_addresses(void **state)
+{
+	struct e2e *f = *state;
+	struct folder folder;
+	char path[160], any[64];
+
+	assert_int_equal(folder_make(&folder), 0);
+	snprintf(path, sizeof(path), "unix:%s", folder_path(&folder, "admin"));
+	e2e_gateway(f, "--admin-listen", path, NULL);
+	ASK(0, "ready\n", "--admin-listen", path);
+	gateway_proc_stop(&f->gw);
+	gateway_proc_finish(&f->gw);
+	folder_remove(&folder);
+
+	e2e_gateway(f, "--admin-listen", "0.0.0.0:0", NULL);
+	snprintf(any, sizeof(any), "0.0.0.0:%s", strrchr(f->gw.admin, ':') + 1);
+	ASK(0, "ready\n", "--admin-listen", any);
+}
+
+static void nobody_there(void **state)
+{
+	struct e2e *f = *state;
+	char line[256], address[128];
+
+	e2e_gateway(f, NULL);
+	snprintf(address, sizeof(address), "%s", f->gw.admin);
+	gateway_proc_stop(&f->gw);
+	snprintf(line, sizeof(line), "can't ask %s: Connection refused\n",
+		 address);
+	ASK(1, line, "--admin-listen", address);
+	ASK(1, "can't ask 127.0.0.1:0: port 0 is any port\n", "--admin-listen",
+	    "127.0.0.1:0");
+	ASK(1, "can't ask unix:/nowhere/at/all: No such file or directory\n",
+	    "--admin-listen", "unix:/nowhere/at/all");
+}
+
+/* It stops waiting by itself, and believes nobody who speaks otherwise. */
+static void no_gateway_there(void **state)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	struct e2e *f = *state;
+	uint64_t begun = test_now_ms();
+	char address[64], line[128];
+	int fd;
+
+	/* Its queue takes the connection, and nobody answers. */
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+	snprintf(address, sizeof(address), "127.0.0.1:%u",
+		 (unsigned)((((unsigned char *)&addr)[2] << 8) |
+			    ((unsigned char *)&addr)[3]));
+	snprintf(line, sizeof(line), "can't ask %s: Connection timed out\n",
+		 address);
+	ASK(1, line, "--admin-listen", address);
+	assert_in_range(test_now_ms() - begun, 2000, 8000);
+	close(fd);
+
+	/* The NATS server greets everybody. */
+	snprintf(address, sizeof(address), "%s",
+		 strstr(f->nats.url, "://") + 3);
+	snprintf(line, sizeof(line), "%s: this is no answer of a gateway\n",
+		 address);
+	ASK(1, line, "--admin-listen", address);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HEALTH_TEST(ready),	   HEALTH_TEST(not_ready),
+		HEALTH_TEST(draining),	   HEALTH_TEST(other_addresses),
+		HEALTH_TEST(nobody_there), HEALTH_TEST(no_gateway_there),
+	};
+
+	return cmocka_run_group_tests(tests, e2e_group_setup,
+				      e2e_group_teardown);
+}
