@@ -1,0 +1,180 @@
+/* Makes the man page of its template and the table of options:
+ *
+ *	manpage TEMPLATE VERSION >sluice.1
+ *
+ * A line of the template that is "@OPTIONS@" or "@NATS_VARIABLES@" is replaced
+ * by what the table says. The page is written in mdoc(7). */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+
+enum { LINE_MAX_BYTES = 1024, TEXT_COLUMNS = 60 };
+
+/* A character that roff would not leave as it is. A hyphen stays one inside a
+ * word; before an option or a number it is a minus, which can be copied. */
+static void put_char(char before, char c)
+{
+	if (c == '\\')
+		fputs("\\e", stdout);
+	else if (c == '-' && (before == ' ' || before == '-'))
+		fputs("\\-", stdout);
+	else if (c == '\'')
+		fputs("\\(aq", stdout);
+	else if (c == '~')
+		fputs("\\(ti", stdout);
+	else
+		putchar(c);
+}
+
+/* One sentence or less, on lines that are not too long. A control line begins
+ * with a dot or a quote, and no text of ours may become one. */
+static void put_text(const char *text)
+{
+	size_t column = 0;
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, " \n");
+
+		if (column > 0 && column + len > TEXT_COLUMNS) {
+			putchar('\n');
+			column = 0;
+		} else if (column > 0) {
+			putchar(' ');
+			column++;
+		}
+		if (column == 0 && *text == '.')
+			fputs("\\&", stdout);
+		for (size_t i = 0; i < len; i++)
+			put_char(i == 0 ? ' ' : text[i - 1], text[i]);
+		column += len;
+		text += len + (text[len] != '\0');
+	}
+}
+
+/* An option's name: all of its hyphens are minuses. */
+static void put_name(const char *name)
+{
+	for (; *name != '\0'; name++)
+		put_char('-', *name);
+}
+
+/* As a sentence. */
+static void put_sentence(const char *begin, const char *text)
+{
+	if (*begin == '\0' && *text >= 'a' && *text <= 'z')
+		putchar(*text++ - 'a' + 'A');
+	fputs(begin, stdout);
+	put_text(text);
+	fputs(".\n", stdout);
+}
+
+static void put_default(const struct options_row *row)
+{
+	if (row->value == NULL) {
+		put_sentence("Default: ",
+			     row->none == NULL ? "none" : row->none);
+		return;
+	}
+	fputs("Default:\n.Ql ", stdout);
+	put_name(row->value);
+	fputs(" .\n", stdout);
+}
+
+static void put_row(const struct options_row *row)
+{
+	char takes[OPTIONS_TAKES_MAX];
+
+	fputs(".It Fl \\-", stdout);
+	put_name(row->name);
+	if (row->metavar != NULL) {
+		fputs(" Ar ", stdout);
+		put_text(row->metavar);
+	}
+	putchar('\n');
+	put_sentence("", row->help);
+	if (row->type == OPTIONS_BOOL)
+		return;
+	options_takes(row, takes);
+	put_sentence("Takes ", takes);
+	put_default(row);
+}
+
+static void put_options(void)
+{
+	bool open = false;
+
+	for (size_t i = 0; i < options_rows; i++) {
+		const struct options_row *row = &options_table[i];
+
+		if (row->group != NULL) {
+			if (open)
+				fputs(".El\n", stdout);
+			fputs(".Ss ", stdout);
+			put_text(row->group);
+			fputs("\n.Bl -tag -width Ds\n", stdout);
+			open = true;
+		}
+		if (!(row->flags & OPTIONS_HIDDEN))
+			put_row(row);
+	}
+	fputs(".El\n", stdout);
+}
+
+static void put_nats_variables(void)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < options_rows; i++)
+		left += options_table[i].nats_env != NULL;
+	for (size_t i = 0; i < options_rows; i++) {
+		const struct options_row *row = &options_table[i];
+
+		if (row->nats_env == NULL)
+			continue;
+		left--;
+		printf(".Ev %s", row->nats_env);
+		if (row->flags & OPTIONS_HIDDEN)
+			printf("%s\n", left == 0 ? " ." : " ,");
+		else {
+			fputs("\n.Pq Fl \\-", stdout);
+			put_name(row->name);
+			printf("%s\n", left == 0 ? " ." : " ,");
+		}
+	}
+}
+
+static void put_line(const char *line, const char *version)
+{
+	static const char version_mark[] = "@VERSION@";
+	const char *mark = strstr(line, version_mark);
+
+	if (strcmp(line, "@OPTIONS@\n") == 0)
+		put_options();
+	else if (strcmp(line, "@NATS_VARIABLES@\n") == 0)
+		put_nats_variables();
+	else if (mark != NULL)
+		printf("%.*s%s%s", (int)(mark - line), line, version,
+		       mark + strlen(version_mark));
+	else
+		fputs(line, stdout);
+}
+
+int main(int argc, char *argv[])
+{
+	FILE *template = argc == 3 ? fopen(argv[1], "r") : NULL;
+	char line[LINE_MAX_BYTES];
+
+	if (template == NULL) {
+		fprintf(stderr, "usage: manpage TEMPLATE VERSION%s%s\n",
+			argc == 3 ? ": " : "",
+			argc == 3 ? strerror(errno) : "");
+		return 2;
+	}
+	while (fgets(line, sizeof(line), template) != NULL)
+		put_line(line, argv[2]);
+	fclose(template);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
