@@ -1,14 +1,14 @@
-/* The happy path of a stream: accept4() gives a socket, the poll says readable,
- * recv() into the set's one buffer, the parser says READY, the route and the
- * identity are good, the hub opens a cursor and writes the opening block (with
- * the head of the reply before it, in one sendmsg()), and from then on only the
- * hub writes, once a turn. The connection is then this struct and its poll
- * handle: no parser, no buffer.
+/* The happy path of a stream: accept4() gives a socket, the poller says that it
+ * is readable, recv() into the set's one buffer, the parser says READY, the
+ * route and the identity are good, the hub opens a cursor and writes the
+ * opening block (with the head of the reply before it, in one sendmsg()), and
+ * from then on only the hub writes, once a turn. The connection is then this
+ * struct: no handle, no parser, no buffer.
  *
  * What ends it: finish() says a last word, shuts the sending half and lingers;
  * drop() closes at once. Either may happen deep inside of a call, so whoever
- * goes on after one looks at the state first. The memory lives until libuv has
- * closed the handle, later in the loop's turn. A failure inside of the hub's
+ * goes on after one looks at the state first. The memory lives until the loop's
+ * next turn. A failure inside of the hub's
  * call, where nothing may be closed, puts the connection among the doomed. */
 #include "conn_inside.h"
 
@@ -50,8 +50,6 @@ static const unsigned may_go[CONN_STATES] = {
 	[CONN_DOOMED] = TO(CONN_CLOSING),
 };
 
-static void on_poll(uv_poll_t *poll, int status, int events);
-
 /* ---- states -------------------------------------------------------------- */
 
 static uint64_t time_out(const struct conn_set *s, enum conn_state state)
@@ -81,19 +79,16 @@ uint64_t conn_now_ms(const struct conn_set *s)
  * yet out: he would make us hold more. */
 void conn_arm(struct conn *c)
 {
-	int events = 0;
+	unsigned events = 0;
 
 	if (c->state != CONN_REPLY && c->state != CONN_DOOMED)
-		events |= UV_READABLE;
+		events |= POLLER_IN;
 	if (c->rest != NULL && c->state != CONN_DOOMED)
-		events |= UV_WRITABLE;
+		events |= POLLER_OUT;
 	if (events == c->polled)
 		return;
 	c->polled = (uint8_t)events;
-	if (events == 0)
-		uv_poll_stop(&c->poll);
-	else
-		uv_poll_start(&c->poll, events, on_poll);
+	poller_change(c->set->poller, c->fd, events);
 }
 
 void conn_move(struct conn *c, enum conn_state to)
@@ -110,34 +105,50 @@ void conn_move(struct conn *c, enum conn_state to)
 	s->n_in[c->state]--;
 	c->state = (uint8_t)to;
 	s->n_in[to]++;
+	list_push_back(&s->in[to], &c->link);
 	if (to == CONN_CLOSING)
 		return;
 	c->due_ms = conn_now_ms(s) + time_out(s, to);
-	list_push_back(&s->in[to], &c->link);
 	if (to == CONN_STREAM && s->cfg.ping_ms > 0)
 		list_push_back(&s->looks, &c->look);
 	conn_arm(c);
 }
 
-/* One handle less; the last one ends the set. */
-static void count_down(struct conn_set *s)
+static struct conn *first_of(const struct conn_set *s, enum conn_state state)
 {
-	if (--s->n_alive > 0)
+	struct list *first = list_first(&s->in[state]);
+
+	return first == NULL ? NULL : LIST_ENTRY(first, struct conn, link);
+}
+
+static void free_closed(struct conn_set *s)
+{
+	struct conn *c;
+
+	while ((c = first_of(s, CONN_CLOSING)) != NULL) {
+		list_remove(&c->link);
+		s->n_in[CONN_CLOSING]--;
+		free(c);
+	}
+}
+
+static void on_bell(uv_idle_t *bell)
+{
+	free_closed(CONTAINER_OF(bell, struct conn_set, bell));
+	uv_idle_stop(bell);
+}
+
+static void on_part_closed(void *arg)
+{
+	struct conn_set *s = arg;
+
+	if (--s->n_parts > 0)
 		return;
+	free_closed(s);
 	for (int i = 0; i < STREAM_HEADS; i++)
 		buf_finish(&s->heads[i]);
 	s->cfg.on_closed(s->cfg.arg);
 	free(s);
-}
-
-static void on_conn_closed(uv_handle_t *h)
-{
-	struct conn *c = CONTAINER_OF((uv_poll_t *)h, struct conn, poll);
-	struct conn_set *s = c->set;
-
-	s->n_in[CONN_CLOSING]--;
-	free(c);
-	count_down(s);
 }
 
 static void give_place_back(struct conn *c)
@@ -165,9 +176,10 @@ void conn_drop(struct conn *c)
 	c->ahead = NULL;
 	s->n_open--;
 	give_place_back(c);
-	/* No longer polled after uv_close(): the descriptor may go. */
-	uv_close((uv_handle_t *)&c->poll, on_conn_closed);
+	poller_remove(s->poller, c->fd);
 	close(c->fd);
+	if (!s->closing)
+		uv_idle_start(&s->bell, on_bell);
 }
 
 /* ---- reading ------------------------------------------------------------- */
@@ -285,17 +297,19 @@ static void on_writable(struct conn *c)
 	conn_arm(c);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+/* An error says itself when it is read or written. One that is doomed does
+ * neither. */
+static void on_events(void *watcher, unsigned events)
 {
-	struct conn *c = CONTAINER_OF(poll, struct conn, poll);
+	struct conn *c = watcher;
 
-	if (status < 0) {
+	if (c->polled == 0) {
 		conn_drop(c);
 		return;
 	}
-	if (events & UV_WRITABLE)
+	if (events & POLLER_OUT)
 		on_writable(c);
-	if ((events & UV_READABLE) && (c->polled & UV_READABLE) &&
+	if ((events & POLLER_IN) && (c->polled & POLLER_IN) &&
 	    c->state != CONN_CLOSING)
 		on_readable(c);
 }
@@ -343,15 +357,15 @@ void conn_set_accept(struct conn_set *s, int fd, bool admin)
 
 	if (!s->closing && !(admin && s->n_admin >= CONN_ADMIN))
 		c = calloc(1, sizeof(*c));
-	if (c == NULL || uv_poll_init(s->cfg.loop, &c->poll, fd) < 0) {
+	if (c == NULL || poller_add(s->poller, fd, c) < 0) {
 		free(c);
 		close(fd);
 		return;
 	}
 	c->set = s;
 	c->fd = fd;
+	c->polled = POLLER_IN;
 	count_in(c, admin);
-	s->n_alive++;
 	s->n_open++;
 	s->n_in[CONN_NEW]++;
 	conn_move(c, CONN_HEAD);
@@ -414,13 +428,6 @@ static void look_for_peers(struct conn_set *s, uint64_t now_ms)
 		list_remove(&c->look);
 		list_push_back(&s->looks, &c->look);
 	}
-}
-
-static struct conn *first_of(const struct conn_set *s, enum conn_state state)
-{
-	struct list *first = list_first(&s->in[state]);
-
-	return first == NULL ? NULL : LIST_ENTRY(first, struct conn, link);
 }
 
 static const enum conn_state timed[] = {CONN_HEAD, CONN_IDLE, CONN_REPLY,
@@ -523,6 +530,8 @@ static int make_heads(struct conn_set *s)
 int conn_set_new(struct conn_set **ret, const struct conn_config *cfg)
 {
 	struct conn_set *s = calloc(1, sizeof(*s));
+	const struct poller_cbs cbs = {on_events, on_part_closed, s};
+	int rc;
 
 	if (s == NULL)
 		return -ENOMEM;
@@ -530,21 +539,24 @@ int conn_set_new(struct conn_set **ret, const struct conn_config *cfg)
 	for (int i = 0; i < CONN_STATES; i++)
 		list_init(&s->in[i]);
 	list_init(&s->looks);
-	if (make_heads(s) < 0) {
+	rc = make_heads(s);
+	if (rc == 0)
+		rc = poller_new(&s->poller, cfg->loop, &cbs);
+	if (rc < 0) {
 		for (int i = 0; i < STREAM_HEADS; i++)
 			buf_finish(&s->heads[i]);
 		free(s);
-		return -ENOMEM;
+		return rc;
 	}
 	uv_idle_init(cfg->loop, &s->bell);
-	s->n_alive = 1;
+	s->n_parts = 2;
 	*ret = s;
 	return 0;
 }
 
 static void on_bell_closed(uv_handle_t *h)
 {
-	count_down(CONTAINER_OF((uv_idle_t *)h, struct conn_set, bell));
+	on_part_closed(CONTAINER_OF((uv_idle_t *)h, struct conn_set, bell));
 }
 
 void conn_set_close(struct conn_set *s)
@@ -558,5 +570,6 @@ void conn_set_close(struct conn_set *s)
 		while ((c = first_of(s, (enum conn_state)i)) != NULL)
 			conn_drop(c);
 	}
+	poller_close(s->poller);
 	uv_close((uv_handle_t *)&s->bell, on_bell_closed);
 }

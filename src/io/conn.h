@@ -47,7 +47,8 @@ struct conn_config {
 /* How the hub writes to connections. */
 const struct hub_sink *conn_sink(void);
 
-/* Everything in `cfg` is borrowed and must outlive the set. -ENOMEM or 0. */
+/* Everything in `cfg` is borrowed and must outlive the set. 0, -ENOMEM, or
+ * another negative errno when there is no descriptor. */
 int conn_set_new(struct conn_set **ret, const struct conn_config *cfg);
 /* A new client's socket (non-blocking); it is the set's now, whatever happens.
  * `admin`: serves /metrics, is not counted, has no streams. */

@@ -16,6 +16,7 @@
 #include "../core/list.h"
 #include "../core/http_reply.h"
 #include "conn.h"
+#include "poller.h"
 
 enum { CONN_READ_BYTES = 64 * 1024, CONN_ANSWER_MAX = 1024 * 1024 };
 
@@ -43,7 +44,6 @@ struct conn_rest {
 };
 
 struct conn {
-	uv_poll_t poll;
 	struct cursor cursor;
 	struct conn_set *set;
 	struct list link;	    /* its state's list */
@@ -55,7 +55,7 @@ struct conn {
 	int fd;
 	uint32_t thrown_away; /* bytes, while lingering */
 	uint8_t state;
-	uint8_t polled; /* the events that are asked for */
+	uint8_t polled; /* enum poller_events that are asked for */
 	uint8_t head;	/* enum stream_head */
 	bool admin : 1;
 	bool counted : 1;    /* has one of max_connections places */
@@ -68,14 +68,18 @@ struct conn_set {
 	struct list in[CONN_STATES]; /* in due order, where there is one */
 	struct list looks; /* streams whose peer may be missed, in due order */
 	size_t n_in[CONN_STATES];
-	size_t n_open;	/* all that are not CLOSING */
-	size_t n_alive; /* handles, `bell` among them */
+	size_t n_open; /* all that are not CLOSING */
 	size_t n_counted;
 	size_t n_extra; /* public ones without a place */
 	size_t n_admin;
 	bool draining;
 	bool closing;
-	uv_idle_t bell; /* its closing brings on_closed from the loop */
+	struct poller *poller;
+	/* Rings in the turn after something was closed: until then somebody may
+	 * look at its state. The last of the two that is closed ends the set.
+	 */
+	uv_idle_t bell;
+	int n_parts; /* poller and bell */
 	struct buf heads[STREAM_HEADS];
 	uint8_t input[CONN_READ_BYTES];
 };
