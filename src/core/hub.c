@@ -12,6 +12,8 @@ enum {
 	HUB_PINGS = 2000,      /* at most, for each tick */
 	HUB_TICK_MS = 100,     /* while anyone waits for an answer */
 	HUB_ANSWER_MS = 2000,
+	HUB_ASKS = 16, /* replays that wait for an answer at once */
+	HUB_PULLS = 16,
 };
 
 int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
@@ -37,10 +39,12 @@ int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
 		free(h);
 		return -ENOMEM;
 	}
+	turns_init(&h->turns.asks, HUB_ASKS);
+	turns_init(&h->turns.pulls, HUB_PULLS);
 	tail_init(&h->tail, src, h->log, &h->cfg.subject, metrics);
 	for (size_t i = 0; i < cfg->max_replays; i++) {
 		replay_init(&h->replays[i], (uint32_t)i + 1, src, h->log,
-			    &h->tail.tag, &h->tail.word, metrics);
+			    &h->tail.tag, &h->tail.word, &h->turns, metrics);
 		list_push_back(&h->idle, &h->replays[i].link);
 	}
 	*ret = h;

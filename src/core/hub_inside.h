@@ -24,6 +24,7 @@ struct hub {
 	struct list running;	/* struct replay.link */
 	struct list idle;
 	size_t n_running;
+	struct replay_turns turns;
 
 	struct list dirty;   /* struct cursor.queue: written at the flush */
 	struct list lagged;  /* wait for a replay's place */

@@ -99,8 +99,18 @@ void hub_settle(struct hub *h, struct cursor *c)
 
 /* ---- replays ------------------------------------------------------------- */
 
+static void give_turns(struct turns *ts, uint64_t now_ms)
+{
+	struct turn *t;
+
+	while ((t = turns_next(ts)) != NULL)
+		replay_go(LIST_ENTRY(t, struct replay, turn), now_ms);
+}
+
 void hub_start_replays(struct hub *h, uint64_t now_ms)
 {
+	give_turns(&h->turns.asks, now_ms);
+	give_turns(&h->turns.pulls, now_ms);
 	while (tail_live(&h->tail) && !list_empty(&h->lagged) &&
 	       !list_empty(&h->idle)) {
 		struct cursor *c = LIST_ENTRY(list_first(&h->lagged),

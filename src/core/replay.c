@@ -8,8 +8,8 @@
 #include "mutation.h"
 
 enum {
-	REPLAY_BATCH = 256,
-	REPLAY_MAX_BYTES = 256 * 1024,
+	REPLAY_BATCH = 128,
+	REPLAY_MAX_BYTES = 128 * 1024,
 	REPLAY_FRAMES = REPLAY_BATCH + 8,
 	REPLAY_QUEUE_MAX = 512 * 1024 * 1024, /* one message of 64 MiB, worst
 						 encoding */
@@ -21,7 +21,8 @@ enum {
 
 void replay_init(struct replay *r, uint32_t slot, struct source *src,
 		 struct log *log, const struct sse_tag *tag,
-		 const struct source_word *word, struct metrics *m)
+		 const struct source_word *word, struct replay_turns *turns,
+		 struct metrics *m)
 {
 	memset(r, 0, sizeof(*r));
 	r->slot = slot;
@@ -29,6 +30,7 @@ void replay_init(struct replay *r, uint32_t slot, struct source *src,
 	r->log = log;
 	r->tag = tag;
 	r->word = word;
+	r->turns = turns;
 	r->metrics = m;
 	buf_init(&r->bytes, REPLAY_QUEUE_MAX);
 }
@@ -175,6 +177,24 @@ static void mark(struct replay *r)
 	r->leader = r->word->leader;
 }
 
+/* In its turn, which may be at once. */
+static void request(struct replay *r, enum replay_phase what, uint64_t now_ms)
+{
+	turn_end(&r->turn);
+	r->phase = REPLAY_TURN;
+	r->wants = what;
+	if (turn_take(what == REPLAY_PULL ? &r->turns->pulls : &r->turns->asks,
+		      &r->turn))
+		replay_go(r, now_ms);
+}
+
+/* What was asked for has come, or is not waited for any longer. */
+static void answered(struct replay *r, uint64_t now_ms)
+{
+	turn_took(&r->turn, now_ms + REPLAY_ANSWER_MS - r->due_ms);
+	turn_end(&r->turn);
+}
+
 static void probe(struct replay *r, uint64_t now_ms)
 {
 	struct cursor *c = r->cursor;
@@ -197,10 +217,9 @@ static void ask_last(struct replay *r, uint64_t now_ms)
 static void ask(struct replay *r, uint64_t now_ms)
 {
 	queue_clear(r);
-	if (r->cursor->state == CURSOR_WAITING)
-		ask_last(r, now_ms);
-	else
-		probe(r, now_ms);
+	request(r,
+		r->cursor->state == CURSOR_WAITING ? REPLAY_LAST : REPLAY_PROBE,
+		now_ms);
 }
 
 int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms)
@@ -227,6 +246,7 @@ void replay_end(struct replay *r)
 	if (r->phase == REPLAY_IDLE)
 		return;
 	drop_consumer(r);
+	turn_end(&r->turn);
 	r->gen++; /* what still comes is no one's */
 	r->phase = REPLAY_IDLE;
 	r->cursor->replay = NULL;
@@ -256,6 +276,7 @@ static enum replay_outcome on_found(struct replay *r,
 				    const struct source_event *ev,
 				    uint64_t now_ms)
 {
+	answered(r, now_ms);
 	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_MESSAGE) {
 		metric_add(r->metrics, METRIC_API_ERRORS, 1);
 		return REPLAY_WAIT; /* the time-out asks again */
@@ -389,12 +410,13 @@ static enum replay_outcome on_created(struct replay *r,
 				      const struct source_event *ev,
 				      uint64_t now_ms)
 {
+	answered(r, now_ms);
 	if (ev->err == 0)
 		return want_info(r, REPLAY_CHECK_CONSUMER, now_ms);
 	metric_add(r->metrics, METRIC_API_ERRORS, 1);
 	r->has_consumer = false;
 	r->no_consumer = true; /* one message a probe: slow, and never stuck */
-	probe(r, now_ms);
+	request(r, REPLAY_PROBE, now_ms);
 	return REPLAY_WAIT;
 }
 
@@ -418,6 +440,19 @@ static void pull(struct replay *r, uint64_t now_ms)
 	r->source->ops->pull(r->source, &p);
 }
 
+void replay_go(struct replay *r, uint64_t now_ms)
+{
+	MUST(r->phase == REPLAY_TURN);
+	if (r->wants == REPLAY_LAST)
+		ask_last(r, now_ms);
+	else if (r->wants == REPLAY_CREATE)
+		create(r, now_ms);
+	else if (r->wants == REPLAY_PULL)
+		pull(r, now_ms);
+	else
+		probe(r, now_ms);
+}
+
 static enum replay_outcome lost(struct replay *r, uint64_t now_ms)
 {
 	replay_again(r, now_ms);
@@ -430,6 +465,7 @@ static enum replay_outcome lost(struct replay *r, uint64_t now_ms)
 static enum replay_outcome pull_ended(struct replay *r, uint64_t now_ms)
 {
 	r->pull_over = true;
+	turn_end(&r->turn);
 	if (queue_empty(r) || MUTATED(PULL_UNCHECKED))
 		return REPLAY_HAS_DATA;
 	return want_info(r, REPLAY_CHECK_PULL, now_ms);
@@ -503,15 +539,15 @@ enum replay_outcome replay_on_event(struct replay *r,
 static void after_delivery(struct replay *r, uint64_t now_ms)
 {
 	if (r->has_consumer && r->found) {
-		pull(r, now_ms);
+		request(r, REPLAY_PULL, now_ms);
 		return;
 	}
 	if (r->found && !r->last && !r->no_consumer &&
 	    ++r->probes >= REPLAY_PROBES) {
-		create(r, now_ms);
+		request(r, REPLAY_CREATE, now_ms);
 		return;
 	}
-	probe(r, now_ms);
+	request(r, REPLAY_PROBE, now_ms);
 }
 
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
@@ -526,18 +562,21 @@ enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
 		after_delivery(r, now_ms);
 	} else if (r->phase == REPLAY_PULL && r->pull_over) {
 		if (r->short_pull)
-			probe(r, now_ms);
+			request(r, REPLAY_PROBE, now_ms);
 		else
-			pull(r, now_ms);
+			request(r, REPLAY_PULL, now_ms);
 	}
 	return REPLAY_WAIT;
 }
 
 void replay_tick(struct replay *r, uint64_t now_ms)
 {
-	bool waits = r->phase != REPLAY_IDLE && r->phase != REPLAY_DELIVER &&
+	bool waits = r->phase != REPLAY_IDLE && r->phase != REPLAY_TURN &&
+		     r->phase != REPLAY_DELIVER &&
 		     !(r->phase == REPLAY_PULL && r->pull_over);
 
-	if (waits && now_ms >= r->due_ms && !r->cursor->blocked)
-		replay_again(r, now_ms);
+	if (!waits || now_ms < r->due_ms || r->cursor->blocked)
+		return;
+	answered(r, now_ms);
+	replay_again(r, now_ms);
 }

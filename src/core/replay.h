@@ -15,6 +15,8 @@
  * "no message" bears no name: so it is asked twice, and the second time counts
  * unless the STREAM.INFO between had an answer of another leader's as well (who
  * answers the second probe has answered that one before).
+ * What asks JetStream for anything but the hub's STREAM.INFO waits for its turn
+ * (TURN).
  * The first message or two come by the probes themselves, then a consumer is
  * made, and pulled as the socket drains; what a pull brought is checked as
  *well, and its end is a mere hint that it is time for a probe. `deliver=last`
@@ -32,9 +34,11 @@
 #include "metrics.h"
 #include "source.h"
 #include "sse.h"
+#include "turns.h"
 
 enum replay_phase {
 	REPLAY_IDLE,
+	REPLAY_TURN, /* for `wants` */
 	REPLAY_LAST,
 	REPLAY_PROBE,
 	REPLAY_CHECK,
@@ -52,18 +56,27 @@ struct replay_frame {
 	uint16_t head_len;
 };
 
+/* All replays share them. */
+struct replay_turns {
+	struct turns asks; /* what the server answers when it has searched */
+	struct turns pulls;
+};
+
 struct replay {
 	struct source *source;
 	struct log *log;
 	struct metrics *metrics;
 	const struct sse_tag *tag;
 	const struct source_word *word; /* the leader's last */
+	struct replay_turns *turns;
+	struct turn turn;
 
 	uint32_t slot;
 	uint32_t gen; /* of the last request */
 	enum replay_phase phase;
-	uint64_t due_ms;     /* an answer is late */
-	uint64_t blocked_ms; /* the socket is blocked since; 0: it isn't */
+	enum replay_phase wants; /* TURN: what follows */
+	uint64_t due_ms;	 /* an answer is late */
+	uint64_t blocked_ms;	 /* the socket is blocked since; 0: it isn't */
 	struct cursor *cursor;
 
 	uint64_t h0;	  /* when the probe (or pull) was sent */
@@ -96,7 +109,11 @@ struct replay {
 /* Everything is borrowed. */
 void replay_init(struct replay *r, uint32_t slot, struct source *src,
 		 struct log *log, const struct sse_tag *tag,
-		 const struct source_word *word, struct metrics *m);
+		 const struct source_word *word, struct replay_turns *turns,
+		 struct metrics *m);
+
+/* It is this one's turn (turns_next()), and it asks. */
+void replay_go(struct replay *r, uint64_t now_ms);
 
 /* Someone else has answered for the leader. */
 void replay_distrust(struct replay *r);
@@ -109,7 +126,7 @@ int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms);
 void replay_end(struct replay *r);
 
 enum replay_outcome {
-	REPLAY_WAIT,	  /* for an answer, the socket, a check */
+	REPLAY_WAIT,	  /* for a turn, an answer, the socket, a check */
 	REPLAY_WANT_INFO, /* ask STREAM.INFO, then replay_check() */
 	REPLAY_HAS_DATA,  /* the queue has frames, the cursor may take them */
 	REPLAY_STARTED,	  /* START_LAST: cursor's start is known */

@@ -23,7 +23,7 @@ RANKS = {
     "source": 2, "settings": 2, "http_parser": 2,
     "log": 3,
     "cursor": 4,
-    "tail": 5, "replay": 5,
+    "turns": 4, "tail": 5, "replay": 5,
     "hub": 6, "hub_inside": 6.5, "hub_place": 6.6, "hub_write": 6.6,
     "handles": 7, "mailbox": 7, "poller": 7, "nats_note": 7, "nats_servers": 7,
     "nats_letter": 7.2, "nats_options": 7.2, "nats_dial": 7.3,

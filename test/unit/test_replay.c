@@ -16,7 +16,7 @@
 enum {
 	SLOT = 3,
 	FLOOR = 100,
-	BATCH = 256,
+	BATCH = 128,
 	ANSWER_MS = 2500,
 	DOUBT_MS = 200,
 	LEADER = 0, /* one server; the others are a cluster's */
@@ -31,6 +31,7 @@ struct fixture {
 	struct metrics metrics;
 	struct cursor cursor;
 	struct source_word word; /* the leader's last */
+	struct replay_turns turns;
 	struct replay replay;
 	struct source_who consumer;
 	uint32_t pull_no;
@@ -52,8 +53,10 @@ static int setup(void **state)
 	log_reset(f.log, FLOOR);
 	f.cursor.state = CURSOR_LAGGED;
 	f.cursor.subject = log_watch(f.log, "ev.a", 4, &f.cursor.watch);
+	turns_init(&f.turns.asks, 1);
+	turns_init(&f.turns.pulls, 1);
 	replay_init(&f.replay, SLOT, &f.src.source, f.log, &tag, &f.word,
-		    &f.metrics);
+		    &f.turns, &f.metrics);
 	*state = &f;
 	return 0;
 }
@@ -221,7 +224,7 @@ static void pulling(struct fixture *f)
 	assert_int_equal(send(f, event_created(f->consumer)), REPLAY_WANT_INFO);
 	fake_quiet(&f->src);
 	assert_int_equal(check(f, 1, 2000), REPLAY_WAIT);
-	asked_pull(f, BATCH, 256 * 1024);
+	asked_pull(f, BATCH, 128 * 1024);
 }
 
 static enum replay_outcome message(struct fixture *f, uint64_t seq)
@@ -729,7 +732,7 @@ static void pulls_again_when_all_is_handed_out(void **state)
 		replay_advance(&f->replay, &b, b.bytes, &rest, &rest_len);
 	}
 	assert_int_equal(step(f), REPLAY_WAIT);
-	asked_pull(f, BATCH, 256 * 1024);
+	asked_pull(f, BATCH, 128 * 1024);
 	assert_int_equal(message(f, 400), REPLAY_WAIT);
 }
 
@@ -845,7 +848,7 @@ static void end_of_a_pull_waits_for_the_queue(void **state)
 	take(f, "data: found\nid: 40-9f31c2\n\n");
 	/* There was more: the consumer goes on, and brings that one, too. */
 	assert_int_equal(step(f), REPLAY_WAIT);
-	asked_pull(f, BATCH, 256 * 1024);
+	asked_pull(f, BATCH, 128 * 1024);
 	message(f, 40);
 	message(f, 41);
 	checked_pull(f);
@@ -872,7 +875,7 @@ static void big_message_comes_alone(void **state)
 	assert_int_equal(check(f, 1, 2000), REPLAY_HAS_DATA);
 	take(f, "data: m\nid: 13-9f31c2\n\n");
 	assert_int_equal(step(f), REPLAY_WAIT);
-	asked_pull(f, BATCH, 256 * 1024);
+	asked_pull(f, BATCH, 128 * 1024);
 }
 
 static void lost_message_begins_with_a_probe(void **state)
@@ -901,7 +904,7 @@ static void lost_message_begins_with_a_probe(void **state)
 		asked_create(f, 22);
 		send(f, event_created(f->consumer));
 		check(f, 1, 2000);
-		asked_pull(f, BATCH, 256 * 1024);
+		asked_pull(f, BATCH, 128 * 1024);
 		assert_int_equal(message(f, 22), REPLAY_WAIT);
 	}
 }
