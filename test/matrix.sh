@@ -12,7 +12,8 @@
 set -u
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-store=${SLUICE_MATRIX_DIR:-/var/tmp/sluice-matrix}
+# shellcheck source=test/debian.sh
+. "$root/test/debian.sh"
 short=
 if [ "${1:-}" = --short ]; then
 	short=--short
@@ -40,57 +41,10 @@ suite_of()
 	esac
 }
 
-# The first archive of Debian's own among this machine's.
-mirror()
-{
-	# shellcheck disable=SC2016 # apt's own variables
-	apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(REPO_URI)' \
-		'Created-By: Packages' 2>/dev/null |
-		awk '$1 == "Debian" && $2 == "main" && $3 !~ /security/ {
-			print $3
-			exit
-		}'
-}
-
-# How this machine reaches its mirror holds in the folder as well: proxies, and
-# whether an archive that is kept at one day may be used.
-apt_settings()
-{
-	apt-config dump |
-		grep -E '^Acquire::(http|https|ftp|Check-[A-Za-z-]+|Retries)\b'
-}
-
-# What this script itself runs.
-need()
-{
-	for p in debootstrap python3; do
-		command -v "$p" >/dev/null && continue
-		apt-get -qq update
-		DEBIAN_FRONTEND=noninteractive apt-get -qq -y install \
-			--no-install-recommends "$p" >/dev/null || return 1
-	done
-}
-
-bootstrap()
-{
-	from=$(mirror)
-	[ -n "$from" ] || {
-		apt-get -qq update && from=$(mirror)
-	}
-	[ -n "$from" ] || {
-		echo "matrix.sh: no Debian archive among apt's sources"
-		return 1
-	}
-	# Made aside and moved when whole: a folder that is there is good.
-	rm -rf "$2.new"
-	debootstrap --variant=minbase "$1" "$2.new" "$from" && mv "$2.new" "$2"
-}
-
 prepare()
 {
 	[ -x "$2/usr/bin/apt-get" ] || bootstrap "$1" "$2" || return 1
-	apt_settings >"$2/etc/apt/apt.conf.d/90machine"
-	cp /etc/resolv.conf /etc/hosts "$2/etc/" || return 1
+	use_this_mirror "$2" || return 1
 	rm -rf "$2/src" && mkdir -p "$2/src" &&
 		tar -C "$root" --exclude='./build*' --exclude=./.git \
 			--exclude=__pycache__ -cf - . | tar -C "$2/src" -xf -
@@ -129,7 +83,8 @@ run_release()
 }
 
 # One at a time works in the folders.
-mkdir -p "$store" && exec 9>"$store/lock" && flock 9 && need || {
+mkdir -p "$store" && exec 9>"$store/lock" && flock 9 &&
+	need debootstrap python3 || {
 	echo "matrix.sh: cannot work in $store"
 	echo "0 passed, 1 failed, 0 skipped"
 	exit 1

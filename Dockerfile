@@ -1,0 +1,37 @@
+# An image with the program, the libraries that it needs, and certificate
+# authorities: no shell, no package manager, no root.
+#
+#	docker build -t sluice .
+#	docker run -p 8080:8080 -e SLUICE_SERVER=nats://nats.example.com:4222 sluice
+#
+# Every option is a variable (docs/cli.md). It needs no disk: --read-only is fine.
+
+FROM debian:13-slim AS build
+COPY tools/packages.sh /src/tools/
+RUN /src/tools/packages.sh build && \
+    apt-get -qq -y install --no-install-recommends ca-certificates
+COPY . /src
+RUN meson setup /build /src -Dtests=false && \
+    ninja -C /build sluice && \
+    /src/tools/image-root.sh /build/sluice /image
+
+FROM scratch
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="sluice" \
+      org.opencontainers.image.description="NATS JetStream as Server-Sent Events" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.base.name="scratch"
+COPY --from=build /image /
+# A port is published or not by whoever runs it: so the admin listener is on all
+# of the container's addresses.
+ENV SLUICE_ADMIN_LISTEN=0.0.0.0:8081 \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+EXPOSE 8080 8081
+USER 65532:65532
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
+    CMD ["/usr/bin/sluice", "--healthcheck"]
+ENTRYPOINT ["/usr/bin/sluice"]
