@@ -131,9 +131,12 @@ static const char *find_program(const char *name)
 	return NULL;
 }
 
-/* In the child. */
-static void run_program(pid_t parent, int out, const char *const *argv)
+/* In the child. What it keeps for itself goes into its folder. */
+static void run_program(pid_t parent, int out, const char *const *argv,
+			const char *folder)
 {
+	setenv("XDG_CONFIG_HOME", folder, 1);
+	setenv("XDG_DATA_HOME", folder, 1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(126);
@@ -176,25 +179,32 @@ static void wait_listening(struct front *p, const char *site)
 	sse_client_close(&c);
 }
 
-static void start(struct front *p, const char *config, const char *gateway,
-		  const char *const *argv, const char *site)
+static void start_with(struct front *p, const struct bytes *config,
+		       const char *const *argv, const char *site)
 {
 	pid_t parent = getpid();
-	struct bytes text = {0};
 	int out;
 
-	fill_in(&text, config, p->folder.path, gateway);
-	folder_write(&p->folder, "config", text.at, text.len);
-	bytes_free(&text);
+	folder_write(&p->folder, "config", config->at, config->len);
 	out = open(folder_path(&p->folder, "out"),
 		   O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
 	assert_true(out >= 0);
 	p->pid = fork();
 	if (p->pid == 0)
-		run_program(parent, out, argv);
+		run_program(parent, out, argv, p->folder.path);
 	close(out);
 	assert_true(p->pid > 0);
 	wait_listening(p, site);
+}
+
+static void start(struct front *p, const char *config, const char *gateway,
+		  const char *const *argv, const char *site)
+{
+	struct bytes text = {0};
+
+	fill_in(&text, config, p->folder.path, gateway);
+	start_with(p, &text, argv, site);
+	bytes_free(&text);
 }
 
 bool front_start_nginx(struct front *p, const char *gateway)
@@ -228,6 +238,149 @@ bool front_start_haproxy(struct front *p, const char *gateway)
 	argv[3] = config;
 	start(p, haproxy_config, gateway, argv, FRONT_HAPROXY);
 	return true;
+}
+
+/* ---- examples ------------------------------------------------------------ */
+
+/* Where @ stands for the folder, 1 and 2 alone for the gateways. */
+struct change {
+	const char *from;
+	const char *to;
+};
+
+/* In the arguments @/ stands for the folder as well. */
+static const struct example {
+	const char *name;
+	const char *file;
+	const char *argv[6];
+	struct change changes[7];
+} examples[] = {
+	{"nginx",
+	 "nginx.conf",
+	 {"-c", "@/config", "-e", "@/error"},
+	 {{"\nevents {", "\ndaemon off;\n"
+			 "master_process off;\n"
+			 "pid @/pid;\n"
+			 "error_log @/error info;\n"
+			 "events {"},
+	  {"http {", "http {\n"
+		     "	access_log @/log;\n"
+		     "	client_body_temp_path @/body;\n"
+		     "	proxy_temp_path @/proxy;\n"
+		     "	fastcgi_temp_path @/fastcgi;\n"
+		     "	scgi_temp_path @/scgi;\n"
+		     "	uwsgi_temp_path @/uwsgi;"},
+	  {"listen 80;", "listen unix:@/web;"},
+	  {"/etc/nginx/sluice-users", "@/users"},
+	  {"127.0.0.1:8080", "1"},
+	  {"127.0.0.1:8090", "2"}}},
+	{"haproxy",
+	 "haproxy.cfg",
+	 {"-db", "-f", "@/config"},
+	 {{"bind :80", "bind unix@@/web"},
+	  {"\"${ALICE_PASSWORD}\"", "secret"},
+	  {"127.0.0.1:8080", "1"},
+	  {"127.0.0.1:8090", "2"}}},
+	{"caddy",
+	 "Caddyfile",
+	 {"run", "--adapter", "caddyfile", "--config", "@/config"},
+	 {{"\n:80 {", "\n{\n	admin off\n}\n:80 {\n	bind unix/@/web"},
+	  /* Of little work, so that it is soon done. */
+	  {"{$ALICE_PASSWORD_HASH}",
+	   "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"},
+	  {"127.0.0.1:8080", "1"},
+	  {"127.0.0.1:8090", "2"}}},
+};
+
+static void put_in_place(struct bytes *out, const char *to, const char *folder,
+			 const char *one, const char *two)
+{
+	for (const char *at = to; *at != '\0'; at++) {
+		if (*at == '@' && at[1] == '/')
+			bytes_add(out, folder, strlen(folder));
+		else if (strcmp(to, "1") == 0)
+			bytes_add(out, one, strlen(one));
+		else if (strcmp(to, "2") == 0)
+			bytes_add(out, two, strlen(two));
+		else
+			bytes_add_char(out, *at);
+	}
+}
+
+/* What a test changes must be there: once or more. */
+static void apply(struct bytes *text, const struct change *change,
+		  const char *folder, const char *one, const char *two)
+{
+	const char *at = bytes_text(text), *found;
+	struct bytes out = {0};
+
+	if (strstr(at, change->from) == NULL)
+		fail_msg("the example has no \"%s\"", change->from);
+	while ((found = strstr(at, change->from)) != NULL) {
+		bytes_add(&out, at, (size_t)(found - at));
+		put_in_place(&out, change->to, folder, one, two);
+		at = found + strlen(change->from);
+	}
+	bytes_add(&out, at, strlen(at));
+	bytes_free(text);
+	*text = out;
+}
+
+static void read_example(struct bytes *out, const char *file)
+{
+	char path[512], buf[4096];
+	const char *root = getenv("SLUICE_TEST_ROOT");
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/examples/proxies/%s",
+		 root == NULL ? "." : root, file);
+	f = fopen(path, "r");
+	if (f == NULL)
+		fail_msg("%s: %s", path, strerror(errno));
+	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
+		bytes_add(out, buf, n);
+	fclose(f);
+}
+
+static void start_example(struct front *p, const struct example *e,
+			  const char *program, const char *one, const char *two)
+{
+	static const char users[] = "alice:{PLAIN}secret\n";
+	struct bytes text = {0}, words[6] = {{0}};
+	const char *argv[8] = {program};
+
+	read_example(&text, e->file);
+	for (const struct change *c = e->changes; c->from != NULL; c++)
+		apply(&text, c, p->folder.path, one, two);
+	for (size_t i = 0; e->argv[i] != NULL; i++) {
+		put_in_place(&words[i], e->argv[i], p->folder.path, one, two);
+		argv[i + 1] = bytes_text(&words[i]);
+	}
+	folder_write(&p->folder, "users", users, strlen(users));
+	start_with(p, &text, argv, FRONT_EXAMPLE);
+	bytes_free(&text);
+	for (size_t i = 0; i < 6; i++)
+		bytes_free(&words[i]);
+}
+
+bool front_start_example(struct front *p, const char *name, const char *one,
+			 const char *two)
+{
+	const char *program = find_program(name);
+
+	if (program == NULL)
+		return false;
+	for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++) {
+		if (strcmp(examples[i].name, name) != 0)
+			continue;
+		p->name = examples[i].name;
+		assert_int_equal(folder_make(&p->folder), 0);
+		start_example(p, &examples[i], program, one, two);
+		return true;
+	}
+	fail_msg("no example for %s", name);
+	return false;
 }
 
 void front_stop(struct front *p)

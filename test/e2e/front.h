@@ -12,7 +12,7 @@
 
 struct front {
 	pid_t pid;
-	const char *name; /* "nginx", "haproxy" */
+	const char *name; /* "nginx", "haproxy", "caddy" */
 	struct folder folder;
 };
 
@@ -22,12 +22,18 @@ struct front {
 #define FRONT_NGINX_KEPT     "nginx-kept"     /* as in README.md */
 #define FRONT_NGINX_STREAMED "nginx-streamed" /* bodies as they come */
 #define FRONT_HAPROXY	     "haproxy"
+#define FRONT_EXAMPLE	     "web"
 #define FRONT_HAPROXY_LOOSE  "haproxy-loose" /* takes what is invalid */
 
 /* Starts it before the gateway at "127.0.0.1:PORT" and waits until it listens.
  * False, with a note, when it is not installed. */
 bool front_start_nginx(struct front *p, const char *gateway);
 bool front_start_haproxy(struct front *p, const char *gateway);
+/* One of "nginx", "haproxy" and "caddy", with its file of examples/proxies as
+ * it lies there, but for addresses and alice's password ("secret"); before two
+ * gateways. Its site is FRONT_EXAMPLE. */
+bool front_start_example(struct front *p, const char *name, const char *one,
+			 const char *two);
 /* Zeroed is fine. */
 void front_stop(struct front *p);
 
