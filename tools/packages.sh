@@ -6,6 +6,7 @@
 #	tools/packages.sh test      and to test it
 #	tools/packages.sh fuzz      to fuzz it
 #	tools/packages.sh bench     to measure it
+#	tools/packages.sh package   to make Debian packages of it
 #
 # As root, or with sudo. Where there is no apt-get it names what is needed and
 # leaves the rest to you.
@@ -47,9 +48,10 @@ wanted()
 		echo nats-server curl libcmocka-dev python3 nginx \
 			libnginx-mod-nchan wrk gnuplot-nox strace
 		;;
+	package) echo debhelper dpkg-dev lintian ;;
 	fuzz) echo clang libclang-rt-dev libcmocka-dev python3 ;;
 	*)
-		echo "usage: tools/packages.sh build|run|test|fuzz|bench" >&2
+		echo "usage: tools/packages.sh build|run|test|fuzz|bench|package" >&2
 		exit 2
 		;;
 	esac

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Builds Debian packages of the tree that this script lies in:
+#
+#	examples/debian/build.sh [--no-install] [FOLDER]   (default: build-debian)
+#
+#	--no-install  take the packages that this needs as they are
+#
+# The tree stays as it is: debian/ is made in a copy. lintian looks at the result,
+# and an error of its is one of this script's.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+if [ "${1:-}" = --no-install ]; then
+	shift
+else
+	"$root/tools/packages.sh" package
+fi
+out=${1:-$root/build-debian}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+
+version=$(sed -n "s/^  version: '\(.*\)',/\1/p" "$root/meson.build" | head -n 1)
+packaged=$(dpkg-parsechangelog -l "$here/changelog" -S Version)
+[ "$version" = "${packaged%-*}" ] || {
+	echo "build.sh: meson.build says $version, changelog $packaged" >&2
+	exit 1
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+tree=$work/sluice-gateway-$version
+mkdir "$tree"
+tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=__pycache__ \
+	-cf - . | tar -C "$tree" -xf -
+cp -r "$here" "$tree/debian"
+rm "$tree/debian/build.sh"
+# The unit comes with the program where the tree has one.
+if [ -d "$tree/examples/systemd" ]; then
+	echo usr/lib/systemd >>"$tree/debian/sluice-gateway.install"
+fi
+
+(cd "$tree" && dpkg-buildpackage -b -us -uc) >"$work/log" 2>&1 || {
+	tail -n 60 "$work/log" >&2
+	exit 1
+}
+cp "$work"/*.deb "$work"/*.changes "$work"/*.buildinfo "$out/"
+lintian --fail-on error --allow-root "$out/"*.changes
+ls -l "$out/"*.deb
