@@ -372,6 +372,9 @@ static int open_conns(struct sluice *gw)
 		.ping_ms = o->ping_interval_ms,
 		.max_header_bytes = (size_t)o->max_header_bytes,
 		.max_connections = max_connections(o, &gw->log),
+		.max_per_id = (size_t)o->max_streams_per_id,
+		.max_per_address = (size_t)o->max_streams_per_address,
+		.max_age_ms = o->max_stream_age_ms,
 		.on_closed = on_conns_closed,
 		.arg = gw,
 	};

@@ -8,7 +8,7 @@
 #include "check.h"
 #include "sse.h"
 
-/* RFC 9110, 15; RFC 6585 for 431. */
+/* RFC 9110, 15; RFC 6585 for 429 and 431. */
 #define STATUSES(X)                               \
 	X(200, "OK")                              \
 	X(400, "Bad Request")                     \
@@ -21,6 +21,7 @@
 	X(413, "Content Too Large")               \
 	X(414, "URI Too Long")                    \
 	X(417, "Expectation Failed")              \
+	X(429, "Too Many Requests")               \
 	X(431, "Request Header Fields Too Large") \
 	X(503, "Service Unavailable")             \
 	X(505, "HTTP Version Not Supported")
@@ -112,7 +113,7 @@ int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
 	MUST((r->status == 405) == (r->allow != NULL));
 	if (r->allow != NULL)
 		len = snprintf(extra, sizeof(extra), "Allow: %s\r\n", r->allow);
-	else if (r->status == 503)
+	else if (r->status == 503 || r->status == 429)
 		len = snprintf(extra, sizeof(extra), "Retry-After: %u\r\n",
 			       retry_after_s);
 	else if (r->status == 401)

@@ -37,7 +37,7 @@ int http_reply_short(struct buf *out, const struct http_reply_to *to,
 		     int status, const char *type, const char *extra,
 		     const void *body, size_t len);
 
-/* text/plain; charset=utf-8, one line; Allow (405), Retry-After (503) and
+/* text/plain; charset=utf-8, one line; Allow (405), Retry-After (503, 429) and
  * WWW-Authenticate (401) where the status wants them. */
 int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
 		       const struct refusal *r, unsigned retry_after_s);

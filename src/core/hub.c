@@ -365,6 +365,15 @@ static int watch(struct hub *h, struct cursor *c, const struct hub_open *open)
 	return c->subject == NULL ? -ENOMEM : 0;
 }
 
+size_t hub_streams_of(const struct hub *h, const char *id, size_t id_len)
+{
+	char subject[SUBJECT_MAX];
+	size_t len = subject_render(&h->cfg.subject, id, id_len, subject);
+	const struct log_subject *s = log_find(h->log, subject, len);
+
+	return s == NULL ? 0 : s->n_watchers;
+}
+
 static void set_start(struct cursor *c, const struct hub_open *open)
 {
 	c->start = (uint8_t)open->start;

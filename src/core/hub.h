@@ -83,6 +83,9 @@ void hub_writable(struct hub *h, struct cursor *c, uint64_t now_ms);
 /* The stream is over, for whatever reason. Closing twice is a no-op. */
 void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms);
 
+/* Open streams of one identity. */
+size_t hub_streams_of(const struct hub *h, const char *id, size_t id_len);
+
 /* /readyz: session up, stream there, tail live. *why: what is missing. */
 bool hub_ready(const struct hub *h, const char **why);
 

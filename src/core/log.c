@@ -241,12 +241,14 @@ struct log_subject *log_watch(struct log *l, const char *subject, size_t len,
 	if (list_empty(&s->watchers))
 		l->idle_bytes -= cost_of(s);
 	list_push_back(&s->watchers, node);
+	s->n_watchers++;
 	return s;
 }
 
 void log_unwatch(struct log *l, struct log_subject *s, struct list *node)
 {
 	list_remove(node);
+	s->n_watchers--;
 	if (!list_empty(&s->watchers))
 		return;
 	l->idle_bytes += cost_of(s);

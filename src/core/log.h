@@ -29,6 +29,7 @@ struct log_subject {
 	uint64_t first;		  /* frame numbers; 0: no frame */
 	uint64_t last;
 	uint32_t hash;
+	uint32_t n_watchers;
 	uint16_t len;
 	char name[]; /* NUL-terminated */
 };

@@ -62,7 +62,10 @@ struct options {
 	uint64_t retry_ms;
 	uint64_t tail_memory; /* bytes */
 	uint64_t max_replays;
-	uint64_t max_connections; /* 0: what RLIMIT_NOFILE allows */
+	uint64_t max_connections;	  /* 0: what RLIMIT_NOFILE allows */
+	uint64_t max_streams_per_id;	  /* 0: any number */
+	uint64_t max_streams_per_address; /* 0: any number */
+	uint64_t max_stream_age_ms;	  /* 0: any */
 	uint64_t max_header_bytes;
 	uint64_t header_timeout_ms;
 	uint64_t idle_timeout_ms;

@@ -20,6 +20,8 @@
 	X(HAS_BODY, "has_body")		    /* 413 */                          \
 	X(TOO_LARGE, "too_large")	    /* 414, 431 */                     \
 	X(FULL, "full")			    /* 503 */                          \
+	X(ID_FULL, "id_full")		    /* 429 */                          \
+	X(ADDRESS_FULL, "address_full")	    /* 429 */                          \
 	X(DRAINING, "draining")		    /* 503 */
 
 enum refusal_reason {

@@ -102,6 +102,8 @@ void conn_move(struct conn *c, enum conn_state to)
 	}
 	list_remove(&c->link);
 	list_remove(&c->look);
+	if (c->state == CONN_STREAM)
+		conn_stream_ends(c);
 	s->n_in[c->state]--;
 	c->state = (uint8_t)to;
 	s->n_in[to]++;
@@ -109,6 +111,8 @@ void conn_move(struct conn *c, enum conn_state to)
 	if (to == CONN_CLOSING)
 		return;
 	c->due_ms = conn_now_ms(s) + time_out(s, to);
+	if (to == CONN_STREAM)
+		conn_stream_begins(c);
 	if (to == CONN_STREAM && s->cfg.ping_ms > 0)
 		list_push_back(&s->looks, &c->look);
 	conn_arm(c);
@@ -147,6 +151,7 @@ static void on_part_closed(void *arg)
 	free_closed(s);
 	for (int i = 0; i < STREAM_HEADS; i++)
 		buf_finish(&s->heads[i]);
+	conn_limits_finish(s);
 	s->cfg.on_closed(s->cfg.arg);
 	free(s);
 }
@@ -365,6 +370,7 @@ void conn_set_accept(struct conn_set *s, int fd, bool admin)
 	c->set = s;
 	c->fd = fd;
 	c->polled = POLLER_IN;
+	conn_meet(c);
 	count_in(c, admin);
 	s->n_open++;
 	s->n_in[CONN_NEW]++;
@@ -447,13 +453,16 @@ void conn_set_tick(struct conn_set *s, uint64_t now_ms)
 		}
 	}
 	look_for_peers(s, now_ms);
+	conn_end_aged(s, now_ms);
 }
 
 uint64_t conn_set_next_ms(const struct conn_set *s)
 {
 	const struct conn *look = first_look(s);
-	uint64_t next = look == NULL ? UINT64_MAX : look->due_ms;
+	uint64_t next = s->aged_ms;
 
+	if (look != NULL && look->due_ms < next)
+		next = look->due_ms;
 	for (size_t i = 0; i < ARRAY_LEN(timed); i++) {
 		const struct conn *c = first_of(s, timed[i]);
 
@@ -470,7 +479,7 @@ void conn_set_drain(struct conn_set *s)
 	s->draining = true;
 }
 
-static void end_stream(struct conn *c)
+void conn_end_stream(struct conn *c)
 {
 	struct conn_set *s = c->set;
 	bool chunked = c->cursor.chunked;
@@ -494,7 +503,7 @@ size_t conn_set_end_streams(struct conn_set *s, size_t n)
 	while ((c = first_of(s, CONN_IDLE)) != NULL)
 		conn_drop(c);
 	for (; ended < n && (c = first_of(s, CONN_STREAM)) != NULL; ended++)
-		end_stream(c);
+		conn_end_stream(c);
 	return ended;
 }
 
@@ -539,12 +548,15 @@ int conn_set_new(struct conn_set **ret, const struct conn_config *cfg)
 	for (int i = 0; i < CONN_STATES; i++)
 		list_init(&s->in[i]);
 	list_init(&s->looks);
-	rc = make_heads(s);
+	rc = conn_limits_init(s);
+	if (rc == 0)
+		rc = make_heads(s);
 	if (rc == 0)
 		rc = poller_new(&s->poller, cfg->loop, &cbs);
 	if (rc < 0) {
 		for (int i = 0; i < STREAM_HEADS; i++)
 			buf_finish(&s->heads[i]);
+		conn_limits_finish(s);
 		free(s);
 		return rc;
 	}

@@ -39,6 +39,9 @@ struct conn_config {
 	uint64_t ping_ms; /* of the hub's; 0: none, and no peer is missed */
 	size_t max_header_bytes;
 	size_t max_connections; /* public ones; beyond, short answers only */
+	size_t max_per_id;	/* streams; 0: any number */
+	size_t max_per_address; /* streams; 0: any number */
+	uint64_t max_age_ms;	/* of a stream; 0: any */
 	/* The last connection is closed, after conn_set_close(). */
 	void (*on_closed)(void *arg);
 	void *arg;

@@ -1,4 +1,5 @@
-/* What the three files of a connection share: conn.c (states, reading, time),
+/* What the files of a connection share: conn.c (states, reading, time),
+ * conn_peer.c (whose it is), conn_limits.c (how many streams, and how old),
  * conn_write.c (the socket, and what the hub writes) and conn_serve.c
  * (answers). Nobody else includes it. */
 #ifndef SLUICE_CONN_INSIDE_H
@@ -10,15 +11,22 @@
 
 #include <uv.h>
 
+#include "../core/address.h"
 #include "../core/buf.h"
 #include "../core/cursor.h"
 #include "../core/http_parser.h"
+#include "../core/identity.h"
 #include "../core/list.h"
 #include "../core/http_reply.h"
+#include "../core/tally.h"
 #include "conn.h"
 #include "poller.h"
 
-enum { CONN_READ_BYTES = 64 * 1024, CONN_ANSWER_MAX = 1024 * 1024 };
+enum {
+	CONN_READ_BYTES = 64 * 1024,
+	CONN_ANSWER_MAX = 1024 * 1024,
+	CONN_AGES = 64, /* that a stream can reach, see conn_limits.c */
+};
 
 enum conn_state {
 	CONN_NEW,
@@ -48,10 +56,13 @@ struct conn {
 	struct conn_set *set;
 	struct list link;	    /* its state's list */
 	struct list look;	    /* STREAM: of conn_set.looks */
+	struct list age;	    /* STREAM: of conn_set.ages */
 	uint64_t due_ms;	    /* its time-out; STREAM: its look */
+	uint64_t end_ms;	    /* STREAM: when it is too old */
 	struct http_parser *parser; /* HEAD, IDLE */
 	struct conn_rest *rest;	    /* to send */
 	struct conn_rest *ahead;    /* REPLY: requests that came meanwhile */
+	struct address address;	    /* the client's */
 	int fd;
 	uint32_t thrown_away; /* bytes, while lingering */
 	uint8_t state;
@@ -60,12 +71,16 @@ struct conn {
 	bool admin : 1;
 	bool counted : 1;    /* has one of max_connections places */
 	bool head_due : 1;   /* goes before the stream's first bytes */
+	bool tallied : 1;    /* STREAM: in conn_set.parties */
 	bool keep_alive : 1; /* REPLY: then IDLE, else LINGER */
 };
 
 struct conn_set {
 	struct conn_config cfg;
 	struct list in[CONN_STATES]; /* in due order, where there is one */
+	struct list ages[CONN_AGES]; /* streams, in due order */
+	uint64_t aged_ms;	     /* none is too old before */
+	struct tally *parties;	     /* streams by address, or NULL */
 	struct list looks; /* streams whose peer may be missed, in due order */
 	size_t n_in[CONN_STATES];
 	size_t n_open; /* all that are not CLOSING */
@@ -92,6 +107,29 @@ void conn_drop(struct conn *c);
 /* Asks the loop for the events that its state and its rest want. */
 void conn_arm(struct conn *c);
 uint64_t conn_now_ms(const struct conn_set *s);
+/* With a reconnection time and its last chunk. */
+void conn_end_stream(struct conn *c);
+
+/* conn_peer.c */
+
+/* A new one: whose is it? */
+void conn_meet(struct conn *c);
+/* "192.0.2.1", "2001:db8::1" or "unix"; `out` has ADDRESS_TEXT_MAX bytes. */
+void conn_address(const struct conn *c, char *out);
+
+/* conn_limits.c */
+
+/* -ENOMEM or 0. */
+int conn_limits_init(struct conn_set *s);
+void conn_limits_finish(struct conn_set *s);
+/* REFUSAL_NONE, or why there is no stream more for this identity or address. */
+enum refusal_reason conn_over_limit(const struct conn *c,
+				    const struct identity *id);
+/* It is a STREAM now; it is none any more. */
+void conn_stream_begins(struct conn *c);
+void conn_stream_ends(struct conn *c);
+/* Those that are too old, some hundreds a turn. */
+void conn_end_aged(struct conn_set *s, uint64_t now_ms);
 
 /* conn_write.c */
 

@@ -11,7 +11,6 @@
 
 #include <sodium.h>
 
-#include "../core/identity.h"
 #include "../core/route.h"
 
 enum { CONN_RETRY_AFTER_S = 5 };
@@ -88,6 +87,34 @@ uint64_t conn_jittered_retry_ms(const struct conn_set *s)
 	return jittered > 0 ? jittered : 1;
 }
 
+/* Why there is no stream. Whose fault it is tells 429 (RFC 6585, 4) from 503.
+ */
+static void say_why(const struct conn_config *cfg, enum refusal_reason reason,
+		    struct refusal *ret)
+{
+	switch (reason) {
+	case REFUSAL_DRAINING:
+		refusal_set(ret, 503, reason,
+			    "this gateway is shutting down, try again");
+		break;
+	case REFUSAL_ID_FULL:
+		refusal_set(ret, 429, reason,
+			    "an identity may have %zu streams at once",
+			    cfg->max_per_id);
+		break;
+	case REFUSAL_ADDRESS_FULL:
+		refusal_set(ret, 429, reason,
+			    "an address may have %zu streams at once",
+			    cfg->max_per_address);
+		break;
+	default:
+		refusal_set(ret, 503, reason,
+			    "all %zu connections are taken, try again later",
+			    cfg->max_connections);
+		break;
+	}
+}
+
 /* No place for a stream. A browser gives up for good on any status but 200. */
 static void turn_away(struct conn *c, const struct http_reply_to *to,
 		      enum refusal_reason reason, const char *accept)
@@ -97,13 +124,7 @@ static void turn_away(struct conn *c, const struct http_reply_to *to,
 	struct buf out;
 	int rc;
 
-	if (reason == REFUSAL_DRAINING)
-		refusal_set(&why, 503, reason,
-			    "this gateway is shutting down, try again");
-	else
-		refusal_set(&why, 503, reason,
-			    "all %zu connections are taken, try again later",
-			    s->cfg.max_connections);
+	say_why(&s->cfg, reason, &why);
 	if (!route_accepts_exactly(accept, "text", "event-stream")) {
 		conn_refuse(c, to, &why);
 		return;
@@ -238,6 +259,7 @@ static void serve_events(struct conn *c, const struct http_reply_to *to,
 			 const char *accept)
 {
 	struct identity id;
+	enum refusal_reason limit;
 	struct hub_open open;
 	struct refusal why;
 	struct buf out;
@@ -247,6 +269,8 @@ static void serve_events(struct conn *c, const struct http_reply_to *to,
 		conn_refuse(c, to, &why);
 	} else if (c->set->draining) {
 		turn_away(c, to, REFUSAL_DRAINING, accept);
+	} else if ((limit = conn_over_limit(c, &id)) != REFUSAL_NONE) {
+		turn_away(c, to, limit, accept);
 	} else if (!take_place(c)) {
 		turn_away(c, to, REFUSAL_FULL, accept);
 	} else if (to->is_head) {

@@ -318,6 +318,9 @@ static void start_conns(struct server *s)
 		.idle_timeout_ms = o->idle_timeout_ms,
 		.max_header_bytes = o->max_header_bytes,
 		.max_connections = o->max_connections,
+		.max_per_id = (size_t)o->max_streams_per_id,
+		.max_per_address = (size_t)o->max_streams_per_address,
+		.max_age_ms = o->max_stream_age_ms,
 		.on_closed = on_conns_closed,
 		.arg = s,
 	};
