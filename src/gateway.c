@@ -158,6 +158,7 @@ static void part_closed(struct sluice *gw)
 		return;
 	hub_free(gw->hub);
 	free(gw->listeners);
+	free(gw->trusted);
 	options_finish(&gw->options);
 	if (done != NULL)
 		done(gw, arg);
@@ -356,6 +357,19 @@ static int open_hub(struct sluice *gw)
 		       conn_sink(), &gw->metrics);
 }
 
+static int read_trusted(struct sluice *gw)
+{
+	const struct options_strings *list = &gw->options.trusted_proxy;
+
+	gw->trusted = calloc(list->n + 1, sizeof(*gw->trusted));
+	if (gw->trusted == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < list->n; i++)
+		MUST(address_range_parse(&gw->trusted[i], list->items[i]) ==
+		     NULL);
+	return 0;
+}
+
 static int open_conns(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
@@ -366,6 +380,9 @@ static int open_conns(struct sluice *gw)
 		.log = &gw->log,
 		.id_header = o->id_header,
 		.id_query = o->id_query,
+		.proxy_protocol = o->proxy_protocol,
+		.trusted = gw->trusted,
+		.n_trusted = o->trusted_proxy.n,
 		.retry_ms = o->retry_ms,
 		.header_timeout_ms = o->header_timeout_ms,
 		.idle_timeout_ms = o->idle_timeout_ms,
@@ -407,6 +424,8 @@ static int open_all(struct sluice *gw, char *err)
 		rc = open_source(gw, err);
 	if (rc == 0)
 		rc = open_hub(gw);
+	if (rc == 0)
+		rc = read_trusted(gw);
 	if (rc == 0)
 		rc = open_conns(gw);
 	if (rc == 0)

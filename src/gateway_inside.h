@@ -41,6 +41,7 @@ struct sluice {
 	struct nats_source *source;
 	struct hub *hub;
 	struct conn_set *conns;
+	struct address_range *trusted; /* of options.trusted_proxy */
 	struct gateway_listener *listeners;
 	size_t n_listeners;
 	size_t parts; /* that must close before all is freed */

@@ -36,7 +36,9 @@ enum options_ping_style { PING_MESSAGE, PING_COMMENT };
 struct options {
 	struct options_strings listen;	     /* checked form */
 	struct options_strings admin_listen; /* empty for "off" */
-	struct options_strings server;	     /* URLs, comma lists split */
+	bool proxy_protocol;
+	struct options_strings trusted_proxy; /* address_range_parse() */
+	struct options_strings server;	      /* URLs, comma lists split */
 	char *context;
 	char *user;
 	char *password;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "address.h"
 #include "values.h"
 
 #define AT(member) offsetof(struct options, member)
@@ -73,6 +74,22 @@ const struct options_row options_table[] = {
 	 .takes = "HOST:PORT, [V6]:PORT, unix:PATH, or off",
 	 .help = "/metrics and the health paths; repeatable; off for none",
 	 .fault = values_address_fault},
+
+	{.name = "proxy-protocol",
+	 .type = OPTIONS_BOOL,
+	 .offset = AT(proxy_protocol),
+	 .value = "0",
+	 .help = "connections to --listen begin with the PROXY protocol,\n"
+		 "version 1 or 2; one that does not is ended"},
+	{.name = "trusted-proxy",
+	 .type = OPTIONS_LIST,
+	 .offset = AT(trusted_proxy),
+	 .metavar = "CIDR",
+	 .takes = "an address, a range such as 10.0.0.0/8 or fd00::/8, or "
+		  "unix: for Unix sockets",
+	 .help = "proxies whose X-Forwarded-For and Forwarded are believed;\n"
+		 "repeatable",
+	 .fault = address_range_fault},
 
 	{.name = "server",
 	 .type = OPTIONS_LIST,
@@ -306,6 +323,7 @@ const struct options_row options_table[] = {
 	 .offset = AT(max_streams_per_id),
 	 .metavar = "N",
 	 .value = "0",
+	 .takes = "a number from 1 to 10000000, or 0 for no limit",
 	 .help = "event streams that one identity has at once",
 	 .min = 1,
 	 .max = 10000000},
@@ -315,6 +333,7 @@ const struct options_row options_table[] = {
 	 .offset = AT(max_streams_per_address),
 	 .metavar = "N",
 	 .value = "0",
+	 .takes = "a number from 1 to 10000000, or 0 for no limit",
 	 .help = "event streams that one client's address has at once; of\n"
 		 "IPv6 the first 64 bits count",
 	 .min = 1,

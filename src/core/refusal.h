@@ -8,6 +8,7 @@
 #define REFUSALS(X)                                                            \
 	X(NONE, "none")                                                        \
 	X(MALFORMED, "malformed")	/* 400, 505: not HTTP as we want it */ \
+	X(BAD_PREFACE, "bad_preface")	/* none: the connection ends */        \
 	X(BAD_DELIVER, "bad_deliver")	/* 400 */                              \
 	X(BAD_IDENTITY, "bad_identity") /* 400, 403 */                         \
 	X(BAD_CURSOR, "bad_cursor")	/* 400 */                              \

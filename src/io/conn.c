@@ -179,6 +179,8 @@ void conn_drop(struct conn *c)
 	c->rest = NULL;
 	free(c->ahead);
 	c->ahead = NULL;
+	free(c->preface);
+	c->preface = NULL;
 	s->n_open--;
 	give_place_back(c);
 	poller_remove(s->poller, c->fd);
@@ -212,6 +214,10 @@ static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
 	enum http_verdict verdict;
 	size_t used;
 
+	if (c->preface != NULL) {
+		conn_take_preface(c, bytes, len);
+		return;
+	}
 	if (c->parser == NULL &&
 	    http_parser_new(&c->parser, cfg->max_header_bytes, cfg->id_header) <
 		    0) {
@@ -356,21 +362,33 @@ static void count_in(struct conn *c, bool admin)
 		s->n_extra++;
 }
 
+/* NULL: no memory, or no place in the poller. */
+static struct conn *new_conn(struct conn_set *s, int fd, bool admin)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->set = s;
+	c->fd = fd;
+	c->polled = POLLER_IN;
+	if (conn_meet(c, admin) == 0 && poller_add(s->poller, fd, c) == 0)
+		return c;
+	free(c->preface);
+	free(c);
+	return NULL;
+}
+
 void conn_set_accept(struct conn_set *s, int fd, bool admin)
 {
 	struct conn *c = NULL;
 
 	if (!s->closing && !(admin && s->n_admin >= CONN_ADMIN))
-		c = calloc(1, sizeof(*c));
-	if (c == NULL || poller_add(s->poller, fd, c) < 0) {
-		free(c);
+		c = new_conn(s, fd, admin);
+	if (c == NULL) {
 		close(fd);
 		return;
 	}
-	c->set = s;
-	c->fd = fd;
-	c->polled = POLLER_IN;
-	conn_meet(c);
 	count_in(c, admin);
 	s->n_open++;
 	s->n_in[CONN_NEW]++;

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../core/address.h"
 #include "../core/hub.h"
 #include "../core/logging.h"
 #include "../core/metrics.h"
@@ -33,6 +34,11 @@ struct conn_config {
 	const struct logging *log; /* may be NULL */
 	const char *id_header;
 	const char *id_query; /* NULL: none */
+	/* Public connections begin with a preface of the PROXY protocol. */
+	bool proxy_protocol;
+	/* Whose word about addresses is believed. */
+	const struct address_range *trusted;
+	size_t n_trusted;
 	uint64_t retry_ms;
 	uint64_t header_timeout_ms;
 	uint64_t idle_timeout_ms;

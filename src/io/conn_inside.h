@@ -18,6 +18,7 @@
 #include "../core/identity.h"
 #include "../core/list.h"
 #include "../core/http_reply.h"
+#include "../core/proxy_preface.h"
 #include "../core/tally.h"
 #include "conn.h"
 #include "poller.h"
@@ -54,15 +55,17 @@ struct conn_rest {
 struct conn {
 	struct cursor cursor;
 	struct conn_set *set;
-	struct list link;	    /* its state's list */
-	struct list look;	    /* STREAM: of conn_set.looks */
-	struct list age;	    /* STREAM: of conn_set.ages */
-	uint64_t due_ms;	    /* its time-out; STREAM: its look */
-	uint64_t end_ms;	    /* STREAM: when it is too old */
-	struct http_parser *parser; /* HEAD, IDLE */
-	struct conn_rest *rest;	    /* to send */
-	struct conn_rest *ahead;    /* REPLY: requests that came meanwhile */
-	struct address address;	    /* the client's */
+	struct list link;	       /* its state's list */
+	struct list look;	       /* STREAM: of conn_set.looks */
+	struct list age;	       /* STREAM: of conn_set.ages */
+	uint64_t due_ms;	       /* its time-out; STREAM: its look */
+	uint64_t end_ms;	       /* STREAM: when it is too old */
+	struct proxy_preface *preface; /* HEAD: while it is awaited */
+	struct http_parser *parser;    /* HEAD, IDLE */
+	struct conn_rest *rest;	       /* to send */
+	struct conn_rest *ahead;       /* REPLY: requests that came meanwhile */
+	struct address address; /* the peer's; while a request is served, and of
+				   a STREAM, the client's */
 	int fd;
 	uint32_t thrown_away; /* bytes, while lingering */
 	uint8_t state;
@@ -112,8 +115,13 @@ void conn_end_stream(struct conn *c);
 
 /* conn_peer.c */
 
-/* A new one: whose is it? */
-void conn_meet(struct conn *c);
+/* A new one: whose is it? -ENOMEM or 0. */
+int conn_meet(struct conn *c, bool admin);
+/* Bytes of a preface, where one is awaited. */
+void conn_take_preface(struct conn *c, const uint8_t **bytes, size_t *len);
+/* Whose a request is. */
+struct address conn_identify_client(const struct conn *c,
+				    const struct http_head *h);
 /* "192.0.2.1", "2001:db8::1" or "unix"; `out` has ADDRESS_TEXT_MAX bytes. */
 void conn_address(const struct conn *c, char *out);
 

@@ -355,6 +355,7 @@ void conn_serve(struct conn *c)
 		.is_head = h->is_head,
 		.keep_alive = h->keep_alive && !c->set->draining,
 	};
+	struct address peer = c->address;
 	const char *accept;
 	char *owned;
 
@@ -362,6 +363,10 @@ void conn_serve(struct conn *c)
 		conn_drop(c);
 		return;
 	}
+	c->address = conn_identify_client(c, h);
 	serve(c, &to, h, accept);
 	free(owned);
+	/* The next request may be another's. */
+	if (c->state != CONN_STREAM)
+		c->address = peer;
 }

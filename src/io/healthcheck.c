@@ -17,8 +17,11 @@
 enum { HEALTHCHECK_MS = 3000, ANSWER_MAX = 4096, SHOWN_MAX = 160 };
 
 static const char unix_scheme[] = "unix:";
-static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n"
-			      "Connection: close\r\n\r\n";
+/* The connection is nobody's but ours. */
+#define PREFACE "PROXY UNKNOWN\r\n"
+#define REQUEST                                       \
+	"GET /readyz HTTP/1.1\r\nHost: localhost\r\n" \
+	"Connection: close\r\n\r\n"
 
 static int64_t now_ms(void)
 {
@@ -27,6 +30,12 @@ static int64_t now_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
+
+struct question {
+	const char *request;
+	int64_t deadline_ms;
+	char answer[ANSWER_MAX];
+};
 
 /* ---- one address --------------------------------------------------------- */
 
@@ -67,22 +76,22 @@ static int connect_to(int fd, const struct sockaddr *addr, socklen_t len,
 }
 
 /* To the end of the answer, or as much of it as there is room. */
-static int exchange(int fd, int64_t deadline_ms, char *answer)
+static int exchange(int fd, struct question *q)
 {
-	size_t len = 0;
+	size_t size = strlen(q->request), len = 0;
 	int rc = 0;
-	ssize_t sent = send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
+	ssize_t sent = send(fd, q->request, size, MSG_NOSIGNAL);
 
 	/* So little goes into any socket at once. */
-	if (sent != (ssize_t)sizeof(request) - 1)
+	if (sent != (ssize_t)size)
 		return sent < 0 ? -errno : -EIO;
 	while (rc == 0 && len < ANSWER_MAX - 1) {
 		ssize_t n;
 
-		rc = wait_for(fd, POLLIN, deadline_ms);
+		rc = wait_for(fd, POLLIN, q->deadline_ms);
 		if (rc < 0)
 			break;
-		n = recv(fd, answer + len, ANSWER_MAX - 1 - len, 0);
+		n = recv(fd, q->answer + len, ANSWER_MAX - 1 - len, 0);
 		if (n == 0)
 			break;
 		if (n > 0)
@@ -90,12 +99,11 @@ static int exchange(int fd, int64_t deadline_ms, char *answer)
 		else if (errno != EAGAIN && errno != EINTR)
 			rc = -errno;
 	}
-	answer[len] = '\0';
+	q->answer[len] = '\0';
 	return rc;
 }
 
-static int ask(const struct sockaddr *addr, socklen_t len, int64_t deadline_ms,
-	       char *answer)
+static int ask(const struct sockaddr *addr, socklen_t len, struct question *q)
 {
 	int fd = socket(addr->sa_family,
 			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -103,24 +111,23 @@ static int ask(const struct sockaddr *addr, socklen_t len, int64_t deadline_ms,
 
 	if (fd < 0)
 		return -errno;
-	rc = connect_to(fd, addr, len, deadline_ms);
+	rc = connect_to(fd, addr, len, q->deadline_ms);
 	if (rc == 0)
-		rc = exchange(fd, deadline_ms, answer);
+		rc = exchange(fd, q);
 	close(fd);
 	return rc;
 }
 
 /* ---- where to ask -------------------------------------------------------- */
 
-static int ask_unix(const char *path, int64_t deadline_ms, char *answer)
+static int ask_unix(const char *path, struct question *q)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(addr.sun_path, path);
-	return ask((const struct sockaddr *)&addr, sizeof(addr), deadline_ms,
-		   answer);
+	return ask((const struct sockaddr *)&addr, sizeof(addr), q);
 }
 
 /* Who listens everywhere is asked here. */
@@ -137,8 +144,7 @@ static void to_loopback(struct sockaddr *addr)
 		v6->sin6_addr = in6addr_loopback;
 }
 
-static int ask_inet(const char *address, int64_t deadline_ms, char *answer,
-		    const char **why)
+static int ask_inet(const char *address, struct question *q, const char **why)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 				 .ai_flags = AI_NUMERICSERV};
@@ -161,7 +167,7 @@ static int ask_inet(const char *address, int64_t deadline_ms, char *answer,
 	rc = -EADDRNOTAVAIL;
 	for (a = all; a != NULL && rc < 0; a = a->ai_next) {
 		to_loopback(a->ai_addr);
-		rc = ask(a->ai_addr, a->ai_addrlen, deadline_ms, answer);
+		rc = ask(a->ai_addr, a->ai_addrlen, q);
 	}
 	freeaddrinfo(all);
 	return rc;
@@ -195,20 +201,23 @@ static bool read_answer(char *answer, const char *address, char *line)
 
 bool healthcheck_ask(const struct options *o, char *line)
 {
-	const char *address = o->admin_listen.n > 0 ? o->admin_listen.items[0]
-						    : o->listen.items[0];
-	int64_t deadline_ms = now_ms() + HEALTHCHECK_MS;
-	char answer[ANSWER_MAX];
+	bool admin = o->admin_listen.n > 0;
+	const char *address =
+		admin ? o->admin_listen.items[0] : o->listen.items[0];
+	struct question q = {
+		.request =
+			!admin && o->proxy_protocol ? PREFACE REQUEST : REQUEST,
+		.deadline_ms = now_ms() + HEALTHCHECK_MS,
+	};
 	const char *why = NULL;
 	int rc;
 
 	if (strncmp(address, unix_scheme, strlen(unix_scheme)) == 0)
-		rc = ask_unix(address + strlen(unix_scheme), deadline_ms,
-			      answer);
+		rc = ask_unix(address + strlen(unix_scheme), &q);
 	else
-		rc = ask_inet(address, deadline_ms, answer, &why);
+		rc = ask_inet(address, &q, &why);
 	if (rc == 0)
-		return read_answer(answer, address, line);
+		return read_answer(q.answer, address, line);
 	snprintf(line, HEALTHCHECK_LINE_MAX, "can't ask %s: %s", address,
 		 why != NULL ? why : strerror(-rc));
 	return false;

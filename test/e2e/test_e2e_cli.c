@@ -38,6 +38,8 @@ static void version_and_help(void **state)
 {
 	static const char *const options[] = {"--listen",
 					      "--admin-listen",
+					      "--proxy-protocol",
+					      "--trusted-proxy",
 					      "--server",
 					      "--context",
 					      "--user",

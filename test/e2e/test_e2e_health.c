@@ -2,6 +2,7 @@
  * its exit status. */
 #include "e2e.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,19 @@ static void ready(void **state)
 	ASK(0, "ready\n", "--admin-listen", f->gw.admin);
 	/* Without an admin listener the public one is asked. */
 	ASK(0, "ready\n", "--admin-listen", "off", "--listen", f->gw.address);
+}
+
+/* The public listener may want to know first who asks. */
+static void behind_the_proxy_protocol(void **state)
+{
+	struct e2e *f = *state;
+
+	e2e_gateway_unready(f, "--proxy-protocol", NULL);
+	assert_int_equal(gateway_proc_status_of(&f->gw, false, "/readyz"), 0);
+	while (gateway_proc_status_of(&f->gw, true, "/readyz") != 200)
+		poll(NULL, 0, 10);
+	ASK(0, "ready\n", "--admin-listen", "off", "--listen", f->gw.address,
+	    "--proxy-protocol");
 }
 
 static void not_ready(void **state)
@@ -153,9 +167,13 @@ static void no_gateway_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		HEALTH_TEST(ready),	   HEALTH_TEST(not_ready),
-		HEALTH_TEST(draining),	   HEALTH_TEST(other_addresses),
-		HEALTH_TEST(nobody_there), HEALTH_TEST(no_gateway_there),
+		HEALTH_TEST(ready),
+		HEALTH_TEST(behind_the_proxy_protocol),
+		HEALTH_TEST(not_ready),
+		HEALTH_TEST(draining),
+		HEALTH_TEST(other_addresses),
+		HEALTH_TEST(nobody_there),
+		HEALTH_TEST(no_gateway_there),
 	};
 
 	return cmocka_run_group_tests(tests, e2e_group_setup,

@@ -41,6 +41,7 @@ struct server {
 	struct options options;
 	struct fake_js *js;
 	int send_buffer;
+	struct address_range trusted[8];
 	bool started;
 	bool tcp;
 	bool busy; /* something was done in this turn */
@@ -313,6 +314,9 @@ static void start_conns(struct server *s)
 		.metrics = &s->metrics,
 		.id_header = o->id_header,
 		.id_query = o->id_query,
+		.proxy_protocol = o->proxy_protocol,
+		.trusted = s->trusted,
+		.n_trusted = o->trusted_proxy.n,
 		.retry_ms = o->retry_ms,
 		.header_timeout_ms = o->header_timeout_ms,
 		.idle_timeout_ms = o->idle_timeout_ms,
@@ -325,6 +329,10 @@ static void start_conns(struct server *s)
 		.arg = s,
 	};
 
+	MUST(o->trusted_proxy.n <= ARRAY_LEN(s->trusted));
+	for (size_t i = 0; i < o->trusted_proxy.n; i++)
+		MUST(address_range_parse(&s->trusted[i],
+					 o->trusted_proxy.items[i]) == NULL);
 	MUST(conn_set_new(&s->conns, &cfg) == 0);
 }
 
