@@ -1,16 +1,18 @@
 #!/bin/sh
 # Builds the project with ASan and UBSan and runs its suites; then what has
-# threads again, with TSan. The last line is "N passed, N failed, N skipped",
+# threads again, with TSan; then holds what the program costs against its budget.
+# The last line is "N passed, N failed, N skipped",
 # and the exit status is 0 only when nothing failed and every suite ran.
 #
 #	test/run.sh [--no-install] [--suite NAME]... [--fast] [--short]
 #
 #	--no-install  take the packages as they are
 #	--suite NAME  only this one: unit sim loop wire e2e lint threads
+#	              cost
 #	--fast        without the TSan build
-#	--short       without the tests of the suite "long"
+#	--short       without the suites "long" and "cost"
 #
-# Builds are kept in build-test and build-tsan, in the project's root or below
+# Builds are kept in build-test, build-tsan and build-cost, in the project's root or below
 # $SLUICE_BUILD_DIR. More for meson setup: $SLUICE_MESON_ARGS.
 set -u
 
@@ -45,6 +47,7 @@ done
 if [ -z "$suites" ]; then
 	suites=" unit sim loop wire e2e lint"
 	[ $fast = yes ] || suites="$suites threads"
+	[ $short = yes ] || suites="$suites cost"
 fi
 
 work=$(mktemp -d) || exit 1
@@ -119,7 +122,10 @@ plain_suites()
 		return
 	}
 	for s in $suites; do
-		[ "$s" = threads ] || run_suite "$s" "$builds/build-test" "$s"
+		case "$s" in
+		threads | cost) continue ;;
+		esac
+		run_suite "$s" "$builds/build-test" "$s"
 	done
 }
 
@@ -134,18 +140,41 @@ threads_suite()
 	run_suite threads "$builds/build-tsan" threads "$(tsan_wrapper)"
 }
 
+# A release build: what it costs with a sanitizer in it is not of interest.
+cost_suite()
+{
+	log=$work/build-cost.log
+	again=
+	[ ! -f "$builds/build-cost/build.ninja" ] || again=--reconfigure
+	# shellcheck disable=SC2086 # words or nothing
+	if ! { meson setup $again "$builds/build-cost" "$root" \
+		--buildtype=release ${SLUICE_MESON_ARGS:-} &&
+		ninja -C "$builds/build-cost" sluice; } >"$log" 2>&1; then
+		tail -n 60 "$log"
+		say "build (cost)         0 passed, 1 failed, 0 skipped"
+		return
+	fi
+	run_suite cost "$builds/build-cost" cost
+}
+
 main()
 {
 	if [ $install = yes ] && ! "$root/tools/packages.sh" test; then
 		say "packages             0 passed, 1 failed, 0 skipped"
 		return
 	fi
-	case " $suites " in
-	" threads ") ;;
-	*) plain_suites ;;
-	esac
+	for s in $suites; do
+		case "$s" in
+		threads | cost) continue ;;
+		esac
+		plain_suites
+		break
+	done
 	case " $suites " in
 	*" threads "*) threads_suite ;;
+	esac
+	case " $suites " in
+	*" cost "*) cost_suite ;;
 	esac
 }
 

@@ -37,7 +37,7 @@ wanted()
 	run) echo nats-server curl ;;
 	test)
 		echo nats-server curl libcmocka-dev openssl python3 procps \
-			nginx haproxy mandoc zsh fish
+			nginx haproxy mandoc zsh fish valgrind strace
 		# The formatter's output differs between versions; only Debian
 		# 12's is the reference.
 		if available clang-format-14; then
