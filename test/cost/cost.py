@@ -426,8 +426,9 @@ def main():
                if shutil.which(p) is None]
     if lacking:
         sys.exit(f"cost.py: needs {', '.join(lacking)}: tools/packages.sh test")
-    # What is set for the suites is not for the gateway.
-    for name in [n for n in os.environ if n.startswith(("SLUICE_", "NATS_"))]:
+    # What is set for the suites (by meson: MALLOC_PERTURB_) is not for it.
+    for name in [n for n in os.environ if n.startswith(
+            ("SLUICE_", "NATS_", "MALLOC_"))]:
         del os.environ[name]
     try:
         found = measure(os.path.abspath(args.build))
