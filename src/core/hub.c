@@ -12,8 +12,8 @@ enum {
 	HUB_PINGS = 2000,      /* at most, for each tick */
 	HUB_TICK_MS = 100,     /* while anyone waits for an answer */
 	HUB_ANSWER_MS = 2000,
-	HUB_ASKS = 16, /* replays that wait for an answer at once */
-	HUB_PULLS = 16,
+	HUB_ASKS = 16,
+	HUB_CONSUMERS = 16,
 };
 
 int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
@@ -39,8 +39,10 @@ int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
 		free(h);
 		return -ENOMEM;
 	}
-	turns_init(&h->turns.asks, HUB_ASKS);
-	turns_init(&h->turns.pulls, HUB_PULLS);
+	turns_init(&h->turns.asks,
+		   cfg->max_asks > 0 ? cfg->max_asks : HUB_ASKS);
+	turns_init(&h->turns.consumers,
+		   cfg->max_consumers > 0 ? cfg->max_consumers : HUB_CONSUMERS);
 	tail_init(&h->tail, src, h->log, &h->cfg.subject, metrics);
 	for (size_t i = 0; i < cfg->max_replays; i++) {
 		replay_init(&h->replays[i], (uint32_t)i + 1, src, h->log,

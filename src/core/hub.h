@@ -39,6 +39,10 @@ struct hub_config {
 	struct subject_template subject;
 	size_t tail_memory;
 	size_t max_replays;
+	/* Of the replays, how many wait at once for a probe's answer, and how
+	 * many have a consumer. 0: the usual. */
+	unsigned max_asks;
+	unsigned max_consumers;
 	uint64_t ping_ms; /* 0: none */
 	bool ping_comment;
 	uint64_t retry_ms;

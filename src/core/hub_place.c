@@ -110,7 +110,7 @@ static void give_turns(struct turns *ts, uint64_t now_ms)
 void hub_start_replays(struct hub *h, uint64_t now_ms)
 {
 	give_turns(&h->turns.asks, now_ms);
-	give_turns(&h->turns.pulls, now_ms);
+	give_turns(&h->turns.consumers, now_ms);
 	while (tail_live(&h->tail) && !list_empty(&h->lagged) &&
 	       !list_empty(&h->idle)) {
 		struct cursor *c = LIST_ENTRY(list_first(&h->lagged),
@@ -204,6 +204,7 @@ void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms)
 		replay_tick(r, now_ms);
 	} else if (r->blocked_ms == 0) {
 		r->blocked_ms = now_ms;
+		replay_yield(r);
 	} else if (now_ms - r->blocked_ms > HUB_BLOCKED_MS) {
 		abort_replay(h, r);
 	}

@@ -16,6 +16,7 @@ enum {
 	REPLAY_ANSWER_MS = 2500,
 	REPLAY_DOUBT_MS = 200,
 	REPLAY_INACTIVE_MS = 10000,
+	REPLAY_PULLS = 16, /* by one consumer while others wait for theirs */
 	REPLAY_PROBES = 2, /* messages by probe before a consumer is worth it */
 };
 
@@ -160,6 +161,7 @@ void replay_advance(struct replay *r, const struct cursor_batch *b,
 
 static void drop_consumer(struct replay *r)
 {
+	turn_end(&r->turn);
 	if (!r->has_consumer)
 		return;
 	r->has_consumer = false;
@@ -177,14 +179,21 @@ static void mark(struct replay *r)
 	r->leader = r->word->leader;
 }
 
-/* In its turn, which may be at once. */
+/* In its turn, which may be at once. Who has a consumer has one until that goes
+ * away, or the server would take it away while it waits. */
 static void request(struct replay *r, enum replay_phase what, uint64_t now_ms)
 {
-	turn_end(&r->turn);
+	bool may = r->has_consumer;
+
 	r->phase = REPLAY_TURN;
 	r->wants = what;
-	if (turn_take(what == REPLAY_PULL ? &r->turns->pulls : &r->turns->asks,
-		      &r->turn))
+	if (!may) {
+		turn_end(&r->turn);
+		may = turn_take(what == REPLAY_CREATE ? &r->turns->consumers
+						      : &r->turns->asks,
+				&r->turn);
+	}
+	if (may)
 		replay_go(r, now_ms);
 }
 
@@ -192,7 +201,8 @@ static void request(struct replay *r, enum replay_phase what, uint64_t now_ms)
 static void answered(struct replay *r, uint64_t now_ms)
 {
 	turn_took(&r->turn, now_ms + REPLAY_ANSWER_MS - r->due_ms);
-	turn_end(&r->turn);
+	if (!r->has_consumer)
+		turn_end(&r->turn);
 }
 
 static void probe(struct replay *r, uint64_t now_ms)
@@ -246,7 +256,6 @@ void replay_end(struct replay *r)
 	if (r->phase == REPLAY_IDLE)
 		return;
 	drop_consumer(r);
-	turn_end(&r->turn);
 	r->gen++; /* what still comes is no one's */
 	r->phase = REPLAY_IDLE;
 	r->cursor->replay = NULL;
@@ -401,6 +410,7 @@ static void create(struct replay *r, uint64_t now_ms)
 	r->consumer_gen = sc.who.gen;
 	r->has_consumer = true;
 	r->cseq = 0;
+	r->pulls = 0;
 	mark(r);
 	metric_add(r->metrics, METRIC_REPLAY_CONSUMERS, 1);
 	r->source->ops->create(r->source, &sc);
@@ -410,11 +420,11 @@ static enum replay_outcome on_created(struct replay *r,
 				      const struct source_event *ev,
 				      uint64_t now_ms)
 {
+	r->has_consumer = ev->err == 0;
 	answered(r, now_ms);
 	if (ev->err == 0)
 		return want_info(r, REPLAY_CHECK_CONSUMER, now_ms);
 	metric_add(r->metrics, METRIC_API_ERRORS, 1);
-	r->has_consumer = false;
 	r->no_consumer = true; /* one message a probe: slow, and never stuck */
 	request(r, REPLAY_PROBE, now_ms);
 	return REPLAY_WAIT;
@@ -431,6 +441,7 @@ static void pull(struct replay *r, uint64_t now_ms)
 	};
 
 	expect(r, REPLAY_PULL, now_ms);
+	r->pulls++;
 	queue_clear(r);
 	mark(r);
 	r->credit = p.batch;
@@ -465,7 +476,7 @@ static enum replay_outcome lost(struct replay *r, uint64_t now_ms)
 static enum replay_outcome pull_ended(struct replay *r, uint64_t now_ms)
 {
 	r->pull_over = true;
-	turn_end(&r->turn);
+	answered(r, now_ms);
 	if (queue_empty(r) || MUTATED(PULL_UNCHECKED))
 		return REPLAY_HAS_DATA;
 	return want_info(r, REPLAY_CHECK_PULL, now_ms);
@@ -550,6 +561,13 @@ static void after_delivery(struct replay *r, uint64_t now_ms)
 	request(r, REPLAY_PROBE, now_ms);
 }
 
+void replay_yield(struct replay *r)
+{
+	if (r->phase == REPLAY_PULL && r->pull_over &&
+	    turns_wanted(&r->turns->consumers))
+		drop_consumer(r);
+}
+
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
 {
 	if (r->phase == REPLAY_DELIVER && queue_empty(r) && r->found && r->last)
@@ -561,10 +579,14 @@ enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
 	if (r->phase == REPLAY_DELIVER) {
 		after_delivery(r, now_ms);
 	} else if (r->phase == REPLAY_PULL && r->pull_over) {
+		if (r->pulls >= REPLAY_PULLS)
+			replay_yield(r);
 		if (r->short_pull)
 			request(r, REPLAY_PROBE, now_ms);
 		else
-			request(r, REPLAY_PULL, now_ms);
+			request(r,
+				r->has_consumer ? REPLAY_PULL : REPLAY_CREATE,
+				now_ms);
 	}
 	return REPLAY_WAIT;
 }

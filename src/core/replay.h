@@ -59,7 +59,7 @@ struct replay_frame {
 /* All replays share them. */
 struct replay_turns {
 	struct turns asks; /* what the server answers when it has searched */
-	struct turns pulls;
+	struct turns consumers; /* from CREATE until it goes away */
 };
 
 struct replay {
@@ -93,6 +93,7 @@ struct replay {
 	uint64_t cseq;
 	uint64_t credit;
 	uint32_t pull_no;
+	unsigned pulls; /* of this consumer */
 	bool pull_over;
 	bool short_pull; /* ended before its batch: time for a probe */
 	bool big;
@@ -147,6 +148,9 @@ enum replay_outcome replay_check(struct replay *r,
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms);
 /* Begins again with a probe (a gap was told). */
 void replay_again(struct replay *r, uint64_t now_ms);
+/* Its socket is full, and others wait for a consumer: lets them have one. What
+ * was pulled stays. */
+void replay_yield(struct replay *r);
 /* Time-outs: some ten times a second. */
 void replay_tick(struct replay *r, uint64_t now_ms);
 

@@ -51,6 +51,11 @@ struct turn *turns_next(struct turns *ts)
 	return t;
 }
 
+bool turns_wanted(const struct turns *ts)
+{
+	return !list_empty(&ts->waiting);
+}
+
 static unsigned at_least(unsigned n, const struct turns *ts)
 {
 	unsigned least = ts->most < TURNS_LEAST ? ts->most : TURNS_LEAST;

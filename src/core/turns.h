@@ -35,6 +35,8 @@ void turns_init(struct turns *ts, unsigned most);
 /* True: it is its turn, until turn_end(). Else it waits for turns_next(). It
  * must have none and wait for none. */
 bool turn_take(struct turns *ts, struct turn *t);
+/* Does anyone wait for theirs? */
+bool turns_wanted(const struct turns *ts);
 /* Gives it back, or waits no more; any number of times. */
 void turn_end(struct turn *t);
 /* Whose turn it has become; NULL: nobody's. */

@@ -902,6 +902,8 @@ static void sim_start(struct sim *s, uint64_t seed)
 	s->js.leader = s->cluster;
 	cfg.tail_memory = memories[rnd(s, 7)];
 	cfg.max_replays = 1 + rnd(s, 4);
+	cfg.max_asks = 1 + (unsigned)rnd(s, 3);
+	cfg.max_consumers = 1 + (unsigned)rnd(s, 3);
 	if (rnd(s, 6) == 0)
 		s->js.consumers_max = 1 + (unsigned)rnd(s, 3);
 	choose_weights(s);

@@ -1058,6 +1058,73 @@ static void ping_ends_replays(void **state)
 	assert_int_equal(r->metrics.value[METRIC_REPLAYS_RUNNING], 0);
 }
 
+/* ---- turns --------------------------------------------------------------- */
+
+static void start_with_one_turn(struct rig *r)
+{
+	struct hub_config cfg = rig_config();
+
+	rig_finish(r);
+	cfg.max_asks = cfg.max_consumers = 1;
+	rig_start(r, &cfg);
+	rig_live(r, 1, 10);
+}
+
+static void asks_in_turns(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c[3];
+	struct source_who who;
+
+	start_with_one_turn(r);
+	for (int i = 0; i < 3; i++)
+		c[i] = rig_resume(r, "a", "5-@");
+	who = fake_asked(&r->src, ASKED_FIND)->who;
+	fake_quiet(&r->src);
+	rig_send(r, event_found(who, 10, "ev.a", "old"));
+	rig_flush(r);
+	assert_int_not_equal(fake_asked(&r->src, ASKED_FIND)->who.slot,
+			     who.slot);
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+	assert_got(c[0], ECHO("5-@") OLD(10));
+	fake_quiet(&r->src);
+	/* Whoever leaves makes room as well. */
+	rig_close(r, c[1]);
+	rig_flush(r);
+	answer(r, 6, 10);
+	assert_got(c[2], ECHO("5-@") OLD(10));
+}
+
+static void consumers_in_turns(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c[2];
+	struct source_who who;
+
+	start_with_one_turn(r);
+	for (int i = 0; i < 2; i++) {
+		c[i] = rig_resume(r, "a", "2");
+		answer(r, 3, 3);
+		answer(r, 4, 4);
+		if (i == 0)
+			who = fake_asked(&r->src, ASKED_CREATE)->who;
+		fake_quiet(&r->src);
+	}
+	rig_send(r, event_created(who));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 90);
+	fake_asked(&r->src, ASKED_PULL);
+	rig_pass(r, 2000);
+	fake_quiet(&r->src); /* the other waits, whatever time it takes */
+	rig_close(r, c[0]);
+	rig_flush(r);
+	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->who.slot, who.slot);
+	assert_int_not_equal(fake_asked(&r->src, ASKED_CREATE)->who.slot,
+			     who.slot);
+	assert_got(c[1], ECHO("2") OLD(3) OLD(4));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1109,6 +1176,8 @@ int main(void)
 		WITH(pings, ping_in_a_replay_tells_what_was_sent),
 		TEST(ping_while_waiting_for_a_place),
 		WITH(pings, ping_ends_replays),
+		TEST(asks_in_turns),
+		TEST(consumers_in_turns),
 	};
 #undef TEST
 #undef WITH

@@ -54,7 +54,7 @@ static int setup(void **state)
 	f.cursor.state = CURSOR_LAGGED;
 	f.cursor.subject = log_watch(f.log, "ev.a", 4, &f.cursor.watch);
 	turns_init(&f.turns.asks, 1);
-	turns_init(&f.turns.pulls, 1);
+	turns_init(&f.turns.consumers, 1);
 	replay_init(&f.replay, SLOT, &f.src.source, f.log, &tag, &f.word,
 		    &f.turns, &f.metrics);
 	*state = &f;
@@ -1190,6 +1190,56 @@ static void fell_off_joins_at_the_quarter(void **state)
 	assert_int_equal(step(f), REPLAY_JOINS);
 }
 
+/* ---- turns --------------------------------------------------------------- */
+
+static void waits_for_its_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct turn other = {.of = NULL};
+
+	assert_true(turn_take(&f->turns.asks, &other));
+	begin(f, 10);
+	f->now_ms += 10L * ANSWER_MS;
+	replay_tick(&f->replay, f->now_ms);
+	fake_quiet(&f->src);
+	assert_int_equal(replay_step(&f->replay, f->now_ms), REPLAY_WAIT);
+	assert_null(turns_next(&f->turns.asks));
+	turn_end(&other);
+	assert_ptr_equal(turns_next(&f->turns.asks), &f->replay.turn);
+	replay_go(&f->replay, f->now_ms);
+	asked_find(f, 11);
+	/* The time of waiting is not the server's. */
+	replay_tick(&f->replay, f->now_ms + ANSWER_MS - 1);
+	fake_quiet(&f->src);
+}
+
+static void ends_while_it_waits(void **state)
+{
+	struct fixture *f = *state;
+	struct turn other = {.of = NULL};
+
+	assert_true(turn_take(&f->turns.asks, &other));
+	begin(f, 10);
+	replay_end(&f->replay);
+	turn_end(&other);
+	assert_null(turns_next(&f->turns.asks));
+	fake_quiet(&f->src);
+}
+
+static void no_answer_makes_turns_fewer(void **state)
+{
+	struct fixture *f = *state;
+
+	turns_init(&f->turns.asks, 8);
+	begin(f, 10);
+	asked_find(f, 11);
+	f->now_ms += ANSWER_MS;
+	replay_tick(&f->replay, f->now_ms);
+	assert_int_equal(f->turns.asks.max, 4);
+	assert_int_equal(f->turns.asks.taken, 1);
+	asked_find(f, 11);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1235,6 +1285,9 @@ int main(void)
 		TEST(chunks_are_as_in_the_log),
 		TEST(ends_in_every_phase),
 		TEST(fell_off_joins_at_the_quarter),
+		TEST(waits_for_its_turn),
+		TEST(ends_while_it_waits),
+		TEST(no_answer_makes_turns_fewer),
 	};
 #undef TEST
 

@@ -40,7 +40,7 @@ static void end_all(struct fixture *f)
 	for (int i = 0; i < N; i++)
 		turn_end(&f->one[i]);
 	assert_int_equal(f->turns.taken, 0);
-	assert_true(list_empty(&f->turns.waiting));
+	assert_false(turns_wanted(&f->turns));
 }
 
 static void test_in_order_of_coming(void **state)
@@ -49,6 +49,7 @@ static void test_in_order_of_coming(void **state)
 
 	assert_int_equal(take_all(f), MOST);
 	assert_null(turns_next(&f->turns));
+	assert_true(turns_wanted(&f->turns));
 	turn_end(&f->one[3]);
 	turn_end(&f->one[0]);
 	assert_ptr_equal(turns_next(&f->turns), &f->one[MOST]);
