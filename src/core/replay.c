@@ -205,23 +205,18 @@ static void answered(struct replay *r, uint64_t now_ms)
 		turn_end(&r->turn);
 }
 
-static void probe(struct replay *r, uint64_t now_ms)
+static void probe(struct replay *r, enum replay_phase what, uint64_t now_ms)
 {
 	struct cursor *c = r->cursor;
 
-	expect(r, REPLAY_PROBE, now_ms);
+	expect(r, what, now_ms);
 	mark(r);
-	r->last = false;
-	r->source->ops->find(r->source, next_who(r), c->covered + 1,
-			     c->subject->name);
-}
-
-static void ask_last(struct replay *r, uint64_t now_ms)
-{
-	expect(r, REPLAY_LAST, now_ms);
-	mark(r);
-	r->last = true;
-	r->source->ops->last(r->source, next_who(r), r->cursor->subject->name);
+	r->last = what == REPLAY_LAST;
+	if (r->last)
+		r->source->ops->last(r->source, next_who(r), c->subject->name);
+	else
+		r->source->ops->find(r->source, next_who(r), c->covered + 1,
+				     c->subject->name);
 }
 
 static void ask(struct replay *r, uint64_t now_ms)
@@ -454,14 +449,12 @@ static void pull(struct replay *r, uint64_t now_ms)
 void replay_go(struct replay *r, uint64_t now_ms)
 {
 	MUST(r->phase == REPLAY_TURN);
-	if (r->wants == REPLAY_LAST)
-		ask_last(r, now_ms);
-	else if (r->wants == REPLAY_CREATE)
+	if (r->wants == REPLAY_CREATE)
 		create(r, now_ms);
 	else if (r->wants == REPLAY_PULL)
 		pull(r, now_ms);
 	else
-		probe(r, now_ms);
+		probe(r, r->wants, now_ms);
 }
 
 static enum replay_outcome lost(struct replay *r, uint64_t now_ms)
