@@ -72,7 +72,7 @@ int sluice_options_load(struct sluice_options *o, char *err)
 int sluice_start(struct sluice **ret, struct uv_loop_s *loop,
 		 const struct sluice_options *o, char *err)
 {
-	return gateway_start(ret, loop, &o->options, err);
+	return gateway_start(ret, loop, &o->options, NULL, 0, err);
 }
 
 /* ---- what NATS says ------------------------------------------------------ */
@@ -248,8 +248,9 @@ static size_t max_connections(const struct options *o, const struct logging *lg)
 	return (size_t)o->max_connections;
 }
 
-static int open_listener(struct sluice *gw, const char *address, bool admin,
-			 char *err)
+/* By its address, or a socket that listens already (address NULL). */
+static int open_listener(struct sluice *gw, const char *address, int fd,
+			 bool admin, char *err)
 {
 	struct gateway_listener *l = &gw->listeners[gw->n_listeners];
 	struct listener_cbs cbs = {
@@ -262,7 +263,13 @@ static int open_listener(struct sluice *gw, const char *address, bool admin,
 
 	l->gw = gw;
 	l->admin = admin;
-	rc = listener_new(&l->listener, gw->loop, address, &cbs, err);
+	if (address == NULL)
+		rc = listener_adopt(&l->listener, gw->loop, fd, &cbs, err);
+	else if (gw->options.reuse_port && !admin)
+		rc = listener_new_shared(&l->listener, gw->loop, address, &cbs,
+					 err);
+	else
+		rc = listener_new(&l->listener, gw->loop, address, &cbs, err);
 	if (rc < 0)
 		return rc;
 	gw->parts++;
@@ -270,20 +277,38 @@ static int open_listener(struct sluice *gw, const char *address, bool admin,
 	return 0;
 }
 
-static int open_listeners(struct sluice *gw, char *err)
+/* Those of one kind: what is inherited, else what the option says. */
+static int open_kind(struct sluice *gw, const struct inherited *sockets,
+		     size_t n, bool admin, char *err)
 {
-	const struct options *o = &gw->options;
-	size_t n = o->listen.n + o->admin_listen.n;
+	const struct options_strings *list =
+		admin ? &gw->options.admin_listen : &gw->options.listen;
+	size_t before = gw->n_listeners;
 	int rc = 0;
 
-	gw->listeners = calloc(n, sizeof(*gw->listeners));
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (sockets[i].admin == admin)
+			rc = open_listener(gw, NULL, sockets[i].fd, admin, err);
+	if (rc < 0 || gw->n_listeners > before)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < list->n; i++)
+		rc = open_listener(gw, list->items[i], -1, admin, err);
+	return rc;
+}
+
+static int open_listeners(struct sluice *gw, const struct inherited *sockets,
+			  size_t n, char *err)
+{
+	const struct options *o = &gw->options;
+	int rc;
+
+	gw->listeners = calloc(o->listen.n + o->admin_listen.n + n,
+			       sizeof(*gw->listeners));
 	if (gw->listeners == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; rc == 0 && i < o->listen.n; i++)
-		rc = open_listener(gw, o->listen.items[i], false, err);
-	for (size_t i = 0; rc == 0 && i < o->admin_listen.n; i++)
-		rc = open_listener(gw, o->admin_listen.items[i], true, err);
-	return rc;
+	rc = open_kind(gw, sockets, n, false, err);
+	gw->n_public = gw->n_listeners;
+	return rc < 0 ? rc : open_kind(gw, sockets, n, true, err);
 }
 
 static void log_listeners(const struct sluice *gw)
@@ -416,9 +441,10 @@ static void open_handles(struct sluice *gw)
 	gw->parts++;
 }
 
-static int open_all(struct sluice *gw, char *err)
+static int open_all(struct sluice *gw, const struct inherited *sockets,
+		    size_t n, char *err)
 {
-	int rc = open_listeners(gw, err);
+	int rc = open_listeners(gw, sockets, n, err);
 
 	if (rc == 0)
 		rc = open_source(gw, err);
@@ -434,7 +460,8 @@ static int open_all(struct sluice *gw, char *err)
 }
 
 int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
-		  const struct options *o, char *err)
+		  const struct options *o, const struct inherited *sockets,
+		  size_t n, char *err)
 {
 	struct sluice *gw;
 	int rc;
@@ -455,7 +482,7 @@ int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 	open_handles(gw);
 	rc = options_finish_parsing(&gw->options, err);
 	if (rc == 0)
-		rc = open_all(gw, err);
+		rc = open_all(gw, sockets, n, err);
 	if (rc < 0) {
 		if (err[0] == '\0')
 			snprintf(err, SLUICE_ERROR_MAX, "%s", strerror(-rc));
@@ -474,8 +501,7 @@ int sluice_address(const struct sluice *gw, size_t index, char *out,
 {
 	char address[LISTENER_ADDRESS_MAX];
 
-	if (index >= gw->options.listen.n ||
-	    gw->listeners[index].listener == NULL)
+	if (index >= gw->n_public || gw->listeners[index].listener == NULL)
 		return -ENOENT;
 	listener_address(gw->listeners[index].listener, address);
 	snprintf(out, size, "%s", address);
@@ -487,6 +513,15 @@ int sluice_ready(const struct sluice *gw)
 	const char *why;
 
 	return gw->phase == PHASE_OPEN && hub_ready(gw->hub, &why);
+}
+
+void gateway_status(const struct sluice *gw, char *out, size_t size)
+{
+	const char *why = "shutting down";
+	bool ready = gw->phase == PHASE_OPEN && hub_ready(gw->hub, &why);
+
+	snprintf(out, size, "%zu streams, %s%s", sluice_streams(gw),
+		 ready ? "ready" : "not ready: ", ready ? "" : why);
 }
 
 size_t sluice_streams(const struct sluice *gw)

@@ -44,7 +44,8 @@ struct sluice {
 	struct address_range *trusted; /* of options.trusted_proxy */
 	struct gateway_listener *listeners;
 	size_t n_listeners;
-	size_t parts; /* that must close before all is freed */
+	size_t n_public; /* of them, the first ones */
+	size_t parts;	 /* that must close before all is freed */
 
 	struct handles handles;
 	uv_prepare_t turn;

@@ -14,6 +14,8 @@
 #include "core/settings.h"
 #include "gateway.h"
 #include "io/healthcheck.h"
+#include "io/inherited.h"
+#include "io/notify.h"
 #include "version.h"
 
 enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
@@ -24,6 +26,7 @@ struct program {
 	uv_loop_t loop;
 	uv_signal_t signals[2]; /* SIGTERM, SIGINT */
 	struct sluice *gateway; /* NULL once it is gone */
+	struct notify *notify;	/* NULL: nobody wants to know */
 	bool draining;
 	int status;
 };
@@ -94,6 +97,7 @@ static void on_done(struct sluice *gw, void *arg)
 
 	(void)gw;
 	p->gateway = NULL;
+	notify_close(p->notify);
 	for (size_t i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&p->signals[i], NULL);
 }
@@ -109,6 +113,7 @@ static void on_signal(uv_signal_t *handle, int number)
 	if (!p->draining) {
 		p->draining = true;
 		sluice_drain(p->gateway, on_done, p);
+		notify_stopping(p->notify);
 		return;
 	}
 	p->status = STATUS_FAILED;
@@ -146,6 +151,32 @@ static int end_loop(struct program *p)
 	return fail(STATUS_FAILED, "a handle was left open");
 }
 
+static void on_status(void *arg, char *out)
+{
+	const struct program *p = arg;
+
+	if (p->gateway != NULL)
+		gateway_status(p->gateway, out, NOTIFY_STATUS_MAX);
+}
+
+/* What a service manager has prepared, and the gateway itself. */
+static int start(struct program *p, const struct options *o, char *err)
+{
+	struct inherited sockets[INHERITED_MAX];
+	int n = inherited_take(sockets, err), rc;
+
+	if (n < 0)
+		return -EIO;
+	if (notify_new(&p->notify, &p->loop, on_status, p, err) < 0)
+		return -EIO;
+	rc = gateway_start(&p->gateway, &p->loop, o, sockets, (size_t)n, err);
+	if (rc < 0)
+		notify_close(p->notify);
+	else
+		notify_ready(p->notify);
+	return rc;
+}
+
 static int run(const struct options *o)
 {
 	struct program p = {.status = STATUS_OK};
@@ -157,7 +188,7 @@ static int run(const struct options *o)
 	rc = uv_loop_init(&p.loop);
 	if (rc < 0)
 		return fail(STATUS_FAILED, uv_strerror(rc));
-	rc = gateway_start(&p.gateway, &p.loop, o, err);
+	rc = start(&p, o, err);
 	if (rc < 0) {
 		/* What only NATS could find wrong with an option. */
 		p.status =

@@ -36,6 +36,7 @@ enum options_ping_style { PING_MESSAGE, PING_COMMENT };
 struct options {
 	struct options_strings listen;	     /* checked form */
 	struct options_strings admin_listen; /* empty for "off" */
+	bool reuse_port;
 	bool proxy_protocol;
 	struct options_strings trusted_proxy; /* address_range_parse() */
 	struct options_strings server;	      /* URLs, comma lists split */

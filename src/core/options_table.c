@@ -75,6 +75,11 @@ const struct options_row options_table[] = {
 	 .help = "/metrics and the health paths; repeatable; off for none",
 	 .fault = values_address_fault},
 
+	{.name = "reuse-port",
+	 .type = OPTIONS_BOOL,
+	 .offset = AT(reuse_port),
+	 .value = "0",
+	 .help = "other processes may listen on the ports of --listen, too"},
 	{.name = "proxy-protocol",
 	 .type = OPTIONS_BOOL,
 	 .offset = AT(proxy_protocol),

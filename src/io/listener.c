@@ -7,10 +7,12 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,7 +145,7 @@ static int set_tcp_options(int fd)
 }
 
 /* A bound, listening socket, or a negative errno. */
-static int listen_on(const struct sockaddr *addr, socklen_t len)
+static int listen_on(const struct sockaddr *addr, socklen_t len, bool shared)
 {
 	int fd = socket(addr->sa_family,
 			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -153,6 +155,8 @@ static int listen_on(const struct sockaddr *addr, socklen_t len)
 		return -errno;
 	if (addr->sa_family != AF_UNIX)
 		rc = set_tcp_options(fd);
+	if (rc == 0 && shared && addr->sa_family != AF_UNIX)
+		rc = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (rc == 0 &&
 	    (bind(fd, addr, len) < 0 || listen(fd, LISTENER_BACKLOG) < 0))
 		rc = -errno;
@@ -162,7 +166,7 @@ static int listen_on(const struct sockaddr *addr, socklen_t len)
 	return rc;
 }
 
-static int listen_inet(struct listener *l, const char *address,
+static int listen_inet(struct listener *l, const char *address, bool shared,
 		       const char **why)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
@@ -181,7 +185,7 @@ static int listen_inet(struct listener *l, const char *address,
 	}
 	rc = -EADDRNOTAVAIL;
 	for (a = all; a != NULL && rc < 0; a = a->ai_next)
-		rc = listen_on(a->ai_addr, a->ai_addrlen);
+		rc = listen_on(a->ai_addr, a->ai_addrlen, shared);
 	freeaddrinfo(all);
 	if (rc < 0)
 		return rc;
@@ -218,7 +222,7 @@ static int listen_unix(struct listener *l, const char *path)
 	strcpy(addr.sun_path, path);
 	if (is_stale(&addr))
 		unlink(path);
-	fd = listen_on((const struct sockaddr *)&addr, sizeof(addr));
+	fd = listen_on((const struct sockaddr *)&addr, sizeof(addr), false);
 	if (fd < 0)
 		return fd;
 	l->fd = fd;
@@ -262,24 +266,48 @@ static int start(struct listener *l, struct uv_loop_s *loop)
 	return uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
 }
 
-int listener_new(struct listener **ret, struct uv_loop_s *loop,
-		 const char *address, const struct listener_cbs *cbs, char *err)
+static struct listener *make(const struct listener_cbs *cbs, char *err)
 {
 	struct listener *l = calloc(1, sizeof(*l));
-	const char *why = NULL;
-	int rc;
 
 	if (l == NULL) {
 		snprintf(err, LISTENER_ERROR_MAX, "out of memory");
-		return -ENOMEM;
+		return NULL;
 	}
 	l->fd = -1;
 	l->cbs = *cbs;
 	handles_init(&l->handles, on_gone);
+	return l;
+}
+
+/* It did not come to listening: nothing is left, or a handle that closes. */
+static void unmake(struct listener *l)
+{
+	l->cbs.on_closed = NULL;
+	if (l->handles.open > 0) {
+		listener_close(l);
+		return;
+	}
+	if (l->fd >= 0)
+		close(l->fd);
+	remove_path(l);
+	free(l);
+}
+
+static int open_new(struct listener **ret, struct uv_loop_s *loop,
+		    const char *address, bool shared,
+		    const struct listener_cbs *cbs, char *err)
+{
+	struct listener *l = make(cbs, err);
+	const char *why = NULL;
+	int rc;
+
+	if (l == NULL)
+		return -ENOMEM;
 	if (strncmp(address, unix_scheme, strlen(unix_scheme)) == 0)
 		rc = listen_unix(l, address + strlen(unix_scheme));
 	else
-		rc = listen_inet(l, address, &why);
+		rc = listen_inet(l, address, shared, &why);
 	if (rc == 0)
 		rc = start(l, loop);
 	if (rc == 0) {
@@ -288,16 +316,84 @@ int listener_new(struct listener **ret, struct uv_loop_s *loop,
 	}
 	snprintf(err, LISTENER_ERROR_MAX, "can't listen on %s: %s", address,
 		 why != NULL ? why : strerror(-rc));
-	l->cbs.on_closed = NULL;
-	if (l->handles.open > 0) {
-		listener_close(l);
+	unmake(l);
+	return rc;
+}
+
+int listener_new(struct listener **ret, struct uv_loop_s *loop,
+		 const char *address, const struct listener_cbs *cbs, char *err)
+{
+	return open_new(ret, loop, address, false, cbs, err);
+}
+
+int listener_new_shared(struct listener **ret, struct uv_loop_s *loop,
+			const char *address, const struct listener_cbs *cbs,
+			char *err)
+{
+	return open_new(ret, loop, address, true, cbs, err);
+}
+
+static int get_int(int fd, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) < 0 ? -errno
+								  : value;
+}
+
+/* Accepting may not block, whatever it was opened for. */
+static int prepare(int fd)
+{
+	int domain = get_int(fd, SO_DOMAIN), flags = fcntl(fd, F_GETFL);
+
+	if (domain < 0)
+		return domain;
+	if (get_int(fd, SO_TYPE) != SOCK_STREAM ||
+	    get_int(fd, SO_ACCEPTCONN) != 1)
+		return -EPROTOTYPE;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return domain == AF_UNIX ? 0 : set_tcp_options(fd);
+}
+
+int listener_adopt(struct listener **ret, struct uv_loop_s *loop, int fd,
+		   const struct listener_cbs *cbs, char *err)
+{
+	int rc = prepare(fd);
+	struct listener *l;
+
+	if (rc < 0) {
+		snprintf(err, LISTENER_ERROR_MAX, "descriptor %d: %s", fd,
+			 rc == -EPROTOTYPE ? "no stream socket that listens"
+					   : strerror(-rc));
 		return rc;
 	}
-	if (l->fd >= 0)
-		close(l->fd);
-	remove_path(l);
-	free(l);
+	l = make(cbs, err);
+	if (l == NULL)
+		return -ENOMEM;
+	l->fd = fd;
+	rc = start(l, loop);
+	if (rc == 0) {
+		*ret = l;
+		return 0;
+	}
+	snprintf(err, LISTENER_ERROR_MAX, "descriptor %d: %s", fd,
+		 strerror(-rc));
+	unmake(l);
 	return rc;
+}
+
+/* Of a Unix socket that somebody else has made. */
+static void unix_address(const struct sockaddr_un *addr, socklen_t len,
+			 char *out)
+{
+	size_t head = offsetof(struct sockaddr_un, sun_path);
+	int n = len > head ? (int)(len - head) : 0;
+	bool abstract = n > 0 && addr->sun_path[0] == '\0';
+
+	snprintf(out, LISTENER_ADDRESS_MAX, "%s%s%.*s", unix_scheme,
+		 abstract ? "@" : "", n - abstract, addr->sun_path + abstract);
 }
 
 void listener_address(const struct listener *l, char *out)
@@ -314,6 +410,11 @@ void listener_address(const struct listener *l, char *out)
 	}
 	memset(&addr, 0, sizeof(addr));
 	getsockname(l->fd, (struct sockaddr *)&addr, &len);
+	if (addr.ss_family == AF_UNIX) {
+		unix_address((const struct sockaddr_un *)(const void *)&addr,
+			     len, out);
+		return;
+	}
 	getnameinfo((const struct sockaddr *)&addr, len, host, sizeof(host),
 		    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	v6 = addr.ss_family == AF_INET6;

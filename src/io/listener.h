@@ -31,6 +31,16 @@ enum { LISTENER_ERROR_MAX = 256, LISTENER_ADDRESS_MAX = 128 };
 int listener_new(struct listener **ret, struct uv_loop_s *loop,
 		 const char *address, const struct listener_cbs *cbs,
 		 char *err);
+/* The same; other processes of the same user may listen on this very port, and
+ * the kernel gives each of them its share of the connections (SO_REUSEPORT). Of
+ * a Unix socket there is only one. */
+int listener_new_shared(struct listener **ret, struct uv_loop_s *loop,
+			const char *address, const struct listener_cbs *cbs,
+			char *err);
+/* A socket that listens already; it is the listener's when this returns 0. Its
+ * path, if it has one, stays. */
+int listener_adopt(struct listener **ret, struct uv_loop_s *loop, int fd,
+		   const struct listener_cbs *cbs, char *err);
 /* "127.0.0.1:8080", "[::1]:8080", "unix:/run/x": with the port that 0 became.
  * LISTENER_ADDRESS_MAX bytes. */
 void listener_address(const struct listener *l, char *out);

@@ -38,6 +38,7 @@ static void version_and_help(void **state)
 {
 	static const char *const options[] = {"--listen",
 					      "--admin-listen",
+					      "--reuse-port",
 					      "--proxy-protocol",
 					      "--trusted-proxy",
 					      "--server",

@@ -26,7 +26,15 @@
 /* Its output goes to memory files: nothing blocks when nobody reads, and all
  * of it can be read again and again. */
 
-enum { MAX_ARGS = 64, MAX_ENV = 32, POLL_MS = 10, LOG_SHOWN = 4000 };
+enum {
+	MAX_ARGS = 64,
+	MAX_ENV = 32,
+	POLL_MS = 10,
+	LOG_SHOWN = 4000,
+	HANDED_OVER = 900, /* descriptors that nobody has */
+};
+
+#define LISTEN_PID "LISTEN_PID="
 
 static void pause_ms(int ms)
 {
@@ -124,12 +132,45 @@ static size_t make_env(const struct gateway_proc *g, const char *const *env,
 	n += out[n] != NULL;
 	if (asprintf(&out[n++], "HOME=%s", g->home) < 0)
 		abort();
+	if (g->n_inherited > 0) {
+		out[n++] = strdup(LISTEN_PID "0000000000");
+		if (asprintf(&out[n++], "LISTEN_FDS=%zu", g->n_inherited) < 0)
+			abort();
+	}
 	for (; env != NULL && *env != NULL; env++) {
 		assert_true(n < MAX_ENV - 1);
 		out[n++] = strdup(*env);
 	}
 	out[n] = NULL;
 	return n;
+}
+
+/* Its own number, which only the child knows: into the place left for it. */
+static void write_pid(char *const env[])
+{
+	size_t prefix = strlen(LISTEN_PID);
+
+	for (; *env != NULL; env++) {
+		char *end = *env + strlen(*env);
+
+		if (strncmp(*env, LISTEN_PID, prefix) != 0)
+			continue;
+		for (pid_t pid = getpid(); pid > 0; pid /= 10)
+			*--end = (char)('0' + pid % 10);
+	}
+}
+
+/* From descriptor 3 on, and no others. */
+static void hand_over(const struct gateway_proc *g)
+{
+	int n = (int)g->n_inherited;
+
+	for (int i = 0; i < n; i++)
+		dup2(g->inherited[i], HANDED_OVER + i);
+	for (int i = 0; i < n; i++)
+		dup2(HANDED_OVER + i, 3 + i);
+	/* The test's sockets must not live on in the program. */
+	close_range(3 + (unsigned)n, ~0U, 0);
 }
 
 /* In the child: nothing but async-signal-safe calls. */
@@ -145,8 +186,9 @@ static void run_program(pid_t parent, const struct gateway_proc *g,
 		_exit(126);
 	dup2(g->out_fd, STDOUT_FILENO);
 	dup2(g->log_fd, STDERR_FILENO);
-	/* The test's sockets must not live on in the program. */
-	close_range(3, ~0U, 0);
+	if (g->n_inherited > 0)
+		write_pid(env);
+	hand_over(g);
 	execve(path, argv, env);
 	_exit(127);
 }

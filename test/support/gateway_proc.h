@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { GATEWAY_PROC_WAIT_MS = 30000 };
+enum { GATEWAY_PROC_WAIT_MS = 30000, GATEWAY_PROC_INHERITED = 4 };
 
 struct gateway_proc {
 	pid_t pid; /* 0: not running */
@@ -18,6 +18,10 @@ struct gateway_proc {
 	char admin[128];   /* of the first admin listener */
 	char home[128];	   /* its HOME, empty; removed at the end */
 	const char *asan;  /* more ASAN_OPTIONS, or NULL */
+	/* Sockets that it inherits as a service manager hands them over, with
+	 * LISTEN_PID and LISTEN_FDS; the names are the test's to give. */
+	int inherited[GATEWAY_PROC_INHERITED];
+	size_t n_inherited;
 };
 
 /* The program's HOME, an empty folder; made here if it is not yet there. */
