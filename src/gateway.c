@@ -15,11 +15,13 @@
 
 #include "core/check.h"
 #include "core/settings.h"
+#include "io/process.h"
 #include "version.h"
 
 enum {
 	GATEWAY_FDS = 64 + 128 + 128, /* for all else: files, NATS, listeners,
 					 short answers, the admin listeners */
+	GATEWAY_VALUE_MAX = 4096,     /* of a setting, in the log */
 	GATEWAY_FEWEST = 16,	      /* connections, however few descriptors */
 };
 
@@ -98,6 +100,7 @@ static void on_failed(struct sluice *gw, const struct nats_note *note)
 		"can't connect to NATS, trying on",
 		LOG_STR("server", note->server), LOG_STR("error", note->text));
 	gw->away = true;
+	metric_add(&gw->metrics, METRIC_NATS_FAILURES, 1);
 }
 
 static void on_source_note(void *arg, const struct nats_note *note)
@@ -138,6 +141,13 @@ static void on_accept(void *arg, int fd)
 	conn_set_accept(l->gw->conns, fd, l->admin);
 }
 
+static void on_metrics(void *arg)
+{
+	struct sluice *gw = arg;
+
+	process_gauges(&gw->metrics, conn_set_count(gw->conns));
+}
+
 static void on_trouble(void *arg, int err)
 {
 	struct gateway_listener *l = arg;
@@ -159,6 +169,8 @@ static void part_closed(struct sluice *gw)
 	hub_free(gw->hub);
 	free(gw->listeners);
 	free(gw->trusted);
+	log_file_finish(&gw->access_file);
+	log_file_finish(&gw->errors);
 	options_finish(&gw->options);
 	if (done != NULL)
 		done(gw, arg);
@@ -213,9 +225,25 @@ void gateway_stop(struct sluice *gw)
 	if (gw->source != NULL)
 		nats_source_close(gw->source);
 	handles_end(&gw->handles);
+	handles_close(&gw->handles, (uv_handle_t *)&gw->woken);
 	handles_close(&gw->handles, (uv_handle_t *)&gw->turn);
 	handles_close(&gw->handles, (uv_handle_t *)&gw->more);
 	handles_close(&gw->handles, (uv_handle_t *)&gw->timer);
+}
+
+int sluice_reopen(struct sluice *gw)
+{
+	int rc = log_file_reopen(&gw->access_file);
+
+	if (rc < 0)
+		LOGGING(&gw->log, LOGGING_WARN,
+			"can't open the access log anew, going on with the old",
+			LOG_STR("file", gw->options.access_log),
+			LOG_STR("error", strerror(-rc)));
+	else if (gw->access_file.path != NULL)
+		LOGGING(&gw->log, LOGGING_INFO, "access log opened anew",
+			LOG_STR("file", gw->options.access_log));
+	return rc;
 }
 
 void sluice_stop(struct sluice *gw, sluice_done_cb done, void *arg)
@@ -366,6 +394,15 @@ static int open_source(struct sluice *gw, char *err)
 	return rc;
 }
 
+static uint64_t wall_ns(void)
+{
+	uv_timeval64_t now;
+
+	if (uv_gettimeofday(&now) < 0)
+		return 0;
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_usec * 1000;
+}
+
 static int open_hub(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
@@ -376,6 +413,7 @@ static int open_hub(struct sluice *gw)
 		.ping_ms = o->ping_interval_ms,
 		.ping_comment = o->ping_style == PING_COMMENT,
 		.retry_ms = o->retry_ms,
+		.now_ns = wall_ns,
 	};
 
 	return hub_new(&gw->hub, &cfg, nats_source_source(gw->source),
@@ -395,6 +433,64 @@ static int read_trusted(struct sluice *gw)
 	return 0;
 }
 
+static bool is_off(const char *access_log)
+{
+	return access_log != NULL && strcmp(access_log, "off") == 0;
+}
+
+static void open_log(struct sluice *gw)
+{
+	const struct options *o = &gw->options;
+	uint64_t *lost = &gw->metrics.value[METRIC_LINES_LOST];
+
+	log_file_init(&gw->errors, lost);
+	log_file_init(&gw->access_file, lost);
+	logging_init(&gw->log, o->log_format, o->log_level);
+	gw->log.sink = log_file_put_now;
+	gw->log.arg = &gw->errors;
+	gw->access = gw->log;
+	gw->access.sink = log_file_put;
+}
+
+/* Whoever names a file wants the lines in it, whatever else is logged. */
+static int open_access_log(struct sluice *gw, char *err)
+{
+	const char *path = gw->options.access_log;
+	int rc;
+
+	if (path == NULL || is_off(path))
+		return 0;
+	rc = log_file_open(&gw->access_file, path);
+	if (rc < 0) {
+		snprintf(err, SLUICE_ERROR_MAX, "--access-log: %s: %s", path,
+			 strerror(-rc));
+		return rc;
+	}
+	gw->access.level = LOGGING_INFO;
+	gw->access.arg = &gw->access_file;
+	return 0;
+}
+
+static void log_settings(const struct sluice *gw)
+{
+	char from[OPTIONS_ORIGIN_MAX];
+	struct buf value;
+
+	buf_init(&value, GATEWAY_VALUE_MAX);
+	for (size_t i = 0; i < options_rows; i++) {
+		const struct options_row *row = &options_table[i];
+
+		buf_clear(&value);
+		if (options_describe(&gw->options, row, &value, from) < 0)
+			continue;
+		LOGGING(&gw->log, LOGGING_INFO, "setting",
+			LOG_STR("name", row->name),
+			LOG_MEM("value", buf_head(&value), buf_unread(&value)),
+			LOG_STR("from", from));
+	}
+	buf_finish(&value);
+}
+
 static int open_conns(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
@@ -403,6 +499,7 @@ static int open_conns(struct sluice *gw)
 		.hub = gw->hub,
 		.metrics = &gw->metrics,
 		.log = &gw->log,
+		.access = is_off(o->access_log) ? NULL : &gw->access,
 		.id_header = o->id_header,
 		.id_query = o->id_query,
 		.proxy_protocol = o->proxy_protocol,
@@ -417,6 +514,7 @@ static int open_conns(struct sluice *gw)
 		.max_per_id = (size_t)o->max_streams_per_id,
 		.max_per_address = (size_t)o->max_streams_per_address,
 		.max_age_ms = o->max_stream_age_ms,
+		.on_metrics = on_metrics,
 		.on_closed = on_conns_closed,
 		.arg = gw,
 	};
@@ -427,10 +525,12 @@ static int open_conns(struct sluice *gw)
 	return rc;
 }
 
-/* None of these three can fail. The timer may not keep a turn from coming. */
+/* None of these can fail. The timer may not keep a turn from coming. */
 static void open_handles(struct sluice *gw)
 {
 	handles_init(&gw->handles, on_handles_gone);
+	uv_check_init(gw->loop, &gw->woken);
+	handles_add(&gw->handles, (uv_handle_t *)&gw->woken);
 	uv_prepare_init(gw->loop, &gw->turn);
 	handles_add(&gw->handles, (uv_handle_t *)&gw->turn);
 	uv_idle_init(gw->loop, &gw->more);
@@ -444,8 +544,10 @@ static void open_handles(struct sluice *gw)
 static int open_all(struct sluice *gw, const struct inherited *sockets,
 		    size_t n, char *err)
 {
-	int rc = open_listeners(gw, sockets, n, err);
+	int rc = open_access_log(gw, err);
 
+	if (rc == 0)
+		rc = open_listeners(gw, sockets, n, err);
 	if (rc == 0)
 		rc = open_source(gw, err);
 	if (rc == 0)
@@ -454,6 +556,8 @@ static int open_all(struct sluice *gw, const struct inherited *sockets,
 		rc = read_trusted(gw);
 	if (rc == 0)
 		rc = open_conns(gw);
+	if (rc == 0)
+		rc = uv_check_start(&gw->woken, gateway_on_woken);
 	if (rc == 0)
 		rc = uv_prepare_start(&gw->turn, gateway_on_turn);
 	return rc;
@@ -478,7 +582,7 @@ int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 		return -ENOMEM;
 	}
 	gw->loop = loop;
-	logging_init(&gw->log, gw->options.log_format, gw->options.log_level);
+	open_log(gw);
 	open_handles(gw);
 	rc = options_finish_parsing(&gw->options, err);
 	if (rc == 0)
@@ -489,6 +593,7 @@ int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 		gateway_stop(gw);
 		return rc;
 	}
+	log_settings(gw);
 	log_listeners(gw);
 	*ret = gw;
 	return 0;

@@ -17,6 +17,7 @@
 #include "io/conn.h"
 #include "io/handles.h"
 #include "io/listener.h"
+#include "io/log_file.h"
 #include "io/nats_source.h"
 
 enum gateway_phase {
@@ -36,7 +37,10 @@ struct gateway_listener {
 struct sluice {
 	struct uv_loop_s *loop;
 	struct options options;
-	struct logging log;
+	struct logging log;	/* to standard error */
+	struct logging access;	/* there too, or to a file */
+	struct log_file errors; /* standard error */
+	struct log_file access_file;
 	struct metrics metrics;
 	struct nats_source *source;
 	struct hub *hub;
@@ -48,6 +52,8 @@ struct sluice {
 	size_t parts;	 /* that must close before all is freed */
 
 	struct handles handles;
+	uv_check_t woken;
+	uint64_t woken_ms; /* when the loop last came back from the kernel */
 	uv_prepare_t turn;
 	uv_idle_t more;
 	uv_timer_t timer;
@@ -68,6 +74,7 @@ void gateway_close_listeners(struct sluice *gw);
 void gateway_stop(struct sluice *gw);
 
 /* gateway_turn.c */
+void gateway_on_woken(uv_check_t *woken);
 void gateway_on_turn(uv_prepare_t *turn);
 /* Writes to those who have something coming. */
 void gateway_flush(struct sluice *gw, uint64_t now_ms);

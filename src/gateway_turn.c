@@ -135,6 +135,28 @@ static void drain(struct sluice *gw, uint64_t now_ms)
 	}
 }
 
+/* Sockets and the bell have been seen to; the time is still that at which the
+ * kernel reported them. */
+void gateway_on_woken(uv_check_t *woken)
+{
+	struct sluice *gw = gateway_of(woken->data);
+
+	gw->woken_ms = uv_now(gw->loop);
+}
+
+/* Whatever has come since then has had to wait for so long. Both times are
+ * whole milliseconds, cut off: so their difference is right on the average. */
+static void end_turn(struct sluice *gw)
+{
+	uint64_t now_ms = uv_hrtime() / 1000000;
+
+	if (gw->woken_ms != 0 && now_ms >= gw->woken_ms)
+		metrics_observe(&gw->metrics, METRIC_SPREAD_LOOP_LAG,
+				(now_ms - gw->woken_ms) * 1000, 1);
+	log_file_flush(&gw->errors);
+	log_file_flush(&gw->access_file);
+}
+
 void gateway_on_turn(uv_prepare_t *turn)
 {
 	struct sluice *gw = gateway_of(turn->data);
@@ -151,6 +173,7 @@ void gateway_on_turn(uv_prepare_t *turn)
 		return;
 	next = min_u64(hub_next_ms(gw->hub), conn_set_next_ms(gw->conns));
 	set_timer(gw, min_u64(next, drain_next_ms(gw)), now_ms);
+	end_turn(gw);
 }
 
 void sluice_drain(struct sluice *gw, sluice_done_cb done, void *arg)

@@ -20,11 +20,13 @@
 
 enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
 
+enum { PROGRAM_SIGNALS = 3 }; /* SIGTERM, SIGINT, SIGHUP */
+
 enum { TEXT_MAX = 256 * 1024 };
 
 struct program {
 	uv_loop_t loop;
-	uv_signal_t signals[2]; /* SIGTERM, SIGINT */
+	uv_signal_t signals[PROGRAM_SIGNALS];
 	struct sluice *gateway; /* NULL once it is gone */
 	struct notify *notify;	/* NULL: nobody wants to know */
 	bool draining;
@@ -98,18 +100,21 @@ static void on_done(struct sluice *gw, void *arg)
 	(void)gw;
 	p->gateway = NULL;
 	notify_close(p->notify);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < PROGRAM_SIGNALS; i++)
 		uv_close((uv_handle_t *)&p->signals[i], NULL);
 }
 
-/* The first drains, the second ends at once. */
+/* The first drains, the second ends at once; SIGHUP opens files anew. */
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct program *p = handle->data;
 
-	(void)number;
 	if (p->gateway == NULL)
 		return;
+	if (number == SIGHUP) {
+		sluice_reopen(p->gateway);
+		return;
+	}
 	if (!p->draining) {
 		p->draining = true;
 		sluice_drain(p->gateway, on_done, p);
@@ -122,9 +127,9 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void catch_signals(struct program *p)
 {
-	static const int numbers[] = {SIGTERM, SIGINT};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < PROGRAM_SIGNALS; i++) {
 		uv_signal_init(&p->loop, &p->signals[i]);
 		p->signals[i].data = p;
 		uv_signal_start(&p->signals[i], on_signal, numbers[i]);

@@ -73,6 +73,8 @@ struct cursor {
 	bool fell_off : 1; /* comes back only at log_quarter() */
 	bool greeted : 1;  /* retry: is out */
 	bool opened : 1;   /* the id of the opening block is out */
+	bool follows : 1;  /* has been caught up since it was last not LIVE,
+			      or blocked */
 	bool ahead : 1;	   /* above the stream's end, by the leader's word */
 };
 

@@ -11,8 +11,7 @@
 	X(DRAIN, "drain")	      /* this gateway goes */           \
 	X(SHUTDOWN, "shutdown")	      /* at once */                     \
 	X(ADMIN, "admin")	      /* DELETE /streams */             \
-	X(MAX_AGE, "max_age")	      /* it was open for long enough */ \
-	X(LIMIT, "limit")	      /* of streams for an id or address */
+	X(MAX_AGE, "max_age")	      /* it was open for long enough */
 
 enum ending {
 #define X(name, label) ENDING_##name,

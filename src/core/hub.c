@@ -14,6 +14,7 @@ enum {
 	HUB_ANSWER_MS = 2000,
 	HUB_ASKS = 16,
 	HUB_CONSUMERS = 16,
+	HUB_CLOCK_WRITES = 32, /* after which the clock is looked at again */
 };
 
 int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
@@ -79,6 +80,26 @@ const struct sse_tag *hub_tag(const struct hub *h)
 	return h->tail.known ? &h->tail.tag : NULL;
 }
 
+const struct list *hub_watchers(const struct hub *h, const char *id,
+				size_t id_len)
+{
+	char subject[SUBJECT_MAX];
+	size_t len = subject_render(&h->cfg.subject, id, id_len, subject);
+	const struct log_subject *s = log_find(h->log, subject, len);
+
+	return s == NULL || list_empty(&s->watchers) ? NULL : &s->watchers;
+}
+
+const char *hub_identity(const struct hub *h, const struct cursor *c,
+			 const char **id, size_t *id_len)
+{
+	const struct subject_template *t = &h->cfg.subject;
+
+	*id = c->subject->name + t->prefix_len;
+	*id_len = c->subject->len - t->prefix_len - t->suffix_len;
+	return c->subject->name;
+}
+
 bool hub_ready(const struct hub *h, const char **why)
 {
 	*why = h->tail.why;
@@ -95,6 +116,20 @@ bool hub_take_news(struct hub *h, struct hub_news *ret)
 	return true;
 }
 
+static void look_at_clock(struct hub *h)
+{
+	if (h->cfg.now_ns != NULL)
+		h->now_ns = h->cfg.now_ns();
+}
+
+/* `then_ns` 0: of nothing. The server's clock may be ahead of ours. */
+static uint64_t age_us(const struct hub *h, uint64_t then_ns)
+{
+	return then_ns == 0 || then_ns > h->now_ns
+		       ? 0
+		       : (h->now_ns - then_ns) / 1000;
+}
+
 void hub_gauges(struct hub *h)
 {
 	struct metrics *m = h->metrics;
@@ -103,11 +138,17 @@ void hub_gauges(struct hub *h)
 	metric_set(m, METRIC_STREAMS_LAGGED, h->in_state[CURSOR_LAGGED]);
 	metric_set(m, METRIC_STREAMS_REPLAY, h->in_state[CURSOR_REPLAY]);
 	metric_set(m, METRIC_STREAMS_WAITING, h->in_state[CURSOR_WAITING]);
+	metric_set(m, METRIC_STREAMS_SLOW, h->n_slow);
 	metric_set(m, METRIC_REPLAYS_RUNNING, h->n_running);
 	metric_set(m, METRIC_REPLAYS_WAITING, h->n_lagged);
+	metric_set(m, METRIC_REPLAYS_MAX, h->cfg.max_replays);
 	metric_set(m, METRIC_LOG_BYTES, log_bytes(h->log));
 	metric_set(m, METRIC_LOG_FRAMES, log_count(h->log));
 	metric_set(m, METRIC_TAIL_HEAD, log_head(h->log));
+	metric_set(m, METRIC_TAIL_CREDIT, h->tail.credit);
+	metric_set(m, METRIC_TAIL_LAG, h->tail.lag);
+	look_at_clock(h);
+	m->time_us[METRIC_TIME_LOG_AGE] = age_us(h, log_oldest_ns(h->log));
 }
 
 /* ---- events -------------------------------------------------------------- */
@@ -143,8 +184,10 @@ static void on_hub_info(struct hub *h, const struct source_event *ev,
 		return;
 	h->info_asked = false;
 	h->info_seen_ms = now_ms;
+	metrics_observe(h->metrics, METRIC_SPREAD_ROUND_TRIP,
+			(now_ms + HUB_ANSWER_MS - h->info_due_ms) * 1000, 1);
 	if (ev->err != 0)
-		metric_add(h->metrics, METRIC_API_ERRORS, 1);
+		metric_add(h->metrics, METRIC_ERRORS_INFO, 1);
 	if (ev->err != 0 || ev->info.unled)
 		hub_want_info_later(h, now_ms);
 	if (!tail_same_stream(&h->tail, ev, h->info_head, now_ms))
@@ -268,7 +311,8 @@ void hub_on_event(struct hub *h, const struct source_event *ev, uint64_t now_ms)
 		struct replay *r = &h->replays[ev->who.slot - 1];
 
 		if (r->phase != REPLAY_IDLE)
-			hub_outcome(h, r, replay_on_event(r, ev, now_ms));
+			hub_outcome(h, r, replay_on_event(r, ev, now_ms),
+				    now_ms);
 	}
 	if (was_live && !tail_live(&h->tail))
 		on_tail_lost(h, now_ms);
@@ -277,12 +321,15 @@ void hub_on_event(struct hub *h, const struct source_event *ev, uint64_t now_ms)
 bool hub_flush(struct hub *h, uint64_t now_ms, size_t max)
 {
 	const struct list *last = h->dirty.prev, *n = NULL;
+	unsigned writes = 0;
 
 	/* One that has more coming stands behind `last`: its next turn. */
 	while (n != last && max-- > 0 && !list_empty(&h->dirty)) {
 		struct cursor *c =
 			LIST_ENTRY(h->dirty.next, struct cursor, queue);
 
+		if (writes++ % HUB_CLOCK_WRITES == 0)
+			look_at_clock(h);
 		n = &c->queue;
 		hub_unqueue(h, c);
 		hub_pump(h, c, now_ms);
@@ -420,11 +467,23 @@ int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
 	return 0;
 }
 
+void hub_set_blocked(struct hub *h, struct cursor *c, bool blocked)
+{
+	if (c->blocked == blocked)
+		return;
+	c->blocked = blocked;
+	c->follows = false;
+	if (blocked)
+		h->n_slow++;
+	else
+		h->n_slow--;
+}
+
 void hub_writable(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
 	if (c->state == CURSOR_CLOSED)
 		return;
-	c->blocked = false;
+	hub_set_blocked(h, c, false);
 	if (c->replay != NULL) {
 		c->replay->blocked_ms = 0;
 		hub_check_again(h, c->replay);
@@ -443,6 +502,7 @@ void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms)
 	if (c->state == CURSOR_CLOSED)
 		return;
 	hub_unqueue(h, c);
+	hub_set_blocked(h, c, false);
 	if (c->replay != NULL)
 		hub_end_replay(h, c->replay);
 	list_remove(&c->ping);

@@ -46,6 +46,9 @@ struct hub_config {
 	uint64_t ping_ms; /* 0: none */
 	bool ping_comment;
 	uint64_t retry_ms;
+	/* The wall clock, in nanoseconds since 1970: for the age of messages
+	 * in metrics alone. NULL: none is measured. */
+	uint64_t (*now_ns)(void);
 };
 
 /* Everything is borrowed and must outlive the hub. -ENOMEM or 0. */
@@ -98,6 +101,14 @@ void hub_gauges(struct hub *h);
 
 /* The log, for those who want to look (the simulation, the admin's list). */
 const struct log *hub_log(const struct hub *h);
+/* The open streams of an identity: the head of a list of struct cursor.watch,
+ * in the order in which they were opened; NULL when there is none. It holds
+ * until a stream is opened or closed. */
+const struct list *hub_watchers(const struct hub *h, const char *id,
+				size_t id_len);
+/* Whose stream it is: *id is inside of the subject, which it returns. */
+const char *hub_identity(const struct hub *h, const struct cursor *c,
+			 const char **id, size_t *id_len);
 /* The tag of the present stream; NULL before the first contact. */
 const struct sse_tag *hub_tag(const struct hub *h);
 

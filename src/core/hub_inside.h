@@ -32,6 +32,7 @@ struct hub {
 	struct list pings;   /* struct cursor.ping, in due order */
 	size_t n_lagged;
 	size_t n_streams;
+	size_t n_slow; /* cursors that are blocked */
 	size_t in_state[CURSOR_STATES];
 
 	uint32_t info_no; /* of the last STREAM.INFO asked */
@@ -43,6 +44,7 @@ struct hub {
 	uint64_t info_seen_ms; /* the last answer */
 
 	uint64_t tick_ms; /* the last hub_tick() */
+	uint64_t now_ns;  /* the wall clock, as of some writes ago; 0: none */
 	const char *text; /* of the resume that is being opened */
 };
 
@@ -71,7 +73,8 @@ uint32_t hub_want_info(struct hub *h);
 void hub_want_info_later(struct hub *h, uint64_t now_ms);
 
 void hub_start_replays(struct hub *h, uint64_t now_ms);
-void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what);
+void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what,
+		 uint64_t now_ms);
 void hub_check_replays(struct hub *h, const struct source_event *info,
 		       uint64_t now_ms);
 /* Another server than the leader has answered for the stream. */
@@ -82,6 +85,11 @@ void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms);
 void hub_end_replay(struct hub *h, struct replay *r);
 /* Its consumer, its answers: gone. The cursors wait for another place. */
 void hub_abort_replays(struct hub *h);
+
+/* ---- hub.c --------------------------------------------------------------- */
+
+/* Blocked or no longer: the sink holds bytes of it. */
+void hub_set_blocked(struct hub *h, struct cursor *c, bool blocked);
 
 /* ---- hub_write.c --------------------------------------------------------- */
 

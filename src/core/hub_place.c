@@ -18,6 +18,8 @@ void hub_set_state(struct hub *h, struct cursor *c, enum cursor_state to)
 	h->in_state[c->state]--;
 	h->in_state[to]++;
 	c->state = (uint8_t)to;
+	if (to != CURSOR_LIVE)
+		c->follows = false;
 }
 
 /* A cursor is in one of dirty, lagged and waiting, or in none. */
@@ -135,7 +137,8 @@ void hub_start_replays(struct hub *h, uint64_t now_ms)
 	}
 }
 
-void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what)
+void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what,
+		 uint64_t now_ms)
 {
 	struct cursor *c = r->cursor;
 
@@ -157,6 +160,8 @@ void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what)
 		hub_mark_dirty(h, c);
 		break;
 	case REPLAY_JOINS:
+		metrics_observe(h->metrics, METRIC_SPREAD_REPLAY_TIME,
+				(now_ms - r->begun_ms) * 1000, 1);
 		hub_end_replay(h, r);
 		hub_set_state(h, c, CURSOR_LIVE);
 		c->fell_off = false;
@@ -224,7 +229,7 @@ void hub_check_replays(struct hub *h, const struct source_event *ev,
 		if (!replay_awaits_check(r) || r->info_no > ev->who.gen ||
 		    r->cursor->blocked)
 			continue;
-		hub_outcome(h, r, replay_check(r, &ev->info, now_ms));
+		hub_outcome(h, r, replay_check(r, &ev->info, now_ms), now_ms);
 	}
 }
 

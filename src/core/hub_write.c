@@ -31,22 +31,39 @@ static void hold(struct hub *h, struct cursor *c, const void *rest, size_t len)
 		dead(h, c);
 		return;
 	}
-	c->blocked = true;
+	hub_set_blocked(h, c, true);
 	given(h, c, len);
+}
+
+/* Only of streams that had everything before these messages, on sockets that
+ * had room: what a resume or a slow client asks for late says nothing of us.
+ * All of one write count with the age of the oldest among them. */
+static void observe(struct hub *h, const struct cursor *c, uint64_t stored_ns,
+		    uint64_t n)
+{
+	uint64_t age_ns = h->now_ns > stored_ns ? h->now_ns - stored_ns : 0;
+
+	if (c->follows && h->now_ns != 0)
+		metrics_observe(h->metrics, METRIC_SPREAD_LATENCY,
+				age_ns / 1000, n);
 }
 
 static void advance(struct hub *h, struct cursor *c, struct cursor_batch *b,
 		    size_t written)
 {
 	const uint8_t *rest = NULL;
-	uint64_t before = c->events;
+	uint64_t before = c->events, oldest_ns;
 	size_t len = 0;
 
 	if (c->state == CURSOR_REPLAY) {
 		replay_advance(c->replay, b, written, &rest, &len);
+		metric_add(h->metrics, METRIC_BYTES_REPLAY, written + len);
 	} else {
+		oldest_ns = log_frame(h->log, b->first)->time_ns;
 		cursor_advance(c, h->log, b, written, &rest, &len);
+		observe(h, c, oldest_ns, c->events - before);
 		metric_add(h->metrics, METRIC_EVENTS_LOG, c->events - before);
+		metric_add(h->metrics, METRIC_BYTES_LOG, written + len);
 	}
 	hold(h, c, rest, len);
 }
@@ -132,10 +149,11 @@ static void say_gap(struct hub *h, struct cursor *c, struct words *w,
 	c->caught_up = false;
 	c->at = 0;
 	c->fell_off = false;
+	c->follows = false;
 	if (c->replay == NULL)
 		hub_settle(h, c);
 	else if (cursor_joins(c, h->log))
-		hub_outcome(h, c->replay, REPLAY_JOINS);
+		hub_outcome(h, c->replay, REPLAY_JOINS, now_ms);
 	else
 		replay_again(c->replay, now_ms);
 }
@@ -162,6 +180,7 @@ static void gather(struct hub *h, struct cursor *c, struct cursor_batch *b)
 		if (cursor_covered(c, h->log) < log_floor(h->log) &&
 		    !MUTATED(NO_FALL_OFF) && !MUTATED(FIRST_FRAME)) {
 			c->fell_off = true;
+			metric_add(h->metrics, METRIC_STREAMS_OVERTAKEN, 1);
 			hub_set_state(h, c, CURSOR_LAGGED);
 			hub_wait_for_replay(h, c);
 			return;
@@ -179,10 +198,11 @@ static void after_write(struct hub *h, struct cursor *c, uint64_t now_ms)
 	if (c->dead || c->blocked)
 		return;
 	if (c->state == CURSOR_REPLAY) {
-		hub_outcome(h, c->replay, replay_step(c->replay, now_ms));
+		hub_outcome(h, c->replay, replay_step(c->replay, now_ms),
+			    now_ms);
 	} else if (c->state == CURSOR_LIVE && !c->caught_up) {
 		if (log_next(h->log, c->subject, c->covered, c->at) == 0)
-			c->caught_up = true;
+			c->caught_up = c->follows = true;
 		else
 			hub_mark_dirty(h, c);
 	}

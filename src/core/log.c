@@ -99,6 +99,12 @@ size_t log_count(const struct log *l)
 	return (size_t)(l->next - l->first);
 }
 
+uint64_t log_oldest_ns(const struct log *l)
+{
+	return log_count(l) == 0 ? 0
+				 : l->frames[l->first % l->frames_cap].time_ns;
+}
+
 bool log_has(const struct log *l, uint64_t number)
 {
 	return number >= l->first && number < l->next;

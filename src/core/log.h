@@ -60,6 +60,9 @@ uint64_t log_head(const struct log *l);
 uint64_t log_floor(const struct log *l);
 size_t log_bytes(const struct log *l);
 size_t log_count(const struct log *l);
+/* When the server stored the oldest message (ns since 1970); 0: there is none.
+ */
+uint64_t log_oldest_ns(const struct log *l);
 /* Sequence at a quarter of the frames above floor: where a cursor that fell off
  * may come back. head for an empty log. */
 uint64_t log_quarter(const struct log *l);

@@ -76,6 +76,7 @@ struct options {
 	uint64_t drain_timeout_ms;
 	enum logging_format log_format;
 	enum logging_level log_level;
+	char *access_log; /* path, or "off" */
 	bool check;
 	bool healthcheck;
 	bool help;
@@ -124,6 +125,14 @@ int options_help(struct buf *out);
 /* --check: "name = value  (where from)" a line, secrets as "(hidden)".
  * -ENOBUFS, -ENOMEM. */
 int options_print(const struct options *o, struct buf *out);
+
+struct options_row;
+
+/* For the log: the value of one that is not at its default, as --check prints
+ * it (secrets hidden), and where it comes from (OPTIONS_ORIGIN_MAX bytes).
+ * -ENOENT: it is, or is no setting; -ENOBUFS, -ENOMEM. */
+int options_describe(const struct options *o, const struct options_row *row,
+		     struct buf *value, char *from);
 
 enum options_type {
 	OPTIONS_STRING,	  /* char * */

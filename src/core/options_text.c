@@ -1,6 +1,7 @@
 /* --help and --check. */
 #include "options.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -221,6 +222,16 @@ static int print_origin(const struct options *o, const struct options_row *row,
 		break;
 	}
 	return buf_puts(out, "  (default)\n");
+}
+
+int options_describe(const struct options *o, const struct options_row *row,
+		     struct buf *value, char *from)
+{
+	if ((row->flags & OPTIONS_ACTION) ||
+	    options_layer_of(o, row) == OPTIONS_DEFAULT)
+		return -ENOENT;
+	options_origin(o, row->name, from);
+	return print_value(o, row, value);
 }
 
 static int print_row(const struct options *o, const struct options_row *row,

@@ -200,7 +200,11 @@ static void request(struct replay *r, enum replay_phase what, uint64_t now_ms)
 /* What was asked for has come, or is not waited for any longer. */
 static void answered(struct replay *r, uint64_t now_ms)
 {
-	turn_took(&r->turn, now_ms + REPLAY_ANSWER_MS - r->due_ms);
+	uint64_t took_ms = now_ms + REPLAY_ANSWER_MS - r->due_ms;
+
+	metrics_observe(r->metrics, METRIC_SPREAD_ROUND_TRIP, took_ms * 1000,
+			1);
+	turn_took(&r->turn, took_ms);
 	if (!r->has_consumer)
 		turn_end(&r->turn);
 }
@@ -241,6 +245,7 @@ int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms)
 	r->no_consumer = false;
 	r->big = false;
 	r->blocked_ms = 0;
+	r->begun_ms = now_ms;
 	metric_add(r->metrics, METRIC_REPLAYS, 1);
 	ask(r, now_ms);
 	return 0;
@@ -282,7 +287,7 @@ static enum replay_outcome on_found(struct replay *r,
 {
 	answered(r, now_ms);
 	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_MESSAGE) {
-		metric_add(r->metrics, METRIC_API_ERRORS, 1);
+		metric_add(r->metrics, METRIC_ERRORS_GET, 1);
 		return REPLAY_WAIT; /* the time-out asks again */
 	}
 	r->found = ev->err == 0;
@@ -419,7 +424,7 @@ static enum replay_outcome on_created(struct replay *r,
 	answered(r, now_ms);
 	if (ev->err == 0)
 		return want_info(r, REPLAY_CHECK_CONSUMER, now_ms);
-	metric_add(r->metrics, METRIC_API_ERRORS, 1);
+	metric_add(r->metrics, METRIC_ERRORS_CREATE, 1);
 	r->no_consumer = true; /* one message a probe: slow, and never stuck */
 	request(r, REPLAY_PROBE, now_ms);
 	return REPLAY_WAIT;
@@ -497,6 +502,7 @@ static enum replay_outcome on_status(struct replay *r,
 	if (s->number != r->pull_no || s->code == 100)
 		return REPLAY_WAIT;
 	if (s->consumer_gone || s->code == 503 || s->code == 400) {
+		metric_add(r->metrics, METRIC_ERRORS_PULL, 1);
 		r->has_consumer = !s->consumer_gone;
 		return lost(r, now_ms);
 	}

@@ -77,6 +77,7 @@ struct replay {
 	enum replay_phase wants; /* TURN: what follows */
 	uint64_t due_ms;	 /* an answer is late */
 	uint64_t blocked_ms;	 /* the socket is blocked since; 0: it isn't */
+	uint64_t begun_ms;
 	struct cursor *cursor;
 
 	uint64_t h0;	  /* when the probe (or pull) was sent */

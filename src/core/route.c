@@ -1,7 +1,7 @@
 /* A query is read in one pass, pair by pair: split as sent, then decoded, so
  * that an encoded '&' or '=' is data. Every byte of it is checked, also in
  * parameters that are not ours. */
-#include "route.h"
+#include "route_inside.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,17 +10,7 @@
 #include "sse.h"
 #include "subject.h"
 
-/* ---- bytes of a part of the request -------------------------------------- */
-
-struct span {
-	const char *at;
-	size_t len;
-};
-
-static struct span span_of(const char *text)
-{
-	return (struct span){text, strlen(text)};
-}
+/* ---- bytes -------------------------------------------------------------- */
 
 static unsigned char lower(char c)
 {
@@ -225,30 +215,6 @@ bool route_accepts_exactly(const char *accept, const char *type,
 
 /* ---- the query ----------------------------------------------------------- */
 
-/* A decoded name or value. What does not fit is checked and counted, and not
- * kept: nothing of ours is that long. */
-struct text {
-	char bytes[sizeof(((struct route *)0)->query_id)];
-	size_t len; /* of all of it */
-};
-
-static bool text_fits(const struct text *t)
-{
-	return t->len < sizeof(t->bytes);
-}
-
-static bool text_is(const struct text *t, const char *word)
-{
-	return t->len == strlen(word) && text_fits(t) &&
-	       memcmp(t->bytes, word, t->len) == 0;
-}
-
-static struct span text_kept(const struct text *t)
-{
-	return (struct span){t->bytes,
-			     text_fits(t) ? t->len : sizeof(t->bytes)};
-}
-
 static int hex_value(char c)
 {
 	if (is_digit(c))
@@ -307,17 +273,8 @@ static int decode(struct text *ret, struct span s, struct span name,
 	return 0;
 }
 
-/* What is read of one request. */
-struct reader {
-	const struct route_request *req;
-	struct refusal *why;
-	struct route route;
-	bool has_deliver;
-	bool has_last_event_id; /* in the query, maybe empty */
-};
-
-static int refuse_twice(struct reader *r, enum refusal_reason reason,
-			const char *name)
+int route_refuse_twice(struct reader *r, enum refusal_reason reason,
+		       const char *name)
 {
 	return refusal_set(r->why, 400, reason,
 			   "query parameter %s is given twice, allowed is once",
@@ -335,7 +292,7 @@ static int take_deliver(struct reader *r, const struct text *value)
 	struct span s = text_kept(value);
 
 	if (r->has_deliver)
-		return refuse_twice(r, REFUSAL_BAD_DELIVER, "deliver");
+		return route_refuse_twice(r, REFUSAL_BAD_DELIVER, "deliver");
 	r->has_deliver = true;
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (text_is(value, words[i])) {
@@ -377,23 +334,22 @@ static int take_cursor(struct reader *r, const char *from, struct span s)
 static int take_last_event_id(struct reader *r, const struct text *value)
 {
 	if (r->has_last_event_id)
-		return refuse_twice(r, REFUSAL_BAD_CURSOR, "lastEventId");
+		return route_refuse_twice(r, REFUSAL_BAD_CURSOR, "lastEventId");
 	r->has_last_event_id = true;
 	return take_cursor(r, "lastEventId", text_kept(value));
 }
 
-static int take_query_id(struct reader *r, const struct text *value)
+int route_take_id(struct reader *r, const struct text *value, const char *name)
 {
 	struct route *route = &r->route;
 
 	if (route->has_query_id)
-		return refuse_twice(r, REFUSAL_BAD_IDENTITY, r->req->id_query);
+		return route_refuse_twice(r, REFUSAL_BAD_IDENTITY, name);
 	if (!text_fits(value))
 		return refusal_set(r->why, 400, REFUSAL_BAD_IDENTITY,
 				   "query parameter %s has %zu bytes, allowed "
 				   "are 1 to %d",
-				   r->req->id_query, value->len,
-				   SUBJECT_ID_MAX);
+				   name, value->len, SUBJECT_ID_MAX);
 	route->has_query_id = true;
 	route->query_id_len = value->len;
 	memcpy(route->query_id, value->bytes, value->len + 1);
@@ -414,12 +370,14 @@ static int take_pair(struct reader *r, struct span pair)
 	if (decode(&name, name_sent, name_sent, r->why) < 0 ||
 	    decode(&value, value_sent, name_sent, r->why) < 0)
 		return -EINVAL;
+	if (r->route.kind == ROUTE_STREAMS)
+		return route_take_filter(r, &name, &value);
 	if (text_is(&name, "deliver"))
 		return take_deliver(r, &value);
 	if (text_is(&name, "lastEventId"))
 		return take_last_event_id(r, &value);
 	if (r->req->id_query != NULL && text_is(&name, r->req->id_query))
-		return take_query_id(r, &value);
+		return route_take_id(r, &value, r->req->id_query);
 	return 0;
 }
 
@@ -442,49 +400,78 @@ static int take_query(struct reader *r, const char *query)
 #define METHODS	     "GET, HEAD"
 #define HEALTH_PATHS "/livez, /healthz, /readyz"
 
-static int take_path(struct reader *r, struct span path)
-{
-	static const struct {
-		const char *path;
-		enum route_kind kind;
-		bool on_public, on_admin;
-	} places[] = {
-		{"/api/v1/events", ROUTE_EVENTS, true, false},
-		{"/livez", ROUTE_LIVEZ, true, true},
-		{"/healthz", ROUTE_LIVEZ, true, true},
-		{"/readyz", ROUTE_READYZ, true, true},
-		{"/metrics", ROUTE_METRICS, false, true},
-	};
-	char shown[REFUSAL_QUOTE_MAX];
+static const struct place {
+	const char *path;
+	enum route_kind kind;
+	bool on_public, on_admin;
+	const char *methods;
+} places[] = {
+	{"/api/v1/events", ROUTE_EVENTS, true, false, METHODS},
+	{"/livez", ROUTE_LIVEZ, true, true, METHODS},
+	{"/healthz", ROUTE_LIVEZ, true, true, METHODS},
+	{"/readyz", ROUTE_READYZ, true, true, METHODS},
+	{"/metrics", ROUTE_METRICS, false, true, METHODS},
+	{"/streams", ROUTE_STREAMS, false, true, METHODS ", DELETE"},
+	{"/streams/", ROUTE_STREAM, false, true, METHODS}, /* and a number */
+};
 
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		if (path.len != strlen(places[i].path) ||
-		    memcmp(path.at, places[i].path, path.len) != 0)
-			continue;
-		if (r->req->admin ? places[i].on_admin : places[i].on_public) {
-			r->route.kind = places[i].kind;
-			return 0;
-		}
-	}
-	return refusal_set(r->why, 404, REFUSAL_NOT_FOUND,
-			   "nothing is at \"%s\", paths here are %s",
-			   refusal_quote(shown, sizeof(shown), path.at,
-					 path.len),
-			   r->req->admin ? "/metrics, " HEALTH_PATHS
-					 : "/api/v1/events, " HEALTH_PATHS);
+static bool is_at(struct reader *r, const struct place *p, struct span path)
+{
+	size_t len = strlen(p->path);
+
+	if (!(r->req->admin ? p->on_admin : p->on_public) || path.len < len ||
+	    memcmp(path.at, p->path, len) != 0)
+		return false;
+	path.at += len;
+	path.len -= len;
+	return p->kind == ROUTE_STREAM
+		       ? route_take_number(path, &r->route.number)
+		       : path.len == 0;
 }
 
-static int check_method(const struct route_request *req, struct refusal *why)
+static const struct place *find_place(struct reader *r, struct span path)
 {
 	char shown[REFUSAL_QUOTE_MAX];
 
-	if (strcmp(req->method, "GET") == 0 || strcmp(req->method, "HEAD") == 0)
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (is_at(r, &places[i], path))
+			return &places[i];
+	refusal_set(r->why, 404, REFUSAL_NOT_FOUND,
+		    "nothing is at \"%s\", paths here are %s",
+		    refusal_quote(shown, sizeof(shown), path.at, path.len),
+		    r->req->admin ? "/metrics, /streams, " HEALTH_PATHS
+				  : "/api/v1/events, " HEALTH_PATHS);
+	return NULL;
+}
+
+/* Is it a word of the list "GET, HEAD"? */
+static bool is_allowed(const char *method, const char *methods)
+{
+	size_t len = strlen(method);
+
+	for (const char *at = methods; *at != '\0';) {
+		size_t n = strcspn(at, ",");
+
+		if (n == len && memcmp(at, method, n) == 0)
+			return true;
+		at += n + strspn(at + n, ", ");
+	}
+	return false;
+}
+
+static int check_method(const struct route_request *req, const char *methods,
+			struct refusal *why)
+{
+	char shown[REFUSAL_QUOTE_MAX];
+
+	if (is_allowed(req->method, methods))
 		return 0;
 	refusal_set(why, 405, REFUSAL_BAD_METHOD,
-		    "method \"%s\" is not allowed, allowed are " METHODS,
+		    "method \"%s\" is not allowed, allowed are %s",
 		    refusal_quote(shown, sizeof(shown), req->method,
-				  strlen(req->method)));
-	why->allow = METHODS;
+				  strlen(req->method)),
+		    methods);
+	why->allow = methods;
 	return -EINVAL;
 }
 
@@ -515,6 +502,7 @@ int route_parse(struct route *ret, struct refusal *why,
 		const struct route_request *req)
 {
 	struct reader r = {.req = req, .why = why};
+	const struct place *place;
 	struct span path = {req->target, strcspn(req->target, "?")};
 	const char *query = path.at + path.len;
 
@@ -522,10 +510,15 @@ int route_parse(struct route *ret, struct refusal *why,
 		query++;
 	/* The target of CONNECT is no path (RFC 9112, 3.2.3). */
 	if (strcmp(req->method, "CONNECT") == 0)
-		return check_method(req, why);
-	if (take_path(&r, path) < 0 || check_method(req, why) < 0)
+		return check_method(req, METHODS, why);
+	place = find_place(&r, path);
+	if (place == NULL || check_method(req, place->methods, why) < 0)
 		return -EINVAL;
+	r.route.kind = place->kind;
 	if (r.route.kind == ROUTE_EVENTS && take_events(&r, query) < 0)
+		return -EINVAL;
+	if (r.route.kind == ROUTE_STREAMS &&
+	    (take_query(&r, query) < 0 || route_check_filter(&r) < 0))
 		return -EINVAL;
 	*ret = r.route;
 	return 0;

@@ -12,10 +12,23 @@ enum route_kind {
 	ROUTE_EVENTS, /* /api/v1/events */
 	ROUTE_LIVEZ,  /* /livez, /healthz */
 	ROUTE_READYZ,
-	ROUTE_METRICS, /* admin listener only */
+	/* admin listener only: */
+	ROUTE_METRICS,
+	ROUTE_STREAMS, /* /streams */
+	ROUTE_STREAM,  /* /streams/NUMBER */
 };
 
 enum route_deliver { DELIVER_NEW, DELIVER_ALL, DELIVER_LAST };
+
+/* Which streams of the list; the first four are those of a cursor. */
+enum route_state {
+	STATE_ANY,
+	STATE_LIVE,
+	STATE_LAGGED,
+	STATE_REPLAY,
+	STATE_WAITING,
+	STATE_SLOW, /* the socket is full */
+};
 
 /* The request as route_parse() wants it; all borrowed, NUL-terminated. The
  * strings come from struct http_head. NULL: no such header. */
@@ -39,6 +52,12 @@ struct route {
 	bool has_query_id;    /* the identity parameter was there ... */
 	char query_id[512];   /* ... once, decoded; longer is refused */
 	size_t query_id_len;
+	/* ROUTE_STREAMS: the identity, if any, is query_id. */
+	bool is_delete;
+	enum route_state state;
+	bool has_after;
+	uint64_t after;
+	uint64_t number; /* ROUTE_STREAM */
 };
 
 /* 0, or -EINVAL with *why filled in. What is checked, in this order:
@@ -50,6 +69,8 @@ struct route {
  *   once; '+' stays '+'; a broken '%' or a NUL is 400 anywhere; unknown
  *   parameters are ignored. A bad or doubled lastEventId is 400 even where the
  *   header wins; so is a doubled `deliver` or identity parameter.
+ * - For /streams its parameters: an unknown one is 400 here, since DELETE must
+ *   never end more than was meant. DELETE takes an id, and nothing else.
  * - Last-Event-ID. An empty one is none; else it wins over the query.
  *
  * `deliver` is what the query says, also where has_cursor overrides it. */

@@ -111,9 +111,11 @@ static void try_again(struct tail *t, uint64_t now_ms)
 	pause_for(t, ms < TAIL_PAUSE_MAX_MS ? ms : TAIL_PAUSE_MAX_MS, now_ms);
 }
 
-static void start_over(struct tail *t, const char *reason, uint64_t now_ms)
+/* `why`: one of METRIC_RESET_*. */
+static void start_over(struct tail *t, enum metric why, const char *reason,
+		       uint64_t now_ms)
 {
-	metric_add(t->metrics, METRIC_TAIL_RESETS, 1);
+	metric_add(t->metrics, why, 1);
 	news(t, true, "tail begins anew after sequence %" PRIu64 ": %s",
 	     log_head(t->log), reason);
 	t->why = "the tail is being made anew";
@@ -198,6 +200,7 @@ static unsigned overtaken(struct tail *t, const struct source_info *i)
 	     "messages after sequence %" PRIu64 " up to %" PRIu64
 	     " are gone from the stream",
 	     log_head(t->log), i->first_seq - 1);
+	metric_add(t->metrics, METRIC_CHANGE_OVERTAKEN, 1);
 	log_reset(t->log, i->first_seq - 1);
 	return TAIL_OVERTAKEN;
 }
@@ -213,6 +216,7 @@ static unsigned compare(struct tail *t, const struct source_info *i,
 	}
 	if (!is_ours(t, i)) {
 		take_identity(t, i);
+		metric_add(t->metrics, METRIC_CHANGE_ANEW, 1);
 		news(t, true,
 		     "the stream was made anew, its last sequence is "
 		     "%" PRIu64,
@@ -224,6 +228,7 @@ static unsigned compare(struct tail *t, const struct source_info *i,
 		     "the stream went back from sequence %" PRIu64
 		     " to %" PRIu64,
 		     log_head(t->log), i->last_seq);
+		metric_add(t->metrics, METRIC_CHANGE_BACK, 1);
 		take_identity(t, i);
 		return TAIL_RESET;
 	}
@@ -243,7 +248,7 @@ static void info_failed(struct tail *t, const struct source_event *ev,
 		news(t, true, "STREAM.INFO failed: %s (%d)",
 		     ev->err_text ? ev->err_text : "no answer", ev->err);
 	}
-	metric_add(t->metrics, METRIC_API_ERRORS, 1);
+	metric_add(t->metrics, METRIC_ERRORS_INFO, 1);
 	pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
 }
 
@@ -264,12 +269,22 @@ static void go_live(struct tail *t, uint64_t now_ms)
 	pull(t);
 }
 
+/* An answer to what was asked for the present state. */
+static void observe_answer(const struct tail *t, uint64_t now_ms)
+{
+	uint64_t asked_ms = t->due_ms - TAIL_ANSWER_MS;
+
+	metrics_observe(t->metrics, METRIC_SPREAD_ROUND_TRIP,
+			(now_ms - asked_ms) * 1000, 1);
+}
+
 static unsigned on_info(struct tail *t, const struct source_event *ev,
 			uint64_t now_ms)
 {
 	bool verify = t->state == TAIL_VERIFY;
 	unsigned out;
 
+	observe_answer(t, now_ms);
 	if (ev->err != 0) {
 		info_failed(t, ev, now_ms);
 		return 0;
@@ -307,6 +322,7 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 bool tail_same_stream(struct tail *t, const struct source_event *ev,
 		      uint64_t asked_head, uint64_t now_ms)
 {
+	enum metric why = METRIC_RESET_STREAM;
 	const char *what = "the stream has changed";
 
 	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_STREAM)
@@ -317,10 +333,11 @@ bool tail_same_stream(struct tail *t, const struct source_event *ev,
 		take_word(t, &ev->info);
 		if (!rolled_back(t, &ev->info, asked_head, now_ms))
 			return true;
+		why = METRIC_RESET_BEHIND;
 		what = "the stream's leader stays behind";
 	}
 	if (t->state == TAIL_LIVE)
-		start_over(t, what, now_ms);
+		start_over(t, why, what, now_ms);
 	return false;
 }
 
@@ -346,6 +363,7 @@ static void pull(struct tail *t)
 	t->pulls[0] = p.number;
 	t->credit += p.batch;
 	t->big = false;
+	metric_add(t->metrics, METRIC_TAIL_PULLS, 1);
 	t->source->ops->pull(t->source, &p);
 }
 
@@ -388,7 +406,8 @@ static void on_pull_end(struct tail *t, const struct source_status *s,
 	t->credit = t->credit > back ? t->credit - back : 0;
 	if (!pulls_open(t)) {
 		if (s->has_pending && t->credit != 0 && !MUTATED(NO_CREDIT)) {
-			start_over(t, "messages were lost on the way", now_ms);
+			start_over(t, METRIC_RESET_LOST,
+				   "messages were lost on the way", now_ms);
 			return;
 		}
 		t->credit = 0;
@@ -403,15 +422,20 @@ static void on_status(struct tail *t, const struct source_status *s,
 	if (s->code == 100) {
 		if (s->has_last_consumer && s->last_consumer > t->cseq &&
 		    !MUTATED(NO_CREDIT))
-			start_over(t, "messages were lost on the way", now_ms);
+			start_over(t, METRIC_RESET_LOST,
+				   "messages were lost on the way", now_ms);
 		return;
 	}
 	if (s->consumer_gone || s->code == 503) {
-		start_over(t, "the consumer is gone", now_ms);
+		metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
+		start_over(t, METRIC_RESET_CONSUMER_GONE,
+			   "the consumer is gone", now_ms);
 		return;
 	}
 	if (s->code == 400) {
-		start_over(t, "the server refused a pull", now_ms);
+		metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
+		start_over(t, METRIC_RESET_PULL_REFUSED,
+			   "the server refused a pull", now_ms);
 		return;
 	}
 	on_pull_end(t, s, now_ms);
@@ -458,10 +482,12 @@ static unsigned on_message(struct tail *t, const struct source_message *m,
 	t->heard_ms = now_ms;
 	metric_add(t->metrics, METRIC_TAIL_MESSAGES, 1);
 	if (m->cseq != t->cseq + 1 && !MUTATED(NO_CSEQ)) {
-		start_over(t, "a message was lost on the way", now_ms);
+		start_over(t, METRIC_RESET_LOST,
+			   "a message was lost on the way", now_ms);
 		return 0;
 	}
 	t->cseq = m->cseq;
+	t->lag = m->pending;
 	if (t->credit > 0)
 		t->credit--;
 	if (m->seq <= log_head(t->log)) {
@@ -486,12 +512,14 @@ static unsigned on_hole_info(struct tail *t, const struct source_event *ev,
 static void on_created(struct tail *t, const struct source_event *ev,
 		       uint64_t now_ms)
 {
+	observe_answer(t, now_ms);
 	if (ev->err == 0) {
+		t->lag = ev->num_pending;
 		ask_info(t, TAIL_VERIFY, now_ms);
 		return;
 	}
 	t->has_consumer = false;
-	metric_add(t->metrics, METRIC_API_ERRORS, 1);
+	metric_add(t->metrics, METRIC_ERRORS_CREATE, 1);
 	t->why = "the consumer can't be created";
 	news(t, true, "the consumer can't be created: %s (%d)",
 	     ev->err_text ? ev->err_text : "no answer", ev->err);
@@ -559,7 +587,8 @@ void tail_tick(struct tail *t, uint64_t now_ms)
 	case TAIL_DOWN:
 		break;
 	case TAIL_LIVE:
-		start_over(t, "the server was silent", now_ms);
+		start_over(t, METRIC_RESET_SILENT, "the server was silent",
+			   now_ms);
 		break;
 	case TAIL_PAUSE:
 		ask_info(t, TAIL_INFO, now_ms);

@@ -72,6 +72,7 @@ struct tail {
 	uint32_t pulls[TAIL_MAX_PULLS]; /* open ones; 0: none */
 	bool big; /* the next message is over the pull's max_bytes */
 	uint64_t heard_ms;
+	uint64_t lag; /* what the server had behind the last message */
 
 	uint32_t hole_gen;  /* of a question about a hole; 0: none asked */
 	uint64_t hole_ms;   /* when the last was asked */

@@ -152,6 +152,7 @@ static void on_part_closed(void *arg)
 	for (int i = 0; i < STREAM_HEADS; i++)
 		buf_finish(&s->heads[i]);
 	conn_limits_finish(s);
+	roll_finish(&s->roll);
 	s->cfg.on_closed(s->cfg.arg);
 	free(s);
 }
@@ -168,12 +169,21 @@ static void give_place_back(struct conn *c)
 		s->n_extra--;
 }
 
+static void close_stream(struct conn *c)
+{
+	struct conn_set *s = c->set;
+
+	conn_note_over(c);
+	roll_remove(&s->roll, c->number);
+	hub_close(s->cfg.hub, &c->cursor, conn_now_ms(s));
+}
+
 /* Closes at once. */
 void conn_drop(struct conn *c)
 {
 	struct conn_set *s = c->set;
 
-	hub_close(s->cfg.hub, &c->cursor, conn_now_ms(s));
+	close_stream(c);
 	conn_move(c, CONN_CLOSING);
 	free(c->rest);
 	c->rest = NULL;
@@ -202,6 +212,7 @@ static void on_stray_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (bytes[i] != '\r' && bytes[i] != '\n') {
+			c->ending = ENDING_STRAY_BYTES;
 			conn_drop(c);
 			return;
 		}
@@ -293,6 +304,7 @@ static void on_writable(struct conn *c)
 	if (c->rest == NULL)
 		return;
 	if (conn_send_rest(c) < 0) {
+		c->ending = ENDING_WRITE_ERROR;
 		conn_drop(c);
 		return;
 	}
@@ -445,6 +457,7 @@ static void look_for_peers(struct conn_set *s, uint64_t now_ms)
 		if (c->due_ms > now_ms)
 			return;
 		if (peer_is_missed(c)) {
+			c->ending = ENDING_GONE_DARK;
 			conn_drop(c);
 			continue;
 		}
@@ -472,6 +485,7 @@ void conn_set_tick(struct conn_set *s, uint64_t now_ms)
 	}
 	look_for_peers(s, now_ms);
 	conn_end_aged(s, now_ms);
+	conn_note_tick(s, now_ms);
 }
 
 uint64_t conn_set_next_ms(const struct conn_set *s)
@@ -487,6 +501,8 @@ uint64_t conn_set_next_ms(const struct conn_set *s)
 		if (c != NULL && c->due_ms < next)
 			next = c->due_ms;
 	}
+	if (conn_note_next_ms(s) < next)
+		next = conn_note_next_ms(s);
 	return next;
 }
 
@@ -497,15 +513,20 @@ void conn_set_drain(struct conn_set *s)
 	s->draining = true;
 }
 
-void conn_end_stream(struct conn *c)
+void conn_end_stream(struct conn *c, enum ending why)
 {
 	struct conn_set *s = c->set;
 	bool chunked = c->cursor.chunked;
 	char text[2 * SSE_TEXT_MAX];
 	size_t len = sse_put_retry(text, chunked, conn_jittered_retry_ms(s));
 
+	if (c->state != CONN_STREAM) { /* doomed */
+		conn_drop(c);
+		return;
+	}
+	c->ending = (uint8_t)why;
 	len += sse_put_end(text + len, chunked);
-	hub_close(s->cfg.hub, &c->cursor, conn_now_ms(s));
+	close_stream(c);
 	c->keep_alive = false;
 	if (conn_send(c, text, len) < 0)
 		conn_drop(c);
@@ -521,7 +542,7 @@ size_t conn_set_end_streams(struct conn_set *s, size_t n)
 	while ((c = first_of(s, CONN_IDLE)) != NULL)
 		conn_drop(c);
 	for (; ended < n && (c = first_of(s, CONN_STREAM)) != NULL; ended++)
-		conn_end_stream(c);
+		conn_end_stream(c, ENDING_DRAIN);
 	return ended;
 }
 
@@ -597,8 +618,11 @@ void conn_set_close(struct conn_set *s)
 	for (int i = CONN_HEAD; i < CONN_CLOSING; i++) {
 		struct conn *c;
 
-		while ((c = first_of(s, (enum conn_state)i)) != NULL)
+		while ((c = first_of(s, (enum conn_state)i)) != NULL) {
+			if (i == CONN_STREAM)
+				c->ending = ENDING_SHUTDOWN;
 			conn_drop(c);
+		}
 	}
 	poller_close(s->poller);
 	uv_close((uv_handle_t *)&s->bell, on_bell_closed);

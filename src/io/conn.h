@@ -31,7 +31,8 @@ struct conn_config {
 	struct uv_loop_s *loop;
 	struct hub *hub; /* made with conn_sink() */
 	struct metrics *metrics;
-	const struct logging *log; /* may be NULL */
+	const struct logging *log;    /* may be NULL */
+	const struct logging *access; /* streams' lines; NULL: none */
 	const char *id_header;
 	const char *id_query; /* NULL: none */
 	/* Public connections begin with a preface of the PROXY protocol. */
@@ -48,6 +49,9 @@ struct conn_config {
 	size_t max_per_id;	/* streams; 0: any number */
 	size_t max_per_address; /* streams; 0: any number */
 	uint64_t max_age_ms;	/* of a stream; 0: any */
+	/* Somebody asks for the metrics: gauges of others are due. NULL: none.
+	 */
+	void (*on_metrics)(void *arg);
 	/* The last connection is closed, after conn_set_close(). */
 	void (*on_closed)(void *arg);
 	void *arg;

@@ -19,6 +19,8 @@
 #include "../core/list.h"
 #include "../core/http_reply.h"
 #include "../core/proxy_preface.h"
+#include "../core/roll.h"
+#include "../core/route.h"
 #include "../core/tally.h"
 #include "conn.h"
 #include "poller.h"
@@ -60,6 +62,8 @@ struct conn {
 	struct list age;	       /* STREAM: of conn_set.ages */
 	uint64_t due_ms;	       /* its time-out; STREAM: its look */
 	uint64_t end_ms;	       /* STREAM: when it is too old */
+	uint64_t opened_ms;	       /* STREAM: since when */
+	uint64_t number;	       /* STREAM: in the roll */
 	struct proxy_preface *preface; /* HEAD: while it is awaited */
 	struct http_parser *parser;    /* HEAD, IDLE */
 	struct conn_rest *rest;	       /* to send */
@@ -71,11 +75,20 @@ struct conn {
 	uint8_t state;
 	uint8_t polled; /* enum poller_events that are asked for */
 	uint8_t head;	/* enum stream_head */
+	uint8_t ending; /* STREAM: enum ending, should it end now */
 	bool admin : 1;
 	bool counted : 1;    /* has one of max_connections places */
 	bool head_due : 1;   /* goes before the stream's first bytes */
 	bool tallied : 1;    /* STREAM: in conn_set.parties */
 	bool keep_alive : 1; /* REPLY: then IDLE, else LINGER */
+};
+
+/* Of the present second. */
+struct conn_refusals {
+	uint64_t since_ms;
+	unsigned told;
+	bool any_left_out;
+	uint64_t left_out[REFUSAL_COUNT];
 };
 
 struct conn_set {
@@ -92,6 +105,8 @@ struct conn_set {
 	size_t n_admin;
 	bool draining;
 	bool closing;
+	struct roll roll; /* of all streams */
+	struct conn_refusals refusals;
 	struct poller *poller;
 	/* Rings in the turn after something was closed: until then somebody may
 	 * look at its state. The last of the two that is closed ends the set.
@@ -111,7 +126,7 @@ void conn_drop(struct conn *c);
 void conn_arm(struct conn *c);
 uint64_t conn_now_ms(const struct conn_set *s);
 /* With a reconnection time and its last chunk. */
-void conn_end_stream(struct conn *c);
+void conn_end_stream(struct conn *c, enum ending why);
 
 /* conn_peer.c */
 
@@ -150,7 +165,30 @@ int conn_send_rest(struct conn *c);
 /* A stream's write failed while the hub has it in hand: to be dropped later. */
 void conn_doom(struct conn *c);
 
+/* conn_note.c */
+
+/* Its cursor is open. */
+void conn_note_opened(struct conn *c);
+/* Before its cursor is closed; of a connection without a stream there is
+ * nothing to say. */
+void conn_note_over(struct conn *c);
+/* Counts it, too. */
+void conn_note_refused(struct conn *c, const struct refusal *why);
+uint64_t conn_note_next_ms(const struct conn_set *s);
+void conn_note_tick(struct conn_set *s, uint64_t now_ms);
+
+/* conn_admin.c */
+
+void conn_admin_stream(struct conn *c, const struct http_reply_to *to,
+		       uint64_t number);
+void conn_admin_streams(struct conn *c, const struct http_reply_to *to,
+			const struct route *want);
+
 /* conn_serve.c */
+
+/* A whole short answer. */
+void conn_answer(struct conn *c, const struct http_reply_to *to, int status,
+		 const char *type, const void *body, size_t len);
 
 /* The parser has a whole head: answers it, or opens the stream. */
 void conn_serve(struct conn *c);

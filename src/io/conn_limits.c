@@ -79,7 +79,7 @@ void conn_end_aged(struct conn_set *s, uint64_t now_ms)
 	for (unsigned i = 0; i < CONN_AGES; i++) {
 		while (ended < CONN_AGED && (c = first_aged(s, i)) != NULL &&
 		       c->end_ms <= now_ms) {
-			conn_end_stream(c);
+			conn_end_stream(c, ENDING_MAX_AGE);
 			ended++;
 		}
 	}

@@ -50,8 +50,8 @@ static void finish(struct conn *c, struct buf *out, int rc, bool keep_alive)
 		conn_after_answer(c);
 }
 
-static void answer(struct conn *c, const struct http_reply_to *to, int status,
-		   const char *type, const void *body, size_t len)
+void conn_answer(struct conn *c, const struct http_reply_to *to, int status,
+		 const char *type, const void *body, size_t len)
 {
 	struct buf out;
 	int rc;
@@ -64,15 +64,10 @@ static void answer(struct conn *c, const struct http_reply_to *to, int status,
 void conn_refuse(struct conn *c, const struct http_reply_to *to,
 		 const struct refusal *why)
 {
-	struct conn_set *s = c->set;
 	struct buf out;
 	int rc;
 
-	s->cfg.metrics->refused[why->reason]++;
-	LOGGING(s->cfg.log, LOGGING_DEBUG, "refused",
-		LOG_U64("status", why->status),
-		LOG_STR("reason", refusal_label(why->reason)),
-		LOG_STR("text", why->text));
+	conn_note_refused(c, why);
 	buf_init(&out, CONN_ANSWER_MAX);
 	rc = http_reply_refusal(&out, to, why, CONN_RETRY_AFTER_S);
 	finish(c, &out, rc, to->keep_alive);
@@ -129,7 +124,7 @@ static void turn_away(struct conn *c, const struct http_reply_to *to,
 		conn_refuse(c, to, &why);
 		return;
 	}
-	s->cfg.metrics->refused[reason]++;
+	conn_note_refused(c, &why);
 	buf_init(&out, CONN_ANSWER_MAX);
 	rc = http_reply_come_back(&out, to, conn_jittered_retry_ms(s));
 	finish(c, &out, rc, to->keep_alive && to->minor > 0);
@@ -146,11 +141,30 @@ static void say_ready(struct conn *c, const struct http_reply_to *to)
 	int len;
 
 	if (!s->draining && hub_ready(s->cfg.hub, &why)) {
-		answer(c, to, 200, type, "ok\n", 3);
+		conn_answer(c, to, 200, type, "ok\n", 3);
 		return;
 	}
 	len = snprintf(text, sizeof(text), "not ready: %s\n", why);
-	answer(c, to, 503, type, text, (size_t)len);
+	conn_answer(c, to, 503, type, text, (size_t)len);
+}
+
+static void set_gauges(struct conn_set *s)
+{
+	struct metrics *m = s->cfg.metrics;
+	const char *why;
+
+	hub_gauges(s->cfg.hub);
+	metric_set(m, METRIC_CONN_HEAD, s->n_in[CONN_HEAD]);
+	metric_set(m, METRIC_CONN_IDLE, s->n_in[CONN_IDLE]);
+	metric_set(m, METRIC_CONN_REPLY, s->n_in[CONN_REPLY]);
+	metric_set(m, METRIC_CONN_STREAM,
+		   s->n_in[CONN_STREAM] + s->n_in[CONN_DOOMED]);
+	metric_set(m, METRIC_CONN_LINGER, s->n_in[CONN_LINGER]);
+	metric_set(m, METRIC_CONN_MAX, s->cfg.max_connections);
+	metric_set(m, METRIC_READY,
+		   !s->draining && hub_ready(s->cfg.hub, &why));
+	if (s->cfg.on_metrics != NULL)
+		s->cfg.on_metrics(s->cfg.arg);
 }
 
 static void say_metrics(struct conn *c, const struct http_reply_to *to)
@@ -158,14 +172,14 @@ static void say_metrics(struct conn *c, const struct http_reply_to *to)
 	struct conn_set *s = c->set;
 	struct buf page;
 
-	hub_gauges(s->cfg.hub);
-	metric_set(s->cfg.metrics, METRIC_CONNECTIONS, s->n_open);
+	set_gauges(s);
 	buf_init(&page, CONN_ANSWER_MAX / 2);
 	if (metrics_render(s->cfg.metrics, &page) < 0)
 		conn_drop(c);
 	else
-		answer(c, to, 200, "text/plain; version=0.0.4; charset=utf-8",
-		       buf_head(&page), buf_unread(&page));
+		conn_answer(c, to, 200,
+			    "text/plain; version=0.0.4; charset=utf-8",
+			    buf_head(&page), buf_unread(&page));
 	buf_finish(&page);
 }
 
@@ -225,6 +239,22 @@ static void fill_open(struct hub_open *o, const struct route *r,
 		       SSE_TAG_LEN);
 }
 
+/* -ENOMEM or 0. */
+static int enter(struct conn *c, const struct hub_open *open)
+{
+	struct conn_set *s = c->set;
+	int rc = roll_add(&s->roll, c, &c->number);
+
+	if (rc < 0)
+		return rc;
+	c->opened_ms = conn_now_ms(s);
+	c->ending = ENDING_CLIENT_LEFT;
+	rc = hub_open(s->cfg.hub, &c->cursor, open, c->opened_ms);
+	if (rc < 0)
+		roll_remove(&s->roll, c->number);
+	return rc;
+}
+
 static void open_stream(struct conn *c, const struct http_reply_to *to,
 			const struct hub_open *open)
 {
@@ -236,13 +266,14 @@ static void open_stream(struct conn *c, const struct http_reply_to *to,
 				   : HEAD_CLOSE;
 	c->head_due = true;
 	conn_move(c, CONN_STREAM);
-	if (hub_open(s->cfg.hub, &c->cursor, open, conn_now_ms(s)) < 0) {
+	if (enter(c, open) < 0) {
 		conn_move(c, CONN_HEAD);
 		refusal_set(&why, 503, REFUSAL_FULL,
 			    "out of memory, try again later");
 		conn_refuse(c, to, &why);
 		return;
 	}
+	conn_note_opened(c);
 	/* When there is no word to say yet, the head goes out alone. */
 	if (c->state == CONN_STREAM && c->head_due) {
 		const struct buf *head = &s->heads[c->head];
@@ -303,13 +334,19 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 	}
 	switch (r.kind) {
 	case ROUTE_LIVEZ:
-		answer(c, to, 200, "text/plain; charset=utf-8", "ok\n", 3);
+		conn_answer(c, to, 200, "text/plain; charset=utf-8", "ok\n", 3);
 		break;
 	case ROUTE_READYZ:
 		say_ready(c, to);
 		break;
 	case ROUTE_METRICS:
 		say_metrics(c, to);
+		break;
+	case ROUTE_STREAMS:
+		conn_admin_streams(c, to, &r);
+		break;
+	case ROUTE_STREAM:
+		conn_admin_stream(c, to, r.number);
 		break;
 	case ROUTE_EVENTS:
 		serve_events(c, to, &r, h, accept);

@@ -81,8 +81,10 @@ int conn_send_rest(struct conn *c)
 /* The hub still has it in hand. */
 void conn_doom(struct conn *c)
 {
-	if (c->state == CONN_STREAM)
-		conn_move(c, CONN_DOOMED);
+	if (c->state != CONN_STREAM)
+		return;
+	c->ending = ENDING_WRITE_ERROR;
+	conn_move(c, CONN_DOOMED);
 }
 
 /* The head of the reply before the first bytes of the stream. What of it does

@@ -423,7 +423,7 @@ static void settings_from_the_environment(void **state)
 static void metrics(void **state)
 {
 	static const char *const names[] = {
-		"sluice_connections ",
+		"sluice_connections{state=\"stream\"} 1\n",
 		"sluice_streams{state=\"live\"} 1\n",
 		"sluice_events_sent_total{source=\"log\"} 1\n",
 		"sluice_bytes_sent_total ",

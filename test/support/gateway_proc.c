@@ -389,10 +389,11 @@ double gateway_proc_metric(const struct gateway_proc *g, const char *name)
 	for (line = bytes_text(&c.body); line != NULL && *line != '\0';
 	     line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (strncmp(line, name, len) == 0 && line[len] == ' ') {
-			value = atof(line + len);
-			break;
-		}
+		if (strncmp(line, name, len) != 0 ||
+		    (line[len] != ' ' && line[len] != '{'))
+			continue;
+		value = value < 0 ? 0 : value;
+		value += atof(strchr(line + len, ' '));
 	}
 	sse_client_close(&c);
 	return value;

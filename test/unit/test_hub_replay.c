@@ -203,7 +203,7 @@ static void info_is_overtaken_by_messages(void **state)
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 4, head);
 	assert_got(c, ECHO("3-@"));
-	assert_int_equal(r->metrics.value[METRIC_TAIL_RESETS], 0);
+	assert_int_equal(r->metrics.value[METRIC_RESET_BEHIND], 0);
 }
 
 /* It is asked on until it has come to where the log was; who comes meanwhile

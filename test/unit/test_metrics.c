@@ -17,7 +17,7 @@
 
 /* ---- a reader ------------------------------------------------------------ */
 
-enum { MAX_SAMPLES = 128, MAX_FAMILIES = 64 };
+enum { MAX_SAMPLES = 256, MAX_FAMILIES = 96 };
 
 struct sample {
 	char series[160]; /* name and labels */
@@ -85,8 +85,9 @@ static void read_type(struct page *page, const char *line)
 	assert_string_equal(family->type, "");
 	assert_int_equal(line[len], ' ');
 	line += len + 1;
-	if (strcmp(line, "counter") != 0 && strcmp(line, "gauge") != 0)
-		fail_msg("%s: neither counter nor gauge", family->name);
+	if (strcmp(line, "counter") != 0 && strcmp(line, "gauge") != 0 &&
+	    strcmp(line, "histogram") != 0)
+		fail_msg("%s: of no type", family->name);
 	strcpy(family->type, line);
 }
 
@@ -106,6 +107,23 @@ static const char *read_labels(const char *at)
 	return at + 1;
 }
 
+/* A histogram has three sorts of them. */
+static bool is_of(const struct family *family, const char *name, size_t len)
+{
+	size_t own = strlen(family->name);
+
+	if (family->type[0] == '\0' || len < own ||
+	    memcmp(family->name, name, own) != 0)
+		return false;
+	if (strcmp(family->type, "histogram") != 0)
+		return len == own;
+	name += own;
+	len -= own;
+	return (len == 7 && memcmp(name, "_bucket", len) == 0) ||
+	       (len == 4 && memcmp(name, "_sum", len) == 0) ||
+	       (len == 6 && memcmp(name, "_count", len) == 0);
+}
+
 static void read_sample(struct page *page, const char *line)
 {
 	struct family *family = last_family(page);
@@ -114,8 +132,7 @@ static void read_sample(struct page *page, const char *line)
 	struct sample *sample;
 	char *end;
 
-	if (strlen(family->name) != len ||
-	    memcmp(family->name, line, len) != 0 || family->type[0] == '\0')
+	if (!is_of(family, line, len))
 		fail_msg("outside of its family: %s", line);
 	if (*at == '{')
 		at = read_labels(at);
@@ -133,6 +150,12 @@ static void read_sample(struct page *page, const char *line)
 	errno = 0;
 	sample->value = strtoull(at, &end, 10);
 	assert_int_equal(errno, 0);
+	/* Seconds have six decimals: here they are microseconds. */
+	if (*end == '.') {
+		assert_int_equal(strspn(end + 1, "0123456789"), 6);
+		sample->value =
+			sample->value * 1000000 + strtoull(end + 1, &end, 10);
+	}
 	assert_int_equal(*end, '\0');
 }
 
@@ -203,8 +226,9 @@ static void test_every_row_is_there(void **state)
 	for (size_t i = 0; i < METRIC_COUNT; i++)
 		m.value[i] = 1000 + i;
 	render(&page, &m);
-	assert_int_equal(page.n_samples,
-			 METRIC_COUNT + (REFUSAL_COUNT - 1) + 1);
+	assert_true(page.n_samples >
+		    METRIC_COUNT + METRIC_TIMES + 4 * METRIC_SPREADS +
+			    (REFUSAL_COUNT - 1) + ENDING_COUNT + 1);
 	for (size_t i = 0; i < METRIC_COUNT; i++) {
 		char series[160];
 
@@ -230,14 +254,14 @@ static void test_some_by_name(void **state)
 	metric_set(&m, METRIC_STREAMS_WAITING, 4);
 	metric_add(&m, METRIC_EVENTS_REPLAY, 5);
 	metric_add(&m, METRIC_EVENTS_REPLAY, 6);
-	metric_set(&m, METRIC_CONNECTIONS, 7);
+	metric_set(&m, METRIC_CONN_IDLE, 7);
 	render(&page, &m);
 	assert_true(value_of(&page, "sluice_streams{state=\"live\"}") == 3);
 	assert_true(value_of(&page, "sluice_streams{state=\"waiting\"}") == 4);
 	assert_true(value_of(&page,
 			     "sluice_events_sent_total{source=\"replay\"}") ==
 		    11);
-	assert_true(value_of(&page, "sluice_connections") == 7);
+	assert_true(value_of(&page, "sluice_connections{state=\"idle\"}") == 7);
 	assert_true(value_of(&page, "sluice_connections_accepted_total") == 0);
 	assert_string_equal(type_of(&page, "sluice_streams"), "gauge");
 }
@@ -288,7 +312,7 @@ static void test_big_numbers_are_exact(void **state)
 					  INT64_MAX,
 					  UINT64_MAX - 1,
 					  UINT64_MAX};
-	struct metrics m;
+	struct metrics m = {0};
 	struct page page;
 
 	(void)state;
@@ -298,9 +322,176 @@ static void test_big_numbers_are_exact(void **state)
 		for (size_t i = 0; i < REFUSAL_COUNT; i++)
 			m.refused[i] = values[v];
 		render(&page, &m);
-		for (size_t i = 0; i + 1 < page.n_samples; i++)
+		for (size_t i = 0; i < METRIC_COUNT; i++)
 			assert_true(page.samples[i].value == values[v]);
 	}
+}
+
+static void test_endings(void **state)
+{
+	struct metrics m = {0};
+	struct page page;
+
+	(void)state;
+	for (int i = 0; i < ENDING_COUNT; i++)
+		m.ended[i] = 700 + (uint64_t)i;
+	render(&page, &m);
+	assert_string_equal(type_of(&page, "sluice_streams_closed_total"),
+			    "counter");
+	for (int i = 0; i < ENDING_COUNT; i++) {
+		char series[160];
+
+		snprintf(series, sizeof(series),
+			 "sluice_streams_closed_total{reason=\"%s\"}",
+			 ending_label((enum ending)i));
+		assert_true(value_of(&page, series) == 700 + (uint64_t)i);
+	}
+}
+
+static void test_times_are_seconds(void **state)
+{
+	struct metrics m = {0};
+	struct page page;
+	struct buf b;
+
+	(void)state;
+	m.time_us[METRIC_TIME_PROCESS_CPU] = 12000345;
+	render(&page, &m);
+	assert_true(value_of(&page, "process_cpu_seconds_total") == 12000345);
+	assert_string_equal(type_of(&page, "process_cpu_seconds_total"),
+			    "counter");
+	buf_init(&b, 1 << 16);
+	assert_int_equal(metrics_render(&m, &b), 0);
+	assert_int_equal(buf_putc(&b, '\0'), 0);
+	assert_non_null(strstr((const char *)buf_head(&b),
+			       "\nprocess_cpu_seconds_total 12.000345\n"));
+	buf_finish(&b);
+}
+
+#define LATENCY "sluice_event_latency_seconds"
+
+/* Each bucket holds all that is at its bound or below. */
+static void test_a_histogram_adds_up(void **state)
+{
+	struct metrics m = {0};
+	struct page page;
+
+	(void)state;
+	metrics_observe(&m, METRIC_SPREAD_LATENCY, 0, 3);
+	metrics_observe(&m, METRIC_SPREAD_LATENCY, 500, 1);
+	metrics_observe(&m, METRIC_SPREAD_LATENCY, 501, 1);
+	metrics_observe(&m, METRIC_SPREAD_LATENCY, 2500, 10);
+	metrics_observe(&m, METRIC_SPREAD_LATENCY, 10000000, 1);
+	metrics_observe(&m, METRIC_SPREAD_LATENCY, 10000001, 2);
+	render(&page, &m);
+	assert_string_equal(type_of(&page, LATENCY), "histogram");
+	assert_true(value_of(&page, LATENCY "_bucket{le=\"0.0005\"}") == 4);
+	assert_true(value_of(&page, LATENCY "_bucket{le=\"0.001\"}") == 5);
+	assert_true(value_of(&page, LATENCY "_bucket{le=\"0.0025\"}") == 15);
+	assert_true(value_of(&page, LATENCY "_bucket{le=\"5\"}") == 15);
+	assert_true(value_of(&page, LATENCY "_bucket{le=\"10\"}") == 16);
+	assert_true(value_of(&page, LATENCY "_bucket{le=\"+Inf\"}") == 18);
+	assert_true(value_of(&page, LATENCY "_count") == 18);
+	assert_true(value_of(&page, LATENCY "_sum") ==
+		    500 + 501 + 25000 + 10000000 + 2 * 10000001);
+}
+
+/* For each of them: rising bounds whose text is their number. */
+static void test_bounds_rise(void **state)
+{
+	struct metrics m = {0};
+	struct page page;
+
+	(void)state;
+	for (int i = 0; i < METRIC_SPREADS; i++)
+		for (uint64_t us = 1; us < UINT64_C(1) << 40; us *= 2)
+			metrics_observe(&m, (enum metric_spread)i, us, 1);
+	render(&page, &m);
+	for (size_t i = 0; i + 1 < page.n_samples; i++) {
+		const char *le = strstr(page.samples[i].series, "{le=\"");
+		const char *next = strstr(page.samples[i + 1].series, "{le=\"");
+		uint64_t below = 0;
+
+		if (le == NULL)
+			continue;
+		for (uint64_t us = 1; us < UINT64_C(1) << 40; us *= 2)
+			below += (double)us <= strtod(le + 5, NULL) * 1e6;
+		assert_true(page.samples[i].value == below);
+		if (next != NULL)
+			assert_true(strtod(le + 5, NULL) <
+				    strtod(next + 5, NULL));
+	}
+}
+
+/* ---- the manual ---------------------------------------------------------- */
+
+static char *read_manual(void)
+{
+	char path[512];
+	char *text = NULL;
+	size_t cap = 0;
+	ssize_t len;
+	FILE *f;
+
+	assert_non_null(getenv("SLUICE_TEST_ROOT"));
+	snprintf(path, sizeof(path), "%s/docs/metrics.md",
+		 getenv("SLUICE_TEST_ROOT"));
+	f = fopen(path, "r");
+	assert_non_null(f);
+	len = getdelim(&text, &cap, '\0', f);
+	assert_true(len > 0);
+	fclose(f);
+	return text;
+}
+
+static bool is_family(const char *name, size_t len)
+{
+	const char *family;
+
+	for (size_t i = 0; (family = metrics_family(i)) != NULL; i++)
+		if (strlen(family) == len && memcmp(family, name, len) == 0)
+			return true;
+	return false;
+}
+
+/* docs/metrics.md has a row for each family, "| `sluice_ready` | gauge | ...",
+ * with its type and its labels, and none for what is not there. */
+static void test_the_manual_has_them_all(void **state)
+{
+	char *text = read_manual();
+	struct metrics m = {0};
+	struct page page;
+	const char *family;
+
+	(void)state;
+	render(&page, &m);
+	for (size_t i = 0; (family = metrics_family(i)) != NULL; i++) {
+		char row[200];
+
+		snprintf(row, sizeof(row), "\n| `%s` | %s |", family,
+			 type_of(&page, family));
+		if (strstr(text, row) == NULL)
+			fail_msg("docs/metrics.md has no row%s", row);
+	}
+	for (int i = 0; i < ENDING_COUNT; i++) {
+		char row[64];
+
+		snprintf(row, sizeof(row), "\n| `%s` |",
+			 ending_label((enum ending)i));
+		if (strstr(text, row) == NULL)
+			fail_msg("docs/metrics.md has no row%s", row);
+	}
+	for (const char *at = text; (at = strstr(at, "\n| `")) != NULL; at++) {
+		const char *name = at + 4;
+		size_t len = strcspn(name, "`");
+
+		if ((strncmp(name, "sluice_", 7) == 0 ||
+		     strncmp(name, "process_", 8) == 0) &&
+		    !is_family(name, len))
+			fail_msg("docs/metrics.md: no metric is called %.*s",
+				 (int)len, name);
+	}
+	free(text);
 }
 
 /* With each cap that is too small: nothing is put, and what was there stays. */
@@ -335,6 +526,11 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_build_info),
 		cmocka_unit_test(test_big_numbers_are_exact),
+		cmocka_unit_test(test_endings),
+		cmocka_unit_test(test_times_are_seconds),
+		cmocka_unit_test(test_a_histogram_adds_up),
+		cmocka_unit_test(test_bounds_rise),
+		cmocka_unit_test(test_the_manual_has_them_all),
 		cmocka_unit_test(test_whole_or_nothing),
 	};
 

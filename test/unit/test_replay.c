@@ -441,7 +441,7 @@ static void errors_and_silence_ask_again(void **state)
 		f->now_ms++;
 		replay_tick(&f->replay, f->now_ms);
 	}
-	assert_int_equal(f->metrics.value[METRIC_API_ERRORS], 3);
+	assert_int_equal(f->metrics.value[METRIC_ERRORS_GET], 3);
 	assert_int_equal(f->cursor.covered, 10);
 	asked_find(f, 11);
 }
@@ -924,7 +924,7 @@ static void refused_consumer_leaves_the_probes(void **state)
 		deliver_found(f, seq, seq);
 	find(f, 20, 0);
 	assert_int_equal(check(f, 1, 200), REPLAY_JOINS);
-	assert_int_equal(f->metrics.value[METRIC_API_ERRORS], 1);
+	assert_int_equal(f->metrics.value[METRIC_ERRORS_CREATE], 1);
 	replay_end(&f->replay);
 	fake_quiet(&f->src); /* nothing to forget */
 	/* The next replay may be luckier. */

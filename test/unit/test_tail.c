@@ -244,7 +244,7 @@ static void waits_for_a_stream_that_is_missing(void **state)
 		fake_quiet(&f->src);
 		tick(f, 1);
 	}
-	assert_int_equal(f->metrics.value[METRIC_API_ERRORS], 4);
+	assert_int_equal(f->metrics.value[METRIC_ERRORS_INFO], 4);
 	become_live(f, 1, 0);
 	assert_true(f->tail.known);
 }
@@ -396,7 +396,7 @@ static void create_that_is_refused_is_tried_again(void **state)
 			    SOURCE_ERR_MAX_CONSUMERS));
 	assert_string_equal(f->tail.why, "the consumer can't be created");
 	assert_news(f, true, "the consumer can't be created: no luck (10026)");
-	assert_int_equal(f->metrics.value[METRIC_API_ERRORS], 1);
+	assert_int_equal(f->metrics.value[METRIC_ERRORS_CREATE], 1);
 	/* There is none to forget. */
 	answer_info(f, STREAM, 1, 5);
 	take_create(f, 6);
@@ -534,7 +534,7 @@ static void hole_in_the_consumer_sequence_begins_anew(void **state)
 		assert_int_equal(send(f, event_message(old, 8, 1, "ev.a", "x")),
 				 0);
 		assert_int_equal(message(f, 8), TAIL_FRAME);
-		assert_int_equal(f->metrics.value[METRIC_TAIL_RESETS], 1);
+		assert_int_equal(f->metrics.value[METRIC_RESET_LOST], 1);
 	}
 }
 
