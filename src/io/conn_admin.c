@@ -16,7 +16,7 @@ enum {
 	CONN_PAGE = 1000,
 	CONN_PAGE_BYTES = CONN_ANSWER_MAX - 64 * 1024,
 	CONN_ENTRY_BYTES = 4096, /* the longest subject, all of it escaped */
-	CONN_SEARCH = 20000,
+	CONN_SEARCH = 50000,
 	CONN_ENDED = 1000, /* streams by one DELETE */
 };
 

@@ -425,7 +425,7 @@ static void test_bounds_rise(void **state)
 
 /* ---- the manual ---------------------------------------------------------- */
 
-static char *read_manual(void)
+static char *read_text(const char *name)
 {
 	char path[512];
 	char *text = NULL;
@@ -434,8 +434,7 @@ static char *read_manual(void)
 	FILE *f;
 
 	assert_non_null(getenv("SLUICE_TEST_ROOT"));
-	snprintf(path, sizeof(path), "%s/docs/metrics.md",
-		 getenv("SLUICE_TEST_ROOT"));
+	snprintf(path, sizeof(path), "%s/%s", getenv("SLUICE_TEST_ROOT"), name);
 	f = fopen(path, "r");
 	assert_non_null(f);
 	len = getdelim(&text, &cap, '\0', f);
@@ -458,7 +457,7 @@ static bool is_family(const char *name, size_t len)
  * with its type and its labels, and none for what is not there. */
 static void test_the_manual_has_them_all(void **state)
 {
-	char *text = read_manual();
+	char *text = read_text("docs/metrics.md");
 	struct metrics m = {0};
 	struct page page;
 	const char *family;
@@ -492,6 +491,54 @@ static void test_the_manual_has_them_all(void **state)
 				 (int)len, name);
 	}
 	free(text);
+}
+
+/* A histogram's family is named with one of these behind it. */
+static size_t without_suffix(const char *name, size_t len)
+{
+	static const char *const suffixes[] = {"_bucket", "_sum", "_count"};
+
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		size_t n = strlen(suffixes[i]);
+
+		if (len > n && memcmp(name + len - n, suffixes[i], n) == 0 &&
+		    is_family(name, len - n))
+			return len - n;
+	}
+	return len;
+}
+
+static void check_names(const char *file, const char *prefix)
+{
+	char *text = read_text(file);
+	size_t n = 0;
+
+	for (const char *at = text; (at = strstr(at, prefix)) != NULL; at++) {
+		size_t len = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+
+		if (at > text && (at[-1] == '_' || isalnum(at[-1])))
+			continue;
+		n++;
+		if (!is_family(at, without_suffix(at, len)))
+			fail_msg("%s: no metric is called %.*s", file, (int)len,
+				 at);
+	}
+	assert_true(n > 0 || strcmp(prefix, "process_") == 0);
+	free(text);
+}
+
+/* Rules that ask for a metric which is not there are silent for ever. */
+static void test_the_examples_ask_for_what_there_is(void **state)
+{
+	static const char *const files[] = {
+		"examples/monitoring/alerts.yml",
+		"examples/monitoring/dashboard.json"};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		check_names(files[i], "sluice_");
+		check_names(files[i], "process_");
+	}
 }
 
 /* With each cap that is too small: nothing is put, and what was there stays. */
@@ -531,6 +578,7 @@ int main(void)
 		cmocka_unit_test(test_a_histogram_adds_up),
 		cmocka_unit_test(test_bounds_rise),
 		cmocka_unit_test(test_the_manual_has_them_all),
+		cmocka_unit_test(test_the_examples_ask_for_what_there_is),
 		cmocka_unit_test(test_whole_or_nothing),
 	};
 
