@@ -13,8 +13,6 @@
 #include "conn_inside.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,9 +29,6 @@ enum {
 	 * bytes say: whoever sends them without end is answered some of them
 	 * and then waits for its next turn, as everybody. */
 	CONN_REQUEST_BYTES = 2048,
-	CONN_LOOKS = 256,      /* in one turn */
-	CONN_MISSED_PINGS = 2, /* without a sign of life */
-	CONN_MISSED_TRIES = 4, /* of the kernel's, meanwhile */
 };
 
 #define TO(state) (1u << (state))
@@ -424,49 +419,6 @@ static void on_head_timeout(struct conn *c)
 	conn_refuse(c, &(struct http_reply_to){.minor = 1}, &why);
 }
 
-/* Its machine is silent, as one without power or network: what was sent to it
- * (or the question whether it takes more, when its window is closed) is neither
- * acknowledged nor refused. One that only does not read answers that question,
- * if rarely: so it is not silence alone that counts. */
-static bool peer_is_missed(const struct conn *c)
-{
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
-
-	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-		return false; /* a Unix socket */
-	return info.tcpi_last_ack_recv >=
-		       CONN_MISSED_PINGS * c->set->cfg.ping_ms &&
-	       (info.tcpi_retransmits >= CONN_MISSED_TRIES ||
-		info.tcpi_probes >= CONN_MISSED_TRIES);
-}
-
-static struct conn *first_look(const struct conn_set *s)
-{
-	struct list *first = list_first(&s->looks);
-
-	return first == NULL ? NULL : LIST_ENTRY(first, struct conn, look);
-}
-
-/* Each stream once in the time between its pings. */
-static void look_for_peers(struct conn_set *s, uint64_t now_ms)
-{
-	struct conn *c;
-
-	for (int i = 0; i < CONN_LOOKS && (c = first_look(s)) != NULL; i++) {
-		if (c->due_ms > now_ms)
-			return;
-		if (peer_is_missed(c)) {
-			c->ending = ENDING_GONE_DARK;
-			conn_drop(c);
-			continue;
-		}
-		c->due_ms = now_ms + s->cfg.ping_ms;
-		list_remove(&c->look);
-		list_push_back(&s->looks, &c->look);
-	}
-}
-
 static const enum conn_state timed[] = {CONN_HEAD, CONN_IDLE, CONN_REPLY,
 					CONN_LINGER, CONN_DOOMED};
 
@@ -483,18 +435,17 @@ void conn_set_tick(struct conn_set *s, uint64_t now_ms)
 				conn_drop(c);
 		}
 	}
-	look_for_peers(s, now_ms);
+	conn_look_for_peers(s, now_ms);
 	conn_end_aged(s, now_ms);
 	conn_note_tick(s, now_ms);
 }
 
 uint64_t conn_set_next_ms(const struct conn_set *s)
 {
-	const struct conn *look = first_look(s);
 	uint64_t next = s->aged_ms;
 
-	if (look != NULL && look->due_ms < next)
-		next = look->due_ms;
+	if (conn_next_look_ms(s) < next)
+		next = conn_next_look_ms(s);
 	for (size_t i = 0; i < ARRAY_LEN(timed); i++) {
 		const struct conn *c = first_of(s, timed[i]);
 

@@ -165,6 +165,12 @@ int conn_send_rest(struct conn *c);
 /* A stream's write failed while the hub has it in hand: to be dropped later. */
 void conn_doom(struct conn *c);
 
+/* conn_look.c */
+
+/* Drops some hundreds of those that are due, if nobody is there. */
+void conn_look_for_peers(struct conn_set *s, uint64_t now_ms);
+uint64_t conn_next_look_ms(const struct conn_set *s);
+
 /* conn_note.c */
 
 /* Its cursor is open. */
