@@ -77,61 +77,6 @@ int sluice_start(struct sluice **ret, struct uv_loop_s *loop,
 	return gateway_start(ret, loop, &o->options, NULL, 0, err);
 }
 
-/* ---- what NATS says ------------------------------------------------------ */
-
-static void on_source_event(void *arg, const struct source_event *ev)
-{
-	struct sluice *gw = arg;
-
-	hub_on_event(gw->hub, ev, uv_now(gw->loop));
-}
-
-static void on_source_turn(void *arg)
-{
-	struct sluice *gw = arg;
-
-	gateway_flush(gw, uv_now(gw->loop));
-}
-
-/* A server that is not there is said once, until it is there again. */
-static void on_failed(struct sluice *gw, const struct nats_note *note)
-{
-	LOGGING(&gw->log, gw->away ? LOGGING_DEBUG : LOGGING_WARN,
-		"can't connect to NATS, trying on",
-		LOG_STR("server", note->server), LOG_STR("error", note->text));
-	gw->away = true;
-	metric_add(&gw->metrics, METRIC_NATS_FAILURES, 1);
-}
-
-static void on_source_note(void *arg, const struct nats_note *note)
-{
-	struct sluice *gw = arg;
-
-	switch (note->kind) {
-	case NATS_NOTE_CONNECTED:
-		gw->away = false;
-		LOGGING(&gw->log, LOGGING_INFO, "connected to NATS",
-			LOG_STR("server", note->server));
-		break;
-	case NATS_NOTE_DISCONNECTED:
-		LOGGING(&gw->log, LOGGING_WARN, "disconnected from NATS",
-			LOG_STR("error", note->text));
-		break;
-	case NATS_NOTE_FAILED:
-		on_failed(gw, note);
-		break;
-	case NATS_NOTE_ERROR:
-		LOGGING(&gw->log, LOGGING_WARN, "NATS reports an error",
-			LOG_STR("error", note->text));
-		break;
-	case NATS_NOTE_LAME_DUCK:
-		LOGGING(&gw->log, LOGGING_INFO,
-			"the NATS server is about to shut down",
-			LOG_STR("server", note->server));
-		break;
-	}
-}
-
 /* ---- clients ------------------------------------------------------------- */
 
 static void on_accept(void *arg, int fd)
@@ -184,7 +129,7 @@ static void on_listener_closed(void *arg)
 	part_closed(l->gw);
 }
 
-static void on_part_closed(void *arg)
+void gateway_part_closed(void *arg)
 {
 	part_closed(arg);
 }
@@ -353,47 +298,6 @@ static void log_listeners(const struct sluice *gw)
 	}
 }
 
-static int open_source(struct sluice *gw, char *err)
-{
-	const struct options *o = &gw->options;
-	char filter[SUBJECT_MAX];
-	const struct nats_settings settings = {
-		.servers = (const char *const *)o->server.items,
-		.n_servers = o->server.n,
-		.name = "sluice " SLUICE_VERSION,
-		.user = o->user,
-		.password = o->password,
-		.token = o->token,
-		.creds = o->creds,
-		.nkey = o->nkey,
-		.user_jwt = o->user_jwt,
-		.user_seed = o->user_seed,
-		.tlsca = o->tlsca,
-		.tlscert = o->tlscert,
-		.tlskey = o->tlskey,
-		.tlsfirst = o->tlsfirst,
-		.inbox_prefix = o->inbox_prefix,
-		.js_domain = o->js_domain,
-		.js_api_prefix = o->js_api_prefix,
-		.stream = o->stream,
-		.filter = filter,
-	};
-	const struct nats_source_cbs cbs = {
-		.on_event = on_source_event,
-		.on_turn = on_source_turn,
-		.on_note = on_source_note,
-		.on_closed = on_part_closed,
-		.arg = gw,
-	};
-	int rc;
-
-	subject_filter(&o->subject_template, filter);
-	rc = nats_source_new(&gw->source, gw->loop, &settings, &cbs, err);
-	if (rc == 0)
-		gw->parts++;
-	return rc;
-}
-
 static uint64_t wall_ns(void)
 {
 	uv_timeval64_t now;
@@ -549,7 +453,7 @@ static int open_all(struct sluice *gw, const struct inherited *sockets,
 	if (rc == 0)
 		rc = open_listeners(gw, sockets, n, err);
 	if (rc == 0)
-		rc = open_source(gw, err);
+		rc = gateway_open_source(gw, err);
 	if (rc == 0)
 		rc = open_hub(gw);
 	if (rc == 0)

@@ -1,6 +1,6 @@
-/* What the two files of a gateway share: gateway.c (the start, its parts, the
- * end) and gateway_turn.c (what a turn of the loop does, and the drain). Nobody
- * else includes it. */
+/* What the files of a gateway share: gateway.c (the start, its parts, the end),
+ * gateway_nats.c (the NATS source) and gateway_turn.c (what a turn of the loop
+ * does, and the drain). Nobody else includes it. */
 #ifndef SLUICE_GATEWAY_INSIDE_H
 #define SLUICE_GATEWAY_INSIDE_H
 
@@ -70,8 +70,13 @@ struct sluice {
 
 /* gateway.c */
 void gateway_close_listeners(struct sluice *gw);
+/* One of the parts, `arg` is the gateway. */
+void gateway_part_closed(void *arg);
 /* Closes all parts; the last of them frees the gateway, later in the loop. */
 void gateway_stop(struct sluice *gw);
+
+/* gateway_nats.c: a part more. Negative errno and a text. */
+int gateway_open_source(struct sluice *gw, char *err);
 
 /* gateway_turn.c */
 void gateway_on_woken(uv_check_t *woken);

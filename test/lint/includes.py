@@ -37,7 +37,7 @@ RANKS = {
     "conn_serve": 8.6, "conn_peer": 8.6, "conn_limits": 8.6,
     "conn_note": 8.6, "conn_admin": 8.6, "conn_look": 8.6, "nats_source": 8,
     "sluice": 8,
-    "gateway": 9, "gateway_inside": 9.5, "gateway_turn": 9.6,
+    "gateway": 9, "gateway_inside": 9.5, "gateway_nats": 9.6, "gateway_turn": 9.6,
     "main": 10,
 }
 
