@@ -1,7 +1,6 @@
 #include "replay.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -33,7 +32,7 @@ void replay_init(struct replay *r, uint32_t slot, struct source *src,
 	r->word = word;
 	r->turns = turns;
 	r->metrics = m;
-	buf_init(&r->bytes, REPLAY_QUEUE_MAX);
+	replay_queue_init(&r->queue, REPLAY_FRAMES, REPLAY_QUEUE_MAX);
 }
 
 static struct source_who next_who(struct replay *r)
@@ -49,11 +48,6 @@ static void expect(struct replay *r, enum replay_phase phase, uint64_t now_ms)
 
 /* ---- the queue ----------------------------------------------------------- */
 
-static bool queue_empty(const struct replay *r)
-{
-	return r->first_frame == r->n_frames;
-}
-
 /* What a probe or a pull has brought is kept back until it is checked. */
 static bool delivers(const struct replay *r)
 {
@@ -61,75 +55,25 @@ static bool delivers(const struct replay *r)
 	       (r->phase == REPLAY_PULL && r->pull_over);
 }
 
-static void queue_clear(struct replay *r)
-{
-	r->first_frame = r->n_frames = 0;
-	buf_clear(&r->bytes);
-}
-
-static int queue_put(struct replay *r, const struct source_message *m)
-{
-	struct sse_frame f;
-	struct replay_frame *q;
-	int rc;
-
-	if (r->n_frames == REPLAY_FRAMES)
-		return -ENOBUFS;
-	sse_measure(&f, m->data, m->len, m->seq, r->tag);
-	rc = buf_reserve(&r->bytes, f.total);
-	if (rc < 0)
-		return rc;
-	sse_encode(&f, buf_tail(&r->bytes));
-	buf_added(&r->bytes, f.total);
-	q = &r->frames[r->n_frames++];
-	q->seq = m->seq;
-	q->len = (uint32_t)f.total;
-	q->head_len = (uint16_t)f.head_len;
-	return 0;
-}
-
-static const uint8_t *frame_part(const struct cursor *c,
-				 const struct replay_frame *f,
-				 const uint8_t *bytes, size_t *len)
-{
-	if (c->chunked) {
-		*len = f->len;
-		return bytes;
-	}
-	*len = f->len - f->head_len - SSE_CHUNK_TAIL;
-	return bytes + f->head_len;
-}
-
 void replay_gather(const struct replay *r, struct cursor_batch *ret)
 {
-	const uint8_t *at = buf_head(&r->bytes);
-
 	ret->n = 0;
 	ret->bytes = 0;
 	ret->first = 0;
-	if (!delivers(r))
-		return;
-	for (size_t i = r->first_frame; i < r->n_frames; i++) {
-		size_t len;
-		const uint8_t *part =
-			frame_part(r->cursor, &r->frames[i], at, &len);
-
-		at += r->frames[i].len;
-		if (!cursor_batch_add(ret, part, len))
-			return;
-	}
+	if (delivers(r))
+		replay_queue_gather(&r->queue, r->cursor->chunked, ret);
 }
 
-static void hand_out(struct replay *r, const struct replay_frame *f)
+static void hand_out(struct replay *r)
 {
 	struct cursor *c = r->cursor;
+	uint64_t seq = replay_queue_next(&r->queue);
 
-	c->sent = f->seq;
-	if (f->seq > c->covered)
-		c->covered = f->seq;
+	c->sent = seq;
+	if (seq > c->covered)
+		c->covered = seq;
 	c->events++;
-	r->first_frame++;
-	buf_consume(&r->bytes, f->len);
+	replay_queue_pop(&r->queue);
 	metric_add(r->metrics, METRIC_EVENTS_REPLAY, 1);
 }
 
@@ -141,12 +85,11 @@ void replay_advance(struct replay *r, const struct cursor_batch *b,
 	*rest_len = 0;
 	MUST(written <= b->bytes);
 	while (left > 0) {
-		const struct replay_frame *f = &r->frames[r->first_frame];
 		size_t len;
 		const uint8_t *part =
-			frame_part(r->cursor, f, buf_head(&r->bytes), &len);
+			replay_queue_first(&r->queue, r->cursor->chunked, &len);
 
-		hand_out(r, f);
+		hand_out(r);
 		if (written < len) {
 			*rest = part + written;
 			*rest_len = len - written;
@@ -225,7 +168,7 @@ static void probe(struct replay *r, enum replay_phase what, uint64_t now_ms)
 
 static void ask(struct replay *r, uint64_t now_ms)
 {
-	queue_clear(r);
+	replay_queue_clear(&r->queue);
 	request(r,
 		r->cursor->state == CURSOR_WAITING ? REPLAY_LAST : REPLAY_PROBE,
 		now_ms);
@@ -234,9 +177,7 @@ static void ask(struct replay *r, uint64_t now_ms)
 int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms)
 {
 	MUST(r->phase == REPLAY_IDLE);
-	if (r->frames == NULL)
-		r->frames = calloc(REPLAY_FRAMES, sizeof(*r->frames));
-	if (r->frames == NULL)
+	if (replay_queue_reserve(&r->queue) < 0)
 		return -ENOMEM;
 	r->cursor = c;
 	c->replay = r;
@@ -260,10 +201,7 @@ void replay_end(struct replay *r)
 	r->phase = REPLAY_IDLE;
 	r->cursor->replay = NULL;
 	r->cursor = NULL;
-	queue_clear(r);
-	buf_finish(&r->bytes);
-	free(r->frames);
-	r->frames = NULL;
+	replay_queue_finish(&r->queue);
 }
 
 void replay_again(struct replay *r, uint64_t now_ms)
@@ -295,7 +233,7 @@ static enum replay_outcome on_found(struct replay *r,
 		replay_again(r, now_ms);
 		return REPLAY_WAIT;
 	}
-	if (r->found && queue_put(r, &ev->msg) < 0)
+	if (r->found && replay_queue_put(&r->queue, &ev->msg, r->tag) < 0)
 		return REPLAY_WAIT;
 	return want_info(r, REPLAY_CHECK, now_ms);
 }
@@ -312,7 +250,9 @@ static enum replay_outcome start_last(struct replay *r)
 {
 	struct cursor *c = r->cursor;
 
-	c->covered = r->found ? r->frames[r->first_frame].seq - 1 : r->h0;
+	c->covered = r->h0;
+	if (r->found)
+		c->covered = replay_queue_next(&r->queue) - 1;
 	c->sent = c->covered;
 	r->phase = REPLAY_DELIVER;
 	return REPLAY_STARTED;
@@ -329,7 +269,7 @@ static bool is_doubtful(const struct replay *r, const struct source_info *info)
 static enum replay_outcome doubt(struct replay *r, uint64_t now_ms)
 {
 	drop_consumer(r);
-	queue_clear(r);
+	replay_queue_clear(&r->queue);
 	r->sure = false;
 	r->phase = REPLAY_DOUBT;
 	r->due_ms = now_ms + REPLAY_DOUBT_MS;
@@ -442,7 +382,7 @@ static void pull(struct replay *r, uint64_t now_ms)
 
 	expect(r, REPLAY_PULL, now_ms);
 	r->pulls++;
-	queue_clear(r);
+	replay_queue_clear(&r->queue);
 	mark(r);
 	r->credit = p.batch;
 	r->pull_over = false;
@@ -475,7 +415,7 @@ static enum replay_outcome pull_ended(struct replay *r, uint64_t now_ms)
 {
 	r->pull_over = true;
 	answered(r, now_ms);
-	if (queue_empty(r) || MUTATED(PULL_UNCHECKED))
+	if (replay_queue_empty(&r->queue) || MUTATED(PULL_UNCHECKED))
 		return REPLAY_HAS_DATA;
 	return want_info(r, REPLAY_CHECK_PULL, now_ms);
 }
@@ -488,7 +428,8 @@ static enum replay_outcome on_message(struct replay *r,
 		return lost(r, now_ms);
 	r->cseq = m->cseq;
 	r->due_ms = now_ms + REPLAY_ANSWER_MS;
-	if (m->seq > r->cursor->sent && queue_put(r, m) < 0)
+	if (m->seq > r->cursor->sent &&
+	    replay_queue_put(&r->queue, m, r->tag) < 0)
 		return lost(r, now_ms);
 	if (r->credit > 0 && --r->credit == 0)
 		return pull_ended(r, now_ms);
@@ -513,7 +454,7 @@ static enum replay_outcome on_status(struct replay *r,
 	r->big = s->too_big;
 	if ((MUTATED(END_408) && s->code == 408) ||
 	    (MUTATED(NO_LEADER) && s->code == 404)) {
-		if (queue_empty(r))
+		if (replay_queue_empty(&r->queue))
 			nothing_up_to(r->cursor, r->h0);
 	}
 	return pull_ended(r, now_ms);
@@ -569,11 +510,12 @@ void replay_yield(struct replay *r)
 
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
 {
-	if (r->phase == REPLAY_DELIVER && queue_empty(r) && r->found && r->last)
+	if (r->phase == REPLAY_DELIVER && replay_queue_empty(&r->queue) &&
+	    r->found && r->last)
 		nothing_up_to(r->cursor, r->h0);
 	if (cursor_joins(r->cursor, r->log))
 		return REPLAY_JOINS;
-	if (!queue_empty(r))
+	if (!replay_queue_empty(&r->queue))
 		return delivers(r) ? REPLAY_HAS_DATA : REPLAY_WAIT;
 	if (r->phase == REPLAY_DELIVER) {
 		after_delivery(r, now_ms);

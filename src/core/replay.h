@@ -32,6 +32,7 @@
 #include "cursor.h"
 #include "log.h"
 #include "metrics.h"
+#include "replay_queue.h"
 #include "source.h"
 #include "sse.h"
 #include "turns.h"
@@ -48,12 +49,6 @@ enum replay_phase {
 	REPLAY_CHECK_CONSUMER,
 	REPLAY_PULL,
 	REPLAY_CHECK_PULL,
-};
-
-struct replay_frame {
-	uint64_t seq;
-	uint32_t len;
-	uint16_t head_len;
 };
 
 /* All replays share them. */
@@ -99,11 +94,7 @@ struct replay {
 	bool short_pull; /* ended before its batch: time for a probe */
 	bool big;
 
-	/* Encoded and not yet handed out: at most a batch. */
-	struct buf bytes;
-	struct replay_frame *frames;
-	size_t first_frame;
-	size_t n_frames;
+	struct replay_queue queue;
 
 	struct list link; /* hub: running, or free */
 };

@@ -1,0 +1,101 @@
+#include "replay_queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "check.h"
+
+void replay_queue_init(struct replay_queue *q, size_t max_frames,
+		       size_t max_bytes)
+{
+	*q = (struct replay_queue){.max = max_frames};
+	buf_init(&q->bytes, max_bytes);
+}
+
+int replay_queue_reserve(struct replay_queue *q)
+{
+	if (q->frames == NULL)
+		q->frames = calloc(q->max, sizeof(*q->frames));
+	return q->frames == NULL ? -ENOMEM : 0;
+}
+
+void replay_queue_finish(struct replay_queue *q)
+{
+	replay_queue_clear(q);
+	buf_finish(&q->bytes);
+	free(q->frames);
+	q->frames = NULL;
+}
+
+void replay_queue_clear(struct replay_queue *q)
+{
+	q->first = q->n = 0;
+	buf_clear(&q->bytes);
+}
+
+int replay_queue_put(struct replay_queue *q, const struct source_message *m,
+		     const struct sse_tag *tag)
+{
+	struct replay_frame *frame;
+	struct sse_frame f;
+	int rc;
+
+	if (q->n == q->max)
+		return -ENOBUFS;
+	sse_measure(&f, m->data, m->len, m->seq, tag);
+	rc = buf_reserve(&q->bytes, f.total);
+	if (rc < 0)
+		return rc;
+	sse_encode(&f, buf_tail(&q->bytes));
+	buf_added(&q->bytes, f.total);
+	frame = &q->frames[q->n++];
+	frame->seq = m->seq;
+	frame->len = (uint32_t)f.total;
+	frame->head_len = (uint16_t)f.head_len;
+	return 0;
+}
+
+static const uint8_t *part_of(const struct replay_frame *f, bool chunked,
+			      const uint8_t *bytes, size_t *len)
+{
+	if (chunked) {
+		*len = f->len;
+		return bytes;
+	}
+	*len = f->len - f->head_len - SSE_CHUNK_TAIL;
+	return bytes + f->head_len;
+}
+
+void replay_queue_gather(const struct replay_queue *q, bool chunked,
+			 struct cursor_batch *ret)
+{
+	const uint8_t *at = buf_head(&q->bytes);
+
+	for (size_t i = q->first; i < q->n; i++) {
+		size_t len;
+		const uint8_t *part = part_of(&q->frames[i], chunked, at, &len);
+
+		at += q->frames[i].len;
+		if (!cursor_batch_add(ret, part, len))
+			return;
+	}
+}
+
+uint64_t replay_queue_next(const struct replay_queue *q)
+{
+	MUST(!replay_queue_empty(q));
+	return q->frames[q->first].seq;
+}
+
+const uint8_t *replay_queue_first(const struct replay_queue *q, bool chunked,
+				  size_t *len)
+{
+	MUST(!replay_queue_empty(q));
+	return part_of(&q->frames[q->first], chunked, buf_head(&q->bytes), len);
+}
+
+void replay_queue_pop(struct replay_queue *q)
+{
+	MUST(!replay_queue_empty(q));
+	buf_consume(&q->bytes, q->frames[q->first++].len);
+}

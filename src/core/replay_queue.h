@@ -1,0 +1,57 @@
+/* What a replay has brought, encoded as it goes on the wire and not yet handed
+ * out: at most a batch. */
+#ifndef SLUICE_REPLAY_QUEUE_H
+#define SLUICE_REPLAY_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "cursor.h"
+#include "source.h"
+#include "sse.h"
+
+struct replay_frame {
+	uint64_t seq;
+	uint32_t len;
+	uint16_t head_len;
+};
+
+struct replay_queue {
+	struct buf bytes;
+	struct replay_frame *frames; /* NULL: it has no memory */
+	size_t first;
+	size_t n;
+	size_t max;
+};
+
+void replay_queue_init(struct replay_queue *q, size_t max_frames,
+		       size_t max_bytes);
+/* Memory for the frames, if it has none; -ENOMEM or 0. */
+int replay_queue_reserve(struct replay_queue *q);
+/* Gives all memory back; reserve makes it usable again. */
+void replay_queue_finish(struct replay_queue *q);
+
+static inline bool replay_queue_empty(const struct replay_queue *q)
+{
+	return q->first == q->n;
+}
+
+void replay_queue_clear(struct replay_queue *q);
+/* -ENOBUFS: it is full; -ENOMEM. */
+int replay_queue_put(struct replay_queue *q, const struct source_message *m,
+		     const struct sse_tag *tag);
+/* All that a batch has room for, from the first one on. */
+void replay_queue_gather(const struct replay_queue *q, bool chunked,
+			 struct cursor_batch *ret);
+/* The first one's sequence; there must be one. */
+uint64_t replay_queue_next(const struct replay_queue *q);
+/* The first frame, whole or without its chunk's head and end. The bytes stay
+ * where they are until the next put or clear. */
+const uint8_t *replay_queue_first(const struct replay_queue *q, bool chunked,
+				  size_t *len);
+/* The first one is handed out. */
+void replay_queue_pop(struct replay_queue *q);
+
+#endif
