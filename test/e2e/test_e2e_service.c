@@ -53,8 +53,9 @@ static void spawn(struct e2e *f, const char *const *more,
 {
 	const char *args[32] = {"--server",	   f->nats.url,
 				"--admin-listen",  "127.0.0.1:0",
-				"--drain-timeout", "1s"};
-	size_t n = 6;
+				"--drain-timeout", "1s",
+				"--drain-delay",   "0"};
+	size_t n = 8;
 
 	for (; more != NULL && *more != NULL; more++)
 		args[n++] = *more;
