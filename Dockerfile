@@ -3,6 +3,7 @@
 #
 #	docker build -t sluice .
 #	docker run -p 8080:8080 -e SLUICE_SERVER=nats://nats.example.com:4222 sluice
+#	docker stop -t 35 NAME
 #
 # Every option is a variable (docs/cli.md). It needs no disk: --read-only is fine.
 
@@ -32,6 +33,7 @@ ENV SLUICE_ADMIN_LISTEN=0.0.0.0:8081 \
 EXPOSE 8080 8081
 USER 65532:65532
 STOPSIGNAL SIGTERM
+# Unhealthy is not ready: as a rule NATS is away, and a restart mends nothing.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
     CMD ["/usr/bin/sluice", "--healthcheck"]
 ENTRYPOINT ["/usr/bin/sluice"]

@@ -26,7 +26,7 @@ static enum values values_of(const struct options_row *row)
 		return VALUES_NONE;
 	if (row->type == OPTIONS_WORD)
 		return VALUES_WORDS;
-	if (row->flags & OPTIONS_FILE)
+	if (strstr(row->metavar, "FILE") != NULL)
 		return VALUES_FILES;
 	if (row->offset == offsetof(struct options, context))
 		return VALUES_CONTEXTS;
