@@ -37,11 +37,6 @@ tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=__pycache__ \
 	-cf - . | tar -C "$tree" -xf -
 cp -r "$here" "$tree/debian"
 rm "$tree/debian/build.sh"
-# The unit comes with the program where the tree has one.
-if [ -d "$tree/examples/systemd" ]; then
-	echo usr/lib/systemd >>"$tree/debian/sluice-gateway.install"
-fi
-
 (cd "$tree" && dpkg-buildpackage -b -us -uc) >"$work/log" 2>&1 || {
 	tail -n 60 "$work/log" >&2
 	exit 1
