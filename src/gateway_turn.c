@@ -93,7 +93,7 @@ static uint64_t drain_next_ms(const struct sluice *gw)
 	}
 }
 
-/* How many must have ended by now: evenly over the time. */
+/* How many must have ended by now: evenly over the time, the first at once. */
 static size_t must_have_ended(const struct sluice *gw, uint64_t now_ms)
 {
 	uint64_t gone = now_ms - gw->phase_ms;
@@ -101,7 +101,7 @@ static size_t must_have_ended(const struct sluice *gw, uint64_t now_ms)
 
 	if (gone >= all)
 		return SIZE_MAX;
-	return (size_t)((double)gw->to_end * (double)gone / (double)all);
+	return (size_t)((double)gw->to_end * (double)gone / (double)all) + 1;
 }
 
 static void end_streams(struct sluice *gw, uint64_t now_ms)

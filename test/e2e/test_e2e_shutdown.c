@@ -101,6 +101,21 @@ static void nobody_there(void **state)
 	assert_in_range(test_now_ms() - begun, 0, 5000);
 }
 
+/* The time is for many not to come back together. */
+static void a_lone_stream_has_no_time_to_wait(void **state)
+{
+	struct e2e *f = *state;
+	uint64_t begun;
+
+	e2e_gateway(f, "--drain-timeout", "60s", NULL);
+	e2e_open(f, "alice", NULL);
+	begun = test_now_ms();
+	gateway_proc_signal(&f->gw, SIGTERM);
+	assert_int_equal(gateway_proc_wait_exit(&f->gw, GATEWAY_PROC_WAIT_MS),
+			 0);
+	assert_in_range(test_now_ms() - begun, 0, 10000);
+}
+
 static void second_signal_ends_at_once(void **state)
 {
 	struct e2e *f = *state;
@@ -197,6 +212,7 @@ int main(void)
 		E2E_TEST(browsers_are_sent_elsewhere_gently),
 		E2E_TEST(ends_are_spread),
 		E2E_TEST(nobody_there),
+		E2E_TEST(a_lone_stream_has_no_time_to_wait),
 		E2E_TEST(second_signal_ends_at_once),
 		E2E_TEST(a_stalled_client_holds_up_nothing),
 		E2E_TEST(without_nats),
