@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PROCESS_FEW = 4096 }; /* descriptors that are counted one by one */
@@ -28,23 +29,22 @@ static bool read_text(const char *path, char *out, size_t size)
 	return true;
 }
 
-/* When the system was started, in seconds since 1970; 0: not known. It stands
- * behind the lines of the CPUs, and does not change. */
-static uint64_t boot_time(void)
+static uint64_t clock_us(clockid_t which)
+{
+	struct timespec now = {0};
+
+	clock_gettime(which, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* When the system was started, since 1970: once, so that a clock that is set
+ * does not make it another process. (/proc/stat may be hidden from us.) */
+static uint64_t boot_us(void)
 {
 	static uint64_t known;
-	char line[256];
-	FILE *f;
 
-	if (known != 0)
-		return known;
-	f = fopen("/proc/stat", "re");
-	if (f == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "btime %" SCNu64, &known) == 1)
-			break;
-	fclose(f);
+	if (known == 0)
+		known = clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME);
 	return known;
 }
 
@@ -54,7 +54,6 @@ static void take_stat(struct metrics *m)
 	uint64_t user, system, start, virtual, rss;
 	uint64_t tick_us = 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t boot = boot_time();
 	char text[1024];
 	const char *at;
 
@@ -69,9 +68,7 @@ static void take_stat(struct metrics *m)
 		   &user, &system, &start, &virtual, &rss) != 5)
 		return;
 	m->time_us[METRIC_TIME_PROCESS_CPU] = (user + system) * tick_us;
-	if (boot != 0)
-		m->time_us[METRIC_TIME_PROCESS_START] =
-			boot * 1000000 + start * tick_us;
+	m->time_us[METRIC_TIME_PROCESS_START] = boot_us() + start * tick_us;
 	metric_set(m, METRIC_PROCESS_VIRTUAL, virtual);
 	metric_set(m, METRIC_PROCESS_RSS, rss * page);
 }
