@@ -5,10 +5,12 @@
 #include "gateway_inside.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <sodium.h>
 #include <uv.h>
@@ -23,6 +25,7 @@ enum {
 					 short answers, the admin listeners */
 	GATEWAY_VALUE_MAX = 4096,     /* of a setting, in the log */
 	GATEWAY_FEWEST = 16,	      /* connections, however few descriptors */
+	GATEWAY_TABLE = 128 * 1024,   /* descriptors: a MiB of the kernel's */
 };
 
 struct sluice_options {
@@ -221,6 +224,26 @@ static size_t max_connections(const struct options *o, const struct logging *lg)
 	return (size_t)o->max_connections;
 }
 
+/* The kernel doubles the table of a process's descriptors when it is full.
+ * Where there are threads each time waits for all processors, some 20 ms in
+ * which nobody is accepted: so it is made large while there are none. */
+static void make_table(const struct sluice *gw)
+{
+	size_t n = gw->max_connections + GATEWAY_FDS;
+	struct rlimit lim;
+	int fd;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return;
+	if (n > lim.rlim_cur)
+		n = (size_t)lim.rlim_cur;
+	if (n > GATEWAY_TABLE)
+		n = GATEWAY_TABLE;
+	fd = fcntl(uv_backend_fd(gw->loop), F_DUPFD_CLOEXEC, (int)n - 1);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* By its address, or a socket that listens already (address NULL). */
 static int open_listener(struct sluice *gw, const char *address, int fd,
 			 bool admin, char *err)
@@ -414,7 +437,7 @@ static int open_conns(struct sluice *gw)
 		.idle_timeout_ms = o->idle_timeout_ms,
 		.ping_ms = o->ping_interval_ms,
 		.max_header_bytes = (size_t)o->max_header_bytes,
-		.max_connections = max_connections(o, &gw->log),
+		.max_connections = gw->max_connections,
 		.max_per_id = (size_t)o->max_streams_per_id,
 		.max_per_address = (size_t)o->max_streams_per_address,
 		.max_age_ms = o->max_stream_age_ms,
@@ -450,6 +473,8 @@ static int open_all(struct sluice *gw, const struct inherited *sockets,
 {
 	int rc = open_access_log(gw, err);
 
+	gw->max_connections = max_connections(&gw->options, &gw->log);
+	make_table(gw);
 	if (rc == 0)
 		rc = open_listeners(gw, sockets, n, err);
 	if (rc == 0)

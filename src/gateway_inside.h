@@ -49,7 +49,8 @@ struct sluice {
 	struct gateway_listener *listeners;
 	size_t n_listeners;
 	size_t n_public; /* of them, the first ones */
-	size_t parts;	 /* that must close before all is freed */
+	size_t max_connections;
+	size_t parts; /* that must close before all is freed */
 
 	struct handles handles;
 	uv_check_t woken;

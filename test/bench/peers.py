@@ -174,8 +174,8 @@ class Sluice(Peer):
         """Several can follow one stream; `child` is the last."""
         self.child = Child(name, [
             os.path.join(self.build, "sluice"), "--listen", "127.0.0.1:0",
-            "--admin-listen", "off", "--drain-delay", "0",
-            "--drain-timeout", "0",
+            "--admin-listen", "off", "--access-log", "off",
+            "--drain-delay", "0", "--drain-timeout", "0",
             "--server", self.nats_url(), *self.options], self.folder)
         port = int(wait_for("sluice listens", self._listening))
         wait_for("sluice follows the stream",

@@ -50,6 +50,16 @@ static void many_streams_one_consumer(void **state)
 	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 0);
 }
 
+/* A process with threads stands still whenever the kernel has to make its table
+ * of descriptors larger. */
+static void descriptors_have_room_from_the_start(void **state)
+{
+	struct e2e *f = *state;
+
+	e2e_gateway(f, "--max-connections", "600", NULL);
+	assert_true(gateway_proc_status_number(&f->gw, "FDSize") >= 600);
+}
+
 static void replays_leave_no_consumer_behind(void **state)
 {
 	enum { N = 100 };
@@ -310,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		E2E_TEST(many_streams_one_consumer),
+		E2E_TEST(descriptors_have_room_from_the_start),
 		E2E_TEST(replays_leave_no_consumer_behind),
 		E2E_TEST(replays_take_turns),
 		E2E_TEST(connects_and_disconnects),

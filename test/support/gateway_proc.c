@@ -412,21 +412,27 @@ void gateway_proc_wait_metric(struct gateway_proc *g, const char *name,
 	}
 }
 
-size_t gateway_proc_rss_kib(const struct gateway_proc *g)
+size_t gateway_proc_status_number(const struct gateway_proc *g,
+				  const char *name)
 {
 	char path[64], line[256];
-	size_t kib = 0;
+	size_t len = strlen(name), number = 0;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)g->pid);
 	f = fopen(path, "r");
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "VmRSS: %zu kB", &kib) == 1)
-			break;
+		if (strncmp(line, name, len) == 0 && line[len] == ':')
+			number = strtoul(line + len + 1, NULL, 10);
 	}
 	fclose(f);
-	return kib;
+	return number;
+}
+
+size_t gateway_proc_rss_kib(const struct gateway_proc *g)
+{
+	return gateway_proc_status_number(g, "VmRSS");
 }
 
 size_t gateway_proc_fds(const struct gateway_proc *g)

@@ -70,6 +70,9 @@ void gateway_proc_wait_metric(struct gateway_proc *g, const char *name,
 			      double value);
 /* Of /proc: resident memory in KiB, open file descriptors. */
 size_t gateway_proc_rss_kib(const struct gateway_proc *g);
+/* A line of /proc/PID/status; 0: there is none of this name. */
+size_t gateway_proc_status_number(const struct gateway_proc *g,
+				  const char *name);
 size_t gateway_proc_fds(const struct gateway_proc *g);
 
 #endif
