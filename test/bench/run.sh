@@ -48,4 +48,6 @@ if ! { meson setup $again "$build" "$root" --buildtype=release -Dbench=true &&
 fi
 rm -rf "$work"
 trap - EXIT INT TERM
+# The gateway knows no such option, and says so.
+unset SLUICE_BUILD_DIR
 exec $driver "$@"
