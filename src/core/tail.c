@@ -1,8 +1,6 @@
-#include "tail.h"
+#include "tail_inside.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "check.h"
@@ -15,33 +13,13 @@ enum {
 	TAIL_EXPIRES_MS = 30000,
 	TAIL_HEARTBEAT_MS = 3000,
 	TAIL_SILENCE_MS = 2 * TAIL_HEARTBEAT_MS + 1000,
-	TAIL_ANSWER_MS = 2000,	   /* for each API request */
-	TAIL_INACTIVE_MS = 30000,  /* the server then forgets the consumer */
-	TAIL_BEHIND_MS = 5000,	   /* until a last sequence below head counts */
-	TAIL_BEHIND_STEP_MS = 500, /* at most, between two such answers */
-	TAIL_STEADY_MS = 5000,	   /* live for so long: failures forgotten */
+	TAIL_ANSWER_MS = 2000,	  /* for each API request */
+	TAIL_INACTIVE_MS = 30000, /* the server then forgets the consumer */
+	TAIL_STEADY_MS = 5000,	  /* live for so long: failures forgotten */
 	TAIL_PAUSE_MIN_MS = 100,
 	TAIL_PAUSE_MAX_MS = 5000,
 	TAIL_HOLE_MS = 1000, /* holes are asked about once in so long */
 };
-
-static void __attribute__((format(printf, 3, 4)))
-news(struct tail *t, bool warn, const char *fmt, ...)
-{
-	char text[sizeof(t->news)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (strcmp(text, t->news) == 0)
-		return; /* the same thing again is no news */
-	if (t->has_news && t->news_warn && !warn)
-		return; /* a warning that was not taken yet matters more */
-	memcpy(t->news, text, sizeof(text));
-	t->news_warn = warn;
-	t->has_news = true;
-}
 
 void tail_init(struct tail *t, struct source *src, struct log *log,
 	       const struct subject_template *subject, struct metrics *m)
@@ -116,57 +94,13 @@ static void start_over(struct tail *t, enum metric why, const char *reason,
 		       uint64_t now_ms)
 {
 	metric_add(t->metrics, why, 1);
-	news(t, true, "tail begins anew after sequence %" PRIu64 ": %s",
-	     log_head(t->log), reason);
+	tail_news(t, true, "tail begins anew after sequence %" PRIu64 ": %s",
+		  log_head(t->log), reason);
 	t->why = "the tail is being made anew";
 	try_again(t, now_ms);
 }
 
 /* ---- the stream ---------------------------------------------------------- */
-
-static bool is_ours(const struct tail *t, const struct source_info *i)
-{
-	if (MUTATED(NO_IDENTITY))
-		return true;
-	return t->created_len == i->created_len &&
-	       memcmp(t->created, i->created, i->created_len) == 0;
-}
-
-static void take_identity(struct tail *t, const struct source_info *i)
-{
-	MUST(i->created_len <= sizeof(t->created));
-	memcpy(t->created, i->created, i->created_len);
-	t->created_len = i->created_len;
-	t->tag = sse_tag_of(i->created, i->created_len);
-	t->known = true;
-	t->behind_ms = 0;
-	log_reset(t->log, i->last_seq);
-}
-
-/* A leader may be behind the replica that feeds the tail for a moment, and
- * while messages come it may be so at each moment that it is asked. It must
- * come to where the head once was. True: the stream was rolled back. */
-static bool rolled_back(struct tail *t, const struct source_info *i,
-			uint64_t asked_head, uint64_t now_ms)
-{
-	uint64_t since = now_ms - t->behind_ms;
-
-	if (i->last_seq >= asked_head) {
-		t->behind_ms = 0;
-		return false;
-	}
-	if (t->behind_ms == 0 || i->last_seq >= t->behind_seq) {
-		t->behind_seq = asked_head;
-		t->behind_for_ms = 0;
-	} else {
-		/* Asking again is what counts, not time. */
-		t->behind_for_ms += since < TAIL_BEHIND_STEP_MS
-					    ? since
-					    : TAIL_BEHIND_STEP_MS;
-	}
-	t->behind_ms = now_ms;
-	return t->behind_for_ms >= TAIL_BEHIND_MS;
-}
 
 static void create(struct tail *t, uint64_t now_ms)
 {
@@ -184,69 +118,18 @@ static void create(struct tail *t, uint64_t now_ms)
 	t->source->ops->create(t->source, &c);
 }
 
-static void take_word(struct tail *t, const struct source_info *i)
-{
-	t->word = (struct source_word){.leader = i->leader,
-				       .first_seq = i->first_seq,
-				       .last_seq = i->last_seq};
-}
-
-/* What comes next was taken from the stream by limits or a purge. */
-static unsigned overtaken(struct tail *t, const struct source_info *i)
-{
-	if (i->first_seq <= log_head(t->log) + 1)
-		return 0;
-	news(t, true,
-	     "messages after sequence %" PRIu64 " up to %" PRIu64
-	     " are gone from the stream",
-	     log_head(t->log), i->first_seq - 1);
-	metric_add(t->metrics, METRIC_CHANGE_OVERTAKEN, 1);
-	log_reset(t->log, i->first_seq - 1);
-	return TAIL_OVERTAKEN;
-}
-
-/* What the stream's state means for head, floor and everybody. */
-static unsigned compare(struct tail *t, const struct source_info *i,
-			uint64_t now_ms)
-{
-	take_word(t, i);
-	if (!t->known) {
-		take_identity(t, i);
-		return TAIL_CONTACT;
-	}
-	if (!is_ours(t, i)) {
-		take_identity(t, i);
-		metric_add(t->metrics, METRIC_CHANGE_ANEW, 1);
-		news(t, true,
-		     "the stream was made anew, its last sequence is "
-		     "%" PRIu64,
-		     i->last_seq);
-		return TAIL_RESET;
-	}
-	if (rolled_back(t, i, log_head(t->log), now_ms)) {
-		news(t, true,
-		     "the stream went back from sequence %" PRIu64
-		     " to %" PRIu64,
-		     log_head(t->log), i->last_seq);
-		metric_add(t->metrics, METRIC_CHANGE_BACK, 1);
-		take_identity(t, i);
-		return TAIL_RESET;
-	}
-	return t->behind_ms == 0 ? overtaken(t, i) : 0;
-}
-
 static void info_failed(struct tail *t, const struct source_event *ev,
 			uint64_t now_ms)
 {
 	if (ev->err == SOURCE_ERR_NO_STREAM) {
 		t->why = "the JetStream stream does not exist";
-		news(t, true,
-		     "the JetStream stream does not exist: waiting "
-		     "for it");
+		tail_news(t, true,
+			  "the JetStream stream does not exist: waiting "
+			  "for it");
 	} else {
 		t->why = "the JetStream stream can't be read";
-		news(t, true, "STREAM.INFO failed: %s (%d)",
-		     ev->err_text ? ev->err_text : "no answer", ev->err);
+		tail_news(t, true, "STREAM.INFO failed: %s (%d)",
+			  ev->err_text ? ev->err_text : "no answer", ev->err);
 	}
 	metric_add(t->metrics, METRIC_ERRORS_INFO, 1);
 	pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
@@ -264,8 +147,8 @@ static void go_live(struct tail *t, uint64_t now_ms)
 	t->why = NULL;
 	if (!t->has_news)
 		t->news[0] = '\0'; /* each time, whatever was said before */
-	news(t, false, "tail is live after sequence %" PRIu64,
-	     log_head(t->log));
+	tail_news(t, false, "tail is live after sequence %" PRIu64,
+		  log_head(t->log));
 	pull(t);
 }
 
@@ -291,20 +174,20 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 	}
 	if (ev->info.unled && !MUTATED(UNLED)) {
 		t->why = "the stream has no leader";
-		news(t, true, "the stream has no leader: waiting for one");
+		tail_news(t, true, "the stream has no leader: waiting for one");
 		pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
 		return 0;
 	}
 	if (ev->info.work_queue) {
 		t->why = "the stream has work-queue retention";
-		news(t, true,
-		     "the stream has work-queue retention: its "
-		     "messages can't be read more than once");
+		tail_news(t, true,
+			  "the stream has work-queue retention: its "
+			  "messages can't be read more than once");
 		pause_for(t, TAIL_PAUSE_MAX_MS, now_ms);
 		return 0;
 	}
 	t->wants_filter = !ev->info.filter_covers_all;
-	out = compare(t, &ev->info, now_ms);
+	out = tail_compare(t, &ev->info, now_ms);
 	if (t->behind_ms != 0) {
 		t->why = "the stream's leader is behind";
 		pause_for(t, TAIL_PAUSE_MIN_MS * 2, now_ms);
@@ -329,9 +212,9 @@ bool tail_same_stream(struct tail *t, const struct source_event *ev,
 		return false; /* JetStream's matter, not the stream's */
 	if (ev->err == 0 && ev->info.unled && !MUTATED(UNLED))
 		return false;
-	if (ev->err == 0 && t->known && is_ours(t, &ev->info)) {
-		take_word(t, &ev->info);
-		if (!rolled_back(t, &ev->info, asked_head, now_ms))
+	if (ev->err == 0 && t->known && tail_is_ours(t, &ev->info)) {
+		tail_take_word(t, &ev->info);
+		if (!tail_rolled_back(t, &ev->info, asked_head, now_ms))
 			return true;
 		why = METRIC_RESET_BEHIND;
 		what = "the stream's leader stays behind";
@@ -506,7 +389,7 @@ static unsigned on_hole_info(struct tail *t, const struct source_event *ev,
 	t->hole_gen = 0;
 	if (!tail_same_stream(t, ev, t->hole_head, now_ms))
 		return 0;
-	return overtaken(t, &ev->info);
+	return tail_overtaken(t, &ev->info);
 }
 
 static void on_created(struct tail *t, const struct source_event *ev,
@@ -521,8 +404,8 @@ static void on_created(struct tail *t, const struct source_event *ev,
 	t->has_consumer = false;
 	metric_add(t->metrics, METRIC_ERRORS_CREATE, 1);
 	t->why = "the consumer can't be created";
-	news(t, true, "the consumer can't be created: %s (%d)",
-	     ev->err_text ? ev->err_text : "no answer", ev->err);
+	tail_news(t, true, "the consumer can't be created: %s (%d)",
+		  ev->err_text ? ev->err_text : "no answer", ev->err);
 	try_again(t, now_ms);
 }
 
@@ -597,7 +480,7 @@ void tail_tick(struct tail *t, uint64_t now_ms)
 	case TAIL_CREATE:
 	case TAIL_VERIFY:
 		t->why = "JetStream does not answer";
-		news(t, true, "JetStream does not answer");
+		tail_news(t, true, "JetStream does not answer");
 		try_again(t, now_ms);
 		break;
 	}

@@ -1,0 +1,128 @@
+/* Which stream the tail follows, and what the leader's word of its state means:
+ * for the log, and for everybody (enum tail_outcome). */
+#include "tail_inside.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "mutation.h"
+
+enum {
+	TAIL_BEHIND_MS = 5000,	   /* until a last sequence below head counts */
+	TAIL_BEHIND_STEP_MS = 500, /* at most, between two such answers */
+};
+
+void tail_news(struct tail *t, bool warn, const char *fmt, ...)
+{
+	char text[sizeof(t->news)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (strcmp(text, t->news) == 0)
+		return; /* the same thing again is no news */
+	if (t->has_news && t->news_warn && !warn)
+		return; /* a warning that was not taken yet matters more */
+	memcpy(t->news, text, sizeof(text));
+	t->news_warn = warn;
+	t->has_news = true;
+}
+
+bool tail_is_ours(const struct tail *t, const struct source_info *i)
+{
+	if (MUTATED(NO_IDENTITY))
+		return true;
+	return t->created_len == i->created_len &&
+	       memcmp(t->created, i->created, i->created_len) == 0;
+}
+
+static void take_identity(struct tail *t, const struct source_info *i)
+{
+	MUST(i->created_len <= sizeof(t->created));
+	memcpy(t->created, i->created, i->created_len);
+	t->created_len = i->created_len;
+	t->tag = sse_tag_of(i->created, i->created_len);
+	t->known = true;
+	t->behind_ms = 0;
+	log_reset(t->log, i->last_seq);
+}
+
+/* A leader may be behind the replica that feeds the tail for a moment, and
+ * while messages come it may be so at each moment that it is asked. It must
+ * come to where the head once was. True: the stream was rolled back. */
+bool tail_rolled_back(struct tail *t, const struct source_info *i,
+		      uint64_t asked_head, uint64_t now_ms)
+{
+	uint64_t since = now_ms - t->behind_ms;
+
+	if (i->last_seq >= asked_head) {
+		t->behind_ms = 0;
+		return false;
+	}
+	if (t->behind_ms == 0 || i->last_seq >= t->behind_seq) {
+		t->behind_seq = asked_head;
+		t->behind_for_ms = 0;
+	} else {
+		/* Asking again is what counts, not time. */
+		t->behind_for_ms += since < TAIL_BEHIND_STEP_MS
+					    ? since
+					    : TAIL_BEHIND_STEP_MS;
+	}
+	t->behind_ms = now_ms;
+	return t->behind_for_ms >= TAIL_BEHIND_MS;
+}
+
+void tail_take_word(struct tail *t, const struct source_info *i)
+{
+	t->word = (struct source_word){.leader = i->leader,
+				       .first_seq = i->first_seq,
+				       .last_seq = i->last_seq};
+}
+
+/* What comes next was taken from the stream by limits or a purge. */
+unsigned tail_overtaken(struct tail *t, const struct source_info *i)
+{
+	if (i->first_seq <= log_head(t->log) + 1)
+		return 0;
+	tail_news(t, true,
+		  "messages after sequence %" PRIu64 " up to %" PRIu64
+		  " are gone from the stream",
+		  log_head(t->log), i->first_seq - 1);
+	metric_add(t->metrics, METRIC_CHANGE_OVERTAKEN, 1);
+	log_reset(t->log, i->first_seq - 1);
+	return TAIL_OVERTAKEN;
+}
+
+/* What the stream's state means for head, floor and everybody. */
+unsigned tail_compare(struct tail *t, const struct source_info *i,
+		      uint64_t now_ms)
+{
+	tail_take_word(t, i);
+	if (!t->known) {
+		take_identity(t, i);
+		return TAIL_CONTACT;
+	}
+	if (!tail_is_ours(t, i)) {
+		take_identity(t, i);
+		metric_add(t->metrics, METRIC_CHANGE_ANEW, 1);
+		tail_news(t, true,
+			  "the stream was made anew, its last sequence is "
+			  "%" PRIu64,
+			  i->last_seq);
+		return TAIL_RESET;
+	}
+	if (tail_rolled_back(t, i, log_head(t->log), now_ms)) {
+		tail_news(t, true,
+			  "the stream went back from sequence %" PRIu64
+			  " to %" PRIu64,
+			  log_head(t->log), i->last_seq);
+		metric_add(t->metrics, METRIC_CHANGE_BACK, 1);
+		take_identity(t, i);
+		return TAIL_RESET;
+	}
+	return t->behind_ms == 0 ? tail_overtaken(t, i) : 0;
+}
