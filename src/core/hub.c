@@ -44,10 +44,12 @@ int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
 		   cfg->max_asks > 0 ? cfg->max_asks : HUB_ASKS);
 	turns_init(&h->turns.consumers,
 		   cfg->max_consumers > 0 ? cfg->max_consumers : HUB_CONSUMERS);
-	tail_init(&h->tail, src, h->log, &h->cfg.subject, metrics);
+	tail_init(&h->tail, src, h->log, &h->cfg.subject, &h->patience,
+		  metrics);
 	for (size_t i = 0; i < cfg->max_replays; i++) {
 		replay_init(&h->replays[i], (uint32_t)i + 1, src, h->log,
-			    &h->tail.tag, &h->tail.word, &h->turns, metrics);
+			    &h->tail.tag, &h->tail.word, &h->patience,
+			    &h->turns, metrics);
 		list_push_back(&h->idle, &h->replays[i].link);
 	}
 	*ret = h;
@@ -163,7 +165,9 @@ static void hub_ask_info(struct hub *h, uint64_t now_ms)
 	who.gen = ++h->info_no;
 	h->info_wanted = false;
 	h->info_asked = true;
-	h->info_due_ms = now_ms + HUB_ANSWER_MS;
+	h->info_asked_ms = now_ms;
+	h->info_due_ms = now_ms + patience_ms(&h->patience, HUB_ANSWER_MS,
+					      PATIENCE_STEPS, now_ms);
 	h->info_head = log_head(h->log);
 	h->source->ops->info(h->source, who);
 }
@@ -185,7 +189,7 @@ static void on_hub_info(struct hub *h, const struct source_event *ev,
 	h->info_asked = false;
 	h->info_seen_ms = now_ms;
 	metrics_observe(h->metrics, METRIC_SPREAD_ROUND_TRIP,
-			(now_ms + HUB_ANSWER_MS - h->info_due_ms) * 1000, 1);
+			(now_ms - h->info_asked_ms) * 1000, 1);
 	if (ev->err != 0)
 		metric_add(h->metrics, METRIC_ERRORS_INFO, 1);
 	if (ev->err != 0 || ev->info.unled)
@@ -291,10 +295,29 @@ static void on_tail_lost(struct hub *h, uint64_t now_ms)
 	hub_greet_waiting(h, now_ms);
 }
 
+/* A time-out was too short, when its answer comes after all. */
+static void look_whether_late(struct hub *h, const struct source_event *ev,
+			      uint64_t now_ms)
+{
+	struct patience_late *l = &h->info_late;
+
+	if (ev->kind == SOURCE_UP || ev->kind == SOURCE_DOWN)
+		return;
+	if (ev->who.slot == TAIL_SLOT)
+		l = &h->tail.late;
+	else if (ev->who.slot <= h->cfg.max_replays)
+		l = &h->replays[ev->who.slot - 1].late;
+	if (!patience_takes_late(l, ev->who.gen))
+		return;
+	metric_add(h->metrics, METRIC_LATE_ANSWERS, 1);
+	patience_grow(&h->patience, now_ms);
+}
+
 void hub_on_event(struct hub *h, const struct source_event *ev, uint64_t now_ms)
 {
 	bool was_live = tail_live(&h->tail);
 
+	look_whether_late(h, ev, now_ms);
 	if (ev->kind == SOURCE_UP || ev->kind == SOURCE_DOWN) {
 		metric_set(h->metrics, METRIC_NATS_CONNECTED,
 			   ev->kind == SOURCE_UP);
@@ -374,6 +397,7 @@ void hub_tick(struct hub *h, uint64_t now_ms)
 	if (was_live && !tail_live(&h->tail))
 		on_tail_lost(h, now_ms);
 	if (h->info_asked && now_ms >= h->info_due_ms) {
+		patience_give_up(&h->info_late, h->info_no);
 		h->info_asked = false;
 		hub_want_info(h);
 	}

@@ -18,6 +18,7 @@ struct hub {
 	const struct hub_sink *sink;
 	struct metrics *metrics;
 	struct log *log;
+	struct patience patience;
 	struct tail tail;
 
 	struct replay *replays; /* slots 1.. are replays[0..] */
@@ -38,7 +39,9 @@ struct hub {
 	uint32_t info_no; /* of the last STREAM.INFO asked */
 	bool info_wanted;
 	bool info_asked;
-	uint64_t info_due_ms;  /* its answer is late */
+	uint64_t info_due_ms; /* its answer is late */
+	uint64_t info_asked_ms;
+	struct patience_late info_late;
 	uint64_t info_from_ms; /* not before */
 	uint64_t info_head;    /* the log's, when it was asked */
 	uint64_t info_seen_ms; /* the last answer */

@@ -111,6 +111,8 @@
 	  "call=\"consumer_create\"", "")                                      \
 	X(ERRORS_PULL, counter, "sluice_jetstream_api_errors_total",           \
 	  "call=\"message_next\"", "")                                         \
+	X(LATE_ANSWERS, counter, "sluice_jetstream_late_answers_total", "",    \
+	  "JetStream answers that came after their time-out.")                 \
 	X(LINES_LOST, counter, "sluice_log_lines_lost_total", "",              \
 	  "Lines of the log and the access log that could not be written.")    \
 	X(PROCESS_RSS, gauge, "process_resident_memory_bytes", "",             \

@@ -21,8 +21,8 @@ enum {
 
 void replay_init(struct replay *r, uint32_t slot, struct source *src,
 		 struct log *log, const struct sse_tag *tag,
-		 const struct source_word *word, struct replay_turns *turns,
-		 struct metrics *m)
+		 const struct source_word *word, const struct patience *p,
+		 struct replay_turns *turns, struct metrics *m)
 {
 	memset(r, 0, sizeof(*r));
 	r->slot = slot;
@@ -30,6 +30,7 @@ void replay_init(struct replay *r, uint32_t slot, struct source *src,
 	r->log = log;
 	r->tag = tag;
 	r->word = word;
+	r->patience = p;
 	r->turns = turns;
 	r->metrics = m;
 	replay_queue_init(&r->queue, REPLAY_FRAMES, REPLAY_QUEUE_MAX);
@@ -40,10 +41,17 @@ static struct source_who next_who(struct replay *r)
 	return (struct source_who){.slot = r->slot, .gen = ++r->gen};
 }
 
+static void await(struct replay *r, uint64_t now_ms)
+{
+	r->asked_ms = now_ms;
+	r->due_ms = now_ms + patience_ms(r->patience, REPLAY_ANSWER_MS,
+					 PATIENCE_STEPS, now_ms);
+}
+
 static void expect(struct replay *r, enum replay_phase phase, uint64_t now_ms)
 {
 	r->phase = phase;
-	r->due_ms = now_ms + REPLAY_ANSWER_MS;
+	await(r, now_ms);
 }
 
 /* ---- the queue ----------------------------------------------------------- */
@@ -143,7 +151,7 @@ static void request(struct replay *r, enum replay_phase what, uint64_t now_ms)
 /* What was asked for has come, or is not waited for any longer. */
 static void answered(struct replay *r, uint64_t now_ms)
 {
-	uint64_t took_ms = now_ms + REPLAY_ANSWER_MS - r->due_ms;
+	uint64_t took_ms = now_ms - r->asked_ms;
 
 	metrics_observe(r->metrics, METRIC_SPREAD_ROUND_TRIP, took_ms * 1000,
 			1);
@@ -427,7 +435,7 @@ static enum replay_outcome on_message(struct replay *r,
 	if (m->cseq != r->cseq + 1 && !MUTATED(NO_CSEQ))
 		return lost(r, now_ms);
 	r->cseq = m->cseq;
-	r->due_ms = now_ms + REPLAY_ANSWER_MS;
+	await(r, now_ms);
 	if (m->seq > r->cursor->sent &&
 	    replay_queue_put(&r->queue, m, r->tag) < 0)
 		return lost(r, now_ms);
@@ -540,6 +548,7 @@ void replay_tick(struct replay *r, uint64_t now_ms)
 
 	if (!waits || now_ms < r->due_ms || r->cursor->blocked)
 		return;
+	patience_give_up(&r->late, r->gen);
 	answered(r, now_ms);
 	replay_again(r, now_ms);
 }

@@ -32,6 +32,7 @@
 #include "cursor.h"
 #include "log.h"
 #include "metrics.h"
+#include "patience.h"
 #include "replay_queue.h"
 #include "source.h"
 #include "sse.h"
@@ -63,6 +64,7 @@ struct replay {
 	struct metrics *metrics;
 	const struct sse_tag *tag;
 	const struct source_word *word; /* the leader's last */
+	const struct patience *patience;
 	struct replay_turns *turns;
 	struct turn turn;
 
@@ -71,7 +73,9 @@ struct replay {
 	enum replay_phase phase;
 	enum replay_phase wants; /* TURN: what follows */
 	uint64_t due_ms;	 /* an answer is late */
-	uint64_t blocked_ms;	 /* the socket is blocked since; 0: it isn't */
+	uint64_t asked_ms;	 /* or a message of the pull has come */
+	struct patience_late late;
+	uint64_t blocked_ms; /* the socket is blocked since; 0: it isn't */
 	uint64_t begun_ms;
 	struct cursor *cursor;
 
@@ -102,8 +106,8 @@ struct replay {
 /* Everything is borrowed. */
 void replay_init(struct replay *r, uint32_t slot, struct source *src,
 		 struct log *log, const struct sse_tag *tag,
-		 const struct source_word *word, struct replay_turns *turns,
-		 struct metrics *m);
+		 const struct source_word *word, const struct patience *p,
+		 struct replay_turns *turns, struct metrics *m);
 
 /* It is this one's turn (turns_next()), and it asks. */
 void replay_go(struct replay *r, uint64_t now_ms);

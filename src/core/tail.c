@@ -13,6 +13,7 @@ enum {
 	TAIL_EXPIRES_MS = 30000,
 	TAIL_HEARTBEAT_MS = 3000,
 	TAIL_SILENCE_MS = 2 * TAIL_HEARTBEAT_MS + 1000,
+	TAIL_SILENCE_STEPS = 3,
 	TAIL_ANSWER_MS = 2000,	  /* for each API request */
 	TAIL_INACTIVE_MS = 30000, /* the server then forgets the consumer */
 	TAIL_STEADY_MS = 5000,	  /* live for so long: failures forgotten */
@@ -22,13 +23,15 @@ enum {
 };
 
 void tail_init(struct tail *t, struct source *src, struct log *log,
-	       const struct subject_template *subject, struct metrics *m)
+	       const struct subject_template *subject, const struct patience *p,
+	       struct metrics *m)
 {
 	memset(t, 0, sizeof(*t));
 	t->source = src;
 	t->log = log;
 	t->metrics = m;
 	t->subject = subject;
+	t->patience = p;
 	t->why = "NATS is not connected";
 	subject_filter(subject, t->filter);
 }
@@ -59,10 +62,17 @@ void tail_end(struct tail *t)
 	t->state = TAIL_DOWN;
 }
 
-static void ask_info(struct tail *t, enum tail_state state, uint64_t now_ms)
+static void expect(struct tail *t, enum tail_state state, uint64_t now_ms)
 {
 	t->state = state;
-	t->due_ms = now_ms + TAIL_ANSWER_MS;
+	t->asked_ms = now_ms;
+	t->due_ms = now_ms + patience_ms(t->patience, TAIL_ANSWER_MS,
+					 PATIENCE_STEPS, now_ms);
+}
+
+static void ask_info(struct tail *t, enum tail_state state, uint64_t now_ms)
+{
+	expect(t, state, now_ms);
 	t->source->ops->info(t->source, next_who(t));
 }
 
@@ -111,8 +121,7 @@ static void create(struct tail *t, uint64_t now_ms)
 		.inactive_ms = TAIL_INACTIVE_MS,
 	};
 
-	t->state = TAIL_CREATE;
-	t->due_ms = now_ms + TAIL_ANSWER_MS;
+	expect(t, TAIL_CREATE, now_ms);
 	t->consumer_gen = c.who.gen;
 	t->has_consumer = true;
 	t->source->ops->create(t->source, &c);
@@ -155,10 +164,8 @@ static void go_live(struct tail *t, uint64_t now_ms)
 /* An answer to what was asked for the present state. */
 static void observe_answer(const struct tail *t, uint64_t now_ms)
 {
-	uint64_t asked_ms = t->due_ms - TAIL_ANSWER_MS;
-
 	metrics_observe(t->metrics, METRIC_SPREAD_ROUND_TRIP,
-			(now_ms - asked_ms) * 1000, 1);
+			(now_ms - t->asked_ms) * 1000, 1);
 }
 
 static unsigned on_info(struct tail *t, const struct source_event *ev,
@@ -458,7 +465,9 @@ uint64_t tail_due(const struct tail *t)
 	if (t->state == TAIL_DOWN)
 		return UINT64_MAX;
 	if (t->state == TAIL_LIVE)
-		return t->heard_ms + TAIL_SILENCE_MS;
+		return t->heard_ms + patience_ms(t->patience, TAIL_SILENCE_MS,
+						 TAIL_SILENCE_STEPS,
+						 t->heard_ms);
 	return t->due_ms;
 }
 
@@ -466,6 +475,10 @@ void tail_tick(struct tail *t, uint64_t now_ms)
 {
 	if (now_ms < tail_due(t))
 		return;
+	if (t->state != TAIL_PAUSE)
+		patience_give_up(&t->late, t->state == TAIL_LIVE
+						   ? t->consumer_gen
+						   : t->gen);
 	switch (t->state) {
 	case TAIL_DOWN:
 		break;

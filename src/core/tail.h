@@ -17,6 +17,7 @@
 
 #include "log.h"
 #include "metrics.h"
+#include "patience.h"
 #include "source.h"
 #include "sse.h"
 #include "subject.h"
@@ -45,6 +46,7 @@ struct tail {
 	struct log *log;
 	struct metrics *metrics;
 	const struct subject_template *subject;
+	const struct patience *patience;
 	char filter[SUBJECT_MAX];
 
 	enum tail_state state;
@@ -52,7 +54,9 @@ struct tail {
 	uint32_t consumer_gen; /* of the consumer's name */
 	bool has_consumer;
 	bool wants_filter;
-	uint64_t due_ms;  /* of the present state */
+	uint64_t due_ms; /* of the present state */
+	uint64_t asked_ms;
+	struct patience_late late;
 	uint64_t live_ms; /* since when */
 	unsigned fails;	  /* in a row */
 
@@ -86,7 +90,8 @@ struct tail {
 
 /* Everything is borrowed. */
 void tail_init(struct tail *t, struct source *src, struct log *log,
-	       const struct subject_template *subject, struct metrics *m);
+	       const struct subject_template *subject, const struct patience *p,
+	       struct metrics *m);
 
 /* Nothing more is to come: its consumer is taken away. */
 void tail_end(struct tail *t);

@@ -1125,6 +1125,106 @@ static void consumers_in_turns(void **state)
 	assert_got(c[1], ECHO("2") OLD(3) OLD(4));
 }
 
+/* ---- answers that are late ----------------------------------------------- */
+
+static void quiet_for(struct rig *r, uint64_t ms)
+{
+	for (uint64_t i = 0; i < ms / 500; i++)
+		rig_pass(r, 500);
+	rig_pass(r, ms % 500);
+	fake_quiet(&r->src);
+}
+
+/* Asked for again when `ms` are over, and not before. */
+static struct source_who given_up_after(struct rig *r, uint64_t ms)
+{
+	quiet_for(r, ms - 1);
+	rig_pass(r, 1);
+	return fake_asked(&r->src, ASKED_FIND)->who;
+}
+
+static void late(struct rig *r, struct source_who who)
+{
+	rig_send(r, event_found(who, 7, "ev.a", "old"));
+	fake_quiet(&r->src);
+}
+
+/* A line that needs 6 s for the message, and would never be free if each of its
+ * time-outs sent it once more. */
+static void late_answers_give_more_time(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "5-@");
+	struct source_who who = fake_asked(&r->src, ASKED_FIND)->who, next;
+
+	assert_got(c, ECHO("5-@"));
+	next = given_up_after(r, 2500);
+	given_up_after(r, 2500);
+	quiet_for(r, 1000);
+	late(r, who);
+	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 1);
+	late(r, next); /* at the same time: one sign, not two */
+	who = given_up_after(r, 1500);
+	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 2);
+	next = given_up_after(r, 5000);
+	late(r, who);
+	who = given_up_after(r, 5000);
+	late(r, next); /* was given up before it was known */
+	quiet_for(r, 9999);
+	rig_send(r, event_found(who, 7, "ev.a", "old"));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 90);
+	rig_flush(r);
+	assert_got(c, OLD(7));
+	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 4);
+}
+
+static void lost_answers_change_no_time_out(void **state)
+{
+	struct rig *r = *state;
+
+	rig_resume(r, "a", "5-@");
+	fake_asked(&r->src, ASKED_FIND);
+	for (int i = 0; i < 10; i++)
+		given_up_after(r, 2500);
+	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 0);
+}
+
+static void patience_ends(void **state)
+{
+	struct rig *r = *state;
+	struct source_who who;
+
+	rig_resume(r, "a", "5-@");
+	who = fake_asked(&r->src, ASKED_FIND)->who;
+	given_up_after(r, 2500);
+	late(r, who);
+	given_up_after(r, 2500);
+	for (int i = 0; i < 12; i++)
+		given_up_after(r, 5000);
+	given_up_after(r, 2500);
+}
+
+/* The tail hears nothing for 7 s, and then what it was sent meanwhile. */
+static void late_messages_give_the_tail_more_time(void **state)
+{
+	struct rig *r = *state;
+	struct source_who who = r->consumer;
+
+	r->now_ms += 7000;
+	hub_tick(r->hub, r->now_ms);
+	fake_asked(&r->src, ASKED_FORGET);
+	rig_send(r, event_status(who, 1, 100));
+	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 1);
+	rig_follow(r, RIG_STREAM, 1, 10);
+	r->now_ms += 13999;
+	hub_tick(r->hub, r->now_ms);
+	fake_quiet(&r->src);
+	r->now_ms++;
+	hub_tick(r->hub, r->now_ms);
+	fake_asked(&r->src, ASKED_FORGET);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1178,6 +1278,10 @@ int main(void)
 		WITH(pings, ping_ends_replays),
 		TEST(asks_in_turns),
 		TEST(consumers_in_turns),
+		TEST(late_answers_give_more_time),
+		TEST(lost_answers_change_no_time_out),
+		TEST(patience_ends),
+		TEST(late_messages_give_the_tail_more_time),
 	};
 #undef TEST
 #undef WITH

@@ -28,6 +28,7 @@ static const struct sse_tag tag = {"9f31c2"};
 struct fixture {
 	struct fake_source src;
 	struct log *log;
+	struct patience patience;
 	struct metrics metrics;
 	struct cursor cursor;
 	struct source_word word; /* the leader's last */
@@ -56,7 +57,7 @@ static int setup(void **state)
 	turns_init(&f.turns.asks, 1);
 	turns_init(&f.turns.consumers, 1);
 	replay_init(&f.replay, SLOT, &f.src.source, f.log, &tag, &f.word,
-		    &f.turns, &f.metrics);
+		    &f.patience, &f.turns, &f.metrics);
 	*state = &f;
 	return 0;
 }

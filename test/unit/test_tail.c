@@ -19,6 +19,7 @@ enum { BATCH = 8192, HALF = BATCH / 2, SILENCE_MS = 7000, ANSWER_MS = 2000 };
 struct fixture {
 	struct fake_source src;
 	struct log *log;
+	struct patience patience;
 	struct metrics metrics;
 	struct subject_template subject;
 	struct tail tail;
@@ -40,7 +41,8 @@ static int setup(void **state)
 	assert_int_equal(log_new(&f.log, 1 << 20), 0);
 	assert_int_equal(subject_template_parse(&f.subject, "ev.{id}", &why),
 			 0);
-	tail_init(&f.tail, &f.src.source, f.log, &f.subject, &f.metrics);
+	tail_init(&f.tail, &f.src.source, f.log, &f.subject, &f.patience,
+		  &f.metrics);
 	*state = &f;
 	return 0;
 }
