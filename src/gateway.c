@@ -429,6 +429,7 @@ static int open_conns(struct sluice *gw)
 		.access = is_off(o->access_log) ? NULL : &gw->access,
 		.id_header = o->id_header,
 		.id_query = o->id_query,
+		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
 		.proxy_protocol = o->proxy_protocol,
 		.trusted = gw->trusted,
 		.n_trusted = o->trusted_proxy.n,

@@ -273,6 +273,7 @@ int http_head_finish(struct http_head *h, char *target, const char *id_header,
 		return -EINVAL;
 	if (check_once(h, "Last-Event-ID", REFUSAL_BAD_CURSOR, why) < 0 ||
 	    check_once(h, "Authorization", REFUSAL_MALFORMED, why) < 0 ||
+	    check_once(h, "Origin", REFUSAL_MALFORMED, why) < 0 ||
 	    check_once(h, id_header, REFUSAL_BAD_IDENTITY, why) < 0)
 		return -EINVAL;
 	h->target_len = strlen(h->target);

@@ -11,6 +11,7 @@
 /* RFC 9110, 15; RFC 6585 for 429 and 431. */
 #define STATUSES(X)                               \
 	X(200, "OK")                              \
+	X(204, "No Content")                      \
 	X(400, "Bad Request")                     \
 	X(401, "Unauthorized")                    \
 	X(403, "Forbidden")                       \
@@ -52,6 +53,11 @@ static bool is_chunked(const struct http_reply_to *to)
 	return to->minor > 0;
 }
 
+static const char *lines_of(const struct http_reply_to *to)
+{
+	return to->lines != NULL ? to->lines : "";
+}
+
 int http_reply_stream(struct buf *out, const struct http_reply_to *to)
 {
 	/* Without chunks only the end of the connection ends the body. */
@@ -64,10 +70,11 @@ int http_reply_stream(struct buf *out, const struct http_reply_to *to)
 			  "Connection: %s\r\n"
 			  "X-Accel-Buffering: no\r\n"
 			  "X-Content-Type-Options: nosniff\r\n"
-			  "%s\r\n",
+			  "%s%s\r\n",
 			  http_reply_reason(200), connection(keep_alive),
 			  is_chunked(to) ? "Transfer-Encoding: chunked\r\n"
-					 : "");
+					 : "",
+			  lines_of(to));
 }
 
 /* The body is all or nothing with the head before it: `had` bytes were there
@@ -87,19 +94,25 @@ int http_reply_short(struct buf *out, const struct http_reply_to *to,
 		     const void *body, size_t len)
 {
 	size_t had = buf_unread(out);
+	char content[160] = "";
 	int rc;
 
+	MUST((status == 204) == (type == NULL));
+	if (type != NULL)
+		snprintf(content, sizeof(content),
+			 "Content-Type: %s\r\nContent-Length: %zu\r\n", type,
+			 len);
 	/* "keep-alive" tells HTTP/1.0 what 1.1 knows. */
 	rc = buf_printf(out,
 			"HTTP/1.1 %s\r\n"
-			"Content-Type: %s\r\n"
-			"Content-Length: %zu\r\n"
+			"%s"
 			"Cache-Control: no-store\r\n"
 			"Connection: %s\r\n"
 			"X-Content-Type-Options: nosniff\r\n"
-			"%s\r\n",
-			http_reply_reason(status), type, len,
-			connection(to->keep_alive), extra != NULL ? extra : "");
+			"%s%s\r\n",
+			http_reply_reason(status), content,
+			connection(to->keep_alive), extra != NULL ? extra : "",
+			lines_of(to));
 	return rc < 0 ? rc : put_body(out, to, had, body, len);
 }
 

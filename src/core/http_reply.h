@@ -17,9 +17,11 @@
 
 /* How the connection of the request goes on, and what the head must say. */
 struct http_reply_to {
-	int minor;	 /* HTTP/1.minor of the request; 1 when unknown */
-	bool is_head;	 /* HEAD: the same head, no body */
-	bool keep_alive; /* false: "Connection: close" */
+	int minor;	   /* HTTP/1.minor of the request; 1 when unknown */
+	bool is_head;	   /* HEAD: the same head, no body */
+	bool keep_alive;   /* false: "Connection: close" */
+	const char *lines; /* further header lines, each with its CRLF, of any
+			      answer to this request; NULL: none */
 };
 
 /* "200 OK" ..., for every status that we send; no other may be asked for. */
@@ -31,8 +33,8 @@ const char *http_reply_reason(int status);
 int http_reply_stream(struct buf *out, const struct http_reply_to *to);
 
 /* A whole short answer with Content-Length, not to be stored. `type` is the
- * Content-Type; `extra` is further header lines, each with its CRLF, or NULL.
- */
+ * Content-Type; `extra` is header lines of this answer alone, each with its
+ * CRLF, or NULL. 204 has neither type nor body (RFC 9110, 8.6). */
 int http_reply_short(struct buf *out, const struct http_reply_to *to,
 		     int status, const char *type, const char *extra,
 		     const void *body, size_t len);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "cors.h"
 #include "values.h"
 
 #define AT(member) offsetof(struct options, member)
@@ -271,6 +272,14 @@ const struct options_row options_table[] = {
 	 .help = "query parameter that may carry the identity in place of\n"
 		 "the header (for trusted networks and demos)",
 	 .fault = values_query_fault},
+	{.name = "cors-origin",
+	 .type = OPTIONS_LIST,
+	 .offset = AT(cors_origin),
+	 .metavar = "ORIGIN",
+	 .takes = "scheme://HOST[:PORT] as a browser writes it, or *",
+	 .help = "origins whose pages may read answers (CORS); * for any, but\n"
+		 "without credentials; repeatable",
+	 .fault = cors_origin_fault},
 	{.name = "ping-interval",
 	 .type = OPTIONS_DURATION,
 	 .flags = OPTIONS_ZERO,

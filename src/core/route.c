@@ -398,6 +398,7 @@ static int take_query(struct reader *r, const char *query)
 /* ---- the whole ----------------------------------------------------------- */
 
 #define METHODS	     "GET, HEAD"
+#define WITH_OPTIONS METHODS ", OPTIONS"
 #define HEALTH_PATHS "/livez, /healthz, /readyz"
 
 static const struct place {
@@ -427,6 +428,12 @@ static bool is_at(struct reader *r, const struct place *p, struct span path)
 	return p->kind == ROUTE_STREAM
 		       ? route_take_number(path, &r->route.number)
 		       : path.len == 0;
+}
+
+static const char *methods_of(const struct route_request *req,
+			      const struct place *p)
+{
+	return p->kind == ROUTE_EVENTS && req->cors ? WITH_OPTIONS : p->methods;
 }
 
 static const struct place *find_place(struct reader *r, struct span path)
@@ -512,9 +519,11 @@ int route_parse(struct route *ret, struct refusal *why,
 	if (strcmp(req->method, "CONNECT") == 0)
 		return check_method(req, METHODS, why);
 	place = find_place(&r, path);
-	if (place == NULL || check_method(req, place->methods, why) < 0)
+	if (place == NULL || check_method(req, methods_of(req, place), why) < 0)
 		return -EINVAL;
 	r.route.kind = place->kind;
+	if (r.route.kind == ROUTE_EVENTS && strcmp(req->method, "OPTIONS") == 0)
+		r.route.kind = ROUTE_OPTIONS;
 	if (r.route.kind == ROUTE_EVENTS && take_events(&r, query) < 0)
 		return -EINVAL;
 	if (r.route.kind == ROUTE_STREAMS &&

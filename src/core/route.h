@@ -9,8 +9,9 @@
 #include "refusal.h"
 
 enum route_kind {
-	ROUTE_EVENTS, /* /api/v1/events */
-	ROUTE_LIVEZ,  /* /livez, /healthz */
+	ROUTE_EVENTS,  /* /api/v1/events */
+	ROUTE_OPTIONS, /* the same, asked by OPTIONS what may be done there */
+	ROUTE_LIVEZ,   /* /livez, /healthz */
 	ROUTE_READYZ,
 	/* admin listener only: */
 	ROUTE_METRICS,
@@ -40,6 +41,7 @@ struct route_request {
 	const char *id_query;	   /* name of the query parameter that may
 				      carry the identity; NULL for none */
 	bool admin;		   /* came to the admin listener */
+	bool cors;		   /* OPTIONS of events has an answer */
 };
 
 struct route {
@@ -65,10 +67,10 @@ struct route {
  * - Path and method. The path is compared as sent, byte for byte: no
  *   percent-decoding, no dot segments, so that a proxy's rule for a path and
  *   ours are about the same bytes.
- * - For events only, Accept and the query. Names and values are percent-decoded
- *   once; '+' stays '+'; a broken '%' or a NUL is 400 anywhere; unknown
- *   parameters are ignored. A bad or doubled lastEventId is 400 even where the
- *   header wins; so is a doubled `deliver` or identity parameter.
+ * - For events only, and not with OPTIONS, Accept and the query. Names and
+ * values are percent-decoded once; '+' stays '+'; a broken '%' or a NUL is 400
+ * anywhere; unknown parameters are ignored. A bad or doubled lastEventId is 400
+ * even where the header wins; so is a doubled `deliver` or identity parameter.
  * - For /streams its parameters: an unknown one is 400 here, since DELETE must
  *   never end more than was meant. DELETE takes an id, and nothing else.
  * - Last-Event-ID. An empty one is none; else it wins over the query.

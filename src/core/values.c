@@ -303,10 +303,9 @@ const char *values_header_fault(const char *name)
 {
 	/* What the gateway itself reads, and what frames the message. */
 	static const char *const taken[] = {
-		"accept",	 "authorization",
-		"connection",	 "content-length",
-		"expect",	 "host",
-		"last-event-id", "transfer-encoding",
+		"accept",	  "authorization", "connection",
+		"content-length", "expect",	   "host",
+		"last-event-id",  "origin",	   "transfer-encoding",
 		"upgrade",
 	};
 	size_t len = strlen(name);

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "../core/address.h"
+#include "../core/cors.h"
 #include "../core/hub.h"
 #include "../core/logging.h"
 #include "../core/metrics.h"
@@ -35,6 +36,7 @@ struct conn_config {
 	const struct logging *access; /* streams' lines; NULL: none */
 	const char *id_header;
 	const char *id_query; /* NULL: none */
+	struct cors cors;     /* of public requests */
 	/* Public connections begin with a preface of the PROXY protocol. */
 	bool proxy_protocol;
 	/* Whose word about addresses is believed. */

@@ -1,7 +1,8 @@
 /* What the files of a connection share: conn.c (states, reading, time),
  * conn_peer.c (whose it is), conn_limits.c (how many streams, and how old),
- * conn_write.c (the socket, and what the hub writes) and conn_serve.c
- * (answers). Nobody else includes it. */
+ * conn_write.c (the socket, and what the hub writes), conn_serve.c (answers)
+ * and conn_cors.c (what they have for pages of other origins). Nobody else
+ * includes it. */
 #ifndef SLUICE_CONN_INSIDE_H
 #define SLUICE_CONN_INSIDE_H
 
@@ -74,11 +75,10 @@ struct conn {
 	uint32_t thrown_away; /* bytes, while lingering */
 	uint8_t state;
 	uint8_t polled; /* enum poller_events that are asked for */
-	uint8_t head;	/* enum stream_head */
 	uint8_t ending; /* STREAM: enum ending, should it end now */
 	bool admin : 1;
 	bool counted : 1;    /* has one of max_connections places */
-	bool head_due : 1;   /* goes before the stream's first bytes */
+	bool head_due : 1;   /* conn_set.head goes before the first bytes */
 	bool tallied : 1;    /* STREAM: in conn_set.parties */
 	bool keep_alive : 1; /* REPLY: then IDLE, else LINGER */
 };
@@ -114,6 +114,7 @@ struct conn_set {
 	uv_idle_t bell;
 	int n_parts; /* poller and bell */
 	struct buf heads[STREAM_HEADS];
+	const struct buf *head; /* of the stream that is being opened */
 	uint8_t input[CONN_READ_BYTES];
 };
 
@@ -190,8 +191,20 @@ void conn_admin_stream(struct conn *c, const struct http_reply_to *to,
 void conn_admin_streams(struct conn *c, const struct http_reply_to *to,
 			const struct route *want);
 
+/* conn_cors.c */
+
+/* What the answer to a request has for pages of other origins: NULL, or lines
+ * in `out` (CORS_LINES_MAX bytes). */
+const char *conn_cors_lines(const struct conn *c, const struct http_head *h,
+			    char *out);
+/* The answer to OPTIONS, by which a browser asks before it asks. */
+void conn_answer_options(struct conn *c, const struct http_reply_to *to,
+			 const struct http_head *h);
+
 /* conn_serve.c */
 
+/* Sends a whole answer, made with the result `rc`, and frees it. */
+void conn_finish(struct conn *c, struct buf *out, int rc, bool keep_alive);
 /* A whole short answer. */
 void conn_answer(struct conn *c, const struct http_reply_to *to, int status,
 		 const char *type, const void *body, size_t len);

@@ -37,8 +37,7 @@ void conn_after_answer(struct conn *c)
 		linger(c);
 }
 
-/* Sends a whole answer, made with the result `rc`. */
-static void finish(struct conn *c, struct buf *out, int rc, bool keep_alive)
+void conn_finish(struct conn *c, struct buf *out, int rc, bool keep_alive)
 {
 	if (rc == 0)
 		rc = conn_send(c, buf_head(out), buf_unread(out));
@@ -58,7 +57,7 @@ void conn_answer(struct conn *c, const struct http_reply_to *to, int status,
 
 	buf_init(&out, CONN_ANSWER_MAX);
 	rc = http_reply_short(&out, to, status, type, NULL, body, len);
-	finish(c, &out, rc, to->keep_alive);
+	conn_finish(c, &out, rc, to->keep_alive);
 }
 
 void conn_refuse(struct conn *c, const struct http_reply_to *to,
@@ -70,7 +69,7 @@ void conn_refuse(struct conn *c, const struct http_reply_to *to,
 	conn_note_refused(c, why);
 	buf_init(&out, CONN_ANSWER_MAX);
 	rc = http_reply_refusal(&out, to, why, CONN_RETRY_AFTER_S);
-	finish(c, &out, rc, to->keep_alive);
+	conn_finish(c, &out, rc, to->keep_alive);
 }
 
 /* Around the configured time, so that not all come back at once. */
@@ -127,7 +126,7 @@ static void turn_away(struct conn *c, const struct http_reply_to *to,
 	conn_note_refused(c, &why);
 	buf_init(&out, CONN_ANSWER_MAX);
 	rc = http_reply_come_back(&out, to, conn_jittered_retry_ms(s));
-	finish(c, &out, rc, to->keep_alive && to->minor > 0);
+	conn_finish(c, &out, rc, to->keep_alive && to->minor > 0);
 }
 
 /* ---- what is asked for --------------------------------------------------- */
@@ -255,34 +254,59 @@ static int enter(struct conn *c, const struct hub_open *open)
 	return rc;
 }
 
-static void open_stream(struct conn *c, const struct http_reply_to *to,
-			const struct hub_open *open)
+static void refuse_for_memory(struct conn *c, const struct http_reply_to *to)
 {
-	struct conn_set *s = c->set;
 	struct refusal why;
 
-	c->head = to->minor == 0   ? HEAD_OLD
-		  : to->keep_alive ? HEAD_KEEP
-				   : HEAD_CLOSE;
+	refusal_set(&why, 503, REFUSAL_FULL, "out of memory, try again later");
+	conn_refuse(c, to, &why);
+}
+
+static void begin_stream(struct conn *c, const struct http_reply_to *to,
+			 const struct hub_open *open)
+{
+	const struct buf *head = c->set->head;
+
 	c->head_due = true;
 	conn_move(c, CONN_STREAM);
 	if (enter(c, open) < 0) {
 		conn_move(c, CONN_HEAD);
-		refusal_set(&why, 503, REFUSAL_FULL,
-			    "out of memory, try again later");
-		conn_refuse(c, to, &why);
+		refuse_for_memory(c, to);
 		return;
 	}
 	conn_note_opened(c);
 	/* When there is no word to say yet, the head goes out alone. */
 	if (c->state == CONN_STREAM && c->head_due) {
-		const struct buf *head = &s->heads[c->head];
-
 		c->head_due = false;
 		if (conn_send(c, buf_head(head), buf_unread(head)) < 0)
 			conn_doom(c);
 	}
 	conn_arm(c);
+}
+
+/* Most have one of the three heads that are always the same; another is made
+ * for the request, and is out when this returns, or waits with what the socket
+ * did not take. */
+static void open_stream(struct conn *c, const struct http_reply_to *to,
+			const struct hub_open *open)
+{
+	struct conn_set *s = c->set;
+	struct buf made;
+
+	buf_init(&made, CONN_ANSWER_MAX);
+	s->head = &s->heads[to->minor == 0   ? HEAD_OLD
+			    : to->keep_alive ? HEAD_KEEP
+					     : HEAD_CLOSE];
+	if (to->lines != NULL) {
+		s->head = &made;
+		if (http_reply_stream(&made, to) < 0) {
+			refuse_for_memory(c, to);
+			return;
+		}
+	}
+	begin_stream(c, to, open);
+	s->head = NULL;
+	buf_finish(&made);
 }
 
 static void serve_events(struct conn *c, const struct http_reply_to *to,
@@ -307,7 +331,7 @@ static void serve_events(struct conn *c, const struct http_reply_to *to,
 	} else if (to->is_head) {
 		buf_init(&out, CONN_ANSWER_MAX);
 		rc = http_reply_stream(&out, to);
-		finish(c, &out, rc, to->keep_alive && to->minor > 0);
+		conn_finish(c, &out, rc, to->keep_alive && to->minor > 0);
 	} else {
 		fill_open(&open, r, &id, to->minor);
 		open_stream(c, to, &open);
@@ -324,6 +348,7 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 		.last_event_id = http_head_find(h, "Last-Event-ID", NULL),
 		.id_query = c->set->cfg.id_query,
 		.admin = c->admin,
+		.cors = to->lines != NULL,
 	};
 	struct refusal why;
 	struct route r;
@@ -347,6 +372,9 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 		break;
 	case ROUTE_STREAM:
 		conn_admin_stream(c, to, r.number);
+		break;
+	case ROUTE_OPTIONS:
+		conn_answer_options(c, to, h);
 		break;
 	case ROUTE_EVENTS:
 		serve_events(c, to, &r, h, accept);
@@ -393,9 +421,11 @@ void conn_serve(struct conn *c)
 		.keep_alive = h->keep_alive && !c->set->draining,
 	};
 	struct address peer = c->address;
+	char lines[CORS_LINES_MAX];
 	const char *accept;
 	char *owned;
 
+	to.lines = conn_cors_lines(c, h, lines);
 	if (join_accept(h, &accept, &owned) < 0) {
 		conn_drop(c);
 		return;

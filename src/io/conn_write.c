@@ -100,7 +100,7 @@ void conn_doom(struct conn *c)
  * not go out waits, and the hub then hands over what must follow. */
 static ssize_t send_with_head(struct conn *c, const struct iovec *iov, int n)
 {
-	const struct buf *head = &c->set->heads[c->head];
+	const struct buf *head = c->set->head;
 	struct iovec all[CURSOR_IOV_MAX + 2];
 	size_t len = buf_unread(head);
 	ssize_t wrote;

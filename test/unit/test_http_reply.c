@@ -104,6 +104,50 @@ static void test_stream_heads(void **state)
 	}
 }
 
+/* Of a request from another origin, for example. */
+static void test_lines_of_a_request(void **state)
+{
+	static const struct http_reply_to to = {
+		.minor = 1,
+		.keep_alive = true,
+		.lines = "Vary: Origin\r\nA: b\r\n",
+	};
+	struct refusal why;
+	struct buf b = room();
+
+	(void)state;
+	assert_int_equal(http_reply_stream(&b, &to), 0);
+	expect_bytes(&b,
+		     STREAM("keep-alive", CHUNKED "Vary: Origin\r\nA: b\r\n"));
+	b = room();
+	refusal_set(&why, 503, REFUSAL_FULL, "wrong");
+	assert_int_equal(http_reply_refusal(&b, &to, &why, 7), 0);
+	expect_bytes(&b,
+		     "HTTP/1.1 503 Service Unavailable\r\n"
+		     "Content-Type: text/plain; charset=utf-8\r\n"
+		     "Content-Length: 6\r\n"
+		     "Cache-Control: no-store\r\n"
+		     "Connection: keep-alive\r\n"
+		     "X-Content-Type-Options: nosniff\r\n"
+		     "Retry-After: 7\r\nVary: Origin\r\nA: b\r\n\r\nwrong\n");
+}
+
+/* Neither a type nor a length (RFC 9110, 8.6). */
+static void test_no_content(void **state)
+{
+	struct buf b = room();
+
+	(void)state;
+	assert_int_equal(http_reply_short(&b, &keep, 204, NULL,
+					  "Allow: GET\r\n", NULL, 0),
+			 0);
+	expect_bytes(&b, "HTTP/1.1 204 No Content\r\n"
+			 "Cache-Control: no-store\r\n"
+			 "Connection: keep-alive\r\n"
+			 "X-Content-Type-Options: nosniff\r\n"
+			 "Allow: GET\r\n\r\n");
+}
+
 static void test_come_back(void **state)
 {
 	static const struct http_reply_to old_head = {.is_head = true};
@@ -347,6 +391,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_stream_heads),
+		cmocka_unit_test(test_lines_of_a_request),
+		cmocka_unit_test(test_no_content),
 		cmocka_unit_test(test_come_back),
 		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_a_body_is_bytes),

@@ -154,6 +154,28 @@ static void test_methods(void **state)
 	assert_int_equal(expect_good(&req).kind, ROUTE_EVENTS);
 }
 
+/* By which a browser asks before a cross-origin request. */
+static void test_options(void **state)
+{
+	struct route_request req = plain;
+	struct refusal why;
+	struct route r;
+
+	(void)state;
+	req.method = "OPTIONS";
+	req.cors = true;
+	req.target = EVENTS "?deliver=x&%zz";
+	req.accept = "image/png";
+	assert_int_equal(expect_good(&req).kind, ROUTE_OPTIONS);
+	req.target = "/livez";
+	expect_refused(&req, 405, REFUSAL_BAD_METHOD, "OPTIONS", "GET, HEAD");
+	req.target = EVENTS;
+	req.method = "PUT";
+	expect_refused(&req, 405, REFUSAL_BAD_METHOD, "PUT", "OPTIONS");
+	route_parse(&r, &why, &req);
+	assert_string_equal(why.allow, "GET, HEAD, OPTIONS");
+}
+
 static void test_order_of_checks(void **state)
 {
 	struct route_request req = {
@@ -749,6 +771,7 @@ int main(void)
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_a_path_is_quoted),
 		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_order_of_checks),
 		cmocka_unit_test(test_deliver),
 		cmocka_unit_test(test_what_deliver_texts_say),

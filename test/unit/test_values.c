@@ -374,6 +374,7 @@ static void header_names(void **state)
 		{"", "it must have 1 to 64 bytes"},
 		{"Accept", "that header has a meaning of its own"},
 		{"authorization", "that header has a meaning of its own"},
+		{"Origin", "that header has a meaning of its own"},
 		{"Connection", "that header has a meaning of its own"},
 		{"CONTENT-LENGTH", "that header has a meaning of its own"},
 		{"expect", "that header has a meaning of its own"},

@@ -314,6 +314,7 @@ static void start_conns(struct server *s)
 		.metrics = &s->metrics,
 		.id_header = o->id_header,
 		.id_query = o->id_query,
+		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
 		.proxy_protocol = o->proxy_protocol,
 		.trusted = s->trusted,
 		.n_trusted = o->trusted_proxy.n,
