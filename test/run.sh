@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the project with ASan and UBSan and runs its suites; then what has
-# threads again, with TSan; then holds what the program costs against its budget.
+# threads again, with TSan; then the clients that people use, against the program;
+# then holds what the program costs against its budget.
 # The last line is "N passed, N failed, N skipped",
 # and the exit status is 0 only when nothing failed and every suite ran.
 #
@@ -8,9 +9,9 @@
 #
 #	--no-install  take the packages as they are
 #	--suite NAME  only this one: unit sim loop wire e2e lint threads
-#	              cost
-#	--fast        without the TSan build
-#	--short       without the suites "long" and "cost"
+#	              clients cost
+#	--fast        without the TSan build and the suite "clients"
+#	--short       without the suites "long", "clients" and "cost"
 #
 # Builds are kept in build-test, build-tsan and build-cost, in the project's root or below
 # $SLUICE_BUILD_DIR. More for meson setup: $SLUICE_MESON_ARGS.
@@ -47,6 +48,7 @@ done
 if [ -z "$suites" ]; then
 	suites=" unit sim loop wire e2e lint"
 	[ $fast = yes ] || suites="$suites threads"
+	[ $fast = yes ] || [ $short = yes ] || suites="$suites clients"
 	[ $short = yes ] || suites="$suites cost"
 fi
 
@@ -123,7 +125,7 @@ plain_suites()
 	}
 	for s in $suites; do
 		case "$s" in
-		threads | cost) continue ;;
+		threads | clients | cost) continue ;;
 		esac
 		run_suite "$s" "$builds/build-test" "$s"
 	done
@@ -138,6 +140,17 @@ threads_suite()
 	TSAN_OPTIONS="suppressions=$root/test/tsan.supp:${TSAN_OPTIONS:-}"
 	export TSAN_OPTIONS
 	run_suite threads "$builds/build-tsan" threads "$(tsan_wrapper)"
+}
+
+# Browsers, and packages of npm: what can't be had is a failure.
+clients_suite()
+{
+	if [ $clients = yes ] &&
+		"$root/test/clients/install.sh" "$builds/build-test"; then
+		run_suite clients "$builds/build-test" clients
+	else
+		say "clients              0 passed, 1 failed, 0 skipped"
+	fi
 }
 
 # A release build: what it costs with a sanitizer in it is not of interest.
@@ -163,6 +176,14 @@ main()
 		say "packages             0 passed, 1 failed, 0 skipped"
 		return
 	fi
+	clients=yes
+	case " $suites " in
+	*" clients "*)
+		# Before meson looks for node.
+		[ $install = no ] || "$root/tools/packages.sh" clients ||
+			clients=no
+		;;
+	esac
 	for s in $suites; do
 		case "$s" in
 		threads | cost) continue ;;
@@ -172,6 +193,9 @@ main()
 	done
 	case " $suites " in
 	*" threads "*) threads_suite ;;
+	esac
+	case " $suites " in
+	*" clients "*) clients_suite ;;
 	esac
 	case " $suites " in
 	*" cost "*) cost_suite ;;

@@ -4,6 +4,7 @@
 #	tools/packages.sh build     to compile the program
 #	tools/packages.sh run       and to try it: nats-server, curl
 #	tools/packages.sh test      and to test it
+#	tools/packages.sh clients   and with browsers and packages of npm
 #	tools/packages.sh fuzz      to fuzz it
 #	tools/packages.sh bench     to measure it
 #	tools/packages.sh package   to make Debian packages of it
@@ -44,6 +45,12 @@ wanted()
 			echo clang-format-14
 		fi
 		;;
+	clients)
+		echo nats-server curl openssl nginx haproxy chromium firefox-esr
+		# Debian's npm brings 400 packages along.
+		command -v node >/dev/null || echo nodejs
+		command -v npm >/dev/null || echo npm
+		;;
 	bench)
 		echo nats-server curl libcmocka-dev python3 nginx \
 			libnginx-mod-nchan wrk gnuplot-nox strace
@@ -51,7 +58,7 @@ wanted()
 	package) echo debhelper dpkg-dev lintian ;;
 	fuzz) echo clang libclang-rt-dev libcmocka-dev python3 ;;
 	*)
-		echo "usage: tools/packages.sh build|run|test|fuzz|bench|package" >&2
+		echo "usage: tools/packages.sh build|run|test|clients|fuzz|bench|package" >&2
 		exit 2
 		;;
 	esac
