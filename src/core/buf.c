@@ -99,19 +99,27 @@ int buf_putc(struct buf *b, char c)
 
 int buf_printf(struct buf *b, const char *fmt, ...)
 {
+	size_t room = b->data != NULL ? buf_room(b) : 0;
 	va_list ap, again;
-	int rc, len;
+	int rc = 0, len;
 
+	/* Printing is dear, so what may fit is not measured first. */
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	len = vsnprintf(NULL, 0, fmt, ap);
+	len = vsnprintf(room > 0 ? (char *)buf_tail(b) : NULL,
+			room > 0 ? room + 1 : 0, fmt, ap);
 	va_end(ap);
-	rc = len < 0 ? -EINVAL : buf_reserve(b, (size_t)len);
-	if (rc == 0) {
-		vsnprintf((char *)buf_tail(b), (size_t)len + 1, fmt, again);
-		b->end += (size_t)len;
+	if (len < 0) {
+		rc = -EINVAL;
+	} else if ((size_t)len > room) {
+		rc = buf_reserve(b, (size_t)len);
+		if (rc == 0)
+			vsnprintf((char *)buf_tail(b), (size_t)len + 1, fmt,
+				  again);
 	}
 	va_end(again);
+	if (rc == 0)
+		b->end += (size_t)len;
 	return rc;
 }
 

@@ -24,6 +24,7 @@
 
 enum {
 	VERSION_LEN = sizeof(VERSION_FORM) - 1,
+	TEXT_KEPT = 1024,   /* bytes, from one head to the next */
 	HEADERS_FIRST = 12, /* room for so many is made first */
 };
 
@@ -354,6 +355,13 @@ static size_t scan(struct http_parser *p, const char *bytes, size_t len,
 
 /* ---- the parser ---------------------------------------------------------- */
 
+static void begin(struct http_parser *p)
+{
+	llhttp_init(&p->llhttp, HTTP_REQUEST, &callbacks);
+	p->llhttp.data = p;
+	p->verdict = VERDICT_MORE;
+}
+
 int http_parser_new(struct http_parser **ret, size_t max_bytes,
 		    const char *id_header)
 {
@@ -361,15 +369,30 @@ int http_parser_new(struct http_parser **ret, size_t max_bytes,
 
 	if (p == NULL)
 		return -ENOMEM;
-	llhttp_init(&p->llhttp, HTTP_REQUEST, &callbacks);
-	p->llhttp.data = p;
-	p->verdict = VERDICT_MORE;
 	p->max_bytes = max_bytes;
 	p->id_header = id_header;
 	/* Each of the NULs stands for a byte of the head that is not kept. */
 	buf_init(&p->text, max_bytes);
+	begin(p);
 	*ret = p;
 	return 0;
+}
+
+void http_parser_again(struct http_parser *p)
+{
+	struct http_parser kept = {
+		.id_header = p->id_header,
+		.max_bytes = p->max_bytes,
+		.text = p->text,
+		.headers = p->headers,
+		.cap_headers = p->cap_headers,
+	};
+
+	*p = kept;
+	buf_clear(&p->text);
+	if (p->text.cap > TEXT_KEPT)
+		buf_finish(&p->text);
+	begin(p);
 }
 
 void http_parser_free(struct http_parser *p)

@@ -27,6 +27,8 @@ enum { HEAD_MAX_FIELDS = 100, HEAD_MAX_LEADING_CRLF = 4 };
  * -ENOMEM or 0. */
 int http_parser_new(struct http_parser **ret, size_t max_bytes,
 		    const char *id_header);
+/* As new, for another head; keeps its memory, if that is not much. */
+void http_parser_again(struct http_parser *p);
 void http_parser_free(struct http_parser *p);
 
 /* Takes bytes; *used says how many belong to this head (what is left is the

@@ -58,23 +58,41 @@ static const char *lines_of(const struct http_reply_to *to)
 	return to->lines != NULL ? to->lines : "";
 }
 
+/* All of them, or nothing. The last is NULL. */
+static int put_all(struct buf *out, const char *const parts[])
+{
+	size_t len = 0;
+	int rc;
+
+	for (size_t i = 0; parts[i] != NULL; i++)
+		len += strlen(parts[i]);
+	rc = buf_reserve(out, len);
+	for (size_t i = 0; rc == 0 && parts[i] != NULL; i++)
+		rc = buf_puts(out, parts[i]);
+	return rc;
+}
+
 int http_reply_stream(struct buf *out, const struct http_reply_to *to)
 {
 	/* Without chunks only the end of the connection ends the body. */
 	bool keep_alive = to->keep_alive && is_chunked(to);
 
-	return buf_printf(out,
-			  "HTTP/1.1 %s\r\n"
-			  "Content-Type: text/event-stream\r\n"
-			  "Cache-Control: no-cache, no-transform\r\n"
-			  "Connection: %s\r\n"
-			  "X-Accel-Buffering: no\r\n"
-			  "X-Content-Type-Options: nosniff\r\n"
-			  "%s%s\r\n",
-			  http_reply_reason(200), connection(keep_alive),
-			  is_chunked(to) ? "Transfer-Encoding: chunked\r\n"
-					 : "",
-			  lines_of(to));
+	const char *const parts[] = {
+		"HTTP/1.1 ",
+		http_reply_reason(200),
+		"\r\nContent-Type: text/event-stream"
+		"\r\nCache-Control: no-cache, no-transform"
+		"\r\nConnection: ",
+		connection(keep_alive),
+		"\r\nX-Accel-Buffering: no"
+		"\r\nX-Content-Type-Options: nosniff\r\n",
+		is_chunked(to) ? "Transfer-Encoding: chunked\r\n" : "",
+		lines_of(to),
+		"\r\n",
+		NULL,
+	};
+
+	return put_all(out, parts);
 }
 
 /* The body is all or nothing with the head before it: `had` bytes were there
@@ -94,25 +112,29 @@ int http_reply_short(struct buf *out, const struct http_reply_to *to,
 		     const void *body, size_t len)
 {
 	size_t had = buf_unread(out);
-	char content[160] = "";
+	char length[24];
+	const char *const parts[] = {
+		"HTTP/1.1 ",
+		http_reply_reason(status),
+		type != NULL ? "\r\nContent-Type: " : "",
+		type != NULL ? type : "",
+		type != NULL ? "\r\nContent-Length: " : "",
+		type != NULL ? length : "",
+		"\r\nCache-Control: no-store"
+		/* "keep-alive" tells HTTP/1.0 what 1.1 knows. */
+		"\r\nConnection: ",
+		connection(to->keep_alive),
+		"\r\nX-Content-Type-Options: nosniff\r\n",
+		extra != NULL ? extra : "",
+		lines_of(to),
+		"\r\n",
+		NULL,
+	};
 	int rc;
 
 	MUST((status == 204) == (type == NULL));
-	if (type != NULL)
-		snprintf(content, sizeof(content),
-			 "Content-Type: %s\r\nContent-Length: %zu\r\n", type,
-			 len);
-	/* "keep-alive" tells HTTP/1.0 what 1.1 knows. */
-	rc = buf_printf(out,
-			"HTTP/1.1 %s\r\n"
-			"%s"
-			"Cache-Control: no-store\r\n"
-			"Connection: %s\r\n"
-			"X-Content-Type-Options: nosniff\r\n"
-			"%s%s\r\n",
-			http_reply_reason(status), content,
-			connection(to->keep_alive), extra != NULL ? extra : "",
-			lines_of(to));
+	snprintf(length, sizeof(length), "%zu", len);
+	rc = put_all(out, parts);
 	return rc < 0 ? rc : put_body(out, to, had, body, len);
 }
 

@@ -86,15 +86,41 @@ void conn_arm(struct conn *c)
 	poller_change(c->set->poller, c->fd, events);
 }
 
+/* The next head is often a moment away. */
+static void drop_parser(struct conn *c)
+{
+	struct conn_set *s = c->set;
+
+	if (c->parser != NULL && s->spare == NULL) {
+		http_parser_again(c->parser);
+		s->spare = c->parser;
+	} else {
+		http_parser_free(c->parser);
+	}
+	c->parser = NULL;
+}
+
+static int need_parser(struct conn *c)
+{
+	struct conn_set *s = c->set;
+
+	if (c->parser != NULL)
+		return 0;
+	if (s->spare == NULL)
+		return http_parser_new(&c->parser, s->cfg.max_header_bytes,
+				       s->cfg.id_header);
+	c->parser = s->spare;
+	s->spare = NULL;
+	return 0;
+}
+
 void conn_move(struct conn *c, enum conn_state to)
 {
 	struct conn_set *s = c->set;
 
 	MUST(may_go[c->state] & TO(to));
-	if (to != CONN_HEAD) {
-		http_parser_free(c->parser);
-		c->parser = NULL;
-	}
+	if (to != CONN_HEAD)
+		drop_parser(c);
 	list_remove(&c->link);
 	list_remove(&c->look);
 	if (c->state == CONN_STREAM)
@@ -146,6 +172,7 @@ static void on_part_closed(void *arg)
 	free_closed(s);
 	for (int i = 0; i < STREAM_HEADS; i++)
 		buf_finish(&s->heads[i]);
+	http_parser_free(s->spare);
 	conn_limits_finish(s);
 	roll_finish(&s->roll);
 	s->cfg.on_closed(s->cfg.arg);
@@ -216,7 +243,6 @@ static void on_stray_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 
 static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
 {
-	const struct conn_config *cfg = &c->set->cfg;
 	enum http_verdict verdict;
 	size_t used;
 
@@ -224,9 +250,7 @@ static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
 		conn_take_preface(c, bytes, len);
 		return;
 	}
-	if (c->parser == NULL &&
-	    http_parser_new(&c->parser, cfg->max_header_bytes, cfg->id_header) <
-		    0) {
+	if (need_parser(c) < 0) {
 		conn_drop(c);
 		return;
 	}

@@ -108,6 +108,7 @@ struct conn_set {
 	struct roll roll; /* of all streams */
 	struct conn_refusals refusals;
 	struct poller *poller;
+	struct http_parser *spare; /* as new, or NULL */
 	/* Rings in the turn after something was closed: until then somebody may
 	 * look at its state. The last of the two that is closed ends the set.
 	 */

@@ -27,6 +27,13 @@ static void keeps_bytes_in_order(void **state)
 	assert_int_equal(buf_putc(&b, 'e'), 0);
 	assert_int_equal(buf_printf(&b, "%d-%s", 42, "f"), 0);
 	assert_unread(&b, "abcde42-f");
+	/* More than there is room for, and less. */
+	assert_int_equal(buf_printf(&b, "%*s", 300, "x"), 0);
+	assert_int_equal(buf_unread(&b), 309);
+	assert_int_equal(b.data[308], 'x');
+	buf_truncate(&b, 9);
+	assert_int_equal(buf_printf(&b, "%s", ""), 0);
+	assert_unread(&b, "abcde42-f");
 	buf_consume(&b, 3);
 	assert_unread(&b, "de42-f");
 	assert_int_equal(buf_reserve(&b, 2), 0);
