@@ -8,7 +8,8 @@ export class Cutter {
     this.target = port;
     this.pairs = new Set();
     this.plan = null; // { text, bytes, done }: where the next cut is to be
-    this.accepted = 0;
+    this.requests = []; // what clients have sent, each in one piece
+    this.passed = ""; // what the gateway has sent, to all of them
     this.cuts = 0;
     this.server = createServer((client) => this.#serve(client));
   }
@@ -24,7 +25,6 @@ export class Cutter {
   #serve(client) {
     const gateway = connect(this.target, "127.0.0.1");
     const pair = { client, gateway };
-    this.accepted++;
     this.pairs.add(pair);
     client.setNoDelay(true);
     for (const [from, to] of [
@@ -35,7 +35,10 @@ export class Cutter {
       from.on("close", () => this.#end(pair));
       from.on("end", () => to.end());
     }
-    client.on("data", (data) => gateway.write(data));
+    client.on("data", (data) => {
+      this.requests.push(data.toString("latin1"));
+      gateway.write(data);
+    });
     gateway.on("data", (data) => this.#pass(pair, data));
   }
 
@@ -48,6 +51,7 @@ export class Cutter {
 
   /** What the gateway has sent; up to the cut, if it is in there. */
   #pass(pair, data) {
+    this.passed += data.toString("latin1");
     const at = this.plan === null ? -1 : data.indexOf(this.plan.text);
     if (at < 0) {
       pair.client.write(data);
@@ -64,10 +68,23 @@ export class Cutter {
     });
   }
 
+  /** What the gateway has sent until now. */
+  sent() {
+    return this.passed;
+  }
+
+  /** With which Last-Event-ID they came, null for none. */
+  cursors() {
+    return this.requests
+      .filter((r) => r.includes("/api/v1/events"))
+      .map((r) => /^last-event-id: *(.*?)\r$/im.exec(r)?.[1] ?? null);
+  }
+
   /**
-   * Of the next event in which `text` is, the client gets all up to the first
-   * `bytes` bytes of the text, and then the end of the connection. Resolves when
-   * it is done. The text must come in one piece: let it be short.
+   * When the gateway next sends `text`, the client gets all before it and its
+   * first `bytes` bytes (or of what follows it; or, below 0, less than what is
+   * before it), and then the end of the connection. Resolves when that is done.
+   * The text must come in one piece: let it be short.
    */
   cutInside(text, bytes = 1) {
     return new Promise((resolve) => {
@@ -75,17 +92,19 @@ export class Cutter {
     });
   }
 
-  /** Resets every connection. */
+  /** Ends every connection, after all that was sent. */
   cutAll() {
     this.cuts += this.pairs.size;
     for (const pair of this.pairs) {
-      pair.client.resetAndDestroy();
-      this.#end(pair);
+      pair.gateway.pause();
+      pair.client.end(() => this.#end(pair));
     }
   }
 
   async finish() {
-    this.cutAll();
+    for (const pair of this.pairs) {
+      this.#end(pair);
+    }
     await new Promise((resolve) => this.server.close(resolve));
   }
 }

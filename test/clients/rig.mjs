@@ -80,7 +80,12 @@ export async function openBrowser(name, options) {
 export async function openPage(browser, url) {
   const page = await browser.newPage();
   page.on("pageerror", (e) => note("page error:", e.message));
-  page.on("console", (m) => note("page:", m.text()));
+  page.on("console", (m) => {
+    // Of the network: what the tests are about.
+    if (!m.text().startsWith("Failed to load resource")) {
+      note("page:", m.text());
+    }
+  });
   defer(() => page.close());
   await page.goto(url);
   return page;
