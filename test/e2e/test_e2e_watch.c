@@ -233,7 +233,7 @@ static void who_is_slow(void **state)
 }
 
 /* Ends with nobody there: a drain waits for the last. */
-static void stop(struct e2e *f)
+static void stop_gateway(struct e2e *f)
 {
 	for (size_t i = 0; i < f->n_clients; i++)
 		sse_client_close(f->clients[i]);
@@ -348,7 +348,7 @@ static void a_file_of_its_own(void **state)
 	assert_null(strstr(all, "bob"));
 	assert_int_equal(count(all, "\n"), 1);
 	free(all);
-	stop(f);
+	stop_gateway(f);
 	all = read_file(path);
 	assert_int_equal(count(all, "\"stream closed\" reason=client_left"), 3);
 	free(all);
@@ -363,7 +363,7 @@ static void none_at_all(void **state)
 	e2e_gateway(f, "--access-log", "off", NULL);
 	e2e_expect_marker(f, e2e_open(f, "alice", NULL), "alice", 1);
 	gateway_proc_wait_metric(&f->gw, "sluice_streams_opened_total", 1);
-	stop(f);
+	stop_gateway(f);
 	assert_int_equal(e2e_count_in_log(f, "stream opened"), 0);
 	assert_int_equal(e2e_count_in_log(f, "stream closed"), 0);
 	assert_true(e2e_count_in_log(f, "connected to NATS") > 0);
@@ -387,14 +387,14 @@ static void files_that_fail(void **state)
 	e2e_open(f, "alice", NULL);
 	in_home(f, "moved/access.log", path);
 	free(wait_in_file(path, "id=alice"));
-	stop(f);
+	stop_gateway(f);
 	unlink(path);
 	rmdir(moved);
 
 	e2e_gateway(f, "--access-log", "/dev/full", NULL);
 	e2e_expect_marker(f, e2e_open(f, "bob", NULL), "bob", 1);
 	gateway_proc_wait_metric(&f->gw, "sluice_log_lines_lost_total", 1);
-	stop(f);
+	stop_gateway(f);
 
 	gateway_proc_finish(&f->gw);
 	in_home(f, "nowhere/access.log", path);
@@ -437,7 +437,7 @@ static void nobody_forges_a_line(void **state)
 	}
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		assert_int_not_equal(e2e_ask(f, requests[i])->status, 200);
-	stop(f);
+	stop_gateway(f);
 	assert_int_equal(e2e_count_in_log(f, "msg=\"stream opened\""), 4);
 	assert_int_equal(e2e_count_in_log(f, "msg=refused"), 3);
 	log = gateway_proc_log(&f->gw);
@@ -495,7 +495,7 @@ static void settings_have_their_sources(void **state)
 		       "from=--listen\n");
 	assert_null(strstr(log, "name=ping-interval"));
 	free(log);
-	stop(f);
+	stop_gateway(f);
 	gateway_proc_finish(&f->gw);
 
 	gateway_proc_spawn(&f->gw,
