@@ -11,7 +11,14 @@ export class Cutter {
     this.requests = []; // what clients have sent, each in one piece
     this.passed = ""; // what the gateway has sent, to all of them
     this.cuts = 0;
-    this.server = createServer((client) => this.#serve(client));
+    this.held = null; // clients that wait, while nobody is let through
+    this.server = createServer((client) => {
+      if (this.held !== null) {
+        this.held.push(client);
+      } else {
+        this.#serve(client);
+      }
+    });
   }
 
   async start() {
@@ -92,6 +99,17 @@ export class Cutter {
     });
   }
 
+  /** Lets nobody through until release(): they wait. */
+  hold() {
+    this.held = [];
+  }
+
+  release() {
+    const waiting = this.held;
+    this.held = null;
+    waiting.forEach((client) => this.#serve(client));
+  }
+
   /** Ends every connection, after all that was sent. */
   cutAll() {
     this.cuts += this.pairs.size;
@@ -102,6 +120,7 @@ export class Cutter {
   }
 
   async finish() {
+    this.held?.forEach((client) => client.destroy());
     for (const pair of this.pairs) {
       this.#end(pair);
     }

@@ -21,7 +21,7 @@ export class Follower {
     try {
       return await until("", async () => {
         seen = await this.look();
-        return check(seen) && seen;
+        return (await check(seen)) && seen;
       });
     } catch (e) {
       throw new Error(

@@ -4,7 +4,8 @@
 //
 // A case that throws has failed, and so has one that is not done in time. What
 // it was doing is on standard error. defer() is for what must be ended with the
-// case, or, called outside of one, with the program; in reverse order.
+// case, or, called before the first one, with the program; in reverse order. The
+// module awaits nothing between its cases.
 
 const CASE_MS = 60_000;
 

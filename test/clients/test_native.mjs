@@ -119,8 +119,10 @@ async function cutBeforeEvents(path) {
   const cutter = await rig.cutter();
   const f = await follow(cutter.origin, path);
   await until("the opening block", () => /\nid: 1\b/.test(cutter.sent()));
+  cutter.hold();
   cutter.cutAll();
   const sent = await rig.publishMany("alice", "meanwhile", 3);
+  cutter.release();
   await f.opened(2);
   return { rig, cutter, f, sent };
 }
