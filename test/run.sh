@@ -121,6 +121,7 @@ plain_suites()
 {
 	build "$builds/build-test" address,undefined || {
 		say "build                0 passed, 1 failed, 0 skipped"
+		clients=no
 		return
 	}
 	for s in $suites; do

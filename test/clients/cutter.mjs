@@ -4,8 +4,12 @@
 import { connect, createServer } from "node:net";
 
 export class Cutter {
-  constructor(port) {
-    this.target = port;
+  /** `target`: a port of the loopback, or the path of a Unix socket. */
+  constructor(target) {
+    this.target =
+      typeof target === "string"
+        ? { path: target }
+        : { port: target, host: "127.0.0.1" };
     this.pairs = new Set();
     this.plan = null; // { text, bytes, done }: where the next cut is to be
     this.requests = []; // what clients have sent, each in one piece
@@ -22,15 +26,13 @@ export class Cutter {
   }
 
   async start() {
-    await new Promise((resolve) =>
-      this.server.listen(0, "127.0.0.1", resolve),
-    );
+    await new Promise((resolve) => this.server.listen(0, "127.0.0.1", resolve));
     this.port = this.server.address().port;
     this.origin = `http://127.0.0.1:${this.port}`;
   }
 
   #serve(client) {
-    const gateway = connect(this.target, "127.0.0.1");
+    const gateway = connect(this.target);
     const pair = { client, gateway };
     this.pairs.add(pair);
     client.setNoDelay(true);

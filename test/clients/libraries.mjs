@@ -210,10 +210,7 @@ export const IN_PAGES = [
     cut: "loses",
     emptyIsNothing: true,
     script: () =>
-      commonJs("@microsoft/fetch-event-source", "lib/cjs", [
-        "parse",
-        "fetch",
-      ]),
+      commonJs("@microsoft/fetch-event-source", "lib/cjs", ["parse", "fetch"]),
     open: openFetchEventSource,
   },
 ];

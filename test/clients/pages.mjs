@@ -34,9 +34,7 @@ export class Pages {
   }
 
   async start() {
-    await new Promise((resolve) =>
-      this.server.listen(0, "127.0.0.1", resolve),
-    );
+    await new Promise((resolve) => this.server.listen(0, "127.0.0.1", resolve));
     this.port = this.server.address().port;
     this.origin = `http://127.0.0.1:${this.port}`;
   }

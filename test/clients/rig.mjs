@@ -17,6 +17,7 @@ import { Cutter } from "./cutter.mjs";
 import { Gateway } from "./gateway.mjs";
 import { NatsServer } from "./nats.mjs";
 import { Pages } from "./pages.mjs";
+import { Proxy } from "./proxies.mjs";
 import { defer, note, skip, test } from "./tap.mjs";
 import { pause, until } from "./waiting.mjs";
 
@@ -44,9 +45,22 @@ export class Rig {
     return started(new Gateway(this.nats.url, args));
   }
 
-  /** A proxy that can be cut, before `port`; default the gateway's. */
-  cutter(port = this.gateway.port) {
-    return started(new Cutter(port));
+  /** A proxy that can be cut, before the gateway or what is given. */
+  cutter(target = this.gateway.port) {
+    return started(new Cutter(target));
+  }
+
+  /**
+   * "nginx" or "haproxy" as in examples/proxies, before one gateway or two;
+   * `tls` for TLS and HTTP/2. Who asks: alice, whose password is "secret". It is
+   * reached by the cutter that is returned: its `origin`, its `cutAll()`.
+   */
+  async proxy(name, { tls = false, gateways = [this.gateway] } = {}) {
+    const addresses = gateways.map(({ address }) => address);
+    const proxy = await started(new Proxy(name, addresses, tls));
+    const cutter = await this.cutter(proxy.socket);
+    cutter.origin = `http${tls ? "s" : ""}://127.0.0.1:${cutter.port}`;
+    return cutter;
   }
 
   /** Gives its sequence; it is stored when this returns. */

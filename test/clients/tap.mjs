@@ -97,7 +97,10 @@ async function run() {
       console.log(`ok ${number} - ${c.name} # skip ${c.why}`);
     }
   }
-  const error = await end(endings.program).then(() => null, (e) => e);
+  const error = await end(endings.program).then(
+    () => null,
+    (e) => e,
+  );
   if (error !== null) {
     say(++number, "the end", error);
   }

@@ -38,7 +38,7 @@ function followInNode(client, url) {
 
 async function followInPage(client, url) {
   const page = await openPage(browser, `${new URL(url).origin}/livez`);
-  await page.addScriptTag({ content: client.script() });
+  await page.evaluate(client.script());
   // The function comes as text: what is in a page came from there.
   await page.evaluate(
     `window.seen = ${JSON.stringify(newSeen())};
@@ -132,7 +132,7 @@ async function cuts(client) {
   await f.expect(sent);
   // From before the frame's first byte to behind its last one.
   const places = client.slow
-    ? [-8, 3, 9, 14, 22]
+    ? [3, 14, 22]
     : Array.from({ length: 34 }, (_, i) => i - 9);
   for (const bytes of places) {
     const text = `cut ${String(bytes).padStart(3)}`;
@@ -174,12 +174,16 @@ async function cutsBeforeEvents(client) {
 }
 
 async function refusals(client) {
-  const { rig, cutter, f } = await begin(client, {
-    path: `${EVENTS}?deliver=never`,
-  });
+  const path = `${EVENTS}?deliver=never`;
+  const { cutter, f } = await begin(client, { path });
   await f.until("its end", ({ closed }) => closed);
-  await rig.gateway.restart();
-  assert.equal(cutter.cursors().length, 1);
+  // As long as it takes one that does come again.
+  const other = await follow(client, cutter.origin + EVENTS);
+  await other.opened(1);
+  cutter.cutAll();
+  await other.opened(2);
+  const asked = cutter.requests.filter((r) => r.startsWith(`GET ${path}`));
+  assert.equal(asked.length, 1);
 }
 
 /** The only stream that alice may have; resolves to what ends it. */

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 
-import { Follower, PING } from "./follow.mjs";
+import { followOn } from "./native.mjs";
 import { Rig, openBrowser, openPage, servePages, test, until } from "./rig.mjs";
 
 const name = process.argv[2];
@@ -12,33 +12,6 @@ const EVENTS = "/api/v1/events?id=alice";
 // Chromium takes the id of a block without data as its cursor, as the standard
 // says; Firefox forgets it (seen in 153). docs/browsers.md says what follows.
 const TAKES_ID_ALONE = name !== "firefox";
-
-// In the page: window.sources is what they have seen.
-function openSource(url, ping) {
-  const seen = { events: [], gaps: [], pings: [], errors: [], opens: 0 };
-  const source = new EventSource(url);
-  const take = (e) => ({ id: e.lastEventId, data: e.data, type: e.type });
-  source.onopen = () => seen.opens++;
-  source.onerror = () => seen.errors.push(source.readyState);
-  source.onmessage = (e) =>
-    (e.data === ping ? seen.pings : seen.events).push(take(e));
-  source.addEventListener("base64", (e) => seen.events.push(take(e)));
-  source.addEventListener("gap", (e) => seen.gaps.push(take(e)));
-  window.sources ??= [];
-  return window.sources.push({ source, seen }) - 1;
-}
-
-/** An EventSource on a page: a Follower that can be closed. */
-async function followOn(page, path = EVENTS) {
-  const index = await page.evaluate(openSource, path, PING);
-  const f = new Follower(name, () =>
-    page.evaluate((i) => window.sources[i].seen, index),
-  );
-  f.state = () =>
-    page.evaluate((i) => window.sources[i].source.readyState, index);
-  f.close = () => page.evaluate((i) => window.sources[i].source.close(), index);
-  return f;
-}
 
 async function follow(origin, path = EVENTS) {
   const f = await followOn(await openPage(browser, `${origin}/livez`), path);
@@ -65,7 +38,14 @@ async function goesOn(rig, f, sent) {
 test("events come as they were published, each with its id", async () => {
   const rig = await Rig.start("--id-query", "id");
   const f = await follow(rig.gateway.origin);
-  const payloads = ["one", "", " a blank first", "two\nlines\n", "ä € 🙂", "{}"];
+  const payloads = [
+    "one",
+    "",
+    " a blank first",
+    "two\nlines\n",
+    "ä € 🙂",
+    "{}",
+  ];
   for (const data of payloads) {
     await rig.publish("alice", data);
     await rig.publish("bob", "not alice's");
@@ -165,7 +145,7 @@ test("a refused request is not tried again", async () => {
     assert.equal(await f.state(), 2);
   }
   // Longer than any of them would wait: one that does come again.
-  const f = await followOn(page);
+  const f = await followOn(page, EVENTS);
   await f.opened(1);
   await rig.gateway.restart();
   await f.opened(2);
@@ -183,7 +163,7 @@ test("503 is the end, the gateway's word for it is not", async () => {
   };
   const pages = await servePages({ "/api/v1/events": away });
   const page = await openPage(browser, `${pages.origin}/livez`);
-  const refused = await followOn(page);
+  const refused = await followOn(page, EVENTS);
   await refused.until("its end", ({ errors }) => errors.length > 0);
   assert.deepEqual((await refused.look()).errors, [2]);
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { BROWSERS, Rig, openBrowser, openPage, test } from "./rig.mjs";
+import { Rig, test } from "./rig.mjs";
 
 /** The body of an event stream, as far as `text` and one reading more. */
 async function readTo(origin, text) {
@@ -49,13 +49,3 @@ test("a stream is cut in the midst of an event", async () => {
   assert.match(await body, /data: the first\nid: .*\n\ndata: the sec\(cut\)$/);
   await rig.gateway.waitStreams(0);
 });
-
-for (const name of BROWSERS) {
-  test(`${name} opens a page of the gateway's origin`, async () => {
-    const rig = await Rig.start("--id-query", "id");
-    const browser = await openBrowser(name);
-    const page = await openPage(browser, `${rig.gateway.origin}/livez`);
-    const text = await page.evaluate(() => document.body.textContent);
-    assert.equal(text.trim(), "ok");
-  });
-}
