@@ -67,13 +67,13 @@ async function live(client) {
   await f.opened(1);
   await rig.gateway.waitStreams(1);
   const payloads = ["one", " a blank first", "two\nlines\n", "ä € 🙂"];
-  if (!client.emptyIsNothing) {
-    payloads.push("", "\n\nlines before");
-  }
-  for (const data of payloads) {
+  for (const data of ["", "\n\nlines before", ...payloads]) {
     await rig.publish("alice", data);
     await rig.publish("bob", "not alice's");
   }
+  payloads.unshift(
+    ...(client.emptyIsNothing ? ["lines before"] : ["", "\n\nlines before"]),
+  );
   await rig.publish("alice", Buffer.from([0xff, 0x00, 0xfe]));
   const events = await f.expect([...payloads, "/wD+"]);
   assert.equal(events.at(0).type, "message");
@@ -151,6 +151,14 @@ async function cuts(client) {
     events.map((e) => e.data),
     sent,
   );
+  // By this a program can tell: what was cut has the id of what was before it.
+  const again = events.filter((e, i) => e.id === events[i - 1]?.id);
+  const twice = sent.filter((data, i) => data === sent[i - 1]);
+  assert.deepEqual(
+    again.map((e) => e.data),
+    twice,
+  );
+  assert.equal(twice.length > 0, client.cut === "repeats");
 }
 
 async function cutsBeforeEvents(client) {
@@ -222,6 +230,28 @@ function testAll(client, name) {
   test(`${name}: told to come back`, () => comesBack(client));
 }
 
+/** What its defaults are: @microsoft/fetch-event-source without its callbacks. */
+async function defaults(client) {
+  const plain = {
+    ...client,
+    open: (url, seen) => {
+      const init = { headers: { user_id: "alice" }, openWhenHidden: true };
+      window.fetchEventSource(url, init).then(() => (seen.closed = true));
+      return () => {};
+    },
+  };
+  const { rig, cutter, f } = await begin(plain);
+  await rig.gateway.waitStreams(1);
+  await rig.gateway.restart();
+  await f.until("its end", ({ closed }) => closed);
+
+  const refused = `${EVENTS}?deliver=never`;
+  await follow(plain, cutter.origin + refused);
+  await until("it asks again and again", () => {
+    return cutter.requests.filter((r) => r.includes(refused)).length > 2;
+  });
+}
+
 for (const client of clients) {
   const major = Number.parseInt(process.versions.node, 10);
   if (major < (client.node ?? 18)) {
@@ -229,4 +259,7 @@ for (const client of clients) {
   } else {
     testAll(client, client.name);
   }
+}
+for (const client of clients.filter((c) => c.emptyIsNothing)) {
+  test(`${client.name}: its defaults`, () => defaults(client));
 }
