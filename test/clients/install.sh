@@ -28,7 +28,7 @@ rm -rf "$folder/node_modules" "$folder/installed.json"
 mkdir -p "$folder"
 cp "$here/package.json" "$folder/package.json"
 # No script of a package runs, and none is needed.
-npm install --prefix "$folder" --silent --no-audit --no-fund \
+npm install --prefix "$folder" --loglevel=error --no-audit --no-fund \
 	--no-package-lock --ignore-scripts || {
 	echo "clients: npm could not install the packages of $folder/package.json" >&2
 	exit 1
