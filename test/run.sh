@@ -9,9 +9,9 @@
 #
 #	--no-install  take the packages as they are
 #	--suite NAME  only this one: unit sim loop wire e2e lint threads
-#	              clients cost
-#	--fast        without the TSan build and the suite "clients"
-#	--short       without the suites "long", "clients" and "cost"
+#	              clients package cost
+#	--fast        without the TSan build and the suites "clients" and "package"
+#	--short       without the suites "long", "clients", "package" and "cost"
 #
 # Builds are kept in build-test, build-tsan and build-cost, in the project's root or below
 # $SLUICE_BUILD_DIR. More for meson setup: $SLUICE_MESON_ARGS.
@@ -48,7 +48,7 @@ done
 if [ -z "$suites" ]; then
 	suites=" unit sim loop wire e2e lint"
 	[ $fast = yes ] || suites="$suites threads"
-	[ $fast = yes ] || [ $short = yes ] || suites="$suites clients"
+	[ $fast = yes ] || [ $short = yes ] || suites="$suites clients package"
 	[ $short = yes ] || suites="$suites cost"
 fi
 
@@ -126,7 +126,7 @@ plain_suites()
 	}
 	for s in $suites; do
 		case "$s" in
-		threads | clients | cost) continue ;;
+		threads | clients | package | cost) continue ;;
 		esac
 		run_suite "$s" "$builds/build-test" "$s"
 	done
@@ -151,6 +151,16 @@ clients_suite()
 		run_suite clients "$builds/build-test" clients
 	else
 		say "clients              0 passed, 1 failed, 0 skipped"
+	fi
+}
+
+# Debian packages: a release build of their own.
+package_suite()
+{
+	if [ $install = no ] || "$root/tools/packages.sh" package; then
+		run_suite package "$builds/build-test" package
+	else
+		say "package              0 passed, 1 failed, 0 skipped"
 	fi
 }
 
@@ -197,6 +207,9 @@ main()
 	esac
 	case " $suites " in
 	*" clients "*) clients_suite ;;
+	esac
+	case " $suites " in
+	*" package "*) package_suite ;;
 	esac
 	case " $suites " in
 	*" cost "*) cost_suite ;;
