@@ -230,9 +230,12 @@ static void record(struct play *p)
 
 static size_t same_bytes(const struct bytes *a, const struct bytes *b)
 {
-	size_t n = 0;
+	size_t least = a->len < b->len ? a->len : b->len, n = 0;
 
-	while (n < a->len && n < b->len && a->at[n] == b->at[n])
+	/* Mostly they are the same, and this is quick. */
+	if (least == 0 || memcmp(a->at, b->at, least) == 0)
+		return least;
+	while (a->at[n] == b->at[n])
 		n++;
 	return n;
 }
