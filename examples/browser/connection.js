@@ -1,0 +1,313 @@
+// @ts-check
+// A stream of the gateway by fetch(), which can send headers: it comes back by
+// itself, from where its owner is.
+
+import { parse } from "./cursor.js";
+import { Parser } from "./parser.js";
+
+/**
+ * Something that came: `type` is null where only the cursor moved (a ping), from
+ * `prev` to `id`.
+ * @typedef {{prev: string | null, id: string | null, type: string | null, data: string}} Entry
+ * @typedef {{status: number, message: string, final: boolean}} Trouble
+ *
+ * @typedef {object} Owner
+ * @property {() => string | null} cursor where to go on
+ * @property {() => void} opened
+ * @property {(entry: Entry) => void} take
+ * @property {(entries: Entry[], expired: boolean) => void} read taken, all that
+ *   came in one piece; `expired`: the token ends soon
+ * @property {(trouble: Trouble | null) => void} lost null: the gateway has ended it
+ */
+
+const FIRST_PATIENCE_MS = 75_000; // 2.5 times the gateway's default between pings
+const LEAST_PATIENCE_MS = 1000;
+const FIRST_RETRY_MS = 3000;
+export const MAX_DELAY_MS = 30_000;
+const MAX_REFUSAL = 500; // characters of a refusal that are told
+const PING = '{"system": "ping"}';
+
+/** An answer that is no stream. */
+class Refusal extends Error {
+  /** @param {number} status @param {string} text @param {string | null} after */
+  constructor(status, text, after) {
+    super(text.trim().slice(0, MAX_REFUSAL) || `status ${status}`);
+    this.status = status;
+    this.waitMs = /^\d+$/.test(after ?? "") ? Number(after) * 1000 : 0;
+    // The same answer would come again. 408 and 429 are about this moment.
+    this.final =
+      status === 204 ||
+      (status >= 400 && status < 500 && status !== 408 && status !== 429);
+  }
+}
+
+export class Connection {
+  #url;
+  #options;
+  #owner;
+  #fetch;
+  /** @type {AbortController | null} from start() to stop() */
+  #life = null;
+  /** @type {AbortController | null} the attempt that is under way */
+  #turn = null;
+  /** @type {(() => void) | null} ends the wait between two attempts */
+  #wake = null;
+  /** @type {number | null} as the gateway has said */
+  #retryMs = null;
+  /** @type {number[]} ms between the last pings */
+  #pings = [];
+  #served = false; // has this attempt brought anything?
+  /** @type {string | null} */
+  #token = null;
+  /** @type {Promise<string> | null} */
+  #asking = null;
+
+  /**
+   * @param {URL} url
+   * @param {import("./sluice.js").Options} options
+   * @param {Owner} owner
+   * @param {typeof globalThis.fetch} fetch
+   */
+  constructor(url, options, owner, fetch) {
+    this.#url = url;
+    this.#options = options;
+    this.#owner = owner;
+    this.#fetch = fetch;
+    this.patienceMs = options.patience ?? FIRST_PATIENCE_MS;
+  }
+
+  get running() {
+    return this.#life !== null;
+  }
+
+  start() {
+    if (this.#life === null) {
+      this.#life = new AbortController();
+      void this.#run(this.#life.signal);
+    }
+  }
+
+  stop() {
+    this.#life?.abort();
+    this.#life = null;
+    this.again();
+  }
+
+  /** Gives up the wait, or the attempt that is under way, for another. */
+  again() {
+    this.#turn?.abort();
+    this.hurry();
+  }
+
+  /** Ends the wait between two attempts. */
+  hurry() {
+    this.#wake?.();
+  }
+
+  /** The next attempt is with another token; of the option, if it is a function. */
+  forget(/** @type {string | undefined} */ token) {
+    this.#token = null;
+    if (token !== undefined) {
+      this.#options = { ...this.#options, token };
+    }
+    this.again();
+  }
+
+  /** @param {AbortSignal} life */
+  async #run(life) {
+    let [failed, renewed] = [0, false];
+    while (!life.aborted) {
+      const turn = (this.#turn = new AbortController());
+      this.#served = false;
+      /** @type {any} */
+      const error = await this.#attempt(life, turn).then(() => null, (e) => e);
+      if (life.aborted) {
+        return;
+      }
+      failed = this.#served ? 0 : failed + 1;
+      renewed &&= !this.#served;
+      if (turn.signal.reason?.name === "AbortError") {
+        continue; // again()
+      }
+      const { status = 0, waitMs = 0, final = false } = error ?? {};
+      // A new token is worth one attempt, at once.
+      const other =
+        status === 401 && !renewed && typeof this.#options.token === "function";
+      const message = String(error?.message ?? error);
+      const trouble = { status, message, final: final && !other };
+      this.#owner.lost(error && trouble);
+      if (other) {
+        [this.#token, renewed] = [null, true];
+      } else if (!life.aborted) {
+        await this.#wait(Math.max(waitMs, this.#delay(failed)));
+      }
+    }
+  }
+
+  /** Not before the time that the gateway asked for. @param {number} failed */
+  #delay(failed) {
+    const { maxDelay = MAX_DELAY_MS } = this.#options;
+    const retryMs = this.#retryMs ?? Math.min(FIRST_RETRY_MS, maxDelay);
+    const delay = retryMs * 2 ** Math.max(0, Math.min(failed, 10) - 1);
+    return Math.min(delay, Math.max(retryMs, maxDelay)) * (1 + Math.random() / 2);
+  }
+
+  /** @param {number} ms */
+  #wait(ms) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#wake?.(), ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        this.#wake = null;
+        resolve(null);
+      };
+    });
+  }
+
+  /** Asked once for all who wait, and again when it is of no use any more. */
+  async #bearer() {
+    const { token } = this.#options;
+    if (typeof token !== "function" || this.#token !== null) {
+      return typeof token === "string" ? token : this.#token;
+    }
+    this.#asking ??= Promise.resolve(token())
+      .then((fresh) => (this.#token = fresh))
+      .finally(() => (this.#asking = null));
+    return this.#asking;
+  }
+
+  /** @param {string | null} token */
+  #request(token) {
+    const url = new URL(this.#url);
+    const headers = new Headers(this.#options.headers);
+    headers.set("Accept", "text/event-stream");
+    if (token !== null) {
+      headers.set("Authorization", `Bearer ${token}`);
+    }
+    const cursor = this.#owner.cursor();
+    if (cursor !== null) {
+      headers.set("Last-Event-ID", cursor);
+    } else if (this.#options.deliver) {
+      url.searchParams.set("deliver", this.#options.deliver);
+    }
+    return { url, headers };
+  }
+
+  /** @param {AbortSignal} life @param {AbortController} turn */
+  async #attempt(life, turn) {
+    const token = await this.#bearer();
+    if (life.aborted) {
+      return;
+    }
+    const { url, headers } = this.#request(token);
+    const { credentials } = this.#options;
+    const watch = this.#watch(turn);
+    try {
+      const answer = await this.#fetch(url, {
+        headers, credentials, cache: "no-store", signal: turn.signal,
+      });
+      const type = answer.headers.get("Content-Type") ?? "no type";
+      if (answer.status !== 200 || !type.startsWith("text/event-stream")) {
+        throw new Refusal(
+          answer.status,
+          answer.status === 200 ? `not a stream: ${type}` : await answer.text(),
+          answer.headers.get("Retry-After"),
+        );
+      }
+      this.#owner.opened();
+      const body = /** @type {ReadableStream<Uint8Array>} */ (answer.body);
+      await this.#read(body.getReader(), turn, watch.byte);
+    } finally {
+      watch.end();
+      turn.abort(new Error("done")); // what is not read of a refusal
+    }
+  }
+
+  /** Ends the attempt when no byte has come for too long. @param {AbortController} turn */
+  #watch(turn) {
+    let last = Date.now();
+    /** @type {ReturnType<typeof setTimeout>} */
+    let timer;
+    const look = () => {
+      const left = last + this.patienceMs - Date.now();
+      if (left <= 0) {
+        turn.abort(new Error(`no byte for ${this.patienceMs} ms`));
+      } else {
+        timer = setTimeout(look, left);
+      }
+    };
+    const byte = () => {
+      last = Date.now();
+      clearTimeout(timer);
+      look();
+    };
+    look();
+    return { byte, end: () => clearTimeout(timer) };
+  }
+
+  /**
+   * @param {ReadableStreamDefaultReader<Uint8Array>} reader
+   * @param {AbortController} turn
+   * @param {() => void} byte
+   */
+  async #read(reader, turn, byte) {
+    /** @type {Entry[]} */
+    let entries = [];
+    let [opening, expired, lastPing] = [true, false, Date.now()];
+    const parser = new Parser(({ type, data, id }) => {
+      if (turn.signal.aborted) {
+        return; // stopped by a listener, in the midst of a piece
+      }
+      if (data === PING || (data === null && !opening)) {
+        this.#measure(Date.now() - lastPing);
+        lastPing = Date.now();
+      }
+      [opening, this.#served] = [false, true];
+      expired ||= type === "system" && /"system": *"expired"/.test(data ?? "");
+      const told = data !== null && data !== PING && type !== "system";
+      const entry = {
+        prev: this.#owner.cursor(),
+        id: parse(id) && id,
+        type: told ? type : null,
+        data: told ? data : "",
+      };
+      if (told || entry.id !== entry.prev) {
+        entries.push(entry);
+        this.#owner.take(entry);
+      }
+    }, (ms) => (this.#retryMs = ms));
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || turn.signal.aborted) {
+        return;
+      }
+      parser.push(value);
+      byte(); // after it: the patience may be another now
+      if (expired) {
+        this.#renew(turn);
+      }
+      this.#owner.read(entries, expired);
+      [entries, expired] = [[], false];
+    }
+  }
+
+  /** @param {number} ms since the last ping, or since the stream opened */
+  #measure(ms) {
+    this.#pings = [...this.#pings.slice(-2), ms];
+    const between = Math.max(...this.#pings);
+    this.patienceMs =
+      this.#options.patience ?? Math.max(LEAST_PATIENCE_MS, 2.5 * between);
+  }
+
+  /**
+   * The old stream is read until there is a new token. Where there is none, it
+   * ends by itself, and then the trouble is told.
+   * @param {AbortController} turn
+   */
+  #renew(turn) {
+    if (typeof this.#options.token === "function") {
+      this.#token = null;
+      this.#bearer().then(() => turn.abort(), () => {});
+    }
+  }
+}

@@ -1,0 +1,319 @@
+// A tab's own connection of examples/browser, in a world without a browser:
+// refusals, tokens, waits, the kept cursor, and what is made of an event.
+
+import assert from "node:assert/strict";
+
+import { defer, test } from "./tap.mjs";
+import { pause, until } from "./waiting.mjs";
+import { Tab, World } from "./world.mjs";
+
+const QUICK = { patience: 200, maxDelay: 20 };
+
+function world(seed) {
+  const w = new World(seed);
+  defer(() => w.finish());
+  return w;
+}
+
+/** The connection that the gateway has of the tab. */
+function flowOf(w, tab) {
+  return until("a connection", () => [...w.flows].find((f) => f.tab === tab));
+}
+
+async function opened(w, options) {
+  const tab = w.open({ ...QUICK, ...options });
+  await until("open", () => tab.client.cursor !== null);
+  return tab;
+}
+
+function refusal(status, text, headers = {}) {
+  return () => new Response(text, { status, headers });
+}
+
+test("bytes come as bytes, and whole numbers stay whole", async () => {
+  const w = world();
+  const tab = await opened(w);
+  const flow = await flowOf(w, tab);
+  flow.send(`event: base64\ndata: AP+A\nid: 18446744073709551615-aaaaaa\n\n`);
+  await until("it", () => tab.messages.length === 1);
+  const [event] = tab.messages;
+  assert.deepEqual(event.data, Uint8Array.of(0, 255, 128));
+  assert.equal(event.sequence, 18446744073709551615n);
+  assert.equal(event.id, "18446744073709551615-aaaaaa");
+});
+
+test("a ping moves the cursor and is not dispatched, in both styles", async () => {
+  const w = world();
+  const tab = await opened(w);
+  const flow = await flowOf(w, tab);
+  flow.send(`data: {"system": "ping"}\nid: 9007199254740999-aaaaaa\n\n`);
+  await until("it", () => tab.client.cursor === "9007199254740999-aaaaaa");
+  flow.send(`: ping\nid: 9007199254741000-aaaaaa\n\n`);
+  await until("it", () => tab.client.cursor === "9007199254741000-aaaaaa");
+  assert.deepEqual(tab.log.map((e) => e.type), ["state", "open"]);
+});
+
+test("what is cut in two is not dispatched, and comes whole", async () => {
+  const w = world();
+  const tab = await opened(w);
+  const flow = await flowOf(w, tab);
+  flow.send(`data: half of it\nid: ${w.id(w.last + 1n)}`);
+  await until("it is there", () => flow.bytes.length === 0);
+  flow.cut();
+  w.publish("all of it");
+  await until("it", () => tab.messages.length > 0);
+  assert.deepEqual(tab.messages.map((e) => e.data), ["all of it"]);
+});
+
+for (const status of [400, 401, 403, 404, 204]) {
+  test(`${status} is final, and told with its text`, async () => {
+    const w = world();
+    w.refuse = refusal(status, status === 204 ? null : "no identity\n");
+    const tab = w.open(QUICK);
+    await until("refused", () => tab.client.state === "refused");
+    const [error] = tab.got("error");
+    assert.equal(error.status, status);
+    assert.equal(error.message, status === 204 ? "status 204" : "no identity");
+    assert.equal(error.final, true);
+    await pause(60); // three times the most that it waits
+    assert.equal(w.requests.length, 1);
+    w.refuse = null;
+    tab.client.renew();
+    await until("open", () => tab.client.state === "open");
+  });
+}
+
+for (const [status, headers, least] of [
+  [503, {}, 0],
+  [503, { "Retry-After": "1" }, 1000],
+  [429, {}, 0],
+]) {
+  const name = `${status} ${JSON.stringify(headers)}`;
+  test(`${name} is tried again, no sooner than asked`, async () => {
+    const w = world();
+    const answer = refusal(status, "draining\n", headers);
+    let begun;
+    w.refuse = () => {
+      begun = Date.now();
+      return answer();
+    };
+    const tab = w.open(QUICK);
+    await until("refused", () => tab.got("error").length === 1);
+    assert.equal(tab.got("error")[0].final, false);
+    w.refuse = null;
+    await until("open", () => tab.client.state === "open");
+    assert.ok(Date.now() - begun >= least - 2, `${Date.now() - begun} ms`);
+  });
+}
+
+test("an answer that is no stream is told, and tried again", async () => {
+  const w = world();
+  w.refuse = refusal(200, "<h1>log in</h1>", { "Content-Type": "text/html" });
+  const tab = w.open(QUICK);
+  await until("told", () => tab.got("error").length > 0);
+  assert.match(tab.got("error")[0].message, /not a stream: text\/html/);
+  w.refuse = null;
+  await until("open", () => tab.client.state === "open");
+});
+
+test("the gateway's retry is waited for; without success ever longer", async () => {
+  const w = world();
+  const tab = await opened(w, { maxDelay: 400 });
+  const flow = await flowOf(w, tab);
+  flow.send("retry: 50\n\n");
+  await until("it is there", () => flow.bytes.length === 0);
+  w.requests.length = 0;
+  const times = [Date.now()];
+  w.refuse = () => {
+    times.push(Date.now());
+    return new Response("", { status: 500 });
+  };
+  flow.cut();
+  await until("some attempts", () => times.length === 6);
+  const waits = times.slice(1).map((t, i) => t - times[i]);
+  for (const [i, least] of [50, 50, 100, 200, 400].entries()) {
+    assert.ok(waits[i] >= least - 2, `${waits} at ${i}`);
+  }
+});
+
+test("a connection without a byte is dead after 2.5 pings, measured", async () => {
+  const w = world();
+  const tab = w.open({ maxDelay: 20 });
+  const flow = await flowOf(w, tab);
+  await until("open", () => tab.client.cursor !== null);
+  for (let i = 0; i < 3; i++) {
+    await pause(20);
+    w.ping();
+  }
+  const begun = Date.now();
+  await until("another", () => !w.flows.has(flow) && w.flows.size === 1);
+  const took = Date.now() - begun;
+  // It is never less than a second.
+  assert.ok(took > 900 && took < 5000, `${took}`);
+  assert.match(tab.got("error")[0].message, /no byte for/);
+});
+
+// ---- tokens ---------------------------------------------------------------
+
+/** Lets in who has the newest token. */
+function guarded(w) {
+  w.valid = 1;
+  w.asked = 0;
+  w.refuse = ({ headers }) =>
+    headers.get("Authorization") === `Bearer t${w.valid}`
+      ? null
+      : new Response("token has expired\n", { status: 401 });
+  return async () => {
+    w.asked++;
+    await pause(5);
+    return `t${w.valid}`;
+  };
+}
+
+const EXPIRED = 'event: system\ndata: {"system": "expired"}\n\n';
+
+test("a new token is fetched before the old one ends, and nothing is lost", async () => {
+  const w = world();
+  const token = guarded(w);
+  const tabs = [await opened(w, { token }), await opened(w, { token })];
+  await until("one connection", () => w.flows.size === 1 && w.leaders.length === 1);
+  const asked = w.asked;
+  w.publish("before");
+  w.valid = 2;
+  const [old] = w.flows;
+  old.send(EXPIRED);
+  w.publish("between");
+  await until("the new token", () => !w.flows.has(old) && w.flows.size === 1);
+  w.publish("after");
+  for (const tab of tabs) {
+    await until("all", () => tab.messages.length === 3);
+    assert.equal(tab.got("expired").length, 1);
+    assert.equal(tab.got("error").length, 0);
+    assert.equal(tab.wrong(), null);
+  }
+  assert.equal(w.asked, asked + 1);
+});
+
+test("a refused token is worth one more attempt", async () => {
+  const w = world();
+  const token = guarded(w);
+  const tab = await opened(w, { token });
+  w.valid = 2;
+  w.cutAll();
+  await until("a refusal", () => tab.got("error").some((e) => e.status === 401));
+  assert.equal(tab.got("error").find((e) => e.status === 401).final, false);
+  await until("open", () => w.flows.size === 1);
+  assert.equal(w.asked, 2);
+  assert.equal(tab.client.state, "open");
+
+  w.refuse = refusal(401, "no");
+  w.cutAll();
+  await until("refused", () => tab.client.state === "refused");
+  assert.equal(w.asked, 3);
+});
+
+test("a token that cannot be had is told, and asked for again", async () => {
+  const w = world();
+  const token = guarded(w);
+  let broken = true;
+  const tab = w.open({
+    ...QUICK,
+    token: () => {
+      if (broken) {
+        throw new Error("no network");
+      }
+      return token();
+    },
+  });
+  await until("told", () => tab.got("error").length > 0);
+  assert.equal(tab.got("error")[0].message, "no network");
+  assert.equal(w.requests.length, 0);
+  broken = false;
+  await until("open", () => tab.client.state === "open");
+});
+
+test("a string is final when refused, until renew() has another", async () => {
+  const w = world();
+  guarded(w);
+  const tab = w.open({ ...QUICK, token: "t0" });
+  await until("refused", () => tab.client.state === "refused");
+  tab.client.renew("t1");
+  await until("open", () => tab.client.state === "open");
+  w.valid = 2;
+  tab.client.renew("t2");
+  await until("the new one", () =>
+    w.requests.at(-1).headers.get("Authorization") === "Bearer t2" &&
+    w.flows.size === 1);
+});
+
+test("a refused leader makes room for a tab with a better token", async () => {
+  const w = world();
+  const token = guarded(w);
+  const tabs = [await opened(w, { token: "t1" }), await opened(w, { token })];
+  await until("one connection", () => w.flows.size === 1 && w.leaders.length === 1);
+  w.valid = 2;
+  w.cutAll();
+  w.publish("on");
+  await until("refused", () => tabs[0].client.state === "refused");
+  await until("the other leads", () => tabs[1].client.leader && tabs[1].wrong() === null);
+});
+
+// ---- the kept cursor ------------------------------------------------------
+
+test("a kept cursor outlives the page, in the tab or for all tabs", async () => {
+  for (const keep of ["session", "local"]) {
+    const w = world();
+    const before = await opened(w, { keep });
+    w.publish("one");
+    await until("one", () => before.messages.length === 1);
+    before.kill();
+    w.publish("two");
+    const after = new Tab(w, { ...QUICK, keep }, before.session);
+    w.tabs.push(after);
+    await until("two", () => after.messages.length === 1);
+    assert.equal(after.messages[0].data, "two");
+    assert.equal(after.begin, null); // by its cursor and no other way
+  }
+});
+
+test("a tab that is behind does not move back what is kept for all", async () => {
+  const w = world();
+  const first = await opened(w, { keep: "local" });
+  const begin = first.client.cursor;
+  w.publish("one");
+  w.publish("two");
+  await until("both", () => first.messages.length === 2);
+  const kept = () => [...w.local.items.values()];
+  assert.deepEqual(kept(), [first.client.cursor]);
+  const values = [];
+  w.local.setItem = (_, value) => values.push(value);
+  const late = await opened(w, { keep: "local", cursor: begin });
+  await until("all of it", () => late.messages.length === 2 && w.flows.size === 1);
+  assert.deepEqual(values.filter((v) => v !== first.client.cursor), []);
+});
+
+test("a cursor that is none is an error at once", async () => {
+  const w = world();
+  assert.throws(() => w.open({ cursor: "yesterday" }), TypeError);
+});
+
+// ---- the end --------------------------------------------------------------
+
+test("close() and a signal end it, in the midst of a piece too", async () => {
+  for (const how of ["close", "signal"]) {
+    const w = world();
+    const controller = new AbortController();
+    const tab = await opened(w, { signal: controller.signal });
+    const flow = await flowOf(w, tab);
+    tab.client.addEventListener("message", () =>
+      how === "close" ? tab.client.close() : controller.abort());
+    flow.controller.enqueue(new TextEncoder().encode(
+      `data: a\nid: ${w.id(w.last + 1n)}\n\ndata: b\nid: ${w.id(w.last + 2n)}\n\n`));
+    await until("closed", () => tab.client.state === "closed");
+    await until("no connection", () => w.flows.size === 0);
+    assert.deepEqual(tab.messages.map((e) => e.data), ["a"]);
+    assert.equal(tab.client.cursor, w.id(w.last + 1n));
+    assert.equal(tab.got("close").length, 1);
+    assert.equal(tab.got("error").length, 0);
+  }
+});
