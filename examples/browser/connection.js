@@ -24,6 +24,7 @@ const FIRST_PATIENCE_MS = 75_000; // 2.5 times the gateway's default between pin
 const LEAST_PATIENCE_MS = 1000;
 const FIRST_RETRY_MS = 3000;
 export const MAX_DELAY_MS = 30_000;
+const LEAST_STREAM_MS = 1000; // before its token is renewed
 const MAX_REFUSAL = 500; // characters of a refusal that are told
 const PING = '{"system": "ping"}';
 
@@ -59,6 +60,9 @@ export class Connection {
   #served = false; // has this attempt brought anything?
   /** @type {string | null} */
   #token = null;
+  /** @type {string | null} with which the stream was opened */
+  #used = null;
+  #openedAt = 0;
   /** @type {Promise<string> | null} */
   #asking = null;
 
@@ -214,6 +218,7 @@ export class Connection {
           answer.headers.get("Retry-After"),
         );
       }
+      [this.#used, this.#openedAt] = [token, Date.now()];
       this.#owner.opened();
       const body = /** @type {ReadableStream<Uint8Array>} */ (answer.body);
       await this.#read(body.getReader(), turn, watch.byte);
@@ -284,7 +289,7 @@ export class Connection {
       parser.push(value);
       byte(); // after it: the patience may be another now
       if (expired) {
-        this.#renew(turn);
+        void this.#renew(turn);
       }
       this.#owner.read(entries, expired);
       [entries, expired] = [[], false];
@@ -300,14 +305,24 @@ export class Connection {
   }
 
   /**
-   * The old stream is read until there is a new token. Where there is none, it
-   * ends by itself, and then the trouble is told.
+   * The old stream is read until there is another token. Where there is none, it
+   * ends by itself, and then the trouble is told. A token that is too old at once
+   * must not make us ask for the next without a pause.
    * @param {AbortController} turn
    */
-  #renew(turn) {
-    if (typeof this.#options.token === "function") {
-      this.#token = null;
-      this.#bearer().then(() => turn.abort(), () => {});
+  async #renew(turn) {
+    const used = this.#used;
+    const early = this.#openedAt + LEAST_STREAM_MS - Date.now();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, early)));
+    if (turn.signal.aborted || typeof this.#options.token !== "function") {
+      return;
+    }
+    this.#token = null;
+    const token = await this.#bearer().catch(() => used);
+    if (token === used) {
+      this.#token = null; // there is no other yet
+    } else {
+      turn.abort();
     }
   }
 }

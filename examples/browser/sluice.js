@@ -292,9 +292,9 @@ export class Sluice extends EventTarget {
     }
   }
 
-  /** @param {Word | typeof WHO} word */
+  /** @param {Word | string} word */
   #hear(word) {
-    if (word === WHO) {
+    if (typeof word === "string") {
       this.#tell();
       return;
     }

@@ -11,7 +11,7 @@ if (!folder) {
 }
 const require = createRequire(join(folder, "package.json"));
 
-function resolve(name) {
+export function resolve(name) {
   try {
     return require.resolve(name);
   } catch (e) {

@@ -100,7 +100,7 @@ export async function openPage(browser, url) {
       note("page:", m.text());
     }
   });
-  defer(() => page.close());
+  defer(() => page.isClosed() || page.close());
   await page.goto(url);
   return page;
 }

@@ -8,7 +8,9 @@ import { defer, test } from "./tap.mjs";
 import { until } from "./waiting.mjs";
 import { World } from "./world.mjs";
 
+// What is silent is soon taken for dead, or never in the time of a test.
 const QUICK = { patience: 60, maxDelay: 20 };
+const CALM = { patience: 60_000, maxDelay: 20 };
 
 function world(seed) {
   const w = new World(seed);
@@ -37,7 +39,7 @@ function texts(tab) {
 
 test("three tabs share one connection, and each has every event", async () => {
   const w = world();
-  const tabs = [1, 2, 3].map(() => w.open(QUICK));
+  const tabs = [1, 2, 3].map(() => w.open(CALM));
   await settled(w);
   const asked = w.requests.length;
   for (let i = 0; i < 100; i++) {
@@ -56,13 +58,13 @@ test("three tabs share one connection, and each has every event", async () => {
 test("a tab that opens late gets the history by itself, then shares", async () => {
   const w = world();
   w.publish("one");
-  const early = w.open(QUICK);
+  const early = w.open(CALM);
   await settled(w);
   const id = w.publish("two");
   w.publish("three");
   await settled(w);
-  const all = w.open({ ...QUICK, deliver: "all" });
-  const from = w.open({ ...QUICK, cursor: id });
+  const all = w.open({ ...CALM, deliver: "all" });
+  const from = w.open({ ...CALM, cursor: id });
   await settled(w);
   w.publish("four");
   await settled(w);
@@ -71,10 +73,40 @@ test("a tab that opens late gets the history by itself, then shares", async () =
   assert.deepEqual(texts(from), ["three", "four"]);
 });
 
+test("a tab joins the others while events rain down", async () => {
+  const w = world();
+  w.open(CALM);
+  await settled(w);
+  const slow = w.open(CALM);
+  slow.slow = true;
+  await until("it shares", () => {
+    w.publish();
+    return slow.client.state === "open" && w.flows.size === 1;
+  });
+  slow.slow = false;
+  await settled(w);
+});
+
+test("a tab that missed a word of the leader gets it otherwise", async () => {
+  const w = world();
+  const tabs = [1, 2].map(() => w.open(CALM));
+  await settled(w);
+  const other = tabs.find((t) => !t.client.leader);
+  other.deaf = Infinity;
+  w.publish("missed");
+  await until("it is told", () => w.leaders[0].messages.length === 1);
+  other.deaf = 0;
+  w.publish("then");
+  await settled(w);
+  assert.deepEqual(texts(other), ["missed", "then"]);
+});
+
 test("the leader goes in the midst of a flood", async () => {
   for (const how of ["kill", "close", "hang", "freeze", "pagehide"]) {
     const w = world();
-    const tabs = [1, 2, 3, 4].map(() => w.open(QUICK));
+    // One that hangs is found out by its silence; of the others it is known.
+    const options = how === "hang" ? QUICK : { ...CALM, maxDelay: 60_000 };
+    const tabs = [1, 2, 3, 4].map(() => w.open(options));
     await settled(w);
     const [leader] = w.leaders;
     for (let i = 0; i < 300; i++) {
@@ -86,7 +118,10 @@ test("the leader goes in the midst of a flood", async () => {
           close: () => leader.client.close(),
           hang: () => leader.hang(),
           freeze: () => leader.freeze(),
-          pagehide: () => leader.window.dispatchEvent(new Event("pagehide")),
+          pagehide: () => {
+            leader.window.dispatchEvent(new Event("pagehide"));
+            leader.hang();
+          },
         })[how]();
       }
     }
@@ -100,6 +135,7 @@ test("the leader goes in the midst of a flood", async () => {
     } else if (how === "freeze") {
       leader.resume();
     } else if (how === "pagehide") {
+      leader.goOn();
       leader.window.dispatchEvent(new Event("pageshow"));
     }
     await settled(w);
@@ -109,7 +145,7 @@ test("the leader goes in the midst of a flood", async () => {
 
 test("without locks every tab has a connection of its own", async () => {
   const w = world();
-  const tabs = [1, 2].map(() => w.open({ ...QUICK, share: false }));
+  const tabs = [1, 2].map(() => w.open({ ...CALM, share: false }));
   await until("both", () => w.flows.size === 2);
   w.publish("a");
   await until("an event", () => tabs.every((t) => t.messages.length === 1));
@@ -118,7 +154,7 @@ test("without locks every tab has a connection of its own", async () => {
 
 test("a gap and a reset are told to every tab, with whole numbers", async () => {
   const w = world();
-  const tabs = [1, 2, 3].map(() => w.open(QUICK));
+  const tabs = [1, 2, 3].map(() => w.open(CALM));
   await settled(w);
   const at = parse(w.leaders[0].client.cursor).sequence;
   w.up = false;
@@ -205,6 +241,7 @@ function actsOf(w) {
     ["resume", () => some((t) => t.frozen)?.resume()],
     ["hang", () => some((t) => !t.hung)?.hang()],
     ["go-on", () => some((t) => t.hung && !t.frozen)?.goOn()],
+    ["deaf", () => some(() => true) && (some(() => true).deaf += 1 + w.roll(3))],
     ["cut", () => w.cutAll()],
     ["down", () => (w.up = false)],
     ["up", () => (w.up = true)],

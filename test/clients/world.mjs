@@ -5,6 +5,8 @@
 import { Sluice } from "../../examples/browser/sluice.js";
 import { parse } from "../../examples/browser/cursor.js";
 
+const SLOW = 3;
+
 /** Numbers that look random, the same ones for the same seed. */
 export function dice(seed) {
   let state = seed * 2654435761 + 1;
@@ -195,6 +197,7 @@ class Flow {
     this.world = world;
     this.tab = tab;
     this.bytes = [];
+    this.late = [];
     const body = new ReadableStream({
       start: (c) => (this.controller = c),
     });
@@ -207,6 +210,11 @@ class Flow {
   }
 
   send(text) {
+    this.late.push(text);
+    if (this.tab.slow && this.late.length <= SLOW) {
+      return;
+    }
+    text = this.late.splice(0, this.tab.slow ? 1 : Infinity).join("");
     this.bytes.push(...new TextEncoder().encode(text));
     if (!this.scheduled) {
       this.scheduled = true;
@@ -255,6 +263,8 @@ export class Tab {
     this.dead = false;
     this.hung = null; // what is to be done once it goes on
     this.frozen = false;
+    this.deaf = 0; // so many words of others it misses
+    this.slow = false; // its connection is always some messages late
     this.window = new EventTarget();
     this.document = new EventTarget();
     this.channels = new Set();
@@ -265,6 +275,7 @@ export class Tab {
     if (at !== null) {
       this.begin = { generation: world.tags.indexOf(at.tag), sequence: at.sequence };
     }
+    this.options = options;
     this.client = new Sluice("http://gateway/events", options, this.#env());
     for (const type of ["message", "gap", "reset", "expired", "error", "open", "close", "state"]) {
       this.client.addEventListener(type, (e) => {
@@ -310,6 +321,10 @@ export class Tab {
         }
       }
       take(copy) {
+        if (tab.deaf > 0) {
+          tab.deaf--;
+          return;
+        }
         setImmediate(() => tab.do(() => {
           if (channels.has(this)) {
             this.onmessage({ data: copy });

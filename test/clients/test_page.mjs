@@ -1,0 +1,304 @@
+// The client of examples/browser in Chromium: three tabs of one origin, one
+// connection at the gateway.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { Rig, openBrowser, openPage, servePages, test, until } from "./rig.mjs";
+
+const FOLDER = join(process.env.SLUICE_TEST_ROOT, "examples/browser");
+const FILES = ["sluice.js", "connection.js", "parser.js", "cursor.js"];
+
+const browser = await openBrowser("chromium");
+
+function routes() {
+  return Object.fromEntries(
+    FILES.map((name) => [
+      `/${name}`,
+      { type: "text/javascript", body: readFileSync(join(FOLDER, name)) },
+    ]),
+  );
+}
+
+/** In the page: follows, and writes down what is dispatched. */
+async function followInPage(url, options) {
+  const { Sluice } = await import("/sluice.js");
+  window.client = new Sluice(url, options);
+  window.seen = { messages: [], gaps: [], resets: [], errors: [], expired: 0 };
+  const on = (type, fn) => window.client.addEventListener(type, fn);
+  on("message", (e) =>
+    window.seen.messages.push({
+      id: e.id,
+      data: typeof e.data === "string" ? e.data : Array.from(e.data),
+    }),
+  );
+  on("gap", (e) => window.seen.gaps.push([String(e.after), String(e.first)]));
+  on("reset", (e) => window.seen.resets.push(String(e.first)));
+  on("error", (e) => window.seen.errors.push([e.status, e.message, e.final]));
+  on("expired", () => window.seen.expired++);
+}
+
+const state = () => [
+  window.client.state,
+  window.client.leader,
+  window.client.cursor,
+];
+const seen = () => window.seen;
+const texts = async (page) =>
+  (await page.evaluate(seen)).messages.map((m) => m.data);
+
+/** Pages of another origin, the gateway, and `number` tabs that follow alice. */
+async function begin(number, { options = {}, args = [] } = {}) {
+  const pages = await servePages(routes());
+  const rig = await Rig.start("--cors-origin", pages.origin, ...args);
+  const url = `${rig.gateway.origin}/api/v1/events`;
+  const open = async (more = {}) => {
+    const page = await openPage(browser, pages.origin);
+    const all = { headers: { user_id: "alice" }, ...options, ...more };
+    page.follow = () => page.evaluate(followInPage, url, all);
+    await page.follow();
+    return page;
+  };
+  const tabs = [];
+  for (let i = 0; i < number; i++) {
+    tabs.push(await open());
+  }
+  await settled(rig, tabs);
+  return { rig, tabs, open };
+}
+
+/** Until all are open and share one connection. */
+async function settled(rig, tabs) {
+  let states = [];
+  await until(
+    () => `one connection: ${JSON.stringify(states)}`,
+    async () => {
+      states = await Promise.all(tabs.map((t) => t.evaluate(state)));
+      return (
+        states.every(([s, , cursor]) => s === "open" && cursor !== null) &&
+        states.filter(([, leads]) => leads).length === 1 &&
+        (await rig.gateway.streams()).length === 1
+      );
+    },
+  );
+}
+
+/** Every tab has had these, in this order, and nothing else. */
+async function expectAll(tabs, expected) {
+  for (const tab of tabs) {
+    let has = [];
+    await until(
+      () => `${has.length} of ${expected.length}: ${has.slice(-3)}`,
+      async () => (has = await texts(tab)).length >= expected.length,
+    );
+    assert.deepEqual(has, expected);
+  }
+}
+
+/** The leader first. */
+async function split(tabs) {
+  const leads = await Promise.all(
+    tabs.map((t) => t.evaluate(() => window.client.leader)),
+  );
+  const at = leads.indexOf(true);
+  return [tabs[at], tabs.filter((_, i) => i !== at)];
+}
+
+test("three tabs have one connection, and each of them every event", async () => {
+  const { rig, tabs } = await begin(3);
+  const sent = await rig.publishMany("alice", "event", 200);
+  await rig.publish("bob", "not alice's");
+  await rig.publish("alice", Buffer.from([0xff, 0x00, 0xfe]));
+  await expectAll(tabs, [...sent, [0xff, 0x00, 0xfe]]);
+  assert.equal((await rig.gateway.streams()).length, 1);
+  // One for each tab that opened, and none since.
+  assert.equal(await rig.gateway.metric("sluice_streams_opened_total"), 3);
+});
+
+for (const [how, end] of [
+  ["closed", (page) => page.close()],
+  ["crashes", async (page) => {
+    const session = await page.createCDPSession();
+    session.send("Page.crash").catch(() => {});
+  }],
+]) {
+  test(`the leading tab ${how} in the midst of a flood`, async () => {
+    const { rig, tabs } = await begin(3);
+    const [leader, others] = await split(tabs);
+    const flood = rig.publishMany("alice", "flood", 1500);
+    await until("it is under way", async () => (await texts(leader)).length > 100);
+    await end(leader);
+    await expectAll(others, await flood);
+    await settled(rig, others);
+  });
+}
+
+test("the leading tab is frozen, and comes back", async () => {
+  const { rig, tabs } = await begin(3);
+  const [leader, others] = await split(tabs);
+  const session = await leader.createCDPSession();
+  const flood = rig.publishMany("alice", "flood", 1000);
+  await until("it is under way", async () => (await texts(leader)).length > 100);
+  await session.send("Page.setWebLifecycleState", { state: "frozen" });
+  await expectAll(others, await flood);
+  await settled(rig, others);
+  await session.send("Page.setWebLifecycleState", { state: "active" });
+  await expectAll(tabs, await flood);
+  await settled(rig, tabs);
+});
+
+for (const how of ["stop", "kill"]) {
+  test(`the gateway is restarted (${how}) in the midst of a flood`, async () => {
+    const { rig, tabs } = await begin(3);
+    const flood = rig.publishMany("alice", "flood", 1500);
+    await until("it is under way", async () => (await texts(tabs[0])).length > 100);
+    await rig.gateway.restart(how);
+    await expectAll(tabs, await flood);
+    await settled(rig, tabs);
+  });
+}
+
+test("a gap is told to every tab", async () => {
+  const { rig, tabs } = await begin(3);
+  await rig.publishMany("alice", "before", 3);
+  await expectAll(tabs, ["before 1", "before 2", "before 3"]);
+  await rig.gateway.stop();
+  await rig.publishMany("alice", "lost", 2);
+  await rig.nats.purge();
+  await rig.gateway.start();
+  await rig.publish("alice", "after");
+  await expectAll(tabs, ["before 1", "before 2", "before 3", "after"]);
+  for (const tab of tabs) {
+    const { gaps, resets } = await tab.evaluate(seen);
+    assert.deepEqual([gaps, resets], [[["3", "6"]], []]);
+  }
+});
+
+test("a tab that opens late has the history", async () => {
+  const { rig, tabs, open } = await begin(2);
+  const sent = await rig.publishMany("alice", "event", 5);
+  await expectAll(tabs, sent);
+  const late = await open({ deliver: "all" });
+  await expectAll([late], sent);
+  await settled(rig, [...tabs, late]);
+});
+
+test("a tab goes elsewhere and back, and another loads the page anew", async () => {
+  const { rig, tabs } = await begin(3, { options: { keep: "session" } });
+  const pages = tabs[0].url();
+  const sent = await rig.publishMany("alice", "event", 5);
+  await expectAll(tabs, sent);
+  const [leader, [reloaded, other]] = await split(tabs);
+  await leader.goto("about:blank");
+  sent.push(...(await rig.publishMany("alice", "missed", 5)));
+  await expectAll([reloaded, other], sent);
+  // Chromium had put the page aside, with all that is in it.
+  await leader.goBack();
+  await expectAll([leader, other], sent);
+
+  await reloaded.goto("about:blank");
+  const missed = await rig.publishMany("alice", "reload", 5);
+  await reloaded.goto(pages);
+  await reloaded.follow();
+  await expectAll([reloaded], missed);
+  await expectAll([leader, other], [...sent, ...missed]);
+  await settled(rig, tabs);
+});
+
+test("a refusal is told with its text", async () => {
+  const { open } = await begin(1);
+  const page = await open({ headers: { user_id: "no.token" } });
+  await until("refused", () =>
+    page.evaluate(() => window.client.state === "refused"),
+  );
+  const { errors } = await page.evaluate(seen);
+  assert.equal(errors.length, 1);
+  assert.equal(errors[0][0], 400);
+  assert.match(errors[0][1], /^(?=.*\w).+$/);
+  assert.equal(errors[0][2], true);
+});
+
+/**
+ * A gateway of the test's own, which lets in who has the newest token, and says
+ * before it ends that one has expired. What it sends is the one event "N".
+ */
+class TokenServer {
+  valid = 1;
+  refused = 0;
+  streams = new Set();
+  last = 0;
+
+  serve(request, response) {
+    if (request.headers.authorization !== `Bearer t${this.valid}`) {
+      this.refused++;
+      response.writeHead(401, { "Content-Type": "text/plain" });
+      response.end("the token has expired\n");
+      return;
+    }
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    const cursor = request.headers["last-event-id"] ?? `${this.last}-abcdef`;
+    response.write(`retry: 50\nid: ${cursor}\n\n`);
+    for (let i = Number.parseInt(cursor, 10) + 1; i <= this.last; i++) {
+      this.#send(response, i);
+    }
+    this.streams.add(response);
+    request.on("close", () => this.streams.delete(response));
+  }
+
+  #send(response, i) {
+    response.write(`data: ${i}\nid: ${i}-abcdef\n\n`);
+  }
+
+  publish() {
+    this.last++;
+    this.streams.forEach((s) => this.#send(s, this.last));
+  }
+
+  expire() {
+    this.valid++;
+    this.streams.forEach((s) =>
+      s.write('event: system\ndata: {"system": "expired"}\n\n'),
+    );
+  }
+}
+
+test("a token is renewed in the midst of a flood, for all tabs at once", async () => {
+  const server = new TokenServer();
+  const pages = await servePages({
+    ...routes(),
+    "/events": (request, response) => server.serve(request, response),
+    "/token": (_, response) => response.end(`t${server.valid}`),
+  });
+  const tabs = [];
+  for (let i = 0; i < 3; i++) {
+    tabs.push(await openPage(browser, pages.origin));
+    await tabs.at(-1).evaluate(async (follow) => {
+      const token = async () => (await fetch("/token")).text();
+      await eval(`(${follow})`)("/events", { token });
+    }, followInPage.toString());
+  }
+  await until("one connection", async () => {
+    const states = await Promise.all(tabs.map((t) => t.evaluate(state)));
+    return (
+      states.every(([s, , cursor]) => s === "open" && cursor !== null) &&
+      states.some(([, leads]) => leads) && server.streams.size === 1
+    );
+  });
+  const asked = pages.count("/token");
+  for (let i = 1; i <= 300; i++) {
+    server.publish();
+    if (i === 150) {
+      server.expire();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const expected = Array.from({ length: 300 }, (_, i) => String(i + 1));
+  await expectAll(tabs, expected);
+  await until("the new one", () => pages.count("/token") === asked + 1);
+  for (const tab of tabs) {
+    const { expired, errors } = await tab.evaluate(seen);
+    assert.deepEqual([expired, errors], [1, []]);
+  }
+  assert.equal(server.refused, 0);
+});
