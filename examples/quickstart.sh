@@ -172,7 +172,7 @@ start_gateway()
 		start "$folder/sluice.log" "$build/sluice" --server "$server" \
 			--listen "127.0.0.1:$port" --admin-listen 127.0.0.1:0 \
 			--drain-delay 0s --drain-timeout 1s \
-			--ping-interval 15s
+			--ping-interval 15s --ui
 		if wait_for sluice "$folder/sluice.log" "$started" \
 			address public 2>"$folder/why"; then
 			break
@@ -196,7 +196,11 @@ explain()
 	cat <<-END
 
 		sluice serves $url from $server
-		An event a second is published for alice, bob and carol. Try, in another terminal:
+		An event a second is published for alice, bob and carol. See them in a browser:
+
+		    $url/#id=alice&deliver=all
+
+		Try, in another terminal:
 
 		  bob's events, as they come
 		    curl -N -H 'user_id: bob' $url/api/v1/events

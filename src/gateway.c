@@ -115,6 +115,7 @@ static void part_closed(struct sluice *gw)
 	if (--gw->parts > 0)
 		return;
 	hub_free(gw->hub);
+	ui_finish(&gw->ui);
 	free(gw->listeners);
 	free(gw->trusted);
 	log_file_finish(&gw->access_file);
@@ -418,6 +419,20 @@ static void log_settings(const struct sluice *gw)
 	buf_finish(&value);
 }
 
+static int make_page(struct sluice *gw)
+{
+	const struct options *o = &gw->options;
+	const struct ui_config cfg = {
+		.stream = o->stream,
+		.subject = o->subject,
+		.id_header = o->id_header,
+		.auth = "header",
+		.ping_ms = o->ping_interval_ms,
+	};
+
+	return o->ui ? ui_init(&gw->ui, &cfg) : 0;
+}
+
 static int open_conns(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
@@ -430,6 +445,7 @@ static int open_conns(struct sluice *gw)
 		.id_header = o->id_header,
 		.id_query = o->id_query,
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
+		.ui = o->ui ? &gw->ui : NULL,
 		.proxy_protocol = o->proxy_protocol,
 		.trusted = gw->trusted,
 		.n_trusted = o->trusted_proxy.n,
@@ -484,6 +500,8 @@ static int open_all(struct sluice *gw, const struct inherited *sockets,
 		rc = open_hub(gw);
 	if (rc == 0)
 		rc = read_trusted(gw);
+	if (rc == 0)
+		rc = make_page(gw);
 	if (rc == 0)
 		rc = open_conns(gw);
 	if (rc == 0)

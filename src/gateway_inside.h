@@ -44,6 +44,7 @@ struct sluice {
 	struct metrics metrics;
 	struct nats_source *source;
 	struct hub *hub;
+	struct ui ui; /* empty without --ui */
 	struct conn_set *conns;
 	struct address_range *trusted; /* of options.trusted_proxy */
 	struct gateway_listener *listeners;

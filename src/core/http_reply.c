@@ -12,6 +12,7 @@
 #define STATUSES(X)                               \
 	X(200, "OK")                              \
 	X(204, "No Content")                      \
+	X(304, "Not Modified")                    \
 	X(400, "Bad Request")                     \
 	X(401, "Unauthorized")                    \
 	X(403, "Forbidden")                       \
@@ -136,6 +137,49 @@ int http_reply_short(struct buf *out, const struct http_reply_to *to,
 	snprintf(length, sizeof(length), "%zu", len);
 	rc = put_all(out, parts);
 	return rc < 0 ? rc : put_body(out, to, had, body, len);
+}
+
+/* The head of 200 and 304 alike (RFC 9110, 15.4.5), up to what the body wants.
+ */
+static int put_page_head(struct buf *out, const struct http_reply_to *to,
+			 const struct http_reply_page *page, int status,
+			 const char *length)
+{
+	return buf_printf(out,
+			  "HTTP/1.1 %s\r\n"
+			  "%s"
+			  "Cache-Control: no-cache\r\n"
+			  "Connection: %s\r\n"
+			  "Content-Security-Policy: %s\r\n"
+			  "ETag: %s\r\n"
+			  "Referrer-Policy: no-referrer\r\n"
+			  "X-Content-Type-Options: nosniff\r\n"
+			  "%s\r\n",
+			  http_reply_reason(status), length,
+			  connection(to->keep_alive), page->policy, page->etag,
+			  lines_of(to));
+}
+
+int http_reply_page(struct buf *out, const struct http_reply_to *to,
+		    const struct http_reply_page *page, const void *body,
+		    size_t len)
+{
+	size_t had = buf_unread(out);
+	char length[128];
+	int n, rc;
+
+	n = snprintf(length, sizeof(length),
+		     "Content-Type: %s\r\nContent-Length: %zu\r\n", page->type,
+		     len);
+	MUST(n > 0 && (size_t)n < sizeof(length));
+	rc = put_page_head(out, to, page, 200, length);
+	return rc < 0 ? rc : put_body(out, to, had, body, len);
+}
+
+int http_reply_unchanged(struct buf *out, const struct http_reply_to *to,
+			 const struct http_reply_page *page)
+{
+	return put_page_head(out, to, page, 304, "");
 }
 
 int http_reply_refusal(struct buf *out, const struct http_reply_to *to,

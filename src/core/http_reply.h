@@ -39,6 +39,21 @@ int http_reply_short(struct buf *out, const struct http_reply_to *to,
 		     int status, const char *type, const char *extra,
 		     const void *body, size_t len);
 
+/* A document for people. Browsers may keep it, and ask each time whether it is
+ * still the same. `policy` is its Content-Security-Policy. */
+struct http_reply_page {
+	const char *type;
+	const char *policy;
+	const char *etag; /* with its quotes */
+};
+
+int http_reply_page(struct buf *out, const struct http_reply_to *to,
+		    const struct http_reply_page *page, const void *body,
+		    size_t len);
+/* 304: the one that the client has is it. */
+int http_reply_unchanged(struct buf *out, const struct http_reply_to *to,
+			 const struct http_reply_page *page);
+
 /* text/plain; charset=utf-8, one line; Allow (405), Retry-After (503, 429) and
  * WWW-Authenticate (401) where the status wants them. */
 int http_reply_refusal(struct buf *out, const struct http_reply_to *to,

@@ -61,7 +61,8 @@ struct options {
 	char *id_header;
 	char *id_query;
 	struct options_strings cors_origin; /* cors_origin_fault() */
-	uint64_t ping_interval_ms;	    /* 0: none */
+	bool ui;
+	uint64_t ping_interval_ms; /* 0: none */
 	enum options_ping_style ping_style;
 	uint64_t retry_ms;
 	uint64_t tail_memory; /* bytes */

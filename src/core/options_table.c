@@ -280,6 +280,11 @@ const struct options_row options_table[] = {
 	 .help = "origins whose pages may read answers (CORS); * for any, but\n"
 		 "without credentials; repeatable",
 	 .fault = cors_origin_fault},
+	{.name = "ui",
+	 .type = OPTIONS_BOOL,
+	 .offset = AT(ui),
+	 .value = "0",
+	 .help = "serve a page at / that shows an identity's events live"},
 	{.name = "ping-interval",
 	 .type = OPTIONS_DURATION,
 	 .flags = OPTIONS_ZERO,

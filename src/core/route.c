@@ -411,6 +411,7 @@ static const struct place {
 	{"/livez", ROUTE_LIVEZ, true, true, METHODS},
 	{"/healthz", ROUTE_LIVEZ, true, true, METHODS},
 	{"/readyz", ROUTE_READYZ, true, true, METHODS},
+	{"/", ROUTE_UI, true, false, METHODS}, /* with --ui */
 	{"/metrics", ROUTE_METRICS, false, true, METHODS},
 	{"/streams", ROUTE_STREAMS, false, true, METHODS ", DELETE"},
 	{"/streams/", ROUTE_STREAM, false, true, METHODS}, /* and a number */
@@ -420,7 +421,8 @@ static bool is_at(struct reader *r, const struct place *p, struct span path)
 {
 	size_t len = strlen(p->path);
 
-	if (!(r->req->admin ? p->on_admin : p->on_public) || path.len < len ||
+	if (!(r->req->admin ? p->on_admin : p->on_public) ||
+	    (p->kind == ROUTE_UI && !r->req->ui) || path.len < len ||
 	    memcmp(path.at, p->path, len) != 0)
 		return false;
 	path.at += len;
@@ -436,6 +438,14 @@ static const char *methods_of(const struct route_request *req,
 	return p->kind == ROUTE_EVENTS && req->cors ? WITH_OPTIONS : p->methods;
 }
 
+static const char *known_paths(const struct route_request *req)
+{
+	if (req->admin)
+		return "/metrics, /streams, " HEALTH_PATHS;
+	return req->ui ? "/, /api/v1/events, " HEALTH_PATHS
+		       : "/api/v1/events, " HEALTH_PATHS;
+}
+
 static const struct place *find_place(struct reader *r, struct span path)
 {
 	char shown[REFUSAL_QUOTE_MAX];
@@ -446,8 +456,7 @@ static const struct place *find_place(struct reader *r, struct span path)
 	refusal_set(r->why, 404, REFUSAL_NOT_FOUND,
 		    "nothing is at \"%s\", paths here are %s",
 		    refusal_quote(shown, sizeof(shown), path.at, path.len),
-		    r->req->admin ? "/metrics, /streams, " HEALTH_PATHS
-				  : "/api/v1/events, " HEALTH_PATHS);
+		    known_paths(r->req));
 	return NULL;
 }
 

@@ -13,6 +13,7 @@ enum route_kind {
 	ROUTE_OPTIONS, /* the same, asked by OPTIONS what may be done there */
 	ROUTE_LIVEZ,   /* /livez, /healthz */
 	ROUTE_READYZ,
+	ROUTE_UI, /* / */
 	/* admin listener only: */
 	ROUTE_METRICS,
 	ROUTE_STREAMS, /* /streams */
@@ -40,6 +41,7 @@ struct route_request {
 	const char *last_event_id; /* header */
 	const char *id_query;	   /* name of the query parameter that may
 				      carry the identity; NULL for none */
+	bool ui;		   /* the live page is switched on */
 	bool admin;		   /* came to the admin listener */
 	bool cors;		   /* OPTIONS of events has an answer */
 };

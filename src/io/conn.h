@@ -24,6 +24,7 @@
 #include "../core/hub.h"
 #include "../core/logging.h"
 #include "../core/metrics.h"
+#include "../core/ui.h"
 
 struct uv_loop_s;
 struct conn_set;
@@ -37,6 +38,7 @@ struct conn_config {
 	const char *id_header;
 	const char *id_query; /* NULL: none */
 	struct cors cors;     /* of public requests */
+	const struct ui *ui;  /* the live page; NULL: none */
 	/* Public connections begin with a preface of the PROXY protocol. */
 	bool proxy_protocol;
 	/* Whose word about addresses is believed. */

@@ -147,6 +147,18 @@ static void say_ready(struct conn *c, const struct http_reply_to *to)
 	conn_answer(c, to, 503, type, text, (size_t)len);
 }
 
+static void say_page(struct conn *c, const struct http_reply_to *to,
+		     const struct http_head *h)
+{
+	struct buf out;
+	int rc;
+
+	buf_init(&out, CONN_ANSWER_MAX);
+	rc = ui_reply(c->set->cfg.ui, &out, to,
+		      http_head_find(h, "If-None-Match", NULL));
+	conn_finish(c, &out, rc, to->keep_alive);
+}
+
 static void set_gauges(struct conn_set *s)
 {
 	struct metrics *m = s->cfg.metrics;
@@ -347,6 +359,7 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 		.accept = accept,
 		.last_event_id = http_head_find(h, "Last-Event-ID", NULL),
 		.id_query = c->set->cfg.id_query,
+		.ui = c->set->cfg.ui != NULL,
 		.admin = c->admin,
 		.cors = to->lines != NULL,
 	};
@@ -363,6 +376,9 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 		break;
 	case ROUTE_READYZ:
 		say_ready(c, to);
+		break;
+	case ROUTE_UI:
+		say_page(c, to, h);
 		break;
 	case ROUTE_METRICS:
 		say_metrics(c, to);

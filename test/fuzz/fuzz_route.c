@@ -1,9 +1,10 @@
 /* What a request asks for: what is read of a query is what a plain reading of
  * it gives, and an identity that is taken is one token.
  *
- * Input: a letter (the lowest bit: the admin listener), then method, target,
- * Accept, Last-Event-ID, name of the identity parameter, and identity header,
- * with NULs between them. What is missing at the end, or empty, is not there.
+ * Input: a letter (the lowest bit: the admin listener; the next one: the page
+ * is on), then method, target, Accept, Last-Event-ID, name of the identity
+ * parameter, and identity header, with NULs between them. What is missing at
+ * the end, or empty, is not there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,7 @@ static void must_be_route(const struct route *r,
 	MUST(strcmp(req->method, "GET") == 0 ||
 	     strcmp(req->method, "HEAD") == 0);
 	MUST(r->kind != ROUTE_METRICS || req->admin);
+	MUST(r->kind != ROUTE_UI || (req->ui && !req->admin));
 	if (r->kind != ROUTE_EVENTS)
 		return;
 	MUST(!req->admin);
@@ -220,7 +222,7 @@ static void run(const struct route_request *req, const char *header)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
-	bool admin = (fuzz_take_byte(&in) & 1) != 0;
+	uint8_t bits = fuzz_take_byte(&in);
 	char *method = take(&in), *target = take_target(&in);
 	char *accept = take(&in), *last_event_id = take(&in);
 	char *id_query = take(&in), *header = take(&in);
@@ -230,7 +232,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.accept = accept,
 		.last_event_id = last_event_id,
 		.id_query = id_query,
-		.admin = admin,
+		.ui = (bits & 2) != 0,
+		.admin = (bits & 1) != 0,
 	};
 
 	/* Other names are refused when the options are read. */

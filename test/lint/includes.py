@@ -21,7 +21,7 @@ RANKS = {
     "options": 1, "context": 1, "http_head": 1, "identity": 1, "sse": 1,
     "metrics": 1, "js_wire": 1,
     "options_table": 1.5, "options_input": 1.5, "options_text": 1.5,
-    "http_reply": 1.5, "route": 1.5, "route_inside": 1.6,
+    "http_reply": 1.5, "ui_source": 0, "ui": 1.6, "route": 1.5, "route_inside": 1.6,
     "route_streams": 1.7, "forwarded": 1.5,
     "source": 2, "settings": 2, "http_parser": 2,
     "log": 3,

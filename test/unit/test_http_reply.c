@@ -46,6 +46,7 @@ static void test_reasons(void **state)
 {
 	static const char *const list[] = {
 		"200 OK",
+		"304 Not Modified",
 		"400 Bad Request",
 		"401 Unauthorized",
 		"403 Forbidden",

@@ -111,6 +111,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_string_equal(o->subject_template.prefix, "events.");
 	assert_string_equal(o->id_header, "user_id");
 	assert_null(o->id_query);
+	assert_false(o->ui);
 	assert_int_equal(o->ping_interval_ms, 30000);
 	assert_int_equal(o->ping_style, PING_MESSAGE);
 	assert_int_equal(o->retry_ms, 3000);

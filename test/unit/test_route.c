@@ -204,6 +204,30 @@ static void test_order_of_checks(void **state)
 	expect_good(&req);
 }
 
+static void test_page_is_switched_on(void **state)
+{
+	struct route_request req = plain;
+
+	(void)state;
+	req.target = "/";
+	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "\"/\"",
+		       "here are " EVENTS);
+	req.ui = true;
+	assert_int_equal(expect_good(&req).kind, ROUTE_UI);
+	req.method = "HEAD";
+	req.target = "/?deliver=x&%zz";
+	assert_int_equal(expect_good(&req).kind, ROUTE_UI);
+	req.method = "DELETE";
+	expect_refused(&req, 405, REFUSAL_BAD_METHOD, "DELETE", "GET, HEAD");
+	req.method = "GET";
+	req.target = "/x";
+	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "here are /, " EVENTS,
+		       NULL);
+	req.target = "/";
+	req.admin = true;
+	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "here are /metrics", NULL);
+}
+
 /* ---- the query ----------------------------------------------------------- */
 
 static void test_deliver(void **state)
@@ -769,6 +793,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_page_is_switched_on),
 		cmocka_unit_test(test_a_path_is_quoted),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_options),

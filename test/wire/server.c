@@ -50,6 +50,7 @@ struct server {
 	uv_prepare_t turn;
 	struct metrics metrics;
 	struct hub *hub;
+	struct ui ui;
 	struct conn_set *conns;
 	bool conns_closed;
 	struct door doors[2]; /* public, admin */
@@ -305,6 +306,20 @@ static void start_hub(struct server *s)
 		     &s->metrics) == 0);
 }
 
+static void make_page(struct server *s)
+{
+	const struct options *o = &s->options;
+	const struct ui_config cfg = {
+		.stream = o->stream,
+		.subject = o->subject,
+		.id_header = o->id_header,
+		.auth = "header",
+		.ping_ms = o->ping_interval_ms,
+	};
+
+	MUST(!o->ui || ui_init(&s->ui, &cfg) == 0);
+}
+
 static void start_conns(struct server *s)
 {
 	const struct options *o = &s->options;
@@ -314,6 +329,7 @@ static void start_conns(struct server *s)
 		.metrics = &s->metrics,
 		.id_header = o->id_header,
 		.id_query = o->id_query,
+		.ui = o->ui ? &s->ui : NULL,
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
 		.proxy_protocol = o->proxy_protocol,
 		.trusted = s->trusted,
@@ -359,6 +375,7 @@ void server_start(struct server *s, bool tcp)
 	s->turn.data = s;
 	uv_prepare_start(&s->turn, on_turn);
 	start_hub(s);
+	make_page(s);
 	start_conns(s);
 	s->tcp = tcp;
 	if (tcp) {
@@ -384,6 +401,7 @@ static const char *stop(struct server *s)
 		uv_run(&s->loop, UV_RUN_NOWAIT);
 	}
 	hub_free(s->hub);
+	ui_finish(&s->ui);
 	uv_close((uv_handle_t *)&s->turn, NULL);
 	for (turns = 0; turns < 1000 && uv_loop_alive(&s->loop); turns++)
 		uv_run(&s->loop, UV_RUN_NOWAIT);

@@ -1,0 +1,123 @@
+/* Text of a stream to what it says. Both readers take pieces that are cut
+ * anywhere, and call
+ *
+ *	on.event({kind, type, id, subject, time, data})
+ *	on.cursor(id)	the cursor moves, with or without an event
+ *	on.retry(ms)	how long to wait before a reconnect
+ *
+ * `kind` is "message", "ping", "gap" or "system"; `subject` and `time` (ms) are
+ * there where the stream has them. */
+
+const LINE_MAX = 64 * 1024 * 1024;
+const PING = '{"system": "ping"}';
+
+class Lines {
+	#rest = "";
+	#searched = 0;
+	#afterCr = false;
+
+	/* CR, LF and CR LF end a line. The LF of a CR LF may be in the next
+	 * piece. */
+	push(piece, take) {
+		if (this.#afterCr && piece.startsWith("\n"))
+			piece = piece.slice(1);
+		if (piece === "")
+			return;
+		this.#afterCr = piece.endsWith("\r");
+		const text = this.#rest + piece;
+		let at = 0, from = this.#searched;
+		let lf = text.indexOf("\n", from), cr = text.indexOf("\r", from);
+		while (lf >= 0 || cr >= 0) {
+			const end = cr < 0 || (lf >= 0 && lf < cr) ? lf : cr;
+			take(text.slice(at, end));
+			at = end + 1;
+			if (end === cr && lf === at)
+				at++;
+			if (lf >= 0 && lf < at)
+				lf = text.indexOf("\n", at);
+			if (cr >= 0 && cr < at)
+				cr = text.indexOf("\r", at);
+		}
+		this.#rest = text.slice(at);
+		this.#searched = this.#rest.length;
+		if (this.#rest.length > LINE_MAX)
+			throw new Error("a line of more than 64 MiB");
+	}
+}
+
+/* text/event-stream, by the rules of the HTML standard (9.2.6). */
+class EventFrames {
+	#lines = new Lines();
+	#on;
+	#id = "";
+	#type = "";
+	#data = null;
+	#comment = false;
+
+	constructor(on) {
+		this.#on = on;
+	}
+
+	push(piece) {
+		this.#lines.push(piece, (line) => this.#take(line));
+	}
+
+	#take(line) {
+		if (line === "") {
+			this.#dispatch();
+			return;
+		}
+		const colon = line.indexOf(":");
+		if (colon === 0) {
+			this.#comment = true;
+			return;
+		}
+		const name = colon < 0 ? line : line.slice(0, colon);
+		let value = colon < 0 ? "" : line.slice(colon + 1);
+		if (value.startsWith(" "))
+			value = value.slice(1);
+		this.#field(name, value);
+	}
+
+	#field(name, value) {
+		switch (name) {
+		case "data":
+			this.#data = this.#data === null
+				? value : this.#data + "\n" + value;
+			break;
+		case "id":
+			if (!value.includes("\0"))
+				this.#id = value;
+			break;
+		case "event":
+			this.#type = value;
+			break;
+		case "retry":
+			if (/^[0-9]+$/.test(value))
+				this.#on.retry(Number(value));
+			break;
+		}
+	}
+
+	#dispatch() {
+		const type = this.#type || "message", data = this.#data;
+		const comment = this.#comment;
+		this.#type = "";
+		this.#data = null;
+		this.#comment = false;
+		if (this.#id !== "")
+			this.#on.cursor(this.#id);
+		if (data !== null)
+			this.#on.event({kind: EventFrames.#kind(type, data),
+				type, id: this.#id, data});
+		else if (comment)
+			this.#on.event({kind: "ping", type, id: this.#id,
+				data: ""});
+	}
+
+	static #kind(type, data) {
+		if (type === "gap" || type === "system")
+			return type;
+		return type === "message" && data === PING ? "ping" : "message";
+	}
+}

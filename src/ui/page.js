@@ -1,0 +1,541 @@
+/* The page: what the user asks for, and what is shown of it. Events go into the
+ * store as they come; drawing is done once a frame, however many they were. */
+
+const $ = (id) => document.getElementById(id);
+const gateway = document.documentElement.dataset;
+const usesToken = gateway.auth === "jwt";
+const FIGURES_MS = 250;
+
+const store = new Store();
+/* While the list is paused. */
+let held = new Queue();
+let heldCharacters = 0;
+let paused = false;
+let stream = null;
+let subject = "";
+let began = 0;  /* wall clock of the connect, ms */
+let entries = 0;
+let lastSequence = 0n;
+const totals = {events: 0, pings: 0, gaps: 0, reconnects: 0};
+let rates = new Seconds();
+let latencies = new Seconds();
+let pingAt = 0;
+
+/* ---- drawing, once a frame ----------------------------------------------- */
+
+let drawing = false;
+
+function drawSoon() {
+	if (drawing)
+		return;
+	drawing = true;
+	requestAnimationFrame(() => {
+		drawing = false;
+		set("empty", emptyText());
+		list.draw();
+	});
+}
+
+function emptyText() {
+	if (store.shown.length > 0)
+		return "";
+	if (store.all.length > 0)
+		return "The filter lets nothing through.";
+	return stream === null ? "Not connected."
+		: "No event yet. They show up here as they come.";
+}
+
+const list = new EventList($("list"), $("sizer"), store, {
+	chosen: (entry, open) => {
+		if (entry && (open || !$("detail").hidden))
+			showDetail(entry, open);
+	},
+	following: (on) => $("newest").hidden = on,
+});
+
+/* ---- what comes ---------------------------------------------------------- */
+
+function add(entry) {
+	entry.n = ++entries;
+	if (!paused) {
+		store.add(entry);
+	} else {
+		held.push(entry);
+		heldCharacters += entry.data.length + ENTRY_CHARACTERS;
+		while (held.length > KEPT_EVENTS ||
+		       heldCharacters > KEPT_CHARACTERS)
+			heldCharacters -= held.shift().data.length +
+				ENTRY_CHARACTERS;
+	}
+	drawSoon();
+}
+
+/* Something that the page has to say among the events. */
+function note(kind, text, sequence = "") {
+	add({kind, seq: sequence, id: "", subject: "", data: text,
+		at: Date.now()});
+}
+
+function takeEvent(event) {
+	const now = Date.now();
+	switch (event.kind) {
+	case "ping":
+		totals.pings++;
+		pingAt = now;
+		break;
+	case "gap":
+		totals.gaps++;
+		note("gap", gapText(event.data));
+		lastSequence = 0n;
+		break;
+	case "system":
+		note("system", `The gateway says: ${event.data}`);
+		break;
+	default:
+		takeMessage(event, now);
+		break;
+	}
+}
+
+function takeMessage(event, now) {
+	const seq = event.id.split("-")[0];
+	totals.events++;
+	rates.count(now);
+	/* What was published before the connect says nothing of latency. */
+	if (event.time !== undefined && event.time >= began)
+		latencies.sample(now, Math.max(0, now - event.time));
+	mustBeNext(seq);
+	add({kind: "message", type: event.type, seq, id: event.id,
+		subject: event.subject ?? subject, data: event.data,
+		binary: event.type === "base64", time: event.time, at: now});
+}
+
+/* The gateway promises it; a proxy or a cache in between promises nothing. */
+function mustBeNext(seq) {
+	if (!/^\d+$/.test(seq))
+		return;
+	const sequence = BigInt(seq);
+	if (sequence <= lastSequence)
+		note("bad", `Not in order: ${sequence} after ${lastSequence}`);
+	lastSequence = sequence;
+}
+
+function gapText(data) {
+	try {
+		const {reason, after, first} = JSON.parse(data);
+		return reason === "reset"
+			? `Gap: another stream than the cursor's; on from ${first}`
+			: `Gap: what was between ${after} and ${first} is gone`;
+	} catch {
+		return `Gap: ${data}`;
+	}
+}
+
+/* ---- the connection ------------------------------------------------------ */
+
+function say(state, text) {
+	$("state").dataset.state = state;
+	$("said").textContent = text;
+	$("countdown").textContent = "";
+}
+
+function followed() {
+	return subject.includes("{id}") ? "" : ` ${subject}`;
+}
+
+let waitEnds = 0;
+
+function onState(state, told) {
+	waitEnds = 0;
+	$("again").hidden = state !== "open" && state !== "waiting";
+	$("again").textContent = state === "waiting" ? "Try now" : "Reconnect";
+	switch (state) {
+	case "connecting":
+		say("wait", "Connecting");
+		break;
+	case "open":
+		opened(told);
+		break;
+	case "waiting":
+		waitEnds = Date.now() + told.ms;
+		lost(told);
+		break;
+	case "refused":
+		ended("bad", told.status === 200 ? "No stream" : "Refused");
+		refuse(told);
+		break;
+	case "stopped":
+		ended("idle", "Disconnected");
+		break;
+	}
+}
+
+function opened({cursor, away}) {
+	$("refusal").hidden = true;
+	say("open", `Following${followed()}`);
+	if (away === 0)
+		return;
+	totals.reconnects++;
+	note("back", `Back after ${formatMs(away)}` + (cursor === ""
+		? ", without a cursor" : `, with the cursor ${cursor}`));
+}
+
+function lost(told) {
+	const where = told.cursor === "" ? "" : ` from ${told.cursor}`;
+	if (told.refusal) {
+		refuse(told);
+		say("wait", `${told.status}, will try again${where}`);
+	} else {
+		say("wait", `Connection lost, will go on${where}`);
+	}
+	note("lost", (told.refusal ? `Refused, ${told.status}: ` : "Lost: ") +
+		told.text);
+}
+
+function refuse({status, text}) {
+	$("refusal-status").textContent = status;
+	$("refusal-text").textContent = text;
+	$("refusal").hidden = false;
+}
+
+function ended(state, text) {
+	stream = null;
+	say(state, text);
+	$("connect").textContent = "Connect";
+	$("disconnect").hidden = true;
+	showSetup(true);
+}
+
+function connect() {
+	stream?.stop();
+	const id = $("id").value.trim();
+	const headers = [];
+	if (usesToken && $("token").value !== "")
+		headers.push(["Authorization", `Bearer ${$("token").value.trim()}`]);
+	if (!usesToken && id !== "")
+		headers.push([gateway.idHeader, id]);
+	try {
+		new Headers(headers);
+	} catch {
+		refuse({status: "Not sent", text: "no header can carry this"});
+		return;
+	}
+	const deliver = new FormData($("ask")).get("deliver");
+	subject = !usesToken && id !== ""
+		? gateway.subject.replace("{id}", id) : gateway.subject;
+	startOver();
+	begin({url: "api/v1/events", headers, deliver,
+		cursor: $("cursor").value.trim(),
+		quietMs: Number(gateway.ping) && 2 * gateway.ping + 5000});
+	remember(id, deliver);
+}
+
+function begin(ask) {
+	const mine = new Stream(ask, {
+		/* One that was left may still have something to say. */
+		state: (state, told) => stream === mine && onState(state, told),
+		event: (event) => stream === mine && takeEvent(event),
+	});
+	stream = mine;
+	$("refusal").hidden = true;
+	$("connect").textContent = "Connect anew";
+	$("disconnect").hidden = false;
+	document.title = `${subject} – sluice`;
+	if (narrow.matches)
+		showSetup(false);
+	mine.run();
+}
+
+function disconnect() {
+	const mine = stream;
+	onState("stopped", {});
+	mine?.stop();
+}
+
+function startOver() {
+	clearList();
+	began = Date.now();
+	lastSequence = 0n;
+	for (const name in totals)
+		totals[name] = 0;
+	rates = new Seconds();
+	latencies = new Seconds();
+	pingAt = 0;
+}
+
+/* In the fragment, which no server and no log sees; a token never. */
+function remember(id, deliver) {
+	const kept = new URLSearchParams(usesToken ? {deliver} : {id, deliver});
+	history.replaceState(null, "", `#${kept}`);
+}
+
+function recall() {
+	const kept = new URLSearchParams(location.hash.slice(1));
+	const policy = ["new", "all", "last"].find(
+		(word) => word === kept.get("deliver"));
+	if (policy)
+		$(policy).checked = true;
+	$("id").value = kept.get("id") ?? "";
+	if (!usesToken && $("id").value !== "")
+		connect();
+	else if (!narrow.matches)
+		$(usesToken ? "token" : "id").focus();
+}
+
+/* ---- figures ------------------------------------------------------------- */
+
+function set(id, text) {
+	if ($(id).textContent !== text)
+		$(id).textContent = text;
+}
+
+function showTotals() {
+	const now = Date.now();
+	set("events", NUMBER.format(totals.events));
+	set("pings", totals.pings === 0
+		? "0" : `${NUMBER.format(totals.pings)}, ${formatAge(now - pingAt)}`);
+	set("gaps", NUMBER.format(totals.gaps));
+	set("reconnects", NUMBER.format(totals.reconnects));
+	const cursor = stream?.cursor || $("at").dataset.cursor || "";
+	$("at").dataset.cursor = cursor;
+	$("at").disabled = cursor === "";
+	set("at", cursor || "–");
+	set("countdown", waitEnds > now
+		? `${Math.ceil((waitEnds - now) / 1000)} s` : "");
+	set("kept", keptText());
+}
+
+function keptText() {
+	const words = [];
+	const {all, shown, dropped} = store;
+	if (shown.length !== all.length)
+		words.push(`${NUMBER.format(shown.length)} of ` +
+			`${NUMBER.format(all.length)} shown`);
+	if (dropped > 0)
+		words.push(`the newest ${NUMBER.format(all.length)} are kept`);
+	if (paused)
+		words.push(`${NUMBER.format(held.length)} came while paused`);
+	return words.join(", ");
+}
+
+function showLines() {
+	const now = Date.now(), counts = rates.counts(now);
+	const recent = counts.slice(-3).reduce((sum, n) => sum + n, 0) / 3;
+	set("rate", began === 0 ? "–" : `${NUMBER.format(
+		recent < 10 ? Math.round(recent * 10) / 10 : Math.round(recent))}/s`);
+	drawLine($("rate-line"), counts);
+	const median = latencies.recentMedian(now, 10);
+	set("latency", median === undefined ? "–" : formatMs(median));
+	drawLine($("latency-line"), latencies.medians(now));
+}
+
+setInterval(showTotals, FIGURES_MS);
+setInterval(() => {
+	showLines();
+	stream?.check();
+	drawSoon(); /* for the ages */
+}, 1000);
+
+/* ---- one event ----------------------------------------------------------- */
+
+let detailed = null;
+
+function showDetail(entry, focus) {
+	detailed = entry;
+	$("detail-title").textContent = entry.kind === "message"
+		? `Event ${entry.seq}` : "Note";
+	$("facts").replaceChildren(...factsOf(entry).flatMap(([name, value]) => {
+		const dt = document.createElement("dt");
+		const dd = document.createElement("dd");
+		dt.textContent = name;
+		dd.textContent = value;
+		return [dt, dd];
+	}));
+	showPayload();
+	const was = $("detail").hidden;
+	$("detail").hidden = false;
+	document.body.classList.add("with-detail");
+	if (focus && (narrow.matches || was))
+		$("detail-title").focus({preventScroll: true});
+}
+
+function factsOf(entry) {
+	if (entry.kind !== "message")
+		return [["at", formatClock(entry.at)]];
+	const size = entry.binary ? base64Bytes(entry.data)
+		: new TextEncoder().encode(entry.data).length;
+	const facts = [["id", entry.id], ["subject", entry.subject],
+		["size", `${NUMBER.format(size)} bytes`],
+		["came", formatClock(entry.at)]];
+	if (entry.time !== undefined)
+		facts.push(["published", formatClock(entry.time)],
+			["took", formatMs(entry.at - entry.time)]);
+	if (entry.type !== "message")
+		facts.push(["type", entry.type]);
+	return facts;
+}
+
+function showPayload() {
+	const {data, binary} = detailed;
+	const pretty = $("as-pretty").getAttribute("aria-pressed") === "true";
+	const pieces = pretty && !binary ? prettyJson(data) : null;
+	if (pretty && binary)
+		$("payload").textContent = hexDump(data);
+	else if (pieces && pieces.length < 20000)
+		$("payload").replaceChildren(...pieces.map(([kind, text]) => {
+			if (kind === "")
+				return document.createTextNode(text);
+			const span = document.createElement("span");
+			span.className = kind;
+			span.textContent = text;
+			return span;
+		}));
+	else
+		$("payload").textContent = pieces
+			? pieces.map(([, text]) => text).join("") : data;
+}
+
+function showAs(pretty) {
+	$("as-pretty").setAttribute("aria-pressed", pretty);
+	$("as-raw").setAttribute("aria-pressed", !pretty);
+	showPayload();
+}
+
+function closeDetail() {
+	$("detail").hidden = true;
+	document.body.classList.remove("with-detail");
+	$("list").focus();
+}
+
+/* ---- the tools ----------------------------------------------------------- */
+
+function setPaused(on) {
+	paused = on;
+	$("pause").setAttribute("aria-pressed", on);
+	$("pause").textContent = on ? "Go on" : "Pause";
+	if (!on) {
+		for (const entry of held.slice())
+			store.add(entry);
+		held = new Queue();
+		heldCharacters = 0;
+	}
+	showTotals();
+	drawSoon();
+}
+
+function clearList() {
+	store.clear();
+	held = new Queue();
+	heldCharacters = 0;
+	list.chosen = null;
+	list.toEnd();
+	drawSoon();
+}
+
+/* The clipboard of navigator is for secure origins alone; a gateway on a local
+ * network is none. */
+async function copyText(text, button) {
+	const label = button.textContent;
+	let done = true;
+	try {
+		await navigator.clipboard.writeText(text);
+	} catch {
+		done = copyByHand(text);
+	}
+	button.textContent = done ? "Copied" : "Can't copy";
+	button.focus();
+	setTimeout(() => button.textContent = label, 1200);
+}
+
+function copyByHand(text) {
+	const area = document.createElement("textarea");
+	area.value = text;
+	area.className = "hidden";
+	document.body.append(area);
+	area.select();
+	const done = document.execCommand("copy");
+	area.remove();
+	return done;
+}
+
+/* A line of JSON for each event that is shown. */
+function shownAsLines() {
+	return store.shown.slice().filter((entry) => entry.kind === "message")
+		.map((entry) => JSON.stringify({id: entry.id,
+			subject: entry.subject, type: entry.type,
+			came: new Date(entry.at).toISOString(),
+			data: entry.data}) + "\n").join("");
+}
+
+let filterTimer = 0;
+
+function filterSoon() {
+	clearTimeout(filterTimer);
+	filterTimer = setTimeout(() => {
+		store.filter($("filter").value);
+		drawSoon();
+		showTotals();
+	}, 120);
+}
+
+const narrow = matchMedia("(max-width: 699px)");
+
+function showSetup(open) {
+	const shown = open || !narrow.matches;
+	$("ask").hidden = !shown;
+	$("setup").setAttribute("aria-expanded", shown);
+}
+
+function listKey(event) {
+	if (event.ctrlKey || event.metaKey || event.altKey)
+		return;
+	if (event.key === "End")
+		list.toEnd();
+	else if (event.key === " ")
+		setPaused(!paused);
+	else if (event.key === "/")
+		$("filter").focus();
+	else
+		return;
+	event.preventDefault();
+}
+
+/* ---- the start ----------------------------------------------------------- */
+
+$("stream").textContent = gateway.stream;
+$("id-header").textContent = gateway.idHeader;
+$("id-field").hidden = $("id-hint").hidden = usesToken;
+$("token-field").hidden = $("token-hint").hidden = !usesToken;
+$("ask").addEventListener("submit", (event) => {
+	event.preventDefault();
+	connect();
+});
+$("disconnect").addEventListener("click", disconnect);
+$("again").addEventListener("click", () => stream?.reconnect());
+$("setup").addEventListener("click", () => showSetup($("ask").hidden));
+narrow.addEventListener("change", () => showSetup(stream === null));
+$("filter").addEventListener("input", filterSoon);
+$("pause").addEventListener("click", () => setPaused(!paused));
+$("clear").addEventListener("click", clearList);
+$("copy").addEventListener("click",
+	() => copyText(shownAsLines(), $("copy")));
+$("at").addEventListener("click",
+	() => copyText($("at").dataset.cursor, $("at")));
+$("newest").addEventListener("click", () => {
+	list.toEnd();
+	$("list").focus();
+});
+$("list").addEventListener("keydown", listKey);
+$("close").addEventListener("click", closeDetail);
+$("detail").addEventListener("keydown", (event) => {
+	if (event.key === "Escape")
+		closeDetail();
+});
+$("as-pretty").addEventListener("click", () => showAs(true));
+$("as-raw").addEventListener("click", () => showAs(false));
+$("copy-one").addEventListener("click",
+	() => copyText(detailed.data, $("copy-one")));
+addEventListener("online", () => stream?.reconnect());
+showTotals();
+drawSoon();
+recall();
