@@ -1,0 +1,391 @@
+// The live page of --ui: in Chromium, and what is not drawing in Firefox too.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+
+import { Haproxy } from "./haproxy.mjs";
+import { BROWSERS, Rig, defer, openBrowser, test, until } from "./rig.mjs";
+import { UiPage } from "./ui_page.mjs";
+
+const browsers = {};
+for (const name of BROWSERS) {
+  browsers[name] = await openBrowser(name);
+}
+const { chromium } = browsers;
+
+async function startWith(...args) {
+  return Rig.start("--ui", ...args);
+}
+
+/** A page that follows alice's events. */
+async function follow(rig, options = {}) {
+  const ui = await UiPage.open(options.browser ?? chromium, rig.gateway.origin, {
+    hash: `#id=alice&deliver=${options.deliver ?? "new"}`,
+    ...options,
+  });
+  await ui.untilState("open");
+  return ui;
+}
+
+function publishAll(rig, list) {
+  return Promise.all(list.map((data) => rig.publish("alice", data)));
+}
+
+function numbered(word, from, to) {
+  const list = [];
+  for (let i = from; i <= to; i++) {
+    list.push(`${word} ${i}`);
+  }
+  return list;
+}
+
+for (const name of BROWSERS) {
+  test(`${name}: events appear, and a payload stays text`, async () => {
+    const rig = await startWith("--stream", "Events");
+    const ui = await follow(rig, { browser: browsers[name] });
+    const hostile =
+      "</script><img src=x onerror=alert(1)><a href=//elsewhere.example>x</a>";
+    await rig.publish("alice", "one");
+    await rig.publish("alice", hostile);
+    await rig.publish("bob", "another's");
+    await rig.publish("alice", "three");
+    await ui.untilPayloads(["one", hostile, "three"]);
+    assert.deepEqual(
+      (await ui.rows()).map((r) => r[1]),
+      ["1", "2", "4"],
+    );
+    assert.equal(await ui.text("said"), "Following events.alice");
+    assert.equal(await ui.text("stream"), "Events");
+    await ui.untilText("events", "3");
+    await ui.untilText("at", /^4-[0-9a-f]{6}$/);
+    assert.equal(await ui.page.$("#list img, #list a"), null);
+  });
+
+  test(`${name}: a restart of the gateway costs no event`, async () => {
+    const rig = await startWith();
+    const ui = await follow(rig, { browser: browsers[name] });
+    await publishAll(rig, numbered("before", 1, 3));
+    await ui.untilPayloads(numbered("before", 1, 3));
+    await ui.untilText("at", /^3-/);
+    const cursor = await ui.text("at");
+    await rig.gateway.kill();
+    await ui.untilState("wait");
+    await publishAll(rig, numbered("while", 1, 3));
+    await rig.gateway.start();
+    await ui.untilState("open");
+    await publishAll(rig, numbered("after", 1, 3));
+    await ui.untilPayloads([
+      ...numbered("before", 1, 3),
+      ...numbered("while", 1, 3),
+      ...numbered("after", 1, 3),
+    ]);
+    const notes = await ui.notes();
+    assert.match(notes[0], /^Lost: /);
+    assert.ok(notes.at(-1).endsWith(`, with the cursor ${cursor}`), notes);
+    await ui.untilText("reconnects", "1");
+  });
+
+  test(`${name}: a refusal is shown`, async () => {
+    const rig = await startWith();
+    const ui = await UiPage.open(browsers[name], rig.gateway.origin);
+    await ui.fill("id", "a.b");
+    await ui.click("connect");
+    await ui.untilText("refusal-status", "400");
+    assert.match(await ui.text("refusal-text"), /user_id "a\.b" is not one/);
+    assert.equal(await ui.state(), "bad");
+    await ui.fill("id", "\u0416");
+    await ui.click("connect");
+    await ui.untilText("refusal-status", "Not sent");
+    await ui.fill("id", "alice");
+    await ui.click("connect");
+    await ui.untilState("open");
+    assert.equal(await ui.page.$eval("#refusal", (e) => e.hidden), true);
+  });
+}
+
+test("by the keyboard alone", async () => {
+  const rig = await startWith();
+  await rig.publish("alice", '{"n":12345678901234567890,"of":["a",{}]}');
+  await rig.publish("alice", "second");
+  const ui = await UiPage.open(chromium, rig.gateway.origin);
+  const keys = ui.page.keyboard;
+  const focused = () => ui.page.evaluate(() => document.activeElement.id);
+  const tabTo = async (id) => {
+    for (let i = 0; i < 20 && (await focused()) !== id; i++) {
+      await keys.press("Tab");
+    }
+    assert.equal(await focused(), id);
+  };
+  assert.equal(await focused(), "id");
+  await keys.type("alice");
+  await keys.press("Tab");
+  assert.equal(await focused(), "new");
+  await keys.press("ArrowRight");
+  assert.equal(await focused(), "all");
+  await keys.press("Enter");
+  await ui.untilState("open");
+  await until("two rows", async () => (await ui.rows()).length === 2);
+  await tabTo("list");
+  await keys.press("Home");
+  const active = () => ui.page.$eval("#list", (e) => {
+    const id = e.getAttribute("aria-activedescendant");
+    return id && document.getElementById(id).textContent;
+  });
+  assert.match(await active(), /^1.*12345678901234567890/);
+  await keys.press("Enter");
+  assert.equal(await focused(), "detail-title");
+  assert.equal(
+    await ui.text("payload"),
+    '{\n  "n": 12345678901234567890,\n  "of": [\n    "a",\n    {}\n  ]\n}',
+  );
+  await keys.press("Escape");
+  assert.equal(await focused(), "list");
+  await keys.press("ArrowDown");
+  assert.match(await active(), /second$/);
+  await keys.press("Space");
+  assert.equal(await ui.text("pause"), "Go on");
+  await keys.press("/");
+  assert.equal(await focused(), "filter");
+});
+
+test("thousands of events, and the page goes on answering", async () => {
+  const EVENTS = 5000;
+  const rig = await startWith();
+  const ui = await follow(rig);
+  await ui.page.evaluate(() => {
+    globalThis.longest = 0;
+    new PerformanceObserver((list) => {
+      for (const task of list.getEntries()) {
+        globalThis.longest = Math.max(globalThis.longest, task.duration);
+      }
+    }).observe({ type: "longtask" });
+  });
+  const all = numbered("x".repeat(200), 1, EVENTS);
+  for (let i = 0; i < EVENTS; i += 500) {
+    await publishAll(rig, all.slice(i, i + 500));
+  }
+  await until("all of them", async () =>
+    (await ui.text("events")).replace(/\D/g, "") === String(EVENTS),
+  );
+  await until("the newest in sight", async () =>
+    (await ui.payloads()).at(-1)?.endsWith(` ${EVENTS}`),
+  );
+  const { longest, elements } = await ui.page.evaluate(() => ({
+    longest: globalThis.longest,
+    elements: document.querySelectorAll("*").length,
+  }));
+  const heap = (await ui.page.metrics()).JSHeapUsedSize;
+  console.error(`# longest task ${longest} ms, ${elements} elements, ` +
+    `heap ${Math.round(heap / 1e6)} MB`);
+  assert.ok(longest < 1000, `a task of ${longest} ms`);
+  assert.ok(elements < 500, `${elements} elements`);
+  assert.ok(heap < 64e6, `${heap} bytes`);
+  await ui.fill("filter", "499 -1499 -2499 -3499 -4499");
+  await until("what the filter lets through", async () =>
+    (await ui.payloads()).length === 11,
+  );
+});
+
+test("a list that is read keeps its place", async () => {
+  const rig = await startWith();
+  const ui = await follow(rig);
+  await publishAll(rig, numbered("event", 1, 60));
+  await until("the last", async () =>
+    (await ui.payloads()).at(-1) === "event 60",
+  );
+  await ui.page.focus("#list");
+  await ui.page.keyboard.press("Home");
+  await until("the first", async () => (await ui.payloads())[0] === "event 1");
+  await publishAll(rig, numbered("later", 1, 5));
+  await ui.untilText("events", "65");
+  assert.equal((await ui.payloads())[0], "event 1");
+  await ui.click("newest");
+  await until("the newest", async () =>
+    (await ui.payloads()).at(-1) === "later 5",
+  );
+});
+
+test("a gap, pings, and a stream that is full", async () => {
+  const rig = await startWith("--ping-interval", "100ms",
+    "--max-streams-per-id", "1");
+  await publishAll(rig, numbered("old", 1, 3));
+  const ui = await UiPage.open(chromium, rig.gateway.origin);
+  await ui.fill("id", "alice");
+  await ui.fill("cursor", "2-000000");
+  await ui.click("connect");
+  await ui.untilPayloads(numbered("old", 1, 3));
+  assert.deepEqual(await ui.notes(), [
+    "Gap: another stream than the cursor's; on from 1",
+  ]);
+  await ui.untilText("gaps", "1");
+  await ui.untilText("pings", /^[1-9]/);
+  const other = await UiPage.open(chromium, rig.gateway.origin,
+    { hash: "#id=alice" });
+  await other.untilText("refusal-status", "429");
+  assert.equal(await other.state(), "wait");
+  await ui.click("disconnect");
+  await ui.untilText("said", "Disconnected");
+  await rig.gateway.waitStreams(0);
+  await other.click("again");
+  await other.untilState("open");
+});
+
+test("pause, clear, and what is shown as lines", async () => {
+  const rig = await startWith();
+  const ui = await follow(rig);
+  await publishAll(rig, numbered("a", 1, 3));
+  await ui.untilPayloads(numbered("a", 1, 3));
+  await ui.click("pause");
+  await publishAll(rig, numbered("b", 1, 2));
+  await ui.untilText("kept", "2 came while paused");
+  assert.deepEqual(await ui.payloads(), numbered("a", 1, 3));
+  await ui.click("pause");
+  await ui.untilPayloads([...numbered("a", 1, 3), ...numbered("b", 1, 2)]);
+  await ui.page.evaluate(() => {
+    globalThis.copied = null;
+    navigator.clipboard.writeText = async (text) => (globalThis.copied = text);
+  });
+  await ui.fill("filter", "b");
+  await ui.untilText("kept", "2 of 5 shown");
+  await ui.click("copy");
+  const lines = (await ui.page.evaluate(() => globalThis.copied))
+    .trim().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map((l) => l.data), numbered("b", 1, 2));
+  assert.equal(lines[0].subject, "events.alice");
+  await ui.click("clear");
+  await ui.untilText("empty", /show up here/);
+  await rig.publish("alice", "b 3");
+  await ui.untilPayloads(["b 3"]);
+});
+
+test("what is not text, in hex", async () => {
+  const rig = await startWith();
+  const ui = await follow(rig);
+  await rig.publish("alice", Buffer.from([0xff, 0x00, 0x41]));
+  await ui.untilPayloads(["3 bytes, not text"]);
+  await ui.page.focus("#list");
+  await ui.page.keyboard.press("ArrowUp");
+  await ui.page.keyboard.press("Enter");
+  assert.match(await ui.text("payload"), /^000000 {2}ff 00 41 +\.\.A$/);
+  await ui.click("as-raw");
+  assert.equal(await ui.text("payload"), "/wBB");
+});
+
+test("behind HAProxy, which says who one is", async () => {
+  const rig = await startWith();
+  const proxy = new Haproxy(rig.gateway.port, "alice");
+  defer(() => proxy.finish());
+  await proxy.start();
+  const ui = await UiPage.open(chromium, proxy.origin);
+  await ui.click("connect");
+  await ui.untilState("open");
+  await publishAll(rig, numbered("before", 1, 2));
+  await ui.untilPayloads(numbered("before", 1, 2));
+  await rig.gateway.stop();
+  await rig.publish("alice", "while");
+  await rig.gateway.start();
+  await ui.untilPayloads([...numbered("before", 1, 2), "while"]);
+});
+
+test("a phone's width", async () => {
+  const rig = await startWith();
+  const ui = await UiPage.open(chromium, rig.gateway.origin, { width: 360 });
+  assert.equal(await ui.overflow(), 0);
+  await ui.fill("id", "a".repeat(128));
+  await ui.click("connect");
+  await ui.untilState("open");
+  assert.equal(await ui.page.$eval("#ask", (e) => e.hidden), true);
+  await rig.publish("a".repeat(128), "x".repeat(2000));
+  await until("the event", async () => (await ui.payloads()).length === 1);
+  assert.equal(await ui.overflow(), 0);
+  await ui.page.$eval(".row", (e) => e.click());
+  assert.equal(await ui.page.$eval("#detail", (e) => e.hidden), false);
+  assert.equal(await ui.overflow(), 0);
+  await ui.click("close");
+  await ui.click("setup");
+  assert.equal(await ui.page.$eval("#ask", (e) => e.hidden), false);
+  assert.equal(await ui.overflow(), 0);
+});
+
+/** A name of one of the page's scripts, without a page. */
+function take(file, name) {
+  const root = process.env.SLUICE_TEST_ROOT;
+  const source = readFileSync(`${root}/src/ui/${file}`, "utf8");
+  return new Function(`${source}; return ${name};`)();
+}
+
+test("the page keeps a bounded number of events, and of characters", async () => {
+  const Store = take("store.js", "Store");
+  const store = new Store();
+  const entry = (n, data) => ({ n, kind: "message", id: `${n}`, data });
+  for (let n = 1; n <= 20_100; n++) {
+    store.add(entry(n, n % 2 ? "odd" : "even"));
+  }
+  assert.deepEqual([store.all.length, store.shown.length], [20_000, 20_000]);
+  assert.deepEqual([store.dropped, store.shifted], [100, 100]);
+  assert.equal(store.all.at(0).n, 101);
+  store.filter("ODD -3");
+  assert.ok(store.shown.slice().every((e) => e.n % 2 && !/3/.test(e.id)));
+  assert.equal(store.shown.at(0).n, 101);
+  assert.equal(store.find(store.all.at(1)), -1);
+  assert.equal(store.find(store.shown.at(7)), 7);
+  for (let n = 30_000; n < 30_010; n++) {
+    store.add(entry(n, "x".repeat(8 * 1024 * 1024)));
+  }
+  assert.equal(store.all.length, 3);
+  assert.equal(store.shown.length, 0);
+});
+
+test("JSON is laid out as it was sent", async () => {
+  const prettyJson = take("json.js", "prettyJson");
+  const laidOut = (text) => prettyJson(text)?.map(([, t]) => t).join("");
+  assert.equal(laidOut("[]"), "[]");
+  assert.equal(
+    laidOut(String.raw`{"a":1e999,"a":[-0.10,true],"\\":"\"{,\u0041"}`),
+    [
+      "{",
+      '  "a": 1e999,',
+      '  "a": [',
+      "    -0.10,",
+      "    true",
+      "  ],",
+      String.raw`  "\\": "\"{,\u0041"`,
+      "}",
+    ].join("\n"),
+  );
+  for (const other of ["", "12", '"x"', "{", "{a:1}", "hello {}"]) {
+    assert.equal(prettyJson(other), null, other);
+  }
+});
+
+test("frames that are cut anywhere are the same", async () => {
+  const EventFrames = take("frames.js", "EventFrames");
+  const text =
+    "retry: 7\nid: 1-a\n\ndata: x\r\ndata\r\ndata:  y\rid: 2-b\r\n\r\n" +
+    ": c\nid: 3-c\n\nevent: gap\ndata: {}\nid:4-d\n\nid: n\0l\ndata:\n\n" +
+    'data: {"system": "ping"}\nid: 5-e\n\nunknown: z\nretry: 1x\n\ndata: cut';
+  const read = (pieces) => {
+    const said = [];
+    const frames = new EventFrames({
+      event: ({ kind, id, data }) => said.push([kind, id, data]),
+      cursor: (id) => said.push(id),
+      retry: (ms) => said.push(ms),
+    });
+    pieces.forEach((piece) => frames.push(piece));
+    return said;
+  };
+  const want = [
+    7, "1-a",
+    "2-b", ["message", "2-b", "x\n\n y"],
+    "3-c", ["ping", "3-c", ""],
+    "4-d", ["gap", "4-d", "{}"],
+    "4-d", ["message", "4-d", ""],
+    "5-e", ["ping", "5-e", '{"system": "ping"}'],
+    "5-e",
+  ];
+  assert.deepEqual(read([text]), want);
+  assert.deepEqual(read([...text]), want);
+  for (let i = 1; i < text.length; i++) {
+    assert.deepEqual(read([text.slice(0, i), text.slice(i)]), want);
+  }
+});
