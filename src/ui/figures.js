@@ -85,9 +85,9 @@ function drawLine(canvas, values) {
 const NUMBER = new Intl.NumberFormat();
 
 function formatMs(ms) {
-	if (ms < 10000)
+	if (ms < 1000)
 		return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
-	return formatAge(ms);
+	return ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : formatAge(ms);
 }
 
 function formatAge(ms) {

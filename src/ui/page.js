@@ -41,7 +41,7 @@ function emptyText() {
 		return "";
 	if (store.all.length > 0)
 		return "The filter lets nothing through.";
-	return stream === null ? "Not connected."
+	return stream === null ? "Not connected. Say who you are, and connect."
 		: "No event yet. They show up here as they come.";
 }
 
@@ -89,7 +89,9 @@ function takeEvent(event) {
 		lastSequence = 0n;
 		break;
 	case "system":
-		note("system", `The gateway says: ${event.data}`);
+		note("system", event.data.includes('"expired"')
+			? "The token expires, and with it the stream"
+			: `The gateway says: ${event.data}`);
 		break;
 	default:
 		takeMessage(event, now);
@@ -135,7 +137,7 @@ function gapText(data) {
 
 function say(state, text) {
 	$("state").dataset.state = state;
-	$("said").textContent = text;
+	set("said", text);
 	$("countdown").textContent = "";
 }
 
@@ -151,7 +153,8 @@ function onState(state, told) {
 	$("again").textContent = state === "waiting" ? "Try now" : "Reconnect";
 	switch (state) {
 	case "connecting":
-		say("wait", "Connecting");
+		/* Whoever hears it read out is told once of a connection lost. */
+		say("wait", told.again ? $("said").textContent : "Connecting");
 		break;
 	case "open":
 		opened(told);
@@ -161,6 +164,7 @@ function onState(state, told) {
 		lost(told);
 		break;
 	case "refused":
+		mayRenew(told);
 		ended("bad", told.status === 200 ? "No stream" : "Refused");
 		refuse(told);
 		break;
@@ -190,6 +194,18 @@ function lost(told) {
 	}
 	note("lost", (told.refusal ? `Refused, ${told.status}: ` : "Lost: ") +
 		told.text);
+}
+
+/* With another token it can go on where it was. */
+let renewing = false;
+
+function mayRenew({status}) {
+	renewing = usesToken && status === 401 && stream.cursor !== "";
+	if (!renewing)
+		return;
+	$("cursor").value = stream.cursor;
+	$("token").value = "";
+	$("token").focus();
 }
 
 function refuse({status, text}) {
@@ -223,7 +239,9 @@ function connect() {
 	const deliver = new FormData($("ask")).get("deliver");
 	subject = !usesToken && id !== ""
 		? gateway.subject.replace("{id}", id) : gateway.subject;
-	startOver();
+	if (!renewing)
+		startOver();
+	renewing = false;
 	begin({url: "api/v1/events", headers, deliver,
 		cursor: $("cursor").value.trim(),
 		quietMs: Number(gateway.ping) && 2 * gateway.ping + 5000});
@@ -355,6 +373,7 @@ function showDetail(entry, focus) {
 	const was = $("detail").hidden;
 	$("detail").hidden = false;
 	document.body.classList.add("with-detail");
+	setInert(narrow.matches);
 	if (focus && (narrow.matches || was))
 		$("detail-title").focus({preventScroll: true});
 }
@@ -401,8 +420,15 @@ function showAs(pretty) {
 	showPayload();
 }
 
+/* On a phone one event covers all the others. */
+function setInert(on) {
+	for (const element of document.querySelectorAll("body > :not(main), #table"))
+		element.inert = on;
+}
+
 function closeDetail() {
 	$("detail").hidden = true;
+	setInert(false);
 	document.body.classList.remove("with-detail");
 	$("list").focus();
 }
@@ -513,7 +539,10 @@ $("ask").addEventListener("submit", (event) => {
 $("disconnect").addEventListener("click", disconnect);
 $("again").addEventListener("click", () => stream?.reconnect());
 $("setup").addEventListener("click", () => showSetup($("ask").hidden));
-narrow.addEventListener("change", () => showSetup(stream === null));
+narrow.addEventListener("change", () => {
+	showSetup(stream === null);
+	setInert(narrow.matches && !$("detail").hidden);
+});
 $("filter").addEventListener("input", filterSoon);
 $("pause").addEventListener("click", () => setPaused(!paused));
 $("clear").addEventListener("click", clearList);
@@ -535,7 +564,7 @@ $("as-pretty").addEventListener("click", () => showAs(true));
 $("as-raw").addEventListener("click", () => showAs(false));
 $("copy-one").addEventListener("click",
 	() => copyText(detailed.data, $("copy-one")));
-addEventListener("online", () => stream?.reconnect());
+addEventListener("online", () => stream?.hurry());
 showTotals();
 drawSoon();
 recall();

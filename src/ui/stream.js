@@ -22,6 +22,7 @@ class Stream {
 	#failures = 0;
 	#heardAt = 0;
 	#lostAt = 0;
+	#atOnce = false; /* the user cut it, to see it come back */
 
 	/* `ask`: {url, headers, deliver, cursor, quietMs}. A stream that has
 	 * been quiet for longer than quietMs (0: ever) is given up as dead. */
@@ -55,24 +56,37 @@ class Stream {
 
 	/* Cuts the connection, or waits no longer. */
 	reconnect() {
+		this.#atOnce = this.#abort !== null;
+		this.#abort?.abort(new Error("cut by you"));
+		this.hurry();
+	}
+
+	/* Waits no longer, if it does. */
+	hurry() {
 		this.#failures = 0;
-		this.#abort?.abort();
 		this.#wake?.();
 	}
 
 	/* Called now and then. */
 	check() {
 		const quiet = Date.now() - this.#heardAt;
-		if (this.#abort && this.#heardAt && this.#ask.quietMs > 0 &&
-		    quiet > this.#ask.quietMs)
-			this.#abort.abort(new Error(
+		if (this.#ask.quietMs > 0 && quiet > this.#ask.quietMs)
+			this.#abort?.abort(new Error(
 				`nothing heard for ${Math.round(quiet / 1000)} s`));
 	}
 
+	/* How long to wait: as said, and longer each time that it fails. */
+	#pause(end) {
+		if (this.#atOnce)
+			return 0;
+		const ms = this.retryMs * 2 ** Math.max(0, this.#failures - 1);
+		return end.retryAfterMs ??
+			Math.min(ms, Math.max(WAIT_MAX_MS, this.retryMs));
+	}
+
 	async #wait(end) {
-		const ms = end.retryAfterMs ??
-			Math.min(this.retryMs * 2 ** Math.max(0, this.#failures - 1),
-				Math.max(WAIT_MAX_MS, this.retryMs));
+		const ms = this.#pause(end);
+		this.#atOnce = false;
 		this.#on.state("waiting", {...end, ms, cursor: this.cursor});
 		await new Promise((done) => {
 			const timer = setTimeout(done, ms);
@@ -88,8 +102,8 @@ class Stream {
 	async #connection() {
 		const sent = this.cursor;
 		this.#abort = new AbortController();
-		this.#heardAt = 0;
-		this.#on.state("connecting", {cursor: sent});
+		this.#heardAt = Date.now();
+		this.#on.state("connecting", {again: this.#lostAt > 0});
 		try {
 			const answer = await this.#request(this.#abort.signal);
 			const refusal = await Stream.#refusal(answer);
@@ -105,8 +119,7 @@ class Stream {
 			const abort = this.#abort.signal;
 			if (!abort.aborted)
 				this.#failures++;
-			return {text: abort.reason instanceof DOMException
-				? "cut here" : (abort.reason ?? error).message};
+			return {text: (abort.reason ?? error).message};
 		} finally {
 			this.#abort = null;
 		}
@@ -138,7 +151,6 @@ class Stream {
 	}
 
 	#opened(sent) {
-		this.#heardAt = Date.now();
 		this.#on.state("open", {cursor: sent,
 			away: this.#lostAt ? Date.now() - this.#lostAt : 0});
 		this.#lostAt = 0;
