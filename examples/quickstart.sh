@@ -14,6 +14,8 @@ set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=${SLUICE_QUICKSTART_BUILD:-$root/build-quickstart}
+# The gateway would take it for an option of its own, and there is none.
+unset SLUICE_QUICKSTART_BUILD
 port=8080
 last_port=8180
 seconds=
