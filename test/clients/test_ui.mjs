@@ -3,13 +3,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-import { Haproxy } from "./haproxy.mjs";
-import { BROWSERS, Rig, defer, openBrowser, test, until } from "./rig.mjs";
+import { BROWSERS, Rig, openBrowser, test, until } from "./rig.mjs";
 import { UiPage } from "./ui_page.mjs";
 
 const browsers = {};
 for (const name of BROWSERS) {
-  browsers[name] = await openBrowser(name);
+  browsers[name] = await openBrowser(name, { acceptInsecureCerts: true });
 }
 const { chromium } = browsers;
 
@@ -273,10 +272,9 @@ test("what is not text, in hex", async () => {
 
 test("behind HAProxy, which says who one is", async () => {
   const rig = await startWith();
-  const proxy = new Haproxy(rig.gateway.port, "alice");
-  defer(() => proxy.finish());
-  await proxy.start();
-  const ui = await UiPage.open(chromium, proxy.origin);
+  const { origin } = await rig.proxy("haproxy", { tls: true });
+  const login = { username: "alice", password: "secret" };
+  const ui = await UiPage.open(chromium, origin, { login });
   await ui.click("connect");
   await ui.untilState("open");
   await publishAll(rig, numbered("before", 1, 2));

@@ -13,11 +13,12 @@ function watch() {
 }
 
 export class UiPage {
-  static async open(browser, origin, { hash = "", width = 1280 } = {}) {
+  static async open(browser, origin, { hash = "", width = 1280, login } = {}) {
     // Its connections end with it, so that the gateway need not wait for them.
     const context = await browser.createBrowserContext();
     defer(() => context.close());
     const ui = new UiPage(await context.newPage(), origin);
+    await ui.page.authenticate(login ?? null);
     await ui.#open(hash, width);
     return ui;
   }
