@@ -428,6 +428,7 @@ static int make_page(struct sluice *gw)
 		.id_header = o->id_header,
 		.auth = "header",
 		.ping_ms = o->ping_interval_ms,
+		.retry_ms = o->retry_ms,
 	};
 
 	return o->ui ? ui_init(&gw->ui, &cfg) : 0;

@@ -58,17 +58,22 @@ static int put_attribute(struct buf *b, const char *name, const char *value)
 
 static int put_page(struct buf *b, const struct ui_config *cfg)
 {
-	char ping[24];
+	char ping[24], retry[24];
 	const struct {
 		const char *name, *value;
 	} list[] = {
-		{"version", SLUICE_VERSION},   {"stream", cfg->stream},
-		{"subject", cfg->subject},     {"auth", cfg->auth},
-		{"id-header", cfg->id_header}, {"ping", ping},
+		{"version", SLUICE_VERSION},
+		{"stream", cfg->stream},
+		{"subject", cfg->subject},
+		{"auth", cfg->auth},
+		{"id-header", cfg->id_header},
+		{"ping", ping},
+		{"retry", retry},
 	};
 	int rc = buf_put(b, ui_source_head, ui_source_head_len);
 
 	snprintf(ping, sizeof(ping), "%" PRIu64, cfg->ping_ms);
+	snprintf(retry, sizeof(retry), "%" PRIu64, cfg->retry_ms);
 	for (size_t i = 0; i < ARRAY_LEN(list) && rc == 0; i++)
 		rc = put_attribute(b, list[i].name, list[i].value);
 	return rc < 0 ? rc : buf_put(b, ui_source_tail, ui_source_tail_len);

@@ -16,6 +16,7 @@ struct ui_config {
 	const char *id_header;
 	const char *auth; /* "header", or "jwt": a token says who asks */
 	uint64_t ping_ms; /* 0: no pings */
+	uint64_t retry_ms;
 };
 
 enum { UI_ETAG_MAX = 20 };

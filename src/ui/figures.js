@@ -86,7 +86,7 @@ const NUMBER = new Intl.NumberFormat();
 
 function formatMs(ms) {
 	if (ms < 1000)
-		return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+		return `${Math.abs(ms) < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 	return ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : formatAge(ms);
 }
 

@@ -121,3 +121,40 @@ class EventFrames {
 		return type === "message" && data === PING ? "ping" : "message";
 	}
 }
+
+/* application/x-ndjson: it has subject and time, which events have not. */
+class LineFrames {
+	#lines = new Lines();
+	#on;
+
+	constructor(on) {
+		this.#on = on;
+	}
+
+	push(piece) {
+		this.#lines.push(piece, (line) => this.#take(line));
+	}
+
+	/* An empty line is a ping for proxies. */
+	#take(line) {
+		if (line === "")
+			return;
+		const said = JSON.parse(line), id = said.id ?? "";
+		if (id !== "")
+			this.#on.cursor(id);
+		if (said.system === "open")
+			return;
+		if (said.system !== undefined)
+			this.#on.event({kind: LineFrames.#kind(said.system),
+				type: "message", id, data: line});
+		else
+			this.#on.event({kind: "message",
+				type: said.encoding ?? "message", id,
+				subject: said.subject,
+				time: Date.parse(said.time), data: said.data});
+	}
+
+	static #kind(system) {
+		return system === "ping" || system === "gap" ? system : "system";
+	}
+}

@@ -104,8 +104,8 @@ function takeMessage(event, now) {
 	totals.events++;
 	rates.count(now);
 	/* What was published before the connect says nothing of latency. */
-	if (event.time !== undefined && event.time >= began)
-		latencies.sample(now, Math.max(0, now - event.time));
+	if (event.time >= began)
+		latencies.sample(now, now - event.time);
 	mustBeNext(seq);
 	add({kind: "message", type: event.type, seq, id: event.id,
 		subject: event.subject ?? subject, data: event.data,
@@ -244,6 +244,7 @@ function connect() {
 	renewing = false;
 	begin({url: "api/v1/events", headers, deliver,
 		cursor: $("cursor").value.trim(),
+		retryMs: Number(gateway.retry),
 		quietMs: Number(gateway.ping) && 2 * gateway.ping + 5000});
 	remember(id, deliver);
 }

@@ -111,8 +111,7 @@ class Store {
 		return (entry) => {
 			if (entry.kind !== "message")
 				return true;
-			const has = (word) => word.test(entry.data) ||
-				word.test(entry.id);
+			const has = (word) => word.test(entry.data);
 			return wanted.every(has) && !barred.some(has);
 		};
 	}

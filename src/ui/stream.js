@@ -6,6 +6,8 @@
  * fetch() and not EventSource: that one can set no header, and says of a refusal
  * neither the status nor the text. */
 
+const EVENTS = "text/event-stream";
+const LINES = "application/x-ndjson";
 const REFUSAL_MAX = 4096; /* characters shown of one */
 const WAIT_MAX_MS = 30000;
 /* Which answers may be another one in a moment. */
@@ -13,7 +15,7 @@ const PASSING = [408, 429, 500, 502, 503, 504];
 
 class Stream {
 	cursor;
-	retryMs = 3000;
+	retryMs;
 	#ask;
 	#on;
 	#over = false;
@@ -24,12 +26,14 @@ class Stream {
 	#lostAt = 0;
 	#atOnce = false; /* the user cut it, to see it come back */
 
-	/* `ask`: {url, headers, deliver, cursor, quietMs}. A stream that has
-	 * been quiet for longer than quietMs (0: ever) is given up as dead. */
+	/* `ask`: {url, headers, deliver, cursor, retryMs, quietMs}. A stream
+	 * that has been quiet for longer than quietMs (0: ever) is given up as
+	 * dead. */
 	constructor(ask, on) {
 		this.#ask = ask;
 		this.#on = on;
 		this.cursor = ask.cursor;
+		this.retryMs = ask.retryMs;
 	}
 
 	async run() {
@@ -127,19 +131,22 @@ class Stream {
 
 	#request(signal) {
 		const headers = new Headers(this.#ask.headers);
-		/* Not by its own name: whoever names it gets 200 in place of a
-		 * 503, since an EventSource could not bear that one. */
-		headers.set("Accept", "text/*");
+		/* Lines say more than events. Those are not asked for by their
+		 * own name: whoever names them gets 200 in place of a 503, since
+		 * an EventSource could not bear that one. */
+		headers.set("Accept", `${LINES}, text/*;q=0.5`);
 		if (this.cursor !== "")
 			headers.set("Last-Event-ID", this.cursor);
-		const query = new URLSearchParams({deliver: this.#ask.deliver});
+		const query = new URLSearchParams({deliver: this.#ask.deliver,
+			system: 1});
 		return fetch(`${this.#ask.url}?${query}`,
 			{headers, signal, cache: "no-store"});
 	}
 
 	static async #refusal(answer) {
 		const type = answer.headers.get("Content-Type") ?? "nothing";
-		if (answer.status === 200 && type.startsWith("text/event-stream"))
+		if (answer.status === 200 &&
+		    (type.startsWith(EVENTS) || type.startsWith(LINES)))
 			return null;
 		const after = Number(answer.headers.get("Retry-After") ?? NaN);
 		const text = answer.status === 200
@@ -157,7 +164,9 @@ class Stream {
 	}
 
 	async #read(answer) {
-		const frames = new EventFrames({
+		const type = answer.headers.get("Content-Type");
+		const Frames = type.startsWith(LINES) ? LineFrames : EventFrames;
+		const frames = new Frames({
 			event: (event) => this.#on.event(event),
 			cursor: (id) => this.cursor = id,
 			retry: (ms) => this.retryMs = ms,

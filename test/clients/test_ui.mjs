@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 
-import { BROWSERS, Rig, openBrowser, test, until } from "./rig.mjs";
+import { BROWSERS, Rig, openBrowser, servePages, test, until } from "./rig.mjs";
 import { UiPage } from "./ui_page.mjs";
 
 const browsers = {};
@@ -176,7 +176,7 @@ test("thousands of events, and the page goes on answering", async () => {
   const heap = (await ui.page.metrics()).JSHeapUsedSize;
   console.error(`# longest task ${longest} ms, ${elements} elements, ` +
     `heap ${Math.round(heap / 1e6)} MB`);
-  assert.ok(longest < 1000, `a task of ${longest} ms`);
+  assert.ok(longest < 2000, `a task of ${longest} ms`);
   assert.ok(elements < 500, `${elements} elements`);
   assert.ok(heap < 64e6, `${heap} bytes`);
   await ui.fill("filter", "499 -1499 -2499 -3499 -4499");
@@ -305,6 +305,123 @@ test("a phone's width", async () => {
   assert.equal(await ui.overflow(), 0);
 });
 
+/** The page of a gateway, on an origin where `events` answers in its place. */
+async function pageBefore(events, change = (text) => text) {
+  const rig = await startWith();
+  const page = await fetch(`${rig.gateway.origin}/`);
+  const body = change(await page.text());
+  const policy = page.headers.get("Content-Security-Policy");
+  return servePages({
+    "/": (_, response) => {
+      response.setHeader("Content-Security-Policy", policy);
+      response.setHeader("Content-Type", "text/html; charset=utf-8");
+      response.end(body);
+    },
+    "/api/v1/events": events,
+  });
+}
+
+test("lines of JSON, with subject and latency", async () => {
+  let stream, accept;
+  const { origin } = await pageBefore((request, response) => {
+    accept = request.headers.accept;
+    response.writeHead(200, { "Content-Type": "application/x-ndjson" });
+    stream = response;
+    response.write('{"system":"open","id":"7-aaaaaa"}\n');
+  });
+  const ui = await UiPage.open(chromium, origin, { hash: "#id=alice" });
+  await ui.untilState("open");
+  assert.match(accept, /^application\/x-ndjson,/);
+  await ui.untilText("at", "7-aaaaaa");
+  const old = "2020-01-01T00:00:00.123456789Z";
+  const soon = new Date(Date.now() + 60_000).toISOString();
+  const write = (what) => stream.write(`${JSON.stringify(what)}\n`);
+  const message = (seq, time, data, more = {}) =>
+    write({ seq, subject: "e.al", time, id: `${seq}-aaaaaa`, ...more, data });
+  message(8, old, "old");
+  message(9, soon, "soon");
+  message(10, old, "/wBB", { encoding: "base64" });
+  message(10, old, "again");
+  stream.write("\n");
+  write({ system: "ping", id: "11-aaaaaa" });
+  const gap = { reason: "expired", after: 11, first: 20 };
+  write({ system: "gap", ...gap, id: "19-aaaaaa" });
+  await ui.untilText("gaps", "1");
+  await ui.untilPayloads(["old", "soon", "3 bytes, not text", "again"]);
+  assert.deepEqual(await ui.notes(), [
+    "Not in order: 10 after 10",
+    "Gap: what was between 11 and 20 is gone",
+  ]);
+  await ui.untilText("pings", /^1/);
+  await ui.untilText("at", "19-aaaaaa");
+  // What is older than the page says nothing of latency; a clock that is wrong
+  // is seen.
+  await ui.untilText("latency", /^-\d+(\.\d)? m?s$/);
+  const subject = await ui.page.$eval(".row .subject", (e) => e.textContent);
+  assert.equal(subject, "e.al");
+});
+
+test("a token that expires is replaced, and the stream goes on", async () => {
+  const asked = [];
+  const open = (response, n) => {
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    response.write(`retry: 50\ndata: ${n}\nid: ${n}-aaaaaa\n\n`);
+  };
+  const { origin } = await pageBefore(
+    ({ headers }, response) => {
+      asked.push([headers.authorization, headers["last-event-id"] ?? null]);
+      if (asked.length === 1) {
+        open(response, 1);
+        response.end('event: system\ndata: {"system": "expired"}\n\n');
+      } else if (headers.authorization === "Bearer second") {
+        open(response, 2);
+      } else {
+        response.writeHead(401, { "Content-Type": "text/plain" });
+        response.end("the token has expired\n");
+      }
+    },
+    (text) => text.replace('data-auth="header"', 'data-auth="jwt"'),
+  );
+  const ui = await UiPage.open(chromium, origin);
+  await ui.page.type("#token", "first");
+  await ui.click("connect");
+  await ui.untilText("refusal-status", "401");
+  assert.equal(await ui.text("refusal-text"), "the token has expired");
+  assert.match((await ui.notes())[0], /^The token expires/);
+  await ui.page.type("#token", "second");
+  await ui.click("connect");
+  await ui.untilPayloads(["1", "2"]);
+  assert.deepEqual(asked, [
+    ["Bearer first", null],
+    ["Bearer first", "1-aaaaaa"],
+    ["Bearer second", "1-aaaaaa"],
+  ]);
+  assert.ok(!ui.page.url().includes("second"));
+});
+
+test("an answer that is no stream, and one that falls silent", async () => {
+  let answers = 0;
+  const { origin } = await pageBefore(
+    (_, response) => {
+      answers++;
+      if (answers > 1) {
+        response.writeHead(200, { "Content-Type": "text/html" });
+        response.end("<h1>log in</h1>");
+        return;
+      }
+      response.writeHead(200, { "Content-Type": "text/event-stream" });
+      response.write("retry: 10\nid: 1-aaaaaa\n\n");
+    },
+    // Two pings and five seconds are 200 ms then.
+    (text) => text.replace('data-ping="30000"', 'data-ping="-2400"'),
+  );
+  const ui = await UiPage.open(chromium, origin, { hash: "#id=alice" });
+  const said = "this is no event stream, but text/html";
+  await ui.untilText("refusal-text", said);
+  assert.match((await ui.notes())[0], /^Lost: nothing heard for \d s$/);
+  assert.equal(answers, 2);
+});
+
 /** A name of one of the page's scripts, without a page. */
 function take(file, name) {
   const root = process.env.SLUICE_TEST_ROOT;
@@ -317,7 +434,7 @@ test("the page keeps a bounded number of events, and of characters", async () =>
   const store = new Store();
   const entry = (n, data) => ({ n, kind: "message", id: `${n}`, data });
   for (let n = 1; n <= 20_100; n++) {
-    store.add(entry(n, n % 2 ? "odd" : "even"));
+    store.add(entry(n, `${n % 2 ? "odd" : "even"} ${n}`));
   }
   assert.deepEqual([store.all.length, store.shown.length], [20_000, 20_000]);
   assert.deepEqual([store.dropped, store.shifted], [100, 100]);

@@ -19,7 +19,8 @@ static const struct ui_config plain = {.stream = "Events",
 				       .subject = "events.{id}",
 				       .id_header = "user_id",
 				       .auth = "header",
-				       .ping_ms = 30000};
+				       .ping_ms = 30000,
+				       .retry_ms = 3000};
 static const struct http_reply_to keep = {.minor = 1, .keep_alive = true};
 
 /* The whole answer as a string, to be freed. */
@@ -71,7 +72,7 @@ static void test_says_what_the_gateway_is(void **state)
 	must_hold(text, "\r\n\r\n<!doctype html>\n<html lang=\"en\" ");
 	must_hold(text, " data-stream=\"Events\" data-subject=\"events.{id}\" "
 			"data-auth=\"header\" data-id-header=\"user_id\" "
-			"data-ping=\"30000\">");
+			"data-ping=\"30000\" data-retry=\"3000\">");
 	free(text);
 }
 

@@ -315,6 +315,7 @@ static void make_page(struct server *s)
 		.id_header = o->id_header,
 		.auth = "header",
 		.ping_ms = o->ping_interval_ms,
+		.retry_ms = o->retry_ms,
 	};
 
 	MUST(!o->ui || ui_init(&s->ui, &cfg) == 0);
