@@ -48,13 +48,30 @@ static bool is_v4(const struct address *a)
 	return memcmp(a->bytes, mapped, sizeof(mapped)) == 0;
 }
 
+/* What inet_ntop() writes; most lines of the log have one, and it does this by
+ * way of sprintf(). */
+static void v4_text(const unsigned char *bytes, char *out)
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned n = bytes[i];
+
+		if (i > 0)
+			*out++ = '.';
+		if (n >= 100)
+			*out++ = (char)('0' + n / 100);
+		if (n >= 10)
+			*out++ = (char)('0' + n / 10 % 10);
+		*out++ = (char)('0' + n % 10);
+	}
+	*out = '\0';
+}
+
 void address_text(const struct address *a, char *out)
 {
 	if (!address_known(a))
 		strcpy(out, "unix");
 	else if (is_v4(a))
-		inet_ntop(AF_INET, a->bytes + sizeof(mapped), out,
-			  ADDRESS_TEXT_MAX);
+		v4_text(a->bytes + sizeof(mapped), out);
 	else
 		inet_ntop(AF_INET6, a->bytes, out, ADDRESS_TEXT_MAX);
 }
