@@ -17,6 +17,7 @@
 
 #include "core/check.h"
 #include "core/settings.h"
+#include "core/values.h"
 #include "io/process.h"
 #include "version.h"
 
@@ -82,11 +83,11 @@ int sluice_start(struct sluice **ret, struct uv_loop_s *loop,
 
 /* ---- clients ------------------------------------------------------------- */
 
-static void on_accept(void *arg, int fd)
+static void on_accept(void *arg, int fd, const struct address *from)
 {
 	struct gateway_listener *l = arg;
 
-	conn_set_accept(l->gw->conns, fd, l->admin);
+	conn_set_accept(l->gw->conns, fd, from, l->admin);
 }
 
 static void on_metrics(void *arg)
@@ -245,6 +246,15 @@ static void make_table(const struct sluice *gw)
 		close(fd);
 }
 
+static bool asks_any_port(const char *address)
+{
+	char host[LISTENER_ADDRESS_MAX];
+	const char *port;
+
+	return values_address_split(address, host, sizeof(host), &port) == 0 &&
+	       strtol(port, NULL, 10) == 0;
+}
+
 /* By its address, or a socket that listens already (address NULL). */
 static int open_listener(struct sluice *gw, const char *address, int fd,
 			 bool admin, char *err)
@@ -260,6 +270,7 @@ static int open_listener(struct sluice *gw, const char *address, int fd,
 
 	l->gw = gw;
 	l->admin = admin;
+	l->any_port = address != NULL && asks_any_port(address);
 	if (address == NULL)
 		rc = listener_adopt(&l->listener, gw->loop, fd, &cbs, err);
 	else if (gw->options.reuse_port && !admin)
@@ -308,15 +319,21 @@ static int open_listeners(struct sluice *gw, const struct inherited *sockets,
 	return rc < 0 ? rc : open_kind(gw, sockets, n, true, err);
 }
 
+/* Which port 0 has become is said here alone: it is an answer to who asked for
+ * any, whatever the level. */
 static void log_listeners(const struct sluice *gw)
 {
 	char address[LISTENER_ADDRESS_MAX];
+	struct logging told = gw->log;
 
 	for (size_t i = 0; i < gw->n_listeners; i++) {
 		const struct gateway_listener *l = &gw->listeners[i];
 
 		listener_address(l->listener, address);
-		LOGGING(&gw->log, LOGGING_INFO, "listening",
+		told.level = gw->log.level;
+		if (l->any_port && told.level < LOGGING_INFO)
+			told.level = LOGGING_INFO;
+		LOGGING(&told, LOGGING_INFO, "listening",
 			LOG_STR("address", address),
 			LOG_STR("listener", l->admin ? "admin" : "public"));
 	}

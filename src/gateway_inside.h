@@ -32,6 +32,7 @@ struct gateway_listener {
 	struct sluice *gw;
 	struct listener *listener; /* NULL: closed, or not yet open */
 	bool admin;
+	bool any_port; /* 0 was asked for */
 };
 
 struct sluice {

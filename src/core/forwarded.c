@@ -174,7 +174,6 @@ static bool take_element(const char **at, char *node, size_t size)
 static void read_forwarded(struct hops *hops, const char *at)
 {
 	char node[ADDRESS_TEXT_MAX + 16];
-	size_t before = hops->n;
 
 	for (;;) {
 		at = skip_blanks(at);
@@ -185,9 +184,9 @@ static void read_forwarded(struct hops *hops, const char *at)
 		if (*at == '\0')
 			return;
 		if (!take_element(&at, node, sizeof(node))) {
-			/* Whoever is named in this line, it can't be known
-			 * whom it means. */
-			hops->n = before;
+			/* Whoever is named behind it, it can't be known whom
+			 * the line means; and this one stands between whoever
+			 * was named before and those who are believed. */
 			add_unknown(hops);
 			return;
 		}

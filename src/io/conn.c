@@ -394,7 +394,8 @@ static void count_in(struct conn *c, bool admin)
 }
 
 /* NULL: no memory, or no place in the poller. */
-static struct conn *new_conn(struct conn_set *s, int fd, bool admin)
+static struct conn *new_conn(struct conn_set *s, int fd,
+			     const struct address *from, bool admin)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -402,6 +403,7 @@ static struct conn *new_conn(struct conn_set *s, int fd, bool admin)
 		return NULL;
 	c->set = s;
 	c->fd = fd;
+	c->address = *from;
 	c->polled = POLLER_IN;
 	if (conn_meet(c, admin) == 0 && poller_add(s->poller, fd, c) == 0)
 		return c;
@@ -410,12 +412,13 @@ static struct conn *new_conn(struct conn_set *s, int fd, bool admin)
 	return NULL;
 }
 
-void conn_set_accept(struct conn_set *s, int fd, bool admin)
+void conn_set_accept(struct conn_set *s, int fd, const struct address *from,
+		     bool admin)
 {
 	struct conn *c = NULL;
 
 	if (!s->closing && !(admin && s->n_admin >= CONN_ADMIN))
-		c = new_conn(s, fd, admin);
+		c = new_conn(s, fd, from, admin);
 	if (c == NULL) {
 		close(fd);
 		return;

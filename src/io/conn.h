@@ -68,8 +68,10 @@ const struct hub_sink *conn_sink(void);
  * another negative errno when there is no descriptor. */
 int conn_set_new(struct conn_set **ret, const struct conn_config *cfg);
 /* A new client's socket (non-blocking); it is the set's now, whatever happens.
- * `admin`: serves /metrics, is not counted, has no streams. */
-void conn_set_accept(struct conn_set *s, int fd, bool admin);
+ * `from`: its peer's address. `admin`: serves /metrics, is not counted, has no
+ * streams. */
+void conn_set_accept(struct conn_set *s, int fd, const struct address *from,
+		     bool admin);
 
 /* Time-outs; hub's are not among them. */
 void conn_set_tick(struct conn_set *s, uint64_t now_ms);

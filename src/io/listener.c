@@ -23,6 +23,7 @@
 
 #include <uv.h>
 
+#include "../core/address.h"
 #include "../core/check.h"
 #include "../core/values.h"
 #include "handles.h"
@@ -89,6 +90,19 @@ static bool lacks_room(int err)
 	       err == ENOMEM;
 }
 
+static struct address address_from(const struct sockaddr_storage *peer)
+{
+	const void *at = peer;
+
+	if (peer->ss_family == AF_INET)
+		return address_of_v4(
+			&((const struct sockaddr_in *)at)->sin_addr);
+	if (peer->ss_family == AF_INET6)
+		return address_of_v6(
+			&((const struct sockaddr_in6 *)at)->sin6_addr);
+	return (struct address){{0}};
+}
+
 static void on_acceptable(uv_poll_t *poll, int status, int events)
 {
 	struct listener *l = listener_of(poll->data);
@@ -96,12 +110,16 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	for (int i = 0; i < LISTENER_BURST && !l->closing; i++) {
-		int fd = accept4(l->fd, NULL, NULL,
+		struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+		socklen_t len = sizeof(peer);
+		int fd = accept4(l->fd, (struct sockaddr *)&peer, &len,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
+			struct address from = address_from(&peer);
+
 			l->in_trouble = false;
-			l->cbs.on_accept(l->cbs.arg, fd);
+			l->cbs.on_accept(l->cbs.arg, fd, &from);
 		} else if (lacks_room(errno)) {
 			pause_accepting(l, -errno);
 			return;

@@ -316,6 +316,49 @@ static void full(void **state)
 	e2e_expect_marker(f, e2e_open(f, "alice", NULL), "alice", 1);
 }
 
+/* ---- by address ---------------------------------------------------------- */
+
+/* Who comes by a Unix socket has no address, and so no limit by it. */
+static void by_unix_nobody_is_counted(void **state)
+{
+	struct e2e *f = *state;
+	char inet[128], path[128];
+
+	snprintf(path, sizeof(path), "unix:%.100s/public",
+		 gateway_proc_home(&f->gw));
+	e2e_gateway(f, "--listen", path, "--max-streams-per-address", "1",
+		    NULL);
+	snprintf(inet, sizeof(inet), "%s", f->gw.address);
+	snprintf(f->gw.address, sizeof(f->gw.address), "%s", path);
+	for (int i = 0; i < 3; i++)
+		e2e_open(f, "alice", NULL);
+	snprintf(f->gw.address, sizeof(f->gw.address), "%s", inet);
+	e2e_open(f, "alice", NULL);
+	assert_int_equal(e2e_ask(f, "GET /api/v1/events HTTP/1.1\r\n"
+				    "Host: h\r\nuser_id: bob\r\n"
+				    "Connection: close\r\n\r\n")
+				 ->status,
+			 429);
+}
+
+/* A proxy that says nothing of who it is for (its own health check) has its own
+ * address. */
+static void who_says_nothing_is_himself(void **state)
+{
+	struct e2e *f = *state;
+	struct sse_client *c = e2e_client(f);
+
+	e2e_gateway_unready(f, "--proxy-protocol", NULL);
+	gateway_proc_wait_ready(&f->gw);
+	sse_client_connect(c, f->gw.address);
+	sse_client_send_text(c, "PROXY UNKNOWN\r\n"
+				"GET /api/v1/events HTTP/1.1\r\n"
+				"Host: h\r\nuser_id: alice\r\n\r\n");
+	sse_client_wait_head(c);
+	assert_int_equal(c->status, 200);
+	gateway_proc_wait_log(&f->gw, "id=alice address=127.0.0.1 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +369,8 @@ int main(void)
 		E2E_TEST(connects_and_disconnects),
 		E2E_TEST(a_slow_client_gets_everything),
 		E2E_TEST(full),
+		E2E_TEST(by_unix_nobody_is_counted),
+		E2E_TEST(who_says_nothing_is_himself),
 	};
 
 	return cmocka_run_group_tests(tests, e2e_group_setup,

@@ -513,6 +513,28 @@ static void settings_have_their_sources(void **state)
 	free(log);
 }
 
+/* Of what else is no warning nothing is said; nor of a port that was named. */
+static void a_port_of_chance_is_told(void **state)
+{
+	struct e2e *f = *state;
+	char public[128], admin[128];
+
+	e2e_gateway(f, "--log-level", "error", NULL);
+	assert_int_equal(e2e_count_in_log(f, "msg=listening address="), 2);
+	assert_int_equal(e2e_count_in_log(f, "level=info"), 2);
+	snprintf(public, sizeof(public), "%s", f->gw.address);
+	snprintf(admin, sizeof(admin), "%s", f->gw.admin);
+	gateway_proc_stop(&f->gw);
+	gateway_proc_spawn(&f->gw,
+			   (const char *[]){"--listen", public,
+					    "--admin-listen", admin, "--server",
+					    f->nats.url, "--log-level", "error",
+					    "--drain-delay", "0s", NULL},
+			   NULL);
+	gateway_proc_wait_ready(&f->gw);
+	assert_int_equal(e2e_count_in_log(f, "="), 0);
+}
+
 /* ---- metrics ------------------------------------------------------------- */
 
 /* What is old when it is asked for says nothing of how fast the gateway is. */
@@ -594,6 +616,7 @@ int main(void)
 		E2E_TEST(nobody_forges_a_line),
 		E2E_TEST(refusals_are_told_at_a_bounded_rate),
 		E2E_TEST(settings_have_their_sources),
+		E2E_TEST(a_port_of_chance_is_told),
 		E2E_TEST(only_live_events_have_a_latency),
 		E2E_TEST(the_process_is_measured),
 	};

@@ -23,6 +23,7 @@
 
 #include <uv.h>
 
+#include "address.h"
 #include "listener.h"
 
 enum { MAX_FDS = 1024, WAIT_MS = 10000 };
@@ -38,6 +39,7 @@ struct fixture {
 	size_t n_clients;
 	int troubles;
 	int last_trouble;
+	struct address from; /* of the last one */
 	int closed;
 	size_t turns;
 	char dir[64];
@@ -45,11 +47,12 @@ struct fixture {
 
 /* ---- fixture ------------------------------------------------------------- */
 
-static void on_accept(void *arg, int fd)
+static void on_accept(void *arg, int fd, const struct address *from)
 {
 	struct fixture *f = arg;
 
 	assert_true(f->n_accepted < MAX_FDS);
+	f->from = *from;
 	f->accepted[f->n_accepted++] = fd;
 }
 
@@ -171,6 +174,14 @@ static void wait_accepted(struct fixture *f, size_t n)
 	assert_int_equal(f->n_accepted, n);
 }
 
+static void is_from(const struct fixture *f, const char *text)
+{
+	char from[ADDRESS_TEXT_MAX];
+
+	address_text(&f->from, from);
+	assert_string_equal(from, text);
+}
+
 static int get_int(int fd, int level, int name)
 {
 	int value = -1;
@@ -200,6 +211,7 @@ static void tcp(void **state)
 	/* Longer than any client may stall: see listener.c. */
 	assert_true(get_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT) >= 300000);
 	assert_int_equal(f->troubles, 0);
+	is_from(f, "127.0.0.1");
 }
 
 static void a_name(void **state)
@@ -227,6 +239,7 @@ static void ipv6(void **state)
 	addr.sin6_port = htons((uint16_t)port_of(f));
 	add_client(f, &addr, sizeof(addr));
 	wait_accepted(f, 1);
+	is_from(f, "::1");
 }
 
 static void a_burst(void **state)
@@ -252,6 +265,7 @@ static void unix_socket(void **state)
 	assert_string_equal(f->address, address);
 	connect_unix(f, address + 5);
 	wait_accepted(f, 1);
+	is_from(f, "unix");
 	listener_close(f->listener);
 	assert_int_equal(access(address + 5, F_OK), -1);
 	listener_close(f->listener); /* twice is a no-op */

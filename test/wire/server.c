@@ -215,13 +215,13 @@ static void shrink(const struct server *s, int fd, int which)
 				sizeof(s->send_buffer)) == 0);
 }
 
-static void on_accept(void *arg, int fd)
+static void on_accept(void *arg, int fd, const struct address *from)
 {
 	struct door *d = arg;
 
 	d->accepted++;
 	shrink(d->server, fd, SO_SNDBUF);
-	conn_set_accept(d->server->conns, fd, d->admin);
+	conn_set_accept(d->server->conns, fd, from, d->admin);
 }
 
 static int connect_pair(struct server *s, bool admin)
@@ -231,7 +231,7 @@ static int connect_pair(struct server *s, bool admin)
 	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 			fds) == 0);
 	shrink(s, fds[1], SO_SNDBUF);
-	conn_set_accept(s->conns, fds[1], admin);
+	conn_set_accept(s->conns, fds[1], &(struct address){{0}}, admin);
 	return fds[0];
 }
 
