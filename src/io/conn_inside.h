@@ -15,6 +15,8 @@
 #include "../core/address.h"
 #include "../core/buf.h"
 #include "../core/cursor.h"
+#include "../core/due.h"
+#include "../core/ending.h"
 #include "../core/http_parser.h"
 #include "../core/identity.h"
 #include "../core/list.h"
@@ -29,7 +31,6 @@
 enum {
 	CONN_READ_BYTES = 64 * 1024,
 	CONN_ANSWER_MAX = 1024 * 1024,
-	CONN_AGES = 64, /* that a stream can reach, see conn_limits.c */
 };
 
 enum conn_state {
@@ -60,9 +61,8 @@ struct conn {
 	struct conn_set *set;
 	struct list link;	       /* its state's list */
 	struct list look;	       /* STREAM: of conn_set.looks */
-	struct list age;	       /* STREAM: of conn_set.ages */
+	struct due end;		       /* STREAM: when it ends by itself */
 	uint64_t due_ms;	       /* its time-out; STREAM: its look */
-	uint64_t end_ms;	       /* STREAM: when it is too old */
 	uint64_t opened_ms;	       /* STREAM: since when */
 	uint64_t number;	       /* STREAM: in the roll */
 	struct proxy_preface *preface; /* HEAD: while it is awaited */
@@ -74,8 +74,9 @@ struct conn {
 	int fd;
 	uint32_t thrown_away; /* bytes, while lingering */
 	uint8_t state;
-	uint8_t polled; /* enum poller_events that are asked for */
-	uint8_t ending; /* STREAM: enum ending, should it end now */
+	uint8_t polled;	 /* enum poller_events that are asked for */
+	uint8_t ending;	 /* STREAM: enum ending, should it end now */
+	uint8_t end_why; /* STREAM: the same, at `end` */
 	bool admin : 1;
 	bool counted : 1;    /* has one of max_connections places */
 	bool head_due : 1;   /* conn_set.head goes before the first bytes */
@@ -94,8 +95,7 @@ struct conn_refusals {
 struct conn_set {
 	struct conn_config cfg;
 	struct list in[CONN_STATES]; /* in due order, where there is one */
-	struct list ages[CONN_AGES]; /* streams, in due order */
-	uint64_t aged_ms;	     /* none is too old before */
+	struct due_heap ends;	     /* of streams: struct conn.end */
 	struct tally *parties;	     /* streams by address, or NULL */
 	struct list looks; /* streams whose peer may be missed, in due order */
 	size_t n_in[CONN_STATES];
@@ -150,11 +150,16 @@ void conn_limits_finish(struct conn_set *s);
 /* REFUSAL_NONE, or why there is no stream more for this identity or address. */
 enum refusal_reason conn_over_limit(const struct conn *c,
 				    const struct identity *id);
+/* Before it is a STREAM that ends by itself. -ENOMEM or 0. */
+int conn_reserve_end(struct conn_set *s);
+/* A STREAM ends at `ms` for this reason, unless another one ends it sooner. */
+void conn_end_by(struct conn *c, uint64_t ms, enum ending why);
 /* It is a STREAM now; it is none any more. */
 void conn_stream_begins(struct conn *c);
 void conn_stream_ends(struct conn *c);
-/* Those that are too old, some hundreds a turn. */
-void conn_end_aged(struct conn_set *s, uint64_t now_ms);
+/* Those that are due, some hundreds a turn. */
+void conn_end_due(struct conn_set *s, uint64_t now_ms);
+uint64_t conn_next_end_ms(const struct conn_set *s);
 
 /* conn_write.c */
 

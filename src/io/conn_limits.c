@@ -1,14 +1,18 @@
 /* How many streams one identity and one address may have, and for how long.
  *
- * An age is one of a few, from 80 to 100 % of --max-stream-age, by chance: so
- * the streams that came at once do not go at once, and those of one age are in
- * due order in a list of their own, without a timer for each. */
+ * Ages are from 80 to 100 % of --max-stream-age, by chance: so the streams that
+ * came at once do not go at once. Whatever else ends a stream by the clock is
+ * in the same heap, with its reason; the soonest of a stream's ends is the one
+ * that counts. */
 #include "conn_inside.h"
 
 #include <sodium.h>
 
+#include "../core/check.h"
+
 enum {
-	CONN_AGED = 256,     /* ended in one turn */
+	CONN_ENDED = 256,    /* in one turn */
+	CONN_AGES = 64,	     /* that a stream can reach */
 	CONN_AGE_SPREAD = 5, /* the youngest are this part younger */
 };
 
@@ -38,52 +42,42 @@ static uint64_t age_of(const struct conn_set *s, unsigned which)
 	return most - most / CONN_AGE_SPREAD * which / (CONN_AGES - 1);
 }
 
-static void set_age(struct conn *c)
+int conn_reserve_end(struct conn_set *s)
 {
-	struct conn_set *s = c->set;
-	unsigned which = randombytes_uniform(CONN_AGES);
-
-	c->end_ms = conn_now_ms(s) + age_of(s, which);
-	list_push_back(&s->ages[which], &c->age);
-	if (c->end_ms < s->aged_ms)
-		s->aged_ms = c->end_ms;
+	return due_reserve(&s->ends);
 }
 
-static struct conn *first_aged(const struct conn_set *s, unsigned which)
+void conn_end_by(struct conn *c, uint64_t ms, enum ending why)
 {
-	struct list *first = list_first(&s->ages[which]);
-
-	return first == NULL ? NULL : LIST_ENTRY(first, struct conn, age);
+	MUST(c->state == CONN_STREAM);
+	if (c->end.at != 0 && c->end.ms <= ms)
+		return;
+	c->end_why = (uint8_t)why;
+	due_set(&c->set->ends, &c->end, ms);
 }
 
-static uint64_t next_aged_ms(const struct conn_set *s)
+static struct conn *first_to_end(const struct conn_set *s)
 {
-	uint64_t next = UINT64_MAX;
+	struct due *first = due_first(&s->ends);
 
-	for (unsigned i = 0; i < CONN_AGES; i++) {
-		const struct conn *c = first_aged(s, i);
-
-		if (c != NULL && c->end_ms < next)
-			next = c->end_ms;
-	}
-	return next;
+	return first == NULL ? NULL : CONTAINER_OF(first, struct conn, end);
 }
 
-void conn_end_aged(struct conn_set *s, uint64_t now_ms)
+uint64_t conn_next_end_ms(const struct conn_set *s)
 {
-	unsigned ended = 0;
+	const struct conn *c = first_to_end(s);
+
+	return c == NULL ? UINT64_MAX : c->end.ms;
+}
+
+void conn_end_due(struct conn_set *s, uint64_t now_ms)
+{
 	struct conn *c;
 
-	if (s->aged_ms > now_ms)
-		return;
-	for (unsigned i = 0; i < CONN_AGES; i++) {
-		while (ended < CONN_AGED && (c = first_aged(s, i)) != NULL &&
-		       c->end_ms <= now_ms) {
-			conn_end_stream(c, ENDING_MAX_AGE);
-			ended++;
-		}
-	}
-	s->aged_ms = next_aged_ms(s);
+	for (int i = 0; i < CONN_ENDED && (c = first_to_end(s)) != NULL &&
+			c->end.ms <= now_ms;
+	     i++)
+		conn_end_stream(c, (enum ending)c->end_why);
 }
 
 /* ---- begin and end ------------------------------------------------------- */
@@ -94,7 +88,10 @@ void conn_stream_begins(struct conn *c)
 	struct address party = address_party(&c->address);
 
 	if (s->cfg.max_age_ms > 0)
-		set_age(c);
+		conn_end_by(c,
+			    conn_now_ms(s) +
+				    age_of(s, randombytes_uniform(CONN_AGES)),
+			    ENDING_MAX_AGE);
 	c->tallied = s->parties != NULL && address_known(&party) &&
 		     tally_add(s->parties, &party) == 0;
 }
@@ -103,7 +100,7 @@ void conn_stream_ends(struct conn *c)
 {
 	struct address party = address_party(&c->address);
 
-	list_remove(&c->age);
+	due_remove(&c->set->ends, &c->end);
 	if (c->tallied)
 		tally_take(c->set->parties, &party);
 	c->tallied = false;
@@ -111,14 +108,12 @@ void conn_stream_ends(struct conn *c)
 
 int conn_limits_init(struct conn_set *s)
 {
-	for (int i = 0; i < CONN_AGES; i++)
-		list_init(&s->ages[i]);
-	s->aged_ms = UINT64_MAX;
 	return s->cfg.max_per_address > 0 ? tally_new(&s->parties) : 0;
 }
 
 void conn_limits_finish(struct conn_set *s)
 {
+	due_finish(&s->ends);
 	tally_free(s->parties);
 	s->parties = NULL;
 }

@@ -279,6 +279,10 @@ static void begin_stream(struct conn *c, const struct http_reply_to *to,
 {
 	const struct buf *head = c->set->head;
 
+	if (c->set->cfg.max_age_ms > 0 && conn_reserve_end(c->set) < 0) {
+		refuse_for_memory(c, to);
+		return;
+	}
 	c->head_due = true;
 	conn_move(c, CONN_STREAM);
 	if (enter(c, open) < 0) {

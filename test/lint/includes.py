@@ -15,7 +15,8 @@ import tree
 RANKS = {
     "check": -1, "mutation": -1,
     "list": 0, "buf": 0, "nkey": 0, "logging": 0, "subject": 0, "refusal": 0,
-    "ending": 0, "buckets": 0, "patience": 0, "roll": 0, "stream_list": 1,
+    "ending": 0, "buckets": 0, "patience": 0, "roll": 0, "due": 0,
+    "stream_list": 1,
     "js_time": 0, "values": 0, "address": 0, "reference": 0.5,
     "cors": 0, "tally": 0.5, "proxy_preface": 0.5,
     "options": 1, "context": 1, "http_head": 1, "identity": 1, "sse": 1,
