@@ -58,11 +58,12 @@ void cursor_gather(const struct cursor *c, const struct log *l,
 		   struct cursor_batch *ret)
 {
 	uint64_t n = log_next(l, c->subject, c->covered, c->at);
+	size_t left = cursor_left(c);
 
 	ret->n = 0;
 	ret->bytes = 0;
 	ret->first = n;
-	while (n != 0) {
+	while (n != 0 && left-- > 0) {
 		const struct log_frame *f = log_frame(l, n);
 		size_t len;
 		const uint8_t *part = frame_part(c, l, f, &len);
@@ -71,16 +72,6 @@ void cursor_gather(const struct cursor *c, const struct log *l,
 			return;
 		n = f->next;
 	}
-}
-
-static void hand_out(struct cursor *c, uint64_t number,
-		     const struct log_frame *f)
-{
-	c->at = number;
-	c->sent = f->seq;
-	if (f->seq > c->covered)
-		c->covered = f->seq;
-	c->events++;
 }
 
 void cursor_advance(struct cursor *c, const struct log *l,
@@ -97,7 +88,8 @@ void cursor_advance(struct cursor *c, const struct log *l,
 		size_t len;
 		const uint8_t *part = frame_part(c, l, f, &len);
 
-		hand_out(c, n, f);
+		c->at = n;
+		cursor_hand_out(c, f->seq);
 		if (written < len) {
 			*rest = part + written;
 			*rest_len = len - written;

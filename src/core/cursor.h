@@ -60,12 +60,14 @@ struct cursor {
 	uint64_t bytes;	   /* given to the sink */
 	uint32_t tag;	   /* of a resume, until it is checked: 24 bits */
 	uint32_t ahead_ms; /* since when (the low bits; it is seconds) */
+	uint32_t left;	   /* of a limit: messages that may still come */
 	uint8_t state;
 	uint8_t start;
 	uint8_t gap;	/* enum cursor_gap: to be told before anything */
 	uint8_t listed; /* enum cursor_list */
 	bool has_tag : 1;
 	bool chunked : 1;
+	bool limited : 1;
 	bool caught_up : 1; /* nothing is coming up to log.head */
 	bool blocked : 1;   /* the sink holds bytes */
 	bool dead : 1;	    /* the sink failed: its owner will close */
@@ -77,6 +79,23 @@ struct cursor {
 			      or blocked */
 	bool ahead : 1;	   /* above the stream's end, by the leader's word */
 };
+
+/* How many messages may still be handed out. */
+static inline size_t cursor_left(const struct cursor *c)
+{
+	return c->limited ? c->left : SIZE_MAX;
+}
+
+/* A message goes out, at least the first byte of it. */
+static inline void cursor_hand_out(struct cursor *c, uint64_t seq)
+{
+	c->sent = seq;
+	if (seq > c->covered)
+		c->covered = seq;
+	c->events++;
+	if (c->limited)
+		c->left--;
+}
 
 enum { CURSOR_IOV_MAX = 64, CURSOR_BATCH_BYTES = 256 * 1024 };
 

@@ -11,7 +11,9 @@
 	X(DRAIN, "drain")	      /* this gateway goes */           \
 	X(SHUTDOWN, "shutdown")	      /* at once */                     \
 	X(ADMIN, "admin")	      /* DELETE /streams */             \
-	X(MAX_AGE, "max_age")	      /* it was open for long enough */
+	X(MAX_AGE, "max_age")	      /* it was open for long enough */ \
+	X(LIMIT, "limit")	      /* the client wanted no more */   \
+	X(TIMEOUT, "timeout")	      /* it wanted no longer */
 
 enum ending {
 #define X(name, label) ENDING_##name,

@@ -451,6 +451,8 @@ static void set_start(struct cursor *c, const struct hub_open *open)
 {
 	c->start = (uint8_t)open->start;
 	c->chunked = open->chunked;
+	c->limited = open->limit > 0;
+	c->left = open->limit;
 	if (open->start != START_RESUME)
 		return;
 	c->covered = c->sent = open->seq;

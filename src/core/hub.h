@@ -33,6 +33,10 @@ struct hub_sink {
 	 * socket drains, then call hub_writable(). -ENOMEM: done for, as
 	 * above. */
 	int (*hold)(struct cursor *c, const void *bytes, size_t len);
+	/* The stream has had as many messages as hub_open.limit says, and all
+	 * of them are on the socket: its owner will end it (never inside this
+	 * call). May come more than once. */
+	void (*done)(struct cursor *c);
 };
 
 struct hub_config {
@@ -78,6 +82,7 @@ struct hub_open {
 	struct sse_tag tag;
 	const char *text; /* START_RESUME: the cursor as the client gave it */
 	bool chunked;
+	uint32_t limit; /* messages, then sink->done(); 0: no end */
 };
 
 /* Opens a stream on a zeroed cursor; may write the opening block at once (so

@@ -197,6 +197,10 @@ static void after_write(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
 	if (c->dead || c->blocked)
 		return;
+	if (cursor_left(c) == 0) {
+		h->sink->done(c);
+		return;
+	}
 	if (c->state == CURSOR_REPLAY) {
 		hub_outcome(h, c->replay, replay_step(c->replay, now_ms),
 			    now_ms);

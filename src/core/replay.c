@@ -69,18 +69,13 @@ void replay_gather(const struct replay *r, struct cursor_batch *ret)
 	ret->bytes = 0;
 	ret->first = 0;
 	if (delivers(r))
-		replay_queue_gather(&r->queue, r->cursor->chunked, ret);
+		replay_queue_gather(&r->queue, cursor_left(r->cursor),
+				    r->cursor->chunked, ret);
 }
 
 static void hand_out(struct replay *r)
 {
-	struct cursor *c = r->cursor;
-	uint64_t seq = replay_queue_next(&r->queue);
-
-	c->sent = seq;
-	if (seq > c->covered)
-		c->covered = seq;
-	c->events++;
+	cursor_hand_out(r->cursor, replay_queue_next(&r->queue));
 	replay_queue_pop(&r->queue);
 	metric_add(r->metrics, METRIC_EVENTS_REPLAY, 1);
 }

@@ -66,12 +66,12 @@ static const uint8_t *part_of(const struct replay_frame *f, bool chunked,
 	return bytes + f->head_len;
 }
 
-void replay_queue_gather(const struct replay_queue *q, bool chunked,
+void replay_queue_gather(const struct replay_queue *q, size_t max, bool chunked,
 			 struct cursor_batch *ret)
 {
 	const uint8_t *at = buf_head(&q->bytes);
 
-	for (size_t i = q->first; i < q->n; i++) {
+	for (size_t i = q->first; i < q->n && max-- > 0; i++) {
 		size_t len;
 		const uint8_t *part = part_of(&q->frames[i], chunked, at, &len);
 

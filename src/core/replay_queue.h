@@ -42,8 +42,8 @@ void replay_queue_clear(struct replay_queue *q);
 /* -ENOBUFS: it is full; -ENOMEM. */
 int replay_queue_put(struct replay_queue *q, const struct source_message *m,
 		     const struct sse_tag *tag);
-/* All that a batch has room for, from the first one on. */
-void replay_queue_gather(const struct replay_queue *q, bool chunked,
+/* All that a batch has room for, from the first one on; at most `max`. */
+void replay_queue_gather(const struct replay_queue *q, size_t max, bool chunked,
 			 struct cursor_batch *ret);
 /* The first one's sequence; there must be one. */
 uint64_t replay_queue_next(const struct replay_queue *q);

@@ -378,7 +378,7 @@ static int take_pair(struct reader *r, struct span pair)
 		return take_last_event_id(r, &value);
 	if (r->req->id_query != NULL && text_is(&name, r->req->id_query))
 		return route_take_id(r, &value, r->req->id_query);
-	return 0;
+	return route_take_script(r, &name, &value);
 }
 
 static int take_query(struct reader *r, const char *query)

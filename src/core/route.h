@@ -56,6 +56,8 @@ struct route {
 	bool has_query_id;    /* the identity parameter was there ... */
 	char query_id[512];   /* ... once, decoded; longer is refused */
 	size_t query_id_len;
+	uint32_t limit;	     /* events; 0: no end */
+	uint64_t timeout_ms; /* 0: none */
 	/* ROUTE_STREAMS: the identity, if any, is query_id. */
 	bool is_delete;
 	enum route_state state;
@@ -72,7 +74,8 @@ struct route {
  * - For events only, and not with OPTIONS, Accept and the query. Names and
  * values are percent-decoded once; '+' stays '+'; a broken '%' or a NUL is 400
  * anywhere; unknown parameters are ignored. A bad or doubled lastEventId is 400
- * even where the header wins; so is a doubled `deliver` or identity parameter.
+ * even where the header wins; so is a doubled `deliver` or identity parameter,
+ * and a `limit` or `timeout` that is bad or doubled.
  * - For /streams its parameters: an unknown one is 400 here, since DELETE must
  *   never end more than was meant. DELETE takes an id, and nothing else.
  * - Last-Event-ID. An empty one is none; else it wins over the query.

@@ -1,5 +1,6 @@
-/* What the two files of a route share: route.c, and route_streams.c (the
- * parameters of the admin's list). Nobody else includes it. */
+/* What the files of a route share: route.c, route_script.c (the parameters that
+ * scripts want) and route_streams.c (those of the admin's list). Nobody else
+ * includes it. */
 #ifndef SLUICE_ROUTE_INSIDE_H
 #define SLUICE_ROUTE_INSIDE_H
 
@@ -49,6 +50,7 @@ struct reader {
 	struct route route;
 	bool has_deliver;
 	bool has_last_event_id; /* in the query, maybe empty */
+	unsigned script;	/* which of route_script.c's: bits */
 };
 
 /* What `name` is given twice for. */
@@ -56,6 +58,10 @@ int route_refuse_twice(struct reader *r, enum refusal_reason reason,
 		       const char *name);
 /* The value of id_query, or of "id" in the list. */
 int route_take_id(struct reader *r, const struct text *value, const char *name);
+
+/* route_script.c: takes the parameter if it is one of those. */
+int route_take_script(struct reader *r, const struct text *name,
+		      const struct text *value);
 
 /* route_streams.c: one parameter of /streams. */
 int route_take_filter(struct reader *r, const struct text *name,

@@ -323,7 +323,8 @@ const char *values_header_fault(const char *name)
 
 const char *values_query_fault(const char *name)
 {
-	static const char *const taken[] = {"deliver", "lastEventId"};
+	static const char *const taken[] = {"deliver", "lastEventId", "limit",
+					    "timeout"};
 	size_t len = strlen(name);
 
 	if (len == 0 || len > NAME_MAX_BYTES)

@@ -238,6 +238,7 @@ static void fill_open(struct hub_open *o, const struct route *r,
 	o->id_len = id->len;
 	o->chunked = minor > 0;
 	o->start = starts[r->deliver];
+	o->limit = r->limit;
 	if (!r->has_cursor)
 		return;
 	o->start = START_RESUME;
@@ -274,17 +275,25 @@ static void refuse_for_memory(struct conn *c, const struct http_reply_to *to)
 	conn_refuse(c, to, &why);
 }
 
+static bool may_end(const struct conn_set *s, const struct route *r)
+{
+	return s->cfg.max_age_ms > 0 || r->timeout_ms > 0 || r->limit > 0;
+}
+
 static void begin_stream(struct conn *c, const struct http_reply_to *to,
-			 const struct hub_open *open)
+			 const struct route *r, const struct hub_open *open)
 {
 	const struct buf *head = c->set->head;
 
-	if (c->set->cfg.max_age_ms > 0 && conn_reserve_end(c->set) < 0) {
+	if (may_end(c->set, r) && conn_reserve_end(c->set) < 0) {
 		refuse_for_memory(c, to);
 		return;
 	}
 	c->head_due = true;
 	conn_move(c, CONN_STREAM);
+	if (r->timeout_ms > 0)
+		conn_end_by(c, conn_now_ms(c->set) + r->timeout_ms,
+			    ENDING_TIMEOUT);
 	if (enter(c, open) < 0) {
 		conn_move(c, CONN_HEAD);
 		refuse_for_memory(c, to);
@@ -304,7 +313,7 @@ static void begin_stream(struct conn *c, const struct http_reply_to *to,
  * for the request, and is out when this returns, or waits with what the socket
  * did not take. */
 static void open_stream(struct conn *c, const struct http_reply_to *to,
-			const struct hub_open *open)
+			const struct route *r, const struct hub_open *open)
 {
 	struct conn_set *s = c->set;
 	struct buf made;
@@ -320,7 +329,7 @@ static void open_stream(struct conn *c, const struct http_reply_to *to,
 			return;
 		}
 	}
-	begin_stream(c, to, open);
+	begin_stream(c, to, r, open);
 	s->head = NULL;
 	buf_finish(&made);
 }
@@ -350,7 +359,7 @@ static void serve_events(struct conn *c, const struct http_reply_to *to,
 		conn_finish(c, &out, rc, to->keep_alive && to->minor > 0);
 	} else {
 		fill_open(&open, r, &id, to->minor);
-		open_stream(c, to, &open);
+		open_stream(c, to, r, &open);
 	}
 }
 

@@ -145,9 +145,18 @@ static int sink_hold(struct cursor *cursor, const void *bytes, size_t len)
 	return rc;
 }
 
+/* It has the place among the ends that was reserved for it. */
+static void sink_done(struct cursor *cursor)
+{
+	struct conn *c = CONTAINER_OF(cursor, struct conn, cursor);
+
+	if (c->state == CONN_STREAM)
+		conn_end_by(c, conn_now_ms(c->set), ENDING_LIMIT);
+}
+
 const struct hub_sink *conn_sink(void)
 {
-	static const struct hub_sink sink = {sink_write, sink_hold};
+	static const struct hub_sink sink = {sink_write, sink_hold, sink_done};
 
 	return &sink;
 }

@@ -387,7 +387,7 @@ static int sink_hold(struct cursor *cursor, const void *bytes, size_t len)
 	return 0;
 }
 
-static const struct hub_sink sink = {sink_write, sink_hold};
+static const struct hub_sink sink = {.write = sink_write, .hold = sink_hold};
 
 static void drain_socket(struct sim *s, struct client *c)
 {

@@ -88,7 +88,7 @@ static void batch_is_all_that_is_left(void **state)
 	for (uint64_t i = 1; i <= 3; i++)
 		assert_int_equal(put(q, i, "x"), 0);
 	replay_queue_pop(q);
-	replay_queue_gather(q, false, &b);
+	replay_queue_gather(q, SIZE_MAX, false, &b);
 	assert_int_equal(b.bytes, 2 * strlen("data: x\nid: 2-0a1b2c\n\n"));
 }
 

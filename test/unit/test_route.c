@@ -176,6 +176,76 @@ static void test_options(void **state)
 	assert_string_equal(why.allow, "GET, HEAD, OPTIONS");
 }
 
+/* ---- what scripts want ----------------------------------------------------
+ */
+
+static void test_limits(void **state)
+{
+	static const struct {
+		const char *query;
+		uint32_t limit;
+		uint64_t timeout_ms;
+	} list[] = {
+		{"?x=y", 0, 0},
+		{"?limit=1", 1, 0},
+		{"?limit=1000000000", 1000000000, 0},
+		{"?limit=007", 7, 0},
+		{"?%6cimit=%31%30", 10, 0},
+		{"?timeout=1ms", 0, 1},
+		{"?timeout=5s&limit=2", 2, 5000},
+		{"?timeout=24h", 0, 86400000},
+		{"?timeout=2m", 0, 120000},
+		{"?Limit=x&TIMEOUT=x", 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(list); i++) {
+		struct route_request req = plain;
+		char target[100];
+		struct route r;
+
+		snprintf(target, sizeof(target), EVENTS "%s", list[i].query);
+		req.target = target;
+		r = expect_good(&req);
+		assert_int_equal(r.limit, list[i].limit);
+		assert_int_equal(r.timeout_ms, list[i].timeout_ms);
+	}
+}
+
+static void test_bad_limits(void **state)
+{
+	static const struct {
+		const char *query, *says, *also;
+	} list[] = {
+		{"?limit", "limit \"\" is not", "from 1 to 1000000000"},
+		{"?limit=", "limit \"\" is not", "from 1 to 1000000000"},
+		{"?limit=0", "\"0\"", "from 1 to"},
+		{"?limit=+1", "\"+1\"", "from 1 to"},
+		{"?limit=1.0", "\"1.0\"", "from 1 to"},
+		{"?limit=1000000001", "\"1000000001\"", "from 1 to"},
+		{"?limit=4294967297", "\"4294967297\"", "from 1 to"},
+		{"?limit=18446744073709551617", "\"18446", "from 1 to"},
+		{"?limit=1&limit=2", "limit is given twice", "once"},
+		{"?timeout=5", "timeout \"5\" is not a duration", "500ms"},
+		{"?timeout=0", "\"0\"", "1ms to 24h"},
+		{"?timeout=0s", "\"0s\"", "1ms to 24h"},
+		{"?timeout=1d", "\"1d\"", "1ms to 24h"},
+		{"?timeout=86400001ms", "\"86400001ms\"", "1ms to 24h"},
+		{"?timeout=5s&timeout=5s", "timeout is given twice", "once"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(list); i++) {
+		struct route_request req = plain;
+		char target[100];
+
+		snprintf(target, sizeof(target), EVENTS "%s", list[i].query);
+		req.target = target;
+		expect_refused(&req, 400, REFUSAL_BAD_QUERY, list[i].says,
+			       list[i].also);
+	}
+}
+
 static void test_order_of_checks(void **state)
 {
 	struct route_request req = {
@@ -797,6 +867,8 @@ int main(void)
 		cmocka_unit_test(test_a_path_is_quoted),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_bad_limits),
 		cmocka_unit_test(test_order_of_checks),
 		cmocka_unit_test(test_deliver),
 		cmocka_unit_test(test_what_deliver_texts_say),

@@ -1,0 +1,74 @@
+/* The parameters by which a script has a stream end by itself, and tells what
+ * the lines of NDJSON are to hold. */
+#include "route_inside.h"
+
+#include <inttypes.h>
+
+#include "values.h"
+
+enum {
+	LIMIT_MAX = 1000000000,
+	TIMEOUT_MAX_MS = 24 * 3600 * 1000,
+};
+
+static int refuse_value(struct reader *r, const char *name,
+			const struct text *value, const char *allowed)
+{
+	char shown[REFUSAL_QUOTE_MAX];
+	struct span s = text_kept(value);
+
+	return refusal_set(r->why, 400, REFUSAL_BAD_QUERY,
+			   "%s \"%s\" is not %s", name,
+			   refusal_quote(shown, sizeof(shown), s.at, s.len),
+			   allowed);
+}
+
+static int take_limit(struct reader *r, const struct text *value)
+{
+	uint64_t n;
+
+	if (!text_fits(value) || values_count(value->bytes, &n) < 0 || n == 0 ||
+	    n > LIMIT_MAX)
+		return refuse_value(r, "limit", value,
+				    "a number of events from 1 to 1000000000");
+	r->route.limit = (uint32_t)n;
+	return 0;
+}
+
+static int take_timeout(struct reader *r, const struct text *value)
+{
+	uint64_t ms;
+
+	if (!text_fits(value) || values_duration(value->bytes, &ms) < 0 ||
+	    ms == 0 || ms > TIMEOUT_MAX_MS)
+		return refuse_value(r, "timeout", value,
+				    "a duration from 1ms to 24h (such as "
+				    "500ms, 5s, 10m)");
+	r->route.timeout_ms = ms;
+	return 0;
+}
+
+static const struct parameter {
+	const char *name;
+	int (*take)(struct reader *r, const struct text *value);
+} parameters[] = {
+	{"limit", take_limit},
+	{"timeout", take_timeout},
+};
+
+int route_take_script(struct reader *r, const struct text *name,
+		      const struct text *value)
+{
+	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
+		const struct parameter *p = &parameters[i];
+
+		if (!text_is(name, p->name))
+			continue;
+		if (r->script & 1u << i)
+			return route_refuse_twice(r, REFUSAL_BAD_QUERY,
+						  p->name);
+		r->script |= 1u << i;
+		return p->take(r, value);
+	}
+	return 0;
+}
