@@ -68,6 +68,9 @@ struct cursor {
 	bool has_tag : 1;
 	bool chunked : 1;
 	bool limited : 1;
+	bool ndjson : 1; /* lines of JSON and not events */
+	bool json : 1; /* ... in which a payload that is JSON stands as JSON */
+	bool system : 1;    /* ... with those of the opening and of pings */
 	bool caught_up : 1; /* nothing is coming up to log.head */
 	bool blocked : 1;   /* the sink holds bytes */
 	bool dead : 1;	    /* the sink failed: its owner will close */

@@ -81,7 +81,8 @@ int http_reply_stream(struct buf *out, const struct http_reply_to *to)
 	const char *const parts[] = {
 		"HTTP/1.1 ",
 		http_reply_reason(200),
-		"\r\nContent-Type: text/event-stream"
+		"\r\nContent-Type: ",
+		to->type != NULL ? to->type : "text/event-stream",
 		"\r\nCache-Control: no-cache, no-transform"
 		"\r\nConnection: ",
 		connection(keep_alive),

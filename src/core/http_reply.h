@@ -20,6 +20,7 @@ struct http_reply_to {
 	int minor;	   /* HTTP/1.minor of the request; 1 when unknown */
 	bool is_head;	   /* HEAD: the same head, no body */
 	bool keep_alive;   /* false: "Connection: close" */
+	const char *type;  /* of a stream; NULL: text/event-stream */
 	const char *lines; /* further header lines, each with its CRLF, of any
 			      answer to this request; NULL: none */
 };

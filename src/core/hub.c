@@ -34,6 +34,7 @@ int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
 	list_init(&h->lagged);
 	list_init(&h->waiting);
 	list_init(&h->pings);
+	hub_lines_init(h);
 	h->replays = calloc(cfg->max_replays, sizeof(*h->replays));
 	if (h->replays == NULL || log_new(&h->log, cfg->tail_memory) < 0) {
 		free(h->replays);
@@ -68,6 +69,7 @@ void hub_free(struct hub *h)
 		return;
 	MUST(h->n_streams == 0);
 	log_free(h->log);
+	hub_lines_finish(h);
 	free(h->replays);
 	free(h);
 }
@@ -453,6 +455,9 @@ static void set_start(struct cursor *c, const struct hub_open *open)
 	c->chunked = open->chunked;
 	c->limited = open->limit > 0;
 	c->left = open->limit;
+	c->ndjson = open->ndjson;
+	c->json = open->json;
+	c->system = open->system;
 	if (open->start != START_RESUME)
 		return;
 	c->covered = c->sent = open->seq;

@@ -83,6 +83,9 @@ struct hub_open {
 	const char *text; /* START_RESUME: the cursor as the client gave it */
 	bool chunked;
 	uint32_t limit; /* messages, then sink->done(); 0: no end */
+	bool ndjson;	/* lines of JSON and not events */
+	bool json;	/* ... in which a payload that is JSON stands as JSON */
+	bool system;	/* ... with those of the opening and of pings */
 };
 
 /* Opens a stream on a zeroed cursor; may write the opening block at once (so

@@ -1,6 +1,7 @@
 /* What the files of the hub share: hub.c (life, events, time, streams),
- * hub_write.c (what a stream is written) and hub_place.c (where a stream goes
- * on: the log, a replay, or a list that waits). Nobody else includes it. */
+ * hub_write.c (what a stream is written), hub_lines.c (lines of JSON for those
+ * who want them) and hub_place.c (where a stream goes on: the log, a replay, or
+ * a list that waits). Nobody else includes it. */
 #ifndef SLUICE_HUB_INSIDE_H
 #define SLUICE_HUB_INSIDE_H
 
@@ -10,6 +11,15 @@
 
 enum {
 	HUB_RECHECK_MS = 250, /* until the stream is asked for again */
+	HUB_LINES = 64,	      /* of JSON, in one write */
+};
+
+/* Lines of the write that is going on. */
+struct hub_lines {
+	struct buf bytes;
+	struct buf payload; /* of one of them */
+	size_t n;
+	uint32_t len[HUB_LINES];
 };
 
 struct hub {
@@ -49,6 +59,7 @@ struct hub {
 	uint64_t tick_ms; /* the last hub_tick() */
 	uint64_t now_ns;  /* the wall clock, as of some writes ago; 0: none */
 	const char *text; /* of the resume that is being opened */
+	struct hub_lines lines;
 };
 
 /* ---- hub_place.c --------------------------------------------------------- */
@@ -93,6 +104,20 @@ void hub_abort_replays(struct hub *h);
 
 /* Blocked or no longer: the sink holds bytes of it. */
 void hub_set_blocked(struct hub *h, struct cursor *c, bool blocked);
+
+/* ---- hub_lines.c --------------------------------------------------------- */
+
+void hub_lines_init(struct hub *h);
+void hub_lines_finish(struct hub *h);
+/* As cursor_gather() and cursor_advance(), for who wants lines of JSON; the
+ * batch holds until the next gather. False: no memory. */
+bool hub_lines_gather(struct hub *h, const struct cursor *c,
+		      struct cursor_batch *ret);
+void hub_lines_advance(struct hub *h, struct cursor *c,
+		       const struct cursor_batch *b, size_t written,
+		       const uint8_t **rest, size_t *rest_len);
+/* After the write: much memory is given back. */
+void hub_lines_written(struct hub *h);
 
 /* ---- hub_write.c --------------------------------------------------------- */
 

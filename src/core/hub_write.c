@@ -5,6 +5,7 @@
 #include "hub_inside.h"
 
 #include "mutation.h"
+#include "ndjson.h"
 
 struct words {
 	char text[4 * SSE_TEXT_MAX];
@@ -60,7 +61,10 @@ static void advance(struct hub *h, struct cursor *c, struct cursor_batch *b,
 		metric_add(h->metrics, METRIC_BYTES_REPLAY, written + len);
 	} else {
 		oldest_ns = log_frame(h->log, b->first)->time_ns;
-		cursor_advance(c, h->log, b, written, &rest, &len);
+		if (c->ndjson)
+			hub_lines_advance(h, c, b, written, &rest, &len);
+		else
+			cursor_advance(c, h->log, b, written, &rest, &len);
 		observe(h, c, oldest_ns, c->events - before);
 		metric_add(h->metrics, METRIC_EVENTS_LOG, c->events - before);
 		metric_add(h->metrics, METRIC_BYTES_LOG, written + len);
@@ -117,7 +121,11 @@ static void say_opening(struct hub *h, struct cursor *c, struct words *w)
 		sse_cursor_format(text, c->sent, &h->tail.tag);
 		cursor = text;
 	}
-	if (!c->greeted) {
+	if (c->ndjson) {
+		if (cursor != NULL && c->system)
+			w->len += ndjson_put_system(w->text + w->len,
+						    c->chunked, "open", cursor);
+	} else if (!c->greeted) {
 		if (cursor == NULL && tail_live(&h->tail) && !c->ping_waits)
 			return;
 		w->len += sse_put_opening(w->text + w->len, c->chunked,
@@ -140,9 +148,10 @@ static void say_gap(struct hub *h, struct cursor *c, struct words *w,
 	c->gap = GAP_NONE;
 	if (!reset && first <= after + 1)
 		return;
-	w->len += sse_put_gap(w->text + w->len, c->chunked,
-			      reset ? "reset" : "expired", after, first,
-			      &h->tail.tag);
+	w->len += (c->ndjson ? ndjson_put_gap
+			     : sse_put_gap)(w->text + w->len, c->chunked,
+					    reset ? "reset" : "expired", after,
+					    first, &h->tail.tag);
 	metric_add(h->metrics, reset ? METRIC_GAPS_RESET : METRIC_GAPS_EXPIRED,
 		   1);
 	c->covered = c->sent = first - 1;
@@ -165,10 +174,25 @@ static void say_ping(struct hub *h, struct cursor *c, struct words *w)
 
 	if (known)
 		say_cursor(h, c, text);
-	w->len += sse_put_ping(w->text + w->len, c->chunked,
-			       h->cfg.ping_comment, known ? text : NULL);
+	if (!c->ndjson)
+		w->len +=
+			sse_put_ping(w->text + w->len, c->chunked,
+				     h->cfg.ping_comment, known ? text : NULL);
+	else if (c->system)
+		w->len += ndjson_put_system(w->text + w->len, c->chunked,
+					    "ping", known ? text : NULL);
+	else
+		w->len += ndjson_put_blank(w->text + w->len, c->chunked);
 	c->ping_waits = false;
 	metric_add(h->metrics, METRIC_PINGS, 1);
+}
+
+static void fall_off(struct hub *h, struct cursor *c)
+{
+	c->fell_off = true;
+	metric_add(h->metrics, METRIC_STREAMS_OVERTAKEN, 1);
+	hub_set_state(h, c, CURSOR_LAGGED);
+	hub_wait_for_replay(h, c);
 }
 
 static void gather(struct hub *h, struct cursor *c, struct cursor_batch *b)
@@ -179,14 +203,15 @@ static void gather(struct hub *h, struct cursor *c, struct cursor_batch *b)
 	if (c->state == CURSOR_LIVE) {
 		if (cursor_covered(c, h->log) < log_floor(h->log) &&
 		    !MUTATED(NO_FALL_OFF) && !MUTATED(FIRST_FRAME)) {
-			c->fell_off = true;
-			metric_add(h->metrics, METRIC_STREAMS_OVERTAKEN, 1);
-			hub_set_state(h, c, CURSOR_LAGGED);
-			hub_wait_for_replay(h, c);
+			fall_off(h, c);
 			return;
 		}
-		if (!c->caught_up)
+		if (c->caught_up)
+			return;
+		if (!c->ndjson)
 			cursor_gather(c, h->log, b);
+		else if (!hub_lines_gather(h, c, b))
+			fall_off(h, c); /* a replay tries again, in time */
 	} else if (c->state == CURSOR_REPLAY) {
 		replay_gather(c->replay, b);
 	}
@@ -227,5 +252,7 @@ void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms)
 		say_ping(h, c, &w);
 	gather(h, c, &b);
 	give(h, c, &w, &b);
+	if (c->ndjson)
+		hub_lines_written(h);
 	after_write(h, c, now_ms);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 static const uint64_t ns_per_s = 1000000000;
 
@@ -139,4 +140,34 @@ int js_time_parse(uint64_t *ret, const char *text, size_t len)
 		return -EINVAL;
 	*ret = total;
 	return 0;
+}
+
+/* The date of a day since 1970-01-01. In years that begin with March a leap day
+ * stands last, and the months are 31, 30, 31, 30, 31 days, over and over. */
+static void date_of(uint64_t day, unsigned *year, unsigned *month,
+		    unsigned *of_month)
+{
+	uint64_t from = day + 719468; /* 0000-03-01 */
+	unsigned era = (unsigned)(from / 146097);
+	unsigned in_era = (unsigned)(from % 146097);
+	unsigned of_era =
+		(in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) /
+		365;
+	unsigned of_year = in_era - (365 * of_era + of_era / 4 - of_era / 100);
+	unsigned march = (5 * of_year + 2) / 153;
+
+	*of_month = of_year - (153 * march + 2) / 5 + 1;
+	*month = march < 10 ? march + 3 : march - 9;
+	*year = era * 400 + of_era + (*month <= 2 ? 1 : 0);
+}
+
+void js_time_format(char *out, uint64_t ns)
+{
+	uint64_t s = ns / ns_per_s;
+	unsigned of_day = (unsigned)(s % 86400), year, month, day;
+
+	date_of(s / 86400, &year, &month, &day);
+	snprintf(out, JS_TIME_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ",
+		 year % 10000, month % 100, day % 100, of_day / 3600,
+		 of_day / 60 % 60, of_day % 60, (unsigned)(ns % ns_per_s));
 }

@@ -9,4 +9,8 @@
  * nanoseconds since 1970. -EINVAL, also for what 64 bits can't hold. */
 int js_time_parse(uint64_t *ret, const char *text, size_t len);
 
+enum { JS_TIME_MAX = 31 };
+/* "2026-11-28T08:31:50.000000001Z" into `out` (JS_TIME_MAX bytes). */
+void js_time_format(char *out, uint64_t ns);
+
 #endif

@@ -126,6 +126,16 @@ const uint8_t *log_frame_bytes(const struct log *l, const struct log_frame *f)
 	return l->bytes + f->pos;
 }
 
+void log_frame_payload(const struct log *l, const struct log_frame *f,
+		       struct sse_payload *ret, uint8_t *room)
+{
+	const uint8_t *chunk = log_frame_bytes(l, f);
+
+	sse_decode(ret, chunk + f->head_len,
+		   f->len - f->head_len - SSE_CHUNK_TAIL,
+		   f->kept ? chunk + f->len : NULL, room);
+}
+
 uint64_t log_quarter(const struct log *l)
 {
 	size_t n = log_count(l);
@@ -362,7 +372,7 @@ struct log_subject *log_append(struct log *l, const char *subject, size_t len,
 	size_t pos;
 
 	MUST(f->seq > l->head);
-	if (make_room(l, f->total, &pos))
+	if (make_room(l, f->total + f->kept, &pos))
 		s = entry_for(l, subject, len);
 	if (s == NULL) {
 		log_reset(l, f->seq);
@@ -378,13 +388,16 @@ struct log_subject *log_append(struct log *l, const char *subject, size_t len,
 	n->subject = s;
 	n->len = (uint32_t)f->total;
 	n->head_len = (uint16_t)f->head_len;
+	n->kept = f->kept > 0;
 	sse_encode(f, l->bytes + pos);
+	if (n->kept)
+		sse_keep(f, l->bytes + pos + f->total);
 	if (s->last != 0)
 		frame_at(l, s->last)->next = l->next;
 	else
 		s->first = l->next;
 	s->last = l->next++;
-	l->write = pos + f->total;
+	l->write = pos + f->total + f->kept;
 	l->bytes_used += f->total;
 	l->head = f->seq;
 	return list_empty(&s->watchers) ? NULL : s;

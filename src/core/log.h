@@ -44,6 +44,7 @@ struct log_frame {
 	uint32_t len;	   /* whole chunk */
 	uint16_t head_len; /* chunk's head; the body ends SSE_CHUNK_TAIL
 			      before the end */
+	bool kept;	   /* behind it stands what sse_keep() wrote */
 };
 
 struct log;
@@ -93,6 +94,9 @@ const struct log_subject *log_find(const struct log *l, const char *subject,
 /* Frame by number; must be in the log. */
 const struct log_frame *log_frame(const struct log *l, uint64_t number);
 const uint8_t *log_frame_bytes(const struct log *l, const struct log_frame *f);
+/* The payload it was made of; `room` has f->len bytes. */
+void log_frame_payload(const struct log *l, const struct log_frame *f,
+		       struct sse_payload *ret, uint8_t *room);
 bool log_has(const struct log *l, uint64_t number);
 /* The first frame of the subject with seq > `covered`; `at` is the number of
  * the last one taken, or 0 when not known. 0: none. */

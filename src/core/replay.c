@@ -236,7 +236,8 @@ static enum replay_outcome on_found(struct replay *r,
 		replay_again(r, now_ms);
 		return REPLAY_WAIT;
 	}
-	if (r->found && replay_queue_put(&r->queue, &ev->msg, r->tag) < 0)
+	if (r->found &&
+	    replay_queue_put(&r->queue, &ev->msg, r->tag, r->cursor) < 0)
 		return REPLAY_WAIT;
 	return want_info(r, REPLAY_CHECK, now_ms);
 }
@@ -432,7 +433,7 @@ static enum replay_outcome on_message(struct replay *r,
 	r->cseq = m->cseq;
 	await(r, now_ms);
 	if (m->seq > r->cursor->sent &&
-	    replay_queue_put(&r->queue, m, r->tag) < 0)
+	    replay_queue_put(&r->queue, m, r->tag, r->cursor) < 0)
 		return lost(r, now_ms);
 	if (r->credit > 0 && --r->credit == 0)
 		return pull_ended(r, now_ms);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "ndjson.h"
 
 void replay_queue_init(struct replay_queue *q, size_t max_frames,
 		       size_t max_bytes)
@@ -33,25 +34,64 @@ void replay_queue_clear(struct replay_queue *q)
 	buf_clear(&q->bytes);
 }
 
+/* Room for a frame of `total` bytes; NULL: *rc says why not. */
+static struct replay_frame *add(struct replay_queue *q, size_t total,
+				size_t head_len, int *rc)
+{
+	struct replay_frame *frame;
+
+	*rc = q->n == q->max ? -ENOBUFS : buf_reserve(&q->bytes, total);
+	if (*rc < 0)
+		return NULL;
+	frame = &q->frames[q->n++];
+	frame->len = (uint32_t)total;
+	frame->head_len = (uint16_t)head_len;
+	return frame;
+}
+
+static int put_line(struct replay_queue *q, const struct source_message *m,
+		    const struct sse_frame *f, const struct cursor *c)
+{
+	const struct ndjson_message what = {
+		.seq = m->seq,
+		.time_ns = m->time_ns,
+		.subject = c->subject->name,
+		.subject_len = c->subject->len,
+		.tag = f->tag,
+		.kind = f->base64 ? NDJSON_BINARY : NDJSON_TEXT,
+		.data = m->data,
+		.len = m->len,
+	};
+	struct replay_frame *frame;
+	struct ndjson_line l;
+	int rc;
+
+	ndjson_measure(&l, &what, c->json);
+	frame = add(q, l.total, l.head_len, &rc);
+	if (frame == NULL)
+		return rc;
+	frame->seq = m->seq;
+	ndjson_encode(&l, buf_tail(&q->bytes));
+	buf_added(&q->bytes, l.total);
+	return 0;
+}
+
 int replay_queue_put(struct replay_queue *q, const struct source_message *m,
-		     const struct sse_tag *tag)
+		     const struct sse_tag *tag, const struct cursor *c)
 {
 	struct replay_frame *frame;
 	struct sse_frame f;
 	int rc;
 
-	if (q->n == q->max)
-		return -ENOBUFS;
 	sse_measure(&f, m->data, m->len, m->seq, tag);
-	rc = buf_reserve(&q->bytes, f.total);
-	if (rc < 0)
+	if (c->ndjson)
+		return put_line(q, m, &f, c);
+	frame = add(q, f.total, f.head_len, &rc);
+	if (frame == NULL)
 		return rc;
+	frame->seq = m->seq;
 	sse_encode(&f, buf_tail(&q->bytes));
 	buf_added(&q->bytes, f.total);
-	frame = &q->frames[q->n++];
-	frame->seq = m->seq;
-	frame->len = (uint32_t)f.total;
-	frame->head_len = (uint16_t)f.head_len;
 	return 0;
 }
 

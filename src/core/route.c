@@ -40,7 +40,7 @@ enum closeness { CLOSE_NOT, CLOSE_ANY, CLOSE_TYPE, CLOSE_EXACT };
 
 struct range {
 	struct span type, subtype;
-	bool wanted; /* q above 0 */
+	int weight; /* q in thousandths; above 0 where q is */
 };
 
 static bool is_token_char(char c)
@@ -91,24 +91,28 @@ static void skip_range(const char **p)
 }
 
 /* 0 to 1. More than three decimals pass, and ".2": old Java clients send it. */
-static bool parse_weight(struct span text, bool *positive)
+static bool parse_weight(struct span text, int *weight)
 {
-	bool whole = false, fraction = false;
+	int n = 0, unit = 100;
 	size_t digits = 0, i = 0;
+	bool fraction = false;
 
 	if (i < text.len && (text.at[i] == '0' || text.at[i] == '1')) {
-		whole = text.at[i++] == '1';
+		n = text.at[i++] == '1' ? 1000 : 0;
 		digits++;
 	}
 	if (i < text.len && text.at[i] == '.')
 		i++;
 	else if (i < text.len)
 		return false;
-	for (; i < text.len && is_digit(text.at[i]); i++, digits++)
+	for (; i < text.len && is_digit(text.at[i]);
+	     i++, digits++, unit /= 10) {
+		n += (text.at[i] - '0') * unit;
 		fraction |= text.at[i] != '0';
-	if (i < text.len || digits == 0 || (whole && fraction))
+	}
+	if (i < text.len || digits == 0 || n > 1000 || (n == 1000 && fraction))
 		return false;
-	*positive = whole || fraction;
+	*weight = n == 0 && fraction ? 1 : n;
 	return true;
 }
 
@@ -128,14 +132,14 @@ static bool take_parameter(const char **p, struct range *r)
 		return skip_quoted(p);
 	value = take_token(p);
 	if (same_word(name, "q"))
-		return parse_weight(value, &r->wanted);
+		return parse_weight(value, &r->weight);
 	return value.len > 0;
 }
 
 /* False for a malformed one, with *p somewhere inside of it. */
 static bool take_range(const char **p, struct range *r)
 {
-	r->wanted = true;
+	r->weight = 1000;
 	skip_blanks(p);
 	r->type = take_token(p);
 	if (r->type.len == 0 || **p != '/')
@@ -168,7 +172,7 @@ static enum closeness range_closeness(const struct range *r, const char *type,
 
 struct verdict {
 	enum closeness closest;
-	bool wanted;   /* by the closest */
+	int weight;    /* by the closest */
 	bool no_range; /* there is none that is well formed */
 };
 
@@ -184,10 +188,9 @@ static struct verdict judge(const char *accept, const char *type,
 		if (take_range(&p, &r)) {
 			v.no_range = false;
 			closeness = range_closeness(&r, type, subtype);
-			if (closeness > v.closest)
-				v.wanted = r.wanted;
-			else if (closeness == v.closest)
-				v.wanted |= r.wanted;
+			if (closeness > v.closest ||
+			    (closeness == v.closest && r.weight > v.weight))
+				v.weight = r.weight;
 			if (closeness > v.closest)
 				v.closest = closeness;
 		}
@@ -202,7 +205,7 @@ bool route_accepts(const char *accept, const char *type, const char *subtype)
 {
 	struct verdict v = judge(accept, type, subtype);
 
-	return v.no_range || (v.closest != CLOSE_NOT && v.wanted);
+	return v.no_range || (v.closest != CLOSE_NOT && v.weight > 0);
 }
 
 bool route_accepts_exactly(const char *accept, const char *type,
@@ -210,7 +213,20 @@ bool route_accepts_exactly(const char *accept, const char *type,
 {
 	struct verdict v = judge(accept, type, subtype);
 
-	return v.closest == CLOSE_EXACT && v.wanted;
+	return v.closest == CLOSE_EXACT && v.weight > 0;
+}
+
+/* Only where it is named, and events are not named as well with as much right:
+ * whoever takes anything takes events. */
+static bool wants_ndjson(const char *accept)
+{
+	struct verdict lines = judge(accept, "application", "x-ndjson");
+	struct verdict events = judge(accept, "text", "event-stream");
+
+	if (lines.closest != CLOSE_EXACT || lines.weight == 0)
+		return false;
+	return events.closest == CLOSE_NOT || lines.weight > events.weight ||
+	       (lines.weight == events.weight && events.closest != CLOSE_EXACT);
 }
 
 /* ---- the query ----------------------------------------------------------- */
@@ -499,8 +515,8 @@ static int check_accept(const struct route_request *req, struct refusal *why)
 		return 0;
 	return refusal_set(
 		why, 406, REFUSAL_NOT_ACCEPTABLE,
-		"Accept \"%s\" rules out text/event-stream, which is "
-		"all that is here",
+		"Accept \"%s\" rules out text/event-stream, and does not "
+		"name application/x-ndjson, the other one that is here",
 		refusal_quote(shown, sizeof(shown), req->accept,
 			      strlen(req->accept)));
 }
@@ -509,7 +525,10 @@ static int take_events(struct reader *r, const char *query)
 {
 	const char *id = r->req->last_event_id;
 
-	if (check_accept(r->req, r->why) < 0 || take_query(r, query) < 0)
+	r->route.ndjson = wants_ndjson(r->req->accept);
+	if (!r->route.ndjson && check_accept(r->req, r->why) < 0)
+		return -EINVAL;
+	if (take_query(r, query) < 0)
 		return -EINVAL;
 	return id == NULL ? 0 : take_cursor(r, "Last-Event-ID", span_of(id));
 }

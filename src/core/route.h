@@ -58,6 +58,9 @@ struct route {
 	size_t query_id_len;
 	uint32_t limit;	     /* events; 0: no end */
 	uint64_t timeout_ms; /* 0: none */
+	bool ndjson;	     /* by Accept: lines of JSON and not events */
+	bool json;	     /* ... payloads that are JSON stand as JSON */
+	bool system;	     /* ... with the lines that only say how it is */
 	/* ROUTE_STREAMS: the identity, if any, is query_id. */
 	bool is_delete;
 	enum route_state state;
@@ -75,7 +78,7 @@ struct route {
  * values are percent-decoded once; '+' stays '+'; a broken '%' or a NUL is 400
  * anywhere; unknown parameters are ignored. A bad or doubled lastEventId is 400
  * even where the header wins; so is a doubled `deliver` or identity parameter,
- * and a `limit` or `timeout` that is bad or doubled.
+ * and a `limit`, `timeout`, `json` or `system` that is bad or doubled.
  * - For /streams its parameters: an unknown one is 400 here, since DELETE must
  *   never end more than was meant. DELETE takes an id, and nothing else.
  * - Last-Event-ID. An empty one is none; else it wins over the query.

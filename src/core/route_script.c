@@ -48,12 +48,32 @@ static int take_timeout(struct reader *r, const struct text *value)
 	return 0;
 }
 
+static int take_flag(struct reader *r, const char *name,
+		     const struct text *value, bool *ret)
+{
+	if (!text_fits(value) || values_bool(value->bytes, ret) < 0)
+		return refuse_value(r, name, value, "1 or 0");
+	return 0;
+}
+
+static int take_json(struct reader *r, const struct text *value)
+{
+	return take_flag(r, "json", value, &r->route.json);
+}
+
+static int take_system(struct reader *r, const struct text *value)
+{
+	return take_flag(r, "system", value, &r->route.system);
+}
+
 static const struct parameter {
 	const char *name;
 	int (*take)(struct reader *r, const struct text *value);
 } parameters[] = {
 	{"limit", take_limit},
 	{"timeout", take_timeout},
+	{"json", take_json},
+	{"system", take_system},
 };
 
 int route_take_script(struct reader *r, const struct text *name,

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "put.h"
 
 #define DATA_FIELD    "data: "
 #define ID_FIELD      "id: "
@@ -118,11 +119,13 @@ static size_t utf8_len(const uint8_t *p, const uint8_t *end)
 	return len;
 }
 
-/* What the data lines of a text take; 0 if it is not UTF-8. */
-static size_t text_len(const uint8_t *data, size_t len)
+/* What the data lines of a text take; 0 if it is not UTF-8. *kept: how many
+ * line ends there are, if some of them are not \n. */
+static size_t text_len(const uint8_t *data, size_t len, size_t *kept)
 {
 	const uint8_t *p = data, *end = data + len;
 	size_t lines = 1, line_end_bytes = 0;
+	bool any_cr = false;
 
 	while (p < end) {
 		size_t n;
@@ -139,59 +142,15 @@ static size_t text_len(const uint8_t *data, size_t len)
 			n = line_end_len(p, end);
 			lines++;
 			line_end_bytes += n;
+			any_cr |= *p == '\r';
 			p += n;
 		}
 	}
+	*kept = any_cr ? lines - 1 : 0;
 	return lines * LEN(DATA_FIELD "\n") + len - line_end_bytes;
 }
 
 /* ---- writing ------------------------------------------------------------- */
-
-static inline uint8_t *put(uint8_t *out, const void *bytes, size_t len)
-{
-	memcpy(out, bytes, len);
-	return out + len;
-}
-
-static size_t decimal_len(uint64_t n)
-{
-	size_t len = 1;
-
-	for (; n >= 10; n /= 10)
-		len++;
-	return len;
-}
-
-static uint8_t *put_decimal(uint8_t *out, uint64_t n)
-{
-	uint8_t *end = out + decimal_len(n);
-	uint8_t *p = end;
-
-	do {
-		*--p = (uint8_t)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	return end;
-}
-
-static size_t hex_len(size_t n)
-{
-	size_t len = 1;
-
-	for (; n >= 16; n /= 16)
-		len++;
-	return len;
-}
-
-/* A chunk's head (RFC 9112, 7.1). */
-static uint8_t *put_chunk_head(uint8_t *out, size_t body_len)
-{
-	uint8_t *end = out + hex_len(body_len);
-
-	for (uint8_t *p = end; p > out; body_len /= 16)
-		*--p = (uint8_t) "0123456789abcdef"[body_len % 16];
-	return put(end, "\r\n", 2);
-}
 
 static uint8_t *put_lines(uint8_t *out, const uint8_t *p, size_t len)
 {
@@ -200,8 +159,8 @@ static uint8_t *put_lines(uint8_t *out, const uint8_t *p, size_t len)
 	for (;;) {
 		const uint8_t *stop = skip_line(p, end);
 
-		out = put(out, DATA_FIELD, LEN(DATA_FIELD));
-		out = put(out, p, (size_t)(stop - p));
+		out = put_bytes(out, DATA_FIELD, LEN(DATA_FIELD));
+		out = put_bytes(out, p, (size_t)(stop - p));
 		*out++ = '\n';
 		if (stop == end)
 			return out;
@@ -209,36 +168,12 @@ static uint8_t *put_lines(uint8_t *out, const uint8_t *p, size_t len)
 	}
 }
 
-/* Standard alphabet, padded (RFC 4648, section 4). */
-static uint8_t *put_base64(uint8_t *out, const uint8_t *p, size_t len)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t word;
-
-	for (; len >= 3; len -= 3, p += 3) {
-		word = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-		*out++ = (uint8_t)digits[word >> 18];
-		*out++ = (uint8_t)digits[word >> 12 & 63];
-		*out++ = (uint8_t)digits[word >> 6 & 63];
-		*out++ = (uint8_t)digits[word & 63];
-	}
-	if (len == 0)
-		return out;
-	word = (uint32_t)p[0] << 16 | (len == 2 ? (uint32_t)p[1] << 8 : 0);
-	*out++ = (uint8_t)digits[word >> 18];
-	*out++ = (uint8_t)digits[word >> 12 & 63];
-	*out++ = len == 2 ? (uint8_t)digits[word >> 6 & 63] : '=';
-	*out++ = '=';
-	return out;
-}
-
 static uint8_t *put_cursor(uint8_t *out, uint64_t seq,
 			   const struct sse_tag *tag)
 {
 	out = put_decimal(out, seq);
 	*out++ = '-';
-	return put(out, tag->hex, SSE_TAG_LEN);
+	return put_bytes(out, tag->hex, SSE_TAG_LEN);
 }
 
 /* ---- frames -------------------------------------------------------------- */
@@ -265,17 +200,18 @@ void sse_measure(struct sse_frame *f, const void *data, size_t len,
 {
 	size_t data_len;
 
+	f->kept = 0;
 	f->data = data != NULL ? data : "";
 	f->len = len;
 	f->seq = seq;
 	f->tag = tag;
-	data_len = text_len(f->data, len);
+	data_len = text_len(f->data, len, &f->kept);
 	f->base64 = data_len == 0;
 	if (f->base64)
-		data_len = LEN(BASE64_FIELDS "\n") + (len + 2) / 3 * 4;
-	f->body_len = data_len + LEN(ID_FIELD) + decimal_len(seq) + LEN("-") +
-		      SSE_TAG_LEN + LEN("\n\n");
-	f->head_len = hex_len(f->body_len) + LEN("\r\n");
+		data_len = LEN(BASE64_FIELDS "\n") + put_base64_len(len);
+	f->body_len = data_len + LEN(ID_FIELD) + put_decimal_len(seq) +
+		      LEN("-") + SSE_TAG_LEN + LEN("\n\n");
+	f->head_len = put_hex_len(f->body_len) + LEN("\r\n");
 	f->total = f->head_len + f->body_len + SSE_CHUNK_TAIL;
 }
 
@@ -284,16 +220,78 @@ void sse_encode(const struct sse_frame *f, uint8_t *out)
 	uint8_t *p = put_chunk_head(out, f->body_len);
 
 	if (f->base64) {
-		p = put(p, BASE64_FIELDS, LEN(BASE64_FIELDS));
+		p = put_bytes(p, BASE64_FIELDS, LEN(BASE64_FIELDS));
 		p = put_base64(p, f->data, f->len);
 		*p++ = '\n';
 	} else {
 		p = put_lines(p, f->data, f->len);
 	}
-	p = put(p, ID_FIELD, LEN(ID_FIELD));
+	p = put_bytes(p, ID_FIELD, LEN(ID_FIELD));
 	p = put_cursor(p, f->seq, f->tag);
-	p = put(p, "\n\n\r\n", 4);
+	p = put_bytes(p, "\n\n\r\n", 4);
 	MUST((size_t)(p - out) == f->total);
+}
+
+/* ---- back to the payload ------------------------------------------------- */
+
+enum { KEPT_BOTH = 'B' }; /* \r\n; a lone one stands for itself */
+
+void sse_keep(const struct sse_frame *f, uint8_t *out)
+{
+	const uint8_t *p = f->data, *end = p + f->len;
+
+	for (p = skip_line(p, end); p < end; p = skip_line(p, end)) {
+		size_t n = line_end_len(p, end);
+
+		*out++ = n == 2 ? KEPT_BOTH : *p;
+		p += n;
+	}
+}
+
+static bool begins(const uint8_t *p, const uint8_t *end, const char *with,
+		   size_t len)
+{
+	return (size_t)(end - p) >= len && memcmp(p, with, len) == 0;
+}
+
+static uint8_t *put_line_end(uint8_t *out, const uint8_t **kept)
+{
+	uint8_t c = *kept == NULL ? '\n' : *(*kept)++;
+
+	if (c == KEPT_BOTH)
+		return put_bytes(out, "\r\n", 2);
+	*out++ = c;
+	return out;
+}
+
+void sse_decode(struct sse_payload *ret, const uint8_t *body, size_t len,
+		const uint8_t *kept, uint8_t *room)
+{
+	const uint8_t *p = body, *end = body + len;
+	uint8_t *out = room;
+
+	ret->base64 = begins(p, end, BASE64_FIELDS, LEN(BASE64_FIELDS));
+	if (ret->base64)
+		p += LEN(BASE64_FIELDS) - LEN(DATA_FIELD);
+	MUST(begins(p, end, DATA_FIELD, LEN(DATA_FIELD)));
+	for (;;) {
+		const uint8_t *line = p + LEN(DATA_FIELD);
+		const uint8_t *stop = memchr(line, '\n', (size_t)(end - line));
+		size_t n = (size_t)(stop - line);
+
+		p = stop + 1;
+		if (!begins(p, end, DATA_FIELD, LEN(DATA_FIELD)) &&
+		    out == room) {
+			*ret = (struct sse_payload){line, n, ret->base64};
+			return;
+		}
+		out = put_bytes(out, line, n);
+		if (!begins(p, end, DATA_FIELD, LEN(DATA_FIELD)))
+			break;
+		out = put_line_end(out, &kept);
+	}
+	ret->at = room;
+	ret->len = (size_t)(out - room);
 }
 
 /* ---- the short ones ------------------------------------------------------ */
@@ -303,15 +301,10 @@ enum { SHORT_MAX = SSE_TEXT_MAX - 2 - 2 - SSE_CHUNK_TAIL };
 /* A body that snprintf() made, as a chunk or bare. Its end needs no NUL. */
 static size_t put_short(char *out, bool chunked, const char *body, int len)
 {
-	uint8_t *p = (uint8_t *)out;
+	uint8_t *begin = (uint8_t *)out;
 
 	MUST(len > 0 && len <= SHORT_MAX);
-	if (chunked)
-		p = put_chunk_head(p, (size_t)len);
-	p = put(p, body, (size_t)len);
-	if (chunked)
-		p = put(p, "\r\n", SSE_CHUNK_TAIL);
-	return (size_t)(p - (uint8_t *)out);
+	return (size_t)(put_chunk(begin, chunked, body, (size_t)len) - begin);
 }
 
 /* The parts of an optional id line, for "%s%s%s". */

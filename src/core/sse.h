@@ -37,6 +37,7 @@ struct sse_frame {
 	uint64_t seq;
 	const struct sse_tag *tag;
 	bool base64;	 /* not UTF-8: found by sse_measure() */
+	size_t kept;	 /* bytes that sse_keep() writes; 0 for most */
 	size_t body_len; /* bytes of the event itself */
 	size_t head_len; /* bytes of the chunk's head */
 	size_t total;	 /* head + body + SSE_CHUNK_TAIL */
@@ -49,6 +50,22 @@ void sse_measure(struct sse_frame *f, const void *data, size_t len,
 		 uint64_t seq, const struct sse_tag *tag);
 /* Writes exactly f->total bytes. */
 void sse_encode(const struct sse_frame *f, uint8_t *out);
+
+/* The event has lost which line ends its payload had. Where they are not all
+ * \n, sse_keep() writes f->kept bytes by which sse_decode() finds them again.
+ */
+void sse_keep(const struct sse_frame *f, uint8_t *out);
+
+struct sse_payload {
+	const uint8_t *at; /* in the event, or in the room */
+	size_t len;
+	bool base64; /* not UTF-8: it is the base64 of the payload */
+};
+
+/* What an event was made of: `body` is its body_len bytes, `kept` what
+ * sse_keep() wrote (NULL: f->kept was 0). `room` has `len` bytes. */
+void sse_decode(struct sse_payload *ret, const uint8_t *body, size_t len,
+		const uint8_t *kept, uint8_t *room);
 
 /* The short ones. Each writes at most SSE_TEXT_MAX bytes to `out`, chunked or
  * bare, and returns how many. */

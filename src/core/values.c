@@ -324,7 +324,7 @@ const char *values_header_fault(const char *name)
 const char *values_query_fault(const char *name)
 {
 	static const char *const taken[] = {"deliver", "lastEventId", "limit",
-					    "timeout"};
+					    "timeout", "json",	      "system"};
 	size_t len = strlen(name);
 
 	if (len == 0 || len > NAME_MAX_BYTES)

@@ -496,13 +496,15 @@ void conn_end_stream(struct conn *c, enum ending why)
 	struct conn_set *s = c->set;
 	bool chunked = c->cursor.chunked;
 	char text[2 * SSE_TEXT_MAX];
-	size_t len = sse_put_retry(text, chunked, conn_jittered_retry_ms(s));
+	size_t len = 0;
 
 	if (c->state != CONN_STREAM) { /* doomed */
 		conn_drop(c);
 		return;
 	}
 	c->ending = (uint8_t)why;
+	if (!c->cursor.ndjson)
+		len = sse_put_retry(text, chunked, conn_jittered_retry_ms(s));
 	len += sse_put_end(text + len, chunked);
 	close_stream(c);
 	c->keep_alive = false;

@@ -119,7 +119,8 @@ static void turn_away(struct conn *c, const struct http_reply_to *to,
 	int rc;
 
 	say_why(&s->cfg, reason, &why);
-	if (!route_accepts_exactly(accept, "text", "event-stream")) {
+	if (to->type != NULL ||
+	    !route_accepts_exactly(accept, "text", "event-stream")) {
 		conn_refuse(c, to, &why);
 		return;
 	}
@@ -239,6 +240,9 @@ static void fill_open(struct hub_open *o, const struct route *r,
 	o->chunked = minor > 0;
 	o->start = starts[r->deliver];
 	o->limit = r->limit;
+	o->ndjson = r->ndjson;
+	o->json = r->json;
+	o->system = r->system;
 	if (!r->has_cursor)
 		return;
 	o->start = START_RESUME;
@@ -322,7 +326,7 @@ static void open_stream(struct conn *c, const struct http_reply_to *to,
 	s->head = &s->heads[to->minor == 0   ? HEAD_OLD
 			    : to->keep_alive ? HEAD_KEEP
 					     : HEAD_CLOSE];
-	if (to->lines != NULL) {
+	if (to->lines != NULL || to->type != NULL) {
 		s->head = &made;
 		if (http_reply_stream(&made, to) < 0) {
 			refuse_for_memory(c, to);
@@ -334,10 +338,11 @@ static void open_stream(struct conn *c, const struct http_reply_to *to,
 	buf_finish(&made);
 }
 
-static void serve_events(struct conn *c, const struct http_reply_to *to,
+static void serve_events(struct conn *c, const struct http_reply_to *request,
 			 const struct route *r, const struct http_head *h,
 			 const char *accept)
 {
+	struct http_reply_to stream = *request, *to = &stream;
 	struct identity id;
 	enum refusal_reason limit;
 	struct hub_open open;
@@ -345,6 +350,7 @@ static void serve_events(struct conn *c, const struct http_reply_to *to,
 	struct buf out;
 	int rc;
 
+	stream.type = r->ndjson ? "application/x-ndjson" : NULL;
 	if (identify(c->set, h, r, &id, &why) < 0) {
 		conn_refuse(c, to, &why);
 	} else if (c->set->draining) {

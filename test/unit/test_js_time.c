@@ -100,12 +100,36 @@ static void every_cut_is_survived(void **state)
 		}
 }
 
+/* Each day of four centuries and more, and what is written is read back. */
+static void what_is_written_is_read(void **state)
+{
+	char text[JS_TIME_MAX];
+
+	(void)state;
+	js_time_format(text, 0);
+	assert_string_equal(text, "1970-01-01T00:00:00.000000000Z");
+	js_time_format(text, UINT64_C(951782399999999999));
+	assert_string_equal(text, "2000-02-28T23:59:59.999999999Z");
+	js_time_format(text, UINT64_C(951782400000000001));
+	assert_string_equal(text, "2000-02-29T00:00:00.000000001Z");
+	js_time_format(text, UINT64_MAX);
+	assert_string_equal(text, "2554-07-21T23:34:33.709551615Z");
+	for (uint64_t day = 0; day < 213500; day++) {
+		uint64_t ns = day * 86400 * 1000000000 + day * 7919, back;
+
+		js_time_format(text, ns);
+		assert_int_equal(js_time_parse(&back, text, strlen(text)), 0);
+		assert_int_equal(back, ns);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_are_nanoseconds_since_1970),
 		cmocka_unit_test(other_times_are_refused),
 		cmocka_unit_test(every_cut_is_survived),
+		cmocka_unit_test(what_is_written_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,9 @@ static int put(struct replay_queue *q, uint64_t seq, const char *text)
 					 .data = (const uint8_t *)text,
 					 .len = strlen(text)};
 
-	return replay_queue_put(q, &m, &tag);
+	static const struct cursor events;
+
+	return replay_queue_put(q, &m, &tag, &events);
 }
 
 static int setup(void **state)

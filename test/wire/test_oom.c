@@ -71,6 +71,7 @@ enum {
 
 #define EVENTS "GET /api/v1/events"
 #define ALICE  " HTTP/1.1\r\nHost: h\r\nuser_id: alice\r\n"
+#define NDJSON "Accept: application/x-ndjson\r\n\r\n"
 
 /* Whom nothing of alice's may reach is among them. */
 static const struct visitor {
@@ -89,6 +90,9 @@ static const struct visitor {
 	 HISTORY, false, true},
 	{EVENTS " HTTP/1.0\r\nuser_id: alice\r\n\r\n", 200, HISTORY, false,
 	 false},
+	{EVENTS "?timeout=1h" ALICE "\r\n", 200, HISTORY, false, false},
+	{EVENTS "?deliver=all&timeout=1h" ALICE NDJSON, 200, 0, false, true},
+	{EVENTS "?limit=1000" ALICE NDJSON, 200, HISTORY, false, true},
 	{EVENTS "?deliver=all HTTP/1.1\r\nHost: h\r\nuser_id: bob\r\n\r\n", 200,
 	 ALL, false, false},
 	{"GET /livez HTTP/1.1\r\nHost: h\r\n\r\n", 200, ALL, false, false},
@@ -251,6 +255,30 @@ static void expect_messages(const struct sse_client *c, size_t first)
 	assert_int_equal(c->n_events, c->n_messages + c->n_pings);
 }
 
+/* How many lines there are; they are alice's, in order, from the first on. The
+ * last one may be cut. */
+static size_t expect_lines(const struct sse_client *c, size_t first)
+{
+	const char *at = bytes_text(&c->raw);
+	char want[SIZE + 1];
+	size_t n = 0;
+
+	while ((at = strstr(at, "{\"seq\":")) != NULL) {
+		const char *data = strstr(at, "\"data\":\"");
+
+		if (data == NULL || strstr(data, "\"}\n\r\n") == NULL)
+			break;
+		put_text(want, first + n);
+		if (strtoul(at + 7, NULL, 10) != first + n + 1 ||
+		    strncmp(data + 8, want, SIZE) != 0)
+			fail_msg("allocation %zu: line %zu is %.40s", fails_at,
+				 n + 1, at);
+		at = data;
+		n++;
+	}
+	return n;
+}
+
 static bool is_stream(const struct visitor *v)
 {
 	return v->status == 200 && strncmp(v->request, EVENTS, 10) == 0;
@@ -267,7 +295,9 @@ static bool expect_right(const struct day *d, size_t i)
 		fail_msg("%s: %s", v->request, sse_client_describe(c));
 	if (c->status != 0 && !whole && c->status != 503)
 		fail_msg("%s: %s", v->request, sse_client_describe(c));
-	if (whole && is_stream(v)) {
+	if (whole && strstr(v->request, "ndjson") != NULL) {
+		whole = expect_lines(c, v->first) == ALL - v->first;
+	} else if (whole && is_stream(v)) {
 		assert_true(first_of(v, c) >= v->first);
 		expect_messages(c, first_of(v, c));
 		whole = c->n_messages == ALL - first_of(v, c) && c->n_pings > 0;
