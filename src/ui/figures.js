@@ -86,7 +86,7 @@ const NUMBER = new Intl.NumberFormat();
 
 function formatMs(ms) {
 	if (ms < 1000)
-		return `${Math.abs(ms) < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+		return `${Math.round(ms)} ms`;
 	return ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : formatAge(ms);
 }
 
@@ -101,6 +101,10 @@ function formatAge(ms) {
 	if (seconds < 48 * 3600)
 		return `${Math.floor(seconds / 3600)} h`;
 	return `${Math.floor(seconds / 86400)} d`;
+}
+
+function formatAgo(ms) {
+	return ms < 1000 ? formatAge(ms) : `${formatAge(ms)} ago`;
 }
 
 function formatClock(ms) {

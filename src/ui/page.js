@@ -312,7 +312,7 @@ function showTotals() {
 	const now = Date.now();
 	set("events", NUMBER.format(totals.events));
 	set("pings", totals.pings === 0
-		? "0" : `${NUMBER.format(totals.pings)}, ${formatAge(now - pingAt)}`);
+		? "0" : `${NUMBER.format(totals.pings)}, ${formatAgo(now - pingAt)}`);
 	set("gaps", NUMBER.format(totals.gaps));
 	set("reconnects", NUMBER.format(totals.reconnects));
 	const cursor = stream?.cursor || $("at").dataset.cursor || "";
