@@ -13,8 +13,8 @@ struct listener;
 /* All on the loop's thread. */
 struct listener_cbs {
 	/* A connection: non-blocking, close-on-exec, TCP_NODELAY, keep-alive.
-	 * The descriptor is the callee's. `from`: whose it is, by accept(); none
-	 * of a Unix socket. */
+	 * The descriptor is the callee's. `from`: whose it is, by accept();
+	 * none of a Unix socket. */
 	void (*on_accept)(void *arg, int fd, const struct address *from);
 	/* accept() failed for want of descriptors or memory (negative errno):
 	 * said once until a connection has come again. May be NULL. */
