@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "folder.h"
@@ -164,6 +166,47 @@ static void no_gateway_there(void **state)
 	ASK(1, line, "--admin-listen", address);
 }
 
+/* Answers the first one who comes. In the child of a fork. */
+static void answer_once(int fd, const char *answer)
+{
+	int peer = accept(fd, NULL, NULL);
+	char request[512];
+	ssize_t n = recv(peer, request, sizeof(request), 0);
+
+	if (n > 0)
+		n = send(peer, answer, strlen(answer), MSG_NOSIGNAL);
+	shutdown(peer, SHUT_WR);
+	while (n > 0)
+		n = recv(peer, request, sizeof(request), 0);
+	_exit(0);
+}
+
+/* What it shows may go to a terminal. */
+static void what_it_shows_is_escaped(void **state)
+{
+	struct folder folder;
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char address[128];
+	pid_t pid;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	assert_int_equal(folder_make(&folder), 0);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%.100s",
+		 folder_path(&folder, "s"));
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	pid = fork();
+	if (pid == 0)
+		answer_once(fd, "HTTP/1.1 503 No\r\n\r\nno \x1b[2J\nmore\n");
+	assert_true(pid > 0);
+	snprintf(address, sizeof(address), "unix:%s", addr.sun_path);
+	ASK(1, "no \\x1b[2J\n", "--admin-listen", address);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	close(fd);
+	folder_remove(&folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +217,7 @@ int main(void)
 		HEALTH_TEST(other_addresses),
 		HEALTH_TEST(nobody_there),
 		HEALTH_TEST(no_gateway_there),
+		HEALTH_TEST(what_it_shows_is_escaped),
 	};
 
 	return cmocka_run_group_tests(tests, e2e_group_setup,

@@ -349,7 +349,6 @@ static void who_says_nothing_is_himself(void **state)
 	struct sse_client *c = e2e_client(f);
 
 	e2e_gateway_unready(f, "--proxy-protocol", NULL);
-	gateway_proc_wait_ready(&f->gw);
 	sse_client_connect(c, f->gw.address);
 	sse_client_send_text(c, "PROXY UNKNOWN\r\n"
 				"GET /api/v1/events HTTP/1.1\r\n"

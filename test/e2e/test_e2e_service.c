@@ -3,6 +3,7 @@
 #include "e2e.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -113,6 +114,7 @@ static void tells_how_it_is(void **state)
 	struct e2e *f = *state;
 	const char *env[] = {open_notify(folder_path(&folder, "notify")),
 			     "WATCHDOG_USEC=200000", NULL};
+	uint64_t begun;
 	size_t at;
 
 	spawn(f, LIST("--listen", "127.0.0.1:0", "--drain-delay", "500ms"),
@@ -122,11 +124,14 @@ static void tells_how_it_is(void **state)
 	wait_told(0, "STATUS=0 streams, ready");
 	e2e_open(f, "alice", NULL);
 	wait_told(0, "STATUS=1 streams, ready");
-	/* Once it is quiet it still says that it turns. */
-	at = strlen(told);
-	wait_told(at, "WATCHDOG=1");
-	at = strlen(told);
-	wait_told(at, "WATCHDOG=1");
+	/* Once it is quiet it still says that it turns, twice in the time that
+	 * is set: ten times a second here, and not once as without it. */
+	begun = test_now_ms();
+	for (int i = 0; i < 8; i++) {
+		at = strlen(told);
+		wait_told(at, "WATCHDOG=1");
+	}
+	assert_true(test_now_ms() - begun < 6000);
 	assert_null(strstr(told, "STOPPING"));
 	at = strlen(told);
 	gateway_proc_signal(&f->gw, SIGTERM);
@@ -208,6 +213,22 @@ static int listen_unix(const char *path)
 	return fd;
 }
 
+/* What the program may start one day has no business with them. */
+static bool closes_on_exec(struct e2e *f, int fd)
+{
+	char path[64], line[128];
+	unsigned flags = 0;
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)f->gw.pid, fd);
+	info = fopen(path, "r");
+	assert_non_null(info);
+	while (fgets(line, sizeof(line), info) != NULL)
+		sscanf(line, "flags: %o", &flags);
+	fclose(info);
+	return flags & O_CLOEXEC;
+}
+
 /* In place of --listen and --admin-listen, by their names. */
 static void takes_sockets(void **state)
 {
@@ -231,6 +252,8 @@ static void takes_sockets(void **state)
 	assert_int_equal(e2e_count_in_log(f, "msg=listening"), 3);
 	assert_int_equal(e2e_count_in_log(f, unix_address), 1);
 	gateway_proc_wait_ready(&f->gw);
+	for (int fd = 3; fd < 6; fd++)
+		assert_true(closes_on_exec(f, fd));
 	e2e_publish(f, "alice", "one");
 	snprintf(f->gw.address, sizeof(f->gw.address), "%s", unix_address);
 	e2e_expect(e2e_open(f, "alice", "deliver=all"), 1, "one");
@@ -278,6 +301,9 @@ static void wrong_sockets(void **state)
 	gateway_proc_stop(&f->gw);
 	spawn(f, NULL, LIST("LISTEN_PID=x", "LISTEN_FDS=1"));
 	expect_failure(f, "LISTEN_PID or LISTEN_FDS is no number");
+	/* The zeros become its own number. */
+	spawn(f, NULL, LIST("LISTEN_PID=0000000000", "LISTEN_FDS=65"));
+	expect_failure(f, "LISTEN_FDS: more than 64 sockets");
 }
 
 /* ---- one port ------------------------------------------------------------ */
@@ -308,7 +334,12 @@ static void several_on_one_port(void **state)
 	}
 	assert_true(first >= 1 && other >= 1);
 	gateway_proc_stop(&second);
+	/* It is not meant for the admin listener: whose metrics would it be? */
+	args[3] = f->gw.admin;
+	gateway_proc_spawn(&second, args, NULL);
+	assert_int_equal(gateway_proc_wait_exit(&second, END_MS), 1);
 	/* Who does not say so does not get it. */
+	args[3] = "127.0.0.1:0";
 	args[10] = NULL;
 	gateway_proc_spawn(&second, args, NULL);
 	assert_int_equal(gateway_proc_wait_exit(&second, END_MS), 1);

@@ -35,6 +35,7 @@ enum {
 };
 
 #define LISTEN_PID "LISTEN_PID="
+#define NO_PID	   "0000000000"
 
 static void pause_ms(int ms)
 {
@@ -133,7 +134,7 @@ static size_t make_env(const struct gateway_proc *g, const char *const *env,
 	if (asprintf(&out[n++], "HOME=%s", g->home) < 0)
 		abort();
 	if (g->n_inherited > 0) {
-		out[n++] = strdup(LISTEN_PID "0000000000");
+		out[n++] = strdup(LISTEN_PID NO_PID);
 		if (asprintf(&out[n++], "LISTEN_FDS=%zu", g->n_inherited) < 0)
 			abort();
 	}
@@ -148,12 +149,10 @@ static size_t make_env(const struct gateway_proc *g, const char *const *env,
 /* Its own number, which only the child knows: into the place left for it. */
 static void write_pid(char *const env[])
 {
-	size_t prefix = strlen(LISTEN_PID);
-
 	for (; *env != NULL; env++) {
 		char *end = *env + strlen(*env);
 
-		if (strncmp(*env, LISTEN_PID, prefix) != 0)
+		if (strcmp(*env, LISTEN_PID NO_PID) != 0)
 			continue;
 		for (pid_t pid = getpid(); pid > 0; pid /= 10)
 			*--end = (char)('0' + pid % 10);
@@ -186,8 +185,7 @@ static void run_program(pid_t parent, const struct gateway_proc *g,
 		_exit(126);
 	dup2(g->out_fd, STDOUT_FILENO);
 	dup2(g->log_fd, STDERR_FILENO);
-	if (g->n_inherited > 0)
-		write_pid(env);
+	write_pid(env);
 	hand_over(g);
 	execve(path, argv, env);
 	_exit(127);

@@ -1125,6 +1125,42 @@ static void consumers_in_turns(void **state)
 	assert_got(c[1], ECHO("2") OLD(3) OLD(4));
 }
 
+/* A socket that takes nothing needs no consumer meanwhile. */
+static void blocked_replay_gives_its_consumer_away(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c[2];
+	struct source_who who;
+	uint32_t pull;
+
+	start_with_one_turn(r);
+	for (int i = 0; i < 2; i++) {
+		c[i] = rig_resume(r, "a", "2");
+		answer(r, 3, 3);
+		answer(r, 4, 4);
+		if (i == 0)
+			who = fake_asked(&r->src, ASKED_CREATE)->who;
+		fake_quiet(&r->src);
+	}
+	rig_send(r, event_created(who));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 90);
+	pull = fake_asked(&r->src, ASKED_PULL)->pull.number;
+	c[0]->room = 4;
+	rig_send(r, event_message(who, 5, 1, "events.a", "old"));
+	rig_send(r, event_status(who, pull, 404));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 90);
+	rig_flush(r);
+	assert_true(c[0]->cursor.blocked);
+	fake_quiet(&r->src);
+	rig_pass(r, 1);
+	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->who.slot, who.slot);
+	assert_int_not_equal(fake_asked(&r->src, ASKED_CREATE)->who.slot,
+			     who.slot);
+	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
+}
+
 /* ---- answers that are late ----------------------------------------------- */
 
 static void quiet_for(struct rig *r, uint64_t ms)
@@ -1278,6 +1314,7 @@ int main(void)
 		WITH(pings, ping_ends_replays),
 		TEST(asks_in_turns),
 		TEST(consumers_in_turns),
+		TEST(blocked_replay_gives_its_consumer_away),
 		TEST(late_answers_give_more_time),
 		TEST(lost_answers_change_no_time_out),
 		TEST(patience_ends),

@@ -1227,6 +1227,99 @@ static void ends_while_it_waits(void **state)
 	fake_quiet(&f->src);
 }
 
+/* All that was asked for comes, and is handed out. */
+static void full_pull(struct fixture *f)
+{
+	uint64_t first = f->cursor.sent + 1, last = f->cursor.sent + BATCH;
+	struct cursor_batch b;
+	const uint8_t *rest;
+	size_t rest_len;
+
+	for (uint64_t seq = first; seq <= last; seq++)
+		message(f, seq);
+	assert_int_equal(check(f, 1, 20000), REPLAY_HAS_DATA);
+	while (f->cursor.sent < last) {
+		replay_gather(&f->replay, &b);
+		assert_true(b.bytes > 0);
+		replay_advance(&f->replay, &b, b.bytes, &rest, &rest_len);
+	}
+	assert_int_equal(step(f), REPLAY_WAIT);
+}
+
+static void pulls(struct fixture *f, int n)
+{
+	for (int i = 0; i < n; i++) {
+		full_pull(f);
+		asked_pull(f, BATCH, 128 * 1024);
+	}
+}
+
+/* Who has much to catch up on does not hold up those who have little. */
+static void consumer_is_given_up_after_so_many_pulls(void **state)
+{
+	enum { PULLS = 16 };
+	struct fixture *f = *state;
+	struct turn other = {.of = NULL};
+
+	pulling(f);
+	log_reset(f->log, 10000);
+	assert_false(turn_take(&f->turns.consumers, &other));
+	pulls(f, PULLS - 1);
+	full_pull(f);
+	asked_forget(f);
+	fake_quiet(&f->src);
+	assert_ptr_equal(turns_next(&f->turns.consumers), &other);
+	assert_null(turns_next(&f->turns.consumers));
+	turn_end(&other);
+	assert_ptr_equal(turns_next(&f->turns.consumers), &f->replay.turn);
+	/* The next one counts from its own first. */
+	assert_false(turn_take(&f->turns.consumers, &other));
+	replay_go(&f->replay, f->now_ms);
+	asked_create(f, f->cursor.sent + 1);
+	send(f, event_created(f->consumer));
+	check(f, 1, 20000);
+	asked_pull(f, BATCH, 128 * 1024);
+	pulls(f, PULLS - 1);
+	turn_end(&other);
+}
+
+static void consumer_is_kept_while_nobody_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	pulling(f);
+	log_reset(f->log, 10000);
+	pulls(f, 40);
+}
+
+/* Its pull is over, so nothing is lost with it; what has come is handed out. */
+static void blocked_one_gives_its_consumer_away(void **state)
+{
+	struct fixture *f = *state;
+	struct turn other = {.of = NULL};
+
+	pulling(f);
+	message(f, 20);
+	checked_pull(f);
+	replay_yield(&f->replay); /* nobody wants it */
+	fake_quiet(&f->src);
+	assert_false(turn_take(&f->turns.consumers, &other));
+	replay_yield(&f->replay);
+	asked_forget(f);
+	assert_ptr_equal(turns_next(&f->turns.consumers), &other);
+	take(f, "data: m\nid: 20-9f31c2\n\n");
+	assert_int_equal(step(f), REPLAY_WAIT);
+	asked_find(f, 21);
+	turn_end(&other);
+
+	f = fresh(state);
+	pulling(f);
+	assert_false(turn_take(&f->turns.consumers, &other));
+	replay_yield(&f->replay); /* it is being served */
+	fake_quiet(&f->src);
+	turn_end(&other);
+}
+
 static void no_answer_makes_turns_fewer(void **state)
 {
 	struct fixture *f = *state;
@@ -1288,6 +1381,9 @@ int main(void)
 		TEST(fell_off_joins_at_the_quarter),
 		TEST(waits_for_its_turn),
 		TEST(ends_while_it_waits),
+		TEST(consumer_is_given_up_after_so_many_pulls),
+		TEST(consumer_is_kept_while_nobody_waits),
+		TEST(blocked_one_gives_its_consumer_away),
 		TEST(no_answer_makes_turns_fewer),
 	};
 #undef TEST
