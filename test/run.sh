@@ -154,10 +154,11 @@ clients_suite()
 	fi
 }
 
-# Debian packages: a release build of their own.
+# Debian packages: a release build of their own. And what promtool says.
 package_suite()
 {
-	if [ $install = no ] || "$root/tools/packages.sh" package; then
+	if [ $install = no ] || { "$root/tools/packages.sh" package &&
+		"$root/tools/packages.sh" monitoring; }; then
 		run_suite package "$builds/build-test" package
 	else
 		say "package              0 passed, 1 failed, 0 skipped"

@@ -8,6 +8,7 @@
 #	tools/packages.sh fuzz      to fuzz it
 #	tools/packages.sh bench     to measure it
 #	tools/packages.sh package   to make Debian packages of it
+#	tools/packages.sh monitoring  and to try what is for Prometheus
 #
 # As root, or with sudo. Where there is no apt-get it names what is needed and
 # leaves the rest to you.
@@ -56,9 +57,11 @@ wanted()
 			libnginx-mod-nchan wrk gnuplot-nox strace
 		;;
 	package) echo debhelper dpkg-dev lintian ;;
+	monitoring) echo prometheus ;;
 	fuzz) echo clang libclang-rt-dev libcmocka-dev python3 ;;
 	*)
-		echo "usage: tools/packages.sh build|run|test|clients|fuzz|bench|package" >&2
+		echo "usage: tools/packages.sh build|run|test|clients|fuzz|bench|" \
+			"package|monitoring" >&2
 		exit 2
 		;;
 	esac
@@ -115,7 +118,7 @@ disable_services()
 	command -v systemctl >/dev/null || return 0
 	for p in $list; do
 		case "$p" in
-		nats-server | nginx | haproxy)
+		nats-server | nginx | haproxy | prometheus)
 			as_root systemctl --quiet disable "$p" || true
 			;;
 		esac

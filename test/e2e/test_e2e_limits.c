@@ -358,6 +358,21 @@ static void who_says_nothing_is_himself(void **state)
 	gateway_proc_wait_log(&f->gw, "id=alice address=127.0.0.1 ");
 }
 
+/* Its requests are the operator's own, and no proxy is before it. */
+static void the_admin_listener_believes_nobody(void **state)
+{
+	struct e2e *f = *state;
+	struct sse_client *c = e2e_client(f);
+
+	e2e_gateway(f, "--trusted-proxy", "127.0.0.1", NULL);
+	sse_client_get(c, f->gw.admin, "/nowhere",
+		       "X-Forwarded-For: 192.0.2.7\r\n");
+	sse_client_wait_reply(c);
+	assert_int_equal(c->status, 404);
+	gateway_proc_wait_log(&f->gw, "msg=refused address=127.0.0.1 ");
+	assert_int_equal(e2e_count_in_log(f, "192.0.2.7"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +385,7 @@ int main(void)
 		E2E_TEST(full),
 		E2E_TEST(by_unix_nobody_is_counted),
 		E2E_TEST(who_says_nothing_is_himself),
+		E2E_TEST(the_admin_listener_believes_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, e2e_group_setup,
