@@ -60,8 +60,8 @@ wanted()
 	monitoring) echo prometheus ;;
 	fuzz) echo clang libclang-rt-dev libcmocka-dev python3 ;;
 	*)
-		echo "usage: tools/packages.sh build|run|test|clients|fuzz|bench|" \
-			"package|monitoring" >&2
+		echo "usage: tools/packages.sh" \
+			"build|run|test|clients|fuzz|bench|package|monitoring" >&2
 		exit 2
 		;;
 	esac
