@@ -75,9 +75,9 @@ SLUICE_PUBLIC int sluice_ready(const struct sluice *gw);
  * `done` below has been called. */
 SLUICE_PUBLIC size_t sluice_streams(const struct sluice *gw);
 
-/* Opens the file of the option "access-log" anew, after it was moved away: what
- * the `sluice` program does at SIGHUP. A negative errno: it goes on with the
- * old one. */
+/* Opens the file of the option "access-log" anew, after it was moved away, and
+ * reads that of "jwt-key": what the `sluice` program does at SIGHUP. A negative
+ * errno: it goes on with the old one. */
 SLUICE_PUBLIC int sluice_reopen(struct sluice *gw);
 
 typedef void (*sluice_done_cb)(struct sluice *gw, void *arg);

@@ -119,6 +119,7 @@ static void part_closed(struct sluice *gw)
 	ui_finish(&gw->ui);
 	free(gw->listeners);
 	free(gw->trusted);
+	key_file_finish(&gw->key_file);
 	log_file_finish(&gw->access_file);
 	log_file_finish(&gw->errors);
 	options_finish(&gw->options);
@@ -183,7 +184,7 @@ void gateway_stop(struct sluice *gw)
 
 int sluice_reopen(struct sluice *gw)
 {
-	int rc = log_file_reopen(&gw->access_file);
+	int rc = log_file_reopen(&gw->access_file), keys_rc;
 
 	if (rc < 0)
 		LOGGING(&gw->log, LOGGING_WARN,
@@ -193,7 +194,8 @@ int sluice_reopen(struct sluice *gw)
 	else if (gw->access_file.path != NULL)
 		LOGGING(&gw->log, LOGGING_INFO, "access log opened anew",
 			LOG_STR("file", gw->options.access_log));
-	return rc;
+	keys_rc = gateway_read_keys(gw);
+	return rc < 0 ? rc : keys_rc;
 }
 
 void sluice_stop(struct sluice *gw, sluice_done_cb done, void *arg)
@@ -443,7 +445,7 @@ static int make_page(struct sluice *gw)
 		.stream = o->stream,
 		.subject = o->subject,
 		.id_header = o->id_header,
-		.auth = "header",
+		.auth = o->auth == AUTH_JWT ? "jwt" : "header",
 		.ping_ms = o->ping_interval_ms,
 		.retry_ms = o->retry_ms,
 	};
@@ -454,13 +456,16 @@ static int make_page(struct sluice *gw)
 static int open_conns(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
+	bool by_token = o->auth == AUTH_JWT;
 	const struct conn_config cfg = {
 		.loop = gw->loop,
 		.hub = gw->hub,
 		.metrics = &gw->metrics,
 		.log = &gw->log,
 		.access = is_off(o->access_log) ? NULL : &gw->access,
-		.id_header = o->id_header,
+		/* What says who asks may come only once. */
+		.id_header = by_token ? "Authorization" : o->id_header,
+		.tokens = by_token ? &gw->tokens : NULL,
 		.id_query = o->id_query,
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
 		.ui = o->ui ? &gw->ui : NULL,
@@ -520,6 +525,8 @@ static int open_all(struct sluice *gw, const struct inherited *sockets,
 		rc = read_trusted(gw);
 	if (rc == 0)
 		rc = make_page(gw);
+	if (rc == 0)
+		rc = gateway_open_keys(gw, err);
 	if (rc == 0)
 		rc = open_conns(gw);
 	if (rc == 0)

@@ -16,6 +16,7 @@
 #include "gateway.h"
 #include "io/conn.h"
 #include "io/handles.h"
+#include "io/key_file.h"
 #include "io/listener.h"
 #include "io/log_file.h"
 #include "io/nats_source.h"
@@ -47,6 +48,9 @@ struct sluice {
 	struct hub *hub;
 	struct ui ui; /* empty without --ui */
 	struct conn_set *conns;
+	struct key_file key_file;      /* --auth jwt */
+	struct conn_tokens tokens;     /* the same; with its keys */
+	uint64_t keys_due_ms;	       /* then the file is looked at */
 	struct address_range *trusted; /* of options.trusted_proxy */
 	struct gateway_listener *listeners;
 	size_t n_listeners;
@@ -80,6 +84,15 @@ void gateway_stop(struct sluice *gw);
 
 /* gateway_nats.c: a part more. Negative errno and a text. */
 int gateway_open_source(struct sluice *gw, char *err);
+
+/* gateway_keys.c */
+
+/* Negative errno and a text. */
+int gateway_open_keys(struct sluice *gw, char *err);
+/* Anew, if there are any. Negative errno: the old ones stay. */
+int gateway_read_keys(struct sluice *gw);
+/* ... if the file is another one, and it is time to look at it. */
+void gateway_look_at_keys(struct sluice *gw, uint64_t now_ms);
 
 /* gateway_turn.c */
 void gateway_on_woken(uv_check_t *woken);

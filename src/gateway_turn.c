@@ -167,11 +167,13 @@ void gateway_on_turn(uv_prepare_t *turn)
 		hub_tick(gw->hub, now_ms);
 	if (conn_set_next_ms(gw->conns) <= now_ms)
 		conn_set_tick(gw->conns, now_ms);
+	gateway_look_at_keys(gw, now_ms);
 	log_news(gw);
 	drain(gw, now_ms);
 	if (gw->phase == PHASE_STOPPING)
 		return;
 	next = min_u64(hub_next_ms(gw->hub), conn_set_next_ms(gw->conns));
+	next = min_u64(next, gw->keys_due_ms);
 	set_timer(gw, min_u64(next, drain_next_ms(gw)), now_ms);
 	end_turn(gw);
 }

@@ -32,7 +32,8 @@ llhttp()
 wanted()
 {
 	echo gcc libc6-dev meson ninja-build pkg-config \
-		libuv1-dev libnats-dev libjansson-dev libsodium-dev
+		libuv1-dev libnats-dev libjansson-dev libsodium-dev \
+		libssl-dev
 	llhttp
 	case "$1" in
 	build) ;;

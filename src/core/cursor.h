@@ -75,12 +75,13 @@ struct cursor {
 	bool blocked : 1;   /* the sink holds bytes */
 	bool dead : 1;	    /* the sink failed: its owner will close */
 	bool ping_waits : 1;
-	bool fell_off : 1; /* comes back only at log_quarter() */
-	bool greeted : 1;  /* retry: is out */
-	bool opened : 1;   /* the id of the opening block is out */
-	bool follows : 1;  /* has been caught up since it was last not LIVE,
-			      or blocked */
-	bool ahead : 1;	   /* above the stream's end, by the leader's word */
+	bool expiry_waits : 1; /* its token: to be told */
+	bool fell_off : 1;     /* comes back only at log_quarter() */
+	bool greeted : 1;      /* retry: is out */
+	bool opened : 1;       /* the id of the opening block is out */
+	bool follows : 1;      /* has been caught up since it was last not LIVE,
+				  or blocked */
+	bool ahead : 1; /* above the stream's end, by the leader's word */
 };
 
 /* How many messages may still be handed out. */

@@ -13,7 +13,8 @@
 	X(ADMIN, "admin")	      /* DELETE /streams */             \
 	X(MAX_AGE, "max_age")	      /* it was open for long enough */ \
 	X(LIMIT, "limit")	      /* the client wanted no more */   \
-	X(TIMEOUT, "timeout")	      /* it wanted no longer */
+	X(TIMEOUT, "timeout")	      /* it wanted no longer */         \
+	X(EXPIRED, "expired")	      /* its token is too old */
 
 enum ending {
 #define X(name, label) ENDING_##name,

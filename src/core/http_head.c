@@ -193,11 +193,12 @@ static int take_target(struct http_head *h, char *target, struct refusal *why)
 	scheme = scheme_len(target);
 	if (scheme > 0)
 		return take_absolute(h, target, scheme, why);
+	/* What stands behind the ? may be a token. */
 	return refusal_set(why, 400, REFUSAL_MALFORMED,
 			   "target \"%s\" is neither a path that begins with / "
 			   "nor an http URL",
 			   refusal_quote(shown, sizeof(shown), target,
-					 strlen(target)));
+					 strcspn(target, "?")));
 }
 
 /* ---- body ---------------------------------------------------------------- */

@@ -183,11 +183,24 @@ int http_reply_unchanged(struct buf *out, const struct http_reply_to *to,
 	return put_page_head(out, to, page, 304, "");
 }
 
+/* RFC 6750, 3: what is wrong with a token is said, but not to whom has sent
+ * none. The texts of these refusals are our own, without quotation marks. */
+static int put_challenge(char *out, size_t size, const struct refusal *r)
+{
+	if (r->reason == REFUSAL_NO_TOKEN)
+		return snprintf(out, size, "WWW-Authenticate: Bearer\r\n");
+	MUST(strpbrk(r->text, "\"\\") == NULL);
+	return snprintf(out, size,
+			"WWW-Authenticate: Bearer error=\"invalid_token\", "
+			"error_description=\"%s\"\r\n",
+			r->text);
+}
+
 int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
 		       const struct refusal *r, unsigned retry_after_s)
 {
 	char body[sizeof(r->text) + 1];
-	char extra[128] = "";
+	char extra[512] = "";
 	int len;
 
 	MUST((r->status == 405) == (r->allow != NULL));
@@ -197,8 +210,7 @@ int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
 		len = snprintf(extra, sizeof(extra), "Retry-After: %u\r\n",
 			       retry_after_s);
 	else if (r->status == 401)
-		len = snprintf(extra, sizeof(extra),
-			       "WWW-Authenticate: Bearer\r\n");
+		len = put_challenge(extra, sizeof(extra), r);
 	else
 		len = 0;
 	MUST(len >= 0 && (size_t)len < sizeof(extra));

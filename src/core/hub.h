@@ -95,6 +95,9 @@ int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
 	     uint64_t now_ms);
 /* What the sink held is on the socket. */
 void hub_writable(struct hub *h, struct cursor *c, uint64_t now_ms);
+/* Tells a stream that its token is about to be too old, before anything else;
+ * where the socket is full, when it drains. */
+void hub_say_expiry(struct hub *h, struct cursor *c, uint64_t now_ms);
 /* The stream is over, for whatever reason. Closing twice is a no-op. */
 void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms);
 

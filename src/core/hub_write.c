@@ -126,7 +126,8 @@ static void say_opening(struct hub *h, struct cursor *c, struct words *w)
 			w->len += ndjson_put_system(w->text + w->len,
 						    c->chunked, "open", cursor);
 	} else if (!c->greeted) {
-		if (cursor == NULL && tail_live(&h->tail) && !c->ping_waits)
+		if (cursor == NULL && tail_live(&h->tail) && !c->ping_waits &&
+		    !c->expiry_waits)
 			return;
 		w->len += sse_put_opening(w->text + w->len, c->chunked,
 					  h->cfg.retry_ms, cursor);
@@ -185,6 +186,20 @@ static void say_ping(struct hub *h, struct cursor *c, struct words *w)
 		w->len += ndjson_put_blank(w->text + w->len, c->chunked);
 	c->ping_waits = false;
 	metric_add(h->metrics, METRIC_PINGS, 1);
+}
+
+static void say_expired(struct hub *h, struct cursor *c, struct words *w)
+{
+	char text[SSE_CURSOR_MAX];
+	bool known = c->opened && c->state != CURSOR_WAITING;
+
+	if (known)
+		say_cursor(h, c, text);
+	w->len += c->ndjson ? ndjson_put_system(w->text + w->len, c->chunked,
+						"expired", known ? text : NULL)
+			    : sse_put_expired(w->text + w->len, c->chunked,
+					      known ? text : NULL);
+	c->expiry_waits = false;
 }
 
 static void fall_off(struct hub *h, struct cursor *c)
@@ -250,9 +265,17 @@ void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms)
 		say_gap(h, c, &w, now_ms);
 	if (c->ping_waits)
 		say_ping(h, c, &w);
+	if (c->expiry_waits)
+		say_expired(h, c, &w);
 	gather(h, c, &b);
 	give(h, c, &w, &b);
 	if (c->ndjson)
 		hub_lines_written(h);
 	after_write(h, c, now_ms);
+}
+
+void hub_say_expiry(struct hub *h, struct cursor *c, uint64_t now_ms)
+{
+	c->expiry_waits = true;
+	hub_pump(h, c, now_ms);
 }

@@ -113,6 +113,10 @@
 	  "call=\"message_next\"", "")                                         \
 	X(LATE_ANSWERS, counter, "sluice_jetstream_late_answers_total", "",    \
 	  "JetStream answers that came after their time-out.")                 \
+	X(JWT_KEYS, gauge, "sluice_jwt_keys", "",                              \
+	  "Keys that tokens are verified with.")                               \
+	X(JWT_KEY_FAILURES, counter, "sluice_jwt_key_failures_total", "",      \
+	  "Times that the file of --jwt-key could not be read anew.")          \
 	X(LINES_LOST, counter, "sluice_log_lines_lost_total", "",              \
 	  "Lines of the log and the access log that could not be written.")    \
 	X(PROCESS_RSS, gauge, "process_resident_memory_bytes", "",             \

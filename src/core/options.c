@@ -32,6 +32,7 @@ struct parsed {
 
 /* Enums are stored as what they are on every ABI that we know. */
 _Static_assert(sizeof(enum options_ping_style) == sizeof(unsigned) &&
+		       sizeof(enum options_auth) == sizeof(unsigned) &&
 		       sizeof(enum logging_format) == sizeof(unsigned) &&
 		       sizeof(enum logging_level) == sizeof(unsigned),
 	       "an enum that is no unsigned");

@@ -30,6 +30,7 @@ struct options_strings {
 	size_t n;
 };
 
+enum options_auth { AUTH_HEADER, AUTH_JWT };
 enum options_ping_style { PING_MESSAGE, PING_COMMENT };
 
 /* What holds. Strings are owned by the struct; NULL where not given. */
@@ -62,6 +63,14 @@ struct options {
 	char *id_query;
 	struct options_strings cors_origin; /* cors_origin_fault() */
 	bool ui;
+	enum options_auth auth;
+	char *jwt_key; /* path */
+	char *jwt_claim;
+	struct options_strings jwt_audience;
+	struct options_strings jwt_issuer;
+	uint64_t jwt_leeway_ms;
+	char *jwt_cookie;
+	char *jwt_query;
 	uint64_t ping_interval_ms; /* 0: none */
 	enum options_ping_style ping_style;
 	uint64_t retry_ms;

@@ -290,6 +290,38 @@ static int finish_tls(struct options *o, char *err)
 	return -EINVAL;
 }
 
+static int refuse_alone(const struct options *o, const char *name,
+			const char *what, char *err)
+{
+	char origin[OPTIONS_ORIGIN_MAX];
+
+	options_origin(o, name, origin);
+	snprintf(err, OPTIONS_ERROR_MAX, "%s: %s", origin, what);
+	return -EINVAL;
+}
+
+/* Whoever sets up tokens, and believes the header all the same, would be open
+ * to anybody. */
+static int finish_auth(struct options *o, char *err)
+{
+	static const char *const jwt[] = {"jwt-key",	  "jwt-claim",
+					  "jwt-audience", "jwt-issuer",
+					  "jwt-leeway",	  "jwt-cookie",
+					  "jwt-query",	  NULL};
+
+	if (o->auth == AUTH_JWT && o->jwt_key == NULL)
+		return refuse_alone(o, "auth", "jwt needs --jwt-key too", err);
+	if (o->auth == AUTH_JWT && o->id_query != NULL)
+		return refuse_alone(o, "id-query",
+				    "is for --auth header, a token says who "
+				    "it is",
+				    err);
+	for (const char *const *n = jwt; o->auth != AUTH_JWT && *n != NULL; n++)
+		if (layer_of(o, *n) != OPTIONS_DEFAULT)
+			return refuse_alone(o, *n, "needs --auth jwt too", err);
+	return 0;
+}
+
 int options_finish_parsing(struct options *o, char *err)
 {
 	static const char *const credentials[] = {"user", "creds", "nkey",
@@ -307,5 +339,7 @@ int options_finish_parsing(struct options *o, char *err)
 		rc = exclusive(o, tokens, err);
 	if (rc == 0)
 		rc = exclusive(o, api, err);
-	return rc < 0 ? rc : finish_tls(o, err);
+	if (rc == 0)
+		rc = finish_tls(o, err);
+	return rc < 0 ? rc : finish_auth(o, err);
 }

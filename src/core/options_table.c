@@ -21,6 +21,7 @@
 #endif
 
 /* In the order of their enums. */
+static const char *const auths[] = {"header", "jwt", NULL};
 static const char *const ping_styles[] = {"message", "comment", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug",
@@ -52,6 +53,11 @@ static const char *domain_fault(const char *value)
 {
 	return subject_prefix_ok(value) && strchr(value, '.') == NULL ? NULL
 								      : said;
+}
+
+static const char *claim_fault(const char *value)
+{
+	return strlen(value) <= 256 ? NULL : said;
 }
 
 #define FILE_OF(what) "the path of a file with " what
@@ -309,6 +315,72 @@ const struct options_row options_table[] = {
 	 .help = "reconnection time told to clients",
 	 .min = 1,
 	 .max = HOURS(1)},
+
+	{.name = "auth",
+	 .type = OPTIONS_WORD,
+	 .offset = AT(auth),
+	 .metavar = "HOW",
+	 .group = "Authentication",
+	 .value = "header",
+	 .help = "who says whose a stream is: the header, or a signed token",
+	 .words = auths},
+	{.name = "jwt-key",
+	 .type = OPTIONS_STRING,
+	 .flags = OPTIONS_FILE,
+	 .offset = AT(jwt_key),
+	 .metavar = "FILE",
+	 .takes = FILE_OF("a public key or certificate (PEM), a JWKS, or else "
+			  "a secret"),
+	 .help = "key that tokens are verified with; read again when the\n"
+		 "file changes, and at SIGHUP"},
+	{.name = "jwt-claim",
+	 .type = OPTIONS_STRING,
+	 .offset = AT(jwt_claim),
+	 .metavar = "NAME",
+	 .value = "sub",
+	 .takes = "a claim's name of at most 256 bytes",
+	 .help = "claim whose value is the identity",
+	 .fault = claim_fault},
+	{.name = "jwt-audience",
+	 .type = OPTIONS_LIST,
+	 .offset = AT(jwt_audience),
+	 .metavar = "NAME",
+	 .takes = "what stands in a token's aud",
+	 .help = "audience that a token must be for; repeatable, one of\n"
+		 "them is enough; without it, tokens with an aud are refused"},
+	{.name = "jwt-issuer",
+	 .type = OPTIONS_LIST,
+	 .offset = AT(jwt_issuer),
+	 .metavar = "NAME",
+	 .none = "any",
+	 .takes = "what stands in a token's iss",
+	 .help = "issuer that a token must be of; repeatable"},
+	{.name = "jwt-leeway",
+	 .type = OPTIONS_DURATION,
+	 .flags = OPTIONS_ZERO,
+	 .offset = AT(jwt_leeway_ms),
+	 .metavar = "DURATION",
+	 .value = "30s",
+	 .help = "how wrong the clocks may be when a token comes",
+	 .min = 1,
+	 .max = HOURS(1)},
+	{.name = "jwt-cookie",
+	 .type = OPTIONS_STRING,
+	 .offset = AT(jwt_cookie),
+	 .metavar = "NAME",
+	 .takes = "a cookie's name (RFC 6265) of at most 64 bytes",
+	 .help = "cookie that may carry the token, where no header and no\n"
+		 "query does",
+	 .fault = values_cookie_fault},
+	{.name = "jwt-query",
+	 .type = OPTIONS_STRING,
+	 .offset = AT(jwt_query),
+	 .metavar = "NAME",
+	 .takes = "a query parameter's name: 1 to 64 letters, digits and "
+		  "-._~",
+	 .help = "query parameter that may carry the token in place of the\n"
+		 "header (URLs get into logs)",
+	 .fault = values_query_fault},
 
 	{.name = "tail-memory",
 	 .type = OPTIONS_SIZE,

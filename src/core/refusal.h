@@ -10,12 +10,19 @@
 	X(MALFORMED, "malformed")	/* 400, 505: not HTTP as we want it */ \
 	X(BAD_PREFACE, "bad_preface")	/* none: the connection ends */        \
 	X(BAD_DELIVER, "bad_deliver")	/* 400 */                              \
-	X(BAD_IDENTITY, "bad_identity") /* 400, 403 */                         \
+	X(BAD_IDENTITY, "bad_identity") /* 400 */                              \
 	X(BAD_CURSOR, "bad_cursor")	/* 400 */                              \
 	X(BAD_QUERY, "bad_query")	/* 400 */                              \
-	X(UNAUTHORIZED, "unauthorized") /* 401 */                              \
-	X(NOT_FOUND, "not_found")	/* 404 */                              \
-	X(BAD_METHOD, "bad_method")	/* 405 */                              \
+	X(NO_TOKEN, "no_token")		/* 401 */                              \
+	X(BAD_TOKEN, "bad_token")	/* 401, 400: two */                    \
+	X(BAD_SIGNATURE, "bad_signature")   /* 401: or no key */               \
+	X(TOKEN_EXPIRED, "token_expired")   /* 401 */                          \
+	X(TOKEN_EARLY, "token_early")	    /* 401 */                          \
+	X(TOKEN_AUDIENCE, "token_audience") /* 401 */                          \
+	X(TOKEN_ISSUER, "token_issuer")	    /* 401 */                          \
+	X(BAD_CLAIM, "bad_claim")	    /* 403 */                          \
+	X(NOT_FOUND, "not_found")	    /* 404 */                          \
+	X(BAD_METHOD, "bad_method")	    /* 405 */                          \
 	X(NOT_ACCEPTABLE, "not_acceptable") /* 406 */                          \
 	X(HEAD_TIMEOUT, "head_timeout")	    /* 408 */                          \
 	X(HAS_BODY, "has_body")		    /* 413 */                          \

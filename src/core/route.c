@@ -372,6 +372,25 @@ int route_take_id(struct reader *r, const struct text *value, const char *name)
 	return 0;
 }
 
+/* A token, which no text may quote. */
+static int take_bearer(struct reader *r, struct span sent)
+{
+	const char *name = r->req->token_query;
+	struct refusal quotes;
+	struct text value;
+
+	if (r->route.token != NULL)
+		return route_refuse_twice(r, REFUSAL_BAD_TOKEN, name);
+	if (decode(&value, sent, sent, &quotes) < 0)
+		return refusal_set(r->why, 400, REFUSAL_BAD_QUERY,
+				   "query parameter %s has a %% that is not "
+				   "followed by two hex digits from 01 to FF",
+				   name);
+	r->route.token = sent.at;
+	r->route.token_len = sent.len;
+	return 0;
+}
+
 static int take_pair(struct reader *r, struct span pair)
 {
 	const char *equals = memchr(pair.at, '=', pair.len);
@@ -383,8 +402,12 @@ static int take_pair(struct reader *r, struct span pair)
 		value_sent.at = equals + 1;
 		value_sent.len = pair.len - name_sent.len - 1;
 	}
-	if (decode(&name, name_sent, name_sent, r->why) < 0 ||
-	    decode(&value, value_sent, name_sent, r->why) < 0)
+	if (decode(&name, name_sent, name_sent, r->why) < 0)
+		return -EINVAL;
+	if (r->route.kind == ROUTE_EVENTS && r->req->token_query != NULL &&
+	    text_is(&name, r->req->token_query))
+		return take_bearer(r, value_sent);
+	if (decode(&value, value_sent, name_sent, r->why) < 0)
 		return -EINVAL;
 	if (r->route.kind == ROUTE_STREAMS)
 		return route_take_filter(r, &name, &value);

@@ -41,6 +41,7 @@ struct route_request {
 	const char *last_event_id; /* header */
 	const char *id_query;	   /* name of the query parameter that may
 				      carry the identity; NULL for none */
+	const char *token_query;   /* ... a token; NULL for none */
 	bool ui;		   /* the live page is switched on */
 	bool admin;		   /* came to the admin listener */
 	bool cors;		   /* OPTIONS of events has an answer */
@@ -56,6 +57,9 @@ struct route {
 	bool has_query_id;    /* the identity parameter was there ... */
 	char query_id[512];   /* ... once, decoded; longer is refused */
 	size_t query_id_len;
+	const char *token; /* inside of the target, as it was sent (its percent
+			      signs are good); NULL: not there */
+	size_t token_len;
 	uint32_t limit;	     /* events; 0: no end */
 	uint64_t timeout_ms; /* 0: none */
 	bool ndjson;	     /* by Accept: lines of JSON and not events */

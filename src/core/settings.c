@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "context.h"
+#include "jwt_keys.h"
 #include "reference.h"
 #include "values.h"
 
@@ -126,6 +128,33 @@ static int check_files(const struct options *o, char *err)
 	return 0;
 }
 
+/* What is in the file, too: else only the start would tell. */
+static int check_jwt_key(const struct options *o, char *err)
+{
+	char what[JWT_KEYS_ERROR_MAX], origin[OPTIONS_ORIGIN_MAX], path[160];
+	struct jwt_keys *keys = NULL;
+	char *text;
+	size_t len;
+	int rc;
+
+	if (o->jwt_key == NULL)
+		return 0;
+	rc = reference_read_file(o->jwt_key, &text, &len);
+	if (rc == 0) {
+		rc = jwt_keys_new(&keys, text, len, what);
+		explicit_bzero(text, len);
+		free(text);
+	}
+	jwt_keys_free(keys);
+	if (rc == 0)
+		return 0;
+	options_origin(o, "jwt-key", origin);
+	values_show(o->jwt_key, path, sizeof(path));
+	snprintf(err, OPTIONS_ERROR_MAX, "%s: %s: %s", origin, path,
+		 rc == -EINVAL ? what : strerror(-rc));
+	return rc;
+}
+
 int settings_load(struct options *o, char *const env[], const char *home,
 		  char *err)
 {
@@ -135,5 +164,7 @@ int settings_load(struct options *o, char *const env[], const char *home,
 		rc = load_context(o, env, home, err);
 	if (rc == 0)
 		rc = options_finish_parsing(o, err);
-	return rc < 0 ? rc : check_files(o, err);
+	if (rc == 0)
+		rc = check_files(o, err);
+	return rc < 0 ? rc : check_jwt_key(o, err);
 }

@@ -341,6 +341,17 @@ size_t sse_put_ping(char *out, bool chunked, bool comment, const char *cursor)
 	return put_short(out, chunked, body, len);
 }
 
+size_t sse_put_expired(char *out, bool chunked, const char *cursor)
+{
+	char body[SHORT_MAX + 1];
+	int len = snprintf(body, sizeof(body),
+			   "event: system\n" DATA_FIELD
+			   "{\"system\": \"expired\"}\n%s%s%s\n",
+			   ID_LINE(cursor));
+
+	return put_short(out, chunked, body, len);
+}
+
 size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
 		   uint64_t first, const struct sse_tag *tag)
 {

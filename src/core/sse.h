@@ -77,6 +77,9 @@ size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
 size_t sse_put_cursor(char *out, bool chunked, const char *cursor);
 /* data {"system": "ping"}, or the comment ": ping". `cursor` may be NULL. */
 size_t sse_put_ping(char *out, bool chunked, bool comment, const char *cursor);
+/* event: system, data {"system": "expired"}: the stream's token is about to be
+ * too old. `cursor` may be NULL. */
+size_t sse_put_expired(char *out, bool chunked, const char *cursor);
 /* event: gap; `reason` is "expired" or "reset"; the id is first - 1. */
 size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
 		   uint64_t first, const struct sse_tag *tag);

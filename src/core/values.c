@@ -126,14 +126,27 @@ static bool is_ascii(const char *text, size_t len)
 	return all < 0x80;
 }
 
+static int from_base64(const char *text, size_t len, void *out, size_t max,
+		       size_t *n, int variant)
+{
+	if (!is_ascii(text, len) ||
+	    sodium_base642bin(out, max, text, len, NULL, n, NULL, variant) != 0)
+		return -EINVAL;
+	return 0;
+}
+
 int values_base64(const char *text, size_t len, void *out, size_t max,
 		  size_t *n)
 {
-	if (!is_ascii(text, len) ||
-	    sodium_base642bin(out, max, text, len, NULL, n, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) != 0)
-		return -EINVAL;
-	return 0;
+	return from_base64(text, len, out, max, n,
+			   sodium_base64_VARIANT_ORIGINAL);
+}
+
+int values_base64url(const char *text, size_t len, void *out, size_t max,
+		     size_t *n)
+{
+	return from_base64(text, len, out, max, n,
+			   sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 static void put_with_unit(uint64_t n, const struct unit *units, char *out)
@@ -299,6 +312,25 @@ static bool in_list(const char *name, const char *const *list, size_t n)
 	return false;
 }
 
+/* RFC 9110, 5.6.2. */
+static const char *token_fault(const char *name, const char *what)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_BYTES)
+		return "it must have 1 to 64 bytes";
+	for (size_t i = 0; i < len; i++)
+		if (!is_alnum(name[i]) &&
+		    strchr("!#$%&'*+-.^_`|~", name[i]) == NULL)
+			return what;
+	return NULL;
+}
+
+const char *values_cookie_fault(const char *name)
+{
+	return token_fault(name, "it holds what no cookie's name may hold");
+}
+
 const char *values_header_fault(const char *name)
 {
 	/* What the gateway itself reads, and what frames the message. */
@@ -308,14 +340,11 @@ const char *values_header_fault(const char *name)
 		"last-event-id",  "origin",	   "transfer-encoding",
 		"upgrade",
 	};
-	size_t len = strlen(name);
+	const char *fault =
+		token_fault(name, "it holds what no header's name may hold");
 
-	if (len == 0 || len > NAME_MAX_BYTES)
-		return "it must have 1 to 64 bytes";
-	for (size_t i = 0; i < len; i++)
-		if (!is_alnum(name[i]) &&
-		    strchr("!#$%&'*+-.^_`|~", name[i]) == NULL)
-			return "it holds what no header's name may hold";
+	if (fault != NULL)
+		return fault;
 	if (in_list(name, taken, ARRAY_LEN(taken)))
 		return "that header has a meaning of its own";
 	return NULL;

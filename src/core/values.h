@@ -22,6 +22,10 @@ int values_bool(const char *text, bool *ret);
  * `max`, to `out`. -EINVAL for any other byte, and for what does not fit. */
 int values_base64(const char *text, size_t len, void *out, size_t max,
 		  size_t *n);
+/* The same of base64url without padding (section 5; RFC 7515, 2). A last letter
+ * with bits that mean nothing is refused: one text for the same bytes. */
+int values_base64url(const char *text, size_t len, void *out, size_t max,
+		     size_t *n);
 
 /* The shortest form that is exact; `out` has VALUES_TEXT_MAX bytes. */
 void values_duration_text(uint64_t ms, char *out);
@@ -41,6 +45,8 @@ const char *values_server_fault(const char *url);
 /* A header's name: a token (RFC 9110, section 5.6.2) of at most 64 bytes that
  * has no other meaning in a request for a stream. */
 const char *values_header_fault(const char *name);
+/* A cookie's name: a token of at most 64 bytes. */
+const char *values_cookie_fault(const char *name);
 /* A query parameter's name: 1 to 64 bytes that need no percent-encoding
  * (RFC 3986, section 2.3), and none of our own parameters. */
 const char *values_query_fault(const char *name);

@@ -24,10 +24,20 @@
 #include "../core/hub.h"
 #include "../core/logging.h"
 #include "../core/metrics.h"
+#include "../core/token.h"
 #include "../core/ui.h"
 
 struct uv_loop_s;
 struct conn_set;
+
+/* How --auth jwt takes tokens; the keys may be others from one turn of the loop
+ * to the next. */
+struct conn_tokens {
+	const struct jwt_keys *keys;
+	struct jwt_rules rules;
+	struct token_places places;
+	uint64_t (*wall_ms)(void); /* since 1970 */
+};
 
 struct conn_config {
 	struct uv_loop_s *loop;
@@ -36,9 +46,10 @@ struct conn_config {
 	const struct logging *log;    /* may be NULL */
 	const struct logging *access; /* streams' lines; NULL: none */
 	const char *id_header;
-	const char *id_query; /* NULL: none */
-	struct cors cors;     /* of public requests */
-	const struct ui *ui;  /* the live page; NULL: none */
+	const char *id_query;		  /* NULL: none */
+	const struct conn_tokens *tokens; /* NULL: the two above say who asks */
+	struct cors cors;		  /* of public requests */
+	const struct ui *ui;		  /* the live page; NULL: none */
 	/* Public connections begin with a preface of the PROXY protocol. */
 	bool proxy_protocol;
 	/* Whose word about addresses is believed. */

@@ -1,5 +1,6 @@
 /* What the files of a connection share: conn.c (states, reading, time),
  * conn_peer.c (whose it is), conn_limits.c (how many streams, and how old),
+ * conn_token.c (whose by a token),
  * conn_write.c (the socket, and what the hub writes), conn_serve.c (answers)
  * and conn_cors.c (what they have for pages of other origins). Nobody else
  * includes it. */
@@ -80,6 +81,7 @@ struct conn {
 	bool admin : 1;
 	bool counted : 1;    /* has one of max_connections places */
 	bool head_due : 1;   /* conn_set.head goes before the first bytes */
+	bool warned : 1;     /* STREAM: that its token ends */
 	bool tallied : 1;    /* STREAM: in conn_set.parties */
 	bool keep_alive : 1; /* REPLY: then IDLE, else LINGER */
 };
@@ -152,7 +154,8 @@ enum refusal_reason conn_over_limit(const struct conn *c,
 				    const struct identity *id);
 /* Before it is a STREAM that ends by itself. -ENOMEM or 0. */
 int conn_reserve_end(struct conn_set *s);
-/* A STREAM ends at `ms` for this reason, unless another one ends it sooner. */
+/* A STREAM ends at `ms` for this reason, unless another one ends it sooner. One
+ * that ends with its token is told so before. */
 void conn_end_by(struct conn *c, uint64_t ms, enum ending why);
 /* It is a STREAM now; it is none any more. */
 void conn_stream_begins(struct conn *c);
@@ -160,6 +163,14 @@ void conn_stream_ends(struct conn *c);
 /* Those that are due, some hundreds a turn. */
 void conn_end_due(struct conn_set *s, uint64_t now_ms);
 uint64_t conn_next_end_ms(const struct conn_set *s);
+
+/* conn_token.c */
+
+/* identity_take(), by the request's token; *end_ms is when a stream of it ends
+ * (uv_now()), UINT64_MAX: never. */
+int conn_take_token(const struct conn *c, const struct http_head *h,
+		    const struct route *r, struct identity *ret,
+		    uint64_t *end_ms, struct refusal *why);
 
 /* conn_write.c */
 

@@ -11,9 +11,10 @@
 #include "../core/check.h"
 
 enum {
-	CONN_ENDED = 256,    /* in one turn */
-	CONN_AGES = 64,	     /* that a stream can reach */
-	CONN_AGE_SPREAD = 5, /* the youngest are this part younger */
+	CONN_ENDED = 256,	/* in one turn */
+	CONN_NOTICE_MS = 10000, /* before a token's end */
+	CONN_AGES = 64,		/* that a stream can reach */
+	CONN_AGE_SPREAD = 5,	/* the youngest are this part younger */
 };
 
 /* ---- how many ------------------------------------------------------------ */
@@ -47,13 +48,38 @@ int conn_reserve_end(struct conn_set *s)
 	return due_reserve(&s->ends);
 }
 
+/* In the heap it has the time of its notice, until that is out. */
+static bool is_to_be_warned(const struct conn *c)
+{
+	return c->end_why == ENDING_EXPIRED && !c->warned;
+}
+
+static uint64_t end_of(const struct conn *c)
+{
+	return is_to_be_warned(c) ? c->end.ms + CONN_NOTICE_MS : c->end.ms;
+}
+
 void conn_end_by(struct conn *c, uint64_t ms, enum ending why)
 {
 	MUST(c->state == CONN_STREAM);
-	if (c->end.at != 0 && c->end.ms <= ms)
+	if (c->end.at != 0 && end_of(c) <= ms)
 		return;
 	c->end_why = (uint8_t)why;
+	c->warned = false;
+	if (is_to_be_warned(c))
+		ms = ms > CONN_NOTICE_MS ? ms - CONN_NOTICE_MS : 0;
 	due_set(&c->set->ends, &c->end, ms);
+}
+
+/* Then the end. The words are the last that is done: where the write of them
+ * fails, the stream is doomed. */
+static void warn(struct conn *c, uint64_t now_ms)
+{
+	uint64_t end_ms = end_of(c);
+
+	c->warned = true;
+	due_set(&c->set->ends, &c->end, end_ms);
+	hub_say_expiry(c->set->cfg.hub, &c->cursor, now_ms);
 }
 
 static struct conn *first_to_end(const struct conn_set *s)
@@ -76,8 +102,12 @@ void conn_end_due(struct conn_set *s, uint64_t now_ms)
 
 	for (int i = 0; i < CONN_ENDED && (c = first_to_end(s)) != NULL &&
 			c->end.ms <= now_ms;
-	     i++)
-		conn_end_stream(c, (enum ending)c->end_why);
+	     i++) {
+		if (is_to_be_warned(c))
+			warn(c, now_ms);
+		else
+			conn_end_stream(c, (enum ending)c->end_why);
+	}
 }
 
 /* ---- begin and end ------------------------------------------------------- */

@@ -195,10 +195,12 @@ static void say_metrics(struct conn *c, const struct http_reply_to *to)
 	buf_finish(&page);
 }
 
-static int identify(const struct conn_set *s, const struct http_head *h,
+/* *end_ms: when a stream of it ends; UINT64_MAX: never. */
+static int identify(const struct conn *c, const struct http_head *h,
 		    const struct route *r, struct identity *ret,
-		    struct refusal *why)
+		    uint64_t *end_ms, struct refusal *why)
 {
+	const struct conn_set *s = c->set;
 	struct identity_request req = {
 		.header_name = s->cfg.id_header,
 		.query_name = s->cfg.id_query,
@@ -206,6 +208,9 @@ static int identify(const struct conn_set *s, const struct http_head *h,
 		.query_len = r->query_id_len,
 	};
 
+	*end_ms = UINT64_MAX;
+	if (s->cfg.tokens != NULL)
+		return conn_take_token(c, h, r, ret, end_ms, why);
 	req.header = http_head_find(h, s->cfg.id_header, &req.header_len);
 	return identity_take(ret, why, &req);
 }
@@ -279,22 +284,27 @@ static void refuse_for_memory(struct conn *c, const struct http_reply_to *to)
 	conn_refuse(c, to, &why);
 }
 
-static bool may_end(const struct conn_set *s, const struct route *r)
+static bool may_end(const struct conn_set *s, const struct route *r,
+		    uint64_t end_ms)
 {
-	return s->cfg.max_age_ms > 0 || r->timeout_ms > 0 || r->limit > 0;
+	return end_ms != UINT64_MAX || s->cfg.max_age_ms > 0 ||
+	       r->timeout_ms > 0 || r->limit > 0;
 }
 
 static void begin_stream(struct conn *c, const struct http_reply_to *to,
-			 const struct route *r, const struct hub_open *open)
+			 const struct route *r, const struct hub_open *open,
+			 uint64_t end_ms)
 {
 	const struct buf *head = c->set->head;
 
-	if (may_end(c->set, r) && conn_reserve_end(c->set) < 0) {
+	if (may_end(c->set, r, end_ms) && conn_reserve_end(c->set) < 0) {
 		refuse_for_memory(c, to);
 		return;
 	}
 	c->head_due = true;
 	conn_move(c, CONN_STREAM);
+	if (end_ms != UINT64_MAX)
+		conn_end_by(c, end_ms, ENDING_EXPIRED);
 	if (r->timeout_ms > 0)
 		conn_end_by(c, conn_now_ms(c->set) + r->timeout_ms,
 			    ENDING_TIMEOUT);
@@ -317,7 +327,8 @@ static void begin_stream(struct conn *c, const struct http_reply_to *to,
  * for the request, and is out when this returns, or waits with what the socket
  * did not take. */
 static void open_stream(struct conn *c, const struct http_reply_to *to,
-			const struct route *r, const struct hub_open *open)
+			const struct route *r, const struct hub_open *open,
+			uint64_t end_ms)
 {
 	struct conn_set *s = c->set;
 	struct buf made;
@@ -333,7 +344,7 @@ static void open_stream(struct conn *c, const struct http_reply_to *to,
 			return;
 		}
 	}
-	begin_stream(c, to, r, open);
+	begin_stream(c, to, r, open, end_ms);
 	s->head = NULL;
 	buf_finish(&made);
 }
@@ -344,6 +355,7 @@ static void serve_events(struct conn *c, const struct http_reply_to *request,
 {
 	struct http_reply_to stream = *request, *to = &stream;
 	struct identity id;
+	uint64_t end_ms;
 	enum refusal_reason limit;
 	struct hub_open open;
 	struct refusal why;
@@ -351,7 +363,7 @@ static void serve_events(struct conn *c, const struct http_reply_to *request,
 	int rc;
 
 	stream.type = r->ndjson ? "application/x-ndjson" : NULL;
-	if (identify(c->set, h, r, &id, &why) < 0) {
+	if (identify(c, h, r, &id, &end_ms, &why) < 0) {
 		conn_refuse(c, to, &why);
 	} else if (c->set->draining) {
 		turn_away(c, to, REFUSAL_DRAINING, accept);
@@ -365,7 +377,7 @@ static void serve_events(struct conn *c, const struct http_reply_to *request,
 		conn_finish(c, &out, rc, to->keep_alive && to->minor > 0);
 	} else {
 		fill_open(&open, r, &id, to->minor);
-		open_stream(c, to, r, &open);
+		open_stream(c, to, r, &open, end_ms);
 	}
 }
 
@@ -378,6 +390,9 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 		.accept = accept,
 		.last_event_id = http_head_find(h, "Last-Event-ID", NULL),
 		.id_query = c->set->cfg.id_query,
+		.token_query = c->set->cfg.tokens == NULL
+				       ? NULL
+				       : c->set->cfg.tokens->places.query,
 		.ui = c->set->cfg.ui != NULL,
 		.admin = c->admin,
 		.cors = to->lines != NULL,

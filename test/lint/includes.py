@@ -19,6 +19,8 @@ RANKS = {
     "roll": 0, "due": 0, "stream_list": 1,
     "js_time": 0, "values": 0, "address": 0, "reference": 0.5,
     "cors": 0, "tally": 0.5, "proxy_preface": 0.5,
+    "jwt_key": 0.5, "jwt_keys": 1,
+    "jwt": 1.5, "token": 1.7,
     "options": 1, "context": 1, "http_head": 1, "identity": 1, "sse": 1,
     "metrics": 1, "js_wire": 1,
     "options_table": 1.5, "options_input": 1.5, "options_text": 1.5,
@@ -31,15 +33,18 @@ RANKS = {
     "turns": 4, "replay_queue": 4.5, "tail": 5, "tail_inside": 5.1, "tail_stream": 5.2, "replay": 5,
     "hub": 6, "hub_inside": 6.5, "hub_place": 6.6, "hub_write": 6.6, "hub_lines": 6.6,
     "log_file": 7, "process": 7, "handles": 7, "mailbox": 7,
-    "poller": 7, "nats_note": 7, "nats_servers": 7,
+    "poller": 7, "key_file": 7, "nats_note": 7, "nats_servers": 7,
     "nats_letter": 7.2, "nats_options": 7.2, "nats_dial": 7.3,
     "nats_session": 7.4, "nats_worker": 7.6,
     "listener": 8, "healthcheck": 8,
     "inherited": 8, "notify": 8, "conn": 8, "conn_inside": 8.5, "conn_write": 8.6,
     "conn_serve": 8.6, "conn_peer": 8.6, "conn_limits": 8.6,
-    "conn_note": 8.6, "conn_cors": 8.6, "conn_admin": 8.6, "conn_look": 8.6, "nats_source": 8,
+    "conn_token": 8.6,
+    "conn_note": 8.6, "conn_cors": 8.6, "conn_admin": 8.6, "conn_look": 8.6,
+    "nats_source": 8,
     "sluice": 8,
     "gateway": 9, "gateway_inside": 9.5, "gateway_nats": 9.6, "gateway_turn": 9.6,
+    "gateway_keys": 9.6,
     "main": 10,
 }
 
@@ -47,7 +52,9 @@ RANKS = {
 LIBRARIES = {
     "llhttp.h": ("core/http_parser.c",),
     "nats.h": ("io/nats_options.c", "io/nats_dial.c", "io/nats_session.c"),
-    "jansson.h": ("core/js_wire.c", "core/context.c"),
+    "jansson.h": ("core/js_wire.c", "core/context.c", "core/jwt_keys.c",
+                  "core/jwt.c"),
+    "openssl/": ("core/jwt_key.c",),
     "uv.h": ("io/*", "gateway.c", "gateway_inside.h", "gateway_turn.c", "main.c"),
     "pthread.h": ("io/*",),
     "threads.h": ("io/*",),
@@ -85,6 +92,8 @@ def _system_problem(path, header):
         mine = header == library or header.endswith("/" + library)
         if mine and "/" not in library and header.startswith("sys/"):
             mine = False
+        if library.endswith("/"):
+            mine = header.startswith(library)
         if mine and not _allowed(place, patterns):
             return (f"{path}: includes <{header}>, which only "
                     f"{', '.join(patterns)} may")

@@ -272,7 +272,8 @@ static void test_refusals(void **state)
 		 SHORT("404 Not Found", TEXT, "6", "keep-alive", "")},
 		{401, NULL, &keep,
 		 SHORT("401 Unauthorized", TEXT, "6", "keep-alive",
-		       "WWW-Authenticate: Bearer\r\n") "wrong\n"},
+		       "WWW-Authenticate: Bearer error=\"invalid_token\", "
+		       "error_description=\"wrong\"\r\n") "wrong\n"},
 		{403, NULL, &keep,
 		 SHORT("403 Forbidden", TEXT, "6", "keep-alive", "") "wrong\n"},
 		{405, "GET, HEAD", &keep,
@@ -301,6 +302,25 @@ static void test_refusals(void **state)
 		assert_int_equal(http_reply_refusal(&b, list[i].to, &r, 17), 0);
 		expect_bytes(&b, list[i].want);
 	}
+}
+
+/* RFC 6750, 3.1: who has sent none is not told that it is wrong. */
+static void test_no_token(void **state)
+{
+	struct refusal r = refusal_of(401, "no token");
+	struct buf b = room();
+
+	(void)state;
+	r.reason = REFUSAL_NO_TOKEN;
+	assert_int_equal(http_reply_refusal(&b, &keep, &r, 1), 0);
+	expect_bytes(&b, SHORT("401 Unauthorized", TEXT, "9", "keep-alive",
+			       "WWW-Authenticate: Bearer\r\n") "no token\n");
+	memset(r.text, 'x', sizeof(r.text) - 1);
+	r.text[sizeof(r.text) - 1] = '\0';
+	r.reason = REFUSAL_BAD_TOKEN;
+	b = room();
+	assert_int_equal(http_reply_refusal(&b, &keep, &r, 1), 0);
+	buf_finish(&b);
 }
 
 static void test_retry_after_of_any_size(void **state)
@@ -398,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_a_body_is_bytes),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_no_token),
 		cmocka_unit_test(test_retry_after_of_any_size),
 		cmocka_unit_test(test_texts_go_whole),
 		cmocka_unit_test(test_whole_or_nothing),

@@ -691,6 +691,52 @@ static void a_context_s_certificate_needs_its_key(void **state)
 	assert_string_equal(err, "field \"cert\": needs --tlskey too");
 }
 
+static void tokens_need_a_key(void **state)
+{
+	struct options *o = *state;
+	char err[OPTIONS_ERROR_MAX];
+
+	assert_int_equal(o->auth, AUTH_HEADER);
+	assert_int_equal(o->jwt_leeway_ms, 30000);
+	assert_string_equal(o->jwt_claim, "sub");
+	assert_int_equal(args(o, err, "--auth", "jwt"), 0);
+	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_string_equal(err, "--auth: jwt needs --jwt-key too");
+	assert_int_equal(args(o, err, "--jwt-key", "/k", "--jwt-audience", "a",
+			      "--jwt-audience", "b"),
+			 0);
+	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(o->auth, AUTH_JWT);
+	assert_int_equal(o->jwt_audience.n, 2);
+	assert_int_equal(args(o, err, "--id-query", "id"), 0);
+	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_non_null(strstr(err, "--id-query: is for --auth header"));
+}
+
+/* Whoever says it thinks that tokens are asked for. */
+static void a_key_needs_tokens(void **state)
+{
+	static const char *const names[] = {"jwt-key",	  "jwt-audience",
+					    "jwt-issuer", "jwt-claim",
+					    "jwt-cookie", "jwt-query"};
+	char err[OPTIONS_ERROR_MAX], want[OPTIONS_ERROR_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct options o;
+
+		assert_int_equal(options_init(&o), 0);
+		assert_int_equal(options_set(&o, OPTIONS_FLAG, names[i], "x",
+					     err),
+				 0);
+		assert_int_equal(options_finish_parsing(&o, err), -EINVAL);
+		snprintf(want, sizeof(want), "--%s: needs --auth jwt too",
+			 names[i]);
+		assert_string_equal(err, want);
+		options_finish(&o);
+	}
+}
+
 /* ---- copies and texts ------------------------------------------------- */
 
 static void a_copy_stands_alone(void **state)
@@ -916,6 +962,8 @@ int main(void)
 		test(domain_and_prefix_exclude_each_other),
 		test(certificate_and_key_come_together),
 		test(a_context_s_certificate_needs_its_key),
+		test(tokens_need_a_key),
+		cmocka_unit_test(a_key_needs_tokens),
 		test(a_copy_stands_alone),
 		test(printed_values_can_be_read_again),
 		test(printed_text_stays_on_its_line),

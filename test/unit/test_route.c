@@ -859,9 +859,59 @@ static void test_accept_of_another_type(void **state)
 	assert_false(route_accepts(both, "image", "png"));
 }
 
+static void test_tokens(void **state)
+{
+	struct route_request req = plain;
+	struct route r;
+
+	(void)state;
+	req.token_query = "t";
+	req.target = EVENTS "?deliver=all&t=a.b%2Ec&x=%20";
+	r = expect_good(&req);
+	assert_int_equal(r.token_len, 7);
+	assert_ptr_equal(r.token, strstr(req.target, "a.b"));
+	assert_int_equal(r.deliver, DELIVER_ALL);
+	req.target = EVENTS "?%74=&T=x";
+	r = expect_good(&req);
+	assert_non_null(r.token);
+	assert_int_equal(r.token_len, 0);
+	req.target = EVENTS "?tt=a";
+	assert_null(expect_good(&req).token);
+	req.target = EVENTS "?t=a&t=a";
+	expect_refused(&req, 400, REFUSAL_BAD_TOKEN, "t is given twice", NULL);
+	/* Where it is nobody's, it is passed over as any other. */
+	req.token_query = NULL;
+	assert_null(expect_good(&req).token);
+}
+
+/* No text has a byte of it, whatever is wrong with it. */
+static void test_tokens_are_not_quoted(void **state)
+{
+	static const char *const targets[] = {EVENTS "?t=HUNTER%",
+					      EVENTS "?t=HUNTER%zzHUNTER",
+					      EVENTS "?t=HUNTER%00HUNTER",
+					      EVENTS "?%74=%xHUNTER",
+					      EVENTS "?t=HUNTER&t=HUNTER",
+					      "/HUNT?t=HUNTER"};
+	struct route_request req = plain;
+
+	(void)state;
+	req.token_query = "t";
+	for (size_t i = 0; i < LEN(targets); i++) {
+		struct refusal why;
+		struct route r;
+
+		req.target = targets[i];
+		assert_int_equal(route_parse(&r, &why, &req), -EINVAL);
+		assert_null(strstr(why.text, "HUNTER"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_tokens_are_not_quoted),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_page_is_switched_on),
 		cmocka_unit_test(test_a_path_is_quoted),

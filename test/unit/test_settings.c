@@ -466,6 +466,25 @@ static void a_home_that_is_not_given_is_the_passwd_entry(void **state)
 	options_finish(&o);
 }
 
+#define WITH_KEY .flags = {"--auth", "jwt", "--jwt-key", "^/key"}
+
+/* What is in the file is looked at, and never shown. */
+static void the_file_of_keys_is_read(void **state)
+{
+	(void)state;
+	fails(-ENOENT, "--jwt-key: wrong value \"^/key\" (No such file",
+	      WITH_KEY);
+	put("key", "HUNTER\n");
+	fails(-EINVAL, "--jwt-key: ^/key: its secret has less than 32 bytes",
+	      WITH_KEY);
+	put("key", "{\"keys\": [{\"kty\": \"HUNTER\"}]}");
+	fails(-EINVAL, "--jwt-key: ^/key: its key set has no key", WITH_KEY);
+	put("key", "HUNTER and so on, for two and thirty bytes\n");
+	holds("auth = jwt  (flag)\njwt-key = ^/key  (flag)\n"
+	      "jwt-claim = sub  (default)\n",
+	      WITH_KEY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +501,7 @@ int main(void)
 		test(wrong_values_are_named_by_their_place),
 		test(contexts_that_are_not_there_are_named),
 		test(the_home_is_found),
+		test(the_file_of_keys_is_read),
 		cmocka_unit_test(a_home_that_is_not_given_is_the_passwd_entry),
 	};
 

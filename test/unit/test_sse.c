@@ -577,6 +577,26 @@ static void test_pings(void **state)
 		    "8\r\n: ping\n\n\r\n");
 }
 
+static void test_expired(void **state)
+{
+	char out[SSE_TEXT_MAX];
+	struct event e;
+	size_t len;
+
+	(void)state;
+	len = sse_put_expired(out, false, "9-9f31c2");
+	expect_text(out, len,
+		    "event: system\ndata: {\"system\": \"expired\"}\n"
+		    "id: 9-9f31c2\n\n");
+	decode(&e, out, len);
+	assert_int_equal(e.n_dispatched, 1);
+	assert_string_equal(e.id.bytes, "9-9f31c2");
+	event_finish(&e);
+	expect_text(out, sse_put_expired(out, true, NULL),
+		    "2b\r\nevent: system\ndata: {\"system\": \"expired\"}\n"
+		    "\n\r\n");
+}
+
 static void test_gap(void **state)
 {
 	char out[SSE_TEXT_MAX];
@@ -766,6 +786,7 @@ int main(void)
 		cmocka_unit_test(test_one_mebibyte),
 		cmocka_unit_test(test_opening),
 		cmocka_unit_test(test_pings),
+		cmocka_unit_test(test_expired),
 		cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_longest_short_ones),
 		cmocka_unit_test(test_cursor_format),

@@ -430,6 +430,46 @@ static void query_names(void **state)
 
 /* ---- for people to read ----------------------------------------------- */
 
+static void cookie_names(void **state)
+{
+	(void)state;
+	assert_null(values_cookie_fault("__Host-token"));
+	assert_null(values_cookie_fault("host")); /* no header's */
+	assert_non_null(values_cookie_fault(""));
+	assert_non_null(values_cookie_fault("a=b"));
+	assert_non_null(values_cookie_fault("a;b"));
+	assert_non_null(values_cookie_fault("a b"));
+}
+
+/* RFC 4648, 10, without padding; and what else might pass for the same. */
+static void base64url_is_strict(void **state)
+{
+	static const char *const wrong[] = {"Zg==",  "Zg=",	 "Zh",
+					    "Zm9=",  "Z",	 "Zm9vY",
+					    "+_8",   "_/8",	 "Zm 9",
+					    "Zm\n9", "Zm9v\xc1", " Zm9v",
+					    "Zm9v\n"};
+	uint8_t out[6];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(values_base64url("", 0, out, sizeof(out), &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(values_base64url("Zg", 2, out, sizeof(out), &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(values_base64url("Zm9vYmFy", 8, out, sizeof(out), &n),
+			 0);
+	assert_int_equal(n, 6);
+	assert_memory_equal(out, "foobar", 6);
+	assert_int_equal(values_base64url("-_8", 3, out, sizeof(out), &n), 0);
+	assert_int_equal(out[0], 0xfb);
+	assert_int_equal(values_base64url("Zm9vYmFy", 8, out, 5, &n), -EINVAL);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_int_equal(values_base64url(wrong[i], strlen(wrong[i]),
+						  out, sizeof(out), &n),
+				 -EINVAL);
+}
+
 static void userinfo_is_hidden(void **state)
 {
 	static const struct {
@@ -548,6 +588,8 @@ int main(void)
 		cmocka_unit_test(servers),
 		cmocka_unit_test(header_names),
 		cmocka_unit_test(query_names),
+		cmocka_unit_test(cookie_names),
+		cmocka_unit_test(base64url_is_strict),
 		cmocka_unit_test(userinfo_is_hidden),
 		cmocka_unit_test(shown_text_stays_on_its_line),
 		cmocka_unit_test(distances),

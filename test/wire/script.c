@@ -1,4 +1,5 @@
 #include "script.h"
+#include "jwt_maker.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,21 @@ static size_t take_repeat(struct bytes *out, const char *text, const char *end)
 	return (size_t)(close + 1 - text);
 }
 
+/* {"sub": "alice"}]: the token that says so. */
+static size_t take_claims(struct bytes *out, const char *text, const char *end)
+{
+	const char *close = memchr(text, ']', (size_t)(end - text));
+	char claims[512], token[JWT_MAKER_MAX];
+	size_t len;
+
+	if (close == NULL || (size_t)(close - text) >= sizeof(claims))
+		return 0;
+	snprintf(claims, sizeof(claims), "%.*s", (int)(close - text), text);
+	len = jwt_maker(token, sizeof(token), claims);
+	bytes_add(out, token, len);
+	return (size_t)(close + 1 - text);
+}
+
 /* What is behind a backslash; 0: malformed. */
 static size_t take_escape(struct bytes *out, const char *text, const char *end)
 {
@@ -62,6 +78,11 @@ static size_t take_escape(struct bytes *out, const char *text, const char *end)
 		return 0;
 	if (*text == 'x')
 		return 1 + take_hex(out, text + 1, end);
+	if (*text == '[') {
+		size_t n = take_claims(out, text + 1, end);
+
+		return n > 0 ? 1 + n : 0;
+	}
 	if (*text == '{') {
 		size_t n = take_repeat(out, text + 1, end);
 

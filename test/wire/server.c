@@ -15,6 +15,7 @@
 #include "check.h"
 #include "conn.h"
 #include "hub.h"
+#include "jwt_maker.h"
 #include "listener.h"
 #include "metrics.h"
 
@@ -42,6 +43,8 @@ struct server {
 	struct fake_js *js;
 	int send_buffer;
 	struct address_range trusted[8];
+	struct jwt_keys *keys;
+	struct conn_tokens tokens;
 	bool started;
 	bool tcp;
 	bool busy; /* something was done in this turn */
@@ -58,6 +61,12 @@ struct server {
 };
 
 static uint64_t clock_ms;
+
+/* It is 1700000000 when a conversation begins. */
+static uint64_t wall_ms(void)
+{
+	return UINT64_C(1700000000000) + clock_ms - CLOCK_START_MS;
+}
 
 uint64_t __wrap_uv_now(const uv_loop_t *loop);
 uint64_t __wrap_uv_now(const uv_loop_t *loop)
@@ -313,12 +322,36 @@ static void make_page(struct server *s)
 		.stream = o->stream,
 		.subject = o->subject,
 		.id_header = o->id_header,
-		.auth = "header",
+		.auth = o->auth == AUTH_JWT ? "jwt" : "header",
 		.ping_ms = o->ping_interval_ms,
 		.retry_ms = o->retry_ms,
 	};
 
 	MUST(!o->ui || ui_init(&s->ui, &cfg) == 0);
+}
+
+/* The key is that of the tokens that a script has, whatever --jwt-key says. */
+static const struct conn_tokens *start_tokens(struct server *s)
+{
+	const struct options *o = &s->options;
+	char err[JWT_KEYS_ERROR_MAX];
+
+	if (o->auth != AUTH_JWT)
+		return NULL;
+	MUST(jwt_keys_new(&s->keys, JWT_MAKER_SECRET, strlen(JWT_MAKER_SECRET),
+			  err) == 0);
+	s->tokens = (struct conn_tokens){
+		.keys = s->keys,
+		.rules = {.claim = o->jwt_claim,
+			  .audiences = o->jwt_audience.items,
+			  .n_audiences = o->jwt_audience.n,
+			  .issuers = o->jwt_issuer.items,
+			  .n_issuers = o->jwt_issuer.n,
+			  .leeway_ms = o->jwt_leeway_ms},
+		.places = {.cookie = o->jwt_cookie, .query = o->jwt_query},
+		.wall_ms = wall_ms,
+	};
+	return &s->tokens;
 }
 
 static void start_conns(struct server *s)
@@ -328,7 +361,9 @@ static void start_conns(struct server *s)
 		.loop = &s->loop,
 		.hub = s->hub,
 		.metrics = &s->metrics,
-		.id_header = o->id_header,
+		.id_header =
+			o->auth == AUTH_JWT ? "Authorization" : o->id_header,
+		.tokens = start_tokens(s),
 		.id_query = o->id_query,
 		.ui = o->ui ? &s->ui : NULL,
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
@@ -415,6 +450,7 @@ const char *server_free(struct server *s)
 
 	if (left != NULL)
 		return left; /* and it may still be in use */
+	jwt_keys_free(s->keys);
 	options_finish(&s->options);
 	fake_js_free(s->js);
 	free(s);

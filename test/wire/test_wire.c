@@ -21,8 +21,9 @@
  *	= store 7 events.a "x"	something happens around the client
  *
  * Lines that are sent one behind the other are one write. Escapes: \r \n \t \0
- * \\ \" \xHH; \{TEXT*N} is N times the text; -TAG (-TAG2, ...) in an id stands
- * for the tag of the first (second, ...) stream.
+ * \\ \" \xHH; \{TEXT*N} is N times the text; \[CLAIMS] the token (HS256) of
+ *these claims, which hold no ]; -TAG (-TAG2, ...) in an id stands for the tag
+ *of the first (second, ...) stream.
  *
  * What a client expects ("<"):
  *
