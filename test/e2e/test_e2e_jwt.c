@@ -1,0 +1,345 @@
+/* --auth jwt with keys and tokens of OpenSSL's command line: every kind of key,
+ * keys that change while streams are open, streams that end with their token,
+ * and that no token is ever in a log. */
+#include "e2e.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "test_clock.h"
+
+enum { TOKEN_BYTES = 4096, WAIT_MS = 15000, POLL_MS = 10 };
+
+static struct folder folder;
+
+static int setup(void **state)
+{
+	return e2e_setup(state) != 0 ? -1 : folder_make(&folder);
+}
+
+static int teardown(void **state)
+{
+	folder_remove(&folder);
+	return e2e_teardown(state);
+}
+
+#define JWT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+/* ---- keys and tokens ------------------------------------------------------
+ */
+
+/* The first line that the script prints. */
+static void run_script(char *out, size_t size, const char *args)
+{
+	const char *root = getenv("SLUICE_TEST_ROOT");
+	char command[2048];
+	FILE *f;
+
+	snprintf(command, sizeof(command), "python3 -B %s/test/e2e/token.py %s",
+		 root == NULL ? "." : root, args);
+	f = popen(command, "r");
+	assert_non_null(f);
+	if (fgets(out, (int)size, f) == NULL)
+		out[0] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+	assert_int_equal(pclose(f), 0);
+}
+
+/* A key of this kind, in the folder, called like it. */
+static void make_key(const char *alg)
+{
+	char args[512], out[16];
+
+	snprintf(args, sizeof(args), "key %s %s", alg,
+		 folder_path(&folder, alg));
+	run_script(out, sizeof(out), args);
+}
+
+/* `claims` without the braces. */
+static void make_token(char *out, const char *alg, const char *claims)
+{
+	char args[1024];
+
+	snprintf(args, sizeof(args), "sign %s %s '{%s}'", alg,
+		 folder_path(&folder, alg), claims);
+	run_script(out, TOKEN_BYTES, args);
+	assert_true(strlen(out) > 20);
+}
+
+/* The key becomes the file "key", at once, as deployments do it. */
+static void put_key(const char *alg)
+{
+	char from[160], next[128], command[512];
+
+	snprintf(from, sizeof(from), "%s.pub", folder_path(&folder, alg));
+	snprintf(next, sizeof(next), "%s", folder_path(&folder, "next"));
+	snprintf(command, sizeof(command), "cp %s %s", from, next);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(rename(next, folder_path(&folder, "key")), 0);
+}
+
+static void start(struct e2e *f, const char *more, const char *value)
+{
+	e2e_gateway(f, "--auth", "jwt", "--jwt-key",
+		    folder_path(&folder, "key"), more, value, NULL);
+}
+
+/* Until the log has said it n times. */
+static void wait_said(struct e2e *f, const char *text, int n)
+{
+	uint64_t deadline = test_now_ms() + WAIT_MS;
+
+	while (e2e_count_in_log(f, text) < n) {
+		if (test_now_ms() > deadline)
+			fail_msg("not %d times in the log: %s", n, text);
+		usleep(POLL_MS * 1000);
+	}
+}
+
+/* ---- asking ---------------------------------------------------------------
+ */
+
+static struct sse_client *ask(struct e2e *f, const char *token)
+{
+	struct sse_client *c = e2e_client(f);
+	char headers[TOKEN_BYTES + 64];
+
+	snprintf(headers, sizeof(headers), "Authorization: Bearer %s\r\n",
+		 token);
+	sse_client_get(c, f->gw.address, "/api/v1/events", headers);
+	sse_client_wait_head(c);
+	return c;
+}
+
+static struct sse_client *opens(struct e2e *f, const char *token)
+{
+	struct sse_client *c = ask(f, token);
+
+	assert_int_equal(c->status, 200);
+	sse_client_wait_any_id(c);
+	return c;
+}
+
+static void is_refused(struct e2e *f, const char *token, const char *why)
+{
+	struct sse_client *c = ask(f, token);
+
+	assert_int_equal(c->status, 401);
+	sse_client_wait_reply(c);
+	if (strstr(bytes_text(&c->body), why) == NULL)
+		fail_msg("%s", bytes_text(&c->body));
+}
+
+/* ---- tests ----------------------------------------------------------------
+ */
+
+/* One gateway, whose file is one key after the other. */
+static void every_kind_of_key(void **state)
+{
+	static const char *const algs[] = {"HS256", "RS256", "ES256", "EdDSA"};
+	static const char claims[] = "\"sub\": \"alice\", \"exp\": \"+3600\"";
+	struct e2e *f = *state;
+	char token[TOKEN_BYTES], last[TOKEN_BYTES], link[160];
+	struct sse_client *first = NULL;
+
+	for (int i = 0; i < 4; i++) {
+		make_key(algs[i]);
+		put_key(algs[i]);
+		if (i == 0)
+			start(f, NULL, NULL);
+		else
+			wait_said(f, "msg=\"keys read\"", i + 1);
+		make_token(token, algs[i], claims);
+		if (i == 0)
+			first = opens(f, token);
+		else
+			opens(f, token);
+		if (i > 0)
+			is_refused(f, last, "the token's algorithm");
+		strcpy(last, token);
+		if (strcmp(algs[i], "RS256") != 0)
+			continue;
+		/* The same key, in the other way. */
+		snprintf(link, sizeof(link), "%s",
+			 folder_path(&folder, "PS256"));
+		assert_int_equal(symlink(folder_path(&folder, "RS256"), link),
+				 0);
+		make_token(token, "PS256", claims);
+		opens(f, token);
+	}
+	/* A key that goes ends nobody's stream. */
+	e2e_publish(f, "alice", "on");
+	e2e_expect(first, 1, "on");
+	gateway_proc_wait_metric(
+		&f->gw, "sluice_refused_total{reason=\"bad_signature\"}", 3);
+	gateway_proc_wait_metric(&f->gw, "sluice_jwt_keys", 1);
+}
+
+static void a_stream_ends_with_its_token(void **state)
+{
+	struct e2e *f = *state;
+	char token[TOKEN_BYTES];
+	const struct sse_event *ev;
+	struct sse_client *c;
+	char *log;
+
+	make_key("HS256");
+	put_key("HS256");
+	start(f, "--jwt-leeway", "0");
+	make_token(token, "HS256", "\"sub\": \"alice\", \"exp\": \"+2.5\"");
+	c = opens(f, token);
+	e2e_publish(f, "alice", "a");
+	e2e_expect(c, 1, "a");
+	ev = sse_client_wait_event(c, "system", 1);
+	assert_string_equal(ev->data, "{\"system\": \"expired\"}");
+	e2e_publish(f, "alice", "b");
+	e2e_expect(c, 2, "b");
+	sse_client_wait_reply(c);
+	assert_true(c->last_chunk);
+	assert_int_equal(c->n_messages, 2);
+	gateway_proc_wait_metric(
+		&f->gw, "sluice_streams_closed_total{reason=\"expired\"}", 1);
+	is_refused(f, token, "expired");
+	log = gateway_proc_log(&f->gw);
+	assert_non_null(strstr(log, "msg=\"stream closed\" reason=expired"));
+	free(log);
+}
+
+static void a_broken_file_leaves_the_old_keys(void **state)
+{
+	static const char broken[] = "-----BEGIN PUBLIC KEY-----\nMCow";
+	static const char failed[] =
+		"can't read the keys, going on with the old ones";
+	struct e2e *f = *state;
+	char token[TOKEN_BYTES], other[TOKEN_BYTES];
+
+	make_key("ES256");
+	put_key("ES256");
+	start(f, NULL, NULL);
+	make_token(token, "ES256", "\"sub\": \"alice\"");
+	opens(f, token);
+	folder_write(&folder, "key", broken, strlen(broken));
+	wait_said(f, failed, 1);
+	opens(f, token);
+	assert_int_equal(unlink(folder_path(&folder, "key")), 0);
+	wait_said(f, failed, 2);
+	opens(f, token);
+	gateway_proc_wait_metric(&f->gw, "sluice_jwt_key_failures_total", 2);
+	make_key("EdDSA");
+	make_token(other, "EdDSA", "\"sub\": \"alice\"");
+	is_refused(f, other, "fit no key");
+	put_key("EdDSA");
+	wait_said(f, "msg=\"keys read\"", 2);
+	opens(f, other);
+	is_refused(f, token, "fit no key");
+}
+
+static void sighup_reads_it_again(void **state)
+{
+	struct e2e *f = *state;
+	char token[TOKEN_BYTES];
+
+	make_key("HS256");
+	put_key("HS256");
+	start(f, NULL, NULL);
+	wait_said(f, "msg=\"keys read\"", 1);
+	gateway_proc_signal(&f->gw, SIGHUP);
+	wait_said(f, "msg=\"keys read\"", 2);
+	make_token(token, "HS256", "\"sub\": \"alice\"");
+	opens(f, token);
+}
+
+/* A Secret of Kubernetes: "key" leads to "now/key", and "now" to a folder,
+ * which is another one from one moment to the next. */
+static void a_link_leads_to_another_file(void **state)
+{
+	struct e2e *f = *state;
+	char token[TOKEN_BYTES], command[1024];
+	const char *at = folder.path;
+
+	make_key("ES256");
+	make_key("EdDSA");
+	snprintf(command, sizeof(command),
+		 "cd %s && mkdir v1 v2 && cp -p ES256.pub v1/key && "
+		 "cp -p EdDSA.pub v2/key && ln -s v1 now && ln -s now/key key",
+		 at);
+	assert_int_equal(system(command), 0);
+	start(f, NULL, NULL);
+	make_token(token, "ES256", "\"sub\": \"alice\"");
+	opens(f, token);
+	snprintf(command, sizeof(command),
+		 "cd %s && ln -s v2 next && mv -T next now", at);
+	assert_int_equal(system(command), 0);
+	wait_said(f, "msg=\"keys read\"", 2);
+	is_refused(f, token, "fit no key");
+	make_token(token, "EdDSA", "\"sub\": \"alice\"");
+	opens(f, token);
+}
+
+/* Whatever way a token comes, good or not: no line has a part of it. */
+static void no_token_is_in_a_log(void **state)
+{
+#define END    "\r\n\r\n"
+#define LINE   " HTTP/1.1\r\nHost: h"
+#define EVENTS "/api/v1/events"
+	static const struct {
+		const char *before, *behind;
+		bool good;
+	} forms[] = {
+		{"GET " EVENTS "?t=", LINE END, true},
+		{"GET " EVENTS LINE "\r\nCookie: c=", END, true},
+		{"GET " EVENTS "?t=", "%zz" LINE END, false},
+		{"GET /nowhere?t=", LINE END, false},
+		{"GET ftp://h/?t=", LINE END, false},
+		{"PUT " EVENTS "?t=", LINE END, false},
+		{"GET " EVENTS "?t=", "A" LINE END, false},
+		{"GET " EVENTS LINE "\r\nAuthorization: Bearer ", ".x" END,
+		 false},
+		{"GET " EVENTS LINE "\r\nAuthorization: Bearer ", "\x01" END,
+		 false},
+	};
+	struct e2e *f = *state;
+	char token[TOKEN_BYTES], request[TOKEN_BYTES + 256], *log;
+
+	make_key("HS256");
+	put_key("HS256");
+	e2e_gateway(f, "--auth", "jwt", "--jwt-key",
+		    folder_path(&folder, "key"), "--jwt-query", "t",
+		    "--jwt-cookie", "c", "--log-level", "debug", NULL);
+	make_token(token, "HS256", "\"sub\": \"alice\"");
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct sse_client *c = e2e_client(f);
+
+		snprintf(request, sizeof(request), "%s%s%s", forms[i].before,
+			 token, forms[i].behind);
+		sse_client_connect(c, f->gw.address);
+		sse_client_send_text(c, request);
+		sse_client_wait_head(c);
+		assert_int_equal(c->status == 200, forms[i].good);
+		assert_null(strstr(bytes_text(&c->raw), "eyJ"));
+	}
+	wait_said(f, "msg=refused", 7);
+	wait_said(f, "msg=\"stream opened\"", 2);
+	log = gateway_proc_log(&f->gw);
+	assert_null(strstr(log, "eyJ"));
+	free(log);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		JWT_TEST(every_kind_of_key),
+		JWT_TEST(a_stream_ends_with_its_token),
+		JWT_TEST(a_broken_file_leaves_the_old_keys),
+		JWT_TEST(sighup_reads_it_again),
+		JWT_TEST(a_link_leads_to_another_file),
+		JWT_TEST(no_token_is_in_a_log),
+	};
+
+	return cmocka_run_group_tests(tests, e2e_group_setup,
+				      e2e_group_teardown);
+}
