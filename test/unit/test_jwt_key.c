@@ -92,7 +92,10 @@ static void hmac_is_that_of_the_rfc(void **state)
 		assert_false(jwt_key_verify(&k, JWT_HS256, data, sizeof(data),
 					    wrong, sizeof(wrong)));
 	}
-	/* Not one of its own. */
+	/* Not one of its own, right or wrong. */
+	k.algs = JWT_ALG_BIT(JWT_HS384);
+	assert_false(jwt_key_verify(&k, JWT_HS256, data, sizeof(data), mac,
+				    sizeof(mac)));
 	assert_false(jwt_key_verify(&k, JWT_HS512, data, sizeof(data), mac,
 				    sizeof(mac)));
 	assert_false(jwt_key_verify(&k, JWT_RS256, data, sizeof(data), mac,
