@@ -58,6 +58,7 @@ for (const name of BROWSERS) {
     await ui.untilText("events", "3");
     await ui.untilText("at", /^4-[0-9a-f]{6}$/);
     assert.equal(await ui.page.$("#list img, #list a"), null);
+    await ui.untilText("latency", /^-?\d+ ms$|^\d+\.\d s$/);
   });
 
   test(`${name}: a restart of the gateway costs no event`, async () => {
