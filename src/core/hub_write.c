@@ -195,10 +195,12 @@ static void say_expired(struct hub *h, struct cursor *c, struct words *w)
 
 	if (known)
 		say_cursor(h, c, text);
-	w->len += c->ndjson ? ndjson_put_system(w->text + w->len, c->chunked,
-						"expired", known ? text : NULL)
-			    : sse_put_expired(w->text + w->len, c->chunked,
-					      known ? text : NULL);
+	if (!c->ndjson)
+		w->len += sse_put_expired(w->text + w->len, c->chunked,
+					  known ? text : NULL);
+	else if (c->system)
+		w->len += ndjson_put_system(w->text + w->len, c->chunked,
+					    "expired", known ? text : NULL);
 	c->expiry_waits = false;
 }
 
