@@ -4,7 +4,14 @@ import { Follower, PING } from "./follow.mjs";
 
 // In the page: window.sources is what they have seen.
 function openSource(url, init, ping) {
-  const seen = { events: [], gaps: [], pings: [], errors: [], opens: 0 };
+  const seen = {
+    events: [],
+    gaps: [],
+    systems: [],
+    pings: [],
+    errors: [],
+    opens: 0,
+  };
   const source = new EventSource(url, init);
   const take = (e) => ({ id: e.lastEventId, data: e.data, type: e.type });
   source.onopen = () => seen.opens++;
@@ -13,6 +20,7 @@ function openSource(url, init, ping) {
     (e.data === ping ? seen.pings : seen.events).push(take(e));
   source.addEventListener("base64", (e) => seen.events.push(take(e)));
   source.addEventListener("gap", (e) => seen.gaps.push(take(e)));
+  source.addEventListener("system", (e) => seen.systems.push(take(e)));
   window.sources ??= [];
   return window.sources.push({ source, seen }) - 1;
 }
