@@ -29,7 +29,7 @@ mkdir -p "$folder"
 cp "$here/package.json" "$folder/package.json"
 # No script of a package runs, and none is needed.
 npm install --prefix "$folder" --loglevel=error --no-audit --no-fund \
-	--no-package-lock --ignore-scripts || {
+	--no-package-lock --ignore-scripts >&2 || {
 	echo "clients: npm could not install the packages of $folder/package.json" >&2
 	exit 1
 }
