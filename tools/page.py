@@ -1,9 +1,9 @@
 """Puts the live page together: one HTML document, as C.
 
-    page.py OUTPUT INDEX STYLE SCRIPT...
+    page.py OUTPUT INDEX PART...
 
-In INDEX a line "@STYLE@" becomes the style sheet and "@SCRIPT@" the scripts, one
-behind the other; at "@GATEWAY@" it is cut in two, for what the gateway says of
+In INDEX a line "@STYLE@" becomes the parts that are style sheets (.css), one
+behind the other, and "@SCRIPT@" the scripts (.js); at "@GATEWAY@" it is cut in two, for what the gateway says of
 itself. The policy (Content-Security-Policy) lets in what was put here, by its
 SHA-256, and nothing else."""
 
@@ -53,9 +53,13 @@ def as_c(name, text):
             + f"\n}};\nconst size_t {name}_len = sizeof({name});\n")
 
 
-def main(output, index, style, *scripts):
-    style = read_part(style)
-    script = "".join(read_part(path) for path in scripts)
+def join(parts, suffix):
+    return "".join(read_part(path) for path in parts if path.endswith(suffix))
+
+
+def main(output, index, *parts):
+    style = join(parts, ".css")
+    script = join(parts, ".js")
     page = put(read(index), "@STYLE@\n", style)
     page = put(page, "@SCRIPT@\n", script)
     head, mark, tail = page.partition("@GATEWAY@")
