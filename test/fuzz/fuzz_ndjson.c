@@ -178,7 +178,10 @@ static void check_verdict(const char *text, size_t len)
 	bool ours = json_line_len(text, len) > 0;
 
 	if (value != NULL && !ours)
-		MUST(strspn(text, "[{ \t\r\n") > 0); /* too deep */
+		/* Too deep; or a NUL behind the value, which ends it for
+		 * jansson. */
+		MUST(strspn(text, "[{ \t\r\n") > 0 ||
+		     memchr(text, '\0', len) != NULL);
 	if (value == NULL && ours)
 		MUST(strstr(error.text, "too big") != NULL ||
 		     strstr(error.text, "overflow") != NULL ||
