@@ -24,7 +24,6 @@
 enum {
 	GATEWAY_FDS = 64 + 128 + 128, /* for all else: files, NATS, listeners,
 					 short answers, the admin listeners */
-	GATEWAY_VALUE_MAX = 4096,     /* of a setting, in the log */
 	GATEWAY_FEWEST = 16,	      /* connections, however few descriptors */
 	GATEWAY_TABLE = 128 * 1024,   /* descriptors: a MiB of the kernel's */
 };
@@ -380,64 +379,6 @@ static int read_trusted(struct sluice *gw)
 	return 0;
 }
 
-static bool is_off(const char *access_log)
-{
-	return access_log != NULL && strcmp(access_log, "off") == 0;
-}
-
-static void open_log(struct sluice *gw)
-{
-	const struct options *o = &gw->options;
-	uint64_t *lost = &gw->metrics.value[METRIC_LINES_LOST];
-
-	log_file_init(&gw->errors, lost);
-	log_file_init(&gw->access_file, lost);
-	logging_init(&gw->log, o->log_format, o->log_level);
-	gw->log.sink = log_file_put_now;
-	gw->log.arg = &gw->errors;
-	gw->access = gw->log;
-	gw->access.sink = log_file_put;
-}
-
-/* Whoever names a file wants the lines in it, whatever else is logged. */
-static int open_access_log(struct sluice *gw, char *err)
-{
-	const char *path = gw->options.access_log;
-	int rc;
-
-	if (path == NULL || is_off(path))
-		return 0;
-	rc = log_file_open(&gw->access_file, path);
-	if (rc < 0) {
-		snprintf(err, SLUICE_ERROR_MAX, "--access-log: %s: %s", path,
-			 strerror(-rc));
-		return rc;
-	}
-	gw->access.level = LOGGING_INFO;
-	gw->access.arg = &gw->access_file;
-	return 0;
-}
-
-static void log_settings(const struct sluice *gw)
-{
-	char from[OPTIONS_ORIGIN_MAX];
-	struct buf value;
-
-	buf_init(&value, GATEWAY_VALUE_MAX);
-	for (size_t i = 0; i < options_rows; i++) {
-		const struct options_row *row = &options_table[i];
-
-		buf_clear(&value);
-		if (options_describe(&gw->options, row, &value, from) < 0)
-			continue;
-		LOGGING(&gw->log, LOGGING_INFO, "setting",
-			LOG_STR("name", row->name),
-			LOG_MEM("value", buf_head(&value), buf_unread(&value)),
-			LOG_STR("from", from));
-	}
-	buf_finish(&value);
-}
-
 static int make_page(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
@@ -462,7 +403,7 @@ static int open_conns(struct sluice *gw)
 		.hub = gw->hub,
 		.metrics = &gw->metrics,
 		.log = &gw->log,
-		.access = is_off(o->access_log) ? NULL : &gw->access,
+		.access = gateway_access_log(gw),
 		/* What says who asks may come only once. */
 		.id_header = by_token ? "Authorization" : o->id_header,
 		.tokens = by_token ? &gw->tokens : NULL,
@@ -511,7 +452,7 @@ static void open_handles(struct sluice *gw)
 static int open_all(struct sluice *gw, const struct inherited *sockets,
 		    size_t n, char *err)
 {
-	int rc = open_access_log(gw, err);
+	int rc = gateway_open_access_log(gw, err);
 
 	gw->max_connections = max_connections(&gw->options, &gw->log);
 	make_table(gw);
@@ -555,7 +496,7 @@ int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 		return -ENOMEM;
 	}
 	gw->loop = loop;
-	open_log(gw);
+	gateway_open_log(gw);
 	open_handles(gw);
 	rc = options_finish_parsing(&gw->options, err);
 	if (rc == 0)
@@ -566,7 +507,7 @@ int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 		gateway_stop(gw);
 		return rc;
 	}
-	log_settings(gw);
+	gateway_log_settings(gw);
 	log_listeners(gw);
 	*ret = gw;
 	return 0;

@@ -82,6 +82,14 @@ void gateway_part_closed(void *arg);
 /* Closes all parts; the last of them frees the gateway, later in the loop. */
 void gateway_stop(struct sluice *gw);
 
+/* gateway_logs.c */
+void gateway_open_log(struct sluice *gw);
+/* Negative errno and a text. */
+int gateway_open_access_log(struct sluice *gw, char *err);
+/* Its own, or the log; NULL: off. */
+const struct logging *gateway_access_log(const struct sluice *gw);
+void gateway_log_settings(const struct sluice *gw);
+
 /* gateway_nats.c: a part more. Negative errno and a text. */
 int gateway_open_source(struct sluice *gw, char *err);
 

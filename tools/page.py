@@ -3,9 +3,9 @@
     page.py OUTPUT INDEX PART...
 
 In INDEX a line "@STYLE@" becomes the parts that are style sheets (.css), one
-behind the other, and "@SCRIPT@" the scripts (.js); at "@GATEWAY@" it is cut in two, for what the gateway says of
-itself. The policy (Content-Security-Policy) lets in what was put here, by its
-SHA-256, and nothing else."""
+behind the other, and "@SCRIPT@" the scripts (.js); at "@GATEWAY@" it is cut in
+two, for what the gateway says of itself. The policy (Content-Security-Policy)
+lets in what was put here, by its SHA-256, and nothing else."""
 
 import base64
 import hashlib

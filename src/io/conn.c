@@ -20,8 +20,6 @@
 #include "../core/check.h"
 
 enum {
-	CONN_EXTRA = 128, /* over the limit, for short answers alone */
-	CONN_ADMIN = 128, /* on the admin listeners */
 	CONN_REPLY_MS = 10000,
 	CONN_LINGER_MS = 2000,
 	CONN_LINGER_BYTES = 256 * 1024, /* thrown away while lingering */
@@ -354,80 +352,6 @@ static void on_events(void *watcher, unsigned events)
 	if ((events & POLLER_IN) && (c->polled & POLLER_IN) &&
 	    c->state != CONN_CLOSING)
 		on_readable(c);
-}
-
-/* ---- coming -------------------------------------------------------------- */
-
-/* Over all limits: whoever has waited longest without asking for anything makes
- * room. */
-static void make_room(struct conn_set *s)
-{
-	static const enum conn_state order[] = {CONN_LINGER, CONN_IDLE,
-						CONN_HEAD, CONN_REPLY};
-
-	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
-		struct list *first = list_first(&s->in[order[i]]);
-
-		if (first == NULL)
-			continue;
-		conn_drop(LIST_ENTRY(first, struct conn, link));
-		return;
-	}
-}
-
-static void count_in(struct conn *c, bool admin)
-{
-	struct conn_set *s = c->set;
-
-	c->admin = admin;
-	if (admin) {
-		s->n_admin++;
-		return;
-	}
-	if (s->n_counted >= s->cfg.max_connections && s->n_extra >= CONN_EXTRA)
-		make_room(s);
-	c->counted = s->n_counted < s->cfg.max_connections;
-	if (c->counted)
-		s->n_counted++;
-	else
-		s->n_extra++;
-}
-
-/* NULL: no memory, or no place in the poller. */
-static struct conn *new_conn(struct conn_set *s, int fd,
-			     const struct address *from, bool admin)
-{
-	struct conn *c = calloc(1, sizeof(*c));
-
-	if (c == NULL)
-		return NULL;
-	c->set = s;
-	c->fd = fd;
-	c->address = *from;
-	c->polled = POLLER_IN;
-	if (conn_meet(c, admin) == 0 && poller_add(s->poller, fd, c) == 0)
-		return c;
-	free(c->preface);
-	free(c);
-	return NULL;
-}
-
-void conn_set_accept(struct conn_set *s, int fd, const struct address *from,
-		     bool admin)
-{
-	struct conn *c = NULL;
-
-	if (!s->closing && !(admin && s->n_admin >= CONN_ADMIN))
-		c = new_conn(s, fd, from, admin);
-	if (c == NULL) {
-		close(fd);
-		return;
-	}
-	count_in(c, admin);
-	s->n_open++;
-	s->n_in[CONN_NEW]++;
-	conn_move(c, CONN_HEAD);
-	metric_add(s->cfg.metrics, METRIC_ACCEPTED, 1);
 }
 
 /* ---- time ---------------------------------------------------------------- */

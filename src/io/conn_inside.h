@@ -1,9 +1,8 @@
 /* What the files of a connection share: conn.c (states, reading, time),
- * conn_peer.c (whose it is), conn_limits.c (how many streams, and how old),
- * conn_token.c (whose by a token),
- * conn_write.c (the socket, and what the hub writes), conn_serve.c (answers)
- * and conn_cors.c (what they have for pages of other origins). Nobody else
- * includes it. */
+ * conn_peer.c (one that comes, and whose it is), conn_limits.c (how many
+ * streams, and how old), conn_token.c (whose by a token), conn_write.c (the
+ * socket, and what the hub writes), conn_serve.c (answers) and conn_cors.c
+ * (what they have for pages of other origins). Nobody else includes it. */
 #ifndef SLUICE_CONN_INSIDE_H
 #define SLUICE_CONN_INSIDE_H
 
@@ -134,8 +133,6 @@ void conn_end_stream(struct conn *c, enum ending why);
 
 /* conn_peer.c */
 
-/* A new one: whose is it? -ENOMEM or 0. */
-int conn_meet(struct conn *c, bool admin);
 /* Bytes of a preface, where one is awaited. */
 void conn_take_preface(struct conn *c, const uint8_t **bytes, size_t *len);
 /* Whose a request is. */

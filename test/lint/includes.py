@@ -44,7 +44,7 @@ RANKS = {
     "nats_source": 8,
     "sluice": 8,
     "gateway": 9, "gateway_inside": 9.5, "gateway_nats": 9.6, "gateway_turn": 9.6,
-    "gateway_keys": 9.6,
+    "gateway_keys": 9.6, "gateway_logs": 9.6,
     "main": 10,
 }
 
