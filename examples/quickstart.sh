@@ -71,6 +71,7 @@ finish()
 {
 	trap '' INT TERM HUP PIPE
 	trap - EXIT
+	# Who has ended already, or ends by the signal, is as it should be.
 	for p in $pids; do
 		kill "$p" 2>/dev/null || true
 	done
@@ -234,10 +235,12 @@ follower=$!
 pids="$follower $pids"
 if [ -n "$seconds" ]; then
 	start /dev/null sleep "$seconds"
+	# The sleep; a signal may cut it short.
 	wait "$started" || true
 	say "That was $seconds seconds."
 	exit 0
 fi
+# However the stream ended: it is said why, below.
 wait "$follower" || true
 runs "$publisher" || tail -n 5 "$folder/publish.log" >&2
 say "The stream ended:" >&2

@@ -382,14 +382,7 @@ static int read_trusted(struct sluice *gw)
 static int make_page(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
-	const struct ui_config cfg = {
-		.stream = o->stream,
-		.subject = o->subject,
-		.id_header = o->id_header,
-		.auth = o->auth == AUTH_JWT ? "jwt" : "header",
-		.ping_ms = o->ping_interval_ms,
-		.retry_ms = o->retry_ms,
-	};
+	const struct ui_config cfg = ui_config_of(o);
 
 	return o->ui ? ui_init(&gw->ui, &cfg) : 0;
 }

@@ -33,12 +33,7 @@ static void set_rules(struct sluice *gw)
 	const struct options *o = &gw->options;
 
 	gw->tokens = (struct conn_tokens){
-		.rules = {.claim = o->jwt_claim,
-			  .audiences = o->jwt_audience.items,
-			  .n_audiences = o->jwt_audience.n,
-			  .issuers = o->jwt_issuer.items,
-			  .n_issuers = o->jwt_issuer.n,
-			  .leeway_ms = o->jwt_leeway_ms},
+		.rules = jwt_rules_of(o),
 		.places = {.cookie = o->jwt_cookie, .query = o->jwt_query},
 		.wall_ms = wall_ms,
 	};

@@ -120,6 +120,7 @@ disable_services()
 	for p in $list; do
 		case "$p" in
 		nats-server | nginx | haproxy | prometheus)
+			# Not every machine with systemctl runs systemd.
 			as_root systemctl --quiet disable "$p" || true
 			;;
 		esac

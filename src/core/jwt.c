@@ -26,6 +26,18 @@ struct parts {
 	struct part signed_bytes; /* header.claims */
 };
 
+struct jwt_rules jwt_rules_of(const struct options *o)
+{
+	return (struct jwt_rules){
+		.claim = o->jwt_claim,
+		.audiences = o->jwt_audience.items,
+		.n_audiences = o->jwt_audience.n,
+		.issuers = o->jwt_issuer.items,
+		.n_issuers = o->jwt_issuer.n,
+		.leeway_ms = o->jwt_leeway_ms,
+	};
+}
+
 static int refuse(struct refusal *why, enum refusal_reason reason,
 		  const char *text)
 {

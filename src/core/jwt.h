@@ -9,6 +9,7 @@
 
 #include "identity.h"
 #include "jwt_keys.h"
+#include "options.h"
 #include "refusal.h"
 
 enum { JWT_MAX = 8 * 1024 }; /* bytes of a token */
@@ -22,6 +23,9 @@ struct jwt_rules {
 	size_t n_issuers;
 	uint64_t leeway_ms; /* how wrong the clocks may be */
 };
+
+/* What the options say; borrowed from them. */
+struct jwt_rules jwt_rules_of(const struct options *o);
 
 struct jwt {
 	struct identity id;

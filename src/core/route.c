@@ -289,6 +289,18 @@ static int decode(struct text *ret, struct span s, struct span name,
 	return 0;
 }
 
+int route_refuse_value(struct reader *r, const char *name,
+		       const struct text *value, const char *allowed)
+{
+	char shown[REFUSAL_QUOTE_MAX];
+	struct span s = text_kept(value);
+
+	return refusal_set(r->why, 400, REFUSAL_BAD_QUERY,
+			   "%s \"%s\" is not %s", name,
+			   refusal_quote(shown, sizeof(shown), s.at, s.len),
+			   allowed);
+}
+
 int route_refuse_twice(struct reader *r, enum refusal_reason reason,
 		       const char *name)
 {

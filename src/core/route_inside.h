@@ -56,6 +56,9 @@ struct reader {
 /* What `name` is given twice for. */
 int route_refuse_twice(struct reader *r, enum refusal_reason reason,
 		       const char *name);
+/* Its value is not what is allowed. */
+int route_refuse_value(struct reader *r, const char *name,
+		       const struct text *value, const char *allowed);
 /* The value of id_query, or of "id" in the list. */
 int route_take_id(struct reader *r, const struct text *value, const char *name);
 

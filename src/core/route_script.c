@@ -11,26 +11,15 @@ enum {
 	TIMEOUT_MAX_MS = 24 * 3600 * 1000,
 };
 
-static int refuse_value(struct reader *r, const char *name,
-			const struct text *value, const char *allowed)
-{
-	char shown[REFUSAL_QUOTE_MAX];
-	struct span s = text_kept(value);
-
-	return refusal_set(r->why, 400, REFUSAL_BAD_QUERY,
-			   "%s \"%s\" is not %s", name,
-			   refusal_quote(shown, sizeof(shown), s.at, s.len),
-			   allowed);
-}
-
 static int take_limit(struct reader *r, const struct text *value)
 {
 	uint64_t n;
 
 	if (!text_fits(value) || values_count(value->bytes, &n) < 0 || n == 0 ||
 	    n > LIMIT_MAX)
-		return refuse_value(r, "limit", value,
-				    "a number of events from 1 to 1000000000");
+		return route_refuse_value(
+			r, "limit", value,
+			"a number of events from 1 to 1000000000");
 	r->route.limit = (uint32_t)n;
 	return 0;
 }
@@ -41,9 +30,9 @@ static int take_timeout(struct reader *r, const struct text *value)
 
 	if (!text_fits(value) || values_duration(value->bytes, &ms) < 0 ||
 	    ms == 0 || ms > TIMEOUT_MAX_MS)
-		return refuse_value(r, "timeout", value,
-				    "a duration from 1ms to 24h (such as "
-				    "500ms, 5s, 10m)");
+		return route_refuse_value(r, "timeout", value,
+					  "a duration from 1ms to 24h (such as "
+					  "500ms, 5s, 10m)");
 	r->route.timeout_ms = ms;
 	return 0;
 }
@@ -52,7 +41,7 @@ static int take_flag(struct reader *r, const char *name,
 		     const struct text *value, bool *ret)
 {
 	if (!text_fits(value) || values_bool(value->bytes, ret) < 0)
-		return refuse_value(r, name, value, "1 or 0");
+		return route_refuse_value(r, name, value, "1 or 0");
 	return 0;
 }
 

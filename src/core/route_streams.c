@@ -23,18 +23,6 @@ bool route_take_number(struct span s, uint64_t *ret)
 	return true;
 }
 
-static int refuse_value(struct reader *r, const char *name,
-			const struct text *value, const char *allowed)
-{
-	char shown[REFUSAL_QUOTE_MAX];
-	struct span s = text_kept(value);
-
-	return refusal_set(r->why, 400, REFUSAL_BAD_QUERY,
-			   "%s \"%s\" is not %s", name,
-			   refusal_quote(shown, sizeof(shown), s.at, s.len),
-			   allowed);
-}
-
 static int take_state(struct reader *r, const struct text *value)
 {
 	static const char *const words[] = {
@@ -51,8 +39,8 @@ static int take_state(struct reader *r, const struct text *value)
 			return 0;
 		}
 	}
-	return refuse_value(r, "state", value,
-			    "one of live, lagged, replay, waiting, slow");
+	return route_refuse_value(r, "state", value,
+				  "one of live, lagged, replay, waiting, slow");
 }
 
 static int take_after(struct reader *r, const struct text *value)
@@ -61,7 +49,8 @@ static int take_after(struct reader *r, const struct text *value)
 		return route_refuse_twice(r, REFUSAL_BAD_QUERY, "after");
 	r->route.has_after = true;
 	if (!route_take_number(text_kept(value), &r->route.after))
-		return refuse_value(r, "after", value, "a stream's number");
+		return route_refuse_value(r, "after", value,
+					  "a stream's number");
 	return 0;
 }
 
@@ -73,7 +62,7 @@ static int take_id(struct reader *r, const struct text *value)
 		return -EINVAL;
 	if (subject_id_ok(s.at, s.len))
 		return 0;
-	refuse_value(r, "id", value, "an identity");
+	route_refuse_value(r, "id", value, "an identity");
 	r->why->reason = REFUSAL_BAD_IDENTITY;
 	return -EINVAL;
 }

@@ -92,6 +92,18 @@ static void make_etag(struct ui *ui)
 	MUST(len > 0 && (size_t)len < sizeof(ui->etag));
 }
 
+struct ui_config ui_config_of(const struct options *o)
+{
+	return (struct ui_config){
+		.stream = o->stream,
+		.subject = o->subject,
+		.id_header = o->id_header,
+		.auth = o->auth == AUTH_JWT ? "jwt" : "header",
+		.ping_ms = o->ping_interval_ms,
+		.retry_ms = o->retry_ms,
+	};
+}
+
 int ui_init(struct ui *ui, const struct ui_config *cfg)
 {
 	int rc;

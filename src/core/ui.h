@@ -9,6 +9,7 @@
 
 #include "buf.h"
 #include "http_reply.h"
+#include "options.h"
 
 struct ui_config {
 	const char *stream;
@@ -18,6 +19,9 @@ struct ui_config {
 	uint64_t ping_ms; /* 0: no pings */
 	uint64_t retry_ms;
 };
+
+/* What the options say; borrowed from them. */
+struct ui_config ui_config_of(const struct options *o);
 
 enum { UI_ETAG_MAX = 20 };
 

@@ -91,7 +91,7 @@ class Child:
             self.process.stdin.write(word.encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass
+            pass  # it has ended: who waits for its word says so
 
     def wait_word(self, word, seconds=PATIENT_S):
         """A line of its output that is this word."""
@@ -140,7 +140,7 @@ class Child:
                 try:
                     pipe.close()
                 except BrokenPipeError:
-                    pass
+                    pass  # what it did not read is of no use any more
         if self in _running:
             _running.remove(self)
 

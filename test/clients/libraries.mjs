@@ -92,7 +92,7 @@ function openParser(url, seen) {
   };
   const follow = async () => {
     while (!controller.signal.aborted) {
-      await once().catch(() => seen.errors++);
+      await once().catch(() => seen.errors++); // cut, or refused
       await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
   };

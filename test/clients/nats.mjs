@@ -158,7 +158,7 @@ export class NatsServer {
       await this.link.request("$JS.API.INFO", "");
       return true;
     } catch {
-      return false;
+      return false; // not yet there
     }
   }
 

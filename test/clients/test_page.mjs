@@ -135,6 +135,7 @@ for (const [how, end, its] of [
   ["is closed", (page) => page.close(), test],
   ["crashes", async (page) => {
     const session = await page.createCDPSession();
+    // Never answered: who should has crashed. Whether it did, the rest shows.
     session.send("Page.crash").catch(() => {});
   }, more],
 ]) {

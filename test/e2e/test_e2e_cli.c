@@ -384,10 +384,12 @@ static void listens_on_ipv6(void **state)
 {
 	struct e2e *f = *state;
 
-	/* A kernel without IPv6 has nothing to test here. No skip(): cmocka
-	 * 1.1 makes it a failure in TAP. */
-	if (access("/proc/net/if_inet6", F_OK) != 0)
+	/* Left out where the kernel has no IPv6: [::1] can't be listened on.
+	 * cmocka 1.1's own word for it is a failure in TAP. */
+	if (access("/proc/net/if_inet6", F_OK) != 0) {
+		fprintf(stderr, "%s: left out, no IPv6 here\n", __func__);
 		return;
+	}
 	gateway_proc_spawn(&f->gw,
 			   (const char *[]){"--listen", "[::1]:0", "--server",
 					    f->nats.url, "--admin-listen",

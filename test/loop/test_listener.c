@@ -230,10 +230,12 @@ static void ipv6(void **state)
 		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
 	};
 
-	/* A kernel without IPv6 has nothing to test here. No skip(): cmocka
-	 * 1.1 makes it a failure in TAP. */
-	if (access("/proc/net/if_inet6", F_OK) != 0)
+	/* Left out where the kernel has no IPv6: [::1] can't be listened on.
+	 * cmocka 1.1's own word for it is a failure in TAP. */
+	if (access("/proc/net/if_inet6", F_OK) != 0) {
+		fprintf(stderr, "%s: left out, no IPv6 here\n", __func__);
 		return;
+	}
 	start(f, "[::1]:0");
 	assert_int_equal(strncmp(f->address, "[::1]:", 6), 0);
 	addr.sin6_port = htons((uint16_t)port_of(f));

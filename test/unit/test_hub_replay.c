@@ -1096,10 +1096,10 @@ static void asks_in_turns(void **state)
 	assert_got(c[2], ECHO("5-@") OLD(10));
 }
 
-static void consumers_in_turns(void **state)
+/* The first has it, and who that is; the other waits for its turn. */
+static struct source_who two_want_the_consumer(struct rig *r,
+					       struct rig_client **c)
 {
-	struct rig *r = *state;
-	struct rig_client *c[2];
 	struct source_who who;
 
 	start_with_one_turn(r);
@@ -1114,6 +1114,16 @@ static void consumers_in_turns(void **state)
 	rig_send(r, event_created(who));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
+	return who;
+}
+
+static void consumers_in_turns(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c[2];
+	struct source_who who;
+
+	who = two_want_the_consumer(r, c);
 	fake_asked(&r->src, ASKED_PULL);
 	rig_pass(r, 2000);
 	fake_quiet(&r->src); /* the other waits, whatever time it takes */
@@ -1133,18 +1143,7 @@ static void blocked_replay_gives_its_consumer_away(void **state)
 	struct source_who who;
 	uint32_t pull;
 
-	start_with_one_turn(r);
-	for (int i = 0; i < 2; i++) {
-		c[i] = rig_resume(r, "a", "2");
-		answer(r, 3, 3);
-		answer(r, 4, 4);
-		if (i == 0)
-			who = fake_asked(&r->src, ASKED_CREATE)->who;
-		fake_quiet(&r->src);
-	}
-	rig_send(r, event_created(who));
-	rig_flush(r);
-	rig_info(r, RIG_STREAM, 1, 90);
+	who = two_want_the_consumer(r, c);
 	pull = fake_asked(&r->src, ASKED_PULL)->pull.number;
 	c[0]->room = 4;
 	rig_send(r, event_message(who, 5, 1, "events.a", "old"));

@@ -870,8 +870,8 @@ static void the_table_is_sane(void **state)
 	}
 }
 
-/* docs/cli.md is written by hand; this keeps it whole. No skip() here: cmocka 1
- * says "not ok" to that, and so a skipped test is a failed one for meson. */
+/* docs/cli.md is written by hand; this keeps it whole. Where it can't be read
+ * the test fails. */
 static void the_manual_has_every_option_and_default(void **state)
 {
 	const char *root = getenv("SLUICE_TEST_ROOT");

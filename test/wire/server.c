@@ -318,14 +318,7 @@ static void start_hub(struct server *s)
 static void make_page(struct server *s)
 {
 	const struct options *o = &s->options;
-	const struct ui_config cfg = {
-		.stream = o->stream,
-		.subject = o->subject,
-		.id_header = o->id_header,
-		.auth = o->auth == AUTH_JWT ? "jwt" : "header",
-		.ping_ms = o->ping_interval_ms,
-		.retry_ms = o->retry_ms,
-	};
+	const struct ui_config cfg = ui_config_of(o);
 
 	MUST(!o->ui || ui_init(&s->ui, &cfg) == 0);
 }
@@ -342,12 +335,7 @@ static const struct conn_tokens *start_tokens(struct server *s)
 			  err) == 0);
 	s->tokens = (struct conn_tokens){
 		.keys = s->keys,
-		.rules = {.claim = o->jwt_claim,
-			  .audiences = o->jwt_audience.items,
-			  .n_audiences = o->jwt_audience.n,
-			  .issuers = o->jwt_issuer.items,
-			  .n_issuers = o->jwt_issuer.n,
-			  .leeway_ms = o->jwt_leeway_ms},
+		.rules = jwt_rules_of(o),
 		.places = {.cookie = o->jwt_cookie, .query = o->jwt_query},
 		.wall_ms = wall_ms,
 	};
