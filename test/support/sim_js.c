@@ -7,11 +7,38 @@
 #include "check.h"
 #include "subject.h"
 
-const char *const sim_subjects[SIM_SUBJECTS] = {"ev.a", "ev.b", "other.x"};
+enum {
+	SIM_ERR_UNAVAILABLE = 10008,
+	SIM_TOO_BIG = -1, /* 409 Message Size Exceeds MaxBytes */
+};
+
+const char *const sim_subjects[SIM_SUBJECTS] = {"ev.a", "ev.b", "other.x",
+						"ev.c", "ev.d", "ev.e",
+						"ev.f", "ev.g"};
 
 static struct sim_js *sim_of(struct source *s)
 {
 	return CONTAINER_OF(s, struct sim_js, source);
+}
+
+static uint64_t below(struct sim_js *s, uint64_t n)
+{
+	uint64_t z = (s->random += 0x9e3779b97f4a7c15ull);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return (z ^ (z >> 31)) % n;
+}
+
+/* Nothing is drawn where nothing can happen. */
+static bool happens(struct sim_js *s, unsigned chance)
+{
+	return chance != 0 && below(s, 256) < chance;
+}
+
+static void count_refusal(struct sim_js *s, struct source_who who)
+{
+	s->refused[who.slot < SIM_SLOTS - 1 ? who.slot : SIM_SLOTS - 1]++;
 }
 
 static int ask(struct sim_js *s, struct sim_request r)
@@ -20,6 +47,7 @@ static int ask(struct sim_js *s, struct sim_request r)
 		return -1;
 	MUST(s->asked_to - s->asked_from < SIM_MAX_QUEUE);
 	s->requests[r.kind]++;
+	r.asked_ms = s->now_ms;
 	s->asked[s->asked_to++ % SIM_MAX_QUEUE] = r;
 	return 0;
 }
@@ -52,7 +80,8 @@ static int ask_create(struct source *src, const struct source_consumer *c)
 {
 	struct sim_request r = {.kind = SIM_ASK_CREATE,
 				.who = c->who,
-				.seq = c->start_seq};
+				.seq = c->start_seq,
+				.inactive_ms = c->inactive_ms};
 
 	snprintf(r.subject, sizeof(r.subject), "%s",
 		 c->filter != NULL ? c->filter : "");
@@ -66,6 +95,9 @@ static int ask_pull(struct source *src, const struct source_pull *p)
 	r.pull.number = p->number;
 	r.pull.left = p->batch;
 	r.pull.no_wait = p->no_wait;
+	r.pull.bounded = p->max_bytes > 0;
+	r.pull.expires_ms = p->expires_ms;
+	r.pull.heartbeat_ms = p->heartbeat_ms;
 	return ask(sim_of(src), r);
 }
 
@@ -114,7 +146,8 @@ static void drop(struct sim_js *s, uint64_t seq, bool expired)
 		return;
 	s->messages[uid].stored = false;
 	s->messages[uid].expired = expired;
-	s->gone[seq] = expired && seq <= s->read_to ? uid : 0;
+	s->gone[seq] = expired ? uid : 0;
+	s->gone_read[seq] = seq <= s->read_to;
 	s->at[seq] = 0;
 }
 
@@ -147,9 +180,12 @@ void sim_publish(struct sim_js *s, int subject)
 	}
 	m = &s->messages[s->n_messages];
 	m->seq = ++s->last;
+	m->time_ns = s->n_messages * 1000;
+	m->big = happens(s, s->faults.big);
 	m->subject = subject;
 	m->stored = true;
 	m->expired = false;
+	s->gone[s->last] = 0;
 	s->at[s->last] = s->n_messages++;
 	while (count(s) > s->limit) {
 		drop(s, s->first, true);
@@ -168,6 +204,23 @@ void sim_purge(struct sim_js *s, uint64_t upto)
 	for (uint64_t q = s->first; q <= upto && q <= s->last; q++)
 		drop(s, q, true);
 	find_first(s);
+}
+
+static bool is_literal(const char *filter)
+{
+	return filter[0] != '\0' && strpbrk(filter, "*>") == NULL;
+}
+
+void sim_purge_subject(struct sim_js *s, int subject)
+{
+	for (uint64_t q = s->first; q <= s->last; q++)
+		if (s->at[q] != 0 && s->messages[s->at[q]].subject == subject)
+			drop(s, q, false);
+	find_first(s);
+	for (unsigned i = 0; s->faults.jumps && i < SIM_MAX_CONSUMERS; i++)
+		if (s->consumers[i].alive &&
+		    !is_literal(s->consumers[i].filter))
+			s->consumers[i].pos = s->last;
 }
 
 void sim_lead(struct sim_js *s)
@@ -223,6 +276,7 @@ void sim_recreate(struct sim_js *s)
 	s->applied = SIM_ALL;
 	s->last = 0;
 	s->first = 1;
+	s->read_to = 0;
 	memset(s->gone, 0, sizeof(s->gone));
 	consumers_gone(s);
 }
@@ -231,6 +285,8 @@ void sim_roll_back(struct sim_js *s, uint64_t last)
 {
 	for (uint64_t q = last + 1; q <= s->last; q++)
 		drop(s, q, false);
+	memset(s->gone + last + 1, 0,
+	       (SIM_MAX_SEQ - last) * sizeof(s->gone[0]));
 	s->last = last;
 	s->applied = SIM_ALL;
 	if (s->first > last + 1)
@@ -273,7 +329,7 @@ static void answer(struct sim_js *s, int server, const struct sim_letter *l)
 {
 	struct sim_late *late = &s->late[server];
 
-	if (!s->rival && !is_late(s)) {
+	if (!s->rival && !is_late(s) && !s->faults.shuffles) {
 		post(s, l);
 		return;
 	}
@@ -285,9 +341,18 @@ static void answer(struct sim_js *s, int server, const struct sim_letter *l)
 bool sim_late(struct sim_js *s, unsigned which)
 {
 	struct sim_late *late = &s->late[which % 2];
+	unsigned n = late->to - late->from;
 
-	if (late->from == late->to)
+	if (n == 0)
 		return false;
+	if (s->faults.shuffles) { /* several workers: one of the first */
+		unsigned i = late->from + (unsigned)below(s, n < 3 ? n : 3);
+		struct sim_letter l = late->letters[i % SIM_MAX_LATE];
+
+		late->letters[i % SIM_MAX_LATE] =
+			late->letters[late->from % SIM_MAX_LATE];
+		late->letters[late->from % SIM_MAX_LATE] = l;
+	}
 	post(s, &late->letters[late->from++ % SIM_MAX_LATE]);
 	return true;
 }
@@ -329,12 +394,30 @@ bool sim_lose(struct sim_js *s, unsigned which)
 		return false;
 	/* What a rival says comes whole or not at all: by TCP, and its second
 	 * word is told from the leader's by its first. */
-	if (l->kind == SOURCE_INFO && l->info.unled)
+	if (l->kind == SOURCE_INFO && l->info.unled && !s->faults.shuffles)
 		return false;
 	for (unsigned i = s->wire_from + which % n; i + 1 != s->wire_to; i++)
 		s->wire[i % SIM_MAX_QUEUE] = s->wire[(i + 1) % SIM_MAX_QUEUE];
 	s->wire_to--;
 	return true;
+}
+
+void sim_drop_infos(struct sim_js *s)
+{
+	struct sim_late *late = &s->late[1];
+	unsigned to = s->asked_from;
+
+	for (unsigned i = s->asked_from; i != s->asked_to; i++)
+		if (s->asked[i % SIM_MAX_QUEUE].kind != SIM_ASK_INFO)
+			s->asked[to++ % SIM_MAX_QUEUE] =
+				s->asked[i % SIM_MAX_QUEUE];
+	s->asked_to = to;
+	to = late->from;
+	for (unsigned i = late->from; i != late->to; i++)
+		if (late->letters[i % SIM_MAX_LATE].kind != SOURCE_INFO)
+			late->letters[to++ % SIM_MAX_LATE] =
+				late->letters[i % SIM_MAX_LATE];
+	late->to = to;
 }
 
 static void event_message(const struct sim_js *s, const struct sim_letter *l,
@@ -347,6 +430,7 @@ static void event_message(const struct sim_js *s, const struct sim_letter *l,
 		.seq = m->seq,
 		.cseq = l->cseq,
 		.pending = l->pending,
+		.time_ns = m->time_ns,
 		.subject = sim_subjects[m->subject],
 		.subject_len = strlen(sim_subjects[m->subject]),
 		.data = payload,
@@ -444,11 +528,43 @@ static uint64_t known_to(const struct sim_js *s, int server)
 	return server == 0 || last < s->rival_last ? last : s->rival_last;
 }
 
+/* An error in the place of an answer. */
+static bool refuse(struct sim_js *s, const struct sim_request *r, int server,
+		   enum source_kind kind)
+{
+	struct sim_letter l = {.kind = kind, .who = r->who};
+
+	if (!happens(s, s->faults.errors))
+		return false;
+	l.err = below(s, 2) ? SIM_ERR_UNAVAILABLE : SOURCE_ERR_NO_RESPONDERS;
+	count_refusal(s, r->who);
+	answer(s, server, &l);
+	return true;
+}
+
+/* A message of another subject: what no server should send. */
+static uint64_t another(struct sim_js *s, uint64_t uid, const char *filter)
+{
+	uint64_t q;
+
+	if (uid == 0 || !is_literal(filter) || !happens(s, s->faults.foreign))
+		return uid;
+	q = s->messages[uid].seq;
+	while (++q <= s->last)
+		if (s->at[q] != 0 &&
+		    s->messages[s->at[q]].subject != s->messages[uid].subject)
+			return s->at[q];
+	return uid;
+}
+
 static void serve_info(struct sim_js *s, const struct sim_request *r,
 		       int server)
 {
 	struct sim_letter l = {.kind = SOURCE_INFO, .who = r->who};
 
+	if (refuse(s, r, server, SOURCE_INFO))
+		return;
+	l.info.filter_covers_all = s->covers_all;
 	l.info.last_seq = known_to(s, server);
 	l.info.first_seq = s->first > 0 ? s->first : 1;
 	if (l.info.first_seq > l.info.last_seq + 1)
@@ -466,6 +582,8 @@ static void serve_find(struct sim_js *s, const struct sim_request *r,
 	struct sim_letter l = {.kind = SOURCE_FOUND, .who = r->who};
 	uint64_t last = known_to(s, server);
 
+	if (refuse(s, r, server, SOURCE_FOUND))
+		return;
 	if (r->kind == SIM_ASK_FIND) {
 		l.uid = sim_next(s, r->seq - 1, r->subject, last);
 	} else {
@@ -478,6 +596,7 @@ static void serve_find(struct sim_js *s, const struct sim_request *r,
 	}
 	if (l.uid == 0)
 		l.err = SOURCE_ERR_NO_MESSAGE;
+	l.uid = another(s, l.uid, r->subject);
 	answer(s, server, &l);
 }
 
@@ -486,8 +605,11 @@ static void serve_create(struct sim_js *s, const struct sim_request *r)
 	struct sim_letter l = {.kind = SOURCE_CREATED, .who = r->who};
 	struct sim_consumer *c = s->consumers;
 
+	if (refuse(s, r, 0, SOURCE_CREATED))
+		return;
 	if (s->consumers_max != 0 && sim_alive(s) >= s->consumers_max) {
 		l.err = SOURCE_ERR_MAX_CONSUMERS;
+		count_refusal(s, r->who);
 		post(s, &l);
 		return;
 	}
@@ -497,6 +619,8 @@ static void serve_create(struct sim_js *s, const struct sim_request *r)
 	c->alive = true;
 	c->who = r->who;
 	c->pos = r->seq - 1;
+	c->inactive_ms = r->inactive_ms;
+	c->used_ms = s->now_ms;
 	memcpy(c->filter, r->subject, sizeof(c->filter));
 	post(s, &l);
 }
@@ -505,8 +629,10 @@ static void end_pull(struct sim_js *s, struct sim_consumer *c, int n, int code)
 {
 	struct sim_letter l = {.kind = SOURCE_STATUS, .who = c->who};
 
+	c->used_ms = s->now_ms;
 	l.status.number = c->pulls[n].number;
-	l.status.code = code;
+	l.status.too_big = code == SIM_TOO_BIG;
+	l.status.code = l.status.too_big ? 409 : code;
 	l.status.has_pending = true;
 	l.status.pending_msgs = c->pulls[n].left;
 	memmove(c->pulls + n, c->pulls + n + 1,
@@ -515,14 +641,41 @@ static void end_pull(struct sim_js *s, struct sim_consumer *c, int n, int code)
 	post(s, &l);
 }
 
+/* Without the headers that say how much is pending. */
+static void refuse_pull(struct sim_js *s, const struct sim_request *r, int code)
+{
+	struct sim_letter l = {.kind = SOURCE_STATUS, .who = r->who};
+
+	l.status.number = r->pull.number;
+	l.status.code = code;
+	count_refusal(s, r->who);
+	post(s, &l);
+}
+
 static void serve_pull(struct sim_js *s, const struct sim_request *r)
 {
+	static const int codes[] = {400, 409, 503};
 	struct sim_consumer *c = consumer_of(s, r->who);
+	struct sim_pull *p;
 
-	if (c == NULL)
-		return; /* silence, as 2.9.10 does */
+	if (c == NULL) { /* silence, as 2.9.10 does, or 503 */
+		if (s->faults.says_503)
+			refuse_pull(s, r, 503);
+		return;
+	}
+	c->used_ms = s->now_ms;
+	if (s->faults.max_batch != 0 && r->pull.left > s->faults.max_batch) {
+		refuse_pull(s, r, 409);
+		return;
+	}
+	if (happens(s, s->faults.pulls)) {
+		refuse_pull(s, r, codes[below(s, 3)]);
+		return;
+	}
 	MUST(c->n_pulls < 8);
-	c->pulls[c->n_pulls++] = r->pull;
+	p = &c->pulls[c->n_pulls++];
+	*p = r->pull;
+	p->sent_ms = p->heard_ms = s->now_ms;
 }
 
 bool sim_serve_request(struct sim_js *s, unsigned which)
@@ -579,7 +732,13 @@ bool sim_serve_consumer(struct sim_js *s, unsigned which)
 		end_pull(s, c, 0, 404);
 		return true;
 	}
+	if (s->messages[l.uid].big && c->pulls[0].bounded) {
+		end_pull(s, c, 0, SIM_TOO_BIG);
+		return true;
+	}
 	c->pos = s->messages[l.uid].seq;
+	c->used_ms = c->pulls[0].heard_ms = s->now_ms;
+	l.uid = another(s, l.uid, c->filter);
 	l.who = c->who;
 	l.cseq = ++c->cseq;
 	l.pending = pending_of(s, c, upto);
@@ -602,13 +761,13 @@ bool sim_expire_pull(struct sim_js *s, unsigned which)
 	return true;
 }
 
-bool sim_heartbeat(struct sim_js *s, unsigned which)
+static bool beat(struct sim_js *s, struct sim_consumer *c)
 {
-	struct sim_consumer *c = nth_alive(s, which);
 	struct sim_letter l = {.kind = SOURCE_STATUS};
 
 	if (c == NULL || c->n_pulls == 0 || c->pulls[0].no_wait)
 		return false;
+	c->pulls[0].heard_ms = s->now_ms;
 	l.who = c->who;
 	l.status.code = 100;
 	l.status.number = c->pulls[0].number;
@@ -618,12 +777,105 @@ bool sim_heartbeat(struct sim_js *s, unsigned which)
 	return true;
 }
 
-void sim_forget_inactive(struct sim_js *s)
+bool sim_heartbeat(struct sim_js *s, unsigned which)
+{
+	return beat(s, nth_alive(s, which));
+}
+
+bool sim_delete_consumer(struct sim_js *s, unsigned which, bool told)
+{
+	struct sim_consumer *c = nth_alive(s, which);
+	struct sim_letter l = {.kind = SOURCE_STATUS};
+
+	if (c == NULL)
+		return false;
+	l.who = c->who;
+	l.status.code = 409;
+	l.status.consumer_gone = true;
+	for (int i = 0; i < c->n_pulls && told; i++) {
+		l.status.number = c->pulls[i].number;
+		post(s, &l);
+	}
+	c->alive = false;
+	return true;
+}
+
+/* ---- time ---------------------------------------------------------------- */
+
+static bool is_due(const struct sim_js *s, const struct sim_request *r)
+{
+	bool searches = r->kind == SIM_ASK_FIND || r->kind == SIM_ASK_LAST;
+
+	return s->now_ms >=
+	       r->asked_ms + (searches ? s->search_ms : s->answer_ms);
+}
+
+void sim_serve_due(struct sim_js *s)
+{
+	for (unsigned i = s->asked_from; i != s->asked_to; i++)
+		if (is_due(s, &s->asked[i % SIM_MAX_QUEUE]))
+			sim_serve_request(s, i - s->asked_from);
+}
+
+static uint64_t pull_due(const struct sim_pull *p)
+{
+	uint64_t due =
+		p->expires_ms > 0 ? p->sent_ms + p->expires_ms : UINT64_MAX;
+	uint64_t beat_ms = p->heartbeat_ms > 0 ? p->heard_ms + p->heartbeat_ms
+					       : UINT64_MAX;
+
+	return due < beat_ms ? due : beat_ms;
+}
+
+static uint64_t consumer_due(const struct sim_consumer *c)
+{
+	if (!c->alive)
+		return UINT64_MAX;
+	if (c->n_pulls > 0)
+		return pull_due(&c->pulls[0]);
+	return c->used_ms + c->inactive_ms;
+}
+
+uint64_t sim_due(const struct sim_js *s)
+{
+	uint64_t due = UINT64_MAX;
+
+	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++)
+		if (consumer_due(&s->consumers[i]) < due)
+			due = consumer_due(&s->consumers[i]);
+	return due;
+}
+
+void sim_tick(struct sim_js *s)
 {
 	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++) {
 		struct sim_consumer *c = &s->consumers[i];
 
-		if (c->alive && c->n_pulls == 0)
+		if (s->now_ms < consumer_due(c))
+			continue;
+		if (c->n_pulls == 0)
 			c->alive = false;
+		else if (s->now_ms >=
+			 c->pulls[0].sent_ms + c->pulls[0].expires_ms)
+			end_pull(s, c, 0, 408);
+		else
+			beat(s, c);
 	}
+}
+
+static bool can_deliver(const struct sim_js *s, const struct sim_consumer *c)
+{
+	return c->alive && c->n_pulls > 0 &&
+	       (c->pulls[0].no_wait ||
+		sim_next(s, c->pos, c->filter, applied(s, c)) != 0);
+}
+
+bool sim_idle(const struct sim_js *s)
+{
+	if (s->wire_from != s->wire_to || is_late(s))
+		return false;
+	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++)
+		if (can_deliver(s, &s->consumers[i]))
+			return false;
+	return true;
 }

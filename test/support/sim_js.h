@@ -14,24 +14,31 @@
 enum {
 	SIM_MAX_SEQ = 4096,
 	SIM_MAX_CONSUMERS = 64,
-	SIM_MAX_QUEUE = 8192,
+	SIM_MAX_QUEUE = 2048,
 	SIM_MAX_LATE = 64,
-	SIM_SUBJECTS = 3, /* ev.a, ev.b: clients'; other.x: nobody's */
+	SIM_SUBJECTS = 8, /* ev.*: clients'; SIM_OTHER: no client's */
+	SIM_OTHER = 2,
+	SIM_SLOTS = 32, /* in which refusals are counted */
 };
 #define SIM_ALL UINT64_MAX
 
 /* A message that was ever published, by its unique number. */
 struct sim_message {
 	uint64_t seq;
+	uint64_t time_ns; /* when it was stored: of no other message */
 	int subject;
 	bool stored;  /* in the stream as it is now */
 	bool expired; /* went by limits or purge, not by a delete */
+	bool big;     /* over the max_bytes of any pull that has one */
 };
 
 struct sim_pull {
 	uint32_t number;
 	uint32_t left;
 	bool no_wait;
+	bool bounded; /* by max_bytes */
+	uint64_t expires_ms, heartbeat_ms;
+	uint64_t sent_ms, heard_ms;
 };
 
 struct sim_consumer {
@@ -43,6 +50,7 @@ struct sim_consumer {
 	struct sim_pull pulls[8];
 	int n_pulls;
 	unsigned lag; /* messages by which its replica is behind */
+	uint64_t inactive_ms, used_ms;
 };
 
 enum sim_request_kind {
@@ -58,6 +66,8 @@ struct sim_request {
 	enum sim_request_kind kind;
 	struct source_who who;
 	uint64_t seq;
+	uint64_t inactive_ms;
+	uint64_t asked_ms;
 	char subject[64];
 	struct sim_pull pull;
 };
@@ -74,9 +84,26 @@ struct sim_letter {
 	struct source_status status;
 };
 
+/* What a server does besides answering: chances are of 256 answers. */
+struct sim_faults {
+	unsigned errors;    /* in place of INFO, FOUND and CREATED */
+	unsigned pulls;	    /* 400, 409 or 503 in place of messages */
+	unsigned foreign;   /* another subject's message */
+	unsigned big;	    /* messages over max_bytes */
+	unsigned max_batch; /* pulls above it: 409; 0: none */
+	bool says_503;	    /* to pulls of consumers that are gone: 2.10 */
+	bool jumps;	    /* 2.9: see sim_purge_subject() */
+	bool shuffles;	    /* answers come in another order, or not at all */
+};
+
 struct sim_js {
 	struct source source; /* give this to the hub */
 	bool up;
+	uint64_t now_ms; /* set from outside */
+	uint64_t random;
+	struct sim_faults faults;
+	bool covers_all; /* the gateway's filter covers all subjects */
+	uint64_t answer_ms, search_ms; /* sim_serve_due() */
 
 	/* Who answers for the stream: as a leader that most replicas follow, or
 	 * for nobody; and with what it has up to a sequence. */
@@ -100,9 +127,11 @@ struct sim_js {
 	uint64_t first;
 	uint64_t limit;		      /* messages kept */
 	uint64_t at[SIM_MAX_SEQ + 1]; /* uid by sequence, 0: none */
-	/* The same for what limits or a purge took when the gateway had read so
-	 * far: nobody may pass over that without being told. */
+	/* The same for what limits or a purge took: no client may pass over
+	 * that without being told; at once where the gateway had read so far.
+	 */
 	uint64_t gone[SIM_MAX_SEQ + 1];
+	bool gone_read[SIM_MAX_SEQ + 1];
 	uint64_t read_to;
 
 	struct sim_message *messages; /* by uid */
@@ -117,6 +146,9 @@ struct sim_js {
 	struct sim_letter wire[SIM_MAX_QUEUE]; /* FIFO */
 	unsigned wire_from, wire_to;
 	unsigned long requests[6]; /* by kind */
+	/* Refusals by slot, the last is everybody else's; the one who judges
+	 * sets them to 0. */
+	unsigned refused[SIM_SLOTS];
 };
 
 extern const char *const sim_subjects[SIM_SUBJECTS];
@@ -128,6 +160,9 @@ void sim_js_finish(struct sim_js *s);
 void sim_publish(struct sim_js *s, int subject);
 void sim_delete(struct sim_js *s, uint64_t seq);
 void sim_purge(struct sim_js *s, uint64_t upto);
+/* Of one subject alone: servers of 2.9 let each consumer whose filter is no
+ * literal subject jump to the end of the stream. */
+void sim_purge_subject(struct sim_js *s, int subject);
 void sim_recreate(struct sim_js *s);
 void sim_roll_back(struct sim_js *s, uint64_t last);
 
@@ -150,12 +185,21 @@ void sim_up(struct sim_js *s);
 void sim_down(struct sim_js *s);
 
 /* Steps. False: there was nothing to do. */
-bool sim_serve_request(struct sim_js *s, unsigned which);  /* 0: the oldest */
+bool sim_serve_request(struct sim_js *s, unsigned which); /* 0: the oldest */
+/* All that have waited for answer_ms, or search_ms where messages are looked
+ * for; then what time alone brings: heartbeats, the ends of pulls and of
+ * consumers that are not used. */
+void sim_serve_due(struct sim_js *s);
+void sim_tick(struct sim_js *s);
+/* Nothing is under way, and nothing comes but by time. */
+bool sim_idle(const struct sim_js *s);
+/* When sim_tick() next has something to do. */
+uint64_t sim_due(const struct sim_js *s);
 bool sim_serve_consumer(struct sim_js *s, unsigned which); /* n-th alive */
 /* A pull ends with 408 though messages may be there. */
 bool sim_expire_pull(struct sim_js *s, unsigned which);
-/* Consumers that nobody pulls from go away (inactive_threshold). */
-void sim_forget_inactive(struct sim_js *s);
+/* A consumer is deleted by another client; its pulls are told, or not. */
+bool sim_delete_consumer(struct sim_js *s, unsigned which, bool told);
 bool sim_heartbeat(struct sim_js *s, unsigned which);
 unsigned sim_alive(const struct sim_js *s);
 bool sim_deliver(struct sim_js *s,
@@ -163,6 +207,8 @@ bool sim_deliver(struct sim_js *s,
 		 void *arg);
 /* Loses the n-th letter on the wire, of any kind but UP and DOWN. */
 bool sim_lose(struct sim_js *s, unsigned which);
+/* The queue of STREAM.INFO is dropped whole, the rival's too (2.14). */
+void sim_drop_infos(struct sim_js *s);
 unsigned sim_on_wire(const struct sim_js *s);
 
 /* The next stored message of a subject above `seq`: its uid, or 0. */

@@ -1,0 +1,159 @@
+/* What the files of the simulation share: client.c (what a client gets, and
+ * whether that is right), world.c (what can happen, in random order) and
+ * test_sim.c (the program). */
+#ifndef TEST_SIM_H
+#define TEST_SIM_H
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub.h"
+#include "mutation.h"
+#include "sim_js.h"
+
+/* Kinds of faults that a world may have, each in half of the seeds.
+ * X(name, in the suites, what happens) */
+#define FEATURES(X)                                                        \
+	X(GROW, 0, "publishing goes on after a roll-back")                 \
+	X(OVERTAKE, 0, "limits and purges overtake the tail")              \
+	X(JUMPS, 0, "consumers of 2.9 jump when one subject is purged")    \
+	X(ERRORS, 1, "errors in place of answers")                         \
+	X(REFUSALS, 1, "max_consumers comes and goes")                     \
+	X(PULLS, 1, "pulls end with 400, 409, 503; consumers are deleted") \
+	X(BATCH, 0, "the server takes small pulls alone")                  \
+	X(BIG, 1, "messages over max_bytes")                               \
+	X(FOREIGN, 0, "other subjects' messages come")                     \
+	X(SINKS, 1, "writes fail, and bytes can't be held")                \
+	X(LIMITS, 1, "clients want so many messages and no more")          \
+	X(LINES, 1, "clients want lines of JSON")                          \
+	X(HISTORY, 1, "hundreds of messages before the first client")      \
+	X(CROWD, 1, "24 clients, six identities")                          \
+	X(BEYOND, 1, "cursors far beyond the end")                         \
+	X(BEHIND, 0, "a leader is behind for seconds")                     \
+	X(ORDER, 1, "answers change places, STREAM.INFO is dropped")       \
+	X(UNFILTERED, 1, "the tail's consumer has no filter")
+
+enum feature {
+#define X(name, suite, text) FEATURE_##name,
+	FEATURES(X)
+#undef X
+		FEATURE_COUNT
+};
+
+enum {
+	MAX_CLIENTS = 24,
+	FEW_CLIENTS = 8,
+	BYTES_MAX = 1 << 18,
+	UIDS_MAX = 1 << 14,
+};
+
+struct client {
+	struct cursor cursor;
+	bool open;
+	bool stuck; /* its socket takes nothing */
+	int subject;
+	enum cursor_start policy;
+	bool chunked;
+	bool ndjson, system; /* as it has asked for */
+	uint32_t limit;
+	unsigned messages; /* on this stream */
+	bool over;	   /* the sink has failed, or all of the limit came */
+
+	uint8_t *held; /* the sink's */
+	size_t held_len;
+	size_t rate; /* bytes in a millisecond; 0: all */
+	size_t room;
+
+	char *bytes; /* not yet decoded */
+	size_t n_bytes;
+
+	bool stale;	/* its cursor may name what was rolled back */
+	bool doomed;	/* ... and it will be told a reset */
+	unsigned sound; /* no reset is due while this is the stream's epoch */
+	bool started;	/* a first id has come */
+	unsigned epoch; /* of the stream, as the client knows it */
+	uint64_t start; /* everything behind it is owed */
+	uint64_t id;	/* last id seen: the client's cursor */
+	uint64_t sent;	/* last message seen */
+	uint8_t *got;	/* by uid */
+	uint8_t *owed;	/* by sequence: gone, and not told as yet */
+	char tag[SSE_TAG_LEN + 1];
+	unsigned gaps;
+	uint64_t last_ms; /* when the last message came */
+};
+
+struct sim {
+	struct sim_js js;
+	struct hub *hub;
+	struct metrics metrics;
+	struct client clients[MAX_CLIENTS];
+	int n_clients;
+	int n_ids;
+	uint64_t now_ms;
+	uint64_t random;
+	uint64_t rolled_from; /* log head to wait for; 0: none */
+	uint64_t rolled_to;
+	uint64_t times_back; /* that the hub has counted by then */
+	bool failed;
+	bool verbose;
+	char why[256];
+	/* what this seed is like */
+	unsigned features; /* bits of 1 << enum feature */
+	unsigned weights[40];
+	bool cluster;
+	bool had_behind; /* a leader was behind once */
+	uint64_t behind_to_ms;
+};
+
+extern unsigned sim_features; /* that seeds may have */
+extern const char *const feature_names[FEATURE_COUNT];
+
+uint64_t sim_rnd(struct sim *s, uint64_t below);
+void sim_fail(struct sim *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void sim_say(struct sim *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static inline bool sim_has(const struct sim *s, enum feature f)
+{
+	return (s->features >> f & 1) != 0;
+}
+
+static inline long client_no(const struct sim *s, const struct client *c)
+{
+	return (long)(c - s->clients);
+}
+
+/* ---- client.c ------------------------------------------------------------ */
+
+void client_init(struct client *c, int no);
+/* The stream's epoch by its tag; 0: none. */
+unsigned client_epoch(const struct sim *s, const char *tag);
+/* Its socket took these bytes. */
+void client_take(struct sim *s, struct client *c, const void *p, size_t len);
+/* Everything of the client's subject in (start, id] that is still stored must
+ * have come. */
+void client_check_owed(struct sim *s, struct client *c);
+/* Whatever it missed it was told. */
+void client_check_told(struct sim *s, struct client *c);
+
+/* ---- world.c ------------------------------------------------------------- */
+
+/* The subject of an identity, by its number. */
+int sim_subject_of(int id);
+void sim_open(struct sim *s, struct client *c, const struct hub_open *open);
+void sim_close(struct sim *s, struct client *c);
+void sim_drain(struct sim *s, struct client *c);
+void sim_on_event(void *arg, const struct source_event *ev);
+/* Flushes until nothing more is to be written; false: it never ends. */
+bool sim_flush_all(struct sim *s);
+void sim_begin(struct sim *s, uint64_t seed, const struct hub_config *cfg,
+	       uint64_t limit);
+void sim_end(struct sim *s);
+
+/* True when it held; else `why`. */
+bool world_run(uint64_t seed, bool verbose, char *why, size_t size);
+
+#endif
