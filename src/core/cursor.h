@@ -59,7 +59,8 @@ struct cursor {
 	uint64_t events;   /* messages handed out */
 	uint64_t bytes;	   /* given to the sink */
 	uint32_t tag;	   /* of a resume, until it is checked: 24 bits */
-	uint32_t ahead_ms; /* since when (the low bits; it is seconds) */
+	uint32_t ahead_ms; /* above the stream's end, by the leader's word,
+			      since when (the low bits); 0: it isn't */
 	uint32_t left;	   /* of a limit: messages that may still come */
 	uint8_t state;
 	uint8_t start;
@@ -81,7 +82,6 @@ struct cursor {
 	bool opened : 1;       /* the id of the opening block is out */
 	bool follows : 1;      /* has been caught up since it was last not LIVE,
 				  or blocked */
-	bool ahead : 1; /* above the stream's end, by the leader's word */
 };
 
 /* How many messages may still be handed out. */

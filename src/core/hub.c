@@ -8,10 +8,8 @@
 #include "check.h"
 
 enum {
-	HUB_SLOT = 0x7fffffff, /* who asks, for the hub's own STREAM.INFO */
-	HUB_PINGS = 2000,      /* at most, for each tick */
-	HUB_TICK_MS = 100,     /* while anyone waits for an answer */
-	HUB_ANSWER_MS = 2000,
+	HUB_PINGS = 2000,  /* at most, for each tick */
+	HUB_TICK_MS = 100, /* while anyone waits for an answer */
 	HUB_ASKS = 16,
 	HUB_CONSUMERS = 16,
 	HUB_CLOCK_WRITES = 32, /* after which the clock is looked at again */
@@ -45,11 +43,12 @@ int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
 		   cfg->max_asks > 0 ? cfg->max_asks : HUB_ASKS);
 	turns_init(&h->turns.consumers,
 		   cfg->max_consumers > 0 ? cfg->max_consumers : HUB_CONSUMERS);
-	tail_init(&h->tail, src, h->log, &h->cfg.subject, &h->patience,
-		  metrics);
+	leader_init(&h->leader, src, h->log, &h->patience, metrics);
+	tail_init(&h->tail, src, h->log, &h->leader, &h->cfg.subject,
+		  &h->patience, metrics);
 	for (size_t i = 0; i < cfg->max_replays; i++) {
 		replay_init(&h->replays[i], (uint32_t)i + 1, src, h->log,
-			    &h->tail.tag, &h->tail.word, &h->patience,
+			    &h->tail.tag, &h->leader.word, &h->patience,
 			    &h->turns, metrics);
 		list_push_back(&h->idle, &h->replays[i].link);
 	}
@@ -157,46 +156,22 @@ void hub_gauges(struct hub *h)
 
 /* ---- events -------------------------------------------------------------- */
 
-static void hub_ask_info(struct hub *h, uint64_t now_ms)
+/* Only beside a live tail: until it is, the tail asks by itself. */
+static void ask_leader(struct hub *h, uint64_t now_ms)
 {
-	struct source_who who = {.slot = HUB_SLOT};
-
-	if (!h->info_wanted || h->info_asked || !tail_live(&h->tail) ||
-	    now_ms < h->info_from_ms)
-		return;
-	who.gen = ++h->info_no;
-	h->info_wanted = false;
-	h->info_asked = true;
-	h->info_asked_ms = now_ms;
-	h->info_due_ms = now_ms + patience_ms(&h->patience, HUB_ANSWER_MS,
-					      PATIENCE_STEPS, now_ms);
-	h->info_head = log_head(h->log);
-	h->source->ops->info(h->source, who);
+	if (tail_live(&h->tail))
+		leader_ask(&h->leader, now_ms);
 }
 
-/* Servers that all take themselves for the leader all answer. */
-static bool is_rival(const struct hub *h, const struct source_event *ev)
+static void on_leader_info(struct hub *h, const struct source_event *ev,
+			   uint64_t now_ms)
 {
-	return ev->err == 0 &&
-	       (ev->info.unled || ev->info.leader != h->tail.word.leader);
-}
+	unsigned answer = leader_on_info(&h->leader, ev, now_ms);
 
-static void on_hub_info(struct hub *h, const struct source_event *ev,
-			uint64_t now_ms)
-{
-	if (is_rival(h, ev))
+	if (answer & LEADER_RIVAL)
 		hub_distrust_replays(h);
-	if (!h->info_asked || ev->who.gen != h->info_no)
-		return;
-	h->info_asked = false;
-	h->info_seen_ms = now_ms;
-	metrics_observe(h->metrics, METRIC_SPREAD_ROUND_TRIP,
-			(now_ms - h->info_asked_ms) * 1000, 1);
-	if (ev->err != 0)
-		metric_add(h->metrics, METRIC_ERRORS_INFO, 1);
-	if (ev->err != 0 || ev->info.unled)
-		hub_want_info_later(h, now_ms);
-	if (!tail_same_stream(&h->tail, ev, h->info_head, now_ms))
+	if ((answer & LEADER_OURS) == 0 ||
+	    !tail_same_stream(&h->tail, ev, h->leader.head, now_ms))
 		return;
 	hub_check_replays(h, ev, now_ms);
 	hub_place_waiting(h, true, now_ms);
@@ -235,7 +210,8 @@ static void tell(struct list *node, void *arg)
 	if (c->caught_up && c->covered < t->head)
 		c->covered = t->head;
 	c->caught_up = false;
-	if (t->gap == GAP_EXPIRED && h->tail.word.first_seq <= c->covered + 1) {
+	if (t->gap == GAP_EXPIRED &&
+	    h->leader.word.first_seq <= c->covered + 1) {
 		if (c->gap == GAP_NONE)
 			hub_settle(h, c);
 		return;
@@ -261,7 +237,7 @@ static void on_outcome(struct hub *h, unsigned bits, uint64_t head_before,
 	if (bits & TAIL_CONTACT)
 		hub_place_waiting(h, false, now_ms);
 	if (!list_empty(&h->waiting))
-		hub_want_info(h);
+		leader_want_info(&h->leader);
 }
 
 static void on_tail_event(struct hub *h, const struct source_event *ev,
@@ -283,7 +259,7 @@ static void forget_ahead(struct hub *h)
 	struct list *n = h->waiting.next;
 
 	for (; n != &h->waiting; n = n->next)
-		LIST_ENTRY(n, struct cursor, queue)->ahead = false;
+		LIST_ENTRY(n, struct cursor, queue)->ahead_ms = 0;
 }
 
 /* Replays rest on the tail: no tail, no replay. */
@@ -291,9 +267,9 @@ static void on_tail_lost(struct hub *h, uint64_t now_ms)
 {
 	hub_abort_replays(h);
 	forget_ahead(h);
-	h->info_asked = false;
+	leader_forget_question(&h->leader);
 	if (!list_empty(&h->waiting))
-		hub_want_info(h);
+		leader_want_info(&h->leader);
 	hub_greet_waiting(h, now_ms);
 }
 
@@ -301,7 +277,7 @@ static void on_tail_lost(struct hub *h, uint64_t now_ms)
 static void look_whether_late(struct hub *h, const struct source_event *ev,
 			      uint64_t now_ms)
 {
-	struct patience_late *l = &h->info_late;
+	struct patience_late *l = &h->leader.late;
 
 	if (ev->kind == SOURCE_UP || ev->kind == SOURCE_DOWN)
 		return;
@@ -329,9 +305,9 @@ void hub_on_event(struct hub *h, const struct source_event *ev, uint64_t now_ms)
 		on_tail_event(h, ev, now_ms);
 	} else if (ev->who.slot == TAIL_SLOT) {
 		on_tail_event(h, ev, now_ms);
-	} else if (ev->who.slot == HUB_SLOT) {
+	} else if (ev->who.slot == LEADER_SLOT) {
 		if (ev->kind == SOURCE_INFO)
-			on_hub_info(h, ev, now_ms);
+			on_leader_info(h, ev, now_ms);
 	} else if (ev->who.slot <= h->cfg.max_replays) {
 		struct replay *r = &h->replays[ev->who.slot - 1];
 
@@ -360,14 +336,8 @@ bool hub_flush(struct hub *h, uint64_t now_ms, size_t max)
 		hub_pump(h, c, now_ms);
 	}
 	hub_start_replays(h, now_ms);
-	hub_ask_info(h, now_ms);
+	ask_leader(h, now_ms);
 	return !list_empty(&h->dirty);
-}
-
-/* The leader has still to come to where the log was. */
-static bool is_in_doubt(const struct hub *h)
-{
-	return tail_live(&h->tail) && tail_ahead(&h->tail);
 }
 
 void hub_tick(struct hub *h, uint64_t now_ms)
@@ -398,26 +368,20 @@ void hub_tick(struct hub *h, uint64_t now_ms)
 	tail_tick(&h->tail, now_ms);
 	if (was_live && !tail_live(&h->tail))
 		on_tail_lost(h, now_ms);
-	if (h->info_asked && now_ms >= h->info_due_ms) {
-		patience_give_up(&h->info_late, h->info_no);
-		h->info_asked = false;
-		hub_want_info(h);
-	}
-	if (is_in_doubt(h) && now_ms - h->info_seen_ms >= HUB_RECHECK_MS)
-		hub_want_info(h);
+	if (tail_live(&h->tail))
+		leader_tick(&h->leader, now_ms);
 	hub_start_replays(h, now_ms);
-	hub_ask_info(h, now_ms);
+	ask_leader(h, now_ms);
 }
 
 uint64_t hub_next_ms(const struct hub *h)
 {
 	uint64_t next = tail_due(&h->tail);
 
-	if (h->n_running > 0 || h->info_asked || h->info_wanted ||
-	    is_in_doubt(h))
-		next = next < h->tick_ms + HUB_TICK_MS
-			       ? next
-			       : h->tick_ms + HUB_TICK_MS;
+	if (tail_live(&h->tail) && leader_due(&h->leader) < next)
+		next = leader_due(&h->leader);
+	if (h->n_running > 0 && h->tick_ms + HUB_TICK_MS < next)
+		next = h->tick_ms + HUB_TICK_MS;
 	if (!list_empty(&h->pings)) {
 		const struct cursor *c =
 			LIST_ENTRY(h->pings.next, struct cursor, ping);
@@ -494,7 +458,7 @@ int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
 	hub_pump(h, c, now_ms);
 	h->text = NULL;
 	hub_start_replays(h, now_ms);
-	hub_ask_info(h, now_ms);
+	ask_leader(h, now_ms);
 	return 0;
 }
 
@@ -525,7 +489,7 @@ void hub_writable(struct hub *h, struct cursor *c, uint64_t now_ms)
 		hub_wait_for_replay(h, c);
 	hub_pump(h, c, now_ms);
 	hub_start_replays(h, now_ms);
-	hub_ask_info(h, now_ms);
+	ask_leader(h, now_ms);
 }
 
 void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms)

@@ -6,12 +6,12 @@
 #define SLUICE_HUB_INSIDE_H
 
 #include "hub.h"
+#include "leader.h"
 #include "replay.h"
 #include "tail.h"
 
 enum {
-	HUB_RECHECK_MS = 250, /* until the stream is asked for again */
-	HUB_LINES = 64,	      /* of JSON, in one write */
+	HUB_LINES = 64, /* of JSON, in one write */
 };
 
 /* Lines of the write that is going on. */
@@ -29,6 +29,7 @@ struct hub {
 	struct metrics *metrics;
 	struct log *log;
 	struct patience patience;
+	struct leader leader;
 	struct tail tail;
 
 	struct replay *replays; /* slots 1.. are replays[0..] */
@@ -45,16 +46,6 @@ struct hub {
 	size_t n_streams;
 	size_t n_slow; /* cursors that are blocked */
 	size_t in_state[CURSOR_STATES];
-
-	uint32_t info_no; /* of the last STREAM.INFO asked */
-	bool info_wanted;
-	bool info_asked;
-	uint64_t info_due_ms; /* its answer is late */
-	uint64_t info_asked_ms;
-	struct patience_late info_late;
-	uint64_t info_from_ms; /* not before */
-	uint64_t info_head;    /* the log's, when it was asked */
-	uint64_t info_seen_ms; /* the last answer */
 
 	uint64_t tick_ms; /* the last hub_tick() */
 	uint64_t now_ns;  /* the wall clock, as of some writes ago; 0: none */
@@ -80,11 +71,6 @@ void hub_place(struct hub *h, struct cursor *c);
 void hub_place_waiting(struct hub *h, bool informed, uint64_t now_ms);
 /* Those who wait and can't be answered soon get their retry: at least. */
 void hub_greet_waiting(struct hub *h, uint64_t now_ms);
-
-/* A STREAM.INFO that is asked after this call; its number. */
-uint32_t hub_want_info(struct hub *h);
-/* The same, not at once. */
-void hub_want_info_later(struct hub *h, uint64_t now_ms);
 
 void hub_start_replays(struct hub *h, uint64_t now_ms);
 void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what,

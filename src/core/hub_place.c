@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum {
-	HUB_AHEAD_MS = 1000,   /* a cursor above the stream's end, believed */
 	HUB_BLOCKED_MS = 2000, /* a blocked replay gives its place away */
 };
 
@@ -59,23 +58,10 @@ void hub_wait_for_replay(struct hub *h, struct cursor *c)
 		hub_enqueue(h, c, LISTED_LAGGED);
 }
 
-uint32_t hub_want_info(struct hub *h)
-{
-	h->info_wanted = true;
-	return h->info_no + 1;
-}
-
-/* Not at once. */
-void hub_want_info_later(struct hub *h, uint64_t now_ms)
-{
-	hub_want_info(h);
-	h->info_from_ms = now_ms + HUB_RECHECK_MS;
-}
-
 static void wait_for_info(struct hub *h, struct cursor *c)
 {
 	hub_enqueue(h, c, LISTED_WAITING);
-	hub_want_info(h);
+	leader_want_info(&h->leader);
 }
 
 void hub_end_replay(struct hub *h, struct replay *r)
@@ -146,7 +132,7 @@ void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what,
 	case REPLAY_WAIT:
 		break;
 	case REPLAY_WANT_INFO:
-		r->info_no = hub_want_info(h);
+		r->info_no = leader_want_info(&h->leader);
 		break;
 	case REPLAY_STARTED:
 		hub_set_state(h, c, CURSOR_REPLAY);
@@ -200,7 +186,7 @@ void hub_distrust_replays(struct hub *h)
 void hub_check_again(struct hub *h, struct replay *r)
 {
 	if (replay_awaits_check(r))
-		r->info_no = hub_want_info(h);
+		r->info_no = leader_want_info(&h->leader);
 }
 
 void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms)
@@ -292,25 +278,21 @@ static void start_with_reset(struct hub *h, struct cursor *c)
  * is behind for a moment, or the stream is not what it was. */
 static void place_ahead(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
-	if (h->tail.word.last_seq >= c->sent) {
+	if (h->leader.word.last_seq >= c->sent) {
 		start_at(h, c, c->sent);
 		return;
 	}
-	if (!c->ahead)
-		c->ahead_ms = (uint32_t)now_ms;
-	c->ahead = true;
-	if ((uint32_t)now_ms - c->ahead_ms >= HUB_AHEAD_MS) {
+	if (leader_had_grace(&h->leader, &c->ahead_ms, now_ms))
 		start_with_reset(h, c);
-		return;
-	}
-	hub_want_info_later(h, now_ms);
+	else
+		leader_want_info_by(&h->leader, now_ms + LEADER_RECHECK_MS);
 }
 
 /* With a STREAM.INFO at hand. */
 static void place_informed(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
 	if (c->start == START_ALL) {
-		start_at(h, c, h->tail.word.first_seq - 1);
+		start_at(h, c, h->leader.word.first_seq - 1);
 	} else if (!same_tag(h, c)) {
 		start_with_reset(h, c);
 	} else {

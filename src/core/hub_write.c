@@ -143,7 +143,7 @@ static void say_gap(struct hub *h, struct cursor *c, struct words *w,
 		    uint64_t now_ms)
 {
 	bool reset = c->gap == GAP_RESET;
-	uint64_t first = h->tail.word.first_seq;
+	uint64_t first = h->leader.word.first_seq;
 	uint64_t after = cursor_covered(c, h->log);
 
 	c->gap = GAP_NONE;

@@ -23,12 +23,13 @@ enum {
 };
 
 void tail_init(struct tail *t, struct source *src, struct log *log,
-	       const struct subject_template *subject, const struct patience *p,
-	       struct metrics *m)
+	       struct leader *leader, const struct subject_template *subject,
+	       const struct patience *p, struct metrics *m)
 {
 	memset(t, 0, sizeof(*t));
 	t->source = src;
 	t->log = log;
+	t->leader = leader;
 	t->metrics = m;
 	t->subject = subject;
 	t->patience = p;
@@ -195,7 +196,7 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 	}
 	t->wants_filter = !ev->info.filter_covers_all;
 	out = tail_compare(t, &ev->info, now_ms);
-	if (t->behind_ms != 0) {
+	if (leader_is_behind(t->leader)) {
 		t->why = "the stream's leader is behind";
 		pause_for(t, TAIL_PAUSE_MIN_MS * 2, now_ms);
 		return out;
@@ -220,8 +221,9 @@ bool tail_same_stream(struct tail *t, const struct source_event *ev,
 	if (ev->err == 0 && ev->info.unled && !MUTATED(UNLED))
 		return false;
 	if (ev->err == 0 && t->known && tail_is_ours(t, &ev->info)) {
-		tail_take_word(t, &ev->info);
-		if (!tail_rolled_back(t, &ev->info, asked_head, now_ms))
+		leader_take_word(t->leader, &ev->info);
+		if (!leader_rolled_back(t->leader, &ev->info, asked_head,
+					now_ms))
 			return true;
 		why = METRIC_RESET_BEHIND;
 		what = "the stream's leader stays behind";
@@ -229,11 +231,6 @@ bool tail_same_stream(struct tail *t, const struct source_event *ev,
 	if (t->state == TAIL_LIVE)
 		start_over(t, why, what, now_ms);
 	return false;
-}
-
-bool tail_ahead(const struct tail *t)
-{
-	return t->behind_ms != 0;
 }
 
 /* ---- pulls and their credit ---------------------------------------------- */
@@ -425,7 +422,7 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 	switch (ev->kind) {
 	case SOURCE_UP:
 		t->fails = 0;
-		t->behind_ms = 0;
+		leader_forget_behind(t->leader);
 		t->why = "the JetStream stream is being asked for";
 		ask_info(t, TAIL_INFO, now_ms);
 		return 0;

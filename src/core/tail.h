@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "leader.h"
 #include "log.h"
 #include "metrics.h"
 #include "patience.h"
@@ -44,6 +45,7 @@ enum tail_outcome {
 struct tail {
 	struct source *source;
 	struct log *log;
+	struct leader *leader;
 	struct metrics *metrics;
 	const struct subject_template *subject;
 	const struct patience *patience;
@@ -64,11 +66,6 @@ struct tail {
 	char created[64]; /* of the stream: its identity */
 	size_t created_len;
 	struct sse_tag tag; /* of `created` */
-	struct source_word word;
-	/* The leader's last sequence is below what the head was at some time:
-	 * when it last said so (0: it isn't), for how long it says so. */
-	uint64_t behind_ms, behind_for_ms;
-	uint64_t behind_seq; /* that head */
 
 	uint64_t cseq;			/* last consumer sequence */
 	uint64_t credit;		/* messages asked for and not seen */
@@ -90,8 +87,8 @@ struct tail {
 
 /* Everything is borrowed. */
 void tail_init(struct tail *t, struct source *src, struct log *log,
-	       const struct subject_template *subject, const struct patience *p,
-	       struct metrics *m);
+	       struct leader *leader, const struct subject_template *subject,
+	       const struct patience *p, struct metrics *m);
 
 /* Nothing more is to come: its consumer is taken away. */
 void tail_end(struct tail *t);
@@ -110,8 +107,6 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
  * overtake the answer.) */
 bool tail_same_stream(struct tail *t, const struct source_event *ev,
 		      uint64_t asked_head, uint64_t now_ms);
-/* The leader has not yet seen what the log has: it should be asked again. */
-bool tail_ahead(const struct tail *t);
 
 /* Time-outs. */
 void tail_tick(struct tail *t, uint64_t now_ms);

@@ -11,11 +11,6 @@
 void tail_news(struct tail *t, bool warn, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool tail_is_ours(const struct tail *t, const struct source_info *i);
-/* The leader's last sequence has stayed below what the head was when it was
- * asked. */
-bool tail_rolled_back(struct tail *t, const struct source_info *i,
-		      uint64_t asked_head, uint64_t now_ms);
-void tail_take_word(struct tail *t, const struct source_info *i);
 /* What comes next is gone from the stream: TAIL_OVERTAKEN, or 0. */
 unsigned tail_overtaken(struct tail *t, const struct source_info *i);
 /* What the stream's state means for head and floor; bits of tail_outcome. */

@@ -10,11 +10,6 @@
 #include "check.h"
 #include "mutation.h"
 
-enum {
-	TAIL_BEHIND_MS = 5000,	   /* until a last sequence below head counts */
-	TAIL_BEHIND_STEP_MS = 500, /* at most, between two such answers */
-};
-
 void tail_news(struct tail *t, bool warn, const char *fmt, ...)
 {
 	char text[sizeof(t->news)];
@@ -47,40 +42,8 @@ static void take_identity(struct tail *t, const struct source_info *i)
 	t->created_len = i->created_len;
 	t->tag = sse_tag_of(i->created, i->created_len);
 	t->known = true;
-	t->behind_ms = 0;
+	leader_forget_behind(t->leader);
 	log_reset(t->log, i->last_seq);
-}
-
-/* A leader may be behind the replica that feeds the tail for a moment, and
- * while messages come it may be so at each moment that it is asked. It must
- * come to where the head once was. True: the stream was rolled back. */
-bool tail_rolled_back(struct tail *t, const struct source_info *i,
-		      uint64_t asked_head, uint64_t now_ms)
-{
-	uint64_t since = now_ms - t->behind_ms;
-
-	if (i->last_seq >= asked_head) {
-		t->behind_ms = 0;
-		return false;
-	}
-	if (t->behind_ms == 0 || i->last_seq >= t->behind_seq) {
-		t->behind_seq = asked_head;
-		t->behind_for_ms = 0;
-	} else {
-		/* Asking again is what counts, not time. */
-		t->behind_for_ms += since < TAIL_BEHIND_STEP_MS
-					    ? since
-					    : TAIL_BEHIND_STEP_MS;
-	}
-	t->behind_ms = now_ms;
-	return t->behind_for_ms >= TAIL_BEHIND_MS;
-}
-
-void tail_take_word(struct tail *t, const struct source_info *i)
-{
-	t->word = (struct source_word){.leader = i->leader,
-				       .first_seq = i->first_seq,
-				       .last_seq = i->last_seq};
 }
 
 /* What comes next was taken from the stream by limits or a purge. */
@@ -101,7 +64,7 @@ unsigned tail_overtaken(struct tail *t, const struct source_info *i)
 unsigned tail_compare(struct tail *t, const struct source_info *i,
 		      uint64_t now_ms)
 {
-	tail_take_word(t, i);
+	leader_take_word(t->leader, i);
 	if (!t->known) {
 		take_identity(t, i);
 		return TAIL_CONTACT;
@@ -115,7 +78,7 @@ unsigned tail_compare(struct tail *t, const struct source_info *i,
 			  i->last_seq);
 		return TAIL_RESET;
 	}
-	if (tail_rolled_back(t, i, log_head(t->log), now_ms)) {
+	if (leader_rolled_back(t->leader, i, log_head(t->log), now_ms)) {
 		tail_news(t, true,
 			  "the stream went back from sequence %" PRIu64
 			  " to %" PRIu64,
@@ -124,5 +87,5 @@ unsigned tail_compare(struct tail *t, const struct source_info *i,
 		take_identity(t, i);
 		return TAIL_RESET;
 	}
-	return t->behind_ms == 0 ? tail_overtaken(t, i) : 0;
+	return leader_is_behind(t->leader) ? 0 : tail_overtaken(t, i);
 }

@@ -15,7 +15,7 @@ import tree
 RANKS = {
     "check": -1, "mutation": -1,
     "list": 0, "buf": 0, "nkey": 0, "logging": 0, "subject": 0, "refusal": 0,
-    "ending": 0, "buckets": 0, "patience": 0, "put": 0, "json_line": 0,
+    "ending": 0, "buckets": 0, "patience": 0, "backoff": 0, "put": 0, "json_line": 0,
     "roll": 0, "due": 0, "stream_list": 1,
     "js_time": 0, "values": 0, "address": 0, "reference": 0.5,
     "cors": 0, "tally": 0.5, "proxy_preface": 0.5,
@@ -30,7 +30,7 @@ RANKS = {
     "source": 2, "settings": 2, "http_parser": 2,
     "log": 3,
     "cursor": 4,
-    "turns": 4, "replay_queue": 4.5, "tail": 5, "tail_inside": 5.1, "tail_stream": 5.2, "replay": 5,
+    "turns": 4, "leader": 4, "replay_queue": 4.5, "tail": 5, "tail_inside": 5.1, "tail_stream": 5.2, "replay": 5,
     "hub": 6, "hub_inside": 6.5, "hub_place": 6.6, "hub_write": 6.6, "hub_lines": 6.6,
     "log_file": 7, "process": 7, "handles": 7, "mailbox": 7,
     "poller": 7, "key_file": 7, "nats_note": 7, "nats_servers": 7,

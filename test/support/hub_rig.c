@@ -91,7 +91,10 @@ void rig_info(struct rig *r, const char *created, uint64_t first, uint64_t last)
 {
 	struct source_who who = fake_asked(&r->src, ASKED_INFO)->who;
 
-	rig_send(r, event_info(who, created, first, last));
+	struct source_event ev = event_info(who, created, first, last);
+
+	ev.info.leader = r->leader;
+	rig_send(r, ev);
 }
 
 void rig_follow(struct rig *r, const char *created, uint64_t first,

@@ -35,6 +35,7 @@ struct rig {
 	uint64_t now_ms;
 	struct source_who consumer; /* the tail's */
 	uint64_t cseq;
+	uint32_t leader; /* who answers STREAM.INFO; 0: not in a cluster */
 	struct rig_client clients[RIG_CLIENTS];
 	size_t n_clients;
 };

@@ -214,6 +214,7 @@ static void leader_behind_the_log_is_followed_up(void **state)
 	struct rig_client *c;
 	const char *why;
 
+	r->leader = 7;
 	rig_publish(r, "ev.b", 11, "another's");
 	c = rig_open(r, "a", START_ALL);
 	rig_info(r, RIG_STREAM, 11, 10);
@@ -597,11 +598,13 @@ static void ping_of_a_cursor_ahead_stays_ahead(void **state)
 	assert_got(c, PING "id: 55-@\n\n");
 }
 
-/* Asks on for a second before it believes that the stream ends there. */
-static void ask_while_ahead(struct rig *r, struct rig_client *c, int times)
+/* In a cluster: asks on for 5 s before it believes that the stream ends there.
+ */
+static void ask_while_ahead_of(struct rig *r, struct rig_client *c, int times,
+			       uint64_t last)
 {
 	for (int i = 0; i < times; i++) {
-		rig_info(r, RIG_STREAM, 1, 10);
+		rig_info(r, RIG_STREAM, 1, last);
 		rig_flush(r);
 		assert_int_equal(c->cursor.state, CURSOR_WAITING);
 		rig_pass(r, 249);
@@ -610,18 +613,78 @@ static void ask_while_ahead(struct rig *r, struct rig_client *c, int times)
 	}
 }
 
+static void ask_while_ahead(struct rig *r, struct rig_client *c, int times)
+{
+	ask_while_ahead_of(r, c, times, 10);
+}
+
 static void cursor_beyond_the_end_is_a_reset(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "11-@");
 
+	/* One server, and no replicas. */
 	ask_while_ahead(r, c, 4);
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+	assert_got(c, ECHO("11-@") GAP("reset", 11, 1, "0-@"));
+	answer(r, 1, 0);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+}
+
+static void leader_has_its_grace_for_a_cursor_beyond_the_end(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "11-@");
+
+	r->leader = 7;
+	ask_while_ahead(r, c, 20);
 	assert_got(c, ECHO("11-@"));
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
 	assert_got(c, GAP("reset", 11, 1, "0-@"));
-	answer(r, 1, 0);
+}
+
+/* The gateway itself has more than the leader: until the leader has caught up
+ * with that, its word on a cursor says nothing. */
+static void no_reset_while_the_leader_is_behind_the_tail(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c;
+
+	r->leader = 7;
+	rig_publish(r, "ev.b", 11, "another's");
+	c = rig_resume(r, "a", "12-@");
+	for (int i = 0; i < 19; i++) {
+		rig_info(r, RIG_STREAM, 1, 10);
+		rig_pass(r, 250);
+	}
+	ask_while_ahead_of(r, c, 19, 11);
+	rig_info(r, RIG_STREAM, 1, 12);
+	rig_flush(r);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	assert_got(c, ECHO("12-@"));
+}
+
+/* One client's cursor must not throttle the questions of all the others. */
+static void cursor_beyond_the_end_holds_up_nobody(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c;
+
+	r->leader = 7;
+	rig_resume(r, "a", "18446744073709551615");
+	for (int i = 0; i < 20; i++) {
+		rig_info(r, RIG_STREAM, 1, 10);
+		rig_flush(r);
+		fake_quiet(&r->src);
+		c = rig_open(r, "b", START_ALL);
+		rig_info(r, RIG_STREAM, 11, 10);
+		assert_got(c, ECHO("10-@"));
+		rig_close(r, c);
+		r->clients[--r->n_clients] = (struct rig_client){0};
+		rig_pass(r, 250);
+	}
 }
 
 /* A server that has lost the others knows nothing of the end: neither does it
@@ -631,6 +694,7 @@ static void nobodys_word_is_no_reset(void **state)
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "11-@");
 
+	r->leader = 7;
 	for (int i = 0; i < 40; i++) {
 		struct source_event ev =
 			event_info(fake_asked(&r->src, ASKED_INFO)->who,
@@ -641,7 +705,7 @@ static void nobodys_word_is_no_reset(void **state)
 		rig_pass(r, 250);
 	}
 	assert_got(c, ECHO("11-@"));
-	ask_while_ahead(r, c, 4);
+	ask_while_ahead(r, c, 20);
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
 	assert_got(c, GAP("reset", 11, 1, "0-@"));
@@ -652,7 +716,8 @@ static void leader_that_catches_up_in_time(void **state)
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "11-@");
 
-	ask_while_ahead(r, c, 4);
+	r->leader = 7;
+	ask_while_ahead(r, c, 20);
 	rig_info(r, RIG_STREAM, 1, 11);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 	rig_publish(r, "ev.a", 11, "had it");
@@ -667,13 +732,14 @@ static void outage_does_not_count_as_asking(void **state)
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "11-@");
 
+	r->leader = 7;
 	ask_while_ahead(r, c, 1);
 	fake_asked(&r->src, ASKED_INFO);
 	rig_send(r, event_down());
 	r->now_ms += 60000;
 	rig_live(r, 1, 10);
 	rig_flush(r);
-	ask_while_ahead(r, c, 4);
+	ask_while_ahead(r, c, 20);
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
 	assert_got(c, ECHO("11-@") GAP("reset", 11, 1, "0-@"));
@@ -717,11 +783,12 @@ static void end_of_numbers_in_an_overtaken_log(void **state)
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "18446744073709551615");
 
+	r->leader = 7;
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_send(r, event_down());
 	rig_live(r, 30, 40);
-	rig_pass(r, 250);
-	for (int i = 0; i < 4; i++) {
+	rig_flush(r);
+	for (int i = 0; i < 20; i++) {
 		rig_info(r, RIG_STREAM, 30, 40);
 		rig_pass(r, 250);
 	}
@@ -1292,6 +1359,9 @@ int main(void)
 		TEST(cursor_ahead_waits_for_the_tail),
 		WITH(pings, ping_of_a_cursor_ahead_stays_ahead),
 		TEST(cursor_beyond_the_end_is_a_reset),
+		TEST(leader_has_its_grace_for_a_cursor_beyond_the_end),
+		TEST(no_reset_while_the_leader_is_behind_the_tail),
+		TEST(cursor_beyond_the_end_holds_up_nobody),
 		TEST(nobodys_word_is_no_reset),
 		TEST(leader_that_catches_up_in_time),
 		TEST(outage_does_not_count_as_asking),

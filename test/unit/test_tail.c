@@ -22,11 +22,13 @@ struct fixture {
 	struct patience patience;
 	struct metrics metrics;
 	struct subject_template subject;
+	struct leader leader;
 	struct tail tail;
 	uint64_t now_ms;
 	uint64_t cseq;
 	struct source_who consumer;
 	uint32_t pull_no; /* of the last pull */
+	uint32_t leads;	  /* who answers STREAM.INFO; 0: not in a cluster */
 	struct log_subject *touched;
 };
 
@@ -41,8 +43,9 @@ static int setup(void **state)
 	assert_int_equal(log_new(&f.log, 1 << 20), 0);
 	assert_int_equal(subject_template_parse(&f.subject, "ev.{id}", &why),
 			 0);
-	tail_init(&f.tail, &f.src.source, f.log, &f.subject, &f.patience,
-		  &f.metrics);
+	leader_init(&f.leader, &f.src.source, f.log, &f.patience, &f.metrics);
+	tail_init(&f.tail, &f.src.source, f.log, &f.leader, &f.subject,
+		  &f.patience, &f.metrics);
 	*state = &f;
 	return 0;
 }
@@ -73,8 +76,11 @@ static unsigned answer_info(struct fixture *f, const char *created,
 {
 	const struct asked *a = fake_asked(&f->src, ASKED_INFO);
 
+	struct source_event ev = event_info(a->who, created, first, last);
+
 	assert_int_equal(a->who.slot, TAIL_SLOT);
-	return send(f, event_info(a->who, created, first, last));
+	ev.info.leader = f->leads;
+	return send(f, ev);
 }
 
 static void take_create(struct fixture *f, uint64_t start)
@@ -176,7 +182,7 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_string_equal(f->tail.tag.hex, tag.hex);
 	assert_int_equal(log_head(f->log), 40);
 	assert_int_equal(log_floor(f->log), 40);
-	assert_int_equal(f->tail.word.first_seq, 11);
+	assert_int_equal(f->leader.word.first_seq, 11);
 
 	take_create(f, 41);
 	assert_string_equal(f->src.asked[f->src.seen - 1].subject, "");
@@ -198,7 +204,7 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_news(f, false, "tail is live after sequence 40");
 	/* What came between the two belongs to the consumer. */
 	assert_int_equal(log_head(f->log), 40);
-	assert_int_equal(f->tail.word.last_seq, 43);
+	assert_int_equal(f->leader.word.last_seq, 43);
 }
 
 static void empty_stream_begins_at_one(void **state)
@@ -806,7 +812,7 @@ static void stream_made_anew_is_a_reset(void **state)
 	assert_string_equal(f->tail.tag.hex, tag.hex);
 	assert_int_equal(log_count(f->log), 0);
 	assert_int_equal(log_floor(f->log), 90);
-	assert_int_equal(f->tail.word.first_seq, 3);
+	assert_int_equal(f->leader.word.first_seq, 3);
 	assert_news(f, true,
 		    "the stream was made anew, its last sequence is 90");
 	take_create(f, 91);
@@ -856,6 +862,7 @@ static void rolled_back_only_after_a_while(void **state)
 	struct fixture *f = *state;
 	struct sse_tag tag;
 
+	f->leads = 7;
 	live(f, 1, 9);
 	tag = f->tail.tag;
 	send(f, event_down());
@@ -897,6 +904,7 @@ static void leader_that_catches_up_is_no_roll_back(void **state)
 {
 	struct fixture *f = *state;
 
+	f->leads = 7;
 	live(f, 1, 9);
 	send(f, event_down());
 	send(f, event_up());
@@ -918,6 +926,7 @@ static void outage_while_behind_is_no_roll_back(void **state)
 {
 	struct fixture *f = *state;
 
+	f->leads = 7;
 	live(f, 1, 9);
 	send(f, event_down());
 	send(f, event_up());
@@ -934,6 +943,7 @@ static void verify_sees_a_leader_that_is_behind(void **state)
 {
 	struct fixture *f = *state;
 
+	f->leads = 7;
 	send(f, event_up());
 	answer_info(f, STREAM, 1, 9);
 	take_create(f, 10);
@@ -1053,7 +1063,7 @@ static void hole_answer_is_overtaken_by_messages(void **state)
 	hole_message(f, 11, 98);
 	assert_int_equal(answer_info(f, STREAM, 1, 9), 0);
 	assert_true(tail_live(&f->tail));
-	assert_int_equal(f->tail.behind_ms, 0);
+	assert_int_equal(f->leader.behind_ms, 0);
 	fake_quiet(&f->src);
 }
 
@@ -1123,14 +1133,16 @@ static void same_stream(void **state)
 		live(f, 1, 9);
 		ev = event_info((struct source_who){77, 1}, cases[i].created, 4,
 				cases[i].last);
+		ev.info.leader = 7;
 		ev.err = cases[i].err;
 		assert_int_equal(tail_same_stream(&f->tail, &ev,
 						  cases[i].asked_head,
 						  f->now_ms),
 				 cases[i].same);
 		if (cases[i].same) {
-			assert_int_equal(f->tail.word.first_seq, 4);
-			assert_int_equal(f->tail.word.last_seq, cases[i].last);
+			assert_int_equal(f->leader.word.first_seq, 4);
+			assert_int_equal(f->leader.word.last_seq,
+					 cases[i].last);
 			assert_true(tail_live(&f->tail));
 			fake_quiet(&f->src);
 		} else {
@@ -1158,7 +1170,7 @@ static void answer_that_says_nothing(void **state)
 	assert_false(
 		tail_same_stream(&f->tail, &ev, log_head(f->log), f->now_ms));
 	assert_true(tail_live(&f->tail));
-	assert_int_equal(f->tail.word.last_seq, 9);
+	assert_int_equal(f->leader.word.last_seq, 9);
 	fake_quiet(&f->src);
 }
 
@@ -1167,6 +1179,7 @@ static bool same_with(struct fixture *f, uint64_t last)
 	struct source_event ev =
 		event_info((struct source_who){77, 1}, STREAM, 1, last);
 
+	ev.info.leader = 7;
 	f->now_ms += 250;
 	return tail_same_stream(&f->tail, &ev, log_head(f->log), f->now_ms);
 }
@@ -1180,10 +1193,10 @@ static void leader_that_follows_the_tail(void **state)
 	for (uint64_t seq = 10; seq < 100; seq++) {
 		message(f, seq);
 		assert_true(same_with(f, seq - 1));
-		assert_true(tail_ahead(&f->tail));
+		assert_true(leader_is_behind(&f->leader));
 	}
 	assert_true(same_with(f, 99));
-	assert_false(tail_ahead(&f->tail));
+	assert_false(leader_is_behind(&f->leader));
 	assert_true(tail_live(&f->tail));
 }
 

@@ -1,0 +1,52 @@
+/* "Again, but not sooner than": the pause before a failed request is repeated.
+ * The first time may be at once; each pause after it is twice as long as the
+ * one before, up to a limit. One struct for each thing that is requested, so
+ * that no requester waits for another one's failures. */
+#ifndef SLUICE_BACKOFF_H
+#define SLUICE_BACKOFF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct backoff_times {
+	uint32_t first_ms; /* after the first failure; 0: at once */
+	uint32_t min_ms;   /* after the second */
+	uint32_t max_ms;
+};
+
+/* Zeroed: no failure, may ask at once. */
+struct backoff {
+	unsigned fails;	 /* in a row */
+	uint64_t due_ms; /* not sooner than */
+};
+
+/* Another failure: the pause in ms, of which `due_ms` is the end. */
+static inline uint64_t backoff_fail(struct backoff *b,
+				    const struct backoff_times *t,
+				    uint64_t now_ms)
+{
+	unsigned doublings = b->fails > 0 ? b->fails - 1 : 0;
+	uint64_t ms = (uint64_t)t->min_ms << (doublings < 16 ? doublings : 16);
+
+	if (ms > t->max_ms)
+		ms = t->max_ms;
+	if (b->fails == 0)
+		ms = t->first_ms;
+	if (b->fails < UINT32_MAX)
+		b->fails++;
+	b->due_ms = now_ms + ms;
+	return ms;
+}
+
+/* It has worked: the next failure is a first one. */
+static inline void backoff_reset(struct backoff *b)
+{
+	*b = (struct backoff){0};
+}
+
+static inline bool backoff_over(const struct backoff *b, uint64_t now_ms)
+{
+	return now_ms >= b->due_ms;
+}
+
+#endif
