@@ -40,6 +40,7 @@ finish()
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
 
 # case_ WHAT COMMAND...
 case_()
@@ -271,7 +272,8 @@ size()
 # ---- all of it ---------------------------------------------------------------
 
 mkdir -p "$store" && exec 9>"$store/container-lock" && flock 9 &&
-	need debootstrap buildah nats-server curl python3 || {
+	need debootstrap buildah python3 &&
+	"$root/tools/packages.sh" run || {
 	echo "container.sh: cannot work in $store"
 	failed=1
 	end

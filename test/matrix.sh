@@ -31,6 +31,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
 
 # "testing" is the name that every version of debootstrap knows.
 suite_of()

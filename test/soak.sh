@@ -76,6 +76,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
 
 if [ $install = yes ]; then
 	"$root/tools/packages.sh" test || exit 1

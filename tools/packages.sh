@@ -68,12 +68,16 @@ wanted()
 	esac
 }
 
+is_installed()
+{
+	state=$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)
+	[ "$state" = installed ]
+}
+
 missing()
 {
 	for p in $(wanted "$1"); do
-		state=$(dpkg-query -W -f '${db:Status-Status}' "$p" \
-			2>/dev/null || true)
-		[ "$state" = installed ] || echo "$p"
+		is_installed "$p" || echo "$p"
 	done
 }
 
@@ -104,13 +108,23 @@ list=$(missing "$what" | xargs)
 echo "installing: $list" >&2
 
 # The tests start servers of their own: no package's service has to listen, now
-# or after the next boot.
+# or after the next boot. While the script runs, policy-rc.d refuses to start
+# services. Debian knows that file at this path only.
 policy=/usr/sbin/policy-rc.d
+mark="# Of tools/packages.sh"
+held=no
+
 hold_services()
 {
-	[ ! -e "$policy" ] || return 0
-	trap 'as_root rm -f "$policy"' EXIT
-	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+	# Another program's policy holds; what a killed run left does not.
+	if [ -e "$policy" ] && ! grep -qF "$mark" "$policy"; then
+		return
+	fi
+	held=yes
+	# Without the process that made it (kill -9, power loss) it allows all.
+	printf '%s\n' '#!/bin/sh' "$mark" \
+		"kill -0 $$ 2>/dev/null && exit 101" 'exit 0' |
+		as_root tee "$policy" >/dev/null
 	as_root chmod +x "$policy"
 }
 
@@ -121,10 +135,21 @@ disable_services()
 		case "$p" in
 		nats-server | nginx | haproxy | prometheus)
 			# Not every machine with systemctl runs systemd.
-			as_root systemctl --quiet disable "$p" || true
+			! is_installed "$p" ||
+				as_root systemctl --quiet disable "$p" || true
 			;;
 		esac
 	done
+}
+
+# finish STATUS. dash runs no EXIT trap on a signal, so every signal has its own.
+finish()
+{
+	trap '' INT TERM HUP PIPE
+	trap - EXIT
+	disable_services
+	[ $held = no ] || as_root rm -f "$policy"
+	exit "$1"
 }
 
 install()
@@ -134,7 +159,12 @@ install()
 		-o Dpkg::Use-Pty=0 install --no-install-recommends \
 		$list >/dev/null
 }
+
+trap 'finish $?' EXIT
+trap 'finish 130' INT
+trap 'finish 143' TERM
+trap 'finish 129' HUP
+trap 'finish 141' PIPE
 hold_services
 # Lists that are out of date name versions that the mirror no longer has.
 install || { as_root apt-get -qq update && install; }
-disable_services

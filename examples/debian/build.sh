@@ -31,6 +31,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
 tree=$work/sluice-gateway-$version
 mkdir "$tree"
 tar -C "$root" --exclude='./build*' --exclude=./.git --exclude=__pycache__ \

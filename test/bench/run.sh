@@ -38,6 +38,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 129' HUP
 again=
 [ ! -f "$build/build.ninja" ] || again=--reconfigure
 # shellcheck disable=SC2086 # a word or nothing
@@ -47,7 +48,7 @@ if ! { meson setup $again "$build" "$root" --buildtype=release -Dbench=true &&
 	exit 1
 fi
 rm -rf "$work"
-trap - EXIT INT TERM
+trap - EXIT INT TERM HUP
 # The gateway knows no such option, and says so.
 unset SLUICE_BUILD_DIR
 exec $driver "$@"

@@ -19,6 +19,7 @@ def main(root, build_root):
     out.case("no line over 100 columns", text.check_columns(root))
     out.case("no path of one machine", text.check_machine_paths(root))
     out.case("no package host", text.check_hosts(root))
+    out.case("scripts that clean up do so on signals", text.check_traps(root))
     out.case("links of the documents", text.check_links(root))
     out.case("options of the documents", options.check_options(root))
 

@@ -93,3 +93,24 @@ def check_links(root):
         for plain, image in LINK.findall(text):
             problems.append(_link_problem(root, path, plain or image))
     return [p for p in problems if p]
+
+
+def _is_script(root, path):
+    text = tree.read(root, path) or ""
+    return path.endswith(".sh") or re.match(r"#!.*\bsh\b", text) is not None
+
+
+def check_traps(root):
+    """A shell such as dash runs no EXIT trap when a signal ends it."""
+    problems = []
+    for path in tree.files(root):
+        if not _is_script(root, path):
+            continue
+        trapped = re.findall(r"^\s*trap (?:'[^']*'|\S+) ([A-Z ]+)$",
+                             tree.read(root, path), re.MULTILINE)
+        signals = set(" ".join(trapped).split())
+        missing = {"INT", "TERM", "HUP"} - signals
+        if "EXIT" in signals and missing:
+            problems.append(f"{path}: traps EXIT and not "
+                            + " ".join(sorted(missing)))
+    return problems
