@@ -33,7 +33,8 @@ ENV SLUICE_ADMIN_LISTEN=0.0.0.0:8081 \
 EXPOSE 8080 8081
 USER 65532:65532
 STOPSIGNAL SIGTERM
-# Unhealthy is not ready: as a rule NATS is away, and a restart mends nothing.
+# Swarm and ECS replace unhealthy containers, so this asks for /livez: while NATS is
+# away a gateway is not ready, and a restart would end its streams and mend nothing.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
     CMD ["/usr/bin/sluice", "--healthcheck"]
 ENTRYPOINT ["/usr/bin/sluice"]

@@ -81,14 +81,14 @@ static int print_settings(const struct options *o)
 }
 
 /* One line, of a gateway that runs with the same options. */
-static int ask_ready(const struct options *o)
+static int ask_health(const struct options *o)
 {
 	char line[HEALTHCHECK_LINE_MAX];
-	bool ready = healthcheck_ask(o, line);
+	bool good = healthcheck_ask(o, line);
 
 	if (printf("%s\n", line) < 0 || fflush(stdout) != 0)
 		return fail(STATUS_FAILED, "can't write to standard output");
-	return ready ? STATUS_OK : STATUS_FAILED;
+	return good ? STATUS_OK : STATUS_FAILED;
 }
 
 /* ---- running ------------------------------------------------------------- */
@@ -219,7 +219,7 @@ static int act(struct options *o, int argc, char *argv[])
 		return fail(rc == -ENOMEM ? STATUS_FAILED : STATUS_USAGE, err);
 	if (o->check)
 		return print_settings(o);
-	return o->healthcheck ? ask_ready(o) : run(o);
+	return o->healthcheck != HEALTHCHECK_OFF ? ask_health(o) : run(o);
 }
 
 int main(int argc, char *argv[])

@@ -248,7 +248,7 @@ healthcheck()
 {
 	env -i PATH="$PATH" SLUICE_LISTEN="$(address public)" SLUICE_ADMIN_LISTEN="$1" \
 		chroot --userspec=65532:65532 "$work/root" \
-		/usr/bin/sluice --healthcheck
+		/usr/bin/sluice "$2"
 }
 
 drains()
@@ -292,9 +292,10 @@ case_ "one program, no shell" nothing_else
 case_ "it becomes ready" starts
 case_ "process 1, without rights" is_first_process
 case_ "an event arrives" follows
-case_ "--healthcheck: 0" healthcheck "$(address admin)"
+case_ "--healthcheck: 0" healthcheck "$(address admin)" --healthcheck
+case_ "--healthcheck=ready: 0" healthcheck "$(address admin)" --healthcheck=ready
 case_ "SIGTERM drains it, status 0" drains
-case_ "--healthcheck: 1" fails healthcheck 127.0.0.1:1
+case_ "--healthcheck: 1" fails healthcheck 127.0.0.1:1 --healthcheck
 case_ "small" size
 echo "$(($(cat "$work/size") / 1024)) KiB in $(find "$work/root" -type f |
 	wc -l) files, $((gzip_size / 1024)) KiB compressed"

@@ -82,12 +82,15 @@ static const char bash_begin[] =
 	"{\n"
 	"	local cur=${COMP_WORDS[COMP_CWORD]}\n"
 	"	local option=${COMP_WORDS[COMP_CWORD - 1]}\n"
+	"	local equals=\n"
 	"\n"
 	"	# \"--option=value\" comes as three words.\n"
 	"	if [[ $cur == = ]]; then\n"
 	"		cur=\n"
+	"		equals=yes\n"
 	"	elif [[ $option == = ]]; then\n"
 	"		option=${COMP_WORDS[COMP_CWORD - 2]}\n"
+	"		equals=yes\n"
 	"	fi\n"
 	"	COMPREPLY=()\n"
 	"	case $option in\n";
@@ -107,6 +110,8 @@ static void bash_row(const struct options_row *row)
 	if (values == VALUES_NONE)
 		return;
 	printf("	--%s)\n", row->name);
+	if (row->alone != NULL)
+		fputs("		[[ -n $equals ]] &&\n", stdout);
 	if (values == VALUES_FILES)
 		printf("		compopt -o filenames 2>/dev/null\n"
 		       "%s -f -- \"$cur\")\n",
@@ -157,11 +162,14 @@ static void zsh_row(const struct options_row *row)
 	enum values values = values_of(row);
 
 	printf(" \\\n	'%s--%s%s[", row->type == OPTIONS_LIST ? "*" : "",
-	       row->name, values == VALUES_NONE ? "" : "=");
+	       row->name,
+	       values == VALUES_NONE ? ""
+	       : row->alone != NULL  ? "=-"
+				     : "=");
 	put_help(row, "\\[]:", "'\\''");
 	putchar(']');
 	if (values != VALUES_NONE)
-		printf(":%s:", row->metavar);
+		printf(":%s%s:", row->alone != NULL ? ":" : "", row->metavar);
 	if (values == VALUES_FREE)
 		putchar(' ');
 	else if (values == VALUES_FILES)
@@ -209,7 +217,7 @@ static void fish_row(const struct options_row *row)
 	printf("complete -c sluice -l %s", row->name);
 	if (values == VALUES_FILES)
 		fputs(" -r -F", stdout);
-	else if (values != VALUES_NONE)
+	else if (values != VALUES_NONE && row->alone == NULL)
 		fputs(" -x", stdout);
 	if (values == VALUES_CONTEXTS)
 		fputs(" -a '(__sluice_contexts)'", stdout);

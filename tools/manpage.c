@@ -89,7 +89,9 @@ static void put_row(const struct options_row *row)
 
 	fputs(".It Fl \\-", stdout);
 	put_name(row->name);
-	if (row->metavar != NULL) {
+	if (row->alone != NULL) {
+		printf(" Ns Op = Ns Ar %s", row->metavar);
+	} else if (row->metavar != NULL) {
 		fputs(" Ar ", stdout);
 		put_text(row->metavar);
 	}

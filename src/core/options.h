@@ -32,6 +32,11 @@ struct options_strings {
 
 enum options_auth { AUTH_HEADER, AUTH_JWT };
 enum options_ping_style { PING_MESSAGE, PING_COMMENT };
+enum options_healthcheck {
+	HEALTHCHECK_OFF,
+	HEALTHCHECK_LIVE,
+	HEALTHCHECK_READY
+};
 
 /* What holds. Strings are owned by the struct; NULL where not given. */
 struct options {
@@ -89,7 +94,7 @@ struct options {
 	enum logging_level log_level;
 	char *access_log; /* path, or "off" */
 	bool check;
-	bool healthcheck;
+	enum options_healthcheck healthcheck;
 	bool help;
 	bool version;
 
@@ -175,6 +180,8 @@ struct options_row {
 	const char *group; /* heading that begins with this row, or NULL */
 	const char *value; /* default in its text form; NULL: none */
 	const char *none;  /* shown in place of a missing default */
+	const char
+		*alone; /* value of the flag without one; NULL: it needs one */
 	const char *takes; /* NULL: made of type and range */
 	const char *help;
 	uint64_t min, max;

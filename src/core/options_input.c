@@ -90,6 +90,8 @@ int options_parse_args(struct options *o, int argc, char *const argv[],
 			value++;
 		} else if (row != NULL && row->type == OPTIONS_BOOL) {
 			value = "1";
+		} else if (row != NULL && row->alone != NULL) {
+			value = row->alone;
 		} else if (row != NULL) {
 			/* The next option is no value: one was forgotten. */
 			if (i + 1 == argc || flag_row(argv[i + 1]) != NULL)

@@ -23,6 +23,7 @@
 /* In the order of their enums. */
 static const char *const auths[] = {"header", "jwt", NULL};
 static const char *const ping_styles[] = {"message", "comment", NULL};
+static const char *const healthchecks[] = {"off", "live", "ready", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug",
 					 NULL};
@@ -517,12 +518,17 @@ const struct options_row options_table[] = {
 	 .help = "check the options, print the settings that hold and where\n"
 		 "each came from, exit"},
 	{.name = "healthcheck",
-	 .type = OPTIONS_BOOL,
+	 .type = OPTIONS_WORD,
 	 .flags = OPTIONS_ACTION,
 	 .offset = AT(healthcheck),
-	 .value = "0",
-	 .help = "ask the gateway that runs with these options for /readyz;\n"
-		 "one line, and status 0 when it is ready, else 1"},
+	 .metavar = "WHAT",
+	 .value = "off",
+	 .alone = "live",
+	 .help = "ask the gateway that runs with these options whether it is\n"
+		 "live (/livez; without a value, too) or ready (/readyz): "
+		 "prints\n"
+		 "one line, and exits with status 0 when it is, else 1",
+	 .words = healthchecks},
 	{.name = "version",
 	 .type = OPTIONS_BOOL,
 	 .flags = OPTIONS_ACTION,

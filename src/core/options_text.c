@@ -93,7 +93,9 @@ static int help_row(struct buf *out, const struct options_row *row)
 
 	if (row->group != NULL)
 		rc = buf_printf(out, "\n%s:\n", row->group);
-	if (rc == 0)
+	if (rc == 0 && row->alone != NULL)
+		rc = buf_printf(out, "  --%s[=%s]\n", row->name, row->metavar);
+	else if (rc == 0)
 		rc = buf_printf(out, "  --%s%s%s\n", row->name,
 				row->metavar == NULL ? "" : " ",
 				row->metavar == NULL ? "" : row->metavar);

@@ -14,14 +14,16 @@
 
 #include "../core/values.h"
 
-enum { HEALTHCHECK_MS = 3000, ANSWER_MAX = 4096, SHOWN_MAX = 160 };
+enum {
+	HEALTHCHECK_MS = 3000,
+	REQUEST_MAX = 128,
+	ANSWER_MAX = 4096,
+	SHOWN_MAX = 160
+};
 
 static const char unix_scheme[] = "unix:";
 /* The connection is nobody's but ours. */
 #define PREFACE "PROXY UNKNOWN\r\n"
-#define REQUEST                                       \
-	"GET /readyz HTTP/1.1\r\nHost: localhost\r\n" \
-	"Connection: close\r\n\r\n"
 
 static int64_t now_ms(void)
 {
@@ -32,7 +34,7 @@ static int64_t now_ms(void)
 }
 
 struct question {
-	const char *request;
+	char request[REQUEST_MAX];
 	int64_t deadline_ms;
 	char answer[ANSWER_MAX];
 };
@@ -176,7 +178,8 @@ static int ask_inet(const char *address, struct question *q, const char **why)
 /* ---- what came ----------------------------------------------------------- */
 
 /* The first line behind the head; whoever answers may be no gateway. */
-static bool read_answer(char *answer, const char *address, char *line)
+static bool read_answer(char *answer, const char *what, const char *address,
+			char *line)
 {
 	const char *head = "HTTP/1.1 ";
 	char *body = strstr(answer, "\r\n\r\n");
@@ -188,14 +191,16 @@ static bool read_answer(char *answer, const char *address, char *line)
 		return false;
 	}
 	if (strncmp(answer + strlen(head), "200 ", 4) == 0) {
-		snprintf(line, HEALTHCHECK_LINE_MAX, "ready");
+		snprintf(line, HEALTHCHECK_LINE_MAX, "%s", what);
 		return true;
 	}
 	body += 4;
 	body[strcspn(body, "\r\n")] = '\0';
 	values_show(body, shown, sizeof(shown));
-	snprintf(line, HEALTHCHECK_LINE_MAX, "%s",
-		 shown[0] != '\0' ? shown : "not ready");
+	if (shown[0] != '\0')
+		snprintf(line, HEALTHCHECK_LINE_MAX, "%s", shown);
+	else
+		snprintf(line, HEALTHCHECK_LINE_MAX, "not %s", what);
 	return false;
 }
 
@@ -204,20 +209,23 @@ bool healthcheck_ask(const struct options *o, char *line)
 	bool admin = o->admin_listen.n > 0;
 	const char *address =
 		admin ? o->admin_listen.items[0] : o->listen.items[0];
-	struct question q = {
-		.request =
-			!admin && o->proxy_protocol ? PREFACE REQUEST : REQUEST,
-		.deadline_ms = now_ms() + HEALTHCHECK_MS,
-	};
+	bool ready = o->healthcheck == HEALTHCHECK_READY;
+	struct question q = {.deadline_ms = now_ms() + HEALTHCHECK_MS};
 	const char *why = NULL;
 	int rc;
 
+	snprintf(q.request, sizeof(q.request),
+		 "%sGET %s HTTP/1.1\r\nHost: localhost\r\n"
+		 "Connection: close\r\n\r\n",
+		 !admin && o->proxy_protocol ? PREFACE : "",
+		 ready ? "/readyz" : "/livez");
 	if (strncmp(address, unix_scheme, strlen(unix_scheme)) == 0)
 		rc = ask_unix(address + strlen(unix_scheme), &q);
 	else
 		rc = ask_inet(address, &q, &why);
 	if (rc == 0)
-		return read_answer(q.answer, address, line);
+		return read_answer(q.answer, ready ? "ready" : "live", address,
+				   line);
 	snprintf(line, HEALTHCHECK_LINE_MAX, "can't ask %s: %s", address,
 		 why != NULL ? why : strerror(-rc));
 	return false;

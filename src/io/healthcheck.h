@@ -1,6 +1,6 @@
 /* --healthcheck: asks a gateway that runs with the same options whether it is
- * ready. It blocks, for a few seconds at most: for a program that does nothing
- * else. */
+ * live, or ready. It blocks, for a few seconds at most: for a program that does
+ * nothing else. */
 #ifndef SLUICE_HEALTHCHECK_H
 #define SLUICE_HEALTHCHECK_H
 
@@ -10,8 +10,9 @@
 
 enum { HEALTHCHECK_LINE_MAX = 384 };
 
-/* GET /readyz on the first admin listener, without one on the first public one.
- * `line` (HEALTHCHECK_LINE_MAX bytes) says what came of it. */
+/* GET /livez, or with HEALTHCHECK_READY /readyz, on the first admin listener,
+ * without one on the first public one. `line` (HEALTHCHECK_LINE_MAX bytes) gets
+ * the result. */
 bool healthcheck_ask(const struct options *o, char *line);
 
 #endif

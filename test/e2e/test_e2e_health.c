@@ -28,11 +28,12 @@ static int teardown(void **state)
 
 #define HEALTH_TEST(fn) cmocka_unit_test_setup_teardown(fn, e2e_setup, teardown)
 
-/* Asks with these options, the last one NULL; must exit with `status` and say
- * `line`. */
-static void expect(const char *const *args, int status, const char *line)
+/* Asks in one of the forms of --healthcheck, with these options, the last one
+ * NULL; must exit with `status` and say `line`. */
+static void expect(const char *form, const char *const *args, int status,
+		   const char *line)
 {
-	const char *all[16] = {"--healthcheck"};
+	const char *all[16] = {form};
 	char *text;
 
 	for (size_t i = 0; args[i] != NULL; i++)
@@ -48,8 +49,12 @@ static void expect(const char *const *args, int status, const char *line)
 	free(text);
 }
 
-#define ASK(status, line, ...) \
-	expect((const char *[]){__VA_ARGS__, NULL}, (status), (line))
+#define ASK(status, line, ...)                                             \
+	expect("--healthcheck=ready", (const char *[]){__VA_ARGS__, NULL}, \
+	       (status), (line))
+#define ASK_LIVE(status, line, ...)                                            \
+	expect("--healthcheck", (const char *[]){__VA_ARGS__, NULL}, (status), \
+	       (line))
 
 static void ready(void **state)
 {
@@ -72,6 +77,8 @@ static void behind_the_proxy_protocol(void **state)
 		poll(NULL, 0, 10);
 	ASK(0, "ready\n", "--admin-listen", "off", "--listen", f->gw.address,
 	    "--proxy-protocol");
+	ASK_LIVE(0, "live\n", "--admin-listen", "off", "--listen",
+		 f->gw.address, "--proxy-protocol");
 }
 
 static void not_ready(void **state)
@@ -83,6 +90,11 @@ static void not_ready(void **state)
 	gateway_proc_wait_unready(&f->gw);
 	ASK(1, "not ready: NATS is not connected\n", "--admin-listen",
 	    f->gw.admin);
+	/* What restarts unhealthy containers must not restart this one. */
+	ASK_LIVE(0, "live\n", "--admin-listen", f->gw.admin);
+	expect("--healthcheck=live",
+	       (const char *[]){"--admin-listen", f->gw.admin, NULL}, 0,
+	       "live\n");
 }
 
 static void draining(void **state)
@@ -93,6 +105,7 @@ static void draining(void **state)
 	gateway_proc_signal(&f->gw, SIGTERM);
 	gateway_proc_wait_unready(&f->gw);
 	ASK(1, "not ready: shutting down\n", "--admin-listen", f->gw.admin);
+	ASK_LIVE(0, "live\n", "--admin-listen", f->gw.admin);
 	gateway_proc_signal(&f->gw, SIGTERM);
 	assert_int_equal(gateway_proc_wait_exit(&f->gw, END_MS), 1);
 }
@@ -129,6 +142,7 @@ static void nobody_there(void **state)
 	snprintf(line, sizeof(line), "can't ask %s: Connection refused\n",
 		 address);
 	ASK(1, line, "--admin-listen", address);
+	ASK_LIVE(1, line, "--admin-listen", address);
 	ASK(1, "can't ask 127.0.0.1:0: port 0 is any port\n", "--admin-listen",
 	    "127.0.0.1:0");
 	ASK(1, "can't ask unix:/nowhere/at/all: No such file or directory\n",

@@ -18,7 +18,7 @@ PAGES = (MANUAL, "README.md")
 
 NAME = re.compile(r"\.name = \"")
 ROW = re.compile(r"\{\.name = \"([a-z0-9-]+)\",(.*?)\n?\},?\n", re.DOTALL)
-DOC_ROW = re.compile(r"^\| `--([a-z0-9-]+)(?: ([^`]*))?` \| (.*?) \|",
+DOC_ROW = re.compile(r"^\| `--([a-z0-9-]+)(?:(?: |\[=)([^`\]]*)\]?)?` \| (.*?) \|",
                      re.MULTILINE)
 MENTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
 

@@ -899,9 +899,12 @@ static void the_manual_has_every_option_and_default(void **state)
 			assert_contains(text, row->nats_env);
 			continue;
 		}
-		snprintf(want, sizeof(want), "\n| `--%s%s%s` |", row->name,
-			 row->metavar ? " " : "",
-			 row->metavar ? row->metavar : "");
+		snprintf(want, sizeof(want), "\n| `--%s%s%s%s` |", row->name,
+			 row->alone	? "[="
+			 : row->metavar ? " "
+					: "",
+			 row->metavar ? row->metavar : "",
+			 row->alone ? "]" : "");
 		line = strstr(text, want);
 		if (line == NULL)
 			fail_msg("docs/cli.md lacks%s", want);
