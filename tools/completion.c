@@ -1,6 +1,6 @@
 /* Makes a shell's completions of the table of options:
  *
- *	completion bash|zsh|fish >FILE
+ *	completion bash|zsh|fish PROGRAM >FILE
  *
  * Options are completed, and of their values those that can be known: words,
  * files, and the NATS CLI contexts that are there. */
@@ -99,7 +99,7 @@ static const char bash_end[] = "' -- \"$cur\")\n"
 			       "		;;\n"
 			       "	esac\n"
 			       "}\n"
-			       "complete -F _sluice sluice\n";
+			       "complete -F _sluice ";
 
 static void bash_row(const struct options_row *row)
 {
@@ -128,7 +128,7 @@ static void bash_row(const struct options_row *row)
 	fputs("		;;\n", stdout);
 }
 
-static void put_bash(void)
+static void put_bash(const char *program)
 {
 	fputs(bash_begin, stdout);
 	for (size_t i = 0; i < options_rows; i++)
@@ -139,13 +139,13 @@ static void put_bash(void)
 		if (is_shown(&options_table[i]))
 			printf("\n			--%s",
 			       options_table[i].name);
-	fputs(bash_end, stdout);
+	printf("%s%s\n", bash_end, program);
 }
 
 /* ---- zsh ----------------------------------------------------------------- */
 
 static const char zsh_begin[] =
-	"#compdef sluice\n"
+	"\n"
 	"# Completion of sluice for zsh, made from its table of options.\n"
 	"\n"
 	"_sluice_contexts() {\n"
@@ -186,9 +186,9 @@ static void zsh_row(const struct options_row *row)
 	putchar('\'');
 }
 
-static void put_zsh(void)
+static void put_zsh(const char *program)
 {
-	fputs(zsh_begin, stdout);
+	printf("#compdef %s%s", program, zsh_begin);
 	for (size_t i = 0; i < options_rows; i++)
 		if (is_shown(&options_table[i]))
 			zsh_row(&options_table[i]);
@@ -207,14 +207,13 @@ static const char fish_begin[] =
 	"		string replace -r '.*/(.*)\\.json$' '$1' -- $file\n"
 	"	end\n"
 	"end\n"
-	"\n"
-	"complete -c sluice -f\n";
+	"\n";
 
-static void fish_row(const struct options_row *row)
+static void fish_row(const char *program, const struct options_row *row)
 {
 	enum values values = values_of(row);
 
-	printf("complete -c sluice -l %s", row->name);
+	printf("complete -c %s -l %s", program, row->name);
 	if (values == VALUES_FILES)
 		fputs(" -r -F", stdout);
 	else if (values != VALUES_NONE && row->alone == NULL)
@@ -233,26 +232,26 @@ static void fish_row(const struct options_row *row)
 	fputs("'\n", stdout);
 }
 
-static void put_fish(void)
+static void put_fish(const char *program)
 {
-	fputs(fish_begin, stdout);
+	printf("%scomplete -c %s -f\n", fish_begin, program);
 	for (size_t i = 0; i < options_rows; i++)
 		if (is_shown(&options_table[i]))
-			fish_row(&options_table[i]);
+			fish_row(program, &options_table[i]);
 }
 
 int main(int argc, char *argv[])
 {
-	const char *shell = argc == 2 ? argv[1] : "";
+	const char *shell = argc == 3 ? argv[1] : "";
 
 	if (strcmp(shell, "bash") == 0) {
-		put_bash();
+		put_bash(argv[2]);
 	} else if (strcmp(shell, "zsh") == 0) {
-		put_zsh();
+		put_zsh(argv[2]);
 	} else if (strcmp(shell, "fish") == 0) {
-		put_fish();
+		put_fish(argv[2]);
 	} else {
-		fputs("usage: completion bash|zsh|fish\n", stderr);
+		fputs("usage: completion bash|zsh|fish PROGRAM\n", stderr);
 		return 2;
 	}
 	return fflush(stdout) == 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 /* Makes the man page of its template and the table of options:
  *
- *	manpage TEMPLATE VERSION >sluice.1
+ *	manpage TEMPLATE VERSION PROGRAM >sluice.1
  *
  * A line of the template that is "@OPTIONS@" or "@NATS_VARIABLES@" is replaced
  * by what the table says. The page is written in mdoc(7). */
@@ -11,7 +11,7 @@
 
 #include "options.h"
 
-enum { LINE_MAX_BYTES = 1024, TEXT_COLUMNS = 60 };
+enum { LINE_MAX_BYTES = 1024, NAME_MAX_BYTES = 64, TEXT_COLUMNS = 60 };
 
 /* A character that roff would not leave as it is. A hyphen stays one inside a
  * word; before an option or a number it is a minus, which can be copied. */
@@ -148,35 +148,68 @@ static void put_nats_variables(void)
 	}
 }
 
-static void put_line(const char *line, const char *version)
-{
-	static const char version_mark[] = "@VERSION@";
-	const char *mark = strstr(line, version_mark);
+/* The marks inside a line of the template, and what stands for them. */
+struct mark {
+	const char *name;
+	const char *text;
+};
 
-	if (strcmp(line, "@OPTIONS@\n") == 0)
+enum { MARKS = 3 };
+
+static void put_line(const char *line, const struct mark *marks)
+{
+	const char *at = strchr(line, '@');
+
+	if (strcmp(line, "@OPTIONS@\n") == 0) {
 		put_options();
-	else if (strcmp(line, "@NATS_VARIABLES@\n") == 0)
+		return;
+	}
+	if (strcmp(line, "@NATS_VARIABLES@\n") == 0) {
 		put_nats_variables();
-	else if (mark != NULL)
-		printf("%.*s%s%s", (int)(mark - line), line, version,
-		       mark + strlen(version_mark));
-	else
-		fputs(line, stdout);
+		return;
+	}
+	for (size_t i = 0; at != NULL && i < MARKS; i++) {
+		size_t len = strlen(marks[i].name);
+
+		if (strncmp(at, marks[i].name, len) == 0) {
+			printf("%.*s%s%s", (int)(at - line), line,
+			       marks[i].text, at + len);
+			return;
+		}
+	}
+	fputs(line, stdout);
+}
+
+/* "SLUICE", as the headings of manuals are. */
+static void upper_case(const char *text, char *out, size_t size)
+{
+	size_t i = 0;
+
+	for (; text[i] != '\0' && i < size - 1; i++)
+		out[i] = text[i] >= 'a' && text[i] <= 'z'
+				 ? (char)(text[i] - 'a' + 'A')
+				 : text[i];
+	out[i] = '\0';
 }
 
 int main(int argc, char *argv[])
 {
-	FILE *template = argc == 3 ? fopen(argv[1], "r") : NULL;
-	char line[LINE_MAX_BYTES];
+	FILE *template = argc == 4 ? fopen(argv[1], "r") : NULL;
+	char line[LINE_MAX_BYTES], title[NAME_MAX_BYTES];
+	struct mark marks[MARKS];
 
 	if (template == NULL) {
-		fprintf(stderr, "usage: manpage TEMPLATE VERSION%s%s\n",
-			argc == 3 ? ": " : "",
-			argc == 3 ? strerror(errno) : "");
+		fprintf(stderr, "usage: manpage TEMPLATE VERSION PROGRAM%s%s\n",
+			argc == 4 ? ": " : "",
+			argc == 4 ? strerror(errno) : "");
 		return 2;
 	}
+	upper_case(argv[3], title, sizeof(title));
+	marks[0] = (struct mark){"@VERSION@", argv[2]};
+	marks[1] = (struct mark){"@PROGRAM@", argv[3]};
+	marks[2] = (struct mark){"@TITLE@", title};
 	while (fgets(line, sizeof(line), template) != NULL)
-		put_line(line, argv[2]);
+		put_line(line, marks);
 	fclose(template);
 	return fflush(stdout) == 0 ? 0 : 1;
 }

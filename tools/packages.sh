@@ -57,7 +57,10 @@ wanted()
 		echo nats-server curl libcmocka-dev python3 nginx \
 			libnginx-mod-nchan wrk gnuplot-nox strace
 		;;
-	package) echo debhelper dpkg-dev lintian ;;
+	package)
+		echo build-essential debhelper dpkg-dev lintian systemd \
+			libcmocka-dev python3
+		;;
 	monitoring) echo prometheus ;;
 	fuzz) echo clang libclang-rt-dev libcmocka-dev python3 ;;
 	*)

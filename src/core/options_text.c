@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "values.h"
+#include "version.h"
 
 enum { SHOWN_MAX = 1024 };
 
@@ -112,7 +113,7 @@ int options_help(struct buf *out)
 {
 	int rc = buf_puts(
 		out,
-		"Usage: sluice [OPTION]...\n\n"
+		"Usage: " SLUICE_PROGRAM " [OPTION]...\n\n"
 		"Serves NATS JetStream to HTTP clients as Server-Sent "
 		"Events.\n\n"
 		"Every option --some-name VALUE can also be given as the "

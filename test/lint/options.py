@@ -18,7 +18,7 @@ PAGES = (MANUAL, "README.md")
 
 NAME = re.compile(r"\.name = \"")
 ROW = re.compile(r"\{\.name = \"([a-z0-9-]+)\",(.*?)\n?\},?\n", re.DOTALL)
-DOC_ROW = re.compile(r"^\| `--([a-z0-9-]+)(?:(?: |\[=)([^`\]]*)\]?)?` \| (.*?) \|",
+DOC_ROW = re.compile(r"^\| `--([a-z0-9-]+)(?: ([^`]*))?` \| (.*?) \|",
                      re.MULTILINE)
 MENTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
 
@@ -50,7 +50,9 @@ def _row_problem(page, options, name, metavar, default):
 def _rows(root, page):
     if not os.path.exists(os.path.join(root, page)):
         return []
-    return DOC_ROW.findall(tree.read(root, page) or "")
+    # A value that may be left out, `--name[=VALUE]`, is one all the same.
+    text = re.sub(r"\[=([A-Z]+)\]`", r" \1`", tree.read(root, page) or "")
+    return DOC_ROW.findall(text)
 
 
 def check_options(root):

@@ -23,15 +23,17 @@ from tap import Tap
 # /lib where Debian's debhelper looks there.
 FILES = {
     "sluice-gateway": [
-        r"usr/bin/sluice",
-        r"usr/share/man/man1/sluice\.1\.gz",
-        r"usr/share/bash-completion/completions/sluice",
-        r"usr/share/zsh/vendor-completions/_sluice",
-        r"usr/share/fish/vendor_completions\.d/sluice\.fish",
-        r"(usr/)?lib/systemd/system/sluice\.service",
-        r"(usr/)?lib/systemd/system/sluice\.socket",
+        r"usr/bin/sluice-gateway",
+        r"etc/default/sluice-gateway",
+        r"usr/share/man/man1/sluice-gateway\.1\.gz",
+        r"usr/share/bash-completion/completions/sluice-gateway",
+        r"usr/share/zsh/vendor-completions/_sluice-gateway",
+        r"usr/share/fish/vendor_completions\.d/sluice-gateway\.fish",
+        r"(usr/)?lib/systemd/system/sluice-gateway\.service",
+        r"(usr/)?lib/systemd/system/sluice-gateway\.socket",
         r"usr/share/doc/sluice-gateway/README\.md\.gz",
         r"usr/share/doc/sluice-gateway/docs/operations\.md\.gz",
+        r"usr/share/doc/sluice-gateway/docs/security\.md\.gz",
         r"usr/share/doc/sluice-gateway/examples/monitoring/alerts\.yml",
     ],
     "libsluice0": [
@@ -55,9 +57,9 @@ ALONE = {
 # What the maintainer scripts do: what runs is restarted by an upgrade and stopped
 # before its program goes, and only what was enabled is enabled again.
 SCRIPTS = {
-    "postinst": [r"deb-systemd-invoke \$_dh_action .*sluice\.service",
-                 r"if deb-systemd-helper debian-installed 'sluice\.service'"],
-    "prerm": [r"deb-systemd-invoke stop .*sluice\.service"],
+    "postinst": [r"deb-systemd-invoke \$_dh_action .*sluice-gateway\.service",
+                 r"if deb-systemd-helper debian-installed 'sluice-gateway\.service'"],
+    "prerm": [r"deb-systemd-invoke stop .*sluice-gateway\.service"],
 }
 
 
@@ -124,14 +126,54 @@ def script_problems(package, folder):
 
 def unit_problems(root):
     """The units name a program that is there."""
-    units = glob.glob(f"{root}/lib/systemd/system/sluice.*") + glob.glob(
-        f"{root}/usr/lib/systemd/system/sluice.*")
+    units = glob.glob(f"{root}/lib/systemd/system/sluice-gateway.*") + glob.glob(
+        f"{root}/usr/lib/systemd/system/sluice-gateway.*")
     found = [] if len(units) == 2 else [f"units: {units}"]
     for unit in units:
         with open(unit, encoding="utf-8") as f:
             for program in re.findall(r"^ExecStart=(\S+)", f.read(), re.M):
                 if not os.access(root + program, os.X_OK):
                     found.append(f"{unit}: no {program}")
+    return found + verify_problems(units)
+
+
+def symbols_problems(package, folder):
+    run(["dpkg-deb", "-e", package, folder])
+    try:
+        with open(os.path.join(folder, "symbols"), encoding="utf-8") as f:
+            text = f.read()
+    except OSError as e:
+        return [str(e)]
+    return [] if " sluice_start@Base " in text else text.splitlines()
+
+
+def verify_problems(units):
+    """systemd knows all that they say, of a program that is on this machine."""
+    with tempfile.TemporaryDirectory(prefix="sluice-units-") as folder:
+        copies = []
+        for unit in units:
+            with open(unit, encoding="utf-8") as f:
+                text = re.sub(r"^ExecStart=.*", "ExecStart=/bin/true", f.read(),
+                              flags=re.M)
+            copies.append(os.path.join(folder, os.path.basename(unit)))
+            with open(copies[-1], "w", encoding="utf-8") as f:
+                f.write(text)
+        status, said = run(["systemd-analyze", "verify", "--man=no", *copies])
+    return said.splitlines() or ([] if status == 0 else [f"status {status}"])
+
+
+def field_problems(packages):
+    """Fields of their control files that Debian's policy asks for."""
+    found = []
+    _, needed = run(["dpkg-query", "-W", "-f", "${db:Status-Status}",
+                     "libllhttp-dev"])
+    for name in ("sluice-gateway", "libsluice0"):
+        _, field = run(["dpkg-deb", "-f", packages[name], "Static-Built-Using"])
+        if (needed != "installed") != bool(re.match(r"\S+ \(= ", field)):
+            found.append(f"{name}: Static-Built-Using: {field!r}")
+    _, said = run(["dpkg-deb", "-f", packages["sluice-gateway"]])
+    if "Conflicts:" in said:
+        found.append(said)
     return found
 
 
@@ -170,9 +212,15 @@ def look_into(tap, tree, packages, work):
     tap.case("systemd is told of the units", script_problems(
         packages["sluice-gateway"], os.path.join(work, "control")))
     tap.case("the units name the program", unit_problems(root))
-    program = f"{root}/usr/bin/sluice"
+    tap.case("what is compiled in is named, and nothing conflicts",
+             field_problems(packages))
+    tap.case("the library has a file of its symbols", symbols_problems(
+        packages["libsluice0"], os.path.join(work, "library")))
+    program = f"{root}/usr/bin/sluice-gateway"
     tap.case("the program says its version", problems_of(
         [program, "--version"], [version_of(tree)]))
+    tap.case("the program says its name", problems_of(
+        [program, "--help"], ["Usage: sluice-gateway [OPTION]"]))
     tap.case("the program checks its options", problems_of(
         [program, "--check", "--listen", "127.0.0.1:0", "--server",
          "nats://127.0.0.1:4222"], ["listen = 127.0.0.1:0  (flag)"]))

@@ -126,6 +126,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o->log_format, LOGGING_TEXT);
 	assert_int_equal(o->log_level, LOGGING_INFO);
 	assert_false(o->check || o->help || o->version);
+	assert_int_equal(o->healthcheck, HEALTHCHECK_OFF);
 }
 
 /* ---- the command line ------------------------------------------------- */
@@ -813,6 +814,17 @@ static void printed_text_stays_on_its_line(void **state)
 	assert_printed(o, "creds = /a\\x0ab = c\\x1b  (flag)");
 }
 
+/* As the manual and --help show it. */
+static void option_form(const struct options_row *row, char *out, size_t size)
+{
+	if (row->alone != NULL)
+		snprintf(out, size, "--%s[=%s]", row->name, row->metavar);
+	else if (row->metavar != NULL)
+		snprintf(out, size, "--%s %s", row->name, row->metavar);
+	else
+		snprintf(out, size, "--%s", row->name);
+}
+
 static void help_has_every_option(void **state)
 {
 	struct buf b;
@@ -824,14 +836,11 @@ static void help_has_every_option(void **state)
 	assert_int_equal(buf_putc(&b, '\0'), 0);
 	text = (const char *)buf_head(&b);
 	for (size_t i = 0; i < options_rows; i++) {
-		char want[64];
+		char want[64], form[56];
 		const char *at;
 
-		snprintf(want, sizeof(want), "\n  --%s%s%s\n",
-			 options_table[i].name,
-			 options_table[i].metavar ? " " : "",
-			 options_table[i].metavar ? options_table[i].metavar
-						  : "");
+		option_form(&options_table[i], form, sizeof(form));
+		snprintf(want, sizeof(want), "\n  %s\n", form);
 		at = strstr(text, want);
 		if (options_table[i].flags & OPTIONS_HIDDEN)
 			assert_null(at);
@@ -893,18 +902,14 @@ static void the_manual_has_every_option_and_default(void **state)
 	assert_true(len > 0);
 	for (size_t i = 0; i < options_rows; i++) {
 		const struct options_row *row = &options_table[i];
-		char want[128], takes[OPTIONS_TAKES_MAX], *line, *end;
+		char want[128], form[56], takes[OPTIONS_TAKES_MAX], *line, *end;
 
 		if (row->flags & OPTIONS_HIDDEN) {
 			assert_contains(text, row->nats_env);
 			continue;
 		}
-		snprintf(want, sizeof(want), "\n| `--%s%s%s%s` |", row->name,
-			 row->alone	? "[="
-			 : row->metavar ? " "
-					: "",
-			 row->metavar ? row->metavar : "",
-			 row->alone ? "]" : "");
+		option_form(row, form, sizeof(form));
+		snprintf(want, sizeof(want), "\n| `%s` |", form);
 		line = strstr(text, want);
 		if (line == NULL)
 			fail_msg("docs/cli.md lacks%s", want);
