@@ -116,18 +116,12 @@ struct gap {
 	uint64_t after, first, id;
 };
 
-/* The stream is another one, or was rolled back. What was published since must
- * all be behind it. */
+/* The stream is another one, or was rolled back. */
 static void take_reset(struct sim *s, struct client *c, const struct gap *g)
 {
 	if (c->sound == s->js.epoch && !c->doomed)
 		sim_fail(s, "client %ld: a reset of nothing", client_no(s, c));
-	if (c->doomed && s->rolled_to != 0 && g->first > s->rolled_to + 1 &&
-	    s->js.last > s->rolled_to && g->first > s->js.first)
-		sim_fail(s,
-			 "client %ld: reset to %" PRIu64 ", the stream went "
-			 "back to %" PRIu64,
-			 client_no(s, c), g->first, s->rolled_to);
+	c->reset_first = c->doomed ? g->first : 0;
 	memset(c->got, 0, UIDS_MAX);
 	memset(c->owed, 0, SIM_MAX_SEQ + 1);
 	c->doomed = false;
@@ -190,6 +184,21 @@ static void take_message(struct sim *s, struct client *c, uint64_t uid,
 	c->last_ms = s->now_ms;
 }
 
+/* What was published since the roll-back must all be behind the reset. */
+static void check_reset(struct sim *s, struct client *c)
+{
+	uint64_t first = c->reset_first;
+
+	c->reset_first = 0;
+	if (first != 0 && c->epoch == s->js.epoch && s->rolled_to != 0 &&
+	    first > s->rolled_to + 1 && s->js.last > s->rolled_to &&
+	    first > s->js.first)
+		sim_fail(s,
+			 "client %ld: reset to %" PRIu64
+			 ", the stream went back to %" PRIu64,
+			 client_no(s, c), first, s->rolled_to);
+}
+
 /* After a message, a gap, or a system event; `id` may be NULL. */
 static void go_on(struct sim *s, struct client *c, const char *id, bool gap)
 {
@@ -201,6 +210,7 @@ static void go_on(struct sim *s, struct client *c, const char *id, bool gap)
 	take_id(s, c, id);
 	if (c->epoch == 0)
 		c->epoch = client_epoch(s, c->tag);
+	check_reset(s, c);
 	client_check_owed(s, c);
 }
 

@@ -1,6 +1,6 @@
 /* What the files of the simulation share: client.c (what a client gets, and
- * whether that is right), world.c (what can happen, in random order) and
- * test_sim.c (the program). */
+ * whether that is right), world.c (what can happen, in random order), pace.c
+ * (how long things take) and test_sim.c (the program). */
 #ifndef TEST_SIM_H
 #define TEST_SIM_H
 
@@ -72,13 +72,14 @@ struct client {
 	bool stale;	/* its cursor may name what was rolled back */
 	bool doomed;	/* ... and it will be told a reset */
 	unsigned sound; /* no reset is due while this is the stream's epoch */
-	bool started;	/* a first id has come */
-	unsigned epoch; /* of the stream, as the client knows it */
-	uint64_t start; /* everything behind it is owed */
-	uint64_t id;	/* last id seen: the client's cursor */
-	uint64_t sent;	/* last message seen */
-	uint8_t *got;	/* by uid */
-	uint8_t *owed;	/* by sequence: gone, and not told as yet */
+	uint64_t reset_first; /* of the gap that is being read */
+	bool started;	      /* a first id has come */
+	unsigned epoch;	      /* of the stream, as the client knows it */
+	uint64_t start;	      /* everything behind it is owed */
+	uint64_t id;	      /* last id seen: the client's cursor */
+	uint64_t sent;	      /* last message seen */
+	uint8_t *got;	      /* by uid */
+	uint8_t *owed;	      /* by sequence: gone, and not told as yet */
 	char tag[SSE_TAG_LEN + 1];
 	unsigned gaps;
 	uint64_t last_ms; /* when the last message came */
@@ -149,11 +150,33 @@ void sim_drain(struct sim *s, struct client *c);
 void sim_on_event(void *arg, const struct source_event *ev);
 /* Flushes until nothing more is to be written; false: it never ends. */
 bool sim_flush_all(struct sim *s);
-void sim_begin(struct sim *s, uint64_t seed, const struct hub_config *cfg,
-	       uint64_t limit);
+/* s->js, s->n_clients and s->random are set. */
+void sim_begin(struct sim *s, const struct hub_config *cfg, uint64_t limit);
 void sim_end(struct sim *s);
 
 /* True when it held; else `why`. */
 bool world_run(uint64_t seed, bool verbose, char *why, size_t size);
+
+/* ---- pace.c -------------------------------------------------------------- */
+
+/* X(name, in the suite, what must not be) */
+#define SCENES(X)                                                         \
+	X(BEYOND, 0, "a cursor beyond the end holds nobody else up")      \
+	X(BATCH, 0, "a server that takes small pulls alone is served so") \
+	X(REFUSED, 0, "what is refused is not repeated without a pause")  \
+	X(PROBES, 0, "history without a consumer does not stand still")   \
+	X(CREATE, 0, "a consumer that was refused is tried again")        \
+	X(SLOTS, 0, "slots of replays go round")                          \
+	X(SLOW, 0, "slow searches do not make the tail deaf")
+
+enum scene {
+#define X(name, suite, text) SCENE_##name,
+	SCENES(X)
+#undef X
+		SCENE_COUNT
+};
+
+bool pace_run(enum scene scene, uint64_t seed, bool verbose, char *why,
+	      size_t size);
 
 #endif

@@ -7,12 +7,14 @@
  *	         [--mutation NAME]
  *
  *	test_sim [--features SET] --suite SEEDS | --mutations SEEDS
+ *	test_sim --pace SEEDS | --scene NAME [--seed SEED]
  *
  * --seed replays one and says what happened; --mutation switches on one wrong
  * rule of core/mutation.h; --features says which kinds of faults seeds may have
  * (sim.h): "all", "none", "suite" (the default), or names with commas, where
- * -NAME takes one away. TAP comes of --suite, in which all must hold, and of
- * --mutations, which tries each wrong rule until a seed has caught it. */
+ * -NAME takes one away. TAP comes of --suite, in which all must hold, of
+ * --mutations, which tries each wrong rule until a seed has caught it, and of
+ * --pace, the scenes of pace.c; --scene runs a single one. */
 #include "sim.h"
 
 #include <stdarg.h>
@@ -31,6 +33,16 @@ unsigned sim_features = FEATURES_SUITE;
 const char *const feature_names[FEATURE_COUNT] = {
 #define X(name, suite, text) #name,
 	FEATURES(X)
+#undef X
+};
+
+static const struct {
+	const char *name;
+	bool suite;
+	const char *text;
+} scenes[SCENE_COUNT] = {
+#define X(name, suite, text) {#name, suite, text},
+	SCENES(X)
 #undef X
 };
 
@@ -131,6 +143,57 @@ static int mutations(uint64_t seeds)
 	return bad != 0;
 }
 
+/* The seed at which a scene fails, or 0. */
+static uint64_t scene_fails(enum scene scene, uint64_t seeds, char *why,
+			    size_t size)
+{
+	for (uint64_t seed = 1; seed <= seeds; seed++)
+		if (!pace_run(scene, seed, false, why, size))
+			return seed;
+	return 0;
+}
+
+static int pace(uint64_t seeds)
+{
+	int n = 0, bad = 0;
+
+	for (int i = 0; i < SCENE_COUNT; i++) {
+		char why[256] = "";
+		uint64_t seed;
+
+		if (!scenes[i].suite)
+			continue;
+		seed = scene_fails((enum scene)i, seeds, why, sizeof(why));
+		printf("%sok %d - %s: %s", seed ? "not " : "", ++n,
+		       scenes[i].name, scenes[i].text);
+		printf(seed ? " # seed %" PRIu64 ": %s\n" : "\n", seed, why);
+		bad += seed != 0;
+	}
+	printf("1..%d\n", n);
+	return bad != 0;
+}
+
+static int one_scene(const char *name, uint64_t seed, uint64_t seeds)
+{
+	char why[256] = "";
+	int i = 0;
+
+	while (i < SCENE_COUNT && strcmp(name, scenes[i].name) != 0)
+		i++;
+	if (i == SCENE_COUNT) {
+		fprintf(stderr, "no such scene: %s\n", name);
+		return 2;
+	}
+	if (seed != 0)
+		pace_run((enum scene)i, seed, true, why, sizeof(why));
+	else
+		seed = scene_fails((enum scene)i, seeds, why, sizeof(why));
+	printf("%s: %s\n", name, why[0] ? why : "holds");
+	if (why[0])
+		printf("seed %" PRIu64 "\n", seed);
+	return why[0] != '\0';
+}
+
 static int by_name(const char *const *names, int n, const char *name,
 		   const char *what)
 {
@@ -170,6 +233,7 @@ static void choose_features(char *set)
 int main(int argc, char **argv)
 {
 	uint64_t seeds = 500, from = 1, one = 0;
+	const char *scene = NULL;
 	char why[256];
 
 	for (int i = 1; i + 1 < argc; i += 2) {
@@ -186,11 +250,17 @@ int main(int argc, char **argv)
 				(enum mutation)by_name(mutation_names,
 						       MUTATION_COUNT,
 						       argv[i + 1], "mutation");
+		else if (strcmp(argv[i], "--scene") == 0)
+			scene = argv[i + 1];
+		else if (strcmp(argv[i], "--pace") == 0)
+			return pace(strtoull(argv[i + 1], NULL, 10));
 		else if (strcmp(argv[i], "--suite") == 0)
 			return suite(strtoull(argv[i + 1], NULL, 10));
 		else if (strcmp(argv[i], "--mutations") == 0)
 			return mutations(strtoull(argv[i + 1], NULL, 10));
 	}
+	if (scene != NULL)
+		return one_scene(scene, one, seeds);
 	if (one != 0) {
 		bool ok = world_run(one, true, why, sizeof(why));
 

@@ -241,6 +241,11 @@ static void become_new(struct sim *s, struct client *c, char *text, size_t size)
 	if (sim_rnd(s, 8) == 0)
 		beyond = 5;
 	snprintf(text, size, "%" PRIu64, sim_rnd(s, s->js.last + 1 + beyond));
+	if (sim_has(s, FEATURE_BEHIND) && s->js.applied < s->js.last) {
+		/* another gateway was ahead of this one */
+		c->policy = START_RESUME;
+		snprintf(text, size, "%" PRIu64, s->js.last);
+	}
 	if (sim_has(s, FEATURE_BEYOND) && sim_rnd(s, 4) == 0)
 		snprintf(text, size, "%" PRIu64,
 			 sim_rnd(s, 2) ? UINT64_MAX - sim_rnd(s, 2)
@@ -636,8 +641,6 @@ static void choose_weights(struct sim *s)
 		w[PURGE] = 2;
 	if (sim_has(s, FEATURE_GROW))
 		w[ROLL_BACK] = 2;
-	if (sim_has(s, FEATURE_BEHIND))
-		w[LEADER] = 2;
 	if (sim_has(s, FEATURE_ORDER)) {
 		w[LATE] = 12;
 		w[DROP_INFOS] = s->cluster;
@@ -851,13 +854,11 @@ static void choose_features(struct sim *s, uint64_t seed)
 	s->js.covers_all = sim_has(s, FEATURE_UNFILTERED);
 }
 
-void sim_begin(struct sim *s, uint64_t seed, const struct hub_config *cfg,
-	       uint64_t limit)
+void sim_begin(struct sim *s, const struct hub_config *cfg, uint64_t limit)
 {
 	struct hub_config with = *cfg;
 	const char *why;
 
-	(void)seed;
 	MUST(subject_template_parse(&with.subject, "ev.{id}", &why) == 0);
 	for (int i = 0; i < s->n_clients; i++)
 		client_init(&s->clients[i], i);
@@ -898,7 +899,7 @@ static void world_begin(struct sim *s, uint64_t seed)
 	choose_weights(s);
 	if (sim_has(s, FEATURE_OVERTAKE) && limit == 5)
 		limit = 1 + seed % 3;
-	sim_begin(s, seed, &cfg, limit);
+	sim_begin(s, &cfg, limit);
 	before = sim_has(s, FEATURE_HISTORY) ? 400 : 40;
 	for (uint64_t n = sim_rnd(s, before); n > 0; n--)
 		publish_some(s);
