@@ -408,7 +408,8 @@ static void change_leader(struct sim *s)
 		sim_step_down(&s->js);
 	} else if (s->js.unled || s->rolled_from != 0) {
 		sim_lead(&s->js);
-	} else if (s->cluster && sim_rnd(s, 3) == 0) {
+	} else if (s->cluster &&
+		   (sim_rnd(s, 3) == 0 || sim_has(s, FEATURE_ORDER))) {
 		sim_lead(&s->js);
 		sim_rival(&s->js, s->js.last > back ? s->js.last - back : 0);
 	} else if (sim_rnd(s, 2) == 0) {
@@ -643,7 +644,8 @@ static void choose_weights(struct sim *s)
 		w[ROLL_BACK] = 2;
 	if (sim_has(s, FEATURE_ORDER)) {
 		w[LATE] = 12;
-		w[DROP_INFOS] = s->cluster;
+		w[LEADER] = s->cluster ? 4 : 0;
+		w[DROP_INFOS] = s->cluster ? 4 : 0;
 	}
 }
 
