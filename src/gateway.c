@@ -349,6 +349,11 @@ static uint64_t wall_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_usec * 1000;
 }
 
+_Static_assert((int)PING_MESSAGE == (int)SSE_PING_MESSAGE &&
+		       (int)PING_COMMENT == (int)SSE_PING_COMMENT &&
+		       (int)PING_EVENT == (int)SSE_PING_EVENT,
+	       "the words of --ping-style are those of sse.h");
+
 static int open_hub(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
@@ -357,7 +362,7 @@ static int open_hub(struct sluice *gw)
 		.tail_memory = (size_t)o->tail_memory,
 		.max_replays = (size_t)o->max_replays,
 		.ping_ms = o->ping_interval_ms,
-		.ping_comment = o->ping_style == PING_COMMENT,
+		.ping = (enum sse_ping)o->ping_style,
 		.retry_ms = o->retry_ms,
 		.now_ns = wall_ns,
 	};

@@ -48,7 +48,7 @@ struct hub_config {
 	unsigned max_asks;
 	unsigned max_consumers;
 	uint64_t ping_ms; /* 0: none */
-	bool ping_comment;
+	enum sse_ping ping;
 	uint64_t retry_ms;
 	/* The wall clock, in nanoseconds since 1970: for the age of messages
 	 * in metrics alone. NULL: none is measured. */

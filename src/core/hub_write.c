@@ -107,8 +107,9 @@ static void say_cursor(struct hub *h, struct cursor *c, char *out)
 	sse_cursor_format(out, cursor_covered(c, h->log), &h->tail.tag);
 }
 
-/* retry: and id:, in one block when the start is known, else as soon as it is.
- * Who waits for an answer that is on its way waits with both. */
+/* retry: and the block with the id: at once when the start is known, else the
+ * block as soon as it is. Who waits for an answer that is on its way waits with
+ * both. */
 static void say_opening(struct hub *h, struct cursor *c, struct words *w)
 {
 	char text[SSE_CURSOR_MAX];
@@ -132,7 +133,8 @@ static void say_opening(struct hub *h, struct cursor *c, struct words *w)
 		w->len += sse_put_opening(w->text + w->len, c->chunked,
 					  h->cfg.retry_ms, cursor);
 	} else if (cursor != NULL) {
-		w->len += sse_put_cursor(w->text + w->len, c->chunked, cursor);
+		w->len += sse_put_system(w->text + w->len, c->chunked, "open",
+					 cursor);
 	}
 	c->greeted = true;
 	c->opened = cursor != NULL;
@@ -176,9 +178,8 @@ static void say_ping(struct hub *h, struct cursor *c, struct words *w)
 	if (known)
 		say_cursor(h, c, text);
 	if (!c->ndjson)
-		w->len +=
-			sse_put_ping(w->text + w->len, c->chunked,
-				     h->cfg.ping_comment, known ? text : NULL);
+		w->len += sse_put_ping(w->text + w->len, c->chunked,
+				       h->cfg.ping, known ? text : NULL);
 	else if (c->system)
 		w->len += ndjson_put_system(w->text + w->len, c->chunked,
 					    "ping", known ? text : NULL);
@@ -196,8 +197,8 @@ static void say_expired(struct hub *h, struct cursor *c, struct words *w)
 	if (known)
 		say_cursor(h, c, text);
 	if (!c->ndjson)
-		w->len += sse_put_expired(w->text + w->len, c->chunked,
-					  known ? text : NULL);
+		w->len += sse_put_system(w->text + w->len, c->chunked,
+					 "expired", known ? text : NULL);
 	else if (c->system)
 		w->len += ndjson_put_system(w->text + w->len, c->chunked,
 					    "expired", known ? text : NULL);

@@ -31,7 +31,7 @@ struct options_strings {
 };
 
 enum options_auth { AUTH_HEADER, AUTH_JWT };
-enum options_ping_style { PING_MESSAGE, PING_COMMENT };
+enum options_ping_style { PING_MESSAGE, PING_COMMENT, PING_EVENT };
 enum options_healthcheck {
 	HEALTHCHECK_OFF,
 	HEALTHCHECK_LIVE,

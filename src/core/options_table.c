@@ -22,7 +22,7 @@
 
 /* In the order of their enums. */
 static const char *const auths[] = {"header", "jwt", NULL};
-static const char *const ping_styles[] = {"message", "comment", NULL};
+static const char *const ping_styles[] = {"message", "comment", "event", NULL};
 static const char *const healthchecks[] = {"off", "live", "ready", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug",
@@ -306,7 +306,7 @@ const struct options_row options_table[] = {
 	 .offset = AT(ping_style),
 	 .metavar = "STYLE",
 	 .value = "message",
-	 .help = "an event of its own, or a comment",
+	 .help = "pings are messages, comments, or events named system",
 	 .words = ping_styles},
 	{.name = "retry",
 	 .type = OPTIONS_DURATION,

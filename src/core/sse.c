@@ -312,41 +312,39 @@ static size_t put_short(char *out, bool chunked, const char *body, int len)
 	(cursor) != NULL ? ID_FIELD : "", (cursor) != NULL ? (cursor) : "", \
 		(cursor) != NULL ? "\n" : ""
 
+#define SYSTEM(what) "event: system\n" DATA_FIELD "{\"system\": \"" what "\"}\n"
+
 size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
 		       const char *cursor)
 {
 	char body[SHORT_MAX + 1];
-	int len = snprintf(body, sizeof(body), "retry: %" PRIu64 "\n%s%s%s\n",
-			   retry_ms, ID_LINE(cursor));
-
-	return put_short(out, chunked, body, len);
-}
-
-size_t sse_put_cursor(char *out, bool chunked, const char *cursor)
-{
-	char body[SHORT_MAX + 1];
-	int len = snprintf(body, sizeof(body), ID_FIELD "%s\n\n", cursor);
-
-	return put_short(out, chunked, body, len);
-}
-
-size_t sse_put_ping(char *out, bool chunked, bool comment, const char *cursor)
-{
-	char body[SHORT_MAX + 1];
-	const char *what =
-		comment ? ": ping" : DATA_FIELD "{\"system\": \"ping\"}";
-	int len = snprintf(body, sizeof(body), "%s\n%s%s%s\n", what,
+	int len = snprintf(body, sizeof(body), "retry: %" PRIu64 "\n%s%s%s%s\n",
+			   retry_ms, cursor != NULL ? SYSTEM("open") : "",
 			   ID_LINE(cursor));
 
 	return put_short(out, chunked, body, len);
 }
 
-size_t sse_put_expired(char *out, bool chunked, const char *cursor)
+size_t sse_put_system(char *out, bool chunked, const char *what,
+		      const char *cursor)
 {
 	char body[SHORT_MAX + 1];
-	int len = snprintf(body, sizeof(body),
-			   "event: system\n" DATA_FIELD
-			   "{\"system\": \"expired\"}\n%s%s%s\n",
+	int len = snprintf(body, sizeof(body), SYSTEM("%s") "%s%s%s\n", what,
+			   ID_LINE(cursor));
+
+	return put_short(out, chunked, body, len);
+}
+
+size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
+		    const char *cursor)
+{
+	static const char *const texts[] = {
+		[SSE_PING_MESSAGE] = DATA_FIELD "{\"system\": \"ping\"}\n",
+		[SSE_PING_COMMENT] = ": ping\n",
+		[SSE_PING_EVENT] = SYSTEM("ping"),
+	};
+	char body[SHORT_MAX + 1];
+	int len = snprintf(body, sizeof(body), "%s%s%s%s\n", texts[style],
 			   ID_LINE(cursor));
 
 	return put_short(out, chunked, body, len);

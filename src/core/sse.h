@@ -70,16 +70,29 @@ void sse_decode(struct sse_payload *ret, const uint8_t *body, size_t len,
 /* The short ones. Each writes at most SSE_TEXT_MAX bytes to `out`, chunked or
  * bare, and returns how many. */
 
-/* "retry: MS\n" and, if cursor is not NULL, "id: CURSOR\n", then "\n". */
+/* "retry: MS\n" and the fields of sse_put_system("open"). `cursor` may be NULL:
+ * the start position is not known yet, and "retry: MS\n\n" goes alone. */
 size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
 		       const char *cursor);
-/* "id: CURSOR\n\n" alone: the opening's second half, when it was not known. */
-size_t sse_put_cursor(char *out, bool chunked, const char *cursor);
-/* data {"system": "ping"}, or the comment ": ping". `cursor` may be NULL. */
-size_t sse_put_ping(char *out, bool chunked, bool comment, const char *cursor);
-/* event: system, data {"system": "expired"}: the stream's token is about to be
- * too old. `cursor` may be NULL. */
-size_t sse_put_expired(char *out, bool chunked, const char *cursor);
+/* event: system, data {"system": "WHAT"}, and the id. `cursor` may be NULL.
+ *	open	the second half of an opening whose start was not known. It has
+ *		data because some clients forget the id of a block without
+ *		(docs/browsers.md), and a type because those without reach
+ *		onmessage
+ *	expired	the token of the stream is about to expire
+ *	ping	see sse_put_ping() */
+size_t sse_put_system(char *out, bool chunked, const char *what,
+		      const char *cursor);
+
+enum sse_ping {
+	SSE_PING_MESSAGE, /* data {"system": "ping"}, for onmessage */
+	SSE_PING_COMMENT, /* ": ping" and the id, without data */
+	SSE_PING_EVENT,	  /* as MESSAGE, with event: system */
+};
+
+/* `cursor` may be NULL. */
+size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
+		    const char *cursor);
 /* event: gap; `reason` is "expired" or "reset"; the id is first - 1. */
 size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
 		   uint64_t first, const struct sse_tag *tag);

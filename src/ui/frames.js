@@ -9,6 +9,7 @@
  * there where the stream has them. */
 
 const LINE_MAX = 64 * 1024 * 1024;
+const OPEN = '{"system": "open"}';
 const PING = '{"system": "ping"}';
 
 class Lines {
@@ -107,6 +108,8 @@ class EventFrames {
 		this.#comment = false;
 		if (this.#id !== "")
 			this.#on.cursor(this.#id);
+		if (type === "system" && data === OPEN)
+			return;
 		if (data !== null)
 			this.#on.event({kind: EventFrames.#kind(type, data),
 				type, id: this.#id, data});
@@ -116,9 +119,9 @@ class EventFrames {
 	}
 
 	static #kind(type, data) {
-		if (type === "gap" || type === "system")
-			return type;
-		return type === "message" && data === PING ? "ping" : "message";
+		if (data === PING && (type === "message" || type === "system"))
+			return "ping";
+		return type === "gap" || type === "system" ? type : "message";
 	}
 }
 

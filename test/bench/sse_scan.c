@@ -53,7 +53,8 @@ static void dispatch(const struct feed *f)
 	if (s->has_data) {
 		if (s->is_gap)
 			s->event.kind = SSE_SCAN_GAP;
-		f->on_event(f->arg, &s->event);
+		if (s->event.kind != SSE_SCAN_OPENING)
+			f->on_event(f->arg, &s->event);
 	}
 	s->has_id = s->has_data = s->is_gap = false;
 }
@@ -81,6 +82,8 @@ static void take_data(struct sse_scan *s, const char *line, size_t len)
 		s->event.kind = SSE_SCAN_STAMPED;
 	else if (starts(value, len, "{\"system\": \"ping\"}"))
 		s->event.kind = SSE_SCAN_PING;
+	else if (starts(value, len, "{\"system\": \"open\"}"))
+		s->event.kind = SSE_SCAN_OPENING;
 	else
 		s->event.kind = SSE_SCAN_OTHER;
 }

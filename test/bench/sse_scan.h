@@ -21,6 +21,7 @@ enum sse_scan_kind {
 	SSE_SCAN_PING,
 	SSE_SCAN_GAP,
 	SSE_SCAN_OTHER,
+	SSE_SCAN_OPENING, /* on_event() does not get it */
 };
 
 struct sse_scan_event {

@@ -86,6 +86,8 @@ static void on_event(void *arg, const struct sse_scan_event *ev)
 	case SSE_SCAN_OTHER:
 		r->s->counts.others++;
 		break;
+	case SSE_SCAN_OPENING:
+		break;
 	}
 }
 

@@ -57,6 +57,10 @@ static const struct sample samples[] = {
 	 false, 0},
 	{"CR LF, no blank", PLAIN "data:@000002000000010\r\nid:8\r\n\r\n", "2 ",
 	 "8", 200, false, 0},
+	{"an opening",
+	 PLAIN "retry: 3000\nevent: system\ndata: {\"system\": \"open\"}\n"
+	       "id: 9-aa\n\n",
+	 "", "9-aa", 200, false, 0},
 	{"an id without data", PLAIN "retry: 3000\nid: 9-aa\n\n", "", "9-aa",
 	 200, false, 0},
 	{"a cut event moves no cursor",

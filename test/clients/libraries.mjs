@@ -3,7 +3,8 @@
 // `open(url, seen)` begins to follow and returns what ends it; `seen` is what
 // newSeen() makes. Where one is not as the standard has it:
 //
-//   idAlone: false     forgets the id of a block without data
+//   idAlone: false     forgets the id of a block without data, such as a ping's
+//                      of --ping-style comment
 //   cut                what comes of an event that was cut in a certain place:
 //                      "repeats" or "loses", see test_libraries.mjs
 //   givesUp            for good, when it can't connect for once
@@ -19,6 +20,9 @@ export function newSeen() {
 }
 
 function take(seen, id, data, type) {
+  if (type === "system") {
+    return;
+  }
   if (data === PING) {
     seen.pings++;
   } else {
@@ -172,7 +176,7 @@ function openFetchEventSource(url, seen, ping) {
       },
       onmessage: (e) => {
         // It gives out blocks without data as well.
-        if (e.data === "" && e.event === "") {
+        if ((e.data === "" && e.event === "") || e.event === "system") {
           return;
         }
         if (e.data === ping) {

@@ -42,7 +42,9 @@ test("what README.md shows is what comes, event by event", async () => {
   const rig = await Rig.start("--retry", "3s");
   const child = run(rig, live);
   await child.until("its opening", () => idOf(child.log, 0));
-  const opening = `retry: 3000\nid: ${idOf(child.log, 0)}\n\n`;
+  const opening =
+    'retry: 3000\nevent: system\ndata: {"system": "open"}\n' +
+    `id: ${idOf(child.log, 0)}\n\n`;
   let text = opening;
   for (let i = 1; i <= 5; i++) {
     await rig.publish("alice", `{"order": ${i}}`);

@@ -174,11 +174,31 @@ async function cutsBeforeEvents(client) {
     const sent = await rig.publishMany("alice", "meanwhile", 3);
     cutter.release();
     await f.opened(2);
-    const keeps = client.idAlone !== false || cursor !== "";
     const after = await rig.publishMany("alice", "after", 3);
-    await f.expect(keeps ? [...sent, ...after] : after);
+    await f.expect([...sent, ...after]);
     await f.close();
   }
+}
+
+/** Nothing is lost; which cursor it comes back with is the client's. */
+async function commentPings(client) {
+  const options = [...OPTIONS, "--ping-interval", "100ms"];
+  options.push("--ping-style", "comment");
+  const { rig, cutter, f } = await begin(client, { options });
+  await f.opened(1);
+  const sent = await rig.publishMany("alice", "before", 1);
+  await f.expect(sent);
+  await rig.publishMany("bob", "not alice's", 3);
+  await until("the ping", () => /: ping\nid: 4-/.test(cutter.sent()));
+  cutter.hold();
+  cutter.cutAll();
+  sent.push(...(await rig.publishMany("alice", "meanwhile", 3)));
+  const requests = cutter.cursors().length;
+  cutter.release();
+  await until("its return", () => cutter.cursors().length > requests);
+  await f.expect(sent);
+  const kept = client.idAlone === false ? /^1-/ : /^4-/;
+  assert.match(cutter.cursors().at(-1), kept);
 }
 
 async function refusals(client) {
@@ -226,6 +246,7 @@ function testAll(client, name) {
     restarts(client));
   test(`${name}: cut in every place of an event`, () => cuts(client));
   test(`${name}: cut before the first event`, () => cutsBeforeEvents(client));
+  test(`${name}: pings without data`, () => commentPings(client));
   test(`${name}: refused`, () => refusals(client));
   test(`${name}: told to come back`, () => comesBack(client));
 }

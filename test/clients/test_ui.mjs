@@ -479,7 +479,10 @@ test("frames that are cut anywhere are the same", async () => {
   const text =
     "retry: 7\nid: 1-a\n\ndata: x\r\ndata\r\ndata:  y\rid: 2-b\r\n\r\n" +
     ": c\nid: 3-c\n\nevent: gap\ndata: {}\nid:4-d\n\nid: n\0l\ndata:\n\n" +
-    'data: {"system": "ping"}\nid: 5-e\n\nunknown: z\nretry: 1x\n\ndata: cut';
+    'data: {"system": "ping"}\nid: 5-e\n\nunknown: z\nretry: 1x\n\n' +
+    'event: system\ndata: {"system": "open"}\nid: 6-f\n\n' +
+    'event: system\ndata: {"system": "ping"}\nid: 7-g\n\n' +
+    'event: system\ndata: {"system": "expired"}\n\ndata: cut';
   const read = (pieces) => {
     const said = [];
     const frames = new EventFrames({
@@ -498,6 +501,9 @@ test("frames that are cut anywhere are the same", async () => {
     "4-d", ["message", "4-d", ""],
     "5-e", ["ping", "5-e", '{"system": "ping"}'],
     "5-e",
+    "6-f",
+    "7-g", ["ping", "7-g", '{"system": "ping"}'],
+    "7-g", ["system", "7-g", '{"system": "expired"}'],
   ];
   assert.deepEqual(read([text]), want);
   assert.deepEqual(read([...text]), want);

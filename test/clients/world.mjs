@@ -94,7 +94,7 @@ export class World {
   #opening(cursor, deliver) {
     const at = parse(cursor);
     let from = deliver === "all" ? this.first - 1n : this.last;
-    let text = "retry: 1\n";
+    let text = 'retry: 1\nevent: system\ndata: {"system": "open"}\n';
     if (at === null) {
       return { text: `${text}id: ${this.id(from)}\n\n`, from };
     }

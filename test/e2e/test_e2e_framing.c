@@ -38,7 +38,9 @@ static void head_and_opening_block(void **state)
 	assert_stream_head(c, "keep-alive");
 	assert_true(c->chunked);
 	sse_client_wait_any_id(c);
-	snprintf(want, sizeof(want), "retry: 3000\nid: %s\n\n",
+	snprintf(want, sizeof(want),
+		 "retry: 3000\nevent: system\ndata: {\"system\": \"open\"}\n"
+		 "id: %s\n\n",
 		 sse_client_last_id(c));
 	assert_string_equal(bytes_text(&c->body), want);
 	assert_int_equal(sse_id_seq(sse_client_last_id(c)), 1);

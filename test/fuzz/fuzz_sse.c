@@ -138,7 +138,7 @@ static void decode(struct seen *s, const uint8_t *body, size_t len)
 {
 	struct sse_decoder d = {.on_event = on_event, .arg = s};
 	char ping[SSE_TEXT_MAX];
-	size_t ping_len = sse_put_ping(ping, false, false, "7");
+	size_t ping_len = sse_put_ping(ping, false, SSE_PING_MESSAGE, "7");
 
 	sse_decoder_feed(&d, body, len);
 	sse_decoder_feed(&d, ping, ping_len);

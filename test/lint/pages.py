@@ -25,7 +25,7 @@ OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*)")
 CASES = [
     ("sluice --log-f", ["--log-format"]),
     ("sluice --drain-", ["--drain-delay", "--drain-timeout"]),
-    ("sluice --ping-style ", ["comment", "message"]),
+    ("sluice --ping-style ", ["comment", "event", "message"]),
     ("sluice --log-level=", ["debug", "error", "info", "warn"]),
     ("sluice --log-level=de", ["debug"]),
     ("sluice --listen :80 --admin-listen ", ["off"]),

@@ -14,6 +14,11 @@
 #define RIG_STREAM "created-1" /* its tag is '@' in expected texts */
 #define RIG_OTHER  "created-2" /* and this one's '#' */
 
+/* The opening block, and its second half where it comes late. */
+#define RIG_OPEN(id) \
+	"event: system\ndata: {\"system\": \"open\"}\nid: " id "\n\n"
+#define RIG_OPENING(id) "retry: 3000\n" RIG_OPEN(id)
+
 enum { RIG_CLIENTS = 16 };
 
 struct rig_client {

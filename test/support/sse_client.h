@@ -108,6 +108,7 @@ void sse_client_wait_any_id(struct sse_client *c);
 /* Reads on for a while, where the point is that nothing comes. */
 void sse_client_linger(struct sse_client *c, int ms);
 
+/* The opening block is no event here: see sse_client_wait_any_id(). */
 bool sse_event_is_ping(const struct sse_event *ev);
 bool sse_event_is_message(const struct sse_event *ev);
 /* The n-th message (from 0), or NULL. */

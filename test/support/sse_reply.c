@@ -41,6 +41,12 @@ bool sse_event_is_message(const struct sse_event *ev)
 	return strcmp(ev->type, "message") == 0 && !sse_event_is_ping(ev);
 }
 
+static bool is_opening(const struct sse_event *ev)
+{
+	return strcmp(ev->type, "system") == 0 &&
+	       strcmp(ev->data, "{\"system\": \"open\"}") == 0;
+}
+
 static char *copy(const char *text, size_t len)
 {
 	char *own = malloc(len + 1);
@@ -75,6 +81,8 @@ static void on_event(void *arg, const struct sse_event *ev)
 {
 	struct sse_client *c = arg;
 
+	if (is_opening(ev))
+		return; /* its id is what counts */
 	if (sse_event_is_ping(ev))
 		c->n_pings++;
 	else if (sse_event_is_message(ev))

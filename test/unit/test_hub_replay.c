@@ -13,7 +13,7 @@
 #include "hub_rig.h"
 
 #define PING	     "data: {\"system\": \"ping\"}\n"
-#define ECHO(cursor) "retry: 3000\nid: " cursor "\n\n"
+#define ECHO(cursor) RIG_OPENING(cursor)
 #define OLD(seq)     "data: old\nid: " #seq "-@\n\n"
 #define EVENT(seq)   "data: x\nid: " #seq "-@\n\n"
 #define GAP(reason, after, first, id)                                   \
@@ -315,7 +315,7 @@ static void info_that_fails_begins_with_the_tail(void **state)
 	rig_flush(r);
 	rig_pass(r, 250);
 	rig_info(r, RIG_STREAM, 3, 10);
-	assert_got(c, "id: 2-@\n\n");
+	assert_got(c, RIG_OPEN("2-@"));
 }
 
 static void all_begins_with_the_first(void **state)
@@ -505,7 +505,7 @@ static void open_streams_are_told_of_a_purge(void **state)
 	assert_got(blocked, ECHO("10-@") GAP("expired", 10, 30, "29-@"));
 	/* One that has not begun begins now. */
 	rig_info(r, RIG_STREAM, 30, 40);
-	assert_got(all, "retry: 3000\n\nid: 29-@\n\n");
+	assert_got(all, "retry: 3000\n\n" RIG_OPEN("29-@"));
 	rig_publish(r, "ev.a", 30, "x");
 	rig_flush(r);
 	assert_got(live, EVENT(30));

@@ -243,7 +243,7 @@ static void wrong_values_are_named_with_what_is_right(void **state)
 		{"ping-interval", "9ms", "duration from 10ms to 24h, or 0"},
 		{"ping-interval", "25h", "duration from 10ms to 24h, or 0"},
 		{"ping-interval", "-1s", "such as 250ms, 30s, 5m, 1h"},
-		{"ping-style", "loud", "takes message or comment"},
+		{"ping-style", "loud", "takes message, comment or event"},
 		{"retry", "0", "duration from 1ms to 1h "},
 		{"tail-memory", "1KiB", "size from 64KiB to"},
 		{"tail-memory", "64MB", "such as 64KiB, 8MiB, 1GiB, or"},

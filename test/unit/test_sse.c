@@ -536,13 +536,18 @@ static void test_opening(void **state)
 
 	(void)state;
 	expect_text(out, sse_put_opening(out, false, 3000, "4710-9f31c2"),
-		    "retry: 3000\nid: 4710-9f31c2\n\n");
+		    "retry: 3000\nevent: system\n"
+		    "data: {\"system\": \"open\"}\nid: 4710-9f31c2\n\n");
 	expect_text(out, sse_put_opening(out, true, 3000, "4710-9f31c2"),
-		    "1d\r\nretry: 3000\nid: 4710-9f31c2\n\n\r\n");
+		    "44\r\nretry: 3000\nevent: system\n"
+		    "data: {\"system\": \"open\"}\nid: 4710-9f31c2\n\n\r\n");
 	expect_text(out, sse_put_opening(out, false, 0, NULL), "retry: 0\n\n");
-	expect_text(out, sse_put_cursor(out, false, "4710"), "id: 4710\n\n");
-	expect_text(out, sse_put_cursor(out, true, "4710"),
-		    "a\r\nid: 4710\n\n\r\n");
+	expect_text(out, sse_put_system(out, false, "open", "4710"),
+		    "event: system\ndata: {\"system\": \"open\"}\n"
+		    "id: 4710\n\n");
+	expect_text(out, sse_put_system(out, true, "open", "4710"),
+		    "31\r\nevent: system\ndata: {\"system\": \"open\"}\n"
+		    "id: 4710\n\n\r\n");
 	expect_text(out, sse_put_retry(out, false, 5417), "retry: 5417\n\n");
 	expect_text(out, sse_put_retry(out, true, 5417),
 		    "d\r\nretry: 5417\n\n\r\n");
@@ -557,24 +562,37 @@ static void test_pings(void **state)
 	size_t len;
 
 	(void)state;
-	len = sse_put_ping(out, false, false, "9-9f31c2");
+	len = sse_put_ping(out, false, SSE_PING_MESSAGE, "9-9f31c2");
 	expect_text(out, len, "data: {\"system\": \"ping\"}\nid: 9-9f31c2\n\n");
 	decode(&e, out, len);
 	assert_int_equal(e.n_dispatched, 1);
 	event_finish(&e);
-	expect_text(out, sse_put_ping(out, true, false, NULL),
+	expect_text(out, sse_put_ping(out, true, SSE_PING_MESSAGE, NULL),
 		    "1a\r\ndata: {\"system\": \"ping\"}\n\n\r\n");
 
 	/* A comment dispatches nothing and still moves the cursor. */
-	len = sse_put_ping(out, false, true, "9-9f31c2");
+	len = sse_put_ping(out, false, SSE_PING_COMMENT, "9-9f31c2");
 	expect_text(out, len, ": ping\nid: 9-9f31c2\n\n");
 	decode(&e, out, len);
 	assert_int_equal(e.n_dispatched, 0);
 	assert_int_equal(e.n_blocks, 1);
 	assert_string_equal(e.id.bytes, "9-9f31c2");
 	event_finish(&e);
-	expect_text(out, sse_put_ping(out, true, true, NULL),
+	expect_text(out, sse_put_ping(out, true, SSE_PING_COMMENT, NULL),
 		    "8\r\n: ping\n\n\r\n");
+
+	/* An event of its own moves the cursor of every client. */
+	len = sse_put_ping(out, false, SSE_PING_EVENT, "9-9f31c2");
+	expect_text(out, len,
+		    "event: system\ndata: {\"system\": \"ping\"}\n"
+		    "id: 9-9f31c2\n\n");
+	decode(&e, out, len);
+	assert_int_equal(e.n_dispatched, 1);
+	assert_string_equal(e.type.bytes, "system");
+	event_finish(&e);
+	expect_text(out, sse_put_ping(out, true, SSE_PING_EVENT, NULL),
+		    "28\r\nevent: system\ndata: {\"system\": \"ping\"}\n"
+		    "\n\r\n");
 }
 
 static void test_expired(void **state)
@@ -584,7 +602,7 @@ static void test_expired(void **state)
 	size_t len;
 
 	(void)state;
-	len = sse_put_expired(out, false, "9-9f31c2");
+	len = sse_put_system(out, false, "expired", "9-9f31c2");
 	expect_text(out, len,
 		    "event: system\ndata: {\"system\": \"expired\"}\n"
 		    "id: 9-9f31c2\n\n");
@@ -592,7 +610,7 @@ static void test_expired(void **state)
 	assert_int_equal(e.n_dispatched, 1);
 	assert_string_equal(e.id.bytes, "9-9f31c2");
 	event_finish(&e);
-	expect_text(out, sse_put_expired(out, true, NULL),
+	expect_text(out, sse_put_system(out, true, "expired", NULL),
 		    "2b\r\nevent: system\ndata: {\"system\": \"expired\"}\n"
 		    "\n\r\n");
 }
@@ -638,9 +656,9 @@ static void test_longest_short_ones(void **state)
 	assert_int_equal(strtoul(out, NULL, 16), lens[0] - 6);
 	lens[1] = sse_put_opening(out, true, UINT64_MAX, longest);
 	assert_int_equal(strtoul(out, NULL, 16), lens[1] - 6);
-	lens[2] = sse_put_ping(out, true, false, longest);
+	lens[2] = sse_put_ping(out, true, SSE_PING_MESSAGE, longest);
 	assert_int_equal(strtoul(out, NULL, 16), lens[2] - 6);
-	lens[3] = sse_put_cursor(out, true, longest);
+	lens[3] = sse_put_system(out, true, "expired", longest);
 	assert_int_equal(strtoul(out, NULL, 16), lens[3] - 6);
 	for (size_t i = 0; i < 4; i++)
 		assert_true(lens[i] <= SSE_TEXT_MAX);

@@ -282,15 +282,19 @@ static bool expect_stream_line(struct expected *e)
 	return take_line(e, bytes_text(&e->want), e->want.len);
 }
 
-/* "id: CURSOR" and the empty line. */
+/* The block "open" with its id. */
 static bool expect_cursor(struct expected *e)
 {
+	static const char event[] = "event: system";
+	static const char data[] = "data: {\"system\": \"open\"}";
 	struct bytes id = {0};
 	bool ok;
 
 	bytes_add(&id, "id: ", 4);
 	bytes_add(&id, bytes_text(&e->want), e->want.len);
-	ok = take_line(e, bytes_text(&id), id.len) && take_line(e, "", 0);
+	ok = take_line(e, event, strlen(event)) &&
+	     take_line(e, data, strlen(data)) &&
+	     take_line(e, bytes_text(&id), id.len) && take_line(e, "", 0);
 	bytes_free(&id);
 	return ok;
 }

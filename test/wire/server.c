@@ -307,7 +307,7 @@ static void start_hub(struct server *s)
 		.tail_memory = o->tail_memory,
 		.max_replays = o->max_replays,
 		.ping_ms = o->ping_interval_ms,
-		.ping_comment = o->ping_style == PING_COMMENT,
+		.ping = (enum sse_ping)o->ping_style,
 		.retry_ms = o->retry_ms,
 	};
 

@@ -33,8 +33,9 @@
  *	body TEXT		the body by Content-Length is this
  *	says TEXT		the body is one line and holds this
  *	holds TEXT		one of the body's lines is this
- *	opens [ID]		stream: retry:, and the id, and an empty line
- *	cursor ID		stream: id: and an empty line
+ *	opens [ID]		stream: retry:, with an ID "open" and the id,
+ *				and an empty line
+ *	cursor ID		stream: "open", the id and an empty line
  *	event [type: T ]id: ID data: DATA	stream: a block, as browsers
  *take it | TEXT			stream: a line
  *	jitter FROM TO		stream: retry: of another time (ms)
