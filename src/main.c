@@ -1,15 +1,18 @@
 /* The program: arguments -> options -> gateway -> loop -> exit status. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <uv.h>
 
 #include "core/buf.h"
+#include "core/check.h"
 #include "core/options.h"
 #include "core/settings.h"
 #include "gateway.h"
@@ -20,7 +23,9 @@
 
 enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
 
-enum { PROGRAM_SIGNALS = 3 }; /* SIGTERM, SIGINT, SIGHUP */
+static const int program_signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+enum { PROGRAM_SIGNALS = ARRAY_LEN(program_signals) };
 
 enum { TEXT_MAX = 256 * 1024 };
 
@@ -93,6 +98,23 @@ static int ask_health(const struct options *o)
 
 /* ---- running ------------------------------------------------------------- */
 
+/* SIG_BLOCK or SIG_UNBLOCK: those that the program catches. */
+static void mask_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < PROGRAM_SIGNALS; i++)
+		sigaddset(&set, program_signals[i]);
+	sigprocmask(how, &set, NULL);
+}
+
+static void close_signals(struct program *p)
+{
+	for (size_t i = 0; i < PROGRAM_SIGNALS; i++)
+		uv_close((uv_handle_t *)&p->signals[i], NULL);
+}
+
 static void on_done(struct sluice *gw, void *arg)
 {
 	struct program *p = arg;
@@ -100,8 +122,7 @@ static void on_done(struct sluice *gw, void *arg)
 	(void)gw;
 	p->gateway = NULL;
 	notify_close(p->notify);
-	for (size_t i = 0; i < PROGRAM_SIGNALS; i++)
-		uv_close((uv_handle_t *)&p->signals[i], NULL);
+	close_signals(p);
 }
 
 /* The first drains, the second ends at once; SIGHUP opens files anew. */
@@ -125,15 +146,21 @@ static void on_signal(uv_signal_t *handle, int number)
 	sluice_stop(p->gateway, on_done, p);
 }
 
-static void catch_signals(struct program *p)
+/* Before the gateway starts: the callbacks run in the loop, so a signal that
+ * comes during the start is acted on after it. */
+static int catch_signals(struct program *p)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	int rc = 0;
 
 	for (size_t i = 0; i < PROGRAM_SIGNALS; i++) {
 		uv_signal_init(&p->loop, &p->signals[i]);
 		p->signals[i].data = p;
-		uv_signal_start(&p->signals[i], on_signal, numbers[i]);
+		if (rc == 0)
+			rc = uv_signal_start(&p->signals[i], on_signal,
+					     program_signals[i]);
 	}
+	mask_signals(SIG_UNBLOCK);
+	return rc;
 }
 
 /* As many clients as the system lets us have. */
@@ -193,15 +220,18 @@ static int run(const struct options *o)
 	rc = uv_loop_init(&p.loop);
 	if (rc < 0)
 		return fail(STATUS_FAILED, uv_strerror(rc));
-	rc = start(&p, o, err);
-	if (rc < 0) {
-		/* What only NATS could find wrong with an option. */
-		p.status =
-			fail(rc == -EINVAL ? STATUS_USAGE : STATUS_FAILED, err);
+	rc = catch_signals(&p);
+	if (rc < 0)
+		snprintf(err, sizeof(err), "signals: %s", uv_strerror(rc));
+	else
+		rc = start(&p, o, err);
+	if (rc == 0)
 		return end_loop(&p);
-	}
-	catch_signals(&p);
-	return end_loop(&p);
+	close_signals(&p);
+	/* -EINVAL: what only NATS could find wrong with an option. */
+	p.status = rc == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
+	/* First the lines that the start has logged. */
+	return fail(end_loop(&p), err);
 }
 
 static int act(struct options *o, int argc, char *argv[])
@@ -222,11 +252,31 @@ static int act(struct options *o, int argc, char *argv[])
 	return o->healthcheck != HEALTHCHECK_OFF ? ask_health(o) : run(o);
 }
 
+/* A closed standard descriptor would become that of a socket or of the loop,
+ * and lines of the log would be written into it. */
+static bool fill_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 int main(int argc, char *argv[])
 {
 	struct options o;
 	int status;
 
+	/* Nothing ends PID 1 by default: a signal that it does not catch yet
+	 * is lost, unless it is blocked. Others end at once, as they should. */
+	if (getpid() == 1)
+		mask_signals(SIG_BLOCK);
+	if (!fill_descriptors())
+		return STATUS_FAILED;
 	if (options_init(&o) < 0)
 		return fail(STATUS_FAILED, "out of memory");
 	status = act(&o, argc, argv);

@@ -162,6 +162,54 @@ static void tells_by_an_abstract_name(void **state)
 	assert_null(strstr(told, "WATCHDOG"));
 }
 
+/* A signal that comes with READY=1, or before it, is acted on: the program is
+ * never found without its handlers. */
+static void a_signal_at_ready(void **state)
+{
+	enum { TIMES = 8 };
+	struct e2e *f = *state;
+	const char *env[] = {open_notify(folder_path(&folder, "notify")), NULL};
+
+	for (int i = 0; i < TIMES; i++) {
+		told[0] = '\0';
+		spawn(f, LIST("--listen", "127.0.0.1:0"), env);
+		wait_told(0, "READY=1");
+		gateway_proc_signal(&f->gw, SIGHUP);
+		gateway_proc_wait_listening(&f->gw);
+		assert_int_equal(gateway_proc_status_of(&f->gw, false,
+							"/livez"),
+				 200);
+		gateway_proc_stop(&f->gw);
+		told[0] = '\0';
+		spawn(f, LIST("--listen", "127.0.0.1:0"), env);
+		wait_told(0, "READY=1");
+		gateway_proc_signal(&f->gw, SIGTERM);
+		assert_int_equal(gateway_proc_wait_exit(&f->gw, END_MS), 0);
+		assert_int_equal(e2e_count_in_log(f, "msg=draining"), 1);
+	}
+}
+
+/* No line of the log goes into a socket, and the end is clean. */
+static void closed_descriptors(void **state)
+{
+	struct e2e *f = *state;
+	const char *env[] = {open_notify(folder_path(&folder, "notify")), NULL};
+	char address[128];
+
+	snprintf(address, sizeof(address), "unix:%.100s",
+		 folder_path(&folder, "public"));
+	for (unsigned closed = 1; closed < 8; closed++) {
+		told[0] = '\0';
+		f->gw.closed = closed;
+		spawn(f, LIST("--listen", address), env);
+		wait_told(0, "STATUS=0 streams, ready");
+		snprintf(f->gw.address, sizeof(f->gw.address), "%s", address);
+		e2e_expect_marker(f, e2e_open(f, "alice", NULL), "alice", 1);
+		gateway_proc_stop(&f->gw);
+	}
+	f->gw.closed = 0;
+}
+
 static void expect_failure(struct e2e *f, const char *words)
 {
 	char *log;
@@ -350,6 +398,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SERVICE_TEST(tells_how_it_is),
 		SERVICE_TEST(tells_by_an_abstract_name),
+		SERVICE_TEST(a_signal_at_ready),
+		SERVICE_TEST(closed_descriptors),
 		SERVICE_TEST(nowhere_to_tell),
 		SERVICE_TEST(takes_sockets),
 		SERVICE_TEST(nobody_is_refused_meanwhile),

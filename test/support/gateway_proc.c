@@ -183,8 +183,11 @@ static void run_program(pid_t parent, const struct gateway_proc *g,
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(126);
-	dup2(g->out_fd, STDOUT_FILENO);
-	dup2(g->log_fd, STDERR_FILENO);
+	dup2(g->stdout_fd > 0 ? g->stdout_fd : g->out_fd, STDOUT_FILENO);
+	dup2(g->stderr_fd > 0 ? g->stderr_fd : g->log_fd, STDERR_FILENO);
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (g->closed & (1U << fd))
+			close(fd);
 	write_pid(env);
 	hand_over(g);
 	execve(path, argv, env);

@@ -18,6 +18,10 @@ struct gateway_proc {
 	char admin[128];   /* of the first admin listener */
 	char home[128];	   /* its HOME, empty; removed at the end */
 	const char *asan;  /* more ASAN_OPTIONS, or NULL */
+	/* Standard descriptors that it begins without, bit 1 << fd. */
+	unsigned closed;
+	/* These in place of the memory files, borrowed; 0: the memory files. */
+	int stdout_fd, stderr_fd;
 	/* Sockets that it inherits as a service manager hands them over, with
 	 * LISTEN_PID and LISTEN_FDS; the names are the test's to give. */
 	int inherited[GATEWAY_PROC_INHERITED];
