@@ -1,7 +1,9 @@
 /* sluice: NATS JetStream as Server-Sent Events, inside your own program.
  *
  * A gateway lives on a libuv loop of yours. All functions are called on the
- * loop's thread (sluice_options_* on any one thread), and none of them blocks.
+ * loop's thread (sluice_options_* on any one thread). sluice_options_load() and
+ * sluice_start() read files and resolve the names in "listen"; no other function
+ * blocks.
  * Errors are negative errno values; where `err` is taken, it has
  * SLUICE_ERROR_MAX bytes and says what is wrong, with what value and what is
  * allowed. Secrets never stand in it.
@@ -75,16 +77,18 @@ SLUICE_PUBLIC int sluice_ready(const struct sluice *gw);
  * `done` below has been called. */
 SLUICE_PUBLIC size_t sluice_streams(const struct sluice *gw);
 
-/* Opens the file of the option "access-log" anew, after it was moved away, and
- * reads that of "jwt-key": what the `sluice` program does at SIGHUP. A negative
- * errno: it goes on with the old one. */
+/* Reopens the file of the option "access-log", which may have been moved away:
+ * soon after, and the log has the result. Reads that of "jwt-key" now; a
+ * negative errno: the old keys stay. What the `sluice` program does at SIGHUP.
+ */
 SLUICE_PUBLIC int sluice_reopen(struct sluice *gw);
 
 typedef void (*sluice_done_cb)(struct sluice *gw, void *arg);
 
 /* Ends gently: /readyz says 503 at once, the listeners stay open for the option
  * "drain-delay", then streams end spread over "drain-timeout". `done` is called
- * when the last is gone and all is freed: `gw` is not to be used any more.
+ * when the last is gone, the logs are written (or stall for a second) and all
+ * is freed: `gw` is not to be used any more.
  * Calling it twice keeps the first callback. */
 SLUICE_PUBLIC void sluice_drain(struct sluice *gw, sluice_done_cb done,
 				void *arg);

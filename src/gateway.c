@@ -18,7 +18,6 @@
 #include "core/check.h"
 #include "core/settings.h"
 #include "core/values.h"
-#include "io/process.h"
 #include "version.h"
 
 enum {
@@ -93,7 +92,7 @@ static void on_metrics(void *arg)
 {
 	struct sluice *gw = arg;
 
-	process_gauges(&gw->metrics, conn_set_count(gw->conns));
+	process_gauges(&gw->process, &gw->metrics, conn_set_count(gw->conns));
 }
 
 static void on_trouble(void *arg, int err)
@@ -108,19 +107,21 @@ static void on_trouble(void *arg, int err)
 
 static void part_closed(struct sluice *gw)
 {
+	MUST(gw->parts > 0);
+	if (--gw->parts == 0)
+		gateway_close_logs(gw);
+}
+
+void gateway_on_logs_closed(struct sluice *gw)
+{
 	sluice_done_cb done = gw->done;
 	void *arg = gw->done_arg;
 
-	MUST(gw->parts > 0);
-	if (--gw->parts > 0)
-		return;
 	hub_free(gw->hub);
 	ui_finish(&gw->ui);
 	free(gw->listeners);
 	free(gw->trusted);
 	key_file_finish(&gw->key_file);
-	log_file_finish(&gw->access_file);
-	log_file_finish(&gw->errors);
 	options_finish(&gw->options);
 	if (done != NULL)
 		done(gw, arg);
@@ -183,18 +184,9 @@ void gateway_stop(struct sluice *gw)
 
 int sluice_reopen(struct sluice *gw)
 {
-	int rc = log_file_reopen(&gw->access_file), keys_rc;
-
-	if (rc < 0)
-		LOGGING(&gw->log, LOGGING_WARN,
-			"can't open the access log anew, going on with the old",
-			LOG_STR("file", gw->options.access_log),
-			LOG_STR("error", strerror(-rc)));
-	else if (gw->access_file.path != NULL)
-		LOGGING(&gw->log, LOGGING_INFO, "access log opened anew",
-			LOG_STR("file", gw->options.access_log));
-	keys_rc = gateway_read_keys(gw);
-	return rc < 0 ? rc : keys_rc;
+	if (gw->access_file != NULL && gw->phase != PHASE_STOPPING)
+		log_file_reopen(gw->access_file);
+	return gateway_read_keys(gw);
 }
 
 void sluice_stop(struct sluice *gw, sluice_done_cb done, void *arg)
@@ -494,7 +486,13 @@ int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 		return -ENOMEM;
 	}
 	gw->loop = loop;
-	gateway_open_log(gw);
+	rc = gateway_open_log(gw);
+	if (rc < 0) {
+		options_finish(&gw->options);
+		free(gw);
+		snprintf(err, SLUICE_ERROR_MAX, "the log: %s", strerror(-rc));
+		return rc;
+	}
 	open_handles(gw);
 	rc = options_finish_parsing(&gw->options, err);
 	if (rc == 0)

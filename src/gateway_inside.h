@@ -20,6 +20,7 @@
 #include "io/listener.h"
 #include "io/log_file.h"
 #include "io/nats_source.h"
+#include "io/process.h"
 
 enum gateway_phase {
 	PHASE_OPEN,
@@ -39,11 +40,12 @@ struct gateway_listener {
 struct sluice {
 	struct uv_loop_s *loop;
 	struct options options;
-	struct logging log;	/* to standard error */
-	struct logging access;	/* there too, or to a file */
-	struct log_file errors; /* standard error */
-	struct log_file access_file;
+	struct logging log;	      /* to standard error */
+	struct logging access;	      /* there too, or to a file */
+	struct log_file *errors;      /* standard error */
+	struct log_file *access_file; /* NULL: none of its own */
 	struct metrics metrics;
+	struct process_stats process;
 	struct nats_source *source;
 	struct hub *hub;
 	struct ui ui; /* empty without --ui */
@@ -76,6 +78,9 @@ struct sluice {
 };
 
 /* gateway.c */
+
+/* All else is closed: frees the gateway. */
+void gateway_on_logs_closed(struct sluice *gw);
 void gateway_close_listeners(struct sluice *gw);
 /* One of the parts, `arg` is the gateway. */
 void gateway_part_closed(void *arg);
@@ -83,7 +88,11 @@ void gateway_part_closed(void *arg);
 void gateway_stop(struct sluice *gw);
 
 /* gateway_logs.c */
-void gateway_open_log(struct sluice *gw);
+
+/* A negative errno: there is no thread for it. */
+int gateway_open_log(struct sluice *gw);
+/* The last part: when the lines are out, gateway_on_logs_closed(). */
+void gateway_close_logs(struct sluice *gw);
 /* Negative errno and a text. */
 int gateway_open_access_log(struct sluice *gw, char *err);
 /* Its own, or the log; NULL: off. */

@@ -153,8 +153,9 @@ static void end_turn(struct sluice *gw)
 	if (gw->woken_ms != 0 && now_ms >= gw->woken_ms)
 		metrics_observe(&gw->metrics, METRIC_SPREAD_LOOP_LAG,
 				(now_ms - gw->woken_ms) * 1000, 1);
-	log_file_flush(&gw->errors);
-	log_file_flush(&gw->access_file);
+	log_file_flush(gw->errors);
+	if (gw->access_file != NULL)
+		log_file_flush(gw->access_file);
 }
 
 void gateway_on_turn(uv_prepare_t *turn)

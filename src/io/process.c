@@ -37,19 +37,18 @@ static uint64_t clock_us(clockid_t which)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* When the system was started, since 1970: once, so that a clock that is set
- * does not make it another process. (/proc/stat may be hidden from us.) */
-static uint64_t boot_us(void)
+/* Computed once, so that a clock that is set does not make it another process.
+ * (/proc/stat may be hidden from us.) */
+static uint64_t boot_us(struct process_stats *stats)
 {
-	static uint64_t known;
-
-	if (known == 0)
-		known = clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME);
-	return known;
+	if (stats->boot_us == 0)
+		stats->boot_us =
+			clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME);
+	return stats->boot_us;
 }
 
 /* proc(5); the name, which may hold anything, ends with the last ')'. */
-static void take_stat(struct metrics *m)
+static void take_stat(struct process_stats *stats, struct metrics *m)
 {
 	uint64_t user, system, start, virtual, rss;
 	uint64_t tick_us = 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
@@ -68,7 +67,8 @@ static void take_stat(struct metrics *m)
 		   &user, &system, &start, &virtual, &rss) != 5)
 		return;
 	m->time_us[METRIC_TIME_PROCESS_CPU] = (user + system) * tick_us;
-	m->time_us[METRIC_TIME_PROCESS_START] = boot_us() + start * tick_us;
+	m->time_us[METRIC_TIME_PROCESS_START] =
+		boot_us(stats) + start * tick_us;
 	metric_set(m, METRIC_PROCESS_VIRTUAL, virtual);
 	metric_set(m, METRIC_PROCESS_RSS, rss * page);
 }
@@ -89,9 +89,8 @@ static uint64_t read_folder(void)
 /* From Linux 6.2 on the kernel counts them. Before, the folder must be read,
  * which takes 80 ms for 100,000: with so many only our own are counted, and the
  * others are those of the last time. */
-static uint64_t count_fds(uint64_t connections)
+static uint64_t count_fds(struct process_stats *stats, uint64_t connections)
 {
-	static uint64_t others;
 	struct stat st;
 	uint64_t n;
 
@@ -99,17 +98,18 @@ static uint64_t count_fds(uint64_t connections)
 		return (uint64_t)st.st_size;
 	if (connections < PROCESS_FEW) {
 		n = read_folder();
-		others = n > connections ? n - connections : 0;
+		stats->other_fds = n > connections ? n - connections : 0;
 	}
-	return connections + others;
+	return connections + stats->other_fds;
 }
 
-void process_gauges(struct metrics *m, uint64_t connections)
+void process_gauges(struct process_stats *stats, struct metrics *m,
+		    uint64_t connections)
 {
 	struct rlimit lim;
 
-	take_stat(m);
-	metric_set(m, METRIC_PROCESS_FDS, count_fds(connections));
+	take_stat(stats, m);
+	metric_set(m, METRIC_PROCESS_FDS, count_fds(stats, connections));
 	if (getrlimit(RLIMIT_NOFILE, &lim) == 0)
 		metric_set(m, METRIC_PROCESS_MAX_FDS, lim.rlim_cur);
 }

@@ -32,7 +32,7 @@ RANKS = {
     "cursor": 4,
     "turns": 4, "leader": 4, "replay_queue": 4.5, "tail": 5, "tail_inside": 5.1, "tail_stream": 5.2, "replay": 5,
     "hub": 6, "hub_inside": 6.5, "hub_place": 6.6, "hub_write": 6.6, "hub_lines": 6.6,
-    "log_file": 7, "process": 7, "handles": 7, "mailbox": 7,
+    "log_file": 7.1, "process": 7, "handles": 7, "mailbox": 7,
     "poller": 7, "key_file": 7, "nats_note": 7, "nats_servers": 7,
     "nats_letter": 7.2, "nats_options": 7.2, "nats_dial": 7.3,
     "nats_session": 7.4, "nats_worker": 7.6,
