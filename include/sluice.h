@@ -77,10 +77,10 @@ SLUICE_PUBLIC int sluice_ready(const struct sluice *gw);
  * `done` below has been called. */
 SLUICE_PUBLIC size_t sluice_streams(const struct sluice *gw);
 
-/* Reopens the file of the option "access-log", which may have been moved away:
- * soon after, and the log has the result. Reads that of "jwt-key" now; a
- * negative errno: the old keys stay. What the `sluice` program does at SIGHUP.
- */
+/* Reopens the file of the option "access-log", which may have been moved away,
+ * and reads that of "jwt-key" or "jwt-secret": soon after, and the log has the
+ * result. Where it fails the gateway goes on with the old ones. What the `sluice`
+ * program does at SIGHUP. Returns 0. */
 SLUICE_PUBLIC int sluice_reopen(struct sluice *gw);
 
 typedef void (*sluice_done_cb)(struct sluice *gw, void *arg);

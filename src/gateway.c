@@ -121,7 +121,6 @@ void gateway_on_logs_closed(struct sluice *gw)
 	ui_finish(&gw->ui);
 	free(gw->listeners);
 	free(gw->trusted);
-	key_file_finish(&gw->key_file);
 	options_finish(&gw->options);
 	if (done != NULL)
 		done(gw, arg);
@@ -171,6 +170,7 @@ void gateway_stop(struct sluice *gw)
 	gw->phase = PHASE_STOPPING;
 	gateway_close_listeners(gw);
 	conn_set_close(gw->conns);
+	gateway_close_keys(gw);
 	if (gw->hub != NULL)
 		hub_end(gw->hub);
 	if (gw->source != NULL)
@@ -186,7 +186,8 @@ int sluice_reopen(struct sluice *gw)
 {
 	if (gw->access_file != NULL && gw->phase != PHASE_STOPPING)
 		log_file_reopen(gw->access_file);
-	return gateway_read_keys(gw);
+	gateway_read_keys(gw);
+	return 0;
 }
 
 void sluice_stop(struct sluice *gw, sluice_done_cb done, void *arg)

@@ -50,10 +50,12 @@ struct sluice {
 	struct hub *hub;
 	struct ui ui; /* empty without --ui */
 	struct conn_set *conns;
-	struct key_file key_file;      /* --auth jwt */
-	struct conn_tokens tokens;     /* the same; with its keys */
-	uint64_t keys_due_ms;	       /* then the file is looked at */
-	struct address_range *trusted; /* of options.trusted_proxy */
+	struct key_file key_file;	     /* --auth jwt */
+	uv_async_t keys_bell;		     /* of its thread */
+	char keys_error[KEY_FILE_ERROR_MAX]; /* that has been logged */
+	struct conn_tokens tokens;	     /* the same; with its keys */
+	uint64_t keys_due_ms;		     /* then the file is looked at */
+	struct address_range *trusted;	     /* of options.trusted_proxy */
 	struct gateway_listener *listeners;
 	size_t n_listeners;
 	size_t n_public; /* of them, the first ones */
@@ -106,10 +108,12 @@ int gateway_open_source(struct sluice *gw, char *err);
 
 /* Negative errno and a text. */
 int gateway_open_keys(struct sluice *gw, char *err);
-/* Anew, if there are any. Negative errno: the old ones stay. */
-int gateway_read_keys(struct sluice *gw);
+/* Anew, if there are any; in the background. */
+void gateway_read_keys(struct sluice *gw);
 /* ... if the file is another one, and it is time to look at it. */
 void gateway_look_at_keys(struct sluice *gw, uint64_t now_ms);
+/* After the connections are closed: no token is verified any more. */
+void gateway_close_keys(struct sluice *gw);
 
 /* gateway_turn.c */
 void gateway_on_woken(uv_check_t *woken);

@@ -35,6 +35,7 @@ struct jwt_rules jwt_rules_of(const struct options *o)
 		.issuers = o->jwt_issuer.items,
 		.n_issuers = o->jwt_issuer.n,
 		.leeway_ms = o->jwt_leeway_ms,
+		.no_exp = o->jwt_allow_no_exp,
 	};
 }
 
@@ -93,6 +94,10 @@ static json_t *read_object(const struct part *p, struct refusal *why)
 
 	if (values_base64url(p->at, p->len, text, sizeof(text), &len) < 0) {
 		refuse_form(why, "the token's parts are not base64url");
+		return NULL;
+	}
+	if (values_json_depth(text, len) > JWT_JSON_DEPTH) {
+		refuse_form(why, "the token's parts are nested too deeply");
 		return NULL;
 	}
 	ret = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
@@ -176,6 +181,10 @@ static int check_times(struct jwt *t, const struct jwt_rules *rules,
 	if (nbf != NULL && !take_time(nbf, &from_ms))
 		return refuse_form(why, "the token's nbf is no number");
 	t->expires = exp != NULL;
+	if (exp == NULL && !rules->no_exp)
+		return refuse_form(why, "the token has no exp, and one that "
+					"never expires is not taken here "
+					"(--jwt-allow-no-exp)");
 	/* RFC 7519, 4.1.4: on or after exp it is too late. */
 	if (t->expires && t->end_ms + rules->leeway_ms <= now_ms)
 		return refuse(why, REFUSAL_TOKEN_EXPIRED,
@@ -240,16 +249,30 @@ static int check_issuer(const struct jwt_rules *rules, const json_t *claims,
 		      "the token is of another issuer (iss)");
 }
 
-/* Its value is not quoted: it may be an address, or a name. */
+/* What is wrong with the claim. Its value is not quoted: it may be an address,
+ * or a name. */
+static const char *claim_fault(const json_t *value)
+{
+	if (value == NULL)
+		return "missing, wanted is";
+	if (json_is_number(value))
+		return "a number, wanted is a string that is";
+	if (!json_is_string(value))
+		return "no string, wanted is";
+	return subject_id_ok(json_string_value(value),
+			     json_string_length(value))
+		       ? NULL
+		       : "not";
+}
+
 static int take_identity(struct identity *ret, const char *claim,
 			 const json_t *claims, struct refusal *why)
 {
 	const json_t *value = json_object_get(claims, claim);
+	const char *fault = claim_fault(value);
 	char shown[REFUSAL_QUOTE_MAX];
-	size_t len = json_string_length(value);
 
-	if (!json_is_string(value) ||
-	    !subject_id_ok(json_string_value(value), len))
+	if (fault != NULL)
 		return refusal_set(
 			why, 403, REFUSAL_BAD_CLAIM,
 			"the token's claim \"%s\" is %s one NATS subject token "
@@ -257,9 +280,9 @@ static int take_identity(struct identity *ret, const char *claim,
 			"'>'",
 			refusal_quote(shown, sizeof(shown), claim,
 				      strlen(claim)),
-			value == NULL ? "missing, wanted is" : "not");
-	memcpy(ret->id, json_string_value(value), len + 1);
-	ret->len = len;
+			fault);
+	ret->len = json_string_length(value);
+	memcpy(ret->id, json_string_value(value), ret->len + 1);
 	return 0;
 }
 

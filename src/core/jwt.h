@@ -22,6 +22,7 @@ struct jwt_rules {
 	char *const *issuers; /* none: any */
 	size_t n_issuers;
 	uint64_t leeway_ms; /* how wrong the clocks may be */
+	bool no_exp;	    /* tokens without exp are taken */
 };
 
 /* What the options say; borrowed from them. */
@@ -36,13 +37,14 @@ struct jwt {
 /* Verifies a token at a time (ms since 1970). 0, or -EINVAL with *why, whose
  * text says what is wrong and quotes nothing of the token:
  *
- * - 401: not of the form; an algorithm, key or signature that is not ours; too
- *   old (exp), too young (nbf); an audience that is none of ours, also when we
- *   have none (RFC 7519, 4.1.3), or none where we have one; another issuer.
+ * - 401: not of the form, or nested deeper than JWT_JSON_DEPTH; an algorithm,
+ *   key or signature that is not ours; too old (exp), too young (nbf); an
+ *   audience that is none of ours, also when we have none (RFC 7519, 4.1.3), or
+ *   none where we have one; another issuer.
  * - 403: a good one, whose claim is no identity.
  *
  * Nothing of the claims is read before the signature is good. A token without
- * exp does not expire. */
+ * exp, where the rules take it, does not expire; else it is a 401. */
 int jwt_verify(struct jwt *ret, struct refusal *why,
 	       const struct jwt_keys *keys, const struct jwt_rules *rules,
 	       const char *token, size_t len, uint64_t now_ms);

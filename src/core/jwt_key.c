@@ -35,6 +35,11 @@ int jwt_alg_parse(const char *name, enum jwt_alg *ret)
 #undef X
 	};
 
+	/* RFC 9864 deprecates "EdDSA" for the name of the curve. */
+	if (strcmp(name, "Ed25519") == 0) {
+		*ret = JWT_EdDSA;
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (strcmp(name, names[i]) != 0)
 			continue;

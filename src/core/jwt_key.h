@@ -44,7 +44,8 @@ struct jwt_key {
 	size_t secret_len;
 };
 
-/* -EINVAL for a name that is none of the above. */
+/* -EINVAL for a name that is none of the above, nor "Ed25519" (RFC 9864), which
+ * is EdDSA. */
 int jwt_alg_parse(const char *name, enum jwt_alg *ret);
 
 /* Each makes a key without kid of what it is given, for all algorithms that fit

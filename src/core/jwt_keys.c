@@ -1,5 +1,7 @@
-/* What a file is, is decided by how it begins, in this order: PEM, JSON, other
- * forms of keys, a secret. */
+/* What a file of keys is, is decided by how it begins: PEM, then JSON. Bytes
+ * that are neither are an error. A secret is read by a function of its own,
+ * since any bytes at all could be one: an error page, or a public key in a form
+ * that is not known here. */
 #include "jwt_keys.h"
 
 #include <errno.h>
@@ -23,6 +25,8 @@ struct jwt_keys {
 	struct jwt_key keys[JWT_KEYS_MAX];
 	size_t n;
 	size_t passed_over;
+	size_t faulty;
+	char fault[JWT_KEYS_ERROR_MAX]; /* of the first faulty one */
 };
 
 static int fail(char *err, const char *what)
@@ -199,6 +203,14 @@ static int take_jwk(struct jwt_key *k, const struct jwk *j)
 	return rc;
 }
 
+/* RFC 7517, 5: a key with values out of range is ignored, and the set is not.
+ */
+static void skip_faulty(struct jwt_keys *s, const char *fault)
+{
+	if (s->faulty++ == 0)
+		snprintf(s->fault, sizeof(s->fault), "%s", fault);
+}
+
 static int take_set(struct jwt_keys *s, const json_t *array, char *err)
 {
 	const json_t *object;
@@ -206,10 +218,15 @@ static int take_set(struct jwt_keys *s, const json_t *array, char *err)
 
 	json_array_foreach(array, i, object)
 	{
-		struct jwk j = {object, i + 1, err};
+		char fault[JWT_KEYS_ERROR_MAX];
+		struct jwk j = {object, i + 1, fault};
 		struct jwt_key k = {0};
 		int rc = take_jwk(&k, &j);
 
+		if (rc == -EINVAL) {
+			skip_faulty(s, fault);
+			continue;
+		}
 		if (rc < 0)
 			return rc;
 		if (rc > 0) {
@@ -221,6 +238,12 @@ static int take_set(struct jwt_keys *s, const json_t *array, char *err)
 			return fail(err, "it has more than 16 keys");
 		}
 		s->keys[s->n++] = k;
+	}
+	if (s->n == 0 && s->faulty > 0) {
+		snprintf(err, JWT_KEYS_ERROR_MAX,
+			 "its key set has no key that can be used (%.100s)",
+			 s->fault);
+		return -EINVAL;
 	}
 	if (s->n == 0)
 		return fail(err, "its key set has no key that can be used");
@@ -250,9 +273,12 @@ static int take_json(struct jwt_keys *s, const char *text, size_t len,
 		     char *err)
 {
 	json_error_t where;
-	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+	json_t *root;
 	int rc;
 
+	if (values_json_depth(text, len) > JWT_JSON_DEPTH)
+		return fail(err, "its JSON is nested too deeply");
+	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
 	/* jansson's own words may quote a secret. */
 	if (root == NULL) {
 		snprintf(err, JWT_KEYS_ERROR_MAX,
@@ -298,7 +324,7 @@ static int take_pem(struct jwt_keys *s, const char *text, size_t len, char *err)
 	return fail_key(err, rc, why);
 }
 
-static bool begins(const char *text, size_t len, const char *with)
+static bool begins_with(const char *text, size_t len, const char *with)
 {
 	return len >= strlen(with) && memcmp(text, with, strlen(with)) == 0;
 }
@@ -336,9 +362,29 @@ static bool is_other_form(const char *text, size_t len)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(openings); i++)
-		if (begins(text, len, openings[i]))
+		if (begins_with(text, len, openings[i]))
 			return true;
 	return jwt_key_is_der(text, len) || is_base64_der(text, len);
+}
+
+static int take_keys(struct jwt_keys *s, const char *text, size_t len,
+		     char *err)
+{
+	size_t blanks = begins_with(text, len, "\xef\xbb\xbf") ? 3 : 0;
+
+	if (len > 0 && count_pem(text, len) > 0)
+		return take_pem(s, text, len, err);
+	while (blanks < len && is_blank(text[blanks]))
+		blanks++;
+	if (blanks == len)
+		return fail(err, "it is empty");
+	if (text[blanks] == '{' || text[blanks] == '[')
+		return take_json(s, text + blanks, len - blanks, err);
+	return fail(err, is_other_form(text + blanks, len - blanks)
+				 ? "it is a key in a form that is not taken; "
+				   "PEM and JWKS are"
+				 : "it is neither PEM nor JWKS (a secret is "
+				   "given by --jwt-secret)");
 }
 
 /* ---- secrets ------------------------------------------------------------- */
@@ -351,7 +397,7 @@ static bool is_printable(const char *text, size_t len)
 	return len > 0;
 }
 
-/* What an editor or `echo` puts behind a text is not meant. */
+/* The line end that an editor or `echo` puts behind a text is not meant. */
 static size_t without_line_end(const char *text, size_t len)
 {
 	size_t short_len = len;
@@ -363,13 +409,65 @@ static size_t without_line_end(const char *text, size_t len)
 	return is_printable(text, short_len) ? short_len : len;
 }
 
+/* As Windows writes text: half of the bytes are 0. No random secret is so. */
+static bool is_utf16(const char *text, size_t len)
+{
+	size_t zeros[2] = {0, 0};
+
+	for (size_t i = 0; i < len; i++)
+		zeros[i % 2] += text[i] == '\0';
+	return zeros[0] * 3 > len || zeros[1] * 3 > len;
+}
+
+/* XML or HTML: an error page. */
+static bool is_markup(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < ' ' && !is_blank(text[i]))
+			return false;
+	return len > 0 && text[0] == '<' && memchr(text, '>', len) != NULL;
+}
+
+/* The bytes that everybody can know and that get into such a file by mistake.
+ * The list can't be complete; it need not be, since the option says that the
+ * file is a secret. NULL: none of them. */
+static const char *public_form(const char *text, size_t len)
+{
+	size_t blanks = begins_with(text, len, "\xef\xbb\xbf") ? 3 : 0;
+	json_t *root = NULL;
+
+	while (blanks < len && is_blank(text[blanks]))
+		blanks++;
+	if (blanks == len)
+		return "it is empty";
+	text += blanks;
+	len -= blanks;
+	if (count_pem(text, len) > 0 || is_other_form(text, len))
+		return "it is a key and no secret (keys are given by "
+		       "--jwt-key)";
+	if (is_utf16(text, len))
+		return "it is text in UTF-16 and no secret";
+	if (is_markup(text, len))
+		return "it is markup (an error page?) and no secret";
+	if ((text[0] == '{' || text[0] == '[') &&
+	    values_json_depth(text, len) <= JWT_JSON_DEPTH)
+		root = json_loadb(text, len, 0, NULL);
+	json_decref(root);
+	return root != NULL ? "it is JSON and no secret (a JWKS is given by "
+			      "--jwt-key)"
+			    : NULL;
+}
+
 static int take_secret(struct jwt_keys *s, const char *text, size_t len,
 		       char *err)
 {
-	const char *why = NULL;
-	int rc = jwt_key_init_secret(&s->keys[0], text,
-				     without_line_end(text, len), &why);
+	const char *why = public_form(text, len);
+	int rc;
 
+	if (why != NULL)
+		return fail(err, why);
+	rc = jwt_key_init_secret(&s->keys[0], text, without_line_end(text, len),
+				 &why);
 	if (rc == 0)
 		s->n = 1;
 	return fail_key(err, rc, why);
@@ -377,30 +475,16 @@ static int take_secret(struct jwt_keys *s, const char *text, size_t len,
 
 /* ---- a set --------------------------------------------------------------- */
 
-static int take(struct jwt_keys *s, const char *text, size_t len, char *err)
-{
-	size_t blanks = begins(text, len, "\xef\xbb\xbf") ? 3 : 0;
-
-	if (len > 0 && count_pem(text, len) > 0)
-		return take_pem(s, text, len, err);
-	while (blanks < len && is_blank(text[blanks]))
-		blanks++;
-	if (blanks == len)
-		return fail(err, "it is empty");
-	if (text[blanks] == '{' || text[blanks] == '[')
-		return take_json(s, text + blanks, len - blanks, err);
-	if (is_other_form(text + blanks, len - blanks))
-		return fail(err, "it is a key in a form that is not taken; "
-				 "PEM and JWKS are");
-	return take_secret(s, text, len, err);
-}
-
-int jwt_keys_new(struct jwt_keys **ret, const void *bytes, size_t len,
-		 char *err)
+int jwt_keys_new(struct jwt_keys **ret, enum jwt_keys_kind kind,
+		 const void *bytes, size_t len, char *err)
 {
 	struct jwt_keys *s = calloc(1, sizeof(*s));
-	int rc = s == NULL ? -ENOMEM : take(s, bytes, len, err);
+	int rc;
 
+	if (s == NULL)
+		return -ENOMEM;
+	rc = kind == JWT_KEYS_SECRET ? take_secret(s, bytes, len, err)
+				     : take_keys(s, bytes, len, err);
 	if (rc < 0)
 		jwt_keys_free(s);
 	else
@@ -425,6 +509,12 @@ size_t jwt_keys_count(const struct jwt_keys *s)
 size_t jwt_keys_passed_over(const struct jwt_keys *s)
 {
 	return s->passed_over;
+}
+
+size_t jwt_keys_faulty(const struct jwt_keys *s, const char **why)
+{
+	*why = s->fault;
+	return s->faulty;
 }
 
 static bool is_candidate(const struct jwt_key *k, enum jwt_alg alg,

@@ -116,7 +116,7 @@
 	X(JWT_KEYS, gauge, "sluice_jwt_keys", "",                              \
 	  "Keys that tokens are verified with.")                               \
 	X(JWT_KEY_FAILURES, counter, "sluice_jwt_key_failures_total", "",      \
-	  "Times that the file of --jwt-key could not be read anew.")          \
+	  "Reads of the file of --jwt-key or --jwt-secret that failed.")       \
 	X(LINES_LOST, counter, "sluice_log_lines_lost_total", "",              \
 	  "Lines of the log and the access log that could not be written.")    \
 	X(PROCESS_RSS, gauge, "process_resident_memory_bytes", "",             \

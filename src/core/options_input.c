@@ -32,6 +32,14 @@ static bool flag_name(const char *arg, char *name)
 	return true;
 }
 
+/* The two that everybody tries; the others have no short form. */
+static const char *long_form(const char *arg)
+{
+	if (strcmp(arg, "-h") == 0)
+		return "--help";
+	return strcmp(arg, "-V") == 0 ? "--version" : arg;
+}
+
 static const struct options_row *flag_row(const char *arg)
 {
 	const struct options_row *row;
@@ -79,12 +87,13 @@ int options_parse_args(struct options *o, int argc, char *const argv[],
 	const struct options_row *last = NULL;
 
 	for (int i = 1; i < argc; i++) {
+		const char *arg = long_form(argv[i]);
+		const struct options_row *row = flag_row(arg);
+		const char *value = strchr(arg, '=');
 		char name[NAME_MAX_BYTES];
-		const struct options_row *row = flag_row(argv[i]);
-		const char *value = strchr(argv[i], '=');
 		int rc;
 
-		if (!flag_name(argv[i], name))
+		if (!flag_name(arg, name))
 			return refuse_stray(err, argv[i], last);
 		if (value != NULL) {
 			value++;
@@ -118,20 +127,89 @@ static const char *value_of(const char *entry, const char *name)
 		       : NULL;
 }
 
-static int refuse_variable(char *err, const char *entry)
+/* The option that SLUICE_... may have meant; NULL: none is near. */
+static const struct options_row *nearest_variable(const char *name)
 {
-	int len = (int)strcspn(entry, "=");
-	char name[NAME_MAX_BYTES], option[NAME_MAX_BYTES], shown[SHOWN_MAX];
-	const struct options_row *row;
+	char option[NAME_MAX_BYTES];
 
-	snprintf(name, sizeof(name), "%.*s", len, entry);
-	values_show(name, shown, sizeof(shown));
 	snprintf(option, sizeof(option), "%s", name + strlen("SLUICE_"));
 	for (char *p = option; *p != '\0'; p++)
 		*p = *p == '_'		      ? '-'
 		     : *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a')
 					      : *p;
-	row = options_nearest(option);
+	return options_nearest(option);
+}
+
+static const char *skip_digits(const char *at)
+{
+	return at + strspn(at, "0123456789");
+}
+
+/* Behind "_PORT": nothing, or "_N_TCP", "_N_TCP_ADDR", "_N_TCP_PORT",
+ * "_N_TCP_PROTO"; the protocol may be UDP or SCTP. */
+static bool is_port_tail(const char *tail)
+{
+	static const char *const protocols[] = {"_TCP", "_UDP", "_SCTP"};
+	static const char *const ends[] = {"", "_ADDR", "_PORT", "_PROTO"};
+	const char *number = tail + 1;
+
+	if (*tail == '\0')
+		return true;
+	if (*tail != '_' || skip_digits(number) == number)
+		return false;
+	tail = skip_digits(number);
+	for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+		size_t len = strlen(protocols[i]);
+
+		if (strncmp(tail, protocols[i], len) != 0)
+			continue;
+		for (size_t e = 0; e < ARRAY_LEN(ends); e++)
+			if (strcmp(tail + len, ends[e]) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* "_SERVICE_HOST", or "_SERVICE_PORT", also with a port's name behind it. */
+static bool is_service_tail(const char *tail)
+{
+	static const char port[] = "_SERVICE_PORT";
+	size_t len = strlen(port);
+
+	return strcmp(tail, "_SERVICE_HOST") == 0 ||
+	       (strncmp(tail, port, len) == 0 &&
+		(tail[len] == '\0' || (tail[len] == '_' && tail[len + 1])));
+}
+
+/* Kubernetes sets these for each service that it knows; those of one that is
+ * called "sluice", or "sluice-...", begin as our variables do. A plain "_PORT"
+ * may be --reuse-port misspelt: Kubernetes' value is a URL. */
+static bool is_of_kubernetes(const char *name, const char *value)
+{
+	size_t len = strlen(name);
+
+	if (len > 5 && strcmp(name + len - 5, "_PORT") == 0 &&
+	    strstr(value, "://") == NULL && nearest_variable(name) != NULL &&
+	    strstr(name, "_SERVICE_PORT") == NULL)
+		return false;
+	for (const char *at = name; (at = strchr(at, '_')) != NULL; at++) {
+		if (is_service_tail(at))
+			return true;
+		if (strncmp(at, "_PORT", 5) == 0 && is_port_tail(at + 5))
+			return true;
+	}
+	return false;
+}
+
+static int refuse_variable(char *err, const char *entry)
+{
+	int len = (int)strcspn(entry, "=");
+	char name[NAME_MAX_BYTES], shown[SHOWN_MAX];
+	const struct options_row *row;
+
+	snprintf(name, sizeof(name), "%.*s", len, entry);
+	values_show(name, shown, sizeof(shown));
+	row = nearest_variable(name);
 	if (row != NULL) {
 		options_name(row, OPTIONS_ENV, name);
 		snprintf(err, OPTIONS_ERROR_MAX,
@@ -146,7 +224,7 @@ static int refuse_variable(char *err, const char *entry)
 
 static int parse_sluice(struct options *o, const char *entry, char *err)
 {
-	char name[OPTIONS_ORIGIN_MAX];
+	char name[256]; /* a service's and a port's name have 63 each */
 
 	for (size_t i = 0; i < options_rows; i++) {
 		const struct options_row *row = &options_table[i];
@@ -160,7 +238,10 @@ static int parse_sluice(struct options *o, const char *entry, char *err)
 			return options_set(o, OPTIONS_ENV, row->name, value,
 					   err);
 	}
-	return refuse_variable(err, entry);
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(entry, "="), entry);
+	return is_of_kubernetes(name, strchr(entry, '=') + 1)
+		       ? 0
+		       : refuse_variable(err, entry);
 }
 
 static int parse_nats(struct options *o, const char *entry, char *err)
@@ -306,13 +387,20 @@ static int refuse_alone(const struct options *o, const char *name,
  * to anybody. */
 static int finish_auth(struct options *o, char *err)
 {
-	static const char *const jwt[] = {"jwt-key",	  "jwt-claim",
-					  "jwt-audience", "jwt-issuer",
-					  "jwt-leeway",	  "jwt-cookie",
-					  "jwt-query",	  NULL};
+	static const char *const jwt[] = {"jwt-key",	"jwt-secret",
+					  "jwt-claim",	"jwt-audience",
+					  "jwt-issuer", "jwt-allow-no-exp",
+					  "jwt-leeway", "jwt-cookie",
+					  "jwt-query",	NULL};
+	static const char *const keys[] = {"jwt-key", "jwt-secret", NULL};
+	int rc = exclusive(o, keys, err);
 
-	if (o->auth == AUTH_JWT && o->jwt_key == NULL)
-		return refuse_alone(o, "auth", "jwt needs --jwt-key too", err);
+	if (rc < 0)
+		return rc;
+	if (o->auth == AUTH_JWT && o->jwt_key == NULL && o->jwt_secret == NULL)
+		return refuse_alone(o, "auth",
+				    "jwt needs --jwt-key or --jwt-secret too",
+				    err);
 	if (o->auth == AUTH_JWT && o->id_query != NULL)
 		return refuse_alone(o, "id-query",
 				    "is for --auth header, a token says who "

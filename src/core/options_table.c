@@ -330,10 +330,17 @@ const struct options_row options_table[] = {
 	 .flags = OPTIONS_FILE,
 	 .offset = AT(jwt_key),
 	 .metavar = "FILE",
-	 .takes = FILE_OF("a public key or certificate (PEM), a JWKS, or else "
-			  "a secret"),
-	 .help = "key that tokens are verified with; read again when the\n"
+	 .takes = FILE_OF("a public key or certificate (PEM), or a JWKS"),
+	 .help = "keys that tokens are verified with; read again when the\n"
 		 "file changes, and at SIGHUP"},
+	{.name = "jwt-secret",
+	 .type = OPTIONS_STRING,
+	 .flags = OPTIONS_FILE,
+	 .offset = AT(jwt_secret),
+	 .metavar = "FILE",
+	 .takes = FILE_OF("a secret of 32 to 4096 bytes"),
+	 .help = "secret that tokens are verified with (HS256, HS384, HS512),\n"
+		 "in place of --jwt-key; read again as that is"},
 	{.name = "jwt-claim",
 	 .type = OPTIONS_STRING,
 	 .offset = AT(jwt_claim),
@@ -356,6 +363,11 @@ const struct options_row options_table[] = {
 	 .none = "any",
 	 .takes = "what stands in a token's iss",
 	 .help = "issuer that a token must be of; repeatable"},
+	{.name = "jwt-allow-no-exp",
+	 .type = OPTIONS_BOOL,
+	 .offset = AT(jwt_allow_no_exp),
+	 .value = "0",
+	 .help = "take tokens without exp, too, which never expire"},
 	{.name = "jwt-leeway",
 	 .type = OPTIONS_DURATION,
 	 .flags = OPTIONS_ZERO,

@@ -129,7 +129,8 @@ static int check_files(const struct options *o, char *err)
 }
 
 /* What is in the file, too: else only the start would tell. */
-static int check_jwt_key(const struct options *o, char *err)
+static int check_keys(const struct options *o, const char *name,
+		      const char *file, enum jwt_keys_kind kind, char *err)
 {
 	char what[JWT_KEYS_ERROR_MAX], origin[OPTIONS_ORIGIN_MAX], path[160];
 	struct jwt_keys *keys = NULL;
@@ -137,19 +138,19 @@ static int check_jwt_key(const struct options *o, char *err)
 	size_t len;
 	int rc;
 
-	if (o->jwt_key == NULL)
+	if (file == NULL)
 		return 0;
-	rc = reference_read_file(o->jwt_key, &text, &len);
+	rc = reference_read_file(file, &text, &len);
 	if (rc == 0) {
-		rc = jwt_keys_new(&keys, text, len, what);
+		rc = jwt_keys_new(&keys, kind, text, len, what);
 		explicit_bzero(text, len);
 		free(text);
 	}
 	jwt_keys_free(keys);
 	if (rc == 0)
 		return 0;
-	options_origin(o, "jwt-key", origin);
-	values_show(o->jwt_key, path, sizeof(path));
+	options_origin(o, name, origin);
+	values_show(file, path, sizeof(path));
 	snprintf(err, OPTIONS_ERROR_MAX, "%s: %s: %s", origin, path,
 		 rc == -EINVAL ? what : strerror(-rc));
 	return rc;
@@ -166,5 +167,10 @@ int settings_load(struct options *o, char *const env[], const char *home,
 		rc = options_finish_parsing(o, err);
 	if (rc == 0)
 		rc = check_files(o, err);
-	return rc < 0 ? rc : check_jwt_key(o, err);
+	if (rc == 0)
+		rc = check_keys(o, "jwt-key", o->jwt_key, JWT_KEYS_PUBLIC, err);
+	if (rc == 0)
+		rc = check_keys(o, "jwt-secret", o->jwt_secret, JWT_KEYS_SECRET,
+				err);
+	return rc;
 }

@@ -149,6 +149,33 @@ int values_base64url(const char *text, size_t len, void *out, size_t max,
 			   sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
+/* Brackets in strings do not count; where the text is no JSON they may be
+ * counted as such, and the parser refuses it anyway at that place or before. */
+size_t values_json_depth(const char *text, size_t len)
+{
+	size_t depth = 0, deepest = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '[' || c == '{') {
+			if (++depth > deepest)
+				deepest = depth;
+		} else if ((c == ']' || c == '}') && depth > 0) {
+			depth--;
+		}
+	}
+	return deepest;
+}
+
 static void put_with_unit(uint64_t n, const struct unit *units, char *out)
 {
 	while (units->factor > 1 && n % units->factor != 0)

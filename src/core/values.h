@@ -27,6 +27,10 @@ int values_base64(const char *text, size_t len, void *out, size_t max,
 int values_base64url(const char *text, size_t len, void *out, size_t max,
 		     size_t *n);
 
+/* How deep arrays and objects are nested in bytes that may be JSON: what a
+ * parser that recurses would need. Of any other bytes the number says nothing. */
+size_t values_json_depth(const char *text, size_t len);
+
 /* The shortest form that is exact; `out` has VALUES_TEXT_MAX bytes. */
 void values_duration_text(uint64_t ms, char *out);
 void values_size_text(uint64_t bytes, char *out);

@@ -272,7 +272,7 @@ function passOn(rig) {
 
 more("a token is renewed before it ends, and no tab misses anything", async () => {
   const { key, path } = makeKey();
-  const rig = await Rig.start("--auth", "jwt", "--jwt-key", path);
+  const rig = await Rig.start("--auth", "jwt", "--jwt-secret", path);
   const pages = await servePages({
     ...routes(),
     "/api/v1/events": passOn(rig),

@@ -40,7 +40,7 @@ async function begin(browser, seconds) {
   const key = join(folder, "secret");
   writeFileSync(key, SECRET, { mode: 0o600 });
   const rig = await Rig.start(
-    ...["--auth", "jwt", "--jwt-key", key, "--jwt-cookie", "token"],
+    ...["--auth", "jwt", "--jwt-secret", key, "--jwt-cookie", "token"],
     ...["--jwt-leeway", "0"],
   );
   const cutter = await rig.cutter();

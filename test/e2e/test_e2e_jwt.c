@@ -70,22 +70,37 @@ static void make_token(char *out, const char *alg, const char *claims)
 	assert_true(strlen(out) > 20);
 }
 
-/* The key becomes the file "key", at once, as deployments do it. */
-static void put_key(const char *alg)
+/* The file becomes the file "key", at once, as deployments do it. */
+static void put_file(const char *name)
 {
-	char from[160], next[128], command[512];
+	char from[160], next[160], command[512];
 
-	snprintf(from, sizeof(from), "%s.pub", folder_path(&folder, alg));
+	snprintf(from, sizeof(from), "%s", folder_path(&folder, name));
 	snprintf(next, sizeof(next), "%s", folder_path(&folder, "next"));
 	snprintf(command, sizeof(command), "cp %s %s", from, next);
 	assert_int_equal(system(command), 0);
 	assert_int_equal(rename(next, folder_path(&folder, "key")), 0);
 }
 
+static void put_key(const char *alg)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s.pub", alg);
+	put_file(name);
+}
+
+/* Tokens with and without exp are taken. */
+static void start_with(struct e2e *f, const char *option, const char *more,
+		       const char *value)
+{
+	e2e_gateway(f, "--auth", "jwt", "--jwt-allow-no-exp", option,
+		    folder_path(&folder, "key"), more, value, NULL);
+}
+
 static void start(struct e2e *f, const char *more, const char *value)
 {
-	e2e_gateway(f, "--auth", "jwt", "--jwt-key",
-		    folder_path(&folder, "key"), more, value, NULL);
+	start_with(f, "--jwt-key", more, value);
 }
 
 /* Until the log has said it n times. */
@@ -96,6 +111,18 @@ static void wait_said(struct e2e *f, const char *text, int n)
 	while (e2e_count_in_log(f, text) < n) {
 		if (test_now_ms() > deadline)
 			fail_msg("not %d times in the log: %s", n, text);
+		usleep(POLL_MS * 1000);
+	}
+}
+
+/* Until this many reads have failed. */
+static void wait_failures(struct e2e *f, double n)
+{
+	uint64_t deadline = test_now_ms() + WAIT_MS;
+
+	while (gateway_proc_metric(&f->gw, "sluice_jwt_key_failures_total") <
+	       n) {
+		assert_true(test_now_ms() < deadline);
 		usleep(POLL_MS * 1000);
 	}
 }
@@ -140,7 +167,8 @@ static void is_refused(struct e2e *f, const char *token, const char *why)
 /* One gateway, whose file is one key after the other. */
 static void every_kind_of_key(void **state)
 {
-	static const char *const algs[] = {"HS256", "RS256", "ES256", "EdDSA"};
+	static const char *const algs[] = {"RS256", "ES256", "EdDSA",
+					   "Ed25519"};
 	static const char claims[] = "\"sub\": \"alice\", \"exp\": \"+3600\"";
 	struct e2e *f = *state;
 	char token[TOKEN_BYTES], last[TOKEN_BYTES], link[160];
@@ -159,7 +187,7 @@ static void every_kind_of_key(void **state)
 		else
 			opens(f, token);
 		if (i > 0)
-			is_refused(f, last, "the token's algorithm");
+			is_refused(f, last, "the token's ");
 		strcpy(last, token);
 		if (strcmp(algs[i], "RS256") != 0)
 			continue;
@@ -189,7 +217,7 @@ static void a_stream_ends_with_its_token(void **state)
 
 	make_key("HS256");
 	put_key("HS256");
-	start(f, "--jwt-leeway", "0");
+	start_with(f, "--jwt-secret", "--jwt-leeway", "0");
 	make_token(token, "HS256", "\"sub\": \"alice\", \"exp\": \"+2.5\"");
 	c = opens(f, token);
 	e2e_publish(f, "alice", "a");
@@ -228,12 +256,81 @@ static void a_broken_file_leaves_the_old_keys(void **state)
 	assert_int_equal(unlink(folder_path(&folder, "key")), 0);
 	wait_said(f, failed, 2);
 	opens(f, token);
-	gateway_proc_wait_metric(&f->gw, "sluice_jwt_key_failures_total", 2);
+	wait_failures(f, 2);
 	make_key("EdDSA");
 	make_token(other, "EdDSA", "\"sub\": \"alice\"");
 	is_refused(f, other, "fit no key");
 	put_key("EdDSA");
 	wait_said(f, "msg=\"keys read\"", 2);
+	opens(f, other);
+	is_refused(f, token, "fit no key");
+}
+
+/* What gets into the place of a file of keys, by a download that fails or a
+ * shell that writes UTF-16: HMAC by its bytes is good for nobody. */
+static void no_file_becomes_a_secret(void **state)
+{
+	static const char *const makes[] = {
+		"printf '<html>\\r\\n<head><title>503 Service Temporarily "
+		"Unavailable</title></head>\\r\\n</html>\\r\\n'",
+		"printf '<?xml "
+		"version=\"1.0\"?><Error><Code>AccessDenied</Code>"
+		"<Message>Access Denied</Message></Error>'",
+		"iconv -t UTF-16 set.json",
+		"iconv -t UTF-16 ES256.pub",
+		"printf 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+	};
+	static const char set[] =
+		"{\"keys\": [{\"kty\": \"OKP\", \"crv\": \"Ed25519\", \"x\": "
+		"\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
+	struct e2e *f = *state;
+	char token[TOKEN_BYTES], forged[TOKEN_BYTES], command[1024];
+
+	make_key("ES256");
+	folder_write(&folder, "set.json", set, strlen(set));
+	put_key("ES256");
+	start(f, NULL, NULL);
+	make_token(token, "ES256", "\"sub\": \"alice\"");
+	for (int i = 0; i < 5; i++) {
+		snprintf(command, sizeof(command), "cd %s && %s >HS256",
+			 folder.path, makes[i]);
+		assert_int_equal(system(command), 0);
+		put_file("HS256");
+		wait_said(f, "it is neither PEM nor JWKS", i + 1);
+		make_token(forged, "HS256", "\"sub\": \"victim\"");
+		is_refused(f, forged, "fit no key");
+		opens(f, token);
+		put_key("ES256");
+		wait_said(f, "msg=\"keys read\"", i + 2);
+	}
+	gateway_proc_wait_metric(&f->gw, "sluice_jwt_keys", 1);
+}
+
+/* A revoked key must not stay good because a read has failed once. */
+static void a_read_that_fails_is_tried_again(void **state)
+{
+	struct e2e *f = *state;
+	char token[TOKEN_BYTES], other[TOKEN_BYTES], command[512];
+
+	make_key("ES256");
+	make_key("EdDSA");
+	put_key("ES256");
+	start(f, NULL, NULL);
+	make_token(token, "ES256", "\"sub\": \"alice\"");
+	opens(f, token);
+	/* A folder in its place: open() succeeds, and read() fails. The key
+	 * that follows is found though nothing says that it is another file
+	 * than the one that could not be read. */
+	snprintf(command, sizeof(command),
+		 "cd %s && mkdir dir && ln -s dir bad && mv -T bad key",
+		 folder.path);
+	assert_int_equal(system(command), 0);
+	wait_said(f, "can't read the keys", 1);
+	wait_failures(f, 3);
+	assert_int_equal(e2e_count_in_log(f, "can't read the keys"), 1);
+	put_key("EdDSA");
+	wait_said(f, "msg=\"keys read\"", 2);
+	make_token(other, "EdDSA", "\"sub\": \"alice\"");
 	opens(f, other);
 	is_refused(f, token, "fit no key");
 }
@@ -245,7 +342,7 @@ static void sighup_reads_it_again(void **state)
 
 	make_key("HS256");
 	put_key("HS256");
-	start(f, NULL, NULL);
+	start_with(f, "--jwt-secret", NULL, NULL);
 	wait_said(f, "msg=\"keys read\"", 1);
 	gateway_proc_signal(&f->gw, SIGHUP);
 	wait_said(f, "msg=\"keys read\"", 2);
@@ -307,9 +404,10 @@ static void no_token_is_in_a_log(void **state)
 
 	make_key("HS256");
 	put_key("HS256");
-	e2e_gateway(f, "--auth", "jwt", "--jwt-key",
+	e2e_gateway(f, "--auth", "jwt", "--jwt-secret",
 		    folder_path(&folder, "key"), "--jwt-query", "t",
-		    "--jwt-cookie", "c", "--log-level", "debug", NULL);
+		    "--jwt-allow-no-exp", "--jwt-cookie", "c", "--log-level",
+		    "debug", NULL);
 	make_token(token, "HS256", "\"sub\": \"alice\"");
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		struct sse_client *c = e2e_client(f);
@@ -335,6 +433,8 @@ int main(void)
 		JWT_TEST(every_kind_of_key),
 		JWT_TEST(a_stream_ends_with_its_token),
 		JWT_TEST(a_broken_file_leaves_the_old_keys),
+		JWT_TEST(no_file_becomes_a_secret),
+		JWT_TEST(a_read_that_fails_is_tried_again),
 		JWT_TEST(sighup_reads_it_again),
 		JWT_TEST(a_link_leads_to_another_file),
 		JWT_TEST(no_token_is_in_a_log),

@@ -20,6 +20,7 @@ KEYS = {
     "PS256": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
     "ES256": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
     "EdDSA": ["-algorithm", "ED25519"],
+    "Ed25519": ["-algorithm", "ED25519"],
 }
 
 
@@ -56,10 +57,15 @@ def raw_pair(der):
 def sign(alg, path, data):
     if alg == "HS256":
         with open(path, "rb") as f:
-            secret = f.read().rstrip(b"\n")
+            secret = f.read()
+        # As the gateway reads the file of a secret.
+        if secret.endswith(b"\n"):
+            secret = secret[:-1]
+        if secret.endswith(b"\r"):
+            secret = secret[:-1]
         return openssl("dgst", "-sha256", "-mac", "HMAC", "-macopt",
                        "hexkey:" + secret.hex(), "-binary", data=data)
-    if alg == "EdDSA":
+    if alg in ("EdDSA", "Ed25519"):
         with tempfile.NamedTemporaryFile() as f:
             f.write(data)
             f.flush()

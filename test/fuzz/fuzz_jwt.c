@@ -27,11 +27,12 @@ static const struct jwt_rules strict = {.claim = "sub",
 					.issuers = audiences,
 					.n_issuers = 1};
 
-static struct jwt_keys *keys_of(const char *bytes, size_t len)
+static struct jwt_keys *keys_of(enum jwt_keys_kind kind, const char *bytes,
+				size_t len)
 {
 	char err[JWT_KEYS_ERROR_MAX] = "";
 	struct jwt_keys *keys = NULL;
-	int rc = jwt_keys_new(&keys, bytes, len, err);
+	int rc = jwt_keys_new(&keys, kind, bytes, len, err);
 
 	if (rc == 0) {
 		MUST(jwt_keys_count(keys) > 0);
@@ -126,7 +127,7 @@ static void file_of_keys(const char *file, size_t len, char *token,
 			 size_t token_len, uint8_t which, uint8_t by)
 {
 	static char forged[JWT_MAKER_MAX];
-	struct jwt_keys *keys = keys_of(file, len);
+	struct jwt_keys *keys = keys_of(JWT_KEYS_PUBLIC, file, len);
 	size_t forged_len;
 
 	if (keys == NULL)
@@ -146,9 +147,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t which = fuzz_take_byte(&in), by = fuzz_take_byte(&in);
 	char *claims = fuzz_take_text(&in), *header = fuzz_take_text(&in);
 	char *file = fuzz_take_text(&in), *token;
-	struct jwt_keys *ours =
-		keys_of(JWT_MAKER_SECRET, strlen(JWT_MAKER_SECRET));
-	struct jwt_keys *other = keys_of(other_secret, strlen(other_secret));
+	struct jwt_keys *ours = keys_of(JWT_KEYS_SECRET, JWT_MAKER_SECRET,
+					strlen(JWT_MAKER_SECRET));
+	struct jwt_keys *other =
+		keys_of(JWT_KEYS_SECRET, other_secret, strlen(other_secret));
 	size_t len = 0;
 
 	token = fuzz_take_rest(&in, &len);

@@ -1,5 +1,6 @@
 #include "jwt_vectors.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,4 +86,13 @@ void jwt_vectors_free(struct jwt_vectors *v)
 		free(v->at[i].token);
 	}
 	free(v->at);
+}
+
+int jwt_vectors_keys(struct jwt_keys **ret, const struct jwt_vector *v,
+		     char *err)
+{
+	bool secret = v->key[0] != '{' && v->key[0] != '-';
+
+	return jwt_keys_new(ret, secret ? JWT_KEYS_SECRET : JWT_KEYS_PUBLIC,
+			    v->key, v->key_len, err);
 }

@@ -28,10 +28,13 @@ static int setup(void **state)
 	char err[JWT_KEYS_ERROR_MAX];
 
 	assert_non_null(f);
-	assert_int_equal(jwt_keys_new(&f->keys, JWT_MAKER_SECRET,
+	assert_int_equal(jwt_keys_new(&f->keys, JWT_KEYS_SECRET,
+				      JWT_MAKER_SECRET,
 				      strlen(JWT_MAKER_SECRET), err),
 			 0);
-	f->rules = (struct jwt_rules){.claim = "sub", .leeway_ms = 30000};
+	f->rules = (struct jwt_rules){.claim = "sub",
+				      .leeway_ms = 30000,
+				      .no_exp = true};
 	*state = f;
 	return 0;
 }
@@ -105,6 +108,37 @@ static void a_good_one_names_its_subject(void **state)
 	accepts(f, "{\"sub\": \"bob\"}");
 	assert_string_equal(f->jwt.id.id, "bob");
 	assert_false(f->jwt.expires);
+}
+
+/* jansson recurses: the stack of an embedder's thread may be small. */
+static void a_nested_one_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char claims[2 * 2040 + 32], fits[2 * JWT_JSON_DEPTH + 32];
+
+	snprintf(claims, sizeof(claims),
+		 "{\"sub\": \"a\", \"x\": %02040d%02040d}", 0, 0);
+	memset(strchr(claims, '0'), '[', 2040);
+	memset(strchr(claims, '0'), ']', 2040);
+	refuses(f, claims, 401, REFUSAL_BAD_TOKEN, "nested too deeply");
+	refuses_header(f, claims, REFUSAL_BAD_TOKEN, "nested too deeply");
+	snprintf(fits, sizeof(fits),
+		 "{\"sub\": \"[{[{\\\"[\", \"x\": %0*d%0*d}",
+		 JWT_JSON_DEPTH - 1, 0, JWT_JSON_DEPTH - 1, 0);
+	memset(strchr(fits, '0'), '[', JWT_JSON_DEPTH - 1);
+	memset(strchr(fits, '0'), ']', JWT_JSON_DEPTH - 1);
+	accepts(f, fits);
+}
+
+static void one_that_never_expires_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	accepts(f, "{\"sub\": \"alice\"}");
+	f->rules.no_exp = false;
+	refuses(f, "{\"sub\": \"alice\"}", 401, REFUSAL_BAD_TOKEN,
+		"the token has no exp");
+	accepts(f, "{\"sub\": \"alice\", \"exp\": 1700000100}");
 }
 
 static void every_cut_is_refused(void **state)
@@ -338,6 +372,8 @@ static void the_claim_must_be_an_identity(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		refuses(f, cases[i], 403, REFUSAL_BAD_CLAIM,
 			"the token's claim \"sub\" is ");
+	refuses(f, "{\"sub\": 17}", 403, REFUSAL_BAD_CLAIM,
+		"\"sub\" is a number, wanted is a string that is one NATS");
 	f->rules.claim = "https://example.com/user";
 	accepts(f, "{\"https://example.com/user\": \"u-17\", \"sub\": 1}");
 	assert_string_equal(f->jwt.id.id, "u-17");
@@ -366,9 +402,7 @@ static void another_implementations_tokens_are_good(void **state)
 		char err[JWT_KEYS_ERROR_MAX];
 
 		jwt_keys_free(f->keys);
-		assert_int_equal(jwt_keys_new(&f->keys, v.at[i].key,
-					      v.at[i].key_len, err),
-				 0);
+		assert_int_equal(jwt_vectors_keys(&f->keys, &v.at[i], err), 0);
 		if (verify(f, v.at[i].token, strlen(v.at[i].token)) < 0)
 			fail_msg("%s: %s", v.at[i].name, f->why.text);
 		assert_string_equal(f->jwt.id.id, "alice");
@@ -383,6 +417,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_good_one_names_its_subject),
+		TEST(a_nested_one_is_refused),
+		TEST(one_that_never_expires_is_refused),
 		TEST(every_cut_is_refused),
 		TEST(other_forms_are_refused),
 		TEST(the_greatest_token_is_taken),

@@ -16,13 +16,15 @@ static void names_are_those_of_the_rfc(void **state)
 	static const char *const wrong[] = {"none",   "None",  "",
 					    "hs256",  "HS1",   "RS384",
 					    "ES384",  "PS512", "ES256K",
-					    "Ed25519"};
+					    "ed25519"};
 	enum jwt_alg alg;
 
 	(void)state;
 	assert_int_equal(jwt_alg_parse("HS512", &alg), 0);
 	assert_int_equal(alg, JWT_HS512);
 	assert_int_equal(jwt_alg_parse("EdDSA", &alg), 0);
+	assert_int_equal(alg, JWT_EdDSA);
+	assert_int_equal(jwt_alg_parse("Ed25519", &alg), 0);
 	assert_int_equal(alg, JWT_EdDSA);
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		assert_int_equal(jwt_alg_parse(wrong[i], &alg), -EINVAL);

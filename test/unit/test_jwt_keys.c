@@ -50,13 +50,29 @@ static int verify(const struct jwt_keys *keys, const char *token)
 			       (size_t)(last - token), sig, len);
 }
 
-static struct jwt_keys *keys_of(const char *bytes, size_t len)
+static struct jwt_keys *keys_of_kind(enum jwt_keys_kind kind, const char *bytes,
+				     size_t len)
 {
 	char err[JWT_KEYS_ERROR_MAX] = "";
 	struct jwt_keys *keys = NULL;
 
-	if (jwt_keys_new(&keys, bytes, len, err) < 0)
+	if (jwt_keys_new(&keys, kind, bytes, len, err) < 0)
 		fail_msg("%s", err);
+	return keys;
+}
+
+static struct jwt_keys *keys_of(const char *bytes, size_t len)
+{
+	return keys_of_kind(JWT_KEYS_PUBLIC, bytes, len);
+}
+
+static struct jwt_keys *keys_of_vector(const struct jwt_vector *v)
+{
+	char err[JWT_KEYS_ERROR_MAX] = "";
+	struct jwt_keys *keys = NULL;
+
+	if (jwt_vectors_keys(&keys, v, err) < 0)
+		fail_msg("%s: %s", v->name, err);
 	return keys;
 }
 
@@ -80,7 +96,7 @@ static void the_rfcs_tokens_are_good(void **state)
 	jwt_vectors_read(&v, "rfc.txt");
 	assert_int_equal(v.n, 6);
 	for (size_t i = 0; i < v.n; i++) {
-		struct jwt_keys *keys = keys_of(v.at[i].key, v.at[i].key_len);
+		struct jwt_keys *keys = keys_of_vector(&v.at[i]);
 
 		for (size_t k = 0; k < v.n; k++)
 			assert_int_equal(verify(keys, v.at[k].token) == 0,
@@ -99,7 +115,7 @@ static void another_implementations_tokens_are_good(void **state)
 	(void)state;
 	jwt_vectors_read(&v, "vectors.txt");
 	for (size_t i = 0; i < v.n; i++) {
-		struct jwt_keys *keys = keys_of(v.at[i].key, v.at[i].key_len);
+		struct jwt_keys *keys = keys_of_vector(&v.at[i]);
 
 		good += verify(keys, v.at[i].token) == 0;
 		must_notice(keys, v.at[i].token);
@@ -123,7 +139,7 @@ static void a_public_key_is_never_a_secret(void **state)
 
 		if (strstr(v.at[i].name, "HS") != NULL)
 			continue;
-		keys = keys_of(v.at[i].key, v.at[i].key_len);
+		keys = keys_of_vector(&v.at[i]);
 		assert_int_equal(jwt_keys_verify(keys, "HS256", NULL, "a.b", 3,
 						 sig, sizeof(sig)),
 				 -ENOKEY);
@@ -197,17 +213,23 @@ static void few_keys_are_tried(void **state)
 /* ---- forms ----------------------------------------------------------------
  */
 
-static void must_fail(const char *bytes, size_t len, const char *why)
+static void must_fail_as(enum jwt_keys_kind kind, const char *bytes, size_t len,
+			 const char *why)
 {
 	char err[JWT_KEYS_ERROR_MAX] = "";
 	struct jwt_keys *keys = NULL;
 
-	if (jwt_keys_new(&keys, bytes, len, err) == 0) {
+	if (jwt_keys_new(&keys, kind, bytes, len, err) == 0) {
 		jwt_keys_free(keys);
 		fail_msg("taken: %.40s", bytes);
 	}
 	if (strstr(err, why) == NULL)
 		fail_msg("\"%s\" for %.40s, not \"%s\"", err, bytes, why);
+}
+
+static void must_fail(const char *bytes, size_t len, const char *why)
+{
+	must_fail_as(JWT_KEYS_PUBLIC, bytes, len, why);
 }
 
 static void broken_sets_are_refused(void **state)
@@ -225,7 +247,6 @@ static void broken_sets_are_refused(void **state)
 		{"{\"keys\": {}}", "\"keys\" is no array"},
 		{"{\"keys\": []}", "no key that can be used"},
 		{"{\"keys\": [1]}", "key 1 of it: it is no object"},
-		{"{\"keys\": [" ONE ", {}]}", "key 2 of it: it is no object"},
 		{"{\"keys\": [{\"kty\": \"XYZ\"}]}", "no key that can be used"},
 		{"{\"kty\": \"oct\"}", "its \"k\" is no base64url"},
 		{"{\"kty\": \"oct\", \"k\": 7}", "its \"k\" is no base64url"},
@@ -254,6 +275,62 @@ static void broken_sets_are_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		must_fail(cases[i].text, strlen(cases[i].text), cases[i].why);
+}
+
+/* RFC 7517, 5: one odd key takes no other with it. */
+static void faulty_keys_are_skipped(void **state)
+{
+	static const char set[] =
+		"{\"keys\": [{\"kty\": \"RSA\", \"n\": \"AQAB\"}," ONE
+		", {}, 7, "
+		"{\"kty\": \"oct\", \"k\": \"AQE\"},"
+		"{\"kty\": \"EC\", \"crv\": \"P-256\", \"x\": \"AQAB\", \"y\": "
+		"\"AQAB\"}]}";
+	struct jwt_keys *keys = keys_of(set, strlen(set));
+	const char *why;
+
+	(void)state;
+	assert_int_equal(jwt_keys_count(keys), 1);
+	assert_int_equal(jwt_keys_passed_over(keys), 0);
+	assert_int_equal(jwt_keys_faulty(keys, &why), 5);
+	assert_string_equal(why, "key 1 of it: its \"e\" is no base64url");
+	jwt_keys_free(keys);
+}
+
+/* RFC 9864: the curve's name in place of "EdDSA". */
+static void ed25519_is_an_algorithm(void **state)
+{
+	static const char *const algs[] = {"EdDSA", "Ed25519"};
+	char set[256];
+	uint8_t sig[64] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct jwt_keys *keys;
+
+		snprintf(set, sizeof(set),
+			 "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"alg\":\"%s\","
+			 "\"x\":\"11qYAYKxCrfVS_"
+			 "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+			 algs[i % 2]);
+		keys = keys_of(set, strlen(set));
+		assert_int_equal(jwt_keys_verify(keys, algs[i / 2], NULL, "a.b",
+						 3, sig, sizeof(sig)),
+				 -EBADMSG);
+		jwt_keys_free(keys);
+	}
+}
+
+static void deep_sets_are_refused(void **state)
+{
+	char text[JWT_JSON_DEPTH * 2 + 64] = "{\"keys\": ";
+	size_t len = strlen(text);
+
+	(void)state;
+	memset(text + len, '[', JWT_JSON_DEPTH);
+	memset(text + len + JWT_JSON_DEPTH, ']', JWT_JSON_DEPTH);
+	strcat(text, "}");
+	must_fail(text, strlen(text), "nested too deeply");
 }
 
 /* RFC 7517, 5 */
@@ -328,8 +405,68 @@ static void pem_is_one_public_key(void **state)
 	must_fail(text, strlen(text), "neither a public key nor");
 }
 
-/* The forms that a public key may have and that would do for a secret. */
-static void other_forms_are_no_secrets(void **state)
+/* What gets into the place of a file of keys. None of it is a key. */
+static const char page[] =
+	"<html>\r\n<head><title>503 Service Temporarily Unavailable</title>"
+	"</head>\r\n<body>\r\n<center><h1>503 Service Temporarily Unavailable"
+	"</h1></center>\r\n<hr><center>nginx/1.22.1</center>\r\n</body>\r\n"
+	"</html>\r\n";
+static const char s3_error[] =
+	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied"
+	"</Code><Message>Access Denied</Message></Error>";
+static const char raw_key[] = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+/* As Windows' shells write it, with a byte-order mark. */
+static size_t to_utf16(char *out, const char *text)
+{
+	size_t n = 2;
+
+	memcpy(out, "\xff\xfe", 2);
+	for (; *text != '\0'; text++) {
+		out[n++] = *text;
+		out[n++] = '\0';
+	}
+	return n;
+}
+
+static void what_is_no_key_is_refused(void **state)
+{
+	static const char set[] = "{\"keys\": [" ONE "]}";
+	static const char secret[] = JWT_MAKER_SECRET;
+	static const char neither[] = "neither PEM nor JWKS";
+	char wide[1024];
+
+	(void)state;
+	must_fail(page, strlen(page), neither);
+	must_fail(s3_error, strlen(s3_error), neither);
+	must_fail(wide, to_utf16(wide, set), neither);
+	must_fail(wide, to_utf16(wide, pem), neither);
+	must_fail(raw_key, strlen(raw_key), neither);
+	must_fail(secret, strlen(secret), neither);
+}
+
+/* The same in the place of a file with a secret, but for the raw key, which
+ * looks like one. */
+static void what_is_public_is_no_secret(void **state)
+{
+	static const char set[] = "{\"keys\": [" ONE "]}";
+	enum jwt_keys_kind kind = JWT_KEYS_SECRET;
+	char wide[1024];
+
+	(void)state;
+	must_fail_as(kind, page, strlen(page), "markup");
+	must_fail_as(kind, s3_error, strlen(s3_error), "markup");
+	must_fail_as(kind, set, strlen(set), "it is JSON and no secret");
+	must_fail_as(kind, pem, strlen(pem), "it is a key and no secret");
+	must_fail_as(kind, private_pem, strlen(private_pem), "it is a key");
+	must_fail_as(kind, wide, to_utf16(wide, set), "UTF-16");
+	must_fail_as(kind, wide, to_utf16(wide, pem), "UTF-16");
+	must_fail_as(kind, "", 0, "empty");
+	must_fail_as(kind, " \n", 2, "empty");
+}
+
+/* The forms that a public key may have. */
+static void other_forms_are_named(void **state)
 {
 	static const char *const texts[] = {
 		"MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
@@ -343,13 +480,17 @@ static void other_forms_are_no_secrets(void **state)
 	size_t len;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		must_fail(texts[i], strlen(texts[i]),
 			  "a key in a form that is not taken");
+		must_fail_as(JWT_KEYS_SECRET, texts[i], strlen(texts[i]),
+			     "a key and no secret");
+	}
 	assert_int_equal(values_base64(texts[0], strlen(texts[0]), der,
 				       sizeof(der), &len),
 			 0);
 	must_fail((char *)der, len, "a key in a form that is not taken");
+	must_fail_as(JWT_KEYS_SECRET, (char *)der, len, "a key and no secret");
 }
 
 /* ---- secrets --------------------------------------------------------------
@@ -357,7 +498,7 @@ static void other_forms_are_no_secrets(void **state)
 
 static bool is_secret(const char *file, size_t len)
 {
-	struct jwt_keys *keys = keys_of(file, len);
+	struct jwt_keys *keys = keys_of_kind(JWT_KEYS_SECRET, file, len);
 	char token[1024];
 	bool ret;
 
@@ -380,7 +521,7 @@ static void a_secret_is_its_bytes(void **state)
 	assert_false(is_secret(" " SECRET, strlen(SECRET) + 1));
 	/* Of one that is no text nothing is cut. */
 	assert_false(is_secret(SECRET "\0\n", strlen(SECRET) + 2));
-	must_fail("short\n", 6, "less than 32 bytes");
+	must_fail_as(JWT_KEYS_SECRET, "short\n", 6, "less than 32 bytes");
 }
 
 int main(void)
@@ -392,10 +533,15 @@ int main(void)
 		cmocka_unit_test(a_kid_says_which),
 		cmocka_unit_test(few_keys_are_tried),
 		cmocka_unit_test(broken_sets_are_refused),
+		cmocka_unit_test(faulty_keys_are_skipped),
+		cmocka_unit_test(ed25519_is_an_algorithm),
+		cmocka_unit_test(deep_sets_are_refused),
+		cmocka_unit_test(what_is_no_key_is_refused),
+		cmocka_unit_test(what_is_public_is_no_secret),
 		cmocka_unit_test(keys_for_something_else_are_passed_over),
 		cmocka_unit_test(a_set_has_an_end),
 		cmocka_unit_test(pem_is_one_public_key),
-		cmocka_unit_test(other_forms_are_no_secrets),
+		cmocka_unit_test(other_forms_are_named),
 		cmocka_unit_test(a_secret_is_its_bytes),
 	};
 

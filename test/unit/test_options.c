@@ -163,6 +163,15 @@ static void flags_of_every_type(void **state)
 	assert_false(o->help);
 }
 
+static void two_options_have_a_letter(void **state)
+{
+	struct options *o = *state;
+	char err[OPTIONS_ERROR_MAX];
+
+	assert_int_equal(args(o, err, "-h", "-V"), 0);
+	assert_true(o->help && o->version);
+}
+
 static void the_last_flag_of_a_kind_wins(void **state)
 {
 	struct options *o = *state;
@@ -307,7 +316,7 @@ static void unknown_flags_are_named_and_the_nearest_told(void **state)
 				   "them all"},
 		{"--user-jwt=x", "unknown option --user-jwt; --help lists "
 				 "them all"},
-		{"-h", "unexpected argument \"-h\"; options begin with two "
+		{"-x", "unexpected argument \"-x\"; options begin with two "
 		       "dashes, --help lists them"},
 		{"--", "unexpected argument \"--\"; options begin with two "
 		       "dashes, --help lists them"},
@@ -430,6 +439,14 @@ static void wrong_variables_are_named(void **state)
 		{"SLUICE_USER_JWT=E", "unknown variable SLUICE_USER_JWT"},
 		{"SLUICE_stream=E", "unknown variable SLUICE_stream; did you "
 				    "mean SLUICE_STREAM?"},
+		/* Almost what Kubernetes sets. */
+		{"SLUICE_SERVICE_HOSTS=h", "unknown variable SLUICE_SERVICE_"},
+		{"SLUICE_SERVICE_PORT_=1", "unknown variable SLUICE_SERVICE_"},
+		{"SLUICE_PORT_X_TCP=1", "unknown variable SLUICE_PORT_X_TCP"},
+		{"SLUICE_PORT_80=1", "unknown variable SLUICE_PORT_80"},
+		{"SLUICE_PORT_80_TCP_A=1", "unknown variable SLUICE_PORT_80_"},
+		{"SLUICE_RESUE_PORT=1", "unknown variable SLUICE_RESUE_PORT; "
+					"did you mean SLUICE_REUSE_PORT?"},
 		{"NATS_URL=ws://a", "NATS_URL: wrong value \"ws://a\""},
 		{"NATS_SOCKS_PROXY=a:1", "NATS_SOCKS_PROXY: SOCKS proxies"},
 	};
@@ -444,6 +461,31 @@ static void wrong_variables_are_named(void **state)
 					 strlen(cases[i].err)),
 				 0);
 	}
+}
+
+/* What it sets in every container for services "sluice" and "sluice-admin". */
+static void the_variables_of_kubernetes_are_left_alone(void **state)
+{
+	struct options *o = *state;
+	char err[OPTIONS_ERROR_MAX] = "";
+
+	assert_int_equal(
+		environment(o, err, "SLUICE_SERVICE_HOST=10.0.0.7",
+			    "SLUICE_SERVICE_PORT=8080",
+			    "SLUICE_SERVICE_PORT_HTTP=8080",
+			    "SLUICE_PORT=tcp://10.0.0.7:8080",
+			    "SLUICE_PORT_8080_TCP=tcp://10.0.0.7:8080"),
+		0);
+	assert_int_equal(environment(o, err,
+				     "SLUICE_PORT_8080_TCP_ADDR=10.0.0.7",
+				     "SLUICE_PORT_8080_TCP_PORT=8080",
+				     "SLUICE_PORT_8080_TCP_PROTO=tcp",
+				     "SLUICE_ADMIN_PORT_8081_TCP_ADDR=10.0.0.8",
+				     "SLUICE_ADMIN_PORT_53_UDP_PROTO=udp",
+				     "SLUICE_ADMIN_SERVICE_HOST=10.0.0.8",
+				     "SLUICE_ADMIN_SERVICE_PORT_METRICS=8081"),
+			 0);
+	assert_string_equal(err, "");
 }
 
 static void the_variables_of_the_nats_command(void **state)
@@ -702,13 +744,19 @@ static void tokens_need_a_key(void **state)
 	assert_string_equal(o->jwt_claim, "sub");
 	assert_int_equal(args(o, err, "--auth", "jwt"), 0);
 	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
-	assert_string_equal(err, "--auth: jwt needs --jwt-key too");
+	assert_string_equal(err,
+			    "--auth: jwt needs --jwt-key or --jwt-secret too");
 	assert_int_equal(args(o, err, "--jwt-key", "/k", "--jwt-audience", "a",
 			      "--jwt-audience", "b"),
 			 0);
 	assert_int_equal(options_finish_parsing(o, err), 0);
 	assert_int_equal(o->auth, AUTH_JWT);
 	assert_int_equal(o->jwt_audience.n, 2);
+	assert_int_equal(args(o, err, "--jwt-secret", "/s"), 0);
+	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_string_equal(err, "--jwt-key: excludes --jwt-secret; takes one "
+				 "of them, not both");
+	assert_int_equal(options_reset(o, options_find("jwt-secret")), 0);
 	assert_int_equal(args(o, err, "--id-query", "id"), 0);
 	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
 	assert_non_null(strstr(err, "--id-query: is for --auth header"));
@@ -717,9 +765,10 @@ static void tokens_need_a_key(void **state)
 /* Whoever says it thinks that tokens are asked for. */
 static void a_key_needs_tokens(void **state)
 {
-	static const char *const names[] = {"jwt-key",	  "jwt-audience",
-					    "jwt-issuer", "jwt-claim",
-					    "jwt-cookie", "jwt-query"};
+	static const char *const names[] = {
+		"jwt-key",   "jwt-secret", "jwt-audience", "jwt-issuer",
+		"jwt-claim", "jwt-cookie", "jwt-query",
+	};
 	char err[OPTIONS_ERROR_MAX], want[OPTIONS_ERROR_MAX];
 
 	(void)state;
@@ -943,6 +992,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(defaults_are_those_of_the_manual),
 		test(flags_of_every_type),
+		test(two_options_have_a_letter),
 		test(the_last_flag_of_a_kind_wins),
 		test(lists_skip_blanks_and_empty_items),
 		test(lists_have_an_end),
@@ -956,6 +1006,7 @@ int main(void)
 		test(errors_hold_no_secret),
 		test(every_option_has_its_variable),
 		test(wrong_variables_are_named),
+		test(the_variables_of_kubernetes_are_left_alone),
 		test(the_variables_of_the_nats_command),
 		cmocka_unit_test(the_highest_layer_wins),
 		test(a_lower_layer_is_checked_all_the_same),

@@ -466,7 +466,8 @@ static void a_home_that_is_not_given_is_the_passwd_entry(void **state)
 	options_finish(&o);
 }
 
-#define WITH_KEY .flags = {"--auth", "jwt", "--jwt-key", "^/key"}
+#define WITH_KEY    .flags = {"--auth", "jwt", "--jwt-key", "^/key"}
+#define WITH_SECRET .flags = {"--auth", "jwt", "--jwt-secret", "^/key"}
 
 /* What is in the file is looked at, and never shown. */
 static void the_file_of_keys_is_read(void **state)
@@ -475,14 +476,16 @@ static void the_file_of_keys_is_read(void **state)
 	fails(-ENOENT, "--jwt-key: wrong value \"^/key\" (No such file",
 	      WITH_KEY);
 	put("key", "HUNTER\n");
-	fails(-EINVAL, "--jwt-key: ^/key: its secret has less than 32 bytes",
+	fails(-EINVAL, "--jwt-key: ^/key: it is neither PEM nor JWKS",
 	      WITH_KEY);
+	fails(-EINVAL, "--jwt-secret: ^/key: its secret has less than 32 bytes",
+	      WITH_SECRET);
 	put("key", "{\"keys\": [{\"kty\": \"HUNTER\"}]}");
 	fails(-EINVAL, "--jwt-key: ^/key: its key set has no key", WITH_KEY);
 	put("key", "HUNTER and so on, for two and thirty bytes\n");
-	holds("auth = jwt  (flag)\njwt-key = ^/key  (flag)\n"
-	      "jwt-claim = sub  (default)\n",
-	      WITH_KEY);
+	holds("auth = jwt  (flag)\njwt-key = none  (default)\n"
+	      "jwt-secret = ^/key  (flag)\njwt-claim = sub  (default)\n",
+	      WITH_SECRET);
 }
 
 int main(void)

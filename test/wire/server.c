@@ -331,8 +331,8 @@ static const struct conn_tokens *start_tokens(struct server *s)
 
 	if (o->auth != AUTH_JWT)
 		return NULL;
-	MUST(jwt_keys_new(&s->keys, JWT_MAKER_SECRET, strlen(JWT_MAKER_SECRET),
-			  err) == 0);
+	MUST(jwt_keys_new(&s->keys, JWT_KEYS_SECRET, JWT_MAKER_SECRET,
+			  strlen(JWT_MAKER_SECRET), err) == 0);
 	s->tokens = (struct conn_tokens){
 		.keys = s->keys,
 		.rules = jwt_rules_of(o),
