@@ -39,7 +39,8 @@ import { covers, parse } from "./cursor.js";
  * @property {"memory" | "session" | "local"} [keep] where the cursor is kept: for
  *   the life of this object (default), of the tab, or beyond and for all tabs
  * @property {string | false} [share] a name: those who share a connection. The URL
- *   and the headers if not given. It must tell users apart. `false`: nobody.
+ *   and the headers if not given, and nobody with a `token`. It must tell users
+ *   apart. `false`: nobody.
  * @property {string | (() => string | Promise<string>)} [token] for `Authorization:
  *   Bearer`. A function is asked again when the token expires, or is refused.
  * @property {Record<string, string>} [headers] more of them, such as an identity's
@@ -110,6 +111,7 @@ export class Sluice extends EventTarget {
   /** @type {BroadcastChannel | null} */
   #channel = null;
   #leader = false;
+  #shares = true;
   /** @type {Word | null} the leader's last, since we have been behind */
   #word = null;
   /** @type {Entry[]} the leader's, since we have been behind */
@@ -127,8 +129,12 @@ export class Sluice extends EventTarget {
     super();
     this.#env = env;
     this.#options = options;
-    const { headers = {}, share, signal } = options;
+    const { headers = {}, signal, token } = options;
     const whole = new URL(url, env.base);
+    // A token tells users apart, and tabs don't know whose it is: another user of
+    // this browser would see these events.
+    const share = options.share ?? (token === undefined ? undefined : false);
+    this.#shares = share !== false;
     this.#name = `sluice:${share || `${whole} ${JSON.stringify(headers)}`}`;
     this.#cursor = options.cursor ?? this.#stored();
     if (this.#cursor !== null && parse(this.#cursor) === null) {
@@ -238,7 +244,7 @@ export class Sluice extends EventTarget {
     }
     const life = (this.#life = new AbortController());
     const { locks, BroadcastChannel } = this.#env;
-    if (locks && BroadcastChannel && this.#options.share !== false) {
+    if (locks && BroadcastChannel && this.#shares) {
       this.#channel = new BroadcastChannel(this.#name);
       this.#channel.onmessage = (e) => this.#hear(e.data);
       this.#channel.postMessage(WHO);

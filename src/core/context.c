@@ -214,6 +214,8 @@ static int add_creds(struct loading *l, const struct rule *r, const char *value)
 		return add_path(l, r, value);
 	if (rc == 0)
 		rc = add_creds_text(l, text);
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
 	free(text);
 	return rc;
 }
@@ -329,6 +331,7 @@ static int take_file(struct loading *l)
 	if (rc < 0)
 		return fail(l, rc, "%s", strerror(-rc));
 	object = json_loadb(text, len, 0, &where);
+	explicit_bzero(text, len);
 	free(text);
 	/* jansson's own words may quote a secret. */
 	if (object == NULL)
@@ -471,8 +474,11 @@ void context_finish(struct context *c)
 {
 	if (c == NULL)
 		return;
-	for (size_t i = 0; i < c->n_fields; i++)
+	/* Passwords and seeds may be among them. */
+	for (size_t i = 0; i < c->n_fields; i++) {
+		explicit_bzero(c->fields[i].value, strlen(c->fields[i].value));
 		free(c->fields[i].value);
+	}
 	free(c->name);
 	free(c->path);
 	*c = (struct context){0};

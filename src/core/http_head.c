@@ -129,8 +129,8 @@ static int refuse_host(const char *host, struct refusal *why)
 	return refusal_set(why, 400, REFUSAL_MALFORMED,
 			   "host \"%s\" is not a name or address with an "
 			   "optional port",
-			   refusal_quote(shown, sizeof(shown), host,
-					 strlen(host)));
+			   refusal_quote_harmless(shown, sizeof(shown), host,
+						  strlen(host)));
 }
 
 /* RFC 9112, 3.2: one, and not missing on HTTP/1.1. */
@@ -197,8 +197,8 @@ static int take_target(struct http_head *h, char *target, struct refusal *why)
 	return refusal_set(why, 400, REFUSAL_MALFORMED,
 			   "target \"%s\" is neither a path that begins with / "
 			   "nor an http URL",
-			   refusal_quote(shown, sizeof(shown), target,
-					 strcspn(target, "?")));
+			   refusal_quote_harmless(shown, sizeof(shown), target,
+						  strcspn(target, "?")));
 }
 
 /* ---- body ---------------------------------------------------------------- */
@@ -260,8 +260,9 @@ static int check_body(const struct http_head *h, struct refusal *why)
 				   "Expect: \"%s\" can't be met, there is "
 				   "nothing to expect of a request without a "
 				   "body",
-				   refusal_quote(shown, sizeof(shown), expect,
-						 strlen(expect)));
+				   refusal_quote_harmless(shown, sizeof(shown),
+							  expect,
+							  strlen(expect)));
 	return 0;
 }
 

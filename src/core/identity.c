@@ -38,8 +38,8 @@ static int take(struct identity *ret, struct refusal *why, const char *where,
 	if (!subject_id_ok(id, len))
 		return refusal_set(why, 400, REFUSAL_BAD_IDENTITY,
 				   "%s %s \"%s\" is not " ALLOWED, where, name,
-				   refusal_quote(shown, sizeof(shown), id,
-						 len));
+				   refusal_quote_harmless(shown, sizeof(shown),
+							  id, len));
 	memcpy(ret->id, id, len);
 	ret->id[len] = '\0';
 	ret->len = len;

@@ -184,10 +184,18 @@ static int parse_text(const struct options_row *row, const char *value,
 	return 0;
 }
 
+/* Passwords and seeds are among the texts, and URLs with both. */
+static void wipe_free(char *text)
+{
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 static void strings_finish(struct options_strings *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		free(s->items[i]);
+		wipe_free(s->items[i]);
 	free(s->items);
 	*s = (struct options_strings){0};
 }
@@ -301,7 +309,7 @@ static int store(struct options *o, const struct options_row *row,
 	case OPTIONS_LIST:
 		return store_list(at, &p->list, add, why);
 	case OPTIONS_STRING:
-		free(*(char **)at);
+		wipe_free(*(char **)at);
 		*(char **)at = p->text;
 		p->text = NULL;
 		break;
@@ -366,7 +374,7 @@ static int set_row(struct options *o, enum options_layer layer,
 		if (rc == 0)
 			*present = layer;
 	}
-	free(p.text);
+	wipe_free(p.text);
 	strings_finish(&p.list);
 	if (rc == -ENOMEM)
 		return no_memory(err);
@@ -414,7 +422,7 @@ int options_reset(struct options *o, const struct options_row *row)
 		return rc;
 	}
 	if (row->type == OPTIONS_STRING) {
-		free(*(char **)at);
+		wipe_free(*(char **)at);
 		*(char **)at = NULL;
 	}
 	return 0;
@@ -446,7 +454,7 @@ void options_finish(struct options *o)
 		void *at = (char *)o + options_table[i].offset;
 
 		if (options_table[i].type == OPTIONS_STRING)
-			free(*(char **)at);
+			wipe_free(*(char **)at);
 		else if (options_table[i].type == OPTIONS_LIST)
 			strings_finish(at);
 	}

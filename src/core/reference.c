@@ -233,9 +233,12 @@ int reference_follow(const struct reference_env *env, const char *value,
 		*why = trim(text, len);
 		rc = *why == NULL ? 0 : -EINVAL;
 	}
-	if (rc == 0)
+	if (rc == 0) {
 		*ret = text;
-	else
-		free(text);
+		return 0;
+	}
+	if (text != NULL)
+		explicit_bzero(text, len);
+	free(text);
 	return rc;
 }

@@ -70,3 +70,36 @@ const char *refusal_quote(char *out, size_t size, const char *bytes, size_t len)
 	out[used] = '\0';
 	return out;
 }
+
+/* Between two of these stands a word. */
+static bool parts_words(char c)
+{
+	return strchr(" /.:,*>[]|", c) != NULL;
+}
+
+static bool is_harmless(const char *bytes, size_t len)
+{
+	enum { WORD_MAX = 32 };
+	size_t word = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = bytes[i];
+
+		if (c != '\0' && strchr("@;=%?&#\"", c) != NULL)
+			return false;
+		word = c != '\0' && parts_words(c) ? 0 : word + 1;
+		if (word > WORD_MAX)
+			return false;
+	}
+	return true;
+}
+
+const char *refusal_quote_harmless(char *out, size_t size, const char *bytes,
+				   size_t len)
+{
+	static const char hidden[] = "(hidden)";
+
+	return is_harmless(bytes, len)
+		       ? refusal_quote(out, size, bytes, len)
+		       : refusal_quote(out, size, hidden, strlen(hidden));
+}

@@ -63,5 +63,10 @@ const char *refusal_label(enum refusal_reason reason);
  * does not fit `size` bytes ends with "..."; NUL-terminated. Returns `out`. */
 const char *refusal_quote(char *out, size_t size, const char *bytes,
 			  size_t len);
+/* The same of what might be a secret, or hold one: a target, a header's value.
+ * "(hidden)" unless it is harmless: without userinfo, parameters, percent signs
+ * and words as long as a token's. */
+const char *refusal_quote_harmless(char *out, size_t size, const char *bytes,
+				   size_t len);
 
 #endif

@@ -257,9 +257,11 @@ static int refuse_percent(struct span name, struct span at, bool nul,
 
 	return refusal_set(why, 400, REFUSAL_BAD_QUERY,
 			   "query parameter \"%s\" has \"%s\", allowed is %s",
-			   refusal_quote(shown_name, sizeof(shown_name),
-					 name.at, name.len),
-			   refusal_quote(shown, sizeof(shown), at.at, at.len),
+			   refusal_quote_harmless(shown_name,
+						  sizeof(shown_name), name.at,
+						  name.len),
+			   refusal_quote(shown, sizeof(shown), at.at,
+					 at.len < 3 ? at.len : 3),
 			   nul ? "%01 to %FF" : "% and two hex digits");
 }
 
@@ -297,7 +299,8 @@ int route_refuse_value(struct reader *r, const char *name,
 
 	return refusal_set(r->why, 400, REFUSAL_BAD_QUERY,
 			   "%s \"%s\" is not %s", name,
-			   refusal_quote(shown, sizeof(shown), s.at, s.len),
+			   refusal_quote_harmless(shown, sizeof(shown), s.at,
+						  s.len),
 			   allowed);
 }
 
@@ -330,7 +333,8 @@ static int take_deliver(struct reader *r, const struct text *value)
 	}
 	return refusal_set(r->why, 400, REFUSAL_BAD_DELIVER,
 			   "deliver \"%s\" is not one of new, all, last",
-			   refusal_quote(shown, sizeof(shown), s.at, s.len));
+			   refusal_quote_harmless(shown, sizeof(shown), s.at,
+						  s.len));
 }
 
 /* `from` is what the client knows the cursor by. An empty one is none. */
@@ -349,8 +353,8 @@ static int take_cursor(struct reader *r, const char *from, struct span s)
 				   "20 digits below 2^64, then nothing, or - "
 				   "and six of 0-9a-f",
 				   from,
-				   refusal_quote(shown, sizeof(shown), s.at,
-						 s.len));
+				   refusal_quote_harmless(shown, sizeof(shown),
+							  s.at, s.len));
 	r->route.has_cursor = true;
 	r->route.cursor_seq = cursor.seq;
 	r->route.cursor_has_tag = cursor.has_tag;
@@ -506,7 +510,8 @@ static const struct place *find_place(struct reader *r, struct span path)
 			return &places[i];
 	refusal_set(r->why, 404, REFUSAL_NOT_FOUND,
 		    "nothing is at \"%s\", paths here are %s",
-		    refusal_quote(shown, sizeof(shown), path.at, path.len),
+		    refusal_quote_harmless(shown, sizeof(shown), path.at,
+					   path.len),
 		    known_paths(r->req));
 	return NULL;
 }
@@ -535,8 +540,8 @@ static int check_method(const struct route_request *req, const char *methods,
 		return 0;
 	refusal_set(why, 405, REFUSAL_BAD_METHOD,
 		    "method \"%s\" is not allowed, allowed are %s",
-		    refusal_quote(shown, sizeof(shown), req->method,
-				  strlen(req->method)),
+		    refusal_quote_harmless(shown, sizeof(shown), req->method,
+					   strlen(req->method)),
 		    methods);
 	why->allow = methods;
 	return -EINVAL;

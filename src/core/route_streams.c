@@ -84,7 +84,8 @@ int route_take_filter(struct reader *r, const struct text *name,
 	return refusal_set(r->why, 400, REFUSAL_BAD_QUERY,
 			   "query parameter \"%s\" is not one of id, state, "
 			   "after",
-			   refusal_quote(shown, sizeof(shown), s.at, s.len));
+			   refusal_quote_harmless(shown, sizeof(shown), s.at,
+						  s.len));
 }
 
 int route_check_filter(struct reader *r)

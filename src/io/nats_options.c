@@ -69,6 +69,17 @@ static int read_file(char **ret, size_t *ret_len, const char *path)
 	return 0;
 }
 
+/* "BEGIN ENCRYPTED PRIVATE KEY" (PKCS #8), or a header of the old form. OpenSSL
+ * would ask for the passphrase on the terminal, and wait for ever. */
+static bool is_encrypted(const char *text, size_t len)
+{
+	static const char pkcs8[] = "BEGIN ENCRYPTED PRIVATE KEY";
+	static const char header[] = "Proc-Type: 4,ENCRYPTED";
+
+	return memmem(text, len, pkcs8, strlen(pkcs8)) != NULL ||
+	       memmem(text, len, header, strlen(header)) != NULL;
+}
+
 /* The file must be there and hold `mark`, unless that is NULL. */
 static int check_file(const char *option, const char *path, const char *mark,
 		      const char *takes, char *err)
@@ -92,6 +103,40 @@ static int check_file(const char *option, const char *path, const char *mark,
 			 "%s: wrong value \"%s\" (it has no \"%s\"); takes %s",
 			 option, shown, mark, takes);
 		rc = -EINVAL;
+	}
+	if (rc == 0 && is_encrypted(text, len)) {
+		snprintf(err, NATS_OPTIONS_ERROR_MAX,
+			 "%s: wrong value \"%s\" (it is encrypted, and there "
+			 "is no passphrase; openssl pkey writes it without); "
+			 "takes %s",
+			 option, shown, takes);
+		rc = -EINVAL;
+	}
+	wipe_free(text, len);
+	return rc;
+}
+
+/* The JWT of a credentials file: the word behind the line that announces it,
+ * whatever the line ends are, and with a byte-order mark before it all.
+ * -EINVAL: there is none. */
+static int load_jwt(char **ret, const char *path)
+{
+	static const char mark[] = "BEGIN NATS USER JWT", blanks[] = " \t\r\n";
+	char *text, *at;
+	size_t len;
+	int rc = read_file(&text, &len, path);
+
+	if (rc < 0)
+		return rc;
+	at = strstr(text, mark);
+	if (at != NULL) {
+		at += strcspn(at, "\r\n");
+		at += strspn(at, blanks);
+	}
+	rc = at == NULL || *at == '\0' || *at == '-' ? -EINVAL : 0;
+	if (rc == 0) {
+		*ret = strndup(at, strcspn(at, blanks));
+		rc = *ret == NULL ? -ENOMEM : 0;
 	}
 	wipe_free(text, len);
 	return rc;
@@ -350,13 +395,23 @@ static natsStatus give_jwt(char **jwt, char **error, void *arg)
 {
 	const struct nats_options *o = arg;
 
-	(void)error;
+	if (o->creds != NULL) {
+		int rc = load_jwt(jwt, o->creds);
+
+		if (rc == 0)
+			return NATS_OK;
+		*error = strdup(rc == -EINVAL ? "--creds: no JWT in the file"
+					      : strerror(-rc));
+		return NATS_ERR;
+	}
 	*jwt = strdup(o->user_jwt);
 	return *jwt == NULL ? NATS_NO_MEMORY : NATS_OK;
 }
 
 static int key_of(struct nkey *ret, const struct nats_options *o)
 {
+	if (o->creds != NULL)
+		return load_nkey(ret, o->creds);
 	if (o->nkey != NULL)
 		return load_nkey(ret, o->nkey);
 	if (o->user_seed != NULL)
@@ -409,10 +464,12 @@ static void set_credentials(struct build *b, struct nats_options *o,
 		set_user(b, server->user, server->password);
 	else if (o->user != NULL)
 		set_user(b, o->user, o->password);
+	/* Not by the library, which knows one line end, and no byte-order mark.
+	 */
 	else if (o->creds != NULL)
 		SET(b, "--creds",
-		    natsOptions_SetUserCredentialsFromFiles(b->to, o->creds,
-							    NULL));
+		    natsOptions_SetUserCredentialsCallbacks(b->to, give_jwt, o,
+							    give_signature, o));
 	else if (o->nkey != NULL)
 		set_nkey(b, o);
 	else if (o->user_jwt != NULL)

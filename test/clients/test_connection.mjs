@@ -183,7 +183,8 @@ const EXPIRED = 'event: system\ndata: {"system": "expired"}\n\n';
 test("a new token is fetched before the old one ends, and nothing is lost", async () => {
   const w = world();
   const token = guarded(w);
-  const tabs = [await opened(w, { token }), await opened(w, { token })];
+  const share = "events of alice";
+  const tabs = [await opened(w, { token, share }), await opened(w, { token, share })];
   await until("one connection", () => w.flows.size === 1 && w.leaders.length === 1);
   const asked = w.asked;
   w.publish("before");
@@ -300,7 +301,8 @@ test("a string is final when refused, until renew() has another", async () => {
 test("a refused leader makes room for a tab with a better token", async () => {
   const w = world();
   const token = guarded(w);
-  const tabs = [await opened(w, { token: "t1" }), await opened(w, { token })];
+  const share = "events of alice";
+  const tabs = [await opened(w, { token: "t1", share }), await opened(w, { token, share })];
   await until("one connection", () => w.flows.size === 1 && w.leaders.length === 1);
   w.valid = 2;
   w.cutAll();

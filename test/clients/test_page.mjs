@@ -283,7 +283,7 @@ more("a token is renewed before it ends, and no tab misses anything", async () =
     tabs.push(await openPage(browser, pages.origin));
     await tabs[i].evaluate(async (follow) => {
       const token = async () => (await fetch("/token")).text();
-      await eval(`(${follow})`)("/api/v1/events", { token });
+      await eval(`(${follow})`)("/api/v1/events", { token, share: "events of alice" });
     }, followInPage.toString());
     await until("open", async () => (await tabs[i].evaluate(state))[2] !== null);
   }
@@ -311,12 +311,24 @@ more("a token is renewed before it ends, and no tab misses anything", async () =
 });
 
 more("the example page shows events, as text", async () => {
-  const pages = await servePages(routes());
+  const all = routes();
+  const pages = await servePages(all);
   const rig = await Rig.start("--id-query", "id", "--cors-origin", pages.origin);
   const events = `${rig.gateway.origin}/api/v1/events?id=alice`;
+  // A link alone shows no foreign text, and sends nothing there.
+  const link = `${pages.origin}/index.html?events=${encodeURIComponent(events)}`;
+  const refused = await openPage(browser, link);
+  await until("it is refused", async () =>
+    (await refused.$eval("#state", (e) => e.value)).startsWith("refused"),
+  );
+  assert.equal(await rig.gateway.metric("sluice_streams_opened_total"), 0);
+  all["/index.html"].body = String(all["/index.html"].body).replace(
+    "const ALLOWED = [];",
+    `const ALLOWED = ["${rig.gateway.origin}"];`,
+  );
   const page = await openPage(
     browser,
-    `${pages.origin}/index.html?events=${encodeURIComponent(events)}`,
+    link,
   );
   await rig.publish("alice", "<b>one</b>");
   await rig.publish("alice", Buffer.from([0xff, 0x00]));

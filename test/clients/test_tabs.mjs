@@ -37,6 +37,18 @@ function texts(tab) {
   return tab.messages.map((e) => e.data);
 }
 
+test("tabs with tokens share only by a name", async () => {
+  const w = world();
+  const mine = [1, 2].map(() => w.open({ ...CALM, token: "a" }));
+  await until("each has its own", () => w.flows.size === 2);
+  for (const tab of mine) {
+    tab.client.close();
+  }
+  await until("none is left", () => w.flows.size === 0);
+  [1, 2].map(() => w.open({ ...CALM, token: "a", share: "events of alice" }));
+  await until("they share", () => w.flows.size === 1 && w.leaders.length === 1);
+});
+
 test("three tabs share one connection, and each has every event", async () => {
   const w = world();
   const tabs = [1, 2, 3].map(() => w.open(CALM));

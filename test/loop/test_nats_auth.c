@@ -207,6 +207,25 @@ static void an_nkey(void **state)
 	assert_refused(f, "Authorization Violation");
 }
 
+/* With a byte-order mark, and CR LF at the ends of the lines. */
+static const char *write_windows_file(struct fixture *f, const char *text)
+{
+	char *to = malloc(2 * strlen(text) + 4), *end = to;
+	const char *path;
+
+	assert_non_null(to);
+	end = stpcpy(end, "\xef\xbb\xbf");
+	for (; *text != '\0'; text++) {
+		if (*text == '\n')
+			*end++ = '\r';
+		*end++ = *text;
+	}
+	*end = '\0';
+	path = write_file(f, 1, "windows", to);
+	free(to);
+	return path;
+}
+
 static void a_jwt_by_any_way(void **state)
 {
 	struct fixture *f = *state;
@@ -229,6 +248,9 @@ static void a_jwt_by_any_way(void **state)
 			     "------END USER NKEY SEED------\n",
 			     jwt.user, jwt.user_seed) > 0);
 	f->settings.creds = write_file(f, 0, "creds", creds);
+	assert_good(f);
+	/* As they come from Windows, or out of a browser's download. */
+	f->settings.creds = write_windows_file(f, creds);
 	free(creds);
 	assert_good(f);
 }
@@ -479,6 +501,14 @@ static void wrong_settings_are_named(void **state)
 	struct fixture *f = *state;
 	const char *none = "/nowhere/file";
 	const char *junk = write_file(f, 0, "junk", "hello\n");
+	const char *cert =
+		write_file(f, 1, "cert", "-----BEGIN CERTIFICATE-----\n");
+	const char *pkcs8 =
+		write_file(f, 2, "pkcs8",
+			   "-----BEGIN ENCRYPTED PRIVATE KEY-----\n");
+	const char *old = write_file(f, 3, "old",
+				     "-----BEGIN EC PRIVATE KEY-----\n"
+				     "Proc-Type: 4,ENCRYPTED\n");
 	const char *url = "nats://127.0.0.1";
 	const struct {
 		struct nats_settings s;
@@ -500,6 +530,12 @@ static void wrong_settings_are_named(void **state)
 		{{.stream = "EV", .tlscert = f->dir, .tlskey = junk},
 		 -EISDIR,
 		 "--tlscert"},
+		{{.stream = "EV", .tlscert = cert, .tlskey = pkcs8},
+		 -EINVAL,
+		 "it is encrypted"},
+		{{.stream = "EV", .tlscert = cert, .tlskey = old},
+		 -EINVAL,
+		 "it is encrypted"},
 		{{.stream = "EV", .user_jwt = "x", .user_seed = "secret"},
 		 -EINVAL,
 		 "seed"},

@@ -74,9 +74,36 @@ static void test_long_quotes_are_cut(void **state)
 	expect_quote(4, "12345", 5, "...");
 }
 
+static void what_may_be_a_secret_is_not_quoted(void **state)
+{
+	static const struct {
+		const char *text, *shown;
+	} cases[] = {
+		{"/nowhere/at-all", "/nowhere/at-all"},
+		{"ftp://host:21/x", "ftp://host:21/x"},
+		{"4711-9f31c2", "4711-9f31c2"},
+		{"a\xff", "a\\xff"},
+		{"", ""},
+		{"user:secret@host", "(hidden)"},
+		{"/events;access_token=x", "(hidden)"},
+		{"secret%zz", "(hidden)"},
+		{"a=b", "(hidden)"},
+		{"/eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.x", "(hidden)"},
+	};
+	char shown[REFUSAL_QUOTE_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(refusal_quote_harmless(
+					    shown, sizeof(shown), cases[i].text,
+					    strlen(cases[i].text)),
+				    cases[i].shown);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_may_be_a_secret_is_not_quoted),
 		cmocka_unit_test(test_set_fills_in_all),
 		cmocka_unit_test(test_a_long_text_is_cut),
 		cmocka_unit_test(test_labels),

@@ -122,7 +122,7 @@ static void test_a_path_is_quoted(void **state)
 	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "\"/no\\x01\\xff\"", NULL);
 	snprintf(target, sizeof(target), "/%0500d", 0);
 	req.target = target;
-	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "000...\"", NULL);
+	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "(hidden)", NULL);
 }
 
 static void test_methods(void **state)
@@ -365,7 +365,7 @@ static void test_what_deliver_texts_say(void **state)
 	expect_refused(&req, 400, REFUSAL_BAD_DELIVER, "twice", "once");
 	snprintf(target, sizeof(target), EVENTS "?deliver=%01100d", 0);
 	req.target = target;
-	expect_refused(&req, 400, REFUSAL_BAD_DELIVER, "00...\"",
+	expect_refused(&req, 400, REFUSAL_BAD_DELIVER, "(hidden)",
 		       "new, all, last");
 }
 
@@ -393,7 +393,7 @@ static void test_every_percent_form(void **state)
 			}
 			if (strtol(hex, NULL, 16) == 0) {
 				expect_refused(&req, 400, REFUSAL_BAD_QUERY,
-					       "\"id\"", "%00>");
+					       "\"id\"", "\"%00\"");
 				continue;
 			}
 			r = expect_good(&req);
@@ -640,7 +640,8 @@ static void test_bad_cursors(void **state)
 	}
 	req.last_event_id = NULL;
 	snprintf(target, sizeof(target), EVENTS "?lastEventId=%01100d", 0);
-	expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "lastEventId", "00...\"");
+	expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "lastEventId",
+		       "(hidden)");
 	req.target = EVENTS "?lastEventId=1%0A";
 	expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "1\\x0a", NULL);
 	req.target = EVENTS "?lastEventId=%201";
