@@ -124,7 +124,8 @@ static void take_reset(struct sim *s, struct client *c, const struct gap *g)
 	c->reset_first = c->doomed ? g->first : 0;
 	memset(c->got, 0, UIDS_MAX);
 	memset(c->owed, 0, SIM_MAX_SEQ + 1);
-	c->doomed = false;
+	if (c->doomed > 0)
+		c->doomed--;
 	c->epoch = 0; /* by the tag */
 	c->id = c->sent = 0;
 }

@@ -69,9 +69,9 @@ struct client {
 	char *bytes; /* not yet decoded */
 	size_t n_bytes;
 
-	bool stale;	/* its cursor may name what was rolled back */
-	bool doomed;	/* ... and it will be told a reset */
-	unsigned sound; /* no reset is due while this is the stream's epoch */
+	bool stale;	 /* its cursor may name what was rolled back */
+	unsigned doomed; /* ... and it will be told so many resets, at most */
+	unsigned sound;	 /* no reset is due while this is the stream's epoch */
 	uint64_t reset_first; /* of the gap that is being read */
 	bool started;	      /* a first id has come */
 	unsigned epoch;	      /* of the stream, as the client knows it */

@@ -154,6 +154,14 @@ static uint64_t times_back(const struct sim *s)
 	       s->metrics.value[METRIC_CHANGE_ANEW];
 }
 
+/* Whatever the hub had to tell it of roll-backs, it has read. */
+static bool knows(const struct sim *s, const struct client *c)
+{
+	return s->rolled_from == 0 && c->cursor.gap == GAP_NONE &&
+	       c->cursor.state != CURSOR_WAITING && c->held_len == 0 &&
+	       c->n_bytes == 0;
+}
+
 static void check_invariants(struct sim *s)
 {
 	const struct log *l = hub_log(s->hub);
@@ -167,6 +175,8 @@ static void check_invariants(struct sim *s)
 		if (c->cursor.state == CURSOR_LIVE && c->cursor.caught_up &&
 		    cursor_covered(&c->cursor, l) < log_floor(l))
 			sim_fail(s, "LIVE below floor");
+		if (c->doomed != 0 && knows(s, c))
+			c->doomed = 0;
 	}
 	if (log_floor(l) > log_head(l))
 		sim_fail(s, "floor above head");
@@ -380,8 +390,10 @@ static void roll_back(struct sim *s)
 	sim_down(&s->js);
 	sim_roll_back(&s->js, s->rolled_to);
 	/* A cursor beyond it names what never was: nobody can tell. */
-	for (int i = 0; i < s->n_clients; i++)
-		s->clients[i].stale = s->clients[i].doomed = true;
+	for (int i = 0; i < s->n_clients; i++) {
+		s->clients[i].stale = true;
+		s->clients[i].doomed++;
+	}
 	s->rolled_from = head;
 	s->times_back = times_back(s);
 	if (sim_has(s, FEATURE_GROW))
