@@ -43,7 +43,13 @@ enum cursor_list {
 	LISTED_WAITING
 };
 
-enum cursor_gap { GAP_NONE, GAP_EXPIRED, GAP_RESET };
+enum cursor_gap {
+	GAP_NONE,
+	GAP_LATE,    /* messages before `covered` are missing: see hub.late */
+	GAP_EXPIRED, /* those after it are */
+	GAP_BACK,    /* rolled back: goes on after `sent` */
+	GAP_RESET,   /* another stream */
+};
 
 struct cursor {
 	uint64_t covered; /* every message of the subject <= this is accounted;

@@ -67,6 +67,7 @@ void hub_free(struct hub *h)
 	if (h == NULL)
 		return;
 	MUST(h->n_streams == 0);
+	tail_finish(&h->tail);
 	log_free(h->log);
 	hub_lines_finish(h);
 	free(h->replays);
@@ -106,7 +107,7 @@ const char *hub_identity(const struct hub *h, const struct cursor *c,
 bool hub_ready(const struct hub *h, const char **why)
 {
 	*why = h->tail.why;
-	return tail_live(&h->tail);
+	return tail_ready(&h->tail);
 }
 
 bool hub_take_news(struct hub *h, struct hub_news *ret)
@@ -163,20 +164,6 @@ static void ask_leader(struct hub *h, uint64_t now_ms)
 		leader_ask(&h->leader, now_ms);
 }
 
-static void on_leader_info(struct hub *h, const struct source_event *ev,
-			   uint64_t now_ms)
-{
-	unsigned answer = leader_on_info(&h->leader, ev, now_ms);
-
-	if (answer & LEADER_RIVAL)
-		hub_distrust_replays(h);
-	if ((answer & LEADER_OURS) == 0 ||
-	    !tail_same_stream(&h->tail, ev, h->leader.head, now_ms))
-		return;
-	hub_check_replays(h, ev, now_ms);
-	hub_place_waiting(h, true, now_ms);
-}
-
 static void on_touched(struct hub *h, struct log_subject *s, uint64_t seq)
 {
 	struct list *n;
@@ -199,6 +186,24 @@ struct told {
 	uint64_t head; /* before */
 };
 
+/* What it has: of a caught-up one the head of before. */
+static void stop_following(struct cursor *c, uint64_t head)
+{
+	if (c->caught_up && c->covered < head)
+		c->covered = head;
+	c->caught_up = false;
+}
+
+static void tell_gap(struct hub *h, struct cursor *c, enum cursor_gap gap)
+{
+	if (c->gap < gap)
+		c->gap = (uint8_t)gap;
+	c->at = 0;
+	hub_unqueue(h, c);
+	hub_set_state(h, c, CURSOR_LIVE);
+	hub_mark_dirty(h, c);
+}
+
 static void tell(struct list *node, void *arg)
 {
 	const struct told *t = arg;
@@ -207,21 +212,74 @@ static void tell(struct list *node, void *arg)
 
 	if (c->state == CURSOR_WAITING)
 		return;
-	if (c->caught_up && c->covered < t->head)
-		c->covered = t->head;
-	c->caught_up = false;
+	stop_following(c, t->head);
 	if (t->gap == GAP_EXPIRED &&
 	    h->leader.word.first_seq <= c->covered + 1) {
-		if (c->gap == GAP_NONE)
+		if (c->gap <= GAP_LATE)
 			hub_settle(h, c);
 		return;
 	}
-	if (c->gap != GAP_RESET)
-		c->gap = (uint8_t)t->gap;
+	tell_gap(h, c, t->gap);
+}
+
+/* Those who had more than is left go on from its end; the others lack nothing,
+ * and read it from the stream. */
+static void tell_back(struct list *node, void *arg)
+{
+	const struct told *t = arg;
+	struct hub *h = t->hub;
+	struct cursor *c = LIST_ENTRY(node, struct cursor, watch);
+	uint64_t end = log_head(h->log);
+
+	if (c->state == CURSOR_WAITING)
+		return;
+	stop_following(c, t->head);
 	c->at = 0;
-	hub_unqueue(h, c);
-	hub_set_state(h, c, CURSOR_LIVE);
-	hub_mark_dirty(h, c);
+	if (c->covered > end || c->gap == GAP_BACK) {
+		if (c->sent > end || c->gap != GAP_BACK)
+			c->sent = end;
+		tell_gap(h, c, GAP_BACK);
+	} else if (c->gap <= GAP_LATE) {
+		hub_settle(h, c);
+	}
+}
+
+/* Those who have passed over the hole. Whoever began behind it has not; and who
+ * has not come to it yet reads it from the stream, where the gap is seen. */
+static void tell_late(struct list *node, void *arg)
+{
+	const struct told *t = arg;
+	struct hub *h = t->hub;
+	struct cursor *c = LIST_ENTRY(node, struct cursor, watch);
+	bool fresh = c->events == 0 && c->sent >= h->late.upto;
+
+	if (c->state == CURSOR_WAITING || c->gap != GAP_NONE || fresh ||
+	    cursor_covered(c, h->log) < h->late.upto)
+		return;
+	c->gap = GAP_LATE;
+	if (c->state == CURSOR_LIVE)
+		hub_mark_dirty(h, c);
+}
+
+static void note_late(struct list *node, void *arg)
+{
+	bool *waits = arg;
+
+	*waits |= LIST_ENTRY(node, struct cursor, watch)->gap == GAP_LATE;
+}
+
+/* One text for all: where some have still to be told of another gap, of both.
+ */
+static void on_late_gap(struct hub *h, struct told *t)
+{
+	struct tail_gap before = h->late;
+	bool waits = false;
+
+	h->late = h->tail.gap;
+	log_each_watcher(h->log, note_late, &waits);
+	if (waits && before.after < h->late.after)
+		h->late.after = before.after;
+	log_each_watcher(h->log, tell_late, t);
 }
 
 static void on_outcome(struct hub *h, unsigned bits, uint64_t head_before,
@@ -234,10 +292,51 @@ static void on_outcome(struct hub *h, unsigned bits, uint64_t head_before,
 		t.gap = bits & TAIL_RESET ? GAP_RESET : GAP_EXPIRED;
 		log_each_watcher(h->log, tell, &t);
 	}
+	if (bits & TAIL_BACK) {
+		hub_abort_replays(h);
+		log_each_watcher(h->log, tell_back, &t);
+	}
+	if (bits & TAIL_GAP)
+		on_late_gap(h, &t);
 	if (bits & TAIL_CONTACT)
 		hub_place_waiting(h, false, now_ms);
 	if (!list_empty(&h->waiting))
 		leader_want_info(&h->leader);
+}
+
+/* Messages that waited may go on, when an answer has come. */
+static void take_on(struct hub *h, uint64_t now_ms)
+{
+	struct log_subject *touched;
+	unsigned bits;
+	uint64_t seq, head = log_head(h->log);
+
+	while ((bits = tail_next(&h->tail, now_ms, &touched, &seq)) != 0) {
+		if (touched != NULL)
+			on_touched(h, touched, seq);
+		if (bits & ~(unsigned)TAIL_FRAME)
+			on_outcome(h, bits, head, now_ms);
+		head = log_head(h->log);
+	}
+}
+
+static void on_leader_info(struct hub *h, const struct source_event *ev,
+			   uint64_t now_ms)
+{
+	unsigned answer = leader_on_info(&h->leader, ev, now_ms), bits;
+	uint64_t head = log_head(h->log);
+
+	if (answer & LEADER_RIVAL)
+		hub_distrust_replays(h);
+	if ((answer & LEADER_OURS) == 0 ||
+	    !tail_same_stream(&h->tail, ev, h->leader.head, now_ms))
+		return;
+	bits = tail_on_leader_info(&h->tail, ev->who.gen, now_ms);
+	if (bits != 0)
+		on_outcome(h, bits, head, now_ms);
+	take_on(h, now_ms);
+	hub_check_replays(h, ev, now_ms);
+	hub_place_waiting(h, true, now_ms);
 }
 
 static void on_tail_event(struct hub *h, const struct source_event *ev,
@@ -251,6 +350,7 @@ static void on_tail_event(struct hub *h, const struct source_event *ev,
 		on_touched(h, touched, ev->msg.seq);
 	if (bits & ~(unsigned)TAIL_FRAME)
 		on_outcome(h, bits, head, now_ms);
+	take_on(h, now_ms);
 }
 
 /* Asking again is what counts, not the time that nobody could be asked. */

@@ -31,6 +31,7 @@ struct hub {
 	struct patience patience;
 	struct leader leader;
 	struct tail tail;
+	struct tail_gap late; /* what GAP_LATE says */
 
 	struct replay *replays; /* slots 1.. are replays[0..] */
 	struct list running;	/* struct replay.link */

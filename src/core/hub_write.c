@@ -140,24 +140,39 @@ static void say_opening(struct hub *h, struct cursor *c, struct words *w)
 	c->opened = cursor != NULL;
 }
 
-/* After it the stream goes on with the oldest message there is. */
-static void say_gap(struct hub *h, struct cursor *c, struct words *w,
-		    uint64_t now_ms)
+/* Where a stream goes on behind a gap: with the oldest message there is, in the
+ * store or in the log; after a roll-back with what follows the end of what was
+ * left. */
+static uint64_t first_behind_gap(const struct hub *h, const struct cursor *c)
 {
-	bool reset = c->gap == GAP_RESET;
 	uint64_t first = h->leader.word.first_seq;
-	uint64_t after = cursor_covered(c, h->log);
 
-	c->gap = GAP_NONE;
-	if (!reset && first <= after + 1)
-		return;
-	w->len += (c->ndjson ? ndjson_put_gap
-			     : sse_put_gap)(w->text + w->len, c->chunked,
-					    reset ? "reset" : "expired", after,
-					    first, &h->tail.tag);
+	if (c->gap == GAP_BACK)
+		return c->sent + 1;
+	if (c->gap == GAP_EXPIRED && log_floor(h->log) + 1 < first)
+		return log_floor(h->log) + 1;
+	return first;
+}
+
+static void put_gap(struct hub *h, struct cursor *c, struct words *w,
+		    const struct tail_gap *g, uint64_t id)
+{
+	bool reset = c->gap >= GAP_BACK;
+
+	w->len +=
+		(c->ndjson ? ndjson_put_gap
+			   : sse_put_gap)(w->text + w->len, c->chunked,
+					  reset ? "reset" : "expired", g->after,
+					  g->first, id, &h->tail.tag);
 	metric_add(h->metrics, reset ? METRIC_GAPS_RESET : METRIC_GAPS_EXPIRED,
 		   1);
-	c->covered = c->sent = first - 1;
+}
+
+/* It goes on after `seq`: in the log, or by a replay. */
+static void go_on_after(struct hub *h, struct cursor *c, uint64_t seq,
+			uint64_t now_ms)
+{
+	c->covered = c->sent = seq;
 	c->caught_up = false;
 	c->at = 0;
 	c->fell_off = false;
@@ -168,6 +183,27 @@ static void say_gap(struct hub *h, struct cursor *c, struct words *w,
 		hub_outcome(h, c->replay, REPLAY_JOINS, now_ms);
 	else
 		replay_again(c->replay, now_ms);
+}
+
+static void say_gap(struct hub *h, struct cursor *c, struct words *w,
+		    uint64_t now_ms)
+{
+	struct tail_gap g = {.after = cursor_covered(c, h->log),
+			     .first = first_behind_gap(h, c)};
+
+	if (c->gap == GAP_LATE) {
+		put_gap(h, c, w, &h->late, g.after);
+		c->gap = GAP_NONE;
+		return;
+	}
+	if (c->gap == GAP_EXPIRED && g.first <= g.after + 1) {
+		c->gap = GAP_NONE;
+		go_on_after(h, c, g.after, now_ms);
+		return;
+	}
+	put_gap(h, c, w, &g, g.first - 1);
+	c->gap = GAP_NONE;
+	go_on_after(h, c, g.first - 1, now_ms);
 }
 
 static void say_ping(struct hub *h, struct cursor *c, struct words *w)

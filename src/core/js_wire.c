@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -170,6 +171,15 @@ int js_put_find(struct buf *out, uint64_t seq, const char *subject)
 	return body_end(&b);
 }
 
+int js_put_get(struct buf *out, uint64_t seq)
+{
+	struct body b = body_begin(out);
+
+	put_number(&b, "{\"seq\":", seq);
+	put_text(&b, "}");
+	return body_end(&b);
+}
+
 int js_put_last(struct buf *out, const char *subject)
 {
 	struct body b = body_begin(out);
@@ -319,6 +329,40 @@ static bool covers_all(const json_t *config, const char *filter)
 	return true;
 }
 
+/* Can no message of the stream be one that the filter takes? What a mirror, a
+ * source or a transform brings can't be told. */
+static bool matches_none(const json_t *config, const char *filter)
+{
+	const json_t *subjects = json_object_get(config, "subjects");
+	const json_t *subject;
+	size_t i;
+
+	if (json_array_size(subjects) == 0 ||
+	    json_object_get(config, "mirror") != NULL ||
+	    json_object_get(config, "sources") != NULL ||
+	    json_object_get(config, "subject_transform") != NULL)
+		return false;
+	json_array_foreach(subjects, i, subject)
+	{
+		if (!json_is_string(subject) ||
+		    subject_overlaps(filter, json_string_value(subject)))
+			return false;
+	}
+	return true;
+}
+
+/* The server refuses a consumer that wants to be kept for longer (10153). */
+static uint64_t max_inactive_ms(const json_t *config)
+{
+	const json_t *limits = json_object_get(config, "consumer_limits");
+	json_int_t ns = json_integer_value(
+		json_object_get(limits, "inactive_threshold"));
+
+	if (ns <= 0)
+		return 0;
+	return ns < (json_int_t)ns_per_ms ? 1 : (uint64_t)ns / ns_per_ms;
+}
+
 static int take_state(struct js_info *ret, const json_t *state)
 {
 	if (get_u64(&ret->messages, state, "messages") < 0 ||
@@ -398,6 +442,10 @@ static int take_info(struct js_info *ret, const json_t *json,
 		return -EINVAL;
 	ret->work_queue = strcmp(retention, "workqueue") == 0;
 	ret->filter_covers_all = covers_all(config, filter);
+	ret->filter_matches_none = matches_none(config, filter);
+	ret->max_inactive_ms = max_inactive_ms(config);
+	/* The time of the answer is there from 2.10 on. */
+	ret->before_2_10 = json_object_get(json, "ts") == NULL;
 	return 0;
 }
 
@@ -515,11 +563,72 @@ static bool says(const char *description, const char *words)
 	return description != NULL && strcasestr(description, words) != NULL;
 }
 
+/* "Exceeded MaxRequestBatch of 1000": the text behind the words, or NULL. */
+static const char *behind(const char *description, const char *words)
+{
+	const char *at =
+		description == NULL ? NULL : strcasestr(description, words);
+
+	return at == NULL ? NULL : at + strlen(words);
+}
+
+static uint64_t limit_in(const char *description, const char *words)
+{
+	const char *text = behind(description, words);
+	uint64_t number;
+
+	if (text == NULL ||
+	    parse_u64(&number, text, strspn(text, "0123456789")) < 0)
+		return 0;
+	return number;
+}
+
+/* As Go writes it: "1m0s", "1.5s", "500ms"; cut off to whole units. */
+static uint64_t duration_in(const char *description, const char *words)
+{
+	static const struct {
+		const char *unit;
+		uint64_t ms;
+	} units[] = {{"ms", 1}, {"h", 3600000}, {"m", 60000}, {"s", 1000}};
+	const char *text = behind(description, words);
+	uint64_t ms = 0, number;
+
+	while (text != NULL && *text >= '0' && *text <= '9') {
+		size_t n = strspn(text, "0123456789"), u = 0;
+
+		if (parse_u64(&number, text, n) < 0 || number > 1000000000)
+			return 0;
+		text += n;
+		if (*text == '.')
+			text += 1 + strspn(text + 1, "0123456789");
+		while (u < ARRAY_LEN(units) &&
+		       strncmp(text, units[u].unit, strlen(units[u].unit)) != 0)
+			u++;
+		if (u == ARRAY_LEN(units))
+			return ms;
+		ms += number * units[u].ms;
+		text += strlen(units[u].unit);
+	}
+	return ms;
+}
+
+static void take_limits(struct js_status *st, const char *description)
+{
+	if (st->code != 409)
+		return;
+	st->max_batch = limit_in(description, "exceeded maxrequestbatch of ");
+	st->max_bytes =
+		limit_in(description, "exceeded maxrequestmaxbytes of ");
+	st->max_expires_ms =
+		duration_in(description, "exceeded maxrequestexpires of ");
+}
+
 int js_status_parse(struct js_status *ret, const char *code,
 		    const char *description, const char *pending_msgs,
 		    const char *last_consumer)
 {
 	struct js_status st = {0};
+	struct js_error text;
 	uint64_t number;
 
 	if (code == NULL || strlen(code) != HTTP_CODE_LEN ||
@@ -531,6 +640,10 @@ int js_status_parse(struct js_status *ret, const char *code,
 				   says(description, "push based"));
 	st.too_big = st.code == 409 &&
 		     says(description, "message size exceeds maxbytes");
+	take_limits(&st, description);
+	set_error(&text, 0, description == NULL ? "" : description);
+	snprintf(st.text, sizeof(st.text), "%.*s", (int)sizeof(st.text) - 1,
+		 text.text);
 	st.has_pending = pending_msgs != NULL;
 	if (st.has_pending &&
 	    parse_u64(&st.pending_msgs, pending_msgs, strlen(pending_msgs)) < 0)
@@ -541,4 +654,12 @@ int js_status_parse(struct js_status *ret, const char *code,
 		return -EINVAL;
 	*ret = st;
 	return 0;
+}
+
+int js_status_last_stream(struct js_status *ret, const char *last_stream)
+{
+	ret->has_last_stream = last_stream != NULL;
+	if (last_stream == NULL)
+		return 0;
+	return parse_u64(&ret->last_stream, last_stream, strlen(last_stream));
 }

@@ -27,6 +27,7 @@ int js_ack_parse(struct js_ack *ret, const char *reply, size_t len);
 
 /* Bodies of requests, appended to `out`. 0 or -ENOBUFS/-ENOMEM. */
 int js_put_find(struct buf *out, uint64_t seq, const char *subject);
+int js_put_get(struct buf *out, uint64_t seq);
 int js_put_last(struct buf *out, const char *subject);
 
 struct js_consumer {
@@ -65,6 +66,9 @@ struct js_info {
 	bool work_queue;
 	bool unled;	 /* see struct source_info */
 	uint32_t leader; /* a hash of its name; 0: not in a cluster */
+	bool before_2_10;
+	bool filter_matches_none;
+	uint64_t max_inactive_ms; /* consumer_limits; 0: any */
 };
 /* `filter`: the template's, to see whether it covers all of the stream's
  * subjects (false for a mirror, or a stream with sources). */
@@ -101,9 +105,18 @@ struct js_status {
 	uint64_t pending_msgs;
 	bool has_last_consumer;
 	uint64_t last_consumer;
+	bool has_last_stream;
+	uint64_t last_stream;
+	/* 409 Exceeded Max...: what the server takes; 0: not that. */
+	uint64_t max_batch;
+	uint64_t max_bytes;
+	uint64_t max_expires_ms;
+	char text[100]; /* the description; printable ASCII */
 };
 int js_status_parse(struct js_status *ret, const char *code,
 		    const char *description, const char *pending_msgs,
 		    const char *last_consumer);
+/* The header Nats-Last-Stream of a heartbeat. */
+int js_status_last_stream(struct js_status *ret, const char *last_stream);
 
 #endif

@@ -119,7 +119,8 @@ void leader_take_word(struct leader *l, const struct source_info *i)
 {
 	l->word = (struct source_word){.leader = i->leader,
 				       .first_seq = i->first_seq,
-				       .last_seq = i->last_seq};
+				       .last_seq = i->last_seq,
+				       .max_inactive_ms = i->max_inactive_ms};
 }
 
 /* A leader may be behind the replica that feeds the tail for a moment, and

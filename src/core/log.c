@@ -99,6 +99,11 @@ size_t log_count(const struct log *l)
 	return (size_t)(l->next - l->first);
 }
 
+uint64_t log_first(const struct log *l)
+{
+	return l->first;
+}
+
 uint64_t log_oldest_ns(const struct log *l)
 {
 	return log_count(l) == 0 ? 0
@@ -309,6 +314,16 @@ void log_reset(struct log *l, uint64_t head)
 		evict(l);
 	l->write = 0;
 	l->head = l->floor = head;
+}
+
+void log_drop(struct log *l, uint64_t seq)
+{
+	if (seq > l->head)
+		seq = l->head;
+	while (l->first != l->next && frame_at(l, l->first)->seq <= seq)
+		evict(l);
+	if (l->floor < seq)
+		l->floor = seq;
 }
 
 void log_pass(struct log *l, uint64_t seq)

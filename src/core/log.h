@@ -61,12 +61,17 @@ uint64_t log_head(const struct log *l);
 uint64_t log_floor(const struct log *l);
 size_t log_bytes(const struct log *l);
 size_t log_count(const struct log *l);
+/* Number of the oldest frame; with no frame that of the next one. */
+uint64_t log_first(const struct log *l);
 /* When the server stored the oldest message (ns since 1970); 0: there is none.
  */
 uint64_t log_oldest_ns(const struct log *l);
 /* Sequence at a quarter of the frames above floor: where a cursor that fell off
  * may come back. head for an empty log. */
 uint64_t log_quarter(const struct log *l);
+
+/* Drops the frames up to `seq` (at most head): floor is no less than it. */
+void log_drop(struct log *l, uint64_t seq);
 
 /* The message `seq` > head is processed and leaves no frame (not ours to
  * serve). */

@@ -83,6 +83,8 @@
 	  "reason=\"consumer_gone\"", "")                                      \
 	X(RESET_PULL_REFUSED, counter, "sluice_tail_resets_total",             \
 	  "reason=\"pull_refused\"", "")                                       \
+	X(RESET_SKIPPED, counter, "sluice_tail_resets_total",                  \
+	  "reason=\"skipped\"", "")                                            \
 	X(RESET_STREAM, counter, "sluice_tail_resets_total",                   \
 	  "reason=\"stream_changed\"", "")                                     \
 	X(RESET_BEHIND, counter, "sluice_tail_resets_total",                   \

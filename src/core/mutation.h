@@ -16,7 +16,9 @@
 	X(UNLED, "a leader that was cut off is believed")              \
 	X(LEADER_BEHIND, "the leader has seen what the log has")       \
 	X(PULL_UNCHECKED, "what a pull passes over was deleted")       \
-	X(ONE_PROBE, "whoever says \"no message\" is the leader")
+	X(ONE_PROBE, "whoever says \"no message\" is the leader")      \
+	X(HOLES_UNSEEN, "a hole in the stream's sequence was deleted") \
+	X(NO_MATCH, "a sequence is a message's identity")
 
 enum mutation {
 	MUTATION_NONE,

@@ -64,7 +64,7 @@ size_t ndjson_put_system(char *out, bool chunked, const char *what,
 size_t ndjson_put_blank(char *out, bool chunked);
 /* {"system":"gap","reason":"expired","after":1,"first":9,"id":"8-9f31c2"} */
 size_t ndjson_put_gap(char *out, bool chunked, const char *reason,
-		      uint64_t after, uint64_t first,
+		      uint64_t after, uint64_t first, uint64_t id,
 		      const struct sse_tag *tag);
 
 #endif

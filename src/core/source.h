@@ -56,6 +56,8 @@ struct source_ops {
 	/* STREAM.MSG.GET {"seq", "next_by_subj"} -> SOURCE_FOUND */
 	int (*find)(struct source *s, struct source_who who, uint64_t seq,
 		    const char *subject);
+	/* STREAM.MSG.GET {"seq"} -> SOURCE_FOUND */
+	int (*get)(struct source *s, struct source_who who, uint64_t seq);
 	/* STREAM.MSG.GET {"last_by_subj"} -> SOURCE_FOUND */
 	int (*last)(struct source *s, struct source_who who,
 		    const char *subject);
@@ -105,6 +107,12 @@ struct source_info {
 	 * and is evidence of nothing. */
 	bool unled;
 	uint32_t leader; /* a hash of its name; 0: not in a cluster */
+	/* The server's consumers may pass over messages that it has, when
+	 * another subject is purged, unless their filter is literal. */
+	bool before_2_10;
+	/* No subject of the stream is one that the template can name. */
+	bool filter_matches_none;
+	uint64_t max_inactive_ms; /* of the stream's consumers; 0: any */
 };
 
 /* Where the stream was by its leader's last word. */
@@ -112,6 +120,7 @@ struct source_word {
 	uint32_t leader;
 	uint64_t first_seq;
 	uint64_t last_seq;
+	uint64_t max_inactive_ms; /* of consumers; 0: any */
 };
 
 struct source_status {
@@ -123,6 +132,14 @@ struct source_status {
 	uint64_t pending_msgs;	/* of the batch, not delivered */
 	bool has_last_consumer; /* heartbeat */
 	uint64_t last_consumer;
+	bool has_last_stream; /* heartbeat: the consumer has looked so far */
+	uint64_t last_stream;
+	/* 409: what the server takes in a pull, where that was exceeded; 0:
+	 * something else. */
+	uint64_t max_batch;
+	uint64_t max_bytes;
+	uint64_t max_expires_ms;
+	const char *text; /* what the server said; may be NULL */
 };
 
 /* Borrowed for the length of the call that hands it over. */

@@ -351,7 +351,7 @@ size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
 }
 
 size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
-		   uint64_t first, const struct sse_tag *tag)
+		   uint64_t first, uint64_t id, const struct sse_tag *tag)
 {
 	char body[SHORT_MAX + 1], cursor[SSE_CURSOR_MAX];
 	int len;
@@ -359,7 +359,7 @@ size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
 	/* A stream without messages calls its first sequence 0. */
 	if (first == 0)
 		first = 1;
-	sse_cursor_format(cursor, first - 1, tag);
+	sse_cursor_format(cursor, id, tag);
 	len = snprintf(body, sizeof(body),
 		       "event: gap\n" DATA_FIELD "{\"system\": \"gap\", "
 		       "\"reason\": \"%s\", \"after\": %" PRIu64

@@ -93,9 +93,10 @@ enum sse_ping {
 /* `cursor` may be NULL. */
 size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
 		    const char *cursor);
-/* event: gap; `reason` is "expired" or "reset"; the id is first - 1. */
+/* event: gap; `reason` is "expired" or "reset"; `id` is first - 1, or in a gap
+ * that is told late the subscription's own. */
 size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
-		   uint64_t first, const struct sse_tag *tag);
+		   uint64_t first, uint64_t id, const struct sse_tag *tag);
 /* "retry: MS\n\n" alone, for a stream that is ended on purpose. */
 size_t sse_put_retry(char *out, bool chunked, uint64_t retry_ms);
 /* The last chunk, "0\r\n\r\n"; nothing when not chunked. */

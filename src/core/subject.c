@@ -163,6 +163,25 @@ bool subject_covers(const char *filter, const char *pattern)
 	}
 }
 
+bool subject_overlaps(const char *a, const char *b)
+{
+	for (;;) {
+		size_t a_len = strcspn(a, "."), b_len = strcspn(b, ".");
+
+		if ((a_len == 1 && *a == '>') || (b_len == 1 && *b == '>'))
+			return true;
+		if (!(a_len == 1 && *a == '*') && !(b_len == 1 && *b == '*') &&
+		    (a_len != b_len || memcmp(a, b, a_len) != 0))
+			return false;
+		a += a_len;
+		b += b_len;
+		if (*a == '\0' || *b == '\0')
+			return *a == *b;
+		a++;
+		b++;
+	}
+}
+
 bool subject_stream_name_ok(const char *name)
 {
 	size_t len = strlen(name);

@@ -46,6 +46,8 @@ bool subject_matches(const struct subject_template *t, const char *subject,
 /* Does the filter cover every subject that `pattern` covers (both may have
  * '*' and '>')? Both NUL-terminated. */
 bool subject_covers(const char *filter, const char *pattern);
+/* Is there a subject that both cover? */
+bool subject_overlaps(const char *a, const char *b);
 
 /* A stream's name: 1 to 255 bytes, printable ASCII, none of " .*>\/". */
 bool subject_stream_name_ok(const char *name);

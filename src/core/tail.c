@@ -1,6 +1,8 @@
 #include "tail_inside.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "check.h"
@@ -19,8 +21,16 @@ enum {
 	TAIL_STEADY_MS = 5000,	  /* live for so long: failures forgotten */
 	TAIL_PAUSE_MIN_MS = 100,
 	TAIL_PAUSE_MAX_MS = 5000,
-	TAIL_HOLE_MS = 1000, /* holes are asked about once in so long */
+	TAIL_LATE_MS = 1000, /* a tick so late: what has come is read first */
+	/* Pulls in a row that end early and bring nothing: by a refusal; by the
+	 * end of one that expires. */
+	TAIL_FRUITLESS = 2,
+	TAIL_FRUITLESS_ENDS = 8,
 };
+
+static const struct backoff_times try_times = {.first_ms = 0,
+					       .min_ms = 2 * TAIL_PAUSE_MIN_MS,
+					       .max_ms = TAIL_PAUSE_MAX_MS};
 
 void tail_init(struct tail *t, struct source *src, struct log *log,
 	       struct leader *leader, const struct subject_template *subject,
@@ -34,12 +44,18 @@ void tail_init(struct tail *t, struct source *src, struct log *log,
 	t->subject = subject;
 	t->patience = p;
 	t->why = "NATS is not connected";
+	list_init(&t->held);
 	subject_filter(subject, t->filter);
 }
 
 bool tail_live(const struct tail *t)
 {
 	return t->state == TAIL_LIVE;
+}
+
+bool tail_ready(const struct tail *t)
+{
+	return tail_live(t) && !t->refused;
 }
 
 static struct source_who next_who(struct tail *t)
@@ -49,6 +65,7 @@ static struct source_who next_who(struct tail *t)
 
 static void drop_consumer(struct tail *t)
 {
+	tail_drop_held(t);
 	if (!t->has_consumer)
 		return;
 	t->has_consumer = false;
@@ -61,6 +78,23 @@ void tail_end(struct tail *t)
 {
 	drop_consumer(t);
 	t->state = TAIL_DOWN;
+}
+
+void tail_finish(struct tail *t)
+{
+	tail_drop_held(t);
+}
+
+/* Why it is not ready, in the server's words. */
+static void __attribute__((format(printf, 2, 3)))
+set_why(struct tail *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(t->why_text, sizeof(t->why_text), fmt, ap);
+	va_end(ap);
+	t->why = t->why_text;
 }
 
 static void expect(struct tail *t, enum tail_state state, uint64_t now_ms)
@@ -87,17 +121,16 @@ static void pause_for(struct tail *t, uint64_t ms, uint64_t now_ms)
 /* Another try after something failed, at once the first time, then slower. */
 static void try_again(struct tail *t, uint64_t now_ms)
 {
-	unsigned doublings = t->fails < 7 ? t->fails : 7;
-	uint64_t ms = (uint64_t)TAIL_PAUSE_MIN_MS << doublings;
+	uint64_t ms;
 
 	if (t->state == TAIL_LIVE && now_ms - t->live_ms > TAIL_STEADY_MS)
-		t->fails = 0;
+		backoff_reset(&t->fails);
+	ms = backoff_fail(&t->fails, &try_times, now_ms);
 	drop_consumer(t);
-	if (t->fails++ == 0) {
+	if (ms == 0)
 		ask_info(t, TAIL_INFO, now_ms);
-		return;
-	}
-	pause_for(t, ms < TAIL_PAUSE_MAX_MS ? ms : TAIL_PAUSE_MAX_MS, now_ms);
+	else
+		pause_for(t, ms, now_ms);
 }
 
 /* `why`: one of METRIC_RESET_*. */
@@ -107,11 +140,19 @@ static void start_over(struct tail *t, enum metric why, const char *reason,
 	metric_add(t->metrics, why, 1);
 	tail_news(t, true, "tail begins anew after sequence %" PRIu64 ": %s",
 		  log_head(t->log), reason);
-	t->why = "the tail is being made anew";
+	if (!t->refused)
+		t->why = "the tail is being made anew";
+	if (why != METRIC_RESET_LOST && why != METRIC_RESET_SKIPPED)
+		t->doubts = true;
 	try_again(t, now_ms);
 }
 
 /* ---- the stream ---------------------------------------------------------- */
+
+static uint64_t min_unless_0(uint64_t value, uint64_t limit)
+{
+	return limit != 0 && limit < value ? limit : value;
+}
 
 static void create(struct tail *t, uint64_t now_ms)
 {
@@ -119,7 +160,8 @@ static void create(struct tail *t, uint64_t now_ms)
 		.who = next_who(t),
 		.start_seq = log_head(t->log) + 1,
 		.filter = t->wants_filter ? t->filter : NULL,
-		.inactive_ms = TAIL_INACTIVE_MS,
+		.inactive_ms =
+			min_unless_0(TAIL_INACTIVE_MS, t->max_inactive_ms),
 	};
 
 	expect(t, TAIL_CREATE, now_ms);
@@ -137,7 +179,8 @@ static void info_failed(struct tail *t, const struct source_event *ev,
 			  "the JetStream stream does not exist: waiting "
 			  "for it");
 	} else {
-		t->why = "the JetStream stream can't be read";
+		set_why(t, "the JetStream stream can't be read: %s (%d)",
+			ev->err_text ? ev->err_text : "no answer", ev->err);
 		tail_news(t, true, "STREAM.INFO failed: %s (%d)",
 			  ev->err_text ? ev->err_text : "no answer", ev->err);
 	}
@@ -145,21 +188,29 @@ static void info_failed(struct tail *t, const struct source_event *ev,
 	pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
 }
 
-static void pull(struct tail *t);
+static void pull(struct tail *t, uint64_t now_ms);
 
 static void go_live(struct tail *t, uint64_t now_ms)
 {
 	t->state = TAIL_LIVE;
 	t->live_ms = t->heard_ms = now_ms;
 	t->cseq = t->credit = 0;
-	t->hole_gen = 0;
+	t->read_seq = log_head(t->log);
+	t->skipped = t->late_tick = false;
+	t->idle_gen = 0;
+	t->idle_clear = 0;
+	t->fruitless = 0;
 	memset(t->pulls, 0, sizeof(t->pulls));
+	if (t->refused) {
+		pull(t, now_ms);
+		return; /* not said to be live before a pull is taken */
+	}
 	t->why = NULL;
 	if (!t->has_news)
 		t->news[0] = '\0'; /* each time, whatever was said before */
 	tail_news(t, false, "tail is live after sequence %" PRIu64,
 		  log_head(t->log));
-	pull(t);
+	pull(t, now_ms);
 }
 
 /* An answer to what was asked for the present state. */
@@ -167,6 +218,34 @@ static void observe_answer(const struct tail *t, uint64_t now_ms)
 {
 	metrics_observe(t->metrics, METRIC_SPREAD_ROUND_TRIP,
 			(now_ms - t->asked_ms) * 1000, 1);
+}
+
+static unsigned match(struct tail *t, enum tail_verdict verdict,
+		      uint64_t now_ms)
+{
+	unsigned out = 0;
+
+	switch (verdict) {
+	case MATCH_ASK:
+		drop_consumer(t);
+		expect(t, TAIL_MATCH, now_ms);
+		t->source->ops->get(t->source, next_who(t),
+				    log_frame(t->log, t->match.frame)->seq);
+		return 0;
+	case MATCH_FAILED:
+		t->why = "the JetStream stream's messages can't be read";
+		try_again(t, now_ms);
+		return 0;
+	case MATCH_BACK:
+		out = tail_went_back(t);
+		break;
+	case MATCH_SAME:
+		break;
+	}
+	t->doubts = false;
+	drop_consumer(t);
+	create(t, now_ms);
+	return out;
 }
 
 static unsigned on_info(struct tail *t, const struct source_event *ev,
@@ -195,8 +274,13 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 		return 0;
 	}
 	t->wants_filter = !ev->info.filter_covers_all;
+	t->jumps = ev->info.before_2_10;
+	t->max_inactive_ms = ev->info.max_inactive_ms;
 	out = tail_compare(t, &ev->info, now_ms);
+	if (out & TAIL_BACK)
+		return match(t, tail_match_begin(t, true), now_ms);
 	if (leader_is_behind(t->leader)) {
+		t->doubts = true;
 		t->why = "the stream's leader is behind";
 		pause_for(t, TAIL_PAUSE_MIN_MS * 2, now_ms);
 		return out;
@@ -206,6 +290,8 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 		return out;
 	}
 	drop_consumer(t);
+	if (t->doubts)
+		return out | match(t, tail_match_begin(t, false), now_ms);
 	create(t, now_ms);
 	return out;
 }
@@ -235,31 +321,94 @@ bool tail_same_stream(struct tail *t, const struct source_event *ev,
 
 /* ---- pulls and their credit ---------------------------------------------- */
 
-static void pull(struct tail *t)
+static uint32_t batch_of(const struct tail *t)
 {
+	return (uint32_t)min_unless_0(t->big ? TAIL_BIG_BATCH : TAIL_BATCH,
+				      t->max_batch);
+}
+
+/* A message larger than the limit of bytes that the server sets can't be had at
+ * all; without a limit of ours the server would refuse the pull. */
+static void pull(struct tail *t, uint64_t now_ms)
+{
+	uint64_t expires_ms = min_unless_0(TAIL_EXPIRES_MS, t->max_expires_ms);
 	struct source_pull p = {
 		.who = {.slot = TAIL_SLOT, .gen = t->consumer_gen},
 		.number = ++t->pull_no,
-		.batch = t->big ? TAIL_BIG_BATCH : TAIL_BATCH,
-		.max_bytes = t->big ? 0 : TAIL_MAX_BYTES,
-		.expires_ms = TAIL_EXPIRES_MS,
-		.heartbeat_ms = TAIL_HEARTBEAT_MS,
+		.batch = batch_of(t),
+		.max_bytes =
+			t->big ? t->max_bytes
+			       : min_unless_0(TAIL_MAX_BYTES, t->max_bytes),
+		.expires_ms = expires_ms,
+		.heartbeat_ms = min_unless_0(TAIL_HEARTBEAT_MS, expires_ms / 2),
 	};
 
 	memmove(t->pulls + 1, t->pulls, sizeof(t->pulls) - sizeof(t->pulls[0]));
 	t->pulls[0] = p.number;
 	t->credit += p.batch;
 	t->big = false;
+	t->pull_ms = now_ms;
+	t->brought = false;
 	metric_add(t->metrics, METRIC_TAIL_PULLS, 1);
 	t->source->ops->pull(t->source, &p);
 }
 
-static void refill(struct tail *t)
+/* Not while messages wait for an answer: they take memory. */
+static void refill(struct tail *t, uint64_t now_ms)
 {
+	if (tail_holds(t))
+		return;
 	if (t->credit == 0)
 		memset(t->pulls, 0, sizeof(t->pulls));
-	if (t->credit <= TAIL_BATCH / 2)
-		pull(t);
+	if (t->credit <= batch_of(t) / 2)
+		pull(t, now_ms);
+}
+
+/* Messages or heartbeats come: the server takes what is asked. */
+static void taken(struct tail *t)
+{
+	t->fruitless = 0;
+	t->brought = true;
+	t->late_tick = false;
+	if (!t->refused)
+		return;
+	t->refused = false;
+	t->why = NULL;
+	t->news[0] = '\0';
+	tail_news(t, false, "tail is live after sequence %" PRIu64,
+		  log_head(t->log));
+}
+
+/* The server said how much it takes. False: no less can be asked for. */
+static bool ask_for_less(struct tail *t, const struct source_status *s)
+{
+	uint32_t batch = batch_of(t);
+
+	if (s->max_batch > 0 && s->max_batch < batch)
+		t->max_batch = (uint32_t)s->max_batch;
+	else if (s->max_bytes > 0 &&
+		 (t->max_bytes == 0 || s->max_bytes < t->max_bytes))
+		t->max_bytes = s->max_bytes;
+	else if (s->max_expires_ms > 0 &&
+		 s->max_expires_ms <
+			 min_unless_0(TAIL_EXPIRES_MS, t->max_expires_ms))
+		t->max_expires_ms = s->max_expires_ms;
+	else
+		return false;
+	return true;
+}
+
+static void refused(struct tail *t, const struct source_status *s,
+		    enum metric why, uint64_t now_ms)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "the server refused a pull: %d %s",
+		 s->code, s->text != NULL ? s->text : "");
+	metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
+	t->refused = true;
+	set_why(t, "%s", text);
+	start_over(t, why, text, now_ms);
 }
 
 static bool close_pull(struct tail *t, uint32_t number)
@@ -285,11 +434,30 @@ static bool pulls_open(const struct tail *t)
 static void on_pull_end(struct tail *t, const struct source_status *s,
 			uint64_t now_ms)
 {
-	uint64_t back = s->has_pending ? s->pending_msgs : TAIL_BATCH;
+	uint64_t back = s->has_pending ? s->pending_msgs : batch_of(t);
+	bool limited;
 
 	if (!close_pull(t, s->number))
 		return;
+	limited = ask_for_less(t, s);
+	if (limited) {
+		tail_news(t, true,
+			  "the server refused a pull: %d %s: asking "
+			  "for less",
+			  s->code, s->text != NULL ? s->text : "");
+		t->credit = 0;
+		memset(t->pulls, 0, sizeof(t->pulls));
+		pull(t, now_ms);
+		return;
+	}
 	t->big = s->too_big;
+	if (!s->too_big && !t->brought &&
+	    now_ms - t->pull_ms < TAIL_HEARTBEAT_MS &&
+	    ++t->fruitless >=
+		    (s->code == 409 ? TAIL_FRUITLESS : TAIL_FRUITLESS_ENDS)) {
+		refused(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
+		return;
+	}
 	t->credit = t->credit > back ? t->credit - back : 0;
 	if (!pulls_open(t)) {
 		if (s->has_pending && t->credit != 0 && !MUTATED(NO_CREDIT)) {
@@ -299,7 +467,7 @@ static void on_pull_end(struct tail *t, const struct source_status *s,
 		}
 		t->credit = 0;
 	}
-	refill(t);
+	refill(t, now_ms);
 }
 
 static void on_status(struct tail *t, const struct source_status *s,
@@ -307,6 +475,9 @@ static void on_status(struct tail *t, const struct source_status *s,
 {
 	t->heard_ms = now_ms;
 	if (s->code == 100) {
+		taken(t);
+		if (s->has_last_stream)
+			tail_on_idle(t, s->last_stream);
 		if (s->has_last_consumer && s->last_consumer > t->cseq &&
 		    !MUTATED(NO_CREDIT))
 			start_over(t, METRIC_RESET_LOST,
@@ -320,33 +491,13 @@ static void on_status(struct tail *t, const struct source_status *s,
 		return;
 	}
 	if (s->code == 400) {
-		metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
-		start_over(t, METRIC_RESET_PULL_REFUSED,
-			   "the server refused a pull", now_ms);
+		refused(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
 		return;
 	}
 	on_pull_end(t, s, now_ms);
 }
 
 /* ---- messages ------------------------------------------------------------ */
-
-/* Holes in the stream sequence are normal (deletes, other subjects); but limits
- * or a purge may have overtaken the tail, and only the stream can say. */
-static void maybe_ask_hole(struct tail *t, const struct source_message *m,
-			   uint64_t now_ms)
-{
-	uint64_t wait = t->hole_gen != 0 ? TAIL_ANSWER_MS : TAIL_HOLE_MS;
-
-	if (m->seq == log_head(t->log) + 1 || m->pending == 0 ||
-	    now_ms - t->hole_ms < wait)
-		return;
-	t->hole_ms = now_ms;
-	t->hole_gen = ++t->gen;
-	t->hole_head = m->seq;
-	t->source->ops->info(t->source,
-			     (struct source_who){.slot = TAIL_SLOT,
-						 .gen = t->hole_gen});
-}
 
 static struct log_subject *keep(struct tail *t, const struct source_message *m)
 {
@@ -363,11 +514,32 @@ static struct log_subject *keep(struct tail *t, const struct source_message *m)
 	return log_append(t->log, m->subject, m->subject_len, &f, m->time_ns);
 }
 
+/* A message that none was read behind. */
+static unsigned read_on(struct tail *t, const struct source_message *m,
+			uint64_t now_ms, struct log_subject **touched)
+{
+	tail_note_hole(t, m->seq, now_ms);
+	if (tail_hole_waits(t, m)) {
+		if (tail_hold(t, m, now_ms) < 0)
+			start_over(t, METRIC_RESET_LOST,
+				   "too many messages wait for an answer",
+				   now_ms);
+		else
+			t->read_seq = m->seq;
+		return 0;
+	}
+	t->read_seq = m->seq;
+	*touched = keep(t, m);
+	refill(t, now_ms);
+	return TAIL_FRAME;
+}
+
 static unsigned on_message(struct tail *t, const struct source_message *m,
 			   uint64_t now_ms, struct log_subject **touched)
 {
 	t->heard_ms = now_ms;
 	metric_add(t->metrics, METRIC_TAIL_MESSAGES, 1);
+	taken(t);
 	if (m->cseq != t->cseq + 1 && !MUTATED(NO_CSEQ)) {
 		start_over(t, METRIC_RESET_LOST,
 			   "a message was lost on the way", now_ms);
@@ -377,23 +549,39 @@ static unsigned on_message(struct tail *t, const struct source_message *m,
 	t->lag = m->pending;
 	if (t->credit > 0)
 		t->credit--;
-	if (m->seq <= log_head(t->log)) {
-		refill(t);
+	if (m->seq > t->read_seq)
+		return read_on(t, m, now_ms, touched);
+	refill(t, now_ms);
+	return 0;
+}
+
+unsigned tail_next(struct tail *t, uint64_t now_ms,
+		   struct log_subject **touched, uint64_t *seq)
+{
+	uint64_t gone_after;
+	const struct source_message *m = tail_next_held(t, &gone_after);
+
+	*touched = NULL;
+	if (m == NULL || t->state != TAIL_LIVE)
 		return 0;
+	if (gone_after != UINT64_MAX) {
+		tail_said_gone(t);
+		return tail_overtaken(t, t->leader->word.first_seq < m->seq
+						 ? t->leader->word.first_seq
+						 : m->seq);
 	}
-	maybe_ask_hole(t, m, now_ms);
+	*seq = m->seq;
 	*touched = keep(t, m);
-	refill(t);
+	tail_taken_held(t);
+	refill(t, now_ms);
 	return TAIL_FRAME;
 }
 
-static unsigned on_hole_info(struct tail *t, const struct source_event *ev,
-			     uint64_t now_ms)
+static unsigned on_match(struct tail *t, const struct source_event *ev,
+			 uint64_t now_ms)
 {
-	t->hole_gen = 0;
-	if (!tail_same_stream(t, ev, t->hole_head, now_ms))
-		return 0;
-	return tail_overtaken(t, &ev->info);
+	observe_answer(t, now_ms);
+	return match(t, tail_match_answer(t, ev), now_ms);
 }
 
 static void on_created(struct tail *t, const struct source_event *ev,
@@ -407,7 +595,8 @@ static void on_created(struct tail *t, const struct source_event *ev,
 	}
 	t->has_consumer = false;
 	metric_add(t->metrics, METRIC_ERRORS_CREATE, 1);
-	t->why = "the consumer can't be created";
+	set_why(t, "the consumer can't be created: %s (%d)",
+		ev->err_text ? ev->err_text : "no answer", ev->err);
 	tail_news(t, true, "the consumer can't be created: %s (%d)",
 		  ev->err_text ? ev->err_text : "no answer", ev->err);
 	try_again(t, now_ms);
@@ -421,20 +610,23 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 	*touched = NULL;
 	switch (ev->kind) {
 	case SOURCE_UP:
-		t->fails = 0;
+		backoff_reset(&t->fails);
+		t->refused = false;
+		t->max_batch = 0;
+		t->max_bytes = t->max_expires_ms = 0;
+		t->doubts = t->known;
 		leader_forget_behind(t->leader);
 		t->why = "the JetStream stream is being asked for";
 		ask_info(t, TAIL_INFO, now_ms);
 		return 0;
 	case SOURCE_DOWN:
+		tail_drop_held(t);
 		t->has_consumer = false; /* gone with its session */
 		t->state = TAIL_DOWN;
+		t->credit = t->lag = 0;
 		t->why = "NATS is not connected";
 		return 0;
 	case SOURCE_INFO:
-		if (t->state == TAIL_LIVE && t->hole_gen != 0 &&
-		    ev->who.gen == t->hole_gen)
-			return on_hole_info(t, ev, now_ms);
 		if (latest &&
 		    (t->state == TAIL_INFO || t->state == TAIL_VERIFY))
 			return on_info(t, ev, now_ms);
@@ -452,9 +644,36 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 			on_status(t, &ev->status, now_ms);
 		return 0;
 	case SOURCE_FOUND:
+		if (t->state == TAIL_LIVE)
+			tail_on_hole_found(t, ev, now_ms);
+		if (latest && t->state == TAIL_MATCH)
+			return on_match(t, ev, now_ms);
+		if (t->skipped)
+			start_over(
+				t, METRIC_RESET_SKIPPED,
+				"the server passed over messages that it has",
+				now_ms);
 		return 0;
 	}
 	return 0;
+}
+
+/* When a live tail is silent for too long. */
+static uint64_t silent_ms(const struct tail *t)
+{
+	return t->heard_ms + patience_ms(t->patience, TAIL_SILENCE_MS,
+					 TAIL_SILENCE_STEPS, t->heard_ms);
+}
+
+/* A loop that stood still (a suspended process, say) has not heard what came
+ * meanwhile: that is read first. True: wait for it. */
+static bool excuses_silence(struct tail *t, uint64_t now_ms)
+{
+	if (t->late_tick || now_ms - silent_ms(t) < TAIL_LATE_MS)
+		return false;
+	t->late_tick = true;
+	t->heard_ms += now_ms - silent_ms(t) + TAIL_LATE_MS;
+	return true;
 }
 
 uint64_t tail_due(const struct tail *t)
@@ -462,9 +681,7 @@ uint64_t tail_due(const struct tail *t)
 	if (t->state == TAIL_DOWN)
 		return UINT64_MAX;
 	if (t->state == TAIL_LIVE)
-		return t->heard_ms + patience_ms(t->patience, TAIL_SILENCE_MS,
-						 TAIL_SILENCE_STEPS,
-						 t->heard_ms);
+		return min_unless_0(silent_ms(t), tail_holes_due(t));
 	return t->due_ms;
 }
 
@@ -472,6 +689,11 @@ void tail_tick(struct tail *t, uint64_t now_ms)
 {
 	if (now_ms < tail_due(t))
 		return;
+	if (t->state == TAIL_LIVE) {
+		tail_tick_holes(t, now_ms);
+		if (now_ms < silent_ms(t) || excuses_silence(t, now_ms))
+			return;
+	}
 	if (t->state != TAIL_PAUSE)
 		patience_give_up(&t->late, t->state == TAIL_LIVE
 						   ? t->consumer_gen
@@ -487,6 +709,7 @@ void tail_tick(struct tail *t, uint64_t now_ms)
 		ask_info(t, TAIL_INFO, now_ms);
 		break;
 	case TAIL_INFO:
+	case TAIL_MATCH:
 	case TAIL_CREATE:
 	case TAIL_VERIFY:
 		t->why = "JetStream does not answer";

@@ -1,9 +1,10 @@
 /* The tail: one ordered consumer a gateway, which follows everything that the
  * template can name and puts it into the log.
  *
- *	DOWN -> INFO -> CREATE -> VERIFY -> LIVE -> (INFO ...)
+ *	DOWN -> INFO [-> MATCH] -> CREATE -> VERIFY -> LIVE -> (INFO ...)
  *
- * INFO says where the stream is and whether it is still the same one; VERIFY
+ * INFO says where the stream is and whether it is still the same one; MATCH, in
+ * each session, whether the log's newest message is still the stream's; VERIFY
  * asks again once the consumer exists, so that nothing of another stream is
  * ever taken for ours. A hole in the consumer sequence, credit that does not
  * add up, missed heartbeats or a consumer that is gone: a new consumer from
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "leader.h"
+#include "list.h"
 #include "log.h"
 #include "metrics.h"
 #include "patience.h"
@@ -29,6 +31,7 @@ enum tail_state {
 	TAIL_DOWN,
 	TAIL_PAUSE,
 	TAIL_INFO,
+	TAIL_MATCH,
 	TAIL_CREATE,
 	TAIL_VERIFY,
 	TAIL_LIVE,
@@ -38,8 +41,32 @@ enum tail_state {
 enum tail_outcome {
 	TAIL_FRAME = 1,	    /* a message was processed */
 	TAIL_CONTACT = 2,   /* the stream is known for the first time */
-	TAIL_RESET = 4,	    /* another stream, or rolled back: log is new */
+	TAIL_RESET = 4,	    /* another stream: the log is new */
 	TAIL_OVERTAKEN = 8, /* messages beyond head are gone from the store */
+	TAIL_GAP = 16,	    /* ... as was found later: see tail_gap */
+	TAIL_BACK = 32,	    /* rolled back to head, where the log is new */
+};
+
+/* What was found to be missing when it had been passed over. */
+struct tail_gap {
+	uint64_t after; /* the sequence before the first hole */
+	uint64_t first; /* the oldest that is stored */
+	uint64_t upto;	/* who has covered this has passed over a hole */
+};
+
+/* Holes that one answer of the leader's is to clear. */
+struct tail_holes {
+	uint64_t from; /* the sequence before the first */
+	uint64_t to;   /* the one behind the last; 0: there is none */
+	uint32_t info_no;
+};
+
+/* Which message of the log is compared with the stream's. */
+struct tail_match {
+	bool searching;
+	unsigned tries;
+	uint64_t frame;	      /* its number */
+	uint64_t same, other; /* searching: known to be so */
 };
 
 struct tail {
@@ -60,7 +87,7 @@ struct tail {
 	uint64_t asked_ms;
 	struct patience_late late;
 	uint64_t live_ms; /* since when */
-	unsigned fails;	  /* in a row */
+	struct backoff fails;
 
 	bool known;	  /* the identity, head and floor are */
 	char created[64]; /* of the stream: its identity */
@@ -75,11 +102,34 @@ struct tail {
 	uint64_t heard_ms;
 	uint64_t lag; /* what the server had behind the last message */
 
-	uint32_t hole_gen;  /* of a question about a hole; 0: none asked */
-	uint64_t hole_ms;   /* when the last was asked */
-	uint64_t hole_head; /* the stream had this much by then */
+	uint64_t read_seq; /* of the last message read; head, or held */
+	struct tail_holes holes, next_holes;
+	uint64_t hole_ms; /* the last answer about them */
+	struct tail_gap gap;
 
-	const char *why; /* not live: static text */
+	struct list held; /* struct tail_held.link: wait for an answer */
+	size_t n_held;
+	bool jumps;	      /* the server may skip what is stored */
+	bool skipped;	      /* it has done so: the consumer is of no use */
+	unsigned finds;	      /* questions about single holes in flight */
+	uint64_t find_due_ms; /* they are late */
+	uint32_t idle_gen;    /* of the one about the end; 0: none */
+	uint64_t idle_from, idle_to, idle_clear;
+
+	bool doubts; /* the log's newest message must be compared */
+	struct tail_match match;
+
+	/* What the server takes, as far as it has refused more. */
+	uint32_t max_batch;
+	uint64_t max_bytes, max_expires_ms, max_inactive_ms;
+	bool refused;	    /* the last pulls: nothing can come */
+	uint64_t pull_ms;   /* the last pull */
+	bool brought;	    /* messages or heartbeats have come since */
+	unsigned fruitless; /* pulls that ended early and brought nothing */
+	char why_text[200]; /* what `why` may point to */
+	bool late_tick;	    /* silence was noticed late once */
+
+	const char *why; /* not ready; good until the next call */
 	bool has_news;
 	bool news_warn;
 	char news[256];
@@ -92,14 +142,26 @@ void tail_init(struct tail *t, struct source *src, struct log *log,
 
 /* Nothing more is to come: its consumer is taken away. */
 void tail_end(struct tail *t);
+/* Memory. */
+void tail_finish(struct tail *t);
 
 bool tail_live(const struct tail *t);
+/* Live, and the server takes its pulls. */
+bool tail_ready(const struct tail *t);
 
 /* Events for TAIL_SLOT, and SOURCE_UP and SOURCE_DOWN. Returns bits of enum
  * tail_outcome; with TAIL_FRAME, *touched is the subject's entry if it has
  * watchers, else NULL. */
 unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 		       uint64_t now_ms, struct log_subject **touched);
+
+/* What may go to the log now of the messages that waited: call until it is 0,
+ * after each call of tail_on_event() and tail_on_leader_info(). As there;
+ * *seq is the message's. */
+unsigned tail_next(struct tail *t, uint64_t now_ms,
+		   struct log_subject **touched, uint64_t *seq);
+/* The leader has answered question `no`, and it is our stream. */
+unsigned tail_on_leader_info(struct tail *t, uint32_t no, uint64_t now_ms);
 
 /* Someone else has asked STREAM.INFO, when the log's head was `asked_head`:
  * true when it is still our stream. If another, the tail has begun anew; an

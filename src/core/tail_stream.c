@@ -47,17 +47,35 @@ static void take_identity(struct tail *t, const struct source_info *i)
 }
 
 /* What comes next was taken from the stream by limits or a purge. */
-unsigned tail_overtaken(struct tail *t, const struct source_info *i)
+unsigned tail_overtaken(struct tail *t, uint64_t first)
 {
-	if (i->first_seq <= log_head(t->log) + 1)
+	if (first <= log_head(t->log) + 1)
 		return 0;
 	tail_news(t, true,
 		  "messages after sequence %" PRIu64 " up to %" PRIu64
 		  " are gone from the stream",
-		  log_head(t->log), i->first_seq - 1);
+		  log_head(t->log), first - 1);
 	metric_add(t->metrics, METRIC_CHANGE_OVERTAKEN, 1);
-	log_reset(t->log, i->first_seq - 1);
+	log_reset(t->log, first - 1);
 	return TAIL_OVERTAKEN;
+}
+
+/* Its readers go on from the end of what is left. Where not even the oldest
+ * frame is still the stream's, they begin anew. */
+unsigned tail_went_back(struct tail *t)
+{
+	uint64_t frame = t->match.same, end = t->leader->word.last_seq;
+	bool found = log_has(t->log, frame), empty = log_count(t->log) == 0;
+
+	if (found)
+		end = log_frame(t->log, frame)->seq;
+	tail_news(t, true,
+		  "the stream went back from sequence %" PRIu64 " to %" PRIu64,
+		  log_head(t->log), end);
+	metric_add(t->metrics, METRIC_CHANGE_BACK, 1);
+	leader_forget_behind(t->leader);
+	log_reset(t->log, end);
+	return found || empty ? TAIL_BACK : TAIL_RESET;
 }
 
 /* What the stream's state means for head, floor and everybody. */
@@ -78,14 +96,8 @@ unsigned tail_compare(struct tail *t, const struct source_info *i,
 			  i->last_seq);
 		return TAIL_RESET;
 	}
-	if (leader_rolled_back(t->leader, i, log_head(t->log), now_ms)) {
-		tail_news(t, true,
-			  "the stream went back from sequence %" PRIu64
-			  " to %" PRIu64,
-			  log_head(t->log), i->last_seq);
-		metric_add(t->metrics, METRIC_CHANGE_BACK, 1);
-		take_identity(t, i);
-		return TAIL_RESET;
-	}
-	return leader_is_behind(t->leader) ? 0 : tail_overtaken(t, i);
+	if (leader_rolled_back(t->leader, i, log_head(t->log), now_ms))
+		return TAIL_BACK;
+	return leader_is_behind(t->leader) ? 0
+					   : tail_overtaken(t, i->first_seq);
 }

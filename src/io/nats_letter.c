@@ -46,7 +46,10 @@ struct letter_info {
 	bool filter_covers_all;
 	bool work_queue;
 	bool unled;
+	bool before_2_10;
+	bool filter_matches_none;
 	uint32_t leader;
+	uint64_t max_inactive_ms;
 	/* created */
 };
 
@@ -57,7 +60,8 @@ struct letter_created {
 
 struct letter_status {
 	struct letter_head head;
-	struct source_status status;
+	struct source_status status; /* without its text */
+				     /* text, NUL */
 };
 
 struct letter_note {
@@ -262,6 +266,9 @@ static void take_info(struct mailbox *to, struct letter_head head,
 		.work_queue = info.work_queue,
 		.unled = info.unled,
 		.leader = info.leader,
+		.before_2_10 = info.before_2_10,
+		.filter_matches_none = info.filter_matches_none,
+		.max_inactive_ms = info.max_inactive_ms,
 	};
 	post(to, SOURCE_INFO, &letter, sizeof(letter), info.created,
 	     info.created_len, NULL, 0);
@@ -320,10 +327,16 @@ static void take_status(struct mailbox *to, struct letter_head head,
 			   .has_pending = st->has_pending,
 			   .pending_msgs = st->pending_msgs,
 			   .has_last_consumer = st->has_last_consumer,
-			   .last_consumer = st->last_consumer},
+			   .last_consumer = st->last_consumer,
+			   .has_last_stream = st->has_last_stream,
+			   .last_stream = st->last_stream,
+			   .max_batch = st->max_batch,
+			   .max_bytes = st->max_bytes,
+			   .max_expires_ms = st->max_expires_ms},
 	};
 
-	post(to, SOURCE_STATUS, &letter, sizeof(letter), NULL, 0, NULL, 0);
+	post(to, SOURCE_STATUS, &letter, sizeof(letter), st->text,
+	     strlen(st->text) + 1, NULL, 0);
 }
 
 static enum source_kind answer_to(uint32_t kind)
@@ -357,6 +370,7 @@ static void take_answer(struct mailbox *to, struct letter_head head,
 		take_info(to, head, filter, in);
 		break;
 	case NATS_COMMAND_FIND:
+	case NATS_COMMAND_GET:
 	case NATS_COMMAND_LAST:
 		take_found(to, head, in);
 		break;
@@ -384,7 +398,8 @@ static void take_reply(struct mailbox *to, const struct nats_address *a,
 		return;
 	}
 	if (js_status_parse(&status, in->status, in->description,
-			    in->pending_msgs, in->last_consumer) < 0)
+			    in->pending_msgs, in->last_consumer) < 0 ||
+	    js_status_last_stream(&status, in->last_stream) < 0)
 		return;
 	if (reply.kind == NATS_COMMAND_PULL)
 		take_status(to, head, reply.number, &status);
@@ -458,7 +473,18 @@ static void read_info(struct source_event *ev, const void *body)
 		.work_queue = i->work_queue,
 		.unled = i->unled,
 		.leader = i->leader,
+		.before_2_10 = i->before_2_10,
+		.filter_matches_none = i->filter_matches_none,
+		.max_inactive_ms = i->max_inactive_ms,
 	};
+}
+
+static void read_status(struct source_event *ev, const void *body)
+{
+	const struct letter_status *s = body;
+
+	ev->status = s->status;
+	ev->status.text = (const char *)(s + 1);
 }
 
 static void read_note(struct nats_note *ret, const void *body)
@@ -495,5 +521,5 @@ void nats_letter_read(struct nats_letter *ret, const struct mailbox_letter *l)
 		ev->num_pending =
 			((const struct letter_created *)body)->num_pending;
 	else if (ev->kind == SOURCE_STATUS)
-		ev->status = ((const struct letter_status *)body)->status;
+		read_status(ev, body);
 }

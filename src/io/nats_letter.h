@@ -18,6 +18,7 @@
 enum nats_command_kind {
 	NATS_COMMAND_INFO,
 	NATS_COMMAND_FIND,
+	NATS_COMMAND_GET,
 	NATS_COMMAND_LAST,
 	NATS_COMMAND_CREATE,
 	NATS_COMMAND_PULL,
@@ -73,6 +74,7 @@ struct nats_arrival {
 	const char *description;
 	const char *pending_msgs;
 	const char *last_consumer;
+	const char *last_stream;
 };
 
 /* Reads it and posts what it means; may wait for room. What is not for this

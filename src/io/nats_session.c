@@ -152,6 +152,7 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 		in.description = header(msg, "Description");
 		in.pending_msgs = header(msg, "Nats-Pending-Messages");
 		in.last_consumer = header(msg, "Nats-Last-Consumer");
+		in.last_stream = header(msg, "Nats-Last-Stream");
 	}
 	nats_letter_arrival(s->events, &s->address, s->options->filter, &in);
 	natsMsg_Destroy(msg);
@@ -434,6 +435,9 @@ static int put_request(struct nats_session *s, enum nats_command_kind kind,
 	case NATS_COMMAND_FIND:
 		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
 		return js_put_find(&s->request, c->seq, c->subject);
+	case NATS_COMMAND_GET:
+		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
+		return js_put_get(&s->request, c->seq);
 	case NATS_COMMAND_LAST:
 		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
 		return js_put_last(&s->request, c->subject);

@@ -96,6 +96,13 @@ static int source_find(struct source *s, struct source_who who, uint64_t seq,
 	return post(s, NATS_COMMAND_FIND, &c, subject);
 }
 
+static int source_get(struct source *s, struct source_who who, uint64_t seq)
+{
+	struct nats_command c = {.who = who, .seq = seq};
+
+	return post(s, NATS_COMMAND_GET, &c, NULL);
+}
+
 static int source_last(struct source *s, struct source_who who,
 		       const char *subject)
 {
@@ -132,6 +139,7 @@ static int source_forget(struct source *s, struct source_who who)
 static const struct source_ops ops = {
 	.info = source_info,
 	.find = source_find,
+	.get = source_get,
 	.last = source_last,
 	.create = source_create,
 	.pull = source_pull,

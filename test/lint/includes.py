@@ -30,7 +30,7 @@ RANKS = {
     "source": 2, "settings": 2, "http_parser": 2,
     "log": 3,
     "cursor": 4,
-    "turns": 4, "leader": 4, "replay_queue": 4.5, "tail": 5, "tail_inside": 5.1, "tail_stream": 5.2, "replay": 5,
+    "turns": 4, "leader": 4, "replay_queue": 4.5, "tail": 5, "tail_inside": 5.1, "tail_stream": 5.2, "tail_match": 5.2, "tail_hole": 5.2, "replay": 5,
     "hub": 6, "hub_inside": 6.5, "hub_place": 6.6, "hub_write": 6.6, "hub_lines": 6.6,
     "log_file": 7.1, "process": 7, "handles": 7, "mailbox": 7,
     "poller": 7, "key_file": 7, "nats_note": 7, "nats_servers": 7,

@@ -54,6 +54,12 @@ static int ask_find(struct source *s, struct source_who who, uint64_t seq,
 	return said(s);
 }
 
+static int ask_get(struct source *s, struct source_who who, uint64_t seq)
+{
+	write_down(s, ASKED_GET, who)->seq = seq;
+	return said(s);
+}
+
 static int ask_last(struct source *s, struct source_who who,
 		    const char *subject)
 {
@@ -86,6 +92,7 @@ static int ask_forget(struct source *s, struct source_who who)
 static const struct source_ops ops = {
 	.info = ask_info,
 	.find = ask_find,
+	.get = ask_get,
 	.last = ask_last,
 	.create = ask_create,
 	.pull = ask_pull,
@@ -100,7 +107,7 @@ void fake_source_init(struct fake_source *f)
 
 static const char *name_of(enum asked_kind kind)
 {
-	static const char *const names[] = {"info",   "find", "last",
+	static const char *const names[] = {"info",   "find", "get",   "last",
 					    "create", "pull", "forget"};
 
 	return names[kind];

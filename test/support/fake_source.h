@@ -11,6 +11,7 @@
 enum asked_kind {
 	ASKED_INFO,
 	ASKED_FIND,
+	ASKED_GET,
 	ASKED_LAST,
 	ASKED_CREATE,
 	ASKED_PULL,
@@ -20,7 +21,7 @@ enum asked_kind {
 struct asked {
 	enum asked_kind kind;
 	struct source_who who;
-	uint64_t seq;	      /* FIND, CREATE */
+	uint64_t seq;	      /* FIND, GET, CREATE */
 	char subject[64];     /* FIND, LAST, CREATE; "" for no filter */
 	uint64_t inactive_ms; /* CREATE */
 	struct source_pull pull;

@@ -94,6 +94,7 @@ void rig_info(struct rig *r, const char *created, uint64_t first, uint64_t last)
 	struct source_event ev = event_info(who, created, first, last);
 
 	ev.info.leader = r->leader;
+	r->first = first;
 	rig_send(r, ev);
 }
 
@@ -117,7 +118,13 @@ void rig_live(struct rig *r, uint64_t first, uint64_t last)
 void rig_publish(struct rig *r, const char *subject, uint64_t seq,
 		 const char *text)
 {
+	bool hole = seq > log_head(hub_log(r->hub)) + 1;
+
 	rig_send(r, event_message(r->consumer, seq, ++r->cseq, subject, text));
+	if (!hole)
+		return;
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, r->first, seq);
 }
 
 void rig_probe(struct rig *r, uint64_t from, uint64_t seq)

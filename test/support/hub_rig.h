@@ -40,6 +40,7 @@ struct rig {
 	uint64_t now_ms;
 	struct source_who consumer; /* the tail's */
 	uint64_t cseq;
+	uint64_t first;	 /* of the last rig_info() */
 	uint32_t leader; /* who answers STREAM.INFO; 0: not in a cluster */
 	struct rig_client clients[RIG_CLIENTS];
 	size_t n_clients;
@@ -62,6 +63,7 @@ void rig_live(struct rig *r, uint64_t first, uint64_t last);
 /* The same from the tail's STREAM.INFO on. */
 void rig_follow(struct rig *r, const char *created, uint64_t first,
 		uint64_t last);
+/* Behind a hole the STREAM.INFO that it asks is answered, as the last was. */
 void rig_publish(struct rig *r, const char *subject, uint64_t seq,
 		 const char *text);
 /* The probe that is asked, from `from`: a message "old", or with 0 none. Its

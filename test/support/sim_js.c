@@ -67,6 +67,13 @@ static int ask_find(struct source *src, struct source_who who, uint64_t seq,
 	return ask(sim_of(src), r);
 }
 
+static int ask_get(struct source *src, struct source_who who, uint64_t seq)
+{
+	struct sim_request r = {.kind = SIM_ASK_GET, .who = who, .seq = seq};
+
+	return ask(sim_of(src), r);
+}
+
 static int ask_last(struct source *src, struct source_who who,
 		    const char *subject)
 {
@@ -110,6 +117,7 @@ static int ask_forget(struct source *src, struct source_who who)
 static const struct source_ops sim_ops = {
 	.info = ask_info,
 	.find = ask_find,
+	.get = ask_get,
 	.last = ask_last,
 	.create = ask_create,
 	.pull = ask_pull,
@@ -572,6 +580,7 @@ static void serve_info(struct sim_js *s, const struct sim_request *r,
 	l.info.leader = s->leader + (uint32_t)server * 1000;
 	l.info.unled = s->unled || server != 0;
 	l.info.messages = count(s);
+	l.info.before_2_10 = s->faults.jumps;
 	snprintf(l.created, sizeof(l.created), "created-%u", s->epoch);
 	answer(s, server, &l);
 }
@@ -586,6 +595,8 @@ static void serve_find(struct sim_js *s, const struct sim_request *r,
 		return;
 	if (r->kind == SIM_ASK_FIND) {
 		l.uid = sim_next(s, r->seq - 1, r->subject, last);
+	} else if (r->kind == SIM_ASK_GET) {
+		l.uid = r->seq <= last ? s->at[r->seq] : 0;
 	} else {
 		uint64_t q = 0, uid;
 
@@ -596,7 +607,8 @@ static void serve_find(struct sim_js *s, const struct sim_request *r,
 	}
 	if (l.uid == 0)
 		l.err = SOURCE_ERR_NO_MESSAGE;
-	l.uid = another(s, l.uid, r->subject);
+	if (r->kind != SIM_ASK_GET)
+		l.uid = another(s, l.uid, r->subject);
 	answer(s, server, &l);
 }
 
@@ -694,12 +706,14 @@ bool sim_serve_request(struct sim_js *s, unsigned which)
 	for (int server = 0; server <= s->rival; server++) {
 		if (r.kind == SIM_ASK_INFO)
 			serve_info(s, &r, server);
-		else if (r.kind == SIM_ASK_FIND || r.kind == SIM_ASK_LAST)
+		else if (r.kind == SIM_ASK_FIND || r.kind == SIM_ASK_GET ||
+			 r.kind == SIM_ASK_LAST)
 			serve_find(s, &r, server);
 	}
 	switch (r.kind) {
 	case SIM_ASK_INFO:
 	case SIM_ASK_FIND:
+	case SIM_ASK_GET:
 	case SIM_ASK_LAST:
 		break;
 	case SIM_ASK_CREATE:
@@ -804,7 +818,8 @@ bool sim_delete_consumer(struct sim_js *s, unsigned which, bool told)
 
 static bool is_due(const struct sim_js *s, const struct sim_request *r)
 {
-	bool searches = r->kind == SIM_ASK_FIND || r->kind == SIM_ASK_LAST;
+	bool searches = r->kind == SIM_ASK_FIND || r->kind == SIM_ASK_GET ||
+			r->kind == SIM_ASK_LAST;
 
 	return s->now_ms >=
 	       r->asked_ms + (searches ? s->search_ms : s->answer_ms);

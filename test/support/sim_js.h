@@ -56,6 +56,7 @@ struct sim_consumer {
 enum sim_request_kind {
 	SIM_ASK_INFO,
 	SIM_ASK_FIND,
+	SIM_ASK_GET,
 	SIM_ASK_LAST,
 	SIM_ASK_CREATE,
 	SIM_ASK_PULL,
@@ -145,7 +146,7 @@ struct sim_js {
 	unsigned asked_from, asked_to;
 	struct sim_letter wire[SIM_MAX_QUEUE]; /* FIFO */
 	unsigned wire_from, wire_to;
-	unsigned long requests[6]; /* by kind */
+	unsigned long requests[7]; /* by kind */
 	/* Refusals by slot, the last is everybody else's; the one who judges
 	 * sets them to 0. */
 	unsigned refused[SIM_SLOTS];

@@ -143,14 +143,17 @@ static void what_is_no_message(void **state)
 			    "1\r\n\n\r\n");
 	assert_string_equal(text_of(out, ndjson_put_blank(out, false)), "\n");
 	assert_string_equal(
-		text_of(out, ndjson_put_gap(out, false, "expired", 1, 9, &tag)),
+		text_of(out,
+			ndjson_put_gap(out, false, "expired", 1, 9, 8, &tag)),
 		"{\"system\":\"gap\",\"reason\":\"expired\",\"after\":1,"
 		"\"first\":9,\"id\":\"8-9f31c2\"}\n");
 	assert_string_equal(
-		text_of(out, ndjson_put_gap(out, false, "reset", 0, 0, &tag)),
+		text_of(out,
+			ndjson_put_gap(out, false, "reset", 0, 0, 0, &tag)),
 		"{\"system\":\"gap\",\"reason\":\"reset\",\"after\":0,"
 		"\"first\":1,\"id\":\"0-9f31c2\"}\n");
-	ndjson_put_gap(out, true, "expired", UINT64_MAX, UINT64_MAX, &tag);
+	ndjson_put_gap(out, true, "expired", UINT64_MAX, UINT64_MAX,
+		       UINT64_MAX - 1, &tag);
 }
 
 int main(void)

@@ -622,7 +622,7 @@ static void test_gap(void **state)
 	size_t len;
 
 	(void)state;
-	len = sse_put_gap(out, false, "expired", 7, 12, &tag);
+	len = sse_put_gap(out, false, "expired", 7, 12, 11, &tag);
 	expect_text(out, len,
 		    "event: gap\n"
 		    "data: {\"system\": \"gap\", \"reason\": \"expired\", "
@@ -635,7 +635,7 @@ static void test_gap(void **state)
 	event_finish(&e);
 
 	/* An empty stream's first sequence is told as 1. */
-	len = sse_put_gap(out, false, "reset", 9, 0, &tag);
+	len = sse_put_gap(out, false, "reset", 9, 0, 0, &tag);
 	expect_text(out, len,
 		    "event: gap\n"
 		    "data: {\"system\": \"gap\", \"reason\": \"reset\", "
@@ -651,8 +651,8 @@ static void test_longest_short_ones(void **state)
 	size_t lens[4];
 
 	(void)state;
-	lens[0] =
-		sse_put_gap(out, true, "expired", UINT64_MAX, UINT64_MAX, &tag);
+	lens[0] = sse_put_gap(out, true, "expired", UINT64_MAX, UINT64_MAX,
+			      UINT64_MAX - 1, &tag);
 	assert_int_equal(strtoul(out, NULL, 16), lens[0] - 6);
 	lens[1] = sse_put_opening(out, true, UINT64_MAX, longest);
 	assert_int_equal(strtoul(out, NULL, 16), lens[1] - 6);

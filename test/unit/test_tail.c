@@ -54,6 +54,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	tail_finish(&f->tail);
 	log_free(f->log);
 	return 0;
 }
@@ -81,6 +82,37 @@ static unsigned answer_info(struct fixture *f, const char *created,
 	assert_int_equal(a->who.slot, TAIL_SLOT);
 	ev.info.leader = f->leads;
 	return send(f, ev);
+}
+
+/* The leader's answer to what holes ask: bits of all that follows. */
+static unsigned answer_leader(struct fixture *f, const char *created,
+			      uint64_t first, uint64_t last)
+{
+	struct log_subject *touched;
+	struct source_event ev;
+	const struct asked *a;
+	unsigned out = 0, bits;
+	uint64_t seq;
+
+	leader_ask(&f->leader, f->now_ms);
+	a = fake_asked(&f->src, ASKED_INFO);
+	assert_int_equal(a->who.slot, LEADER_SLOT);
+	ev = event_info(a->who, created, first, last);
+	ev.info.leader = f->leads;
+	assert_true(leader_on_info(&f->leader, &ev, f->now_ms) & LEADER_OURS);
+	if (!tail_same_stream(&f->tail, &ev, f->leader.head, f->now_ms))
+		return 0;
+	out = tail_on_leader_info(&f->tail, a->who.gen, f->now_ms);
+	while ((bits = tail_next(&f->tail, f->now_ms, &touched, &seq)) != 0)
+		out |= bits;
+	return out;
+}
+
+/* Nothing is asked, not even of the leader. */
+static void quiet(struct fixture *f)
+{
+	leader_ask(&f->leader, f->now_ms);
+	fake_quiet(&f->src);
 }
 
 static void take_create(struct fixture *f, uint64_t start)
@@ -265,7 +297,9 @@ static void says_what_the_server_said(void **state)
 	send(f, event_up());
 	send(f, event_error(SOURCE_INFO, fake_asked(&f->src, ASKED_INFO)->who,
 			    10039));
-	assert_string_equal(f->tail.why, "the JetStream stream can't be read");
+	assert_string_equal(f->tail.why,
+			    "the JetStream stream can't be read: no luck "
+			    "(10039)");
 	assert_news(f, true, "STREAM.INFO failed: no luck (10039)");
 	tick(f, 500);
 	ev = event_error(SOURCE_INFO, fake_asked(&f->src, ASKED_INFO)->who,
@@ -402,7 +436,9 @@ static void create_that_is_refused_is_tried_again(void **state)
 	take_create(f, 6);
 	send(f, event_error(SOURCE_CREATED, f->consumer,
 			    SOURCE_ERR_MAX_CONSUMERS));
-	assert_string_equal(f->tail.why, "the consumer can't be created");
+	assert_string_equal(f->tail.why,
+			    "the consumer can't be created: no luck "
+			    "(10026)");
 	assert_news(f, true, "the consumer can't be created: no luck (10026)");
 	assert_int_equal(f->metrics.value[METRIC_ERRORS_CREATE], 1);
 	/* There is none to forget. */
@@ -776,6 +812,21 @@ static void pull_that_was_used_up_is_not_waited_for(void **state)
 	assert_begun_anew(f);
 }
 
+/* ... when the log's newest message is compared. */
+static void become_live_again(struct fixture *f, uint64_t last, uint64_t newest)
+{
+	const struct asked *a;
+
+	answer_info(f, STREAM, 1, last);
+	a = fake_asked(&f->src, ASKED_GET);
+	assert_int_equal(a->seq, newest);
+	send(f, event_found(a->who, newest, "ev.a", "x"));
+	take_create(f, newest + 1);
+	send(f, event_created(f->consumer));
+	answer_info(f, STREAM, 1, last);
+	take_pull(f);
+}
+
 static void new_consumer_begins_with_new_credit(void **state)
 {
 	struct fixture *f = *state;
@@ -785,13 +836,13 @@ static void new_consumer_begins_with_new_credit(void **state)
 	take_pull(f);
 	send(f, event_status(f->consumer, 0, 503));
 	take_forget(f);
-	become_live(f, 1, 9000);
+	become_live_again(f, 9000, HALF + 5);
 	messages_for_half(f);
 	take_pull(f);
 	send(f, event_status(f->consumer, 0, 503));
 	take_forget(f);
 	tick(f, 200);
-	become_live(f, 1, 90000);
+	become_live_again(f, 90000, 2 * HALF + 5);
 	/* Nor does it wait for pulls of the one before. */
 	send(f, event_pending(f->consumer, f->pull_no, 408, BATCH - 1));
 	assert_false(tail_live(&f->tail));
@@ -870,7 +921,7 @@ static void rolled_back_only_after_a_while(void **state)
 	for (int i = 0; i < 25; i++)
 		ask_while_behind(f, 7);
 	assert_int_equal(log_head(f->log), 9);
-	assert_int_equal(answer_info(f, STREAM, 1, 7), TAIL_RESET);
+	assert_int_equal(answer_info(f, STREAM, 1, 7), TAIL_BACK);
 	assert_int_equal(log_head(f->log), 7);
 	assert_int_equal(log_floor(f->log), 7);
 	assert_string_equal(f->tail.tag.hex, tag.hex);
@@ -918,7 +969,7 @@ static void leader_that_catches_up_is_no_roll_back(void **state)
 	f->now_ms += 1000;
 	for (int i = 0; i < 25; i++)
 		ask_while_behind(f, 8);
-	assert_int_equal(answer_info(f, STREAM, 1, 8), TAIL_RESET);
+	assert_int_equal(answer_info(f, STREAM, 1, 8), TAIL_BACK);
 }
 
 /* It is the asking again that counts, not the time that NATS was away. */
@@ -1015,96 +1066,392 @@ static unsigned hole_message(struct fixture *f, uint64_t seq, uint64_t pending)
 	return send(f, ev);
 }
 
-static void hole_asks_once_a_second(void **state)
+/* What stands behind a hole waits for the answer, with all that comes. */
+static void message_behind_a_hole_waits(void **state)
 {
 	struct fixture *f = *state;
 
 	live(f, 1, 5);
 	hole_message(f, 6, 100); /* no hole */
-	hole_message(f, 9, 0);	 /* nothing behind it */
-	fake_quiet(&f->src);
-	assert_int_equal(hole_message(f, 12, 100), TAIL_FRAME);
-	assert_int_equal(answer_info(f, STREAM, 1, 200), 0);
-	assert_true(tail_live(&f->tail));
-	f->now_ms += 999;
-	hole_message(f, 20, 100);
-	fake_quiet(&f->src);
-	f->now_ms += 1;
-	hole_message(f, 30, 100);
-	assert_int_equal(answer_info(f, STREAM, 1, 200), 0);
-	assert_int_equal(log_count(f->log), 5);
+	quiet(f);
+	assert_int_equal(log_head(f->log), 6);
+	assert_int_equal(hole_message(f, 9, 0), 0); /* pending 0 is no excuse */
+	assert_int_equal(hole_message(f, 10, 0), 0);
+	assert_int_equal(log_head(f->log), 6);
+	assert_int_equal(answer_leader(f, STREAM, 1, 200), TAIL_FRAME);
+	assert_int_equal(log_head(f->log), 10);
+	assert_int_equal(log_count(f->log), 3);
 	assert_int_equal(log_floor(f->log), 5);
+	quiet(f);
 }
 
+/* An answer clears the holes that were seen when its question was sent. */
+static void later_hole_needs_a_later_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct source_event ev;
+	struct log_subject *touched;
+	uint64_t seq;
+
+	live(f, 1, 5);
+	hole_message(f, 9, 0);
+	leader_ask(&f->leader, f->now_ms);
+	hole_message(f, 12, 0);
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, STREAM, 1, 12);
+	leader_on_info(&f->leader, &ev, f->now_ms);
+	tail_same_stream(&f->tail, &ev, f->leader.head, f->now_ms);
+	assert_int_equal(tail_on_leader_info(&f->tail, ev.who.gen, f->now_ms),
+			 0);
+	assert_int_equal(tail_next(&f->tail, f->now_ms, &touched, &seq),
+			 TAIL_FRAME);
+	assert_int_equal(seq, 9);
+	assert_int_equal(tail_next(&f->tail, f->now_ms, &touched, &seq), 0);
+	assert_int_equal(answer_leader(f, STREAM, 11, 12),
+			 TAIL_OVERTAKEN | TAIL_FRAME);
+	assert_int_equal(log_head(f->log), 12);
+	assert_int_equal(log_floor(f->log), 10);
+}
+
+/* The question keeps where the hole began: what came behind it since does not
+ * hide it. */
 static void hole_finds_it_overtaken(void **state)
 {
 	struct fixture *f = *state;
 
 	live(f, 1, 5);
-	hole_message(f, 9, 100);
-	assert_int_equal(answer_info(f, STREAM, 50, 200), TAIL_OVERTAKEN);
-	assert_int_equal(log_head(f->log), 49);
+	hole_message(f, 150, 0);
+	assert_int_equal(answer_leader(f, STREAM, 150, 200),
+			 TAIL_OVERTAKEN | TAIL_FRAME);
+	assert_int_equal(log_floor(f->log), 149);
+	assert_int_equal(log_head(f->log), 150);
 	assert_true(tail_live(&f->tail));
-	fake_quiet(&f->src);
-	/* The consumer is the same, and so is its sequence. */
-	assert_int_equal(hole_message(f, 10, 100), 0);
-	assert_int_equal(hole_message(f, 50, 100), TAIL_FRAME);
+	quiet(f);
+	assert_news(f, true,
+		    "messages after sequence 5 up to 149 are gone from the "
+		    "stream");
+	assert_int_equal(hole_message(f, 151, 100), TAIL_FRAME);
 }
 
-/* Messages are delivered and API requests answered by different queues of the
- * server: what comes between is no sign of a stream that went back. */
-static void hole_answer_is_overtaken_by_messages(void **state)
+/* A stream of few messages: what is at hand is served, though the store has
+ * dropped it by now. */
+static void message_in_hand_is_served(void **state)
 {
 	struct fixture *f = *state;
 
 	live(f, 1, 5);
-	hole_message(f, 9, 100);
-	hole_message(f, 10, 99);
-	hole_message(f, 11, 98);
-	assert_int_equal(answer_info(f, STREAM, 1, 9), 0);
-	assert_true(tail_live(&f->tail));
-	assert_int_equal(f->leader.behind_ms, 0);
-	fake_quiet(&f->src);
+	hole_message(f, 9, 0);
+	assert_int_equal(answer_leader(f, STREAM, 50, 50),
+			 TAIL_OVERTAKEN | TAIL_FRAME);
+	assert_int_equal(log_floor(f->log), 8);
+	assert_int_equal(log_head(f->log), 9);
 }
 
 static void hole_finds_another_stream(void **state)
 {
-	static const struct {
-		const char *created;
-		int err;
-	} cases[] = {{OTHER, 0}, {STREAM, SOURCE_ERR_NO_STREAM}};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct fixture *f = fresh(state);
-		struct source_event ev;
-
-		live(f, 1, 5);
-		hole_message(f, 9, 100);
-		ev = event_info(fake_asked(&f->src, ASKED_INFO)->who,
-				cases[i].created, 1, 200);
-		ev.err = cases[i].err;
-		assert_int_equal(send(f, ev), 0);
-		assert_begun_anew(f);
-	}
-}
-
-/* An answer that never comes must not be the end of the asking. */
-static void hole_whose_answer_is_lost_is_asked_about_again(void **state)
-{
 	struct fixture *f = *state;
-	struct source_who lost;
 
 	live(f, 1, 5);
 	hole_message(f, 9, 100);
-	lost = fake_asked(&f->src, ASKED_INFO)->who;
-	f->now_ms += ANSWER_MS - 1;
-	hole_message(f, 19, 100);
-	fake_quiet(&f->src);
-	f->now_ms += 1;
-	hole_message(f, 29, 100);
-	assert_int_equal(fake_waiting(&f->src), 1);
-	assert_int_equal(send(f, event_info(lost, STREAM, 90, 200)), 0);
-	assert_int_equal(answer_info(f, STREAM, 50, 200), TAIL_OVERTAKEN);
+	assert_int_equal(answer_leader(f, OTHER, 1, 200), 0);
+	assert_begun_anew(f);
+	assert_int_equal(log_head(f->log), 5);
+}
+
+static void filtered(struct fixture *f)
+{
+	struct source_event ev;
+
+	send(f, event_up());
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, STREAM, 1, 5);
+	ev.info.filter_covers_all = false;
+	send(f, ev);
+	take_create(f, 6);
+	send(f, event_created(f->consumer));
+	ev.who = fake_asked(&f->src, ASKED_INFO)->who;
+	send(f, ev);
+	take_pull(f);
+	f->tail.has_news = false;
+}
+
+/* A tail that filters goes on; one answer clears all holes before it. */
+static void filtered_tail_goes_on_behind_holes(void **state)
+{
+	struct fixture *f = *state;
+
+	filtered(f);
+	assert_int_equal(hole_message(f, 9, 100), TAIL_FRAME);
+	assert_int_equal(hole_message(f, 19, 100), TAIL_FRAME);
+	assert_int_equal(answer_leader(f, STREAM, 6, 200), 0);
+	/* Not asked about at once again, and never forgotten. */
+	assert_int_equal(hole_message(f, 29, 0), TAIL_FRAME);
+	quiet(f);
+	f->now_ms += 50;
+	assert_int_equal(answer_leader(f, STREAM, 20, 200), 0);
+	quiet(f);
+	assert_int_equal(log_count(f->log), 3);
+}
+
+static void filtered_tail_tells_late(void **state)
+{
+	struct fixture *f = *state;
+
+	filtered(f);
+	hole_message(f, 9, 100);
+	hole_message(f, 100, 0);
+	hole_message(f, 120, 0);
+	assert_int_equal(answer_leader(f, STREAM, 90, 200), TAIL_GAP);
+	assert_int_equal(f->tail.gap.after, 5);
+	assert_int_equal(f->tail.gap.first, 90);
+	assert_int_equal(f->tail.gap.upto, 89);
+	/* Who has not come so far reads it from the stream. */
+	assert_int_equal(log_floor(f->log), 89);
+	assert_int_equal(log_head(f->log), 120);
+	assert_news(f, true,
+		    "messages after sequence 5 up to 89 may be gone from the "
+		    "stream");
+}
+
+/* ---- servers before 2.10 ------------------------------------------------- */
+
+static void old_server(struct fixture *f)
+{
+	struct source_event ev;
+
+	send(f, event_up());
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, STREAM, 1, 5);
+	ev.info.before_2_10 = true;
+	send(f, ev);
+	take_create(f, 6);
+	send(f, event_created(f->consumer));
+	ev.who = fake_asked(&f->src, ASKED_INFO)->who;
+	send(f, ev);
+	take_pull(f);
+	f->tail.has_news = false;
+}
+
+static void old_server_is_asked_about_each_hole(void **state)
+{
+	struct fixture *f = *state;
+	const struct asked *a;
+
+	old_server(f);
+	assert_int_equal(hole_message(f, 9, 0), 0);
+	a = fake_asked(&f->src, ASKED_FIND);
+	assert_int_equal(a->seq, 6);
+	assert_string_equal(a->subject, ">");
+	send(f, event_found(a->who, 9, "ev.a", "x"));
+	assert_int_equal(log_head(f->log), 5);
+	assert_int_equal(answer_leader(f, STREAM, 1, 9), TAIL_FRAME);
+	assert_int_equal(log_head(f->log), 9);
+}
+
+static void old_server_that_skips_is_read_again(void **state)
+{
+	struct fixture *f = *state;
+	const struct asked *a;
+
+	old_server(f);
+	hole_message(f, 100, 0);
+	a = fake_asked(&f->src, ASKED_FIND);
+	send(f, event_found(a->who, 7, "ev.a", "x"));
+	assert_begun_anew(f);
+	assert_int_equal(f->metrics.value[METRIC_RESET_SKIPPED], 1);
+	assert_int_equal(log_head(f->log), 5);
+	become_live(f, 1, 100);
+	assert_int_equal(message(f, 6), TAIL_FRAME);
+}
+
+/* It jumped, and nothing has come behind it. */
+static void old_server_that_skips_to_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct source_event beat;
+	const struct asked *a;
+
+	old_server(f);
+	beat = event_status(f->consumer, f->pull_no, 100);
+	beat.status.has_last_stream = true;
+	beat.status.last_stream = 100;
+	send(f, beat);
+	a = fake_asked(&f->src, ASKED_FIND);
+	assert_int_equal(a->seq, 6);
+	send(f, event_error(SOURCE_FOUND, a->who, SOURCE_ERR_NO_MESSAGE));
+	send(f, beat); /* known */
+	quiet(f);
+	beat.status.last_stream = 110;
+	send(f, beat);
+	a = fake_asked(&f->src, ASKED_FIND);
+	send(f, event_found(a->who, 105, "ev.a", "x"));
+	assert_begun_anew(f);
+}
+
+/* ---- is it still that message? ------------------------------------------- */
+
+static void send_stored(struct fixture *f, uint64_t seq, uint64_t time_ns)
+{
+	struct source_event ev =
+		event_message(f->consumer, seq, ++f->cseq, "ev.a", "x");
+
+	ev.msg.time_ns = time_ns;
+	assert_int_equal(send(f, ev), TAIL_FRAME);
+}
+
+/* The stream's message of this sequence; time 0: it is not there. */
+static unsigned answer_get(struct fixture *f, uint64_t seq, uint64_t time_ns)
+{
+	const struct asked *a = fake_asked(&f->src, ASKED_GET);
+	struct source_event ev = event_found(a->who, seq, "ev.a", "x");
+
+	assert_int_equal(a->seq, seq);
+	ev.msg.time_ns = time_ns;
+	if (time_ns == 0)
+		ev = event_error(SOURCE_FOUND, a->who, SOURCE_ERR_NO_MESSAGE);
+	return send(f, ev);
+}
+
+static void live_with_messages(struct fixture *f, uint64_t n)
+{
+	live(f, 1, 0);
+	for (uint64_t seq = 1; seq <= n; seq++)
+		send_stored(f, seq, 1000 + seq);
+	send(f, event_down());
+	send(f, event_up());
+}
+
+static void newest_message_is_the_same(void **state)
+{
+	struct fixture *f = *state;
+
+	live_with_messages(f, 5);
+	assert_int_equal(answer_info(f, STREAM, 1, 9), 0);
+	assert_int_equal(answer_get(f, 5, 1005), 0);
+	take_create(f, 6);
+	assert_int_equal(log_count(f->log), 5);
+}
+
+/* It has lost its end, and grown past it since. */
+static void stream_that_went_back_and_grew_is_found(void **state)
+{
+	struct fixture *f = *state;
+
+	live_with_messages(f, 8);
+	assert_int_equal(answer_info(f, STREAM, 1, 20), 0);
+	assert_int_equal(answer_get(f, 8, 5008), 0);
+	assert_int_equal(answer_get(f, 4, 1004), 0);
+	assert_int_equal(answer_get(f, 6, 5006), 0);
+	assert_int_equal(answer_get(f, 5, 1005), TAIL_BACK);
+	assert_int_equal(log_head(f->log), 5);
+	assert_news(f, true, "the stream went back from sequence 8 to 5");
+	take_create(f, 6);
+}
+
+/* Without replicas, and below what was read: at once, to where it is the same.
+ */
+static void single_server_went_back(void **state)
+{
+	struct fixture *f = *state;
+
+	live_with_messages(f, 4);
+	assert_int_equal(answer_info(f, STREAM, 1, 3), 0);
+	assert_int_equal(answer_get(f, 2, 1002), 0);
+	assert_int_equal(answer_get(f, 3, 5003), TAIL_BACK);
+	assert_int_equal(log_head(f->log), 2);
+	take_create(f, 3);
+}
+
+static void nothing_of_the_log_is_left(void **state)
+{
+	struct fixture *f = *state;
+
+	live_with_messages(f, 2);
+	answer_info(f, STREAM, 1, 20);
+	answer_get(f, 2, 5002);
+	assert_int_equal(answer_get(f, 1, 5001), TAIL_RESET);
+	assert_int_equal(log_head(f->log), 20);
+	take_create(f, 21);
+}
+
+static void deleted_message_tells_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	live_with_messages(f, 9);
+	answer_info(f, STREAM, 1, 9);
+	assert_int_equal(answer_get(f, 9, 0), 0);
+	assert_int_equal(answer_get(f, 8, 0), 0);
+	assert_int_equal(answer_get(f, 6, 0), 0);
+	assert_int_equal(answer_get(f, 2, 1002), 0);
+	take_create(f, 10);
+}
+
+/* ---- what a server takes ------------------------------------------------- */
+
+static void refused_with(struct fixture *f, struct source_status s)
+{
+	struct source_event ev = event_status(f->consumer, f->pull_no, 409);
+
+	s.number = f->pull_no;
+	s.code = 409;
+	ev.status = s;
+	send(f, ev);
+}
+
+static void limit_of_a_pull_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	const struct asked *a;
+
+	live(f, 1, 5);
+	refused_with(f, (struct source_status){.max_batch = 1000,
+					       .text = "Exceeded "
+						       "MaxRequestBatch of "
+						       "1000"});
+	a = fake_asked(&f->src, ASKED_PULL);
+	assert_int_equal(a->pull.batch, 1000);
+	f->pull_no = a->pull.number;
+	refused_with(f, (struct source_status){.max_expires_ms = 5000});
+	a = fake_asked(&f->src, ASKED_PULL);
+	assert_int_equal(a->pull.expires_ms, 5000);
+	assert_int_equal(a->pull.heartbeat_ms, 2500);
+	f->pull_no = a->pull.number;
+	refused_with(f, (struct source_status){.max_bytes = 4096});
+	a = fake_asked(&f->src, ASKED_PULL);
+	assert_int_equal(a->pull.max_bytes, 4096);
+	assert_true(tail_ready(&f->tail));
+}
+
+/* Whatever the reason: never again and again at once. */
+static void refused_pulls_are_repeated_slower(void **state)
+{
+	struct fixture *f = *state;
+	const struct source_status s = {.text = "Not Today"};
+	unsigned pulls = 0;
+	uint64_t end = f->now_ms + 30000;
+
+	live(f, 1, 5);
+	while (f->now_ms < end && pulls < 1000) {
+		refused_with(f, s);
+		pulls++;
+		while (fake_waiting(&f->src) > 0) {
+			const struct asked *a = &f->src.asked[f->src.seen++];
+
+			if (a->kind == ASKED_INFO)
+				send(f, event_info(a->who, STREAM, 1, 5));
+			if (a->kind == ASKED_CREATE) {
+				f->consumer = a->who;
+				send(f, event_created(a->who));
+			}
+			if (a->kind == ASKED_PULL)
+				f->pull_no = a->pull.number;
+		}
+		if (!tail_live(&f->tail))
+			tick(f, 100);
+	}
+	assert_true(pulls < 500);
+	assert_int_equal(f->metrics.value[METRIC_TAIL_PULLS] < 50, 1);
+	assert_false(tail_ready(&f->tail));
+	assert_string_equal(f->tail.why,
+			    "the server refused a pull: 409 Not Today");
 }
 
 /* ---- someone else's STREAM.INFO ------------------------------------------ */
@@ -1292,11 +1639,23 @@ int main(void)
 		TEST(limits_overtake_it_while_away),
 		TEST(first_sequence_behind_the_head_is_no_gap),
 		TEST(verify_sees_it_overtaken),
-		TEST(hole_asks_once_a_second),
+		TEST(message_behind_a_hole_waits),
+		TEST(later_hole_needs_a_later_answer),
+		TEST(message_in_hand_is_served),
+		TEST(filtered_tail_goes_on_behind_holes),
+		TEST(filtered_tail_tells_late),
+		TEST(old_server_is_asked_about_each_hole),
+		TEST(old_server_that_skips_is_read_again),
+		TEST(old_server_that_skips_to_the_end),
+		TEST(newest_message_is_the_same),
+		TEST(stream_that_went_back_and_grew_is_found),
+		TEST(single_server_went_back),
+		TEST(nothing_of_the_log_is_left),
+		TEST(deleted_message_tells_nothing),
+		TEST(limit_of_a_pull_is_kept),
+		TEST(refused_pulls_are_repeated_slower),
 		TEST(hole_finds_it_overtaken),
-		TEST(hole_answer_is_overtaken_by_messages),
 		TEST(hole_finds_another_stream),
-		TEST(hole_whose_answer_is_lost_is_asked_about_again),
 		TEST(same_stream),
 		TEST(answer_that_says_nothing),
 		TEST(leader_that_follows_the_tail),

@@ -40,6 +40,7 @@ enum note_kind {
 	NOTE_DOWN,
 	NOTE_INFO,
 	NOTE_FIND,
+	NOTE_GET,
 	NOTE_LAST,
 	NOTE_CREATE,
 	NOTE_PULL,
@@ -124,6 +125,13 @@ static int ask_find(struct source *src, struct source_who who, uint64_t seq,
 		   subject);
 }
 
+static int ask_get(struct source *src, struct source_who who, uint64_t seq)
+{
+	return ask(src,
+		   &(struct note){.kind = NOTE_GET, .who = who, .seq = seq},
+		   NULL);
+}
+
 static int ask_last(struct source *src, struct source_who who,
 		    const char *subject)
 {
@@ -170,6 +178,7 @@ static int ask_forget(struct source *src, struct source_who who)
 static const struct source_ops fake_ops = {
 	.info = ask_info,
 	.find = ask_find,
+	.get = ask_get,
 	.last = ask_last,
 	.create = ask_create,
 	.pull = ask_pull,
@@ -347,7 +356,7 @@ static void answer_info(const struct fake_js *js, struct source_event *ev,
 static void answer_find(const struct fake_js *js, const struct note *n,
 			struct source_event *ev)
 {
-	uint64_t seq = n->kind == NOTE_FIND ? n->seq - 1 : 0;
+	uint64_t seq = n->kind == NOTE_LAST ? 0 : n->seq - 1;
 	const struct message *m = next_message(js, seq, n->subject);
 	const struct message *next = m;
 
@@ -356,7 +365,7 @@ static void answer_find(const struct fake_js *js, const struct note *n,
 		m = next;
 		next = next_message(js, m->seq, n->subject);
 	}
-	if (m == NULL)
+	if (m == NULL || (n->kind == NOTE_GET && m->seq != n->seq))
 		ev->err = SOURCE_ERR_NO_MESSAGE;
 	else
 		ev->msg = message_of(m);
@@ -436,6 +445,7 @@ static void answer(struct fake_js *js, const struct note *n, event_to to,
 		answer_info(js, &ev, created, sizeof(created));
 		break;
 	case NOTE_FIND:
+	case NOTE_GET:
 	case NOTE_LAST:
 		answer_find(js, n, &ev);
 		break;
