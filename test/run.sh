@@ -90,6 +90,15 @@ build()
 	return 1
 }
 
+# By how much the time-outs of tests grow: with what else runs on a processor.
+patience()
+{
+	load=$(cut -d . -f 1 /proc/loadavg 2>/dev/null)
+	n=$((1 + ${load:-0} / $(getconf _NPROCESSORS_ONLN)))
+	[ $n -le 6 ] || n=6
+	echo $n
+}
+
 # run_suite LABEL FOLDER SUITE [WRAPPER]
 run_suite()
 {
@@ -100,6 +109,7 @@ run_suite()
 	# shellcheck disable=SC2086 # a list of words
 	meson test -C "$2" --no-rebuild --suite "$3" $without \
 		--logbase "$base" \
+		--timeout-multiplier "$(patience)" \
 		--num-processes "${SLUICE_TEST_JOBS:-2}" ${4:+--wrapper "$4"} \
 		>"$work/$1.out" 2>&1
 	# With a wrapper its name stands in the log's.

@@ -30,13 +30,24 @@ export class UiPage {
     this.requests = [];
   }
 
+  // Beside the size, puppeteer sets what Firefox 140 (Debian 12 without updates) has
+  // no command for, and then does not wait for the size.
+  async #resize(width) {
+    try {
+      await this.page.setViewport({ width, height: 740 });
+    } catch (e) {
+      if (!/unknown command/.test(String(e))) throw e;
+      await this.page.waitForFunction((w) => innerWidth === w, {}, width);
+    }
+  }
+
   async #open(hash, width) {
     defer(() => this.#close());
     this.page.on("pageerror", (e) => this.errors.push(String(e)));
     this.page.on("console", (m) => note("page:", m.text()));
     this.page.on("request", (r) => this.requests.push(r.url()));
     await this.page.evaluateOnNewDocument(watch);
-    await this.page.setViewport({ width, height: 740 });
+    await this.#resize(width);
     await this.page.goto(`${this.origin}/${hash}`);
   }
 

@@ -225,7 +225,7 @@ void crowd_read(struct crowd *w, int ms)
 
 void crowd_read_until(struct crowd *w, uint64_t sent)
 {
-	uint64_t deadline = test_now_ms() + END_MS;
+	uint64_t deadline = test_deadline_ms(END_MS);
 
 	while (flood_sent(w->flood) < sent) {
 		if (test_now_ms() > deadline)
@@ -347,7 +347,7 @@ static void read_to_the_end(struct crowd *w)
 		snprintf(id, sizeof(id), "u%u", s);
 		e2e_publish(w->e2e, id, LAST_NUMBER);
 	}
-	deadline = test_now_ms() + END_MS;
+	deadline = test_deadline_ms(END_MS);
 	while (i < w->n) {
 		struct crowd_client *c = &w->clients[i];
 

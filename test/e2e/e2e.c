@@ -130,7 +130,7 @@ long long e2e_stream_number(struct e2e *f, const char *path)
 
 void e2e_wait_consumers(struct e2e *f, long long n)
 {
-	uint64_t deadline = test_now_ms() + SSE_CLIENT_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(SSE_CLIENT_WAIT_MS);
 	long long got;
 
 	while ((got = e2e_stream_number(f, "state.consumer_count")) != n) {

@@ -216,14 +216,14 @@ static bool has_all(struct followers_client *m)
 /* The deadline is for one that gets nothing: a long replay takes its time. */
 static void wait_for_all(struct followers_client *m, int timeout_ms)
 {
-	uint64_t seen = 0, deadline = test_now_ms() + (uint64_t)timeout_ms;
+	uint64_t seen = 0, deadline = test_deadline_ms((uint64_t)timeout_ms);
 
 	while (!has_all(m)) {
 		uint64_t counted = GET(m->counted);
 
 		followers_check(m->followers);
 		if (counted != seen)
-			deadline = test_now_ms() + (uint64_t)timeout_ms;
+			deadline = test_deadline_ms((uint64_t)timeout_ms);
 		seen = counted;
 		if (test_now_ms() > deadline)
 			fail_msg("client %td (user %u, %s, gateway %d, from "

@@ -163,7 +163,7 @@ static char *read_file(struct front *p, const char *name)
 
 static void wait_listening(struct front *p, const char *site)
 {
-	uint64_t deadline = test_now_ms() + SSE_CLIENT_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(SSE_CLIENT_WAIT_MS);
 	struct sse_client c = {0};
 
 	while (!sse_client_try(&c, front_address(p, site))) {

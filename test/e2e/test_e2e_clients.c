@@ -65,7 +65,7 @@ static void wait_streams(struct e2e *f, size_t n)
  * one more, or less. */
 static void wait_connections(struct e2e *f, size_t most)
 {
-	uint64_t deadline = test_now_ms() + SSE_CLIENT_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(SSE_CLIENT_WAIT_MS);
 
 	while (gateway_proc_metric(&f->gw, "sluice_connections") >
 	       (double)most) {
@@ -611,7 +611,7 @@ static void a_burst_of_connects(void **state)
 	e2e_gateway(f, NULL);
 	bystander_join(&b, f);
 	fds = gateway_proc_fds(&f->gw);
-	deadline = test_now_ms() + SSE_CLIENT_WAIT_MS;
+	deadline = test_deadline_ms(SSE_CLIENT_WAIT_MS);
 	connect_all(f, ps, n);
 	bystander_expect_served(&b, f);
 	for (size_t turn = 0; done < n; turn++) {
@@ -673,7 +673,7 @@ static size_t count_heads(struct sse_client *cs, size_t n)
 
 static void wait_heads(struct sse_client *cs, size_t n, size_t heads)
 {
-	uint64_t deadline = test_now_ms() + SSE_CLIENT_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(SSE_CLIENT_WAIT_MS);
 
 	while (count_heads(cs, n) < heads) {
 		assert_true(test_now_ms() < deadline);

@@ -106,7 +106,7 @@ static void start(struct e2e *f, const char *more, const char *value)
 /* Until the log has said it n times. */
 static void wait_said(struct e2e *f, const char *text, int n)
 {
-	uint64_t deadline = test_now_ms() + WAIT_MS;
+	uint64_t deadline = test_deadline_ms(WAIT_MS);
 
 	while (e2e_count_in_log(f, text) < n) {
 		if (test_now_ms() > deadline)

@@ -156,7 +156,7 @@ static void visit(struct e2e *f, int kind)
 
 static void wait_until_all_left(struct e2e *f)
 {
-	uint64_t deadline = test_now_ms() + SSE_CLIENT_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(SSE_CLIENT_WAIT_MS);
 
 	/* The one that asks for the metric may or may not count itself. */
 	while (gateway_proc_metric(&f->gw, "sluice_connections") > 1) {
@@ -168,7 +168,7 @@ static void wait_until_all_left(struct e2e *f)
 /* The last to leave may still be there for a moment. */
 static void wait_fds(struct e2e *f, size_t most)
 {
-	uint64_t deadline = test_now_ms() + SSE_CLIENT_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(SSE_CLIENT_WAIT_MS);
 
 	while (gateway_proc_fds(&f->gw) > most) {
 		assert_true(test_now_ms() < deadline);

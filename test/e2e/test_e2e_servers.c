@@ -70,7 +70,7 @@ static void restart(struct servers *s, int sig)
 
 static void expect_unready(struct e2e *f, const char *reason)
 {
-	uint64_t deadline = test_now_ms() + SSE_CLIENT_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(SSE_CLIENT_WAIT_MS);
 	struct sse_client *c;
 
 	for (;;) {

@@ -89,7 +89,7 @@ static const char *open_notify(const char *path)
 /* Until one of the lines that were told since `from` is this one. */
 static void wait_told(size_t from, const char *line)
 {
-	uint64_t deadline = test_now_ms() + END_MS;
+	uint64_t deadline = test_deadline_ms(END_MS);
 	char wanted[160];
 
 	snprintf(wanted, sizeof(wanted), "\n%s\n", line);

@@ -204,7 +204,7 @@ static void who_is_slow(void **state)
 	struct sse_client *slow = e2e_client(f);
 	char *payload = malloc(BYTES + 1);
 	json_t *page;
-	uint64_t end = test_now_ms() + WAIT_MS;
+	uint64_t end = test_deadline_ms(WAIT_MS);
 
 	e2e_gateway(f, NULL);
 	e2e_open(f, "bob", NULL);
@@ -268,7 +268,7 @@ static char *read_file(const char *path)
 /* Until the file has this; all of it, to free(). */
 static char *wait_in_file(const char *path, const char *words)
 {
-	uint64_t end = test_now_ms() + WAIT_MS;
+	uint64_t end = test_deadline_ms(WAIT_MS);
 
 	for (;;) {
 		char *all = read_file(path);

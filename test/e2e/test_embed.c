@@ -62,7 +62,7 @@ static int teardown(void **state)
  * free(). */
 static char *wait_output(struct fixture *f, const char *text)
 {
-	uint64_t deadline = test_now_ms() + GATEWAY_PROC_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(GATEWAY_PROC_WAIT_MS);
 	char *rest = NULL;
 
 	while (rest == NULL) {

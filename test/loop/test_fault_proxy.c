@@ -188,7 +188,7 @@ static void fill(char *bytes, size_t len, unsigned seed)
 /* Sends and receives on one socket what the other one receives and sends. */
 static void exchange(int a, int b, const char *from_a, char *at_b, size_t len)
 {
-	uint64_t deadline = test_now_ms() + WAIT_MS;
+	uint64_t deadline = test_deadline_ms(WAIT_MS);
 	size_t sent = 0, got = 0;
 
 	while (got < len && test_now_ms() < deadline) {

@@ -251,7 +251,7 @@ struct fault_counts fault_proxy_counts(const struct fault_proxy *p)
 void fault_proxy_until(const struct fault_proxy *p, fault_proxy_done done,
 		       uint64_t arg, const char *what)
 {
-	uint64_t deadline = test_now_ms() + FAULT_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(FAULT_WAIT_MS);
 
 	for (;;) {
 		struct fault_counts c = fault_proxy_counts(p);

@@ -215,7 +215,7 @@ uint64_t flood_sent(struct flood *f)
 
 void flood_wait(struct flood *f, uint64_t n)
 {
-	uint64_t deadline = test_now_ms() + WAIT_MS;
+	uint64_t deadline = test_deadline_ms(WAIT_MS);
 
 	while (flood_sent(f) < n) {
 		if (test_now_ms() > deadline)

@@ -249,7 +249,7 @@ static bool has_ended(struct gateway_proc *g, int *status)
 
 void gateway_proc_wait_log(struct gateway_proc *g, const char *text)
 {
-	uint64_t deadline = test_now_ms() + GATEWAY_PROC_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(GATEWAY_PROC_WAIT_MS);
 	bool found = false;
 
 	while (!found) {
@@ -356,7 +356,7 @@ int gateway_proc_status_of(const struct gateway_proc *g, bool admin,
 
 static void wait_readyz(struct gateway_proc *g, int status)
 {
-	uint64_t deadline = test_now_ms() + GATEWAY_PROC_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(GATEWAY_PROC_WAIT_MS);
 
 	while (gateway_proc_status_of(g, false, "/readyz") != status) {
 		int ended;
@@ -403,7 +403,7 @@ double gateway_proc_metric(const struct gateway_proc *g, const char *name)
 void gateway_proc_wait_metric(struct gateway_proc *g, const char *name,
 			      double value)
 {
-	uint64_t deadline = test_now_ms() + GATEWAY_PROC_WAIT_MS;
+	uint64_t deadline = test_deadline_ms(GATEWAY_PROC_WAIT_MS);
 	double got;
 
 	while ((got = gateway_proc_metric(g, name)) != value) {
@@ -479,7 +479,7 @@ static void must_be_clean(const struct gateway_proc *g)
 
 int gateway_proc_wait_exit(struct gateway_proc *g, int timeout_ms)
 {
-	uint64_t deadline = test_now_ms() + (uint64_t)timeout_ms;
+	uint64_t deadline = test_deadline_ms((uint64_t)timeout_ms);
 	int status = 0;
 
 	assert_true(g->pid > 0);

@@ -253,7 +253,7 @@ static void pause_or_fail(uint64_t deadline_ms, const char *what)
 static void wait_node(struct nats_cluster *c, int node)
 {
 	struct nats_server *s = &c->nodes[node];
-	uint64_t deadline = test_now_ms() + WAIT_MS;
+	uint64_t deadline = test_deadline_ms(WAIT_MS);
 	natsConnection *conn;
 
 	snprintf(s->url, sizeof(s->url), "nats://127.0.0.1:%d", s->port);
@@ -264,7 +264,7 @@ static void wait_node(struct nats_cluster *c, int node)
 
 static void wait_meta_leader(struct nats_cluster *c)
 {
-	uint64_t deadline = test_now_ms() + WAIT_MS;
+	uint64_t deadline = test_deadline_ms(WAIT_MS);
 	json_t *json;
 
 	while ((json = ask(c, "INFO", NULL, "")) == NULL)
@@ -297,7 +297,7 @@ int nats_cluster_leader(struct nats_cluster *c, const char *stream)
 int nats_cluster_wait_leader(struct nats_cluster *c, const char *stream,
 			     int but)
 {
-	uint64_t deadline = test_now_ms() + WAIT_MS;
+	uint64_t deadline = test_deadline_ms(WAIT_MS);
 	int leader;
 
 	while ((leader = nats_cluster_leader(c, stream)) < 0 || leader == but)
@@ -347,7 +347,7 @@ static bool all_agree(struct nats_cluster *c, const char *subject)
 
 void nats_cluster_wait_whole(struct nats_cluster *c, const char *stream)
 {
-	uint64_t deadline = test_now_ms() + WAIT_MS;
+	uint64_t deadline = test_deadline_ms(WAIT_MS);
 	char subject[256];
 
 	snprintf(subject, sizeof(subject), "$JS.API.STREAM.INFO.%s", stream);
@@ -358,7 +358,7 @@ void nats_cluster_wait_whole(struct nats_cluster *c, const char *stream)
 void nats_cluster_stream(struct nats_cluster *c, const char *name,
 			 const char *config_json)
 {
-	uint64_t deadline = test_now_ms() + WAIT_MS;
+	uint64_t deadline = test_deadline_ms(WAIT_MS);
 	json_t *json;
 
 	while ((json = ask(c, "STREAM.CREATE", name, config_json)) == NULL)
@@ -426,7 +426,7 @@ bool nats_cluster_same(struct nats_cluster *c, const char *stream,
 
 void nats_cluster_lead(struct nats_cluster *c, const char *stream, int node)
 {
-	uint64_t deadline = test_now_ms() + WAIT_MS;
+	uint64_t deadline = test_deadline_ms(WAIT_MS);
 
 	while (nats_cluster_wait_leader(c, stream, -1) != node) {
 		json_decref(ask(c, "STREAM.LEADER.STEPDOWN", stream, ""));

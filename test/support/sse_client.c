@@ -293,7 +293,7 @@ static bool all_done(const struct sse_client *cs, size_t n,
 bool sse_clients_until(struct sse_client *cs, size_t n, sse_client_done done,
 		       void *arg, int timeout_ms)
 {
-	uint64_t deadline = test_now_ms() + (uint64_t)timeout_ms;
+	uint64_t deadline = test_deadline_ms((uint64_t)timeout_ms);
 	struct pollfd *ps = calloc(n, sizeof(*ps));
 	bool ok;
 
