@@ -6,11 +6,10 @@
 #include <string.h>
 
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-static const struct address none;
 
 struct address address_of_v4(const void *bytes)
 {
-	struct address a;
+	struct address a = {.known = true};
 
 	memcpy(a.bytes, mapped, sizeof(mapped));
 	memcpy(a.bytes + sizeof(mapped), bytes, 4);
@@ -19,7 +18,7 @@ struct address address_of_v4(const void *bytes)
 
 struct address address_of_v6(const void *bytes)
 {
-	struct address a;
+	struct address a = {.known = true};
 
 	memcpy(a.bytes, bytes, sizeof(a.bytes));
 	return a;
@@ -78,12 +77,13 @@ void address_text(const struct address *a, char *out)
 
 bool address_known(const struct address *a)
 {
-	return !address_equal(a, &none);
+	return a->known;
 }
 
 bool address_equal(const struct address *a, const struct address *b)
 {
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+	return a->known == b->known &&
+	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
 struct address address_party(const struct address *a)

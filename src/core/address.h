@@ -8,10 +8,11 @@
 #include <stdint.h>
 
 /* An IPv6 address, or an IPv4 one in its mapped form (::ffff:192.0.2.1, RFC
- * 4291, 2.5.5.2), so that both spellings are one. All zero: none, as of who
- * comes by a Unix socket. */
+ * 4291, 2.5.5.2), so that both spellings are one. Zeroed: no address, as the
+ * peer of a Unix socket has. "::" is an address: a header can name it. */
 struct address {
 	uint8_t bytes[16];
+	bool known;
 };
 
 /* With the NUL. */

@@ -229,7 +229,50 @@ static struct address judge(const struct hops *hops, const struct address *peer,
 	return client;
 }
 
-struct address forwarded_client(const struct http_head *h,
+/* ---- which header a proxy sends ------------------------------------------ */
+
+static struct forwarded_proxy *find_proxy(struct forwarded_proxies *proxies,
+					  const struct address *peer)
+{
+	size_t n =
+		proxies->n < FORWARDED_PROXIES ? proxies->n : FORWARDED_PROXIES;
+
+	for (size_t i = 0; i < n; i++)
+		if (address_equal(&proxies->at[i].peer, peer))
+			return &proxies->at[i];
+	return NULL;
+}
+
+static void learn(struct forwarded_proxies *proxies, const struct address *peer,
+		  bool list)
+{
+	struct forwarded_proxy *proxy = find_proxy(proxies, peer);
+
+	if (proxy == NULL) {
+		proxy = &proxies->at[proxies->n++ % FORWARDED_PROXIES];
+		*proxy = (struct forwarded_proxy){.peer = *peer};
+	}
+	if (list)
+		proxy->list_alone = true;
+	else
+		proxy->forwarded_alone = true;
+}
+
+/* NULL: unknown. */
+static const struct address *believed(struct forwarded_proxies *proxies,
+				      const struct address *peer,
+				      const struct address *by_list,
+				      const struct address *by_forwarded)
+{
+	const struct forwarded_proxy *proxy = find_proxy(proxies, peer);
+
+	if (proxy == NULL || proxy->list_alone == proxy->forwarded_alone)
+		return NULL;
+	return proxy->list_alone ? by_list : by_forwarded;
+}
+
+struct address forwarded_client(struct forwarded_proxies *proxies,
+				const struct http_head *h,
 				const struct address *peer,
 				const struct address_range *trusted, size_t n)
 {
@@ -245,7 +288,13 @@ struct address forwarded_client(const struct http_head *h,
 	forwarded = read_header(h, "Forwarded", read_forwarded, &hops);
 	if (forwarded)
 		by_forwarded = judge(&hops, peer, trusted, n);
-	if (list && forwarded && !address_equal(&by_list, &by_forwarded))
-		return *peer;
+	if (list != forwarded)
+		learn(proxies, peer, list);
+	if (list && forwarded && !address_equal(&by_list, &by_forwarded)) {
+		const struct address *client =
+			believed(proxies, peer, &by_list, &by_forwarded);
+
+		return client != NULL ? *client : *peer;
+	}
 	return list ? by_list : by_forwarded;
 }

@@ -17,6 +17,7 @@
 #include "../core/cursor.h"
 #include "../core/due.h"
 #include "../core/ending.h"
+#include "../core/forwarded.h"
 #include "../core/http_parser.h"
 #include "../core/identity.h"
 #include "../core/list.h"
@@ -69,10 +70,10 @@ struct conn {
 	struct http_parser *parser;    /* HEAD, IDLE */
 	struct conn_rest *rest;	       /* to send */
 	struct conn_rest *ahead;       /* REPLY: requests that came meanwhile */
+	int fd;
+	uint32_t thrown_away;	/* bytes, while lingering */
 	struct address address; /* the peer's; while a request is served, and of
 				   a STREAM, the client's */
-	int fd;
-	uint32_t thrown_away; /* bytes, while lingering */
 	uint8_t state;
 	uint8_t polled;	 /* enum poller_events that are asked for */
 	uint8_t ending;	 /* STREAM: enum ending, should it end now */
@@ -108,6 +109,7 @@ struct conn_set {
 	bool closing;
 	struct roll roll; /* of all streams */
 	struct conn_refusals refusals;
+	struct forwarded_proxies proxies; /* trusted peers */
 	struct poller *poller;
 	struct http_parser *spare; /* as new, or NULL */
 	/* Rings in the turn after something was closed: until then somebody may
@@ -136,8 +138,7 @@ void conn_end_stream(struct conn *c, enum ending why);
 /* Bytes of a preface, where one is awaited. */
 void conn_take_preface(struct conn *c, const uint8_t **bytes, size_t *len);
 /* Whose a request is. */
-struct address conn_identify_client(const struct conn *c,
-				    const struct http_head *h);
+struct address conn_identify_client(struct conn *c, const struct http_head *h);
 /* "192.0.2.1", "2001:db8::1" or "unix"; `out` has ADDRESS_TEXT_MAX bytes. */
 void conn_address(const struct conn *c, char *out);
 

@@ -131,14 +131,14 @@ void conn_take_preface(struct conn *c, const uint8_t **bytes, size_t *len)
 	c->preface = NULL;
 }
 
-struct address conn_identify_client(const struct conn *c,
-				    const struct http_head *h)
+struct address conn_identify_client(struct conn *c, const struct http_head *h)
 {
 	const struct conn_config *cfg = &c->set->cfg;
 
 	if (c->admin || cfg->n_trusted == 0)
 		return c->address;
-	return forwarded_client(h, &c->address, cfg->trusted, cfg->n_trusted);
+	return forwarded_client(&c->set->proxies, h, &c->address, cfg->trusted,
+				cfg->n_trusted);
 }
 
 void conn_address(const struct conn *c, char *out)

@@ -100,7 +100,7 @@ static struct address address_from(const struct sockaddr_storage *peer)
 	if (peer->ss_family == AF_INET6)
 		return address_of_v6(
 			&((const struct sockaddr_in6 *)at)->sin6_addr);
-	return (struct address){{0}};
+	return (struct address){0};
 }
 
 static void on_acceptable(uv_poll_t *poll, int status, int events)

@@ -31,9 +31,10 @@ static struct address ask(const char *name, const char *first,
 	struct http_head head = {.headers = headers, .n_headers = 2};
 	struct address from = of(peer);
 	struct address_range range;
+	struct forwarded_proxies proxies = {0};
 
 	MUST(address_range_parse(&range, trusted[0]) == NULL);
-	return forwarded_client(&head, &from, &range, 1);
+	return forwarded_client(&proxies, &head, &from, &range, 1);
 }
 
 static bool is(const struct address *a, const char *text)

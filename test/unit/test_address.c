@@ -66,7 +66,7 @@ static void texts(void **state)
 
 static void none(void **state)
 {
-	struct address a = {{0}}, any = of("0.0.0.0");
+	struct address a = {0}, any = of("0.0.0.0"), any6 = of("::");
 	char text[ADDRESS_TEXT_MAX];
 
 	(void)state;
@@ -75,6 +75,10 @@ static void none(void **state)
 	assert_false(address_known(&a));
 	assert_true(address_known(&any));
 	assert_false(address_equal(&a, &any));
+	assert_true(address_known(&any6));
+	assert_false(address_equal(&a, &any6));
+	any6 = address_party(&any6);
+	assert_true(address_known(&any6));
 }
 
 static void parties(void **state)
@@ -114,13 +118,15 @@ static void ranges(void **state)
 		{"0.0.0.0/0", "::1", false},
 		{"::/0", "2001:db8::1", true},
 		{"::/0", "1.2.3.4", true},
+		{"::/0", "::", true},
+		{"::", "::", true},
 		{"2001:db8::/33", "2001:db8:7fff::1", true},
 		{"2001:db8::/33", "2001:db8:8000::1", false},
 		{"::1", "::1", true},
 		{"::1/128", "::2", false},
 		{"::ffff:10.0.0.0/104", "10.1.2.3", true},
 	};
-	const struct address unix_peer = {{0}};
+	const struct address unix_peer = {0};
 	struct address_range r[2];
 
 	(void)state;

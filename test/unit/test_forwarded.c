@@ -12,11 +12,13 @@
 /* The load balancers are 10.0.0.0/8 and fd00::/8, and Unix sockets. */
 static const char *const trusted_texts[] = {"10.0.0.0/8", "fd00::/8", "unix:"};
 static struct address_range trusted[3];
+static struct forwarded_proxies proxies;
 
 static void trust(void)
 {
 	for (size_t i = 0; i < 3; i++)
 		assert_null(address_range_parse(&trusted[i], trusted_texts[i]));
+	proxies = (struct forwarded_proxies){0};
 }
 
 /* Up to four lines "Name: value"; who is the client of one that came from
@@ -26,7 +28,7 @@ static const char *client(const char *peer, const char *const *lines)
 	static char text[ADDRESS_TEXT_MAX];
 	struct http_header headers[4];
 	struct http_head head = {.headers = headers};
-	struct address from = {{0}}, who;
+	struct address from = {0}, who;
 	char names[4][32];
 
 	if (strcmp(peer, "unix") != 0)
@@ -44,7 +46,7 @@ static const char *client(const char *peer, const char *const *lines)
 		};
 		head.n_headers = i + 1;
 	}
-	who = forwarded_client(&head, &from, trusted, 3);
+	who = forwarded_client(&proxies, &head, &from, trusted, 3);
 	address_text(&who, text);
 	return text;
 }
@@ -85,6 +87,10 @@ static void lists(void **state)
 		{"[2001:db8::1]:80, fd00::2", "2001:db8::1"},
 		{"[2001:db8::1]", "2001:db8::1"},
 		{"1.2.3.4:5000", "1.2.3.4"},
+		/* An address as others, and none that unix: stands for. */
+		{"::", "::"},
+		{"1.2.3.4, ::", "::"},
+		{"1.2.3.4, [::]:80", "::"},
 		{"", "10.0.0.1"},
 		{" , ,", "10.0.0.1"},
 		{"1.2.3.4, ,", "1.2.3.4"},
@@ -181,6 +187,7 @@ static void forwarded(void **state)
 static void both(void **state)
 {
 	(void)state;
+	trust();
 	assert_string_equal(CLIENT("10.0.0.1", "X-Forwarded-For: 1.2.3.4",
 				   "Forwarded: for=1.2.3.4"),
 			    "1.2.3.4");
@@ -190,6 +197,51 @@ static void both(void **state)
 	assert_string_equal(CLIENT("10.0.0.1", "X-Forwarded-For: ",
 				   "Forwarded: for=6.6.6.6"),
 			    "10.0.0.1");
+}
+
+/* A request with one of the headers alone tells which of them the proxy adds:
+ * a client that adds the other one does not get the proxy's address by it. */
+static void the_header_of_a_proxy_is_learnt(void **state)
+{
+	char line[64], peer[32];
+
+	(void)state;
+	trust();
+	CLIENT("10.0.0.1", "X-Forwarded-For: 1.2.3.5");
+	CLIENT("10.0.0.2", "Forwarded: for=1.2.3.5");
+	CLIENT("unix", "X-Forwarded-For: 1.2.3.5");
+	assert_string_equal(CLIENT("10.0.0.1", "X-Forwarded-For: 1.2.3.4",
+				   "Forwarded: for=6.6.6.6"),
+			    "1.2.3.4");
+	assert_string_equal(CLIENT("10.0.0.2", "X-Forwarded-For: 6.6.6.6",
+				   "Forwarded: for=1.2.3.4"),
+			    "1.2.3.4");
+	assert_string_equal(CLIENT("unix", "X-Forwarded-For: 1.2.3.4",
+				   "Forwarded: for=6.6.6.6"),
+			    "1.2.3.4");
+	/* Of other peers nothing is known by it. */
+	assert_string_equal(CLIENT("10.0.0.3", "X-Forwarded-For: 1.2.3.4",
+				   "Forwarded: for=6.6.6.6"),
+			    "10.0.0.3");
+	assert_string_equal(CLIENT("192.0.2.1", "X-Forwarded-For: 1.2.3.4"),
+			    "192.0.2.1");
+	/* Two proxies behind one address. */
+	CLIENT("10.0.0.1", "Forwarded: for=1.2.3.5");
+	assert_string_equal(CLIENT("10.0.0.1", "X-Forwarded-For: 1.2.3.4",
+				   "Forwarded: for=6.6.6.6"),
+			    "10.0.0.1");
+	/* The latest ones are known. */
+	for (int i = 0; i < 2 * FORWARDED_PROXIES; i++) {
+		snprintf(peer, sizeof(peer), "10.1.0.%d", i);
+		snprintf(line, sizeof(line), "X-Forwarded-For: 1.2.3.%d", i);
+		assert_string_equal(CLIENT(peer, line), line + 17);
+	}
+	assert_string_equal(CLIENT("10.0.0.2", "X-Forwarded-For: 6.6.6.6",
+				   "Forwarded: for=1.2.3.4"),
+			    "10.0.0.2");
+	assert_string_equal(CLIENT(peer, "X-Forwarded-For: 1.2.3.4",
+				   "Forwarded: for=6.6.6.6"),
+			    "1.2.3.4");
 }
 
 /* The nearest of very many, also where they are all in one malformed line. */
@@ -230,6 +282,7 @@ int main(void)
 		cmocka_unit_test(lists),
 		cmocka_unit_test(forwarded),
 		cmocka_unit_test(both),
+		cmocka_unit_test(the_header_of_a_proxy_is_learnt),
 		cmocka_unit_test(many),
 	};
 

@@ -240,7 +240,7 @@ static int connect_pair(struct server *s, bool admin)
 	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 			fds) == 0);
 	shrink(s, fds[1], SO_SNDBUF);
-	conn_set_accept(s->conns, fds[1], &(struct address){{0}}, admin);
+	conn_set_accept(s->conns, fds[1], &(struct address){0}, admin);
 	return fds[0];
 }
 
