@@ -66,8 +66,9 @@ SLUICE_PUBLIC int sluice_options_load(struct sluice_options *o, char *err);
 SLUICE_PUBLIC int sluice_start(struct sluice **ret, struct uv_loop_s *loop,
 			       const struct sluice_options *o, char *err);
 
-/* The address of listener `index` (in the order of the option "listen"), as
- * "127.0.0.1:8080", with the port that port 0 became. -ENOENT beyond the last.
+/* The address of listener `index` (in the order of the option "listen"; of a
+ * name with several addresses the first), as "127.0.0.1:8080", with the port
+ * that port 0 became. -ENOENT beyond the last.
  * `out` has at least 128 bytes. */
 SLUICE_PUBLIC int sluice_address(const struct sluice *gw, size_t index,
 				 char *out, size_t size);

@@ -95,10 +95,13 @@ static void on_metrics(void *arg)
 	process_gauges(&gw->process, &gw->metrics, conn_set_count(gw->conns));
 }
 
-static void on_trouble(void *arg, int err)
+static void on_trouble(void *arg, int err, bool first)
 {
 	struct gateway_listener *l = arg;
 
+	metric_add(&l->gw->metrics, METRIC_ACCEPT_ERRORS, 1);
+	if (!first)
+		return;
 	LOGGING(&l->gw->log, LOGGING_WARN, "can't accept connections",
 		LOG_STR("error", strerror(-err)));
 }
@@ -260,18 +263,22 @@ static int open_listener(struct sluice *gw, const char *address, int fd,
 		.on_closed = on_listener_closed,
 		.arg = l,
 	};
+	struct listener_how how = {
+		.shared = gw->options.reuse_port && !admin,
+		.mode = LISTENER_MODE_UMASK,
+	};
 	int rc;
 
+	if (!admin && gw->options.listen_mode != NULL)
+		MUST(values_mode(gw->options.listen_mode, &how.mode) == 0);
 	l->gw = gw;
 	l->admin = admin;
 	l->any_port = address != NULL && asks_any_port(address);
 	if (address == NULL)
 		rc = listener_adopt(&l->listener, gw->loop, fd, &cbs, err);
-	else if (gw->options.reuse_port && !admin)
-		rc = listener_new_shared(&l->listener, gw->loop, address, &cbs,
-					 err);
 	else
-		rc = listener_new(&l->listener, gw->loop, address, &cbs, err);
+		rc = listener_new(&l->listener, gw->loop, address, &how, &cbs,
+				  err);
 	if (rc < 0)
 		return rc;
 	gw->parts++;
@@ -323,13 +330,15 @@ static void log_listeners(const struct sluice *gw)
 	for (size_t i = 0; i < gw->n_listeners; i++) {
 		const struct gateway_listener *l = &gw->listeners[i];
 
-		listener_address(l->listener, address);
 		told.level = gw->log.level;
 		if (l->any_port && told.level < LOGGING_INFO)
 			told.level = LOGGING_INFO;
-		LOGGING(&told, LOGGING_INFO, "listening",
-			LOG_STR("address", address),
-			LOG_STR("listener", l->admin ? "admin" : "public"));
+		for (size_t k = 0; listener_address_of(l->listener, k, address);
+		     k++)
+			LOGGING(&told, LOGGING_INFO, "listening",
+				LOG_STR("address", address),
+				LOG_STR("listener",
+					l->admin ? "admin" : "public"));
 	}
 }
 

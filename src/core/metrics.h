@@ -24,6 +24,21 @@
 	  "Client connections that may be open at once.")                      \
 	X(ACCEPTED, counter, "sluice_connections_accepted_total", "",          \
 	  "Client connections accepted.")                                      \
+	X(ACCEPT_ERRORS, counter, "sluice_accept_errors_total", "",            \
+	  "Times that accept4() failed and accepting paused.")                 \
+	X(DROPPED_PUBLIC_FULL, counter, "sluice_connections_dropped_total",    \
+	  "reason=\"public_full\"",                                            \
+	  "Connections closed without a response, by reason.")                 \
+	X(DROPPED_ADMIN_FULL, counter, "sluice_connections_dropped_total",     \
+	  "reason=\"admin_full\"", "")                                         \
+	X(DROPPED_HEADS_FULL, counter, "sluice_connections_dropped_total",     \
+	  "reason=\"heads_full\"", "")                                         \
+	X(DROPPED_NO_MEMORY, counter, "sluice_connections_dropped_total",      \
+	  "reason=\"no_memory\"", "")                                          \
+	X(DROPPED_NO_WATCH, counter, "sluice_connections_dropped_total",       \
+	  "reason=\"no_watch\"", "")                                           \
+	X(DROPPED_FAULT, counter, "sluice_connections_dropped_total",          \
+	  "reason=\"internal_error\"", "")                                     \
 	X(STREAMS_LIVE, gauge, "sluice_streams", "state=\"live\"",             \
 	  "Open event streams by state.")                                      \
 	X(STREAMS_LAGGED, gauge, "sluice_streams", "state=\"lagged\"", "")     \

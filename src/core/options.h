@@ -31,6 +31,7 @@ struct options_strings {
 };
 
 enum options_auth { AUTH_HEADER, AUTH_JWT };
+enum options_switch { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF };
 enum options_ping_style { PING_MESSAGE, PING_COMMENT, PING_EVENT };
 enum options_healthcheck {
 	HEALTHCHECK_OFF,
@@ -42,6 +43,9 @@ enum options_healthcheck {
 struct options {
 	struct options_strings listen;	     /* checked form */
 	struct options_strings admin_listen; /* empty for "off" */
+	char *listen_mode;		     /* values_mode(); NULL: umask */
+	struct options_strings admin_host;   /* names without ports */
+	enum options_switch admin_subscriptions;
 	bool reuse_port;
 	bool proxy_protocol;
 	struct options_strings trusted_proxy; /* address_range_parse() */

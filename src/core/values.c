@@ -257,6 +257,35 @@ static const char *take_host(const char **text)
 	return host_fault(p, len);
 }
 
+const char *values_host_fault(const char *name)
+{
+	return host_fault(name, strlen(name));
+}
+
+int values_mode(const char *text, int *ret)
+{
+	size_t len = strlen(text);
+	int mode = 0;
+
+	if (len < 3 || len > 4 || strspn(text, "01234567") != len)
+		return -EINVAL;
+	for (; *text != '\0'; text++)
+		mode = mode * 8 + (*text - '0');
+	if (mode > 0777)
+		return -EINVAL;
+	*ret = mode;
+	return 0;
+}
+
+const char *values_mode_fault(const char *text)
+{
+	int mode;
+
+	return values_mode(text, &mode) == 0 ? NULL
+					     : "it is no octal number of 3 "
+					       "digits";
+}
+
 const char *values_address_fault(const char *text)
 {
 	const char *fault;

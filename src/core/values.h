@@ -54,6 +54,11 @@ const char *values_cookie_fault(const char *name);
 /* A query parameter's name: 1 to 64 bytes that need no percent-encoding
  * (RFC 3986, section 2.3), and none of our own parameters. */
 const char *values_query_fault(const char *name);
+/* A host's name or address without a port: of --admin-host. */
+const char *values_host_fault(const char *name);
+/* Permissions of a file in octal: "660", "0660". -EINVAL. */
+int values_mode(const char *text, int *ret);
+const char *values_mode_fault(const char *text);
 
 /* A URL without what stands before its last '@': "nats://(hidden)@host". Also
  * for text that is no good URL. At most size - 1 bytes of it. */

@@ -9,12 +9,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,13 +35,15 @@ enum { MAX_FDS = 1024, WAIT_MS = 10000 };
 struct fixture {
 	uv_loop_t loop;
 	struct listener *listener;
+	struct listener_how how;
 	char address[LISTENER_ADDRESS_MAX];
 	char err[LISTENER_ERROR_MAX];
 	int accepted[MAX_FDS];
 	size_t n_accepted;
 	int clients[MAX_FDS];
 	size_t n_clients;
-	int troubles;
+	int troubles; /* told as the first */
+	int pauses;
 	int last_trouble;
 	struct address from; /* of the last one */
 	int closed;
@@ -56,11 +62,12 @@ static void on_accept(void *arg, int fd, const struct address *from)
 	f->accepted[f->n_accepted++] = fd;
 }
 
-static void on_trouble(void *arg, int err)
+static void on_trouble(void *arg, int err, bool first)
 {
 	struct fixture *f = arg;
 
-	f->troubles++;
+	f->troubles += first;
+	f->pauses++;
 	f->last_trouble = err;
 }
 
@@ -78,6 +85,7 @@ static int setup(void **state)
 
 	assert_non_null(f);
 	assert_int_equal(uv_loop_init(&f->loop), 0);
+	f->how.mode = LISTENER_MODE_UMASK;
 	snprintf(f->dir, sizeof(f->dir), "/tmp/test-listener-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	*state = f;
@@ -108,7 +116,8 @@ static int try_listen(struct fixture *f, const char *address)
 {
 	const struct listener_cbs cbs = {on_accept, on_trouble, on_closed, f};
 
-	return listener_new(&f->listener, &f->loop, address, &cbs, f->err);
+	return listener_new(&f->listener, &f->loop, address, &f->how, &cbs,
+			    f->err);
 }
 
 static void start(struct fixture *f, const char *address)
@@ -214,32 +223,87 @@ static void tcp(void **state)
 	is_from(f, "127.0.0.1");
 }
 
+static bool has_ipv6(const char *test)
+{
+	/* Left out where the kernel has no IPv6: [::1] can't be listened on.
+	 * cmocka 1.1's own word for it is a failure in TAP. */
+	if (access("/proc/net/if_inet6", F_OK) == 0)
+		return true;
+	fprintf(stderr, "%s: left out, no IPv6 here\n", test);
+	return false;
+}
+
+static void connect_v6(struct fixture *f)
+{
+	struct sockaddr_in6 addr = {
+		.sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
+		.sin6_port = htons((uint16_t)port_of(f)),
+	};
+
+	add_client(f, &addr, sizeof(addr));
+}
+
+/* All addresses of a name that this machine has, with one port. */
 static void a_name(void **state)
 {
 	struct fixture *f = *state;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *all;
+	char other[LISTENER_ADDRESS_MAX];
+	bool v4 = false, v6 = false;
 
+	assert_int_equal(getaddrinfo("localhost", "0", &hints, &all), 0);
+	for (struct addrinfo *a = all; a != NULL; a = a->ai_next) {
+		v4 = v4 || a->ai_family == AF_INET;
+		v6 = v6 || a->ai_family == AF_INET6;
+	}
+	freeaddrinfo(all);
+	v6 = v6 && has_ipv6(__func__);
 	start(f, "localhost:0");
 	assert_int_not_equal(port_of(f), 0);
+	assert_true(listener_is_local(f->listener));
+	if (v4)
+		connect_v4(f);
+	if (v6)
+		connect_v6(f);
+	wait_accepted(f, (size_t)v4 + (size_t)v6);
+	assert_int_equal(listener_address_of(f->listener, 1, other), v4 && v6);
+	if (v4 && v6)
+		assert_int_equal(atoi(strrchr(other, ':') + 1), port_of(f));
+}
+
+/* An IPv6 socket takes IPv6 alone. */
+static void both_families_on_one_port(void **state)
+{
+	struct fixture *f = *state;
+	struct listener *v4;
+	char address[32];
+
+	if (!has_ipv6(__func__))
+		return;
+	start(f, "0.0.0.0:0");
+	assert_false(listener_is_local(f->listener));
+	v4 = f->listener;
+	snprintf(address, sizeof(address), "[::]:%d", port_of(f));
+	start(f, address);
+	connect_v6(f);
+	wait_accepted(f, 1);
+	is_from(f, "::1");
+	connect_v4(f);
+	wait_accepted(f, 2);
+	is_from(f, "127.0.0.1");
+	listener_close(v4);
 }
 
 static void ipv6(void **state)
 {
 	struct fixture *f = *state;
-	struct sockaddr_in6 addr = {
-		.sin6_family = AF_INET6,
-		.sin6_addr = IN6ADDR_LOOPBACK_INIT,
-	};
 
-	/* Left out where the kernel has no IPv6: [::1] can't be listened on.
-	 * cmocka 1.1's own word for it is a failure in TAP. */
-	if (access("/proc/net/if_inet6", F_OK) != 0) {
-		fprintf(stderr, "%s: left out, no IPv6 here\n", __func__);
+	if (!has_ipv6(__func__))
 		return;
-	}
 	start(f, "[::1]:0");
 	assert_int_equal(strncmp(f->address, "[::1]:", 6), 0);
-	addr.sin6_port = htons((uint16_t)port_of(f));
-	add_client(f, &addr, sizeof(addr));
+	connect_v6(f);
 	wait_accepted(f, 1);
 	is_from(f, "::1");
 }
@@ -293,6 +357,70 @@ static void a_stale_socket_is_taken_over(void **state)
 	start(f, address);
 	connect_unix(f, address + 5);
 	wait_accepted(f, 1);
+}
+
+struct rival {
+	int fd;
+	int lock;
+};
+
+/* Another gateway: it has bound its socket, and listens a moment later. */
+static void *rival(void *arg)
+{
+	struct rival *r = arg;
+
+	poll(NULL, 0, 300);
+	assert_int_equal(listen(r->fd, 1), 0);
+	assert_int_equal(flock(r->lock, LOCK_UN), 0);
+	return NULL;
+}
+
+/* Between its bind() and its listen() it refuses connections as a stale one. */
+static void a_fresh_socket_is_not_stale(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct rival r = {
+		.fd = socket(AF_UNIX, SOCK_STREAM, 0),
+		.lock = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+	};
+	char address[100];
+	pthread_t thread;
+
+	snprintf(address, sizeof(address), "unix:%s/s", f->dir);
+	strcpy(addr.sun_path, address + 5);
+	assert_int_equal(flock(r.lock, LOCK_EX), 0);
+	assert_int_equal(bind(r.fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(pthread_create(&thread, NULL, rival, &r), 0);
+	assert_int_equal(try_listen(f, address), -EADDRINUSE);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	connect_unix(f, address + 5);
+	close(r.fd);
+	close(r.lock);
+	assert_int_equal(unlink(address + 5), 0);
+}
+
+static void the_mode_of_a_socket(void **state)
+{
+	static const int modes[] = {0660, 0600, 0777, 0};
+	struct fixture *f = *state;
+	char address[100];
+	struct stat st;
+	mode_t before = umask(0027);
+
+	snprintf(address, sizeof(address), "unix:%s/s", f->dir);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		f->how.mode = modes[i];
+		start(f, address);
+		assert_int_equal(stat(address + 5, &st), 0);
+		assert_int_equal(st.st_mode & 07777, modes[i]);
+		listener_close(f->listener);
+	}
+	f->how.mode = LISTENER_MODE_UMASK;
+	start(f, address);
+	assert_int_equal(stat(address + 5, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0750);
+	umask(before);
 }
 
 static void another_file_is_left_alone(void **state)
@@ -384,6 +512,39 @@ static void descriptors_run_out(void **state)
 	assert_int_equal(f->troubles, 1);
 }
 
+/* ---- errors that last ---------------------------------------------------- */
+
+/* A socket that was shut down is readable for ever, and each accept4() fails.
+ * The pauses grow: nothing spins. */
+static void lasting_errors_back_off(void **state)
+{
+	const struct listener_cbs cbs = {on_accept, on_trouble, on_closed,
+					 *state};
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	struct fixture *f = *state;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	uint64_t start_ms;
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(listener_adopt(&f->listener, &f->loop, fd, &cbs,
+					f->err),
+			 0);
+	assert_int_equal(shutdown(fd, SHUT_RDWR), 0);
+	uv_update_time(&f->loop);
+	start_ms = uv_now(&f->loop);
+	for (f->turns = 0; f->pauses < 4 && f->turns < 1000; f->turns++)
+		uv_run(&f->loop, UV_RUN_ONCE);
+	assert_int_equal(f->last_trouble, -EINVAL);
+	assert_int_equal(f->troubles, 1);
+	assert_int_equal(f->pauses, 4);
+	assert_true(uv_now(&f->loop) - start_ms >= 100 + 200 + 400);
+	assert_in_range(f->turns, 4, 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +555,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(unix_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_stale_socket_is_taken_over,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(both_families_on_one_port,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_fresh_socket_is_not_stale,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(the_mode_of_a_socket, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(lasting_errors_back_off, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(another_file_is_left_alone,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(errors_name_the_address, setup,

@@ -86,7 +86,7 @@ static void defaults_are_those_of_the_manual(void **state)
 
 	assert_int_equal(options_finish_parsing(o, err), 0);
 	assert_int_equal(o->listen.n, 1);
-	assert_string_equal(o->listen.items[0], "0.0.0.0:8080");
+	assert_string_equal(o->listen.items[0], "127.0.0.1:8080");
 	assert_int_equal(o->admin_listen.n, 1);
 	assert_string_equal(o->admin_listen.items[0], "127.0.0.1:8081");
 	assert_int_equal(o->server.n, 1);
@@ -297,7 +297,7 @@ static void a_wrong_value_changes_nothing(void **state)
 	assert_string_equal(o->subject, "a.{id}");
 	assert_string_equal(o->subject_template.prefix, "a.");
 	assert_int_equal(args(o, err, "--listen", "a:1,b"), -EINVAL);
-	assert_string_equal(o->listen.items[0], "0.0.0.0:8080");
+	assert_string_equal(o->listen.items[0], "127.0.0.1:8080");
 	assert_printed(o, "subject = a.{id}  (flag)");
 }
 

@@ -357,6 +357,28 @@ static void servers(void **state)
 	find_faults(values_server_fault, cases, ARRAY_LEN(cases));
 }
 
+static void modes(void **state)
+{
+	static const char *const bad[] = {"",	  "6",	  "60",	   "8",
+					  "668",  "1777", "0x1ff", "00660",
+					  "-660", " 660", "660 ",  "rw-"};
+	int mode = -1;
+
+	(void)state;
+	assert_int_equal(values_mode("660", &mode), 0);
+	assert_int_equal(mode, 0660);
+	assert_int_equal(values_mode("0777", &mode), 0);
+	assert_int_equal(mode, 0777);
+	assert_int_equal(values_mode("000", &mode), 0);
+	assert_int_equal(mode, 0);
+	assert_null(values_mode_fault("600"));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_non_null(values_mode_fault(bad[i]));
+	assert_null(values_host_fault("gw.example"));
+	assert_non_null(values_host_fault("gw.example:8081"));
+	assert_non_null(values_host_fault(""));
+}
+
 static void header_names(void **state)
 {
 	static const char token[] = "!#$%&'*+-.^_`|~0123456789"
@@ -586,6 +608,7 @@ int main(void)
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(addresses_are_split),
 		cmocka_unit_test(servers),
+		cmocka_unit_test(modes),
 		cmocka_unit_test(header_names),
 		cmocka_unit_test(query_names),
 		cmocka_unit_test(cookie_names),

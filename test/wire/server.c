@@ -381,12 +381,13 @@ static void listen_on(struct server *s, bool admin)
 {
 	struct door *d = &s->doors[admin];
 	struct listener_cbs cbs = {.on_accept = on_accept, .arg = d};
+	struct listener_how how = {.mode = LISTENER_MODE_UMASK};
 	char err[LISTENER_ERROR_MAX];
 
 	d->server = s;
 	d->admin = admin;
-	MUST(listener_new(&d->listener, &s->loop, "127.0.0.1:0", &cbs, err) ==
-	     0);
+	MUST(listener_new(&d->listener, &s->loop, "127.0.0.1:0", &how, &cbs,
+			  err) == 0);
 }
 
 void server_start(struct server *s, bool tcp)
