@@ -26,9 +26,12 @@ LABEL org.opencontainers.image.title="sluice" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.base.name="scratch"
 COPY --from=build /image /
-# A port is published or not by whoever runs it: so the admin listener is on all
-# of the container's addresses.
-ENV SLUICE_ADMIN_LISTEN=0.0.0.0:8081 \
+# A port is published or not by whoever runs it: so both listeners are on all of
+# the container's addresses. The admin listener is then without the list of streams
+# (--admin-subscriptions). Who asks it by a name, as http://sluice:8081/metrics,
+# gives this name: SLUICE_ADMIN_HOST=sluice.
+ENV SLUICE_LISTEN=0.0.0.0:8080 \
+    SLUICE_ADMIN_LISTEN=0.0.0.0:8081 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 EXPOSE 8080 8081
 USER 65532:65532

@@ -61,8 +61,10 @@ SLUICE_PUBLIC int sluice_options_load(struct sluice_options *o, char *err);
 
 /* Starts a gateway: it listens when this returns 0, and connects to NATS in the
  * background for ever. The loop is borrowed and must outlive the gateway; the
- * options are copied. On failure nothing is left but handles that close in the
- * loop's next turns: run it once before uv_loop_close(). */
+ * options are copied. A name in "listen" or "admin-listen" is looked up here,
+ * and the lock of a Unix socket's directory waited for (2 s at most): nothing
+ * blocks the loop later. On failure nothing is left but handles that close in
+ * the loop's next turns: run it once before uv_loop_close(). */
 SLUICE_PUBLIC int sluice_start(struct sluice **ret, struct uv_loop_s *loop,
 			       const struct sluice_options *o, char *err);
 

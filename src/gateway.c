@@ -394,6 +394,18 @@ static int make_page(struct sluice *gw)
 	return o->ui ? ui_init(&gw->ui, &cfg) : 0;
 }
 
+/* The list names identities and addresses, and DELETE ends streams: by default
+ * it is for those on this machine alone. */
+static bool serves_subscriptions(const struct sluice *gw)
+{
+	if (gw->options.admin_subscriptions != SWITCH_AUTO)
+		return gw->options.admin_subscriptions == SWITCH_ON;
+	for (size_t i = gw->n_public; i < gw->n_listeners; i++)
+		if (!listener_is_local(gw->listeners[i].listener))
+			return false;
+	return true;
+}
+
 static int open_conns(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
@@ -413,6 +425,9 @@ static int open_conns(struct sluice *gw)
 		.proxy_protocol = o->proxy_protocol,
 		.trusted = gw->trusted,
 		.n_trusted = o->trusted_proxy.n,
+		.admin_hosts = o->admin_host.items,
+		.n_admin_hosts = o->admin_host.n,
+		.admin_subscriptions = serves_subscriptions(gw),
 		.retry_ms = o->retry_ms,
 		.header_timeout_ms = o->header_timeout_ms,
 		.idle_timeout_ms = o->idle_timeout_ms,

@@ -76,6 +76,23 @@ int buf_reserve(struct buf *b, size_t len)
 	return grow(b, cap);
 }
 
+int buf_reserve_step(struct buf *b, size_t len, size_t step)
+{
+	size_t unread = buf_unread(b);
+	size_t cap;
+
+	must_be_sane(b);
+	if (len > b->max - unread)
+		return -ENOBUFS;
+	if (b->data != NULL && len <= buf_room(b))
+		return 0;
+	move_to_front(b);
+	if (b->data != NULL && len <= buf_room(b))
+		return 0;
+	cap = (unread + len + step - 1) / step * step;
+	return grow(b, cap < b->max ? cap : b->max);
+}
+
 int buf_put(struct buf *b, const void *bytes, size_t len)
 {
 	int rc = buf_reserve(b, len);

@@ -29,6 +29,9 @@ void buf_finish(struct buf *b);
 
 /* Make sure that `len` more bytes fit; 0, -ENOBUFS (cap) or -ENOMEM. */
 int buf_reserve(struct buf *b, size_t len);
+/* The same for a buffer that is to stay small: when it must grow, then to a
+ * multiple of `step` bytes and not to twice its size. */
+int buf_reserve_step(struct buf *b, size_t len, size_t step);
 int buf_put(struct buf *b, const void *bytes, size_t len);
 int buf_puts(struct buf *b, const char *text);
 int buf_putc(struct buf *b, char c);

@@ -25,6 +25,7 @@
 enum {
 	VERSION_LEN = sizeof(VERSION_FORM) - 1,
 	TEXT_KEPT = 1024,   /* bytes, from one head to the next */
+	TEXT_STEP = 512,    /* a half-open head takes no more than it needs */
 	HEADERS_FIRST = 12, /* room for so many is made first */
 };
 
@@ -81,8 +82,12 @@ static int refuse_room(struct http_parser *p, int rc)
 
 static int put_text(struct http_parser *p, const char *at, size_t len)
 {
-	int rc = buf_put(&p->text, at, len);
+	/* Large heads in larger steps: each may copy all that is there. */
+	size_t step = p->text.cap / 4 > TEXT_STEP ? p->text.cap / 4 : TEXT_STEP;
+	int rc = buf_reserve_step(&p->text, len, step);
 
+	if (rc == 0)
+		rc = buf_put(&p->text, at, len);
 	return rc < 0 ? refuse_room(p, rc) : 0;
 }
 
@@ -402,6 +407,13 @@ void http_parser_free(struct http_parser *p)
 	buf_finish(&p->text);
 	free(p->headers);
 	free(p);
+}
+
+size_t http_parser_bytes(const struct http_parser *p)
+{
+	return p == NULL ? 0
+			 : sizeof(*p) + p->text.cap +
+				   p->cap_headers * sizeof(*p->headers);
 }
 
 /* Finds the pointers, now that the text stands still. */

@@ -30,6 +30,8 @@ int http_parser_new(struct http_parser **ret, size_t max_bytes,
 /* As new, for another head; keeps its memory, if that is not much. */
 void http_parser_again(struct http_parser *p);
 void http_parser_free(struct http_parser *p);
+/* Its memory. NULL: 0. */
+size_t http_parser_bytes(const struct http_parser *p);
 
 /* Takes bytes; *used says how many belong to this head (what is left is the
  * next request, or data that must not be there). How the bytes are cut makes no

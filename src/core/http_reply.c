@@ -2,10 +2,10 @@
  * is left as it was. */
 #include "http_reply.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "check.h"
 #include "sse.h"
 
 /* RFC 9110, 15; RFC 6585 for 429 and 431. */
@@ -23,6 +23,7 @@
 	X(413, "Content Too Large")               \
 	X(414, "URI Too Long")                    \
 	X(417, "Expectation Failed")              \
+	X(421, "Misdirected Request")             \
 	X(429, "Too Many Requests")               \
 	X(431, "Request Header Fields Too Large") \
 	X(503, "Service Unavailable")             \
@@ -30,18 +31,15 @@
 
 const char *http_reply_reason(int status)
 {
-	const char *text = NULL;
-
 	switch (status) {
-#define X(number, reason)                  \
-	case number:                       \
-		text = #number " " reason; \
-		break;
+#define X(number, reason) \
+	case number:      \
+		return #number " " reason;
 		STATUSES(X)
 #undef X
+	default:
+		return NULL;
 	}
-	MUST(text != NULL);
-	return text;
 }
 
 static const char *connection(bool keep_alive)
@@ -114,10 +112,11 @@ int http_reply_short(struct buf *out, const struct http_reply_to *to,
 		     const void *body, size_t len)
 {
 	size_t had = buf_unread(out);
+	const char *reason = http_reply_reason(status);
 	char length[24];
 	const char *const parts[] = {
 		"HTTP/1.1 ",
-		http_reply_reason(status),
+		reason,
 		type != NULL ? "\r\nContent-Type: " : "",
 		type != NULL ? type : "",
 		type != NULL ? "\r\nContent-Length: " : "",
@@ -134,7 +133,8 @@ int http_reply_short(struct buf *out, const struct http_reply_to *to,
 	};
 	int rc;
 
-	MUST((status == 204) == (type == NULL));
+	if (reason == NULL || (status == 204) != (type == NULL))
+		return -EINVAL;
 	snprintf(length, sizeof(length), "%zu", len);
 	rc = put_all(out, parts);
 	return rc < 0 ? rc : put_body(out, to, had, body, len);
@@ -172,7 +172,8 @@ int http_reply_page(struct buf *out, const struct http_reply_to *to,
 	n = snprintf(length, sizeof(length),
 		     "Content-Type: %s\r\nContent-Length: %zu\r\n", page->type,
 		     len);
-	MUST(n > 0 && (size_t)n < sizeof(length));
+	if (n < 0 || (size_t)n >= sizeof(length))
+		return -EINVAL;
 	rc = put_page_head(out, to, page, 200, length);
 	return rc < 0 ? rc : put_body(out, to, had, body, len);
 }
@@ -189,7 +190,8 @@ static int put_challenge(char *out, size_t size, const struct refusal *r)
 {
 	if (r->reason == REFUSAL_NO_TOKEN)
 		return snprintf(out, size, "WWW-Authenticate: Bearer\r\n");
-	MUST(strpbrk(r->text, "\"\\") == NULL);
+	if (strpbrk(r->text, "\"\\") != NULL)
+		return -EINVAL;
 	return snprintf(out, size,
 			"WWW-Authenticate: Bearer error=\"invalid_token\", "
 			"error_description=\"%s\"\r\n",
@@ -203,7 +205,8 @@ int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
 	char extra[512] = "";
 	int len;
 
-	MUST((r->status == 405) == (r->allow != NULL));
+	if ((r->status == 405) != (r->allow != NULL))
+		return -EINVAL;
 	if (r->allow != NULL)
 		len = snprintf(extra, sizeof(extra), "Allow: %s\r\n", r->allow);
 	else if (r->status == 503 || r->status == 429)
@@ -213,7 +216,8 @@ int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
 		len = put_challenge(extra, sizeof(extra), r);
 	else
 		len = 0;
-	MUST(len >= 0 && (size_t)len < sizeof(extra));
+	if (len < 0 || (size_t)len >= sizeof(extra))
+		return -EINVAL;
 	len = snprintf(body, sizeof(body), "%s\n", r->text);
 	return http_reply_short(out, to, r->status, "text/plain; charset=utf-8",
 				extra, body, (size_t)len);

@@ -1,6 +1,7 @@
 /* Answers: heads and short bodies (RFC 9110, 9112).
  *
- * Each is put whole, or nothing of it: 0, -ENOBUFS or -ENOMEM.
+ * Each is put whole, or nothing of it: 0, -ENOBUFS or -ENOMEM; -EINVAL when the
+ * caller broke a rule that is stated here, which ends one connection.
  *
  * No answer has a Date. The core has no clock, and an origin server without one
  * sends none (RFC 9110, 6.6.1); a recipient then goes by the time at which the
@@ -25,7 +26,7 @@ struct http_reply_to {
 			      answer to this request; NULL: none */
 };
 
-/* "200 OK" ..., for every status that we send; no other may be asked for. */
+/* "200 OK" ..., for every status that we send; NULL for others. */
 const char *http_reply_reason(int status);
 
 /* The head of an event stream (docs/http.md): chunked for HTTP/1.1. A stream's

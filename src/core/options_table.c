@@ -22,6 +22,7 @@
 
 /* In the order of their enums. */
 static const char *const auths[] = {"header", "jwt", NULL};
+static const char *const switches[] = {"auto", "on", "off", NULL};
 static const char *const ping_styles[] = {"message", "comment", "event", NULL};
 static const char *const healthchecks[] = {"off", "live", "ready", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
@@ -91,7 +92,22 @@ const struct options_row options_table[] = {
 	 .takes = "HOST:PORT, [V6]:PORT, unix:PATH, or off",
 	 .help = "/metrics and the health paths; repeatable; off for none",
 	 .fault = values_address_fault},
-
+	{.name = "admin-host",
+	 .type = OPTIONS_LIST,
+	 .offset = AT(admin_host),
+	 .metavar = "NAME",
+	 .takes = "a host's name without a port",
+	 .help = "names by which --admin-listen may be asked, besides\n"
+		 "localhost and addresses; repeatable",
+	 .fault = values_host_fault},
+	{.name = "admin-subscriptions",
+	 .type = OPTIONS_WORD,
+	 .offset = AT(admin_subscriptions),
+	 .metavar = "WHEN",
+	 .value = "auto",
+	 .help = "serve the list of streams on --admin-listen; auto: where\n"
+		 "all its addresses are loopback addresses or Unix sockets",
+	 .words = switches},
 	{.name = "reuse-port",
 	 .type = OPTIONS_BOOL,
 	 .offset = AT(reuse_port),

@@ -30,6 +30,7 @@
 	X(FULL, "full")			    /* 503 */                          \
 	X(ID_FULL, "id_full")		    /* 429 */                          \
 	X(ADDRESS_FULL, "address_full")	    /* 429 */                          \
+	X(BAD_HOST, "bad_host")		    /* 421 */                          \
 	X(DRAINING, "draining")		    /* 503 */
 
 enum refusal_reason {

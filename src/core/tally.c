@@ -7,8 +7,6 @@
 
 #include <sodium.h>
 
-#include "check.h"
-
 enum { TALLY_BUCKETS_MIN = 64 };
 
 struct tally_entry {
@@ -132,16 +130,18 @@ int tally_add(struct tally *t, const struct address *a)
 	return 0;
 }
 
-void tally_take(struct tally *t, const struct address *a)
+int tally_take(struct tally *t, const struct address *a)
 {
 	struct tally_entry **at = find(t, a), *e = *at;
 
-	MUST(e != NULL);
+	if (e == NULL)
+		return -ENOENT;
 	if (--e->count > 0)
-		return;
+		return 0;
 	*at = e->next;
 	free(e);
 	t->n--;
+	return 0;
 }
 
 size_t tally_size(const struct tally *t)

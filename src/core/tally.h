@@ -19,8 +19,8 @@ void tally_free(struct tally *t);
 uint64_t tally_count(const struct tally *t, const struct address *a);
 /* One more. -ENOMEM: it is not counted. */
 int tally_add(struct tally *t, const struct address *a);
-/* One less, of one that was counted. */
-void tally_take(struct tally *t, const struct address *a);
+/* One less, of one that was counted; -ENOENT: it was not. */
+int tally_take(struct tally *t, const struct address *a);
 /* Entries, for tests. */
 size_t tally_size(const struct tally *t);
 

@@ -21,8 +21,12 @@
 
 enum {
 	CONN_REPLY_MS = 10000,
-	CONN_LINGER_MS = 2000,
-	CONN_LINGER_BYTES = 256 * 1024, /* thrown away while lingering */
+	/* What a client still sends of a request that is answered already, a
+	 * body above all, is read and discarded: a close with unread bytes is a
+	 * reset, which can overtake the response. As long as nginx does. */
+	CONN_LINGER_MS = 5000,	     /* between two reads */
+	CONN_LINGER_MOST_MS = 30000, /* in all */
+	CONN_LINGER_BYTES = 64 * 1024 * 1024,
 	/* Of requests one read takes so much. Each of them costs more than its
 	 * bytes say: whoever sends them without end is answered some of them
 	 * and then waits for its next turn, as everybody. */
@@ -68,8 +72,10 @@ uint64_t conn_now_ms(const struct conn_set *s)
 	return uv_now(s->cfg.loop);
 }
 
-/* A socket that is full is waited for. Nobody is read from whose answer is not
- * yet out: he would make us hold more. */
+/* A full socket is waited for. No reading while a response is pending:
+ * otherwise a client could make us buffer without bound. Without the events
+ * that a connection needs it would hang: it ends, a stream as one whose write
+ * failed, since the hub may have it in hand. */
 void conn_arm(struct conn *c)
 {
 	unsigned events = 0;
@@ -81,7 +87,13 @@ void conn_arm(struct conn *c)
 	if (events == c->polled)
 		return;
 	c->polled = (uint8_t)events;
-	poller_change(c->set->poller, c->fd, events);
+	if (poller_change(c->set->poller, c->fd, events) == 0)
+		return;
+	conn_note_fault(c, "epoll_ctl() failed");
+	if (c->state == CONN_STREAM)
+		conn_doom(c);
+	else if (c->state != CONN_DOOMED)
+		conn_drop(c);
 }
 
 /* The next head is often a moment away. */
@@ -89,6 +101,7 @@ static void drop_parser(struct conn *c)
 {
 	struct conn_set *s = c->set;
 
+	s->head_bytes -= http_parser_bytes(c->parser);
 	if (c->parser != NULL && s->spare == NULL) {
 		http_parser_again(c->parser);
 		s->spare = c->parser;
@@ -116,7 +129,11 @@ void conn_move(struct conn *c, enum conn_state to)
 {
 	struct conn_set *s = c->set;
 
-	MUST(may_go[c->state] & TO(to));
+	if (!(may_go[c->state] & TO(to))) {
+		conn_note_fault(c, "no such change of state");
+		conn_drop(c);
+		return;
+	}
 	if (to != CONN_HEAD)
 		drop_parser(c);
 	list_remove(&c->link);
@@ -130,6 +147,10 @@ void conn_move(struct conn *c, enum conn_state to)
 	if (to == CONN_CLOSING)
 		return;
 	c->due_ms = conn_now_ms(s) + time_out(s, to);
+	if (to == CONN_LINGER)
+		c->opened_ms = conn_now_ms(s);
+	if (c->admin)
+		list_push_back(&s->admins, &c->look);
 	if (to == CONN_STREAM)
 		conn_stream_begins(c);
 	if (to == CONN_STREAM && s->cfg.ping_ms > 0)
@@ -177,18 +198,6 @@ static void on_part_closed(void *arg)
 	free(s);
 }
 
-static void give_place_back(struct conn *c)
-{
-	struct conn_set *s = c->set;
-
-	if (c->admin)
-		s->n_admin--;
-	else if (c->counted)
-		s->n_counted--;
-	else
-		s->n_extra--;
-}
-
 static void close_stream(struct conn *c)
 {
 	struct conn_set *s = c->set;
@@ -198,11 +207,13 @@ static void close_stream(struct conn *c)
 	hub_close(s->cfg.hub, &c->cursor, conn_now_ms(s));
 }
 
-/* Closes at once. */
+/* Closes at once; of one that is closed nothing is left to do. */
 void conn_drop(struct conn *c)
 {
 	struct conn_set *s = c->set;
 
+	if (c->state == CONN_CLOSING)
+		return;
 	close_stream(c);
 	conn_move(c, CONN_CLOSING);
 	free(c->rest);
@@ -212,7 +223,8 @@ void conn_drop(struct conn *c)
 	free(c->preface);
 	c->preface = NULL;
 	s->n_open--;
-	give_place_back(c);
+	if (c->admin)
+		s->n_admin--;
 	poller_remove(s->poller, c->fd);
 	close(c->fd);
 	if (!s->closing)
@@ -241,6 +253,8 @@ static void on_stray_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 
 static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
 {
+	struct conn_set *s = c->set;
+	size_t had = http_parser_bytes(c->parser);
 	enum http_verdict verdict;
 	size_t used;
 
@@ -255,21 +269,38 @@ static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
 	verdict = http_parser_feed(c->parser, *bytes, *len, &used);
 	*bytes += used;
 	*len -= used;
+	s->head_bytes += http_parser_bytes(c->parser) - had;
 	if (c->state == CONN_IDLE &&
 	    (verdict != VERDICT_MORE || http_parser_started(c->parser)))
 		conn_move(c, CONN_HEAD);
-	if (verdict == VERDICT_READY)
+	if (!takes_requests(c))
+		return;
+	if (verdict == VERDICT_MORE)
+		conn_bound_heads(s);
+	else if (verdict == VERDICT_READY)
 		conn_serve(c);
 	else if (verdict == VERDICT_REJECT)
 		conn_refuse(c, &(struct http_reply_to){.minor = 1},
 			    http_parser_refusal(c->parser));
 }
 
+/* The list stays nearly in due order: a connection whose time in all is over
+ * may stand behind others, by CONN_LINGER_MS at the most. */
 static void throw_away(struct conn *c, size_t len)
 {
+	struct conn_set *s = c->set;
+	uint64_t last_ms = c->opened_ms + CONN_LINGER_MOST_MS;
+
 	c->thrown_away += (uint32_t)len;
-	if (c->thrown_away > CONN_LINGER_BYTES)
+	if (c->thrown_away > CONN_LINGER_BYTES) {
 		conn_drop(c);
+		return;
+	}
+	c->due_ms = conn_now_ms(s) + CONN_LINGER_MS;
+	if (c->due_ms > last_ms)
+		c->due_ms = last_ms;
+	list_remove(&c->link);
+	list_push_back(&s->in[CONN_LINGER], &c->link);
 }
 
 /* Requests that come one behind the other are answered in their order. While an
@@ -491,6 +522,7 @@ int conn_set_new(struct conn_set **ret, const struct conn_config *cfg)
 	for (int i = 0; i < CONN_STATES; i++)
 		list_init(&s->in[i]);
 	list_init(&s->looks);
+	list_init(&s->admins);
 	rc = conn_limits_init(s);
 	if (rc == 0)
 		rc = make_heads(s);

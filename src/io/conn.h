@@ -8,7 +8,8 @@
  *	STREAM   an event stream: its cursor's wake-ups, the socket drains, the
  *		 client's end, or nothing more from its machine
  *	LINGER   all is written and the sending half shut: the client's end, or
- *		 a time-out (else a reset could overtake the answer)
+ *		 a time-out; what it still sends is discarded (a close with
+ *		 unread bytes is a reset, which could overtake the response)
  *
  * One read buffer serves all; a parser exists only while a head is read; bytes
  * wait in memory only for a socket that is full. No timer of its own. */
@@ -55,12 +56,15 @@ struct conn_config {
 	/* Whose word about addresses is believed. */
 	const struct address_range *trusted;
 	size_t n_trusted;
+	char *const *admin_hosts; /* names of the admin listeners */
+	size_t n_admin_hosts;
+	bool admin_subscriptions; /* the list of streams is served there */
 	uint64_t retry_ms;
 	uint64_t header_timeout_ms;
 	uint64_t idle_timeout_ms;
 	uint64_t ping_ms; /* of the hub's; 0: none, and no peer is missed */
 	size_t max_header_bytes;
-	size_t max_connections; /* public ones; beyond, short answers only */
+	size_t max_connections; /* streams; some more for short answers */
 	size_t max_per_id;	/* streams; 0: any number */
 	size_t max_per_address; /* streams; 0: any number */
 	uint64_t max_age_ms;	/* of a stream; 0: any */

@@ -6,6 +6,7 @@
 
 #include <linux/sockios.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
@@ -21,6 +22,47 @@ enum {
 };
 
 static const char json[] = "application/json";
+
+/* ---- names --------------------------------------------------------------- */
+
+/* Length of the host in front of the port, without a dot at its end. */
+static size_t host_len(const char *host)
+{
+	size_t len = strcspn(host, ":");
+
+	return len > 0 && host[len - 1] == '.' ? len - 1 : len;
+}
+
+static bool is_name(const char *host, const char *name)
+{
+	size_t len = host_len(host);
+
+	return len == host_len(name) && strncasecmp(host, name, len) == 0;
+}
+
+static bool is_literal(const char *host)
+{
+	struct address a;
+
+	if (host[0] == '[')
+		return address_parse(&a, host + 1, strcspn(host + 1, "]")) == 0;
+	return address_parse(&a, host, strcspn(host, ":")) == 0;
+}
+
+/* HTTP/1.0 without a Host comes from a health check and from no browser. */
+bool conn_admin_knows_host(const struct conn *c, const struct http_head *h)
+{
+	const struct conn_config *cfg = &c->set->cfg;
+
+	if (h->host[0] == '\0')
+		return http_head_find(h, "Host", NULL) == NULL;
+	if (is_literal(h->host) || is_name(h->host, "localhost"))
+		return true;
+	for (size_t i = 0; i < cfg->n_admin_hosts; i++)
+		if (is_name(h->host, cfg->admin_hosts[i]))
+			return true;
+	return false;
+}
 
 /* ---- one stream ---------------------------------------------------------- */
 

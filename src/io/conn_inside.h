@@ -60,11 +60,12 @@ struct conn_rest {
 struct conn {
 	struct cursor cursor;
 	struct conn_set *set;
-	struct list link;	       /* its state's list */
-	struct list look;	       /* STREAM: of conn_set.looks */
+	struct list link; /* its state's list */
+	/* STREAM: of conn_set.looks; of the admin listeners: conn_set.admins */
+	struct list look;
 	struct due end;		       /* STREAM: when it ends by itself */
 	uint64_t due_ms;	       /* its time-out; STREAM: its look */
-	uint64_t opened_ms;	       /* STREAM: since when */
+	uint64_t opened_ms;	       /* STREAM, LINGER: since when */
 	uint64_t number;	       /* STREAM: in the roll */
 	struct proxy_preface *preface; /* HEAD: while it is awaited */
 	struct http_parser *parser;    /* HEAD, IDLE */
@@ -79,11 +80,27 @@ struct conn {
 	uint8_t ending;	 /* STREAM: enum ending, should it end now */
 	uint8_t end_why; /* STREAM: the same, at `end` */
 	bool admin : 1;
-	bool counted : 1;    /* has one of max_connections places */
 	bool head_due : 1;   /* conn_set.head goes before the first bytes */
 	bool warned : 1;     /* STREAM: that its token ends */
 	bool tallied : 1;    /* STREAM: in conn_set.parties */
 	bool keep_alive : 1; /* REPLY: then IDLE, else LINGER */
+};
+
+/* Why a connection was closed without a response. X(enum, label): the metrics
+ * are METRIC_DROPPED_... */
+#define CONN_DROPS(X)                                                 \
+	X(PUBLIC_FULL, "public_full") /* to make room, or no room */  \
+	X(ADMIN_FULL, "admin_full")   /* to make room */              \
+	X(HEADS_FULL, "heads_full")   /* unfinished heads: memory */  \
+	X(NO_MEMORY, "no_memory")     /* at the accept */             \
+	X(NO_WATCH, "no_watch")	      /* epoll_ctl() at the accept */ \
+	X(FAULT, "internal_error")    /* a broken contract, epoll_ctl() */
+
+enum conn_drop_reason {
+#define X(name, label) DROP_##name,
+	CONN_DROPS(X)
+#undef X
+		DROP_REASONS
 };
 
 /* Of the present second. */
@@ -92,6 +109,7 @@ struct conn_refusals {
 	unsigned told;
 	bool any_left_out;
 	uint64_t left_out[REFUSAL_COUNT];
+	uint64_t drops_left_out[DROP_REASONS];
 };
 
 struct conn_set {
@@ -99,12 +117,12 @@ struct conn_set {
 	struct list in[CONN_STATES]; /* in due order, where there is one */
 	struct due_heap ends;	     /* of streams: struct conn.end */
 	struct tally *parties;	     /* streams by address, or NULL */
-	struct list looks; /* streams whose peer may be missed, in due order */
+	struct list looks;  /* streams whose peer may be missed, in due order */
+	struct list admins; /* that whose state changed longest ago is first */
 	size_t n_in[CONN_STATES];
-	size_t n_open; /* all that are not CLOSING */
-	size_t n_counted;
-	size_t n_extra; /* public ones without a place */
-	size_t n_admin;
+	size_t n_open;	   /* all that are not CLOSING */
+	size_t n_admin;	   /* of them */
+	size_t head_bytes; /* memory of all unfinished request heads */
 	bool draining;
 	bool closing;
 	struct roll roll; /* of all streams */
@@ -137,6 +155,8 @@ void conn_end_stream(struct conn *c, enum ending why);
 
 /* Bytes of a preface, where one is awaited. */
 void conn_take_preface(struct conn *c, const uint8_t **bytes, size_t *len);
+/* Over all limits? Then closes the oldest unfinished heads. */
+void conn_bound_heads(struct conn_set *s);
 /* Whose a request is. */
 struct address conn_identify_client(struct conn *c, const struct http_head *h);
 /* "192.0.2.1", "2001:db8::1" or "unix"; `out` has ADDRESS_TEXT_MAX bytes. */
@@ -194,12 +214,23 @@ void conn_note_opened(struct conn *c);
 /* Before its cursor is closed; of a connection without a stream there is
  * nothing to say. */
 void conn_note_over(struct conn *c);
-/* Counts it, too. */
+/* Counts it, too. `status` 0: nothing is answered. */
 void conn_note_refused(struct conn *c, const struct refusal *why);
+/* The same of a connection that is closed without a response. */
+void conn_note_dropped(struct conn_set *s, const struct address *from,
+		       enum conn_drop_reason why);
+/* A broken contract of one connection, whose caller closes it. `what` is static
+ * text. */
+void conn_note_fault(const struct conn *c, const char *what);
 uint64_t conn_note_next_ms(const struct conn_set *s);
 void conn_note_tick(struct conn_set *s, uint64_t now_ms);
 
 /* conn_admin.c */
+
+/* A page of another site can make a browser ask under a name of its own that
+ * leads here (DNS rebinding): only addresses, "localhost" and --admin-host are
+ * answered. */
+bool conn_admin_knows_host(const struct conn *c, const struct http_head *h);
 
 void conn_admin_stream(struct conn *c, const struct http_reply_to *to,
 		       uint64_t number);

@@ -61,7 +61,10 @@ static uint64_t end_of(const struct conn *c)
 
 void conn_end_by(struct conn *c, uint64_t ms, enum ending why)
 {
-	MUST(c->state == CONN_STREAM);
+	if (c->state != CONN_STREAM) {
+		conn_note_fault(c, "an end for what is no stream");
+		return;
+	}
 	if (c->end.at != 0 && end_of(c) <= ms)
 		return;
 	c->end_why = (uint8_t)why;
@@ -131,8 +134,8 @@ void conn_stream_ends(struct conn *c)
 	struct address party = address_party(&c->address);
 
 	due_remove(&c->set->ends, &c->end);
-	if (c->tallied)
-		tally_take(c->set->parties, &party);
+	if (c->tallied && tally_take(c->set->parties, &party) < 0)
+		conn_note_fault(c, "an address was not counted");
 	c->tallied = false;
 }
 

@@ -72,7 +72,19 @@ void conn_note_over(struct conn *c)
 		LOG_U64("sequence", c->cursor.sent));
 }
 
-/* ---- refusals ------------------------------------------------------------ */
+/* ---- refusals and drops -------------------------------------------------- */
+
+static const char *const drop_labels[DROP_REASONS] = {
+#define X(name, label) [DROP_##name] = label,
+	CONN_DROPS(X)
+#undef X
+};
+
+static const enum metric drop_metrics[DROP_REASONS] = {
+#define X(name, label) [DROP_##name] = METRIC_DROPPED_##name,
+	CONN_DROPS(X)
+#undef X
+};
 
 static void end_window(struct conn_set *s)
 {
@@ -86,32 +98,85 @@ static void end_window(struct conn_set *s)
 			LOG_STR("reason",
 				refusal_label((enum refusal_reason)i)));
 	}
+	for (int i = 0; i < DROP_REASONS; i++) {
+		if (r->drops_left_out[i] == 0)
+			continue;
+		LOGGING(s->cfg.log, LOGGING_WARN,
+			"more connections were dropped",
+			LOG_U64("connections", r->drops_left_out[i]),
+			LOG_STR("reason", drop_labels[i]));
+	}
 	*r = (struct conn_refusals){0};
 }
 
-void conn_note_refused(struct conn *c, const struct refusal *why)
+/* False: `left_out` counts it, for one line at the end of the second. */
+static bool may_say(struct conn_set *s, uint64_t *left_out)
 {
-	struct conn_set *s = c->set;
 	struct conn_refusals *r = &s->refusals;
-	char address[ADDRESS_TEXT_MAX];
 	uint64_t now_ms = conn_now_ms(s);
 
-	s->cfg.metrics->refused[why->reason]++;
 	if (now_ms - r->since_ms >= CONN_REFUSALS_MS) {
 		end_window(s);
 		r->since_ms = now_ms;
 	}
 	if (r->told == CONN_REFUSALS) {
-		r->left_out[why->reason]++;
+		++*left_out;
 		r->any_left_out = true;
-		return;
+		return false;
 	}
 	r->told++;
+	return true;
+}
+
+void conn_note_refused(struct conn *c, const struct refusal *why)
+{
+	struct conn_set *s = c->set;
+	char address[ADDRESS_TEXT_MAX];
+
+	s->cfg.metrics->refused[why->reason]++;
+	if (!may_say(s, &s->refusals.left_out[why->reason]))
+		return;
 	conn_address(c, address);
+	if (why->status == 0) {
+		LOGGING(s->cfg.log, LOGGING_INFO, "refused",
+			LOG_STR("address", address),
+			LOG_STR("reason", refusal_label(why->reason)),
+			LOG_STR("text", why->text));
+		return;
+	}
 	LOGGING(s->cfg.log, LOGGING_INFO, "refused",
 		LOG_STR("address", address), LOG_U64("status", why->status),
 		LOG_STR("reason", refusal_label(why->reason)),
 		LOG_STR("text", why->text));
+}
+
+void conn_note_dropped(struct conn_set *s, const struct address *from,
+		       enum conn_drop_reason why)
+{
+	char address[ADDRESS_TEXT_MAX];
+
+	metric_add(s->cfg.metrics, drop_metrics[why], 1);
+	if (!may_say(s, &s->refusals.drops_left_out[why]))
+		return;
+	address_text(from, address);
+	LOGGING(s->cfg.log, LOGGING_WARN, "connection dropped",
+		LOG_STR("address", address),
+		LOG_STR("reason", drop_labels[why]));
+}
+
+void conn_note_fault(const struct conn *c, const char *what)
+{
+	struct conn_set *s = c->set;
+	char address[ADDRESS_TEXT_MAX];
+
+	metric_add(s->cfg.metrics, drop_metrics[DROP_FAULT], 1);
+	if (!may_say(s, &s->refusals.drops_left_out[DROP_FAULT]))
+		return;
+	conn_address(c, address);
+	LOGGING(s->cfg.log, LOGGING_ERROR, "connection dropped",
+		LOG_STR("address", address),
+		LOG_STR("reason", drop_labels[DROP_FAULT]),
+		LOG_STR("fault", what));
 }
 
 uint64_t conn_note_next_ms(const struct conn_set *s)

@@ -43,6 +43,8 @@ void conn_finish(struct conn *c, struct buf *out, int rc, bool keep_alive)
 		rc = conn_send(c, buf_head(out), buf_unread(out));
 	buf_finish(out);
 	c->keep_alive = keep_alive;
+	if (rc == -EINVAL)
+		conn_note_fault(c, "no such response");
 	if (rc < 0)
 		conn_drop(c);
 	else
@@ -215,19 +217,13 @@ static int identify(const struct conn *c, const struct http_head *h,
 	return identity_take(ret, why, &req);
 }
 
-/* One of the places, for a connection that came when there was none. */
-static bool take_place(struct conn *c)
+/* The places of --max-connections are for streams. Other connections, idle ones
+ * above all, keep no stream from its place: all of them together are bounded at
+ * the accept (conn_peer.c). */
+static bool has_place(const struct conn_set *s)
 {
-	struct conn_set *s = c->set;
-
-	if (c->counted)
-		return true;
-	if (s->n_counted >= s->cfg.max_connections)
-		return false;
-	s->n_extra--;
-	s->n_counted++;
-	c->counted = true;
-	return true;
+	return s->n_in[CONN_STREAM] + s->n_in[CONN_DOOMED] <
+	       s->cfg.max_connections;
 }
 
 static void fill_open(struct hub_open *o, const struct route *r,
@@ -303,6 +299,8 @@ static void begin_stream(struct conn *c, const struct http_reply_to *to,
 	}
 	c->head_due = true;
 	conn_move(c, CONN_STREAM);
+	if (c->state != CONN_STREAM)
+		return;
 	if (end_ms != UINT64_MAX)
 		conn_end_by(c, end_ms, ENDING_EXPIRED);
 	if (r->timeout_ms > 0)
@@ -369,7 +367,7 @@ static void serve_events(struct conn *c, const struct http_reply_to *request,
 		turn_away(c, to, REFUSAL_DRAINING, accept);
 	} else if ((limit = conn_over_limit(c, &id)) != REFUSAL_NONE) {
 		turn_away(c, to, limit, accept);
-	} else if (!take_place(c)) {
+	} else if (!has_place(c->set)) {
 		turn_away(c, to, REFUSAL_FULL, accept);
 	} else if (to->is_head) {
 		buf_init(&out, CONN_ANSWER_MAX);
@@ -379,6 +377,27 @@ static void serve_events(struct conn *c, const struct http_reply_to *request,
 		fill_open(&open, r, &id, to->minor);
 		open_stream(c, to, r, &open, end_ms);
 	}
+}
+
+static void refuse_list(struct conn *c, const struct http_reply_to *to)
+{
+	struct refusal why;
+
+	refusal_set(&why, 404, REFUSAL_NOT_FOUND,
+		    "the list of streams is not served: --admin-listen has an "
+		    "address that is neither a loopback address nor a Unix "
+		    "socket; --admin-subscriptions on serves it anyway");
+	conn_refuse(c, to, &why);
+}
+
+static void refuse_host(struct conn *c, const struct http_reply_to *to)
+{
+	struct refusal why;
+
+	refusal_set(&why, 421, REFUSAL_BAD_HOST,
+		    "the admin listener answers to an address, to localhost "
+		    "and to the names of --admin-host, and not to this Host");
+	conn_refuse(c, to, &why);
 }
 
 static void serve(struct conn *c, const struct http_reply_to *to,
@@ -400,6 +419,10 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 	struct refusal why;
 	struct route r;
 
+	if (c->admin && !conn_admin_knows_host(c, h)) {
+		refuse_host(c, to);
+		return;
+	}
 	if (route_parse(&r, &why, &req) < 0) {
 		conn_refuse(c, to, &why);
 		return;
@@ -418,10 +441,13 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 		say_metrics(c, to);
 		break;
 	case ROUTE_STREAMS:
-		conn_admin_streams(c, to, &r);
-		break;
 	case ROUTE_STREAM:
-		conn_admin_stream(c, to, r.number);
+		if (!c->set->cfg.admin_subscriptions)
+			refuse_list(c, to);
+		else if (r.kind == ROUTE_STREAMS)
+			conn_admin_streams(c, to, &r);
+		else
+			conn_admin_stream(c, to, r.number);
 		break;
 	case ROUTE_OPTIONS:
 		conn_answer_options(c, to, h);
@@ -483,7 +509,8 @@ void conn_serve(struct conn *c)
 	c->address = conn_identify_client(c, h);
 	serve(c, &to, h, accept);
 	free(owned);
-	/* The next request may be another's. */
-	if (c->state != CONN_STREAM)
+	/* The next request may be another client's. A stream is logged with its
+	 * client's address, also when its first write failed. */
+	if (c->state != CONN_STREAM && c->state != CONN_DOOMED)
 		c->address = peer;
 }

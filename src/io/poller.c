@@ -4,6 +4,7 @@
 #include "poller.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -82,25 +83,32 @@ int poller_add(struct poller *p, int fd, void *watcher)
 
 	if (rc < 0)
 		return rc;
+	if (p->watchers[fd] != NULL)
+		return -EEXIST;
 	if (epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &e) < 0)
 		return -errno;
-	MUST(p->watchers[fd] == NULL);
 	p->watchers[fd] = watcher;
 	return 0;
 }
 
-void poller_change(struct poller *p, int fd, unsigned events)
+static bool is_watched(const struct poller *p, int fd)
+{
+	return fd >= 0 && fd < p->n_watchers && p->watchers[fd] != NULL;
+}
+
+int poller_change(struct poller *p, int fd, unsigned events)
 {
 	struct epoll_event e = {.events = to_epoll(events), .data.fd = fd};
 
-	MUST(fd < p->n_watchers && p->watchers[fd] != NULL);
-	MUST(epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &e) == 0);
+	if (!is_watched(p, fd))
+		return -ENOENT;
+	return epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &e) < 0 ? -errno : 0;
 }
 
 void poller_remove(struct poller *p, int fd)
 {
-	MUST(fd < p->n_watchers && p->watchers[fd] != NULL);
-	p->watchers[fd] = NULL;
+	if (is_watched(p, fd))
+		p->watchers[fd] = NULL;
 }
 
 int poller_new(struct poller **ret, struct uv_loop_s *loop,

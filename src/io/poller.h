@@ -27,12 +27,16 @@ struct poller_cbs {
 /* Negative errno: no descriptor, no memory. */
 int poller_new(struct poller **ret, struct uv_loop_s *loop,
 	       const struct poller_cbs *cbs);
-/* Asks for POLLER_IN. `watcher` is borrowed until poller_remove(). -ENOMEM, or
- * -ENOSPC at the system's limit (fs.epoll.max_user_watches). */
+/* Asks for POLLER_IN. `watcher` is borrowed until poller_remove(). -ENOMEM,
+ * -ENOSPC at the system's limit (fs.epoll.max_user_watches), or another
+ * negative errno. */
 int poller_add(struct poller *p, int fd, void *watcher);
-/* Of one that was added: `events` is all that is asked for from now on. */
-void poller_change(struct poller *p, int fd, unsigned events);
+/* Of one that was added: `events` is all that is asked for from now on. A
+ * negative errno: nothing was changed, and the socket must be closed, since its
+ * events are not what its owner waits for. */
+int poller_change(struct poller *p, int fd, unsigned events);
 /* Its watcher is not called any more, not even for what has been found already.
+ * Nothing happens for one that was not added.
  * close(fd) must follow at once: it is what takes the socket out of the set. */
 void poller_remove(struct poller *p, int fd);
 /* All must have been removed. on_closed comes once, and frees it. */

@@ -21,7 +21,9 @@ struct front {
 #define FRONT_NGINX_OLD	     "nginx-old"      /* HTTP/1.0 to the gateway */
 #define FRONT_NGINX_KEPT     "nginx-kept"     /* as in README.md */
 #define FRONT_NGINX_STREAMED "nginx-streamed" /* bodies as they come */
+#define FRONT_NGINX_POSTS    "nginx-posts"    /* large bodies */
 #define FRONT_HAPROXY	     "haproxy"
+#define FRONT_HAPROXY_POSTS  "haproxy-posts"
 #define FRONT_EXAMPLE	     "web"
 #define FRONT_HAPROXY_LOOSE  "haproxy-loose" /* takes what is invalid */
 

@@ -316,6 +316,125 @@ static void full(void **state)
 	e2e_expect_marker(f, e2e_open(f, "alice", NULL), "alice", 1);
 }
 
+/* ---- overload ------------------------------------------------------------ */
+
+enum { EXTRA = 128, ADMINS = 128 };
+
+/* A connection that is kept alive after one answer. */
+static void keep_one(struct sse_client *c, const char *address)
+{
+	*c = (struct sse_client){0};
+	sse_client_get(c, address, "/livez", NULL);
+	sse_client_wait_reply(c);
+	assert_int_equal(c->status, 200);
+}
+
+static void still_answers(struct sse_client *c)
+{
+	sse_client_next_reply(c);
+	sse_client_send_text(c, "GET /livez HTTP/1.1\r\nHost: localhost\r\n"
+				"\r\n");
+	sse_client_wait_reply(c);
+	assert_int_equal(c->status, 200);
+}
+
+#define DROPPED(reason) \
+	"sluice_connections_dropped_total{reason=\"" reason "\"}"
+
+/* Public connections make room for public ones. */
+static void overload_spares_the_admin(void **state)
+{
+	enum { STREAMS = 4, MORE = 3 };
+	static struct sse_client admins[2], idle[EXTRA + MORE];
+	struct e2e *f = *state;
+	struct sse_client *streams[STREAMS];
+
+	e2e_gateway(f, "--max-connections", "4", NULL);
+	for (size_t i = 0; i < 2; i++)
+		keep_one(&admins[i], f->gw.admin);
+	for (size_t i = 0; i < STREAMS; i++)
+		streams[i] = e2e_open(f, "alice", NULL);
+	for (size_t i = 0; i < EXTRA + MORE; i++)
+		keep_one(&idle[i], f->gw.address);
+	for (size_t i = 0; i < 2; i++)
+		still_answers(&admins[i]);
+	for (size_t i = MORE; i < EXTRA + MORE; i++)
+		still_answers(&idle[i]);
+	assert_true(gateway_proc_metric(&f->gw, DROPPED("public_full")) ==
+		    MORE);
+	gateway_proc_wait_log(&f->gw, "reason=public_full");
+	e2e_publish(f, "alice", "m");
+	for (size_t i = 0; i < STREAMS; i++)
+		e2e_expect(streams[i], 1, "m");
+	for (size_t i = 0; i < 2; i++)
+		sse_client_close(&admins[i]);
+	for (size_t i = 0; i < EXTRA + MORE; i++)
+		sse_client_close(&idle[i]);
+}
+
+/* And the admin listener's for the next one there. */
+static void idle_admins_make_room(void **state)
+{
+	static struct sse_client admins[ADMINS];
+	struct e2e *f = *state;
+
+	e2e_gateway(f, NULL);
+	for (size_t i = 0; i < ADMINS; i++)
+		keep_one(&admins[i], f->gw.admin);
+	assert_int_equal(gateway_proc_status_of(&f->gw, true, "/livez"), 200);
+	assert_true(gateway_proc_metric(&f->gw, DROPPED("admin_full")) >= 1);
+	gateway_proc_wait_log(&f->gw, "reason=admin_full");
+	for (size_t i = 0; i < ADMINS; i++)
+		sse_client_close(&admins[i]);
+}
+
+/* Unfinished heads have 32 MiB together; the oldest go. */
+static void unfinished_heads_are_bounded(void **state)
+{
+	enum { N = 40, SIZE = 1000000, KEPT = 32 * 1024 * 1024 / SIZE };
+	static struct sse_client cs[N];
+	struct e2e *f = *state;
+	char *field = malloc(SIZE);
+	uint64_t deadline;
+
+	assert_non_null(field);
+	memset(field, 'a', SIZE);
+	e2e_gateway(f, "--max-header-bytes", "1MiB", "--header-timeout", "5m",
+		    NULL);
+	for (size_t i = 0; i < N; i++) {
+		cs[i] = (struct sse_client){0};
+		sse_client_connect(&cs[i], f->gw.address);
+		sse_client_send_text(&cs[i], "GET /livez HTTP/1.1\r\n"
+					     "Host: h\r\nX: ");
+		sse_client_send(&cs[i], field, SIZE);
+	}
+	free(field);
+	deadline = test_now_ms() + SSE_CLIENT_WAIT_MS;
+	while (gateway_proc_metric(&f->gw, DROPPED("heads_full")) < N - KEPT) {
+		assert_true(test_now_ms() < deadline);
+		poll(NULL, 0, 10);
+	}
+	gateway_proc_wait_log(&f->gw, "reason=heads_full");
+	/* The youngest is there, and can be ended. */
+	sse_client_send_text(&cs[N - 1], "\r\n\r\n");
+	sse_client_wait_reply(&cs[N - 1]);
+	assert_int_equal(cs[N - 1].status, 200);
+	for (size_t i = 0; i < N; i++)
+		sse_client_close(&cs[i]);
+}
+
+static void a_bad_preface_is_logged(void **state)
+{
+	struct e2e *f = *state;
+	struct sse_client *c = e2e_client(f);
+
+	e2e_gateway_unready(f, "--proxy-protocol", NULL);
+	sse_client_connect(c, f->gw.address);
+	sse_client_send_text(c, "GET / HTTP/1.1\r\n");
+	gateway_proc_wait_log(&f->gw, "msg=refused address=127.0.0.1 "
+				      "reason=bad_preface");
+}
+
 /* ---- by address ---------------------------------------------------------- */
 
 /* Who comes by a Unix socket has no address, and so no limit by it. */
@@ -383,6 +502,10 @@ int main(void)
 		E2E_TEST(connects_and_disconnects),
 		E2E_TEST(a_slow_client_gets_everything),
 		E2E_TEST(full),
+		E2E_TEST(overload_spares_the_admin),
+		E2E_TEST(idle_admins_make_room),
+		E2E_TEST(unfinished_heads_are_bounded),
+		E2E_TEST(a_bad_preface_is_logged),
 		E2E_TEST(by_unix_nobody_is_counted),
 		E2E_TEST(who_says_nothing_is_himself),
 		E2E_TEST(the_admin_listener_believes_nobody),

@@ -29,7 +29,8 @@ static json_t *ask(struct e2e *f, const char *method, const char *target,
 	json_t *json;
 
 	snprintf(request, sizeof(request),
-		 "%s %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+		 "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: "
+		 "close\r\n\r\n",
 		 method, target);
 	sse_client_connect(c, f->gw.admin);
 	sse_client_send_text(c, request);

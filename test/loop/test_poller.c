@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -130,6 +132,10 @@ static void what_is_asked_for_is_told(void **state)
 	poller_change(rig->poller, seat->fds[0], 0);
 	turn(rig);
 	assert_int_equal(seat->calls, 2);
+	/* What is not watched costs its owner an error, and nobody else. */
+	assert_int_equal(poller_change(rig->poller, seat->fds[1], POLLER_IN),
+			 -ENOENT);
+	assert_int_equal(poller_add(rig->poller, seat->fds[0], seat), -EEXIST);
 }
 
 /* Nothing was asked for, and yet the end of both sides is told: the watcher has

@@ -335,7 +335,8 @@ static bool fetch(const struct gateway_proc *g, bool admin, const char *target,
 	if (!sse_client_try(c, admin ? g->admin : g->address))
 		return false;
 	snprintf(request, sizeof(request),
-		 "GET %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+		 "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: "
+		 "close\r\n\r\n",
 		 target);
 	sse_client_send_text(c, request);
 	while (c->state != SSE_CLIENT_DONE && c->state != SSE_CLIENT_GONE &&

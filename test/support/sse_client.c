@@ -170,8 +170,9 @@ void sse_client_get(struct sse_client *c, const char *address,
 	char text[4096];
 
 	sse_client_connect(c, address);
-	snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: test\r\n%s\r\n",
-		 target, headers == NULL ? "" : headers);
+	snprintf(text, sizeof(text),
+		 "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", target,
+		 headers == NULL ? "" : headers);
 	sse_client_send_text(c, text);
 }
 

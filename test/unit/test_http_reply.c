@@ -57,6 +57,7 @@ static void test_reasons(void **state)
 		"413 Content Too Large",
 		"414 URI Too Long",
 		"417 Expectation Failed",
+		"421 Misdirected Request",
 		"429 Too Many Requests",
 		"431 Request Header Fields Too Large",
 		"503 Service Unavailable",
@@ -70,6 +71,30 @@ static void test_reasons(void **state)
 		assert_int_equal(sscanf(list[i], "%d", &status), 1);
 		assert_string_equal(http_reply_reason(status), list[i]);
 	}
+	assert_null(http_reply_reason(299));
+}
+
+/* What a caller must not ask for costs its connection, and not the program. */
+static void broken_contracts(void **state)
+{
+	struct http_reply_to to = {.minor = 1};
+	struct refusal why;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	assert_int_equal(http_reply_short(&b, &to, 299, "a/b", NULL, "x", 1),
+			 -EINVAL);
+	assert_int_equal(http_reply_short(&b, &to, 204, "a/b", NULL, NULL, 0),
+			 -EINVAL);
+	assert_int_equal(http_reply_short(&b, &to, 200, NULL, NULL, "x", 1),
+			 -EINVAL);
+	refusal_set(&why, 405, REFUSAL_BAD_METHOD, "without Allow");
+	assert_int_equal(http_reply_refusal(&b, &to, &why, 1), -EINVAL);
+	refusal_set(&why, 401, REFUSAL_BAD_TOKEN, "with \"quotes\"");
+	assert_int_equal(http_reply_refusal(&b, &to, &why, 1), -EINVAL);
+	assert_int_equal(buf_unread(&b), 0);
+	buf_finish(&b);
 }
 
 /* ---- streams ------------------------------------------------------------- */
@@ -411,6 +436,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(broken_contracts),
 		cmocka_unit_test(test_stream_heads),
 		cmocka_unit_test(test_lines_of_a_request),
 		cmocka_unit_test(test_no_content),

@@ -1,5 +1,6 @@
 #include "tally.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +32,9 @@ static void counts(void **state)
 	assert_int_equal(tally_size(t), 2);
 	/* Whoever is not there any more costs nothing. */
 	tally_take(t, &a);
-	tally_take(t, &b);
+	assert_int_equal(tally_take(t, &b), 0);
+	/* What was not counted cannot be taken. */
+	assert_int_equal(tally_take(t, &b), -ENOENT);
 	assert_int_equal(tally_count(t, &a), 0);
 	assert_int_equal(tally_size(t), 0);
 	tally_free(t);

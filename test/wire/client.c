@@ -60,7 +60,7 @@ bool client_sent_all(const struct client *c)
 {
 	int left = 0;
 
-	if (c->fd < 0 || c->end != CLIENT_OPEN)
+	if (c->fd < 0 || c->end == CLIENT_RESET)
 		return true;
 	return ioctl(c->fd, SIOCOUTQ, &left) < 0 || left == 0;
 }

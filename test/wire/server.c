@@ -23,10 +23,9 @@
  * it is about pings, and little memory, for it is made anew thousands of times.
  */
 static const char *const defaults[][2] = {
-	{"ping-interval", "0"},
-	{"tail-memory", "64KiB"},
-	{"max-replays", "4"},
-	{"max-connections", "1000"},
+	{"ping-interval", "0"}, {"tail-memory", "64KiB"},
+	{"max-replays", "4"},	{"max-connections", "1000"},
+	{"admin-host", "h"},
 };
 
 enum { FLUSH_MAX = 64, CLOCK_START_MS = 1000000 };
@@ -358,6 +357,9 @@ static void start_conns(struct server *s)
 		.proxy_protocol = o->proxy_protocol,
 		.trusted = s->trusted,
 		.n_trusted = o->trusted_proxy.n,
+		.admin_hosts = o->admin_host.items,
+		.n_admin_hosts = o->admin_host.n,
+		.admin_subscriptions = o->admin_subscriptions != SWITCH_OFF,
 		.retry_ms = o->retry_ms,
 		.header_timeout_ms = o->header_timeout_ms,
 		.idle_timeout_ms = o->idle_timeout_ms,

@@ -1,5 +1,6 @@
-/* Memory that is not there: a day in the life of the gateway, with clients of
- * all kinds, again and again, and each time another allocation fails. The hub,
+/* Memory that is not there, or epoll_ctl() that fails: a day in the life of the
+ * gateway, with clients of all kinds, again and again, and each time another
+ * allocation (or call) fails. The hub,
  * the log, replays and connections are the real ones, JetStream is fake_js. The
  * one that fails may cost a connection, which then ends. What was sent by then
  * is right, who is still there gets everything, and all is freed. */
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,6 +57,23 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *at, size_t size)
 {
 	return fails() ? NULL : __real_realloc(at, size);
+}
+
+/* ---- epoll_ctl() --------------------------------------------------------- */
+
+static size_t n_polls;	     /* calls */
+static size_t poll_fails_at; /* 0: none; counted from 1 */
+
+int __real_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+
+int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	if (counting && ++n_polls == poll_fails_at) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return __real_epoll_ctl(epfd, op, fd, event);
 }
 
 /* ---- the day ------------------------------------------------------------- */
@@ -204,6 +223,7 @@ static void begin(struct day *d)
 	server_start(d->server, false);
 	settle(d);
 	n_allocations = 0;
+	n_polls = 0;
 }
 
 static void live(struct day *d)
@@ -304,7 +324,7 @@ static bool expect_right(const struct day *d, size_t i)
 	} else if (whole) {
 		whole = c->state == SSE_CLIENT_DONE;
 	}
-	if (fails_at == 0 && !whole)
+	if (fails_at == 0 && poll_fails_at == 0 && !whole)
 		fail_msg("%s: %s", v->request, sse_client_describe(c));
 	if (!whole && !d->over[i] && c->status != 503)
 		fail_msg("%s: neither all nor its end: %s", v->request,
@@ -362,6 +382,29 @@ static void every_allocation_fails_once(void **state)
 	assert_in_range(worst, 1, 1);
 }
 
+/* An accept, or the wait for a full socket, that the kernel refuses: it costs
+ * that connection and no other. */
+static void every_epoll_ctl_fails_once(void **state)
+{
+	size_t n, worst = 0;
+
+	(void)state;
+	assert_int_equal(live_a_day(0), 0);
+	n = n_polls;
+	for (size_t i = 1; i <= n; i++) {
+		size_t harmed;
+
+		poll_fails_at = i;
+		harmed = live_a_day(0);
+		worst = harmed > worst ? harmed : worst;
+	}
+	poll_fails_at = 0;
+	fprintf(stderr, "%zu calls, at the most %zu visitors harmed\n", n,
+		worst);
+	assert_true(n > VISITORS);
+	assert_in_range(worst, 1, 1);
+}
+
 /* For a while there is nothing at all: whoever it hits, what holds for one
  * still holds for each. */
 static void many_fail_in_a_row(void **state)
@@ -383,6 +426,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_allocation_fails_once),
+		cmocka_unit_test(every_epoll_ctl_fails_once),
 		cmocka_unit_test(many_fail_in_a_row),
 	};
 
