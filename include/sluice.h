@@ -2,11 +2,19 @@
  *
  * A gateway lives on a libuv loop of yours. All functions are called on the
  * loop's thread (sluice_options_* on any one thread). sluice_options_load() and
- * sluice_start() read files and resolve the names in "listen"; no other function
- * blocks.
+ * sluice_start() read files, and the second one resolves the names in "listen":
+ * they take as long as these. No other function blocks.
  * Errors are negative errno values; where `err` is taken, it has
  * SLUICE_ERROR_MAX bytes and says what is wrong, with what value and what is
  * allowed. Secrets never stand in it.
+ *
+ * Any number of gateways may run in a process, on one loop or on several. Each
+ * has its own options, logs, limits, metrics and threads. Of the process are:
+ * - nats.c's threads, and that it ignores SIGPIPE;
+ * - a register of NATS sessions, by which late callbacks of nats.c find theirs;
+ * - connects to a NATS server that still hang when their gateway has ended: a
+ *   thread and a socket each, until the server answers or closes. At most two
+ *   for each server; while there are two, no gateway connects to that server.
  *
  *	struct sluice_options *o;
  *	struct sluice *gw;

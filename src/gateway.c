@@ -92,6 +92,9 @@ static void on_metrics(void *arg)
 {
 	struct sluice *gw = arg;
 
+	if (gw->source != NULL && gw->phase != PHASE_STOPPING)
+		metric_set(&gw->metrics, METRIC_NATS_HUNG,
+			   nats_source_hung(gw->source));
 	process_gauges(&gw->process, &gw->metrics, conn_set_count(gw->conns));
 }
 

@@ -53,6 +53,16 @@ static void on_source_note(void *arg, const struct nats_note *note)
 			"the NATS server is about to shut down",
 			LOG_STR("server", note->server));
 		break;
+	case NATS_NOTE_HUNG:
+		LOGGING(&gw->log, LOGGING_WARN,
+			"connect to NATS hangs, skipping the server",
+			LOG_STR("server", note->server));
+		break;
+	case NATS_NOTE_RETURNED:
+		LOGGING(&gw->log, LOGGING_INFO,
+			"hung connect to NATS returned, retrying the server",
+			LOG_STR("server", note->server));
+		break;
 	}
 }
 

@@ -117,6 +117,9 @@
 	  "NATS sessions begun.")                                              \
 	X(NATS_FAILURES, counter, "sluice_nats_connect_failures_total", "",    \
 	  "Attempts to connect to NATS that failed.")                          \
+	X(NATS_HUNG, gauge, "sluice_nats_connects_hung", "",                   \
+	  "Connects to NATS servers that do not return; such a server is "     \
+	  "skipped.")                                                          \
 	X(READY, gauge, "sluice_ready", "", "1 while /readyz says 200.")       \
 	X(ERRORS_INFO, counter, "sluice_jetstream_api_errors_total",           \
 	  "call=\"stream_info\"",                                              \

@@ -8,6 +8,8 @@ enum nats_note_kind {
 	NATS_NOTE_FAILED,	/* a connect failed; server, text */
 	NATS_NOTE_ERROR,	/* an asynchronous -ERR; server, text */
 	NATS_NOTE_LAME_DUCK,	/* server: it will go away */
+	NATS_NOTE_HUNG,		/* server: a connect does not return */
+	NATS_NOTE_RETURNED,	/* server: such a connect did */
 };
 
 struct nats_note {

@@ -38,6 +38,7 @@ struct nats_session {
 	struct nats_options *options;
 	struct mailbox *events;
 	struct mailbox *wake;
+	struct nats_hung *hung;
 	struct nats_dial *dial;
 	natsConnection *conn;
 	natsSubscription *sub;
@@ -242,13 +243,16 @@ static struct nats_dial *dial(struct nats_session *s,
 {
 	natsOptions *o = options_for(s, server, err);
 
-	return o == NULL ? NULL : nats_dial_new(s->options, o, s->wake, err);
+	if (o == NULL)
+		return NULL;
+	return nats_dial_new(server->url, s->options, o, s->wake, err);
 }
 
 struct nats_session *nats_session_new(struct nats_options *o,
 				      const struct nats_servers_item *server,
 				      struct mailbox *events,
-				      struct mailbox *wake, char *err)
+				      struct mailbox *wake,
+				      struct nats_hung *hung, char *err)
 {
 	struct nats_session *s = calloc(1, sizeof(*s));
 
@@ -263,6 +267,7 @@ struct nats_session *nats_session_new(struct nats_options *o,
 	s->options = o;
 	s->events = events;
 	s->wake = wake;
+	s->hung = hung;
 	buf_init(&s->request, REQUEST_MAX);
 	enlist(s);
 	nats_address_init(&s->address, s->number, o->inbox_prefix);
@@ -377,12 +382,10 @@ void nats_session_flush(struct nats_session *s)
 
 void nats_session_free(struct nats_session *s)
 {
-	char err[NATS_SESSION_ERROR_MAX];
-
 	if (s == NULL)
 		return;
 	if (s->dial != NULL)
-		s->conn = nats_dial_end(s->dial, err);
+		nats_hung_add(s->hung, s->dial, uv_hrtime() / 1000000);
 	natsConnection_Destroy(s->conn);
 	delist(s);
 	natsSubscription_Destroy(s->sub);

@@ -11,6 +11,7 @@
 #include "nats_options.h"
 #include "nats_servers.h"
 
+struct nats_hung;
 struct nats_session;
 
 enum { NATS_SESSION_ERROR_MAX = NATS_OPTIONS_ERROR_MAX };
@@ -21,12 +22,15 @@ enum nats_session_state {
 	NATS_SESSION_OVER, /* couldn't connect, or is disconnected */
 };
 
-/* Begins to connect. The mailboxes and the options are borrowed until the end;
- * whenever the state may have changed, `wake` is woken. NULL with `err`. */
+/* Begins to connect. The mailboxes, the options and `hung` (which gets a
+ * connect that has not returned when the session ends) are borrowed until the
+ * end; whenever the state may have changed, `wake` is woken. NULL with `err`.
+ */
 struct nats_session *nats_session_new(struct nats_options *o,
 				      const struct nats_servers_item *server,
 				      struct mailbox *events,
-				      struct mailbox *wake, char *err);
+				      struct mailbox *wake,
+				      struct nats_hung *hung, char *err);
 /* The state now. On the way to OPEN this subscribes, and waits for the server
  * to have done it (bounded). `err`, when OVER: why. */
 enum nats_session_state nats_session_look(struct nats_session *s, char *err);

@@ -362,6 +362,11 @@ fail:
 	return rc;
 }
 
+unsigned nats_source_hung(const struct nats_source *s)
+{
+	return nats_worker_hung(&s->worker);
+}
+
 void nats_source_close(struct nats_source *s)
 {
 	if (s == NULL || s->closing)

@@ -36,6 +36,8 @@ int nats_source_new(struct nats_source **ret, struct uv_loop_s *loop,
 		    const struct nats_settings *settings,
 		    const struct nats_source_cbs *cbs, char *err);
 struct source *nats_source_source(struct nats_source *s);
+/* Connects that hang, each with a thread. */
+unsigned nats_source_hung(const struct nats_source *s);
 /* Asynchronous: ends in on_closed, after which nothing of it is left. No
  * callback but on_closed comes after this call. What was asked for before it
  * (consumers to be deleted) is still sent. It takes seconds at the most,

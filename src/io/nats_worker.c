@@ -4,7 +4,6 @@
 
 #include <sodium.h>
 
-#include "nats_dial.h"
 #include "nats_letter.h"
 #include "nats_session.h"
 
@@ -22,10 +21,9 @@ enum {
 	LASTED_MS = 2000,
 	/* nats.c's own time-outs end a connect before that, but not all. */
 	CONNECT_MAX_MS = 10000,
-	/* A connect that is under way when the gateway ends: most return in
+	/* A connect that is in progress when the gateway ends: most return in
 	 * this time, and then no thread is left behind. */
 	CONNECT_LAST_MS = 2500,
-	LEFT_BEHIND_MAX = 8,
 	/* If the library's callback gets lost (it needs memory). */
 	LOOK_MS = 2000,
 };
@@ -108,7 +106,8 @@ static struct nats_session *connect_to(struct nats_worker *w,
 {
 	char err[NATS_SESSION_ERROR_MAX] = "";
 	struct nats_session *s = nats_session_new(w->options, server, w->events,
-						  w->commands, err);
+						  w->commands, &w->hung, err);
+	size_t hung = w->hung.n;
 
 	if (s != NULL && await_open(w, s, err))
 		return s;
@@ -117,7 +116,19 @@ static struct nats_session *connect_to(struct nats_worker *w,
 	if (s != NULL)
 		nats_session_discover(s, &w->servers, server);
 	nats_session_free(s);
+	if (w->hung.n > hung && !stopping(w))
+		note(w, NATS_NOTE_HUNG, server->url, "");
 	return NULL;
+}
+
+/* Connects that hung and have returned. */
+static void take_returned(struct nats_worker *w)
+{
+	char server[NATS_SESSION_ERROR_MAX];
+
+	while (nats_hung_take(&w->hung, server, sizeof(server)))
+		note(w, NATS_NOTE_RETURNED, server, "");
+	__atomic_store_n(&w->n_hung, (unsigned)w->hung.n, __ATOMIC_RELAXED);
 }
 
 /* ---- a session ----------------------------------------------------------- */
@@ -131,6 +142,7 @@ static void serve(struct nats_worker *w, struct nats_session *s,
 	while (!stopping(w)) {
 		mailbox_wait(w->commands, LOOK_MS);
 		take_commands(w, s);
+		take_returned(w);
 		if (nats_session_look(s, err) != NATS_SESSION_OPEN)
 			return;
 		if (!nats_session_lame(s))
@@ -181,7 +193,8 @@ static uint64_t pause_after(unsigned failures, size_t n_servers)
 	return ms - randombytes_uniform((uint32_t)(ms / 4));
 }
 
-/* One server. True when a session has lasted. */
+/* One server; one with a connect that hangs is skipped. True when a session has
+ * lasted. */
 static bool try_next(struct nats_worker *w)
 {
 	struct nats_servers_item server;
@@ -190,7 +203,13 @@ static bool try_next(struct nats_worker *w)
 
 	if (nats_servers_next(&w->servers, &server) < 0)
 		return false;
+	take_returned(w);
+	if (nats_hung_skips(&w->hung, server.url, now_ms())) {
+		nats_servers_item_finish(&server);
+		return false;
+	}
 	s = connect_to(w, &server);
+	take_returned(w);
 	begin = now_ms();
 	if (s != NULL)
 		run_session(w, s, &server);
@@ -209,10 +228,8 @@ static void run(void *arg)
 		else if (failures < 1000)
 			failures++;
 		pause_until(w, now_ms() + pause_after(failures, w->servers.n));
-		while (nats_dial_left_behind() >= LEFT_BEHIND_MAX &&
-		       !stopping(w))
-			pause_until(w, now_ms() + PAUSE_MAX_MS);
 	}
+	nats_hung_finish(&w->hung);
 	nats_session_leave_thread();
 	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
 	w->on_done(w->arg);
@@ -227,6 +244,11 @@ void nats_worker_stop(struct nats_worker *w)
 {
 	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
 	mailbox_close(w->commands);
+}
+
+unsigned nats_worker_hung(const struct nats_worker *w)
+{
+	return __atomic_load_n(&w->n_hung, __ATOMIC_RELAXED);
 }
 
 bool nats_worker_done(const struct nats_worker *w)

@@ -4,12 +4,15 @@
 #define SLUICE_NATS_WORKER_H
 
 #include "mailbox.h"
+#include "nats_dial.h"
 #include "nats_options.h"
 #include "nats_servers.h"
 
 struct nats_worker {
 	struct nats_options *options; /* its own reference */
 	struct nats_servers servers;
+	struct nats_hung hung;
+	unsigned n_hung;	  /* of them; atomic, for the loop */
 	struct mailbox *commands; /* in; woken by nats.c's threads too */
 	struct mailbox *events;	  /* out */
 	uv_thread_t thread;
@@ -26,6 +29,8 @@ int nats_worker_start(struct nats_worker *w);
 /* Asks it to end: it sends what commands are left, and is done within seconds,
  * whatever the server does. The events mailbox must be closed by then. */
 void nats_worker_stop(struct nats_worker *w);
+/* Connects that hang, from any thread. */
+unsigned nats_worker_hung(const struct nats_worker *w);
 bool nats_worker_done(const struct nats_worker *w);
 /* Joins the thread, and frees what the worker has. */
 void nats_worker_finish(struct nats_worker *w);

@@ -80,6 +80,8 @@ static void on_note(void *arg, const struct nats_note *n)
 		[NATS_NOTE_FAILED] = "failed",
 		[NATS_NOTE_ERROR] = "error",
 		[NATS_NOTE_LAME_DUCK] = "lame-duck",
+		[NATS_NOTE_HUNG] = "hung",
+		[NATS_NOTE_RETURNED] = "returned",
 	};
 	struct spy *s = arg;
 	size_t room = sizeof(s->notes) - s->notes_len;

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -251,12 +252,19 @@ static void a_silent_peer_is_left(void **state)
 	assert_int_equal(f->spy.n_events, 0);
 }
 
+static const char info[] =
+	"INFO {\"server_id\":\"X\",\"version\":\"2.9.10\","
+	"\"proto\":1,\"headers\":true,\"max_payload\":1048576}\r\n";
+
+static void wait_all_returned(void)
+{
+	while (nats_hung_ended(NULL) > 0)
+		uv_sleep(1);
+}
+
 /* The library may wait for ever for what should follow. */
 static void a_peer_that_stops_after_info(void **state)
 {
-	static const char info[] =
-		"INFO {\"server_id\":\"X\",\"version\":\"2.9.10\","
-		"\"proto\":1,\"headers\":true,\"max_payload\":1048576}\r\n";
 	struct fixture *f = *state;
 
 	f->servers[0] = listen_silently(f);
@@ -271,8 +279,79 @@ static void a_peer_that_stops_after_info(void **state)
 	(void)send(f->peer, "PONG\r\n", 6, MSG_NOSIGNAL);
 	close(f->listener);
 	f->listener = -1;
-	while (nats_dial_left_behind() > 0)
-		uv_sleep(1);
+	wait_all_returned();
+}
+
+/* As a server that hangs behind its first line. */
+static int accept_and_hang(struct fixture *f)
+{
+	int peer = accept(f->listener, NULL, NULL);
+
+	assert_true(peer >= 0);
+	assert_true(send(peer, info, sizeof(info) - 1, MSG_NOSIGNAL) > 0);
+	return peer;
+}
+
+/* A connect that hangs costs its own server, of its own gateway, and no other.
+ */
+static void a_server_that_hangs_holds_up_no_other(void **state)
+{
+	struct fixture *f = *state;
+	struct nats_settings settings = f->settings;
+	struct pollfd waiting = {.events = POLLIN};
+	struct spy other;
+
+	nats_server_kill(&f->nats, SIGKILL);
+	f->servers[1] = listen_silently(f);
+	f->settings.n_servers = 2;
+	start(f);
+	f->peer = accept_and_hang(f);
+	waiting.fd = f->listener;
+	spy_wait_note(&f->spy, 0, f->servers[1]);
+	nats_server_again(&f->nats);
+	spy_wait(&f->spy, SOURCE_UP);
+	assert_answers(&f->spy);
+	/* As long as it hangs it is not asked again. */
+	if (nats_source_hung(f->spy.source) > 0)
+		assert_int_equal(poll(&waiting, 1, 0), 0);
+
+	spy_start(&other, &f->loop, &settings);
+	spy_wait(&other, SOURCE_UP);
+	assert_answers(&other);
+	spy_finish(&other);
+
+	/* It is counted as long as it hangs (with nats.c from 3.8 on it does
+	 * not), and then the server is tried again. */
+	close(f->peer);
+	f->peer = -1;
+	while (nats_source_hung(f->spy.source) > 0)
+		spy_turn(&f->spy);
+}
+
+/* Who starts and stops gateways against such a server gets no more threads than
+ * are promised. */
+static void threads_left_behind_are_bounded(void **state)
+{
+	enum { ROUNDS = NATS_HUNG_ENDED_MAX + 3 };
+	struct fixture *f = *state;
+	int peers[ROUNDS], n = 0;
+
+	f->servers[0] = listen_silently(f);
+	for (int i = 0; i < ROUNDS; i++) {
+		bool may = nats_hung_ended(f->servers[0]) < NATS_HUNG_ENDED_MAX;
+
+		start(f);
+		if (may)
+			peers[n++] = accept_and_hang(f);
+		assert_true(spy_stop(&f->spy) < CLOSE_MS);
+		spy_finish(&f->spy);
+		assert_true(nats_hung_ended(NULL) <= NATS_HUNG_ENDED_MAX);
+	}
+	while (n > 0)
+		close(peers[--n]);
+	close(f->listener);
+	f->listener = -1;
+	wait_all_returned();
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -415,6 +494,8 @@ int main(void)
 		TEST(a_dead_server_is_passed_over),
 		TEST_ALONE(a_silent_peer_is_left),
 		TEST_ALONE(a_peer_that_stops_after_info),
+		TEST(a_server_that_hangs_holds_up_no_other),
+		TEST_ALONE(threads_left_behind_are_bounded),
 		TEST(a_frozen_server_does_not_hold_up_the_end),
 		TEST(a_full_socket_does_not_hold_up_the_end),
 		TEST_ALONE(it_ends_at_once_while_connecting),
