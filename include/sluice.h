@@ -90,8 +90,8 @@ SLUICE_PUBLIC size_t sluice_streams(const struct sluice *gw);
 
 /* Reopens the file of the option "access-log", which may have been moved away,
  * and reads that of "jwt-key" or "jwt-secret": soon after, and the log has the
- * result. Where it fails the gateway goes on with the old ones. What the `sluice`
- * program does at SIGHUP. Returns 0. */
+ * result. Where it fails the gateway goes on with the old ones. What the
+ * `sluice` program does at SIGHUP. Returns 0. */
 SLUICE_PUBLIC int sluice_reopen(struct sluice *gw);
 
 typedef void (*sluice_done_cb)(struct sluice *gw, void *arg);
