@@ -51,6 +51,8 @@ int log_new(struct log **ret, size_t memory)
 		memory = LOG_MEMORY_MIN;
 	l->bytes_cap = memory / 8 * 5;
 	l->frames_cap = memory / 4 / sizeof(struct log_frame) + 1;
+	if (l->frames_cap > UINT32_MAX) /* their distances are 32 bits */
+		l->frames_cap = UINT32_MAX;
 	l->idle_cap = memory / 8;
 	l->n_buckets = LOG_BUCKETS_MIN;
 	l->bytes = malloc(l->bytes_cap);
@@ -379,6 +381,31 @@ static struct log_subject *entry_for(struct log *l, const char *subject,
 	return entry_new(l, hash, subject, len);
 }
 
+/* The frame `distance` before number `n`; 0: there is none, or it is gone. */
+static uint64_t frame_before(const struct log *l, uint64_t n, uint32_t distance)
+{
+	return distance > 0 && n - distance >= l->first ? n - distance : 0;
+}
+
+/* Each frame knows the one before it and one further back, so that any is found
+ * in O(log n) steps (Myers, "An applicative random-access stack", 1983): two
+ * jumps of one rank that follow each other make one of the next rank. */
+static void link_back(const struct log *l, uint64_t n, uint64_t prev)
+{
+	struct log_frame *f = frame_at(l, n);
+	const struct log_frame *p = frame_at(l, prev);
+	uint64_t over = frame_before(l, prev, p->jump), far = 0;
+
+	f->back = f->jump = (uint32_t)(n - prev);
+	f->rank = 0;
+	if (over != 0 && frame_at(l, over)->rank == p->rank)
+		far = frame_before(l, over, frame_at(l, over)->jump);
+	if (far == 0)
+		return;
+	f->jump = (uint32_t)(n - far);
+	f->rank = p->rank + 1;
+}
+
 struct log_subject *log_append(struct log *l, const char *subject, size_t len,
 			       const struct sse_frame *f, uint64_t time_ns)
 {
@@ -399,7 +426,8 @@ struct log_subject *log_append(struct log *l, const char *subject, size_t len,
 	n->time_ns = time_ns;
 	n->pos = pos;
 	n->next = 0;
-	n->prev = s->last;
+	n->back = n->jump = 0;
+	n->rank = 0;
 	n->subject = s;
 	n->len = (uint32_t)f->total;
 	n->head_len = (uint16_t)f->head_len;
@@ -407,15 +435,39 @@ struct log_subject *log_append(struct log *l, const char *subject, size_t len,
 	sse_encode(f, l->bytes + pos);
 	if (n->kept)
 		sse_keep(f, l->bytes + pos + f->total);
-	if (s->last != 0)
+	if (s->last != 0) {
 		frame_at(l, s->last)->next = l->next;
-	else
+		link_back(l, l->next, s->last);
+	} else {
 		s->first = l->next;
+	}
 	s->last = l->next++;
 	l->write = pos + f->total + f->kept;
 	l->bytes_used += f->total;
 	l->head = f->seq;
 	return list_empty(&s->watchers) ? NULL : s;
+}
+
+uint64_t log_search(const struct log *l, const struct log_subject *s,
+		    uint64_t covered, unsigned *steps)
+{
+	uint64_t n = s->last, to;
+	unsigned looked = 0;
+
+	while (n != 0 && frame_at(l, n)->seq > covered) {
+		const struct log_frame *f = frame_at(l, n);
+
+		looked += 2;
+		to = frame_before(l, n, f->jump);
+		if (to == 0 || frame_at(l, to)->seq <= covered)
+			to = frame_before(l, n, f->back);
+		if (to == 0 || frame_at(l, to)->seq <= covered)
+			break;
+		n = to;
+	}
+	if (steps != NULL)
+		*steps += looked;
+	return n != 0 && frame_at(l, n)->seq > covered ? n : 0;
 }
 
 uint64_t log_next(const struct log *l, const struct log_subject *s,
@@ -427,15 +479,8 @@ uint64_t log_next(const struct log *l, const struct log_subject *s,
 		return 0;
 	if (log_has(l, at)) {
 		n = frame_at(l, at)->next;
-		while (n != 0 && frame_at(l, n)->seq <= covered)
-			n = frame_at(l, n)->next;
-		return n;
+		if (n != 0 && frame_at(l, n)->seq > covered)
+			return n;
 	}
-	if (frame_at(l, s->first)->seq > covered)
-		return s->first;
-	/* Someone who comes from the past walks back over what he missed. */
-	n = s->last;
-	while (frame_at(l, frame_at(l, n)->prev)->seq > covered)
-		n = frame_at(l, n)->prev;
-	return n;
+	return log_search(l, s, covered, NULL);
 }

@@ -39,11 +39,15 @@ struct log_frame {
 	uint64_t time_ns; /* when the server stored it */
 	uint64_t pos;	  /* absolute place of the first byte */
 	uint64_t next;	  /* frame of the same subject, 0: none yet */
-	uint64_t prev;	  /* 0, or below log.first_frame: gone */
 	struct log_subject *subject;
+	/* Earlier frames of the same subject, as distances of their numbers:
+	 * the one before, and one much further back. 0: there is none. */
+	uint32_t back;
+	uint32_t jump;
 	uint32_t len;	   /* whole chunk */
 	uint16_t head_len; /* chunk's head; the body ends SSE_CHUNK_TAIL
 			      before the end */
+	uint8_t rank;	   /* the jump is over 2^(rank+1) - 1 frames */
 	bool kept;	   /* behind it stands what sse_keep() wrote */
 };
 
@@ -104,8 +108,13 @@ void log_frame_payload(const struct log *l, const struct log_frame *f,
 		       struct sse_payload *ret, uint8_t *room);
 bool log_has(const struct log *l, uint64_t number);
 /* The first frame of the subject with seq > `covered`; `at` is the number of
- * the last one taken, or 0 when not known. 0: none. */
+ * the last one taken, or 0 when not known. 0: none. O(1) where `at` is known,
+ * else O(log n). */
 uint64_t log_next(const struct log *l, const struct log_subject *s,
 		  uint64_t covered, uint64_t at);
+/* The same without `at`. *steps, unless NULL, grows by the number of frames
+ * that were looked at. */
+uint64_t log_search(const struct log *l, const struct log_subject *s,
+		    uint64_t covered, unsigned *steps);
 
 #endif
