@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
 #include "ndjson.h"
@@ -76,6 +77,12 @@ static int put_line(struct replay_queue *q, const struct source_message *m,
 	return 0;
 }
 
+static bool is_of(const struct log_subject *s, const struct source_message *m)
+{
+	return m->subject_len == s->len &&
+	       memcmp(m->subject, s->name, s->len) == 0;
+}
+
 int replay_queue_put(struct replay_queue *q, const struct source_message *m,
 		     const struct sse_tag *tag, const struct cursor *c)
 {
@@ -83,6 +90,8 @@ int replay_queue_put(struct replay_queue *q, const struct source_message *m,
 	struct sse_frame f;
 	int rc;
 
+	if (!is_of(c->subject, m))
+		return -EBADMSG;
 	sse_measure(&f, m->data, m->len, m->seq, tag);
 	if (c->ndjson)
 		return put_line(q, m, &f, c);
@@ -138,4 +147,6 @@ void replay_queue_pop(struct replay_queue *q)
 {
 	MUST(!replay_queue_empty(q));
 	buf_consume(&q->bytes, q->frames[q->first++].len);
+	if (replay_queue_empty(q))
+		q->first = q->n = 0; /* as the bytes begin anew */
 }

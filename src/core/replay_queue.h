@@ -39,7 +39,8 @@ static inline bool replay_queue_empty(const struct replay_queue *q)
 }
 
 void replay_queue_clear(struct replay_queue *q);
-/* In the form that the cursor's client takes. -ENOBUFS: it is full; -ENOMEM. */
+/* In the form that the cursor's client takes. -EBADMSG: it is not of the
+ * cursor's subject, whatever was asked for; -ENOBUFS: it is full; -ENOMEM. */
 int replay_queue_put(struct replay_queue *q, const struct source_message *m,
 		     const struct sse_tag *tag, const struct cursor *c);
 /* All that a batch has room for, from the first one on; at most `max`. */

@@ -9,27 +9,39 @@
 
 #include <cmocka.h>
 
+#include "check.h"
 #include "replay_queue.h"
 
 enum { FRAMES = 4, BYTES = 64 * 1024 };
 
 static const struct sse_tag tag = {.hex = "0a1b2c"};
 
-static int put(struct replay_queue *q, uint64_t seq, const char *text)
+static struct log *store;
+static struct cursor events = {.state = CURSOR_REPLAY};
+
+static int put_of(struct replay_queue *q, uint64_t seq, const char *subject,
+		  const char *text)
 {
 	const struct source_message m = {.seq = seq,
+					 .subject = subject,
+					 .subject_len = strlen(subject),
 					 .data = (const uint8_t *)text,
 					 .len = strlen(text)};
 
-	static const struct cursor events;
-
 	return replay_queue_put(q, &m, &tag, &events);
+}
+
+static int put(struct replay_queue *q, uint64_t seq, const char *text)
+{
+	return put_of(q, seq, "ev.a", text);
 }
 
 static int setup(void **state)
 {
 	static struct replay_queue q;
 
+	assert_int_equal(log_new(&store, 0), 0);
+	events.subject = log_watch(store, "ev.a", 4, &events.watch);
 	replay_queue_init(&q, FRAMES, BYTES);
 	assert_int_equal(replay_queue_reserve(&q), 0);
 	*state = &q;
@@ -39,6 +51,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	replay_queue_finish(*state);
+	log_unwatch(store, events.subject, &events.watch);
+	log_free(store);
 	return 0;
 }
 
@@ -111,6 +125,36 @@ static void full_queue_takes_no_more(void **state)
 	assert_int_equal(replay_queue_next(q), 6);
 }
 
+/* Message by message it never gets full, without being cleared. */
+static void empty_queue_begins_anew(void **state)
+{
+	struct replay_queue *q = *state;
+
+	for (uint64_t i = 1; i <= 10 * FRAMES; i++) {
+		assert_int_equal(put(q, i, "x"), 0);
+		assert_int_equal(replay_queue_next(q), i);
+		replay_queue_pop(q);
+	}
+}
+
+/* Whatever the server was asked for. */
+static void message_of_another_subject_is_refused(void **state)
+{
+	static const char *const others[] = {"ev.b", "ev.a.b", "ev.",
+					     "",     "ev.aa",  "xev.a"};
+	struct replay_queue *q = *state;
+
+	for (int lines = 0; lines < 2; lines++) {
+		events.ndjson = lines != 0;
+		for (size_t i = 0; i < ARRAY_LEN(others); i++)
+			assert_int_equal(put_of(q, 7, others[i], "secret"),
+					 -EBADMSG);
+	}
+	events.ndjson = false;
+	assert_true(replay_queue_empty(q));
+	assert_int_equal(put(q, 7, "mine"), 0);
+}
+
 static void memory_comes_and_goes(void **state)
 {
 	struct replay_queue *q = *state;
@@ -133,6 +177,8 @@ int main(void)
 		TEST(popped_bytes_stay_in_place),
 		TEST(batch_is_all_that_is_left),
 		TEST(full_queue_takes_no_more),
+		TEST(empty_queue_begins_anew),
+		TEST(message_of_another_subject_is_refused),
 		TEST(memory_comes_and_goes),
 	};
 
