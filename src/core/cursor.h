@@ -51,6 +51,10 @@ enum cursor_gap {
 	GAP_RESET,   /* another stream */
 };
 
+/* deliver=last: the answer to another one's question is this one's as well; or
+ * that question was sent before this one came, and it waits for its end. */
+enum cursor_rides { RIDES_NOT, RIDES_NOW, RIDES_NEXT };
+
 struct cursor {
 	uint64_t covered; /* every message of the subject <= this is accounted;
 			     when caught_up, log.head is, too */
@@ -72,6 +76,7 @@ struct cursor {
 	uint8_t start;
 	uint8_t gap;	/* enum cursor_gap: to be told before anything */
 	uint8_t listed; /* enum cursor_list */
+	uint8_t rides;	/* enum cursor_rides */
 	bool has_tag : 1;
 	bool chunked : 1;
 	bool limited : 1;

@@ -378,17 +378,20 @@ static void look_whether_late(struct hub *h, const struct source_event *ev,
 			      uint64_t now_ms)
 {
 	struct patience_late *l = &h->leader.late;
+	struct patience *p = &h->patience;
 
 	if (ev->kind == SOURCE_UP || ev->kind == SOURCE_DOWN)
 		return;
-	if (ev->who.slot == TAIL_SLOT)
+	if (ev->who.slot == TAIL_SLOT) {
 		l = &h->tail.late;
-	else if (ev->who.slot <= h->cfg.max_replays)
+	} else if (ev->who.slot <= h->cfg.max_replays) {
 		l = &h->replays[ev->who.slot - 1].late;
+		p = &h->replays[ev->who.slot - 1].search;
+	}
 	if (!patience_takes_late(l, ev->who.gen))
 		return;
 	metric_add(h->metrics, METRIC_LATE_ANSWERS, 1);
-	patience_grow(&h->patience, now_ms);
+	patience_grow(p, now_ms);
 }
 
 void hub_on_event(struct hub *h, const struct source_event *ev, uint64_t now_ms)
@@ -480,7 +483,8 @@ uint64_t hub_next_ms(const struct hub *h)
 
 	if (tail_live(&h->tail) && leader_due(&h->leader) < next)
 		next = leader_due(&h->leader);
-	if (h->n_running > 0 && h->tick_ms + HUB_TICK_MS < next)
+	if ((h->n_running > 0 || h->no_memory) &&
+	    h->tick_ms + HUB_TICK_MS < next)
 		next = h->tick_ms + HUB_TICK_MS;
 	if (!list_empty(&h->pings)) {
 		const struct cursor *c =
@@ -585,7 +589,7 @@ void hub_writable(struct hub *h, struct cursor *c, uint64_t now_ms)
 	}
 	if (c->state == CURSOR_LAGGED ||
 	    (c->state == CURSOR_WAITING && c->start == START_LAST &&
-	     c->replay == NULL && h->tail.known))
+	     c->replay == NULL && c->rides == RIDES_NOT && h->tail.known))
 		hub_wait_for_replay(h, c);
 	hub_pump(h, c, now_ms);
 	hub_start_replays(h, now_ms);

@@ -28,7 +28,7 @@ struct hub {
 	const struct hub_sink *sink;
 	struct metrics *metrics;
 	struct log *log;
-	struct patience patience;
+	struct patience patience; /* of the line */
 	struct leader leader;
 	struct tail tail;
 	struct tail_gap late; /* what GAP_LATE says */
@@ -44,6 +44,7 @@ struct hub {
 	struct list waiting; /* for a STREAM.INFO, or the first contact */
 	struct list pings;   /* struct cursor.ping, in due order */
 	size_t n_lagged;
+	bool no_memory; /* for a replay: it is tried again at the next tick */
 	size_t n_streams;
 	size_t n_slow; /* cursors that are blocked */
 	size_t in_state[CURSOR_STATES];
@@ -83,6 +84,9 @@ void hub_distrust_replays(struct hub *h);
 /* A check that came while the socket was blocked is asked for again. */
 void hub_check_again(struct hub *h, struct replay *r);
 void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms);
+/* To the end of the line, when it has had its slot for some seconds, others
+ * wait, and nothing of what it asked for would be lost. */
+bool hub_rotate_replay(struct hub *h, struct replay *r, uint64_t now_ms);
 void hub_end_replay(struct hub *h, struct replay *r);
 /* Its consumer, its answers: gone. The cursors wait for another place. */
 void hub_abort_replays(struct hub *h);
@@ -110,5 +114,9 @@ void hub_lines_written(struct hub *h);
 
 /* Whatever the stream has coming goes into one write. */
 void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms);
+/* A LAGGED stream starts with the one message that another one's replay has
+ * found for deliver=last. */
+void hub_pump_found(struct hub *h, struct cursor *c, const struct replay *from,
+		    uint64_t now_ms);
 
 #endif

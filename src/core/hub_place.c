@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-	HUB_BLOCKED_MS = 2000, /* a blocked replay gives its place away */
+	HUB_BLOCKED_MS = 2000, /* a blocked replay gives its slot away */
+	HUB_SLOT_MS = 3000,    /* ... and any other, when others wait */
 };
 
 /* ---- lists and states ---------------------------------------------------- */
@@ -64,8 +65,92 @@ static void wait_for_info(struct hub *h, struct cursor *c)
 	leader_want_info(&h->leader);
 }
 
+/* ---- deliver=last: one question for many -----------------------------------
+ */
+
+/* A message is encoded once for all who take it in one form. */
+static uint8_t form_of(const struct cursor *c)
+{
+	return (uint8_t)(1u << (c->ndjson ? 1 + c->json : 0));
+}
+
+static bool waits_for_last(const struct cursor *c)
+{
+	return c->state == CURSOR_WAITING && c->start == START_LAST &&
+	       c->replay == NULL;
+}
+
+/* All that wait for the same ride on the question that `r` is about to ask. */
+static void take_riders(struct hub *h, struct replay *r)
+{
+	struct cursor *asks = r->cursor;
+	const struct list *all = &asks->subject->watchers;
+
+	r->shares = true;
+	asks->subject->asking |= form_of(asks);
+	for (struct list *n = all->next; n != all; n = n->next) {
+		struct cursor *c = LIST_ENTRY(n, struct cursor, watch);
+
+		if (!waits_for_last(c) || c->listed != LISTED_LAGGED ||
+		    form_of(c) != form_of(asks))
+			continue;
+		hub_unqueue(h, c);
+		c->rides = RIDES_NOW;
+	}
+}
+
+/* What is stored by now is not in the answer to a question that is out. */
+static bool rides_next(struct hub *h, struct cursor *c)
+{
+	if (!waits_for_last(c) || (c->subject->asking & form_of(c)) == 0)
+		return false;
+	hub_unqueue(h, c);
+	c->rides = RIDES_NEXT;
+	return true;
+}
+
+static void start_rider(struct hub *h, struct cursor *c, const struct replay *r,
+			uint64_t now_ms)
+{
+	c->covered = c->sent = r->cursor->covered;
+	c->at = 0;
+	hub_set_state(h, c, CURSOR_LAGGED);
+	if (r->found && !c->blocked && !c->dead) {
+		hub_pump_found(h, c, r, now_ms);
+		return;
+	}
+	hub_settle(h, c);
+	hub_pump(h, c, now_ms);
+}
+
+/* The question has its answer (`answered`), or it will have none. */
+static void drop_riders(struct hub *h, struct replay *r, bool answered,
+			uint64_t now_ms)
+{
+	struct cursor *asks = r->cursor;
+	const struct list *all = &asks->subject->watchers;
+
+	if (!r->shares)
+		return;
+	r->shares = false;
+	asks->subject->asking &= (uint8_t)~form_of(asks);
+	for (struct list *n = all->next; n != all; n = n->next) {
+		struct cursor *c = LIST_ENTRY(n, struct cursor, watch);
+		enum cursor_rides rides = c->rides;
+
+		if (rides == RIDES_NOT || form_of(c) != form_of(asks))
+			continue;
+		c->rides = RIDES_NOT;
+		if (rides == RIDES_NOW && answered)
+			start_rider(h, c, r, now_ms);
+		else
+			hub_wait_for_replay(h, c);
+	}
+}
+
 void hub_end_replay(struct hub *h, struct replay *r)
 {
+	drop_riders(h, r, false, 0);
 	list_remove(&r->link);
 	list_push_back(&h->idle, &r->link);
 	h->n_running--;
@@ -106,15 +191,20 @@ void hub_start_replays(struct hub *h, uint64_t now_ms)
 		struct replay *r =
 			LIST_ENTRY(h->idle.next, struct replay, link);
 
+		if (rides_next(h, c))
+			continue;
 		hub_unqueue(h, c);
 		if (c->state == CURSOR_LAGGED && cursor_joins(c, h->log)) {
 			hub_settle(h, c);
 			continue;
 		}
-		if (replay_begin(r, c, now_ms) < 0) {
+		h->no_memory = replay_begin(r, c, now_ms) < 0;
+		if (h->no_memory) {
 			hub_wait_for_replay(h, c);
 			return;
 		}
+		if (c->state == CURSOR_WAITING)
+			take_riders(h, r);
 		list_remove(&r->link);
 		list_push_back(&h->running, &r->link);
 		h->n_running++;
@@ -135,6 +225,7 @@ void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what,
 		r->info_no = leader_want_info(&h->leader);
 		break;
 	case REPLAY_STARTED:
+		drop_riders(h, r, true, now_ms);
 		hub_set_state(h, c, CURSOR_REPLAY);
 		hub_mark_dirty(h, c);
 		break;
@@ -189,10 +280,20 @@ void hub_check_again(struct hub *h, struct replay *r)
 		r->info_no = leader_want_info(&h->leader);
 }
 
+bool hub_rotate_replay(struct hub *h, struct replay *r, uint64_t now_ms)
+{
+	if (now_ms - r->begun_ms < HUB_SLOT_MS || list_empty(&h->lagged) ||
+	    !list_empty(&h->idle) || !replay_may_rotate(r))
+		return false;
+	abort_replay(h, r);
+	return true;
+}
+
 void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms)
 {
 	if (!r->cursor->blocked) {
-		replay_tick(r, now_ms);
+		if (!hub_rotate_replay(h, r, now_ms))
+			replay_tick(r, now_ms);
 	} else if (r->blocked_ms == 0) {
 		r->blocked_ms = now_ms;
 		replay_yield(r);
@@ -212,8 +313,8 @@ void hub_check_replays(struct hub *h, const struct source_event *ev,
 			LIST_ENTRY(list_pop(&all), struct replay, link);
 
 		list_push_back(&h->running, &r->link);
-		if (!replay_awaits_check(r) || r->info_no > ev->who.gen ||
-		    r->cursor->blocked)
+		if (!replay_awaits_check(r) || r->cursor->blocked ||
+		    (int32_t)(ev->who.gen - r->info_no) < 0)
 			continue;
 		hub_outcome(h, r, replay_check(r, &ev->info, now_ms), now_ms);
 	}
@@ -235,14 +336,6 @@ static void start_at(struct hub *h, struct cursor *c, uint64_t seq)
 	hub_settle(h, c);
 }
 
-static bool start_last_from_log(struct hub *h, struct cursor *c)
-{
-	if (c->subject->last == 0)
-		return false;
-	start_at(h, c, log_frame(h->log, c->subject->last)->seq - 1);
-	return true;
-}
-
 /* The stream is known: a start, or the list that waits for what it lacks. */
 void hub_place(struct hub *h, struct cursor *c)
 {
@@ -253,9 +346,8 @@ void hub_place(struct hub *h, struct cursor *c)
 	case START_ALL:
 		wait_for_info(h, c);
 		break;
-	case START_LAST:
-		if (!start_last_from_log(h, c))
-			hub_wait_for_replay(h, c);
+	case START_LAST: /* the log may have what the stream has no more */
+		hub_wait_for_replay(h, c);
 		break;
 	case START_RESUME:
 		if (!same_tag(h, c) || c->sent > log_head(h->log))

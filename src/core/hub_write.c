@@ -72,9 +72,10 @@ static void advance(struct hub *h, struct cursor *c, struct cursor_batch *b,
 	hold(h, c, rest, len);
 }
 
-/* One write of words and frames. */
-static void give(struct hub *h, struct cursor *c, const struct words *w,
-		 struct cursor_batch *b)
+/* One write of words and frames: how many bytes of the frames it took, or -1
+ * when the words were not through. */
+static ssize_t write_all(struct hub *h, struct cursor *c, const struct words *w,
+			 struct cursor_batch *b)
 {
 	struct iovec *iov = &b->iov[1];
 	int n = b->n;
@@ -87,24 +88,34 @@ static void give(struct hub *h, struct cursor *c, const struct words *w,
 		n++;
 	}
 	if (n == 0)
-		return;
+		return 0;
 	wrote = h->sink->write(c, iov, n);
 	if (wrote < 0) {
 		dead(h, c);
-		return;
+		return -1;
 	}
 	given(h, c, (size_t)wrote);
 	if ((size_t)wrote < w->len) {
 		hold(h, c, w->text + wrote, w->len - (size_t)wrote);
-		return;
+		return -1;
 	}
-	if (b->bytes > 0)
-		advance(h, c, b, (size_t)wrote - w->len);
+	return wrote - (ssize_t)w->len;
+}
+
+static void give(struct hub *h, struct cursor *c, const struct words *w,
+		 struct cursor_batch *b)
+{
+	ssize_t wrote = write_all(h, c, w, b);
+
+	if (wrote >= 0 && b->bytes > 0)
+		advance(h, c, b, (size_t)wrote);
 }
 
 static void say_cursor(struct hub *h, struct cursor *c, char *out)
 {
 	sse_cursor_format(out, cursor_covered(c, h->log), &h->tail.tag);
+	if (c->replay != NULL)
+		replay_told(c->replay);
 }
 
 /* retry: and the block with the id: at once when the start is known, else the
@@ -281,6 +292,8 @@ static void after_write(struct hub *h, struct cursor *c, uint64_t now_ms)
 		return;
 	}
 	if (c->state == CURSOR_REPLAY) {
+		if (hub_rotate_replay(h, c->replay, now_ms))
+			return;
 		hub_outcome(h, c->replay, replay_step(c->replay, now_ms),
 			    now_ms);
 	} else if (c->state == CURSOR_LIVE && !c->caught_up) {
@@ -310,6 +323,34 @@ void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms)
 	give(h, c, &w, &b);
 	if (c->ndjson)
 		hub_lines_written(h);
+	after_write(h, c, now_ms);
+}
+
+void hub_pump_found(struct hub *h, struct cursor *c, const struct replay *from,
+		    uint64_t now_ms)
+{
+	const uint8_t *frame;
+	struct cursor_batch b = {.n = 0};
+	struct words w = {.len = 0};
+	size_t len;
+	ssize_t wrote;
+
+	if (!c->opened)
+		say_opening(h, c, &w);
+	frame = replay_queue_first(&from->queue, c->chunked, &len);
+	cursor_batch_add(&b, frame, len);
+	wrote = write_all(h, c, &w, &b);
+	if (wrote >= 0) {
+		cursor_hand_out(c, replay_queue_next(&from->queue));
+		if (c->covered < replay_evidence(from))
+			c->covered = replay_evidence(from);
+		metric_add(h->metrics, METRIC_EVENTS_REPLAY, 1);
+		metric_add(h->metrics, METRIC_BYTES_REPLAY, len);
+		hold(h, c, frame + wrote, len - (size_t)wrote);
+	}
+	if (c->dead)
+		return;
+	hub_settle(h, c);
 	after_write(h, c, now_ms);
 }
 

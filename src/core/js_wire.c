@@ -405,6 +405,14 @@ static size_t count_followers(const json_t *replicas)
 	return n;
 }
 
+static json_int_t replicas_of(const json_t *info)
+{
+	const json_t *others =
+		json_object_get(json_object_get(info, "cluster"), "replicas");
+
+	return (json_int_t)json_array_size(others) + 1;
+}
+
 /* A leader that is cut off goes on answering for some 17 s, while the others
  * have another one; and while there is none, anyone answers. */
 static int take_cluster(struct js_info *ret, const json_t *cluster)
@@ -413,6 +421,7 @@ static int take_cluster(struct js_info *ret, const json_t *cluster)
 		json_string_value(json_object_get(cluster, "leader"));
 	const json_t *replicas = json_object_get(cluster, "replicas");
 	size_t servers = json_array_size(replicas) + 1;
+	size_t followers = count_followers(replicas);
 
 	if (cluster == NULL)
 		return 0;
@@ -423,7 +432,8 @@ static int take_cluster(struct js_info *ret, const json_t *cluster)
 		return 0;
 	}
 	ret->leader = hash(name);
-	ret->unled = (count_followers(replicas) + 1) * 2 <= servers;
+	ret->unled = (followers + 1) * 2 <= servers;
+	ret->all_follow = followers + 1 == servers;
 	return 0;
 }
 
@@ -446,6 +456,11 @@ static int take_info(struct js_info *ret, const json_t *json,
 	ret->max_inactive_ms = max_inactive_ms(config);
 	/* The time of the answer is there from 2.10 on. */
 	ret->before_2_10 = json_object_get(json, "ts") == NULL;
+	/* One that the leader does not know of is not listed. */
+	ret->all_follow =
+		ret->all_follow &&
+		json_integer_value(json_object_get(config, "num_replicas")) <=
+			replicas_of(json);
 	return 0;
 }
 

@@ -65,6 +65,7 @@ struct js_info {
 	bool filter_covers_all;
 	bool work_queue;
 	bool unled;	 /* see struct source_info */
+	bool all_follow; /* ... and this one */
 	uint32_t leader; /* a hash of its name; 0: not in a cluster */
 	bool before_2_10;
 	bool filter_matches_none;

@@ -31,7 +31,8 @@ struct log_subject {
 	uint32_t hash;
 	uint32_t n_watchers;
 	uint16_t len;
-	char name[]; /* NUL-terminated */
+	uint8_t asking; /* the hub's: forms in which deliver=last is asked */
+	char name[];	/* NUL-terminated */
 };
 
 struct log_frame {

@@ -3,7 +3,12 @@
  * it once more, so that the line is never free (8 MiB in 2 s need 34 Mbit/s).
  * An answer that comes after its time-out tells so, and from then on all
  * time-outs are twice as long; a minute later half as long again. An answer
- * that is lost for good tells nothing and changes nothing. */
+ * that is lost for good tells nothing and changes nothing.
+ *
+ * There is one for the line, which is everybody's: STREAM.INFO and the tail.
+ * How long the server searches for a subject's messages depends on the subject:
+ * so each replay has one for its own requests, and no client can make the
+ * time-outs of others grow. */
 #ifndef SLUICE_PATIENCE_H
 #define SLUICE_PATIENCE_H
 
@@ -30,8 +35,10 @@ struct patience_late {
 
 static inline unsigned patience_steps(const struct patience *p, uint64_t now_ms)
 {
-	uint64_t back = (now_ms - p->late_ms) / PATIENCE_KEPT_MS;
+	uint64_t back = 0;
 
+	if (now_ms > p->late_ms) /* it may be asked about an earlier time */
+		back = (now_ms - p->late_ms) / PATIENCE_KEPT_MS;
 	return back < p->steps ? p->steps - (unsigned)back : 0;
 }
 
@@ -49,7 +56,7 @@ static inline void patience_grow(struct patience *p, uint64_t now_ms)
 {
 	unsigned steps = patience_steps(p, now_ms);
 
-	if (steps != 0 && now_ms - p->late_ms < PATIENCE_STEP_MS)
+	if (steps != 0 && now_ms < p->late_ms + PATIENCE_STEP_MS)
 		return;
 	p->steps = steps < PATIENCE_STEPS ? steps + 1 : PATIENCE_STEPS;
 	p->late_ms = now_ms;

@@ -1,26 +1,41 @@
 /* A replay: takes one cursor that lies before the log to where the log begins.
+ * replay.c has the table of phases:
  *
- *	PROBE -> CHECK -> DELIVER -> PROBE ... -> CREATE -> CHECK_CONSUMER
- *	      -> PULL -> PROBE ...
+ * phase           awaits            what the answer proves         next
+ * TURN            its turn to ask   -                              `wants`
+ * PROBE           a message after   found: it is the next one;     CHECK
+ *                 `covered`         none: nothing up to h0
+ * LAST            the newest        where deliver=last starts      CHECK
+ * CHECK           STREAM.INFO       the leader has answered, and   DELIVER;
+ * PROBE nothing has expired            (asked twice) DELIVER         the socket
+ * -                              PROBE, CREATE or PULL CREATE          a
+ * consumer        nothing                        CHECK_CONSUMER CHECK_CONSUMER
+ * STREAM.INFO       it is our stream's             PULL PULL messages, status
+ * nothing; its end is a hint     CHECK_PULL CHECK_PULL      STREAM.INFO nothing
+ * has expired before     PULLED these messages PULLED          the socket -
+ * PULL, PROBE or CREATE PAUSE           the clock         - PROBE
  *
- * A probe asks the stream's leader for the next message of the subject. Its "no
- * message" is the only evidence that nothing is left up to h0, the log's head
- * when it was sent. But a leader may be behind the replica that feeds the tail:
- * so h0 is no more than it had itself by its last word before the probe; and a
- * new leader may be behind the one before. Each answer is checked against a
- * STREAM.INFO that was asked for after it came: still our stream, the same
- * leader, at h0 or beyond, nothing expired under the cursor. DOUBT is the wait
- * before the next probe where it is not so. And where a cluster is healed, the
- * leader of before may answer for a moment beside the new one, unnoticed, for a
- * "no message" bears no name: so it is asked twice, and the second time counts
- * unless the STREAM.INFO between had an answer of another leader's as well (who
- * answers the second probe has answered that one before).
- * What asks JetStream for anything but the hub's STREAM.INFO waits for its turn
- * (TURN).
- * The first message or two come by the probes themselves, then a consumer is
- * made, and pulled as the socket drains; what a pull brought is checked as
- *well, and its end is a mere hint that it is time for a probe. `deliver=last`
- *is the phase LAST in PROBE's place. */
+ * The first message or two come by probes, then by a consumer. "No message" of
+ * the stream's leader is the only evidence that nothing is left. How far it
+ * goes, and how it is known to be the leader's:
+ *
+ * - up to the log's head when the probe was sent, but no further than the
+ * leader had said before that it was itself: it may be behind the tail's
+ * replica;
+ * - the STREAM.INFO after it names the same leader, at h0 or beyond: a new one
+ *   may be behind the one before;
+ * - "no message" bears no name, and a leader of before that comes back answers
+ *   for up to a second beside the new one. So in a cluster it is asked twice.
+ *   Where the STREAM.INFO between says that every replica has answered the
+ *   leader just now, none of them takes itself for the leader, and none has
+ *   become it by the second STREAM.INFO. Where one has not, the two questions
+ *   lie further apart than such a leader lives: one of them was answered by the
+ *   true one;
+ * - a second, different answer to one of the two is doubt. So is a STREAM.INFO
+ *   of another server.
+ *
+ * None of it rests on the order in which a server answers. PAUSE is the wait
+ * after a doubt, or after a request that was refused. */
 #ifndef SLUICE_REPLAY_H
 #define SLUICE_REPLAY_H
 
@@ -28,6 +43,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backoff.h"
 #include "buf.h"
 #include "cursor.h"
 #include "log.h"
@@ -44,12 +60,14 @@ enum replay_phase {
 	REPLAY_LAST,
 	REPLAY_PROBE,
 	REPLAY_CHECK,
-	REPLAY_DOUBT,
+	REPLAY_PAUSE,
 	REPLAY_DELIVER,
 	REPLAY_CREATE,
 	REPLAY_CHECK_CONSUMER,
 	REPLAY_PULL,
 	REPLAY_CHECK_PULL,
+	REPLAY_PULLED,
+	REPLAY_PHASES
 };
 
 /* All replays share them. */
@@ -58,13 +76,24 @@ struct replay_turns {
 	struct turns consumers; /* from CREATE until it goes away */
 };
 
+enum { REPLAY_QUESTIONS = 4 };
+
+/* A question to the leader, PROBE or LAST, and its first answer. */
+struct replay_question {
+	uint32_t gen; /* 0: none */
+	bool answered;
+	uint64_t seq; /* 0: no message */
+};
+
 struct replay {
 	struct source *source;
 	struct log *log;
 	struct metrics *metrics;
 	const struct sse_tag *tag;
 	const struct source_word *word; /* the leader's last */
-	const struct patience *patience;
+	const struct patience *line;	/* of all: STREAM.INFO, silence */
+	struct patience search; /* of this cursor's own requests: how long the
+				   server searches is the subject's matter */
 	struct replay_turns *turns;
 	struct turn turn;
 
@@ -78,23 +107,35 @@ struct replay {
 	uint64_t blocked_ms; /* the socket is blocked since; 0: it isn't */
 	uint64_t begun_ms;
 	struct cursor *cursor;
+	struct backoff asks;	  /* probes that were refused */
+	struct backoff consumers; /* consumers and pulls that were */
 
 	uint64_t h0;	  /* when the probe (or pull) was sent */
-	uint32_t leader;  /* and who led */
+	uint32_t leader;  /* and its leader */
 	bool found;	  /* the probe's answer: the queue has it */
-	bool sure;	  /* nobody but the leader will answer this probe */
 	bool last;	  /* the probe was "last" */
+	bool shares;	  /* ... and the hub hands its answer to others, too */
 	unsigned probes;  /* that found something, since the consumer */
-	uint64_t info_no; /* CHECK: the hub's question that serves */
+	uint32_t info_no; /* CHECK: the STREAM.INFO that serves */
+	uint64_t probe_ms;
+	struct replay_question asked[REPLAY_QUESTIONS]; /* the last first */
+
+	/* Asked twice: the first "no message". */
+	bool sure;	      /* this probe is the second one */
+	bool followed;	      /* all replicas followed the leader between */
+	uint64_t sure_ms;     /* when the first was answered */
+	uint64_t sure_h0;     /* how far it went */
+	uint64_t covered_was; /* before evidence that was not yet told;
+				 UINT64_MAX: there is none */
 
 	bool has_consumer;
-	bool no_consumer; /* can't be created: probes alone */
 	uint32_t consumer_gen;
 	uint64_t cseq;
 	uint64_t credit;
+	uint64_t pulled; /* the credit in the beginning */
+	unsigned shrink; /* a pull asks for 2^shrink times less */
 	uint32_t pull_no;
-	unsigned pulls; /* of this consumer */
-	bool pull_over;
+	unsigned pulls;	 /* of this consumer */
 	bool short_pull; /* ended before its batch: time for a probe */
 	bool big;
 
@@ -106,7 +147,7 @@ struct replay {
 /* Everything is borrowed. */
 void replay_init(struct replay *r, uint32_t slot, struct source *src,
 		 struct log *log, const struct sse_tag *tag,
-		 const struct source_word *word, const struct patience *p,
+		 const struct source_word *word, const struct patience *line,
 		 struct replay_turns *turns, struct metrics *m);
 
 /* It is this one's turn (turns_next()), and it asks. */
@@ -134,6 +175,10 @@ enum replay_outcome {
 enum replay_outcome replay_on_event(struct replay *r,
 				    const struct source_event *ev,
 				    uint64_t now_ms);
+/* REPLAY_STARTED: beside the queue's message there is nothing up to this. */
+uint64_t replay_evidence(const struct replay *r);
+/* The cursor's place was told to the client: it can't be taken back. */
+void replay_told(struct replay *r);
 bool replay_awaits_check(const struct replay *r);
 /* The answer to a STREAM.INFO of our stream that was sent after
  * REPLAY_WANT_INFO. The cursor must not be blocked. */
@@ -144,6 +189,8 @@ enum replay_outcome replay_check(struct replay *r,
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms);
 /* Begins again with a probe (a gap was told). */
 void replay_again(struct replay *r, uint64_t now_ms);
+/* Nothing that it has asked for, or has not yet handed out, is lost with it. */
+bool replay_may_rotate(const struct replay *r);
 /* Its socket is full, and others wait for a consumer: lets them have one. What
  * was pulled stays. */
 void replay_yield(struct replay *r);

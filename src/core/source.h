@@ -106,6 +106,9 @@ struct source_info {
 	 * of the replicas don't follow any more. It may be behind by anything,
 	 * and is evidence of nothing. */
 	bool unled;
+	/* All other replicas have answered this leader just now: none of them
+	 * takes itself for the leader. */
+	bool all_follow;
 	uint32_t leader; /* a hash of its name; 0: not in a cluster */
 	/* The server's consumers may pass over messages that it has, when
 	 * another subject is purged, unless their filter is literal. */

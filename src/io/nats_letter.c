@@ -48,6 +48,7 @@ struct letter_info {
 	bool unled;
 	bool before_2_10;
 	bool filter_matches_none;
+	bool all_follow;
 	uint32_t leader;
 	uint64_t max_inactive_ms;
 	/* created */
@@ -265,6 +266,7 @@ static void take_info(struct mailbox *to, struct letter_head head,
 		.filter_covers_all = info.filter_covers_all,
 		.work_queue = info.work_queue,
 		.unled = info.unled,
+		.all_follow = info.all_follow,
 		.leader = info.leader,
 		.before_2_10 = info.before_2_10,
 		.filter_matches_none = info.filter_matches_none,
@@ -472,6 +474,7 @@ static void read_info(struct source_event *ev, const void *body)
 		.filter_covers_all = i->filter_covers_all,
 		.work_queue = i->work_queue,
 		.unled = i->unled,
+		.all_follow = i->all_follow,
 		.leader = i->leader,
 		.before_2_10 = i->before_2_10,
 		.filter_matches_none = i->filter_matches_none,

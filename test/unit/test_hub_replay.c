@@ -274,6 +274,7 @@ static void rivals_answer_is_distrusted(void **state)
 	leaders = event_info(fake_asked(&r->src, ASKED_INFO)->who, RIG_STREAM,
 			     3, 10);
 	leaders.info.leader = 7;
+	leaders.info.all_follow = true;
 	rig_send(r, leaders);
 	assert_got(c, ECHO("2-@"));
 	rig_flush(r);
@@ -396,6 +397,153 @@ static void last_and_new_at_the_same_time(void **state)
 	rig_info(r, RIG_STREAM, 1, 12);
 	rig_flush(r);
 	assert_got(c, ECHO("10-@") EVENT(11) EVENT(12));
+}
+
+static void found_last(struct rig *r, struct source_who who, uint64_t seq)
+{
+	struct source_event ev = event_found(who, seq, "ev.a", "old");
+
+	if (seq == 0)
+		ev = event_error(SOURCE_FOUND, who, SOURCE_ERR_NO_MESSAGE);
+	rig_send(r, ev);
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+}
+
+static void one_question_for_all_that_wait_for_the_last(void **state)
+{
+	struct rig *r = *state;
+	struct hub_open lines = {.id = "a",
+				 .id_len = 1,
+				 .start = START_LAST,
+				 .ndjson = true};
+	struct rig_client *c[5], *line, *late;
+	struct source_who who;
+
+	for (int i = 0; i < 4; i++) /* all slots but one wait for others */
+		c[i] = rig_open(r, i < 3 ? "b" : "a", START_LAST);
+	who = fake_asked(&r->src, ASKED_LAST)->who;
+	fake_asked(&r->src, ASKED_LAST); /* for "a" */
+	rig_send(r, event_error(SOURCE_FOUND, who, SOURCE_ERR_NO_MESSAGE));
+	rig_flush(r);
+	who = fake_asked(&r->src, ASKED_INFO)->who;
+	fake_quiet(&r->src); /* of three, one has asked */
+	line = rig_open_with(r, &lines, SIZE_MAX);
+	fake_asked(&r->src, ASKED_LAST); /* another form of the same */
+	rig_send(r, event_info(who, RIG_STREAM, 1, 10));
+	rig_flush(r);
+	assert_got(c[0], ECHO("10-@"));
+	/* They came after the question was sent, and have one together. */
+	assert_got(c[1], "");
+	late = rig_open(r, "a", START_LAST);
+	who = fake_asked(&r->src, ASKED_LAST)->who; /* c[1] and c[2] */
+	fake_quiet(&r->src);
+	rig_send(r, event_error(SOURCE_FOUND, who, SOURCE_ERR_NO_MESSAGE));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 10);
+	rig_flush(r);
+	assert_got(c[1], ECHO("10-@"));
+	assert_got(c[2], ECHO("10-@"));
+	fake_quiet(&r->src);
+	(void)line;
+	/* Who asks for "a" goes: the others of "a" ask for themselves. */
+	assert_got(late, "");
+	rig_close(r, c[3]);
+	rig_flush(r);
+	found_last(r, fake_asked(&r->src, ASKED_LAST)->who, 8);
+	assert_got(late, ECHO("7-@") OLD(8));
+	rig_publish(r, "ev.a", 11, "x");
+	rig_flush(r);
+	assert_got(late, EVENT(11));
+}
+
+/* The answer goes to each of them, whatever its socket takes. */
+static void all_that_wait_get_the_last(void **state)
+{
+	static const size_t rooms[] = {SIZE_MAX, 0, 10, 30, 50};
+	struct rig *r = *state;
+	struct hub_open open = {.id = "a", .id_len = 1, .start = START_LAST};
+	struct rig_client *blocker, *c[ARRAY_LEN(rooms)];
+	struct source_who who;
+
+	blocker = rig_open(r, "a", START_LAST);
+	who = fake_asked(&r->src, ASKED_LAST)->who;
+	for (size_t i = 0; i < ARRAY_LEN(rooms); i++)
+		c[i] = rig_open_with(r, &open, rooms[i]);
+	fake_quiet(&r->src);
+	found_last(r, who, 0);
+	assert_got(blocker, ECHO("10-@"));
+	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->who, 8, "ev.a",
+				"old"));
+	fake_quiet(&r->src);
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 10);
+	for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+		rig_drain(r, c[i], SIZE_MAX);
+		rig_flush(r);
+		if (fake_waiting(&r->src) == 0)
+			continue;
+		/* It had no room for the message, and asks for it. */
+		answer(r, 8, 8);
+		answer(r, 9, 0);
+	}
+	rig_publish(r, "ev.a", 11, "x");
+	rig_flush(r);
+	for (size_t i = 0; i < ARRAY_LEN(rooms); i++)
+		assert_got(c[i], ECHO("7-@") OLD(8) EVENT(11));
+}
+
+/* ---- slots -----------------------------------------------------------------
+ */
+
+/* Two that have much to catch up on, and one slot. */
+static void slot_goes_round(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c[2] = {rig_resume(r, "a", "1-@"),
+				   rig_resume(r, "b", "1-@")};
+
+	for (int i = 0; i < 2; i++)
+		assert_got(c[i], ECHO("1-@"));
+	answer(r, 2, 2);
+	assert_got(c[0], OLD(2));
+	rig_pass(r, 2999);
+	assert_int_equal(c[1]->cursor.state, CURSOR_LAGGED);
+	/* Its time-out was over: it has asked again. */
+	fake_asked(&r->src, ASKED_FIND);
+	rig_probe(r, 3, 3);
+	rig_pass(r, 1);
+	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
+	rig_info(r, RIG_STREAM, 1, 90);
+	rig_flush(r);
+	assert_got(c[0], OLD(3)); /* what was asked for is not lost */
+	assert_int_equal(c[0]->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(c[1]->cursor.state, CURSOR_REPLAY);
+	rig_send(r,
+		 event_error(SOURCE_FOUND, fake_asked(&r->src, ASKED_FIND)->who,
+			     SOURCE_ERR_NO_MESSAGE));
+	rig_flush(r);
+	rig_info(r, RIG_STREAM, 1, 90);
+	rig_flush(r);
+	assert_int_equal(c[1]->cursor.state, CURSOR_LIVE);
+	answer(r, 4, 0);
+	assert_int_equal(c[0]->cursor.state, CURSOR_LIVE);
+}
+
+/* ... and none while nobody waits. */
+static void slot_stays_while_nobody_waits(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "1-@");
+
+	answer(r, 2, 2);
+	rig_probe(r, 3, 3);
+	r->now_ms += 60000;
+	rig_info(r, RIG_STREAM, 1, 90);
+	rig_flush(r);
+	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
+	fake_asked(&r->src, ASKED_CREATE);
 }
 
 /* ---- gaps ---------------------------------------------------------------- */
@@ -1213,7 +1361,7 @@ static void blocked_replay_gives_its_consumer_away(void **state)
 	who = two_want_the_consumer(r, c);
 	pull = fake_asked(&r->src, ASKED_PULL)->pull.number;
 	c[0]->room = 4;
-	rig_send(r, event_message(who, 5, 1, "events.a", "old"));
+	rig_send(r, event_message(who, 5, 1, "ev.a", "old"));
 	rig_send(r, event_status(who, pull, 404));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
@@ -1348,6 +1496,10 @@ int main(void)
 		TEST(last_is_the_leaders_word),
 		TEST(last_of_nothing),
 		TEST(last_and_new_at_the_same_time),
+		TEST(one_question_for_all_that_wait_for_the_last),
+		TEST(all_that_wait_get_the_last),
+		WITH(one_replay, slot_goes_round),
+		WITH(one_replay, slot_stays_while_nobody_waits),
 		TEST(expired_is_told_before_the_events),
 		TEST(expired_up_to_the_log),
 		TEST(memory_outlives_the_store),

@@ -312,36 +312,37 @@ static void whose_word_it_is(void **state)
 	"\"replicas\":[" replicas "]}"
 	static const struct {
 		const char *cluster;
-		bool unled;
+		bool unled, all_follow;
 	} cases[] = {
 		{LED(SERVER("n1", "492403029") "," SERVER("n2", "492392489")),
-		 false},
+		 false, true},
 		{LED(SERVER("n1", "4774466970") "," SERVER("n2", "49239248")),
-		 false},
+		 false, false},
 		{LED(SERVER("n1", "4774466970") "," SERVER("n2", "4774480747")),
-		 true},
+		 true, false},
 		{LED(SERVER("n1", "3000000000") "," SERVER("n2", "3000000000")),
-		 true},
-		{LED(SERVER("n1", "0") "," SERVER("n2", "0")), true},
-		{LED(SERVER("n1", "-5") "," SERVER("n2", "\"1\"")), true},
-		{LED("7,null"), true},
+		 true, false},
+		{LED(SERVER("n1", "0") "," SERVER("n2", "0")), true, false},
+		{LED(SERVER("n1", "-5") "," SERVER("n2", "\"1\"")), true,
+		 false},
+		{LED("7,null"), true, false},
 		/* Five servers: two followers and the leader are most. */
 		{LED(SERVER("n1", "1") "," SERVER("n2", "1") "," SERVER(
 			 "n3", "0") "," SERVER("n4", "0")),
-		 false},
+		 false, false},
 		{LED(SERVER("n1", "1") "," SERVER("n2", "0") "," SERVER(
 			 "n3", "0") "," SERVER("n4", "0")),
-		 true},
+		 true, false},
 		/* Two servers: both. */
-		{LED(SERVER("n1", "1")), false},
-		{LED(SERVER("n1", "0")), true},
+		{LED(SERVER("n1", "1")), false, true},
+		{LED(SERVER("n1", "0")), true, false},
 		/* Not replicated. */
-		{LED(""), false},
-		{"\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"}", false},
-		{"\"cluster\":{\"name\":\"t\",\"leader\":\"\"}", true},
+		{LED(""), false, true},
+		{"\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"}", false, true},
+		{"\"cluster\":{\"name\":\"t\",\"leader\":\"\"}", true, false},
 		{"\"cluster\":{\"name\":\"t\",\"replicas\":[" SERVER(
 			 "n1", "1") "," SERVER("n2", "1") "]}",
-		 true},
+		 true, false},
 	};
 
 	(void)state;
@@ -350,6 +351,19 @@ static void whose_word_it_is(void **state)
 
 		assert_int_equal(in.error.err, 0);
 		assert_int_equal(in.unled, cases[i].unled);
+		assert_int_equal(in.all_follow, cases[i].all_follow);
+	}
+	/* One of three that the leader does not know of is not listed. */
+	for (int n = 2; n <= 3; n++) {
+		char config[128];
+
+		snprintf(config, sizeof(config),
+			 "\"num_replicas\":%d,\"retention\":\"limits\"", n);
+		assert_int_equal(
+			info_with(config, STATE
+				  "}," LED(SERVER("n1", "1")) ",\"x\":{\"y\":1")
+				.all_follow,
+			n == 2);
 	}
 	assert_false(info_of(info_answer, "ev.*").unled);
 	assert_int_equal(info_of(info_answer, "ev.*").leader, 0);

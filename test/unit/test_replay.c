@@ -19,6 +19,8 @@ enum {
 	BATCH = 128,
 	ANSWER_MS = 2500,
 	DOUBT_MS = 200,
+	RIVAL_MS = 1500,
+	FOLLOWED_MS = 4000,
 	LEADER = 0, /* one server; the others are a cluster's */
 	CLUSTERS = 7,
 };
@@ -120,6 +122,17 @@ static enum replay_outcome check_by(struct fixture *f, uint32_t leader,
 {
 	struct source_info info = {.leader = leader,
 				   .first_seq = first,
+				   .last_seq = last};
+
+	return replay_check(&f->replay, &info, f->now_ms);
+}
+
+/* A cluster's leader, whom all replicas follow. */
+static enum replay_outcome followed(struct fixture *f, uint64_t last)
+{
+	struct source_info info = {.leader = CLUSTERS,
+				   .all_follow = true,
+				   .first_seq = 1,
 				   .last_seq = last};
 
 	return replay_check(&f->replay, &info, f->now_ms);
@@ -309,9 +322,9 @@ static void another_leader_is_probed_again(void **state)
 	f->word.leader = CLUSTERS;
 	doubts(f);
 	find(f, 11, 0);
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	find(f, 11, 0);
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_JOINS);
+	assert_int_equal(followed(f, 200), REPLAY_JOINS);
 }
 
 /* "No message" bears no name. In a cluster it is asked for twice, and by then
@@ -323,15 +336,127 @@ static void clusters_no_is_asked_for_twice(void **state)
 	f->word.leader = CLUSTERS;
 	begin(f, 10);
 	find(f, 11, 0);
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 10);
 	replay_distrust(&f->replay); /* before the answer: it may be theirs */
 	find(f, 11, 0);
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 10);
 	find(f, 11, 0);
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_JOINS);
+	assert_int_equal(followed(f, 200), REPLAY_JOINS);
 	assert_int_equal(f->cursor.covered, FLOOR);
+}
+
+/* Some seconds later there may be another leader, and the word is too old. */
+static void word_that_all_follow_does_not_last(void **state)
+{
+	struct fixture *f = *state;
+
+	f->word.leader = CLUSTERS;
+	begin(f, 10);
+	find(f, 11, 0);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
+	find(f, 11, 0);
+	f->now_ms += FOLLOWED_MS + 1;
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
+	f->now_ms += RIVAL_MS;
+	replay_tick(&f->replay, f->now_ms);
+	find(f, 11, 0);
+	assert_int_equal(followed(f, 200), REPLAY_JOINS);
+}
+
+/* One replica has not answered the leader: it may be one for itself. Then the
+ * second question comes when it no longer is, and what was stored between the
+ * two is not covered. */
+static void second_question_is_later_where_a_replica_is_silent(void **state)
+{
+	struct fixture *f = *state;
+
+	f->word.leader = CLUSTERS;
+	begin(f, 10);
+	find(f, 11, 0);
+	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	f->now_ms += RIVAL_MS - 1;
+	replay_tick(&f->replay, f->now_ms);
+	fake_quiet(&f->src);
+	log_reset(f->log, 150);
+	f->now_ms++;
+	replay_tick(&f->replay, f->now_ms);
+	find(f, 11, 0);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
+	assert_int_equal(f->cursor.covered, FLOOR);
+	find(f, 101, 0);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
+	find(f, 101, 0);
+	assert_int_equal(followed(f, 200), REPLAY_JOINS);
+	assert_int_equal(f->cursor.covered, 150);
+}
+
+/* Two servers answer one question, each for itself: whichever of the answers
+ * came first, and whatever was asked for since. */
+static void second_answer_that_differs_is_doubt(void **state)
+{
+	static const uint64_t answers[][2] = {{0, 15}, {15, 0}, {20, 15}};
+
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		for (int later = 0; later < 3; later++) {
+			struct fixture *f = fresh(state);
+			struct source_who who;
+			struct source_event other;
+
+			f->word.leader = CLUSTERS;
+			log_reset(f->log, 150);
+			f->word.last_seq = 120;
+			begin(f, 10);
+			who = fake_asked(&f->src, ASKED_FIND)->who;
+			f->src.seen--; /* find() looks at it as well */
+			find(f, 11, answers[i][0]);
+			if (later > 0)
+				followed(f, 200);
+			if (later > 1 && answers[i][0] == 0) {
+				find(f, 11, 0);
+				followed(f, 200);
+				assert_int_equal(f->cursor.covered, 120);
+			}
+			other = event_found(who, answers[i][1], "ev.a", "x");
+			if (answers[i][1] == 0)
+				other = event_error(SOURCE_FOUND, who,
+						    SOURCE_ERR_NO_MESSAGE);
+			while (fake_waiting(&f->src) > 0)
+				f->src.seen++;
+			send(f, other);
+			assert_int_equal(f->replay.phase, REPLAY_PAUSE);
+			assert_int_equal(f->cursor.covered, 10);
+			take(f, "");
+			f->now_ms += DOUBT_MS;
+			replay_tick(&f->replay, f->now_ms);
+			find(f, 11, 15);
+			followed(f, 200);
+			take(f, "data: found\nid: 15-9f31c2\n\n");
+		}
+	}
+}
+
+/* A ping may have named the place: then it stands. */
+static void what_was_told_is_not_taken_back(void **state)
+{
+	struct fixture *f = *state;
+	struct source_who who;
+
+	log_reset(f->log, 150);
+	f->word = (struct source_word){.leader = CLUSTERS, .last_seq = 120};
+	begin(f, 10);
+	find(f, 11, 0);
+	followed(f, 200);
+	who = fake_asked(&f->src, ASKED_FIND)->who;
+	f->src.seen--;
+	find(f, 11, 0);
+	followed(f, 200);
+	assert_int_equal(f->cursor.covered, 120);
+	replay_told(&f->replay);
+	send(f, event_found(who, 15, "ev.a", "x"));
+	assert_int_equal(f->replay.phase, REPLAY_PAUSE);
+	assert_int_equal(f->cursor.covered, 120);
 }
 
 /* What is found is there, whoever says so; and says nothing of what comes. */
@@ -342,16 +467,16 @@ static void clusters_message_is_believed(void **state)
 	f->word.leader = CLUSTERS;
 	begin(f, 10);
 	find(f, 11, 0);
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	find(f, 11, 20);
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_HAS_DATA);
+	assert_int_equal(followed(f, 200), REPLAY_HAS_DATA);
 	take(f, "data: found\nid: 20-9f31c2\n\n");
 	assert_int_equal(step(f), REPLAY_WAIT);
 	find(f, 21, 0);
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 20);
 	find(f, 21, 0);
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_JOINS);
+	assert_int_equal(followed(f, 200), REPLAY_JOINS);
 }
 
 /* "No message" goes as far as the leader had said before that it was. */
@@ -359,14 +484,30 @@ static void evidence_goes_no_further_than_the_leaders_word(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word.last_seq = 60;
+	f->word = (struct source_word){.leader = CLUSTERS, .last_seq = 60};
 	begin(f, 10);
-	f->word.last_seq = 200;
 	find(f, 11, 0);
-	assert_int_equal(check(f, 1, 200), REPLAY_WAIT);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
+	find(f, 11, 0);
+	f->word.last_seq = 200;
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 60);
 	find(f, 61, 0);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
+	find(f, 61, 0);
+	assert_int_equal(followed(f, 200), REPLAY_JOINS);
+}
+
+/* It can't be behind, and its last word may be an hour old. */
+static void single_servers_no_goes_as_far_as_the_log(void **state)
+{
+	struct fixture *f = *state;
+
+	f->word.last_seq = 60;
+	begin(f, 10);
+	find(f, 11, 0);
 	assert_int_equal(check(f, 1, 200), REPLAY_JOINS);
+	assert_int_equal(f->cursor.covered, FLOOR);
 }
 
 /* It is not yet where the log begins: there is no hurry to probe again. */
@@ -374,18 +515,19 @@ static void leader_before_the_floor_is_probed_later(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word.last_seq = 60;
+	f->word = (struct source_word){.leader = CLUSTERS, .last_seq = 60};
 	begin(f, 10);
 	find(f, 11, 0);
-	f->word.last_seq = FLOOR - 1;
-	assert_int_equal(check(f, 1, FLOOR - 1), REPLAY_WAIT);
+	assert_int_equal(followed(f, FLOOR - 1), REPLAY_WAIT);
+	find(f, 11, 0);
+	assert_int_equal(followed(f, FLOOR - 1), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 60);
 	doubts(f);
 	f->word.last_seq = FLOOR;
 	find(f, 61, 0);
-	assert_int_equal(check(f, 1, FLOOR), REPLAY_WAIT);
-	find(f, 100, 0);
-	assert_int_equal(check(f, 1, FLOOR), REPLAY_JOINS);
+	assert_int_equal(followed(f, FLOOR), REPLAY_WAIT);
+	find(f, 61, 0);
+	assert_int_equal(followed(f, FLOOR), REPLAY_JOINS);
 }
 
 static void found_message_waits_for_its_check(void **state)
@@ -423,28 +565,50 @@ static void found_message_beyond_the_floor_joins(void **state)
 	assert_int_equal(f->cursor.covered, 130);
 }
 
+/* Asks again after so long, and not before. */
+static void paused(struct fixture *f, uint64_t ms)
+{
+	f->now_ms += ms - 1;
+	replay_tick(&f->replay, f->now_ms);
+	fake_quiet(&f->src);
+	f->now_ms++;
+	replay_tick(&f->replay, f->now_ms);
+}
+
 static void errors_and_silence_ask_again(void **state)
 {
 	static const int errs[] = {500, SOURCE_ERR_MALFORMED,
 				   SOURCE_ERR_NO_RESPONDERS};
+	static const uint64_t pauses_ms[] = {250,  500,	 1000, 2000,
+					     4000, 5000, 5000};
 	struct fixture *f = *state;
 
 	begin(f, 10);
-	for (size_t i = 0; i < ARRAY_LEN(errs); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(pauses_ms); i++) {
 		struct source_who who = asked_find(f, 11);
 
-		assert_int_equal(send(f,
-				      event_error(SOURCE_FOUND, who, errs[i])),
+		assert_int_equal(send(f, event_error(SOURCE_FOUND, who,
+						     errs[i % 3])),
 				 REPLAY_WAIT);
-		f->now_ms += ANSWER_MS - 1;
-		replay_tick(&f->replay, f->now_ms);
-		fake_quiet(&f->src);
-		f->now_ms++;
-		replay_tick(&f->replay, f->now_ms);
+		paused(f, pauses_ms[i]);
 	}
-	assert_int_equal(f->metrics.value[METRIC_ERRORS_GET], 3);
+	assert_int_equal(f->metrics.value[METRIC_ERRORS_GET],
+			 ARRAY_LEN(pauses_ms));
 	assert_int_equal(f->cursor.covered, 10);
-	asked_find(f, 11);
+	/* An answer, and the next refusal is the first again. */
+	find(f, 11, 12);
+	check(f, 1, 200);
+	take(f, "data: found\nid: 12-9f31c2\n\n");
+	step(f);
+	send(f, event_error(SOURCE_FOUND, asked_find(f, 13), 500));
+	paused(f, pauses_ms[0]);
+	send(f, event_error(SOURCE_FOUND, asked_find(f, 13), 10008));
+	f->now_ms += ANSWER_MS;
+	replay_tick(&f->replay, f->now_ms);
+	asked_find(f, 13);
+	f->now_ms += ANSWER_MS;
+	replay_tick(&f->replay, f->now_ms);
+	asked_find(f, 13);
 }
 
 static void stale_answers_are_nobodys(void **state)
@@ -498,6 +662,7 @@ static void answer_from_before_the_cursor_is_asked_again(void **state)
 			      event_found(asked_find(f, 11), 10, "ev.a", "x")),
 			 REPLAY_WAIT);
 	take(f, "");
+	paused(f, 250);
 	asked_find(f, 11);
 }
 
@@ -633,12 +798,32 @@ static void clusters_last_is_asked_for_twice(void **state)
 
 	f->word.leader = CLUSTERS;
 	send(f, event_found(begin_last(f), 80, "ev.a", "x"));
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->who, 90, "ev.a",
 			    "y"));
-	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_STARTED);
+	assert_int_equal(followed(f, 200), REPLAY_STARTED);
 	f->cursor.state = CURSOR_REPLAY;
 	take(f, "data: y\nid: 90-9f31c2\n\n");
+}
+
+/* The first of them was the true leader's, or it was deleted since. */
+static void newest_message_that_goes_back_is_doubt(void **state)
+{
+	struct fixture *f = *state;
+
+	f->word.leader = CLUSTERS;
+	send(f, event_found(begin_last(f), 80, "ev.a", "x"));
+	followed(f, 200);
+	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->who, 70, "ev.a",
+			    "y"));
+	assert_int_equal(followed(f, 200), REPLAY_WAIT);
+	doubts(f);
+	for (int i = 0; i < 2; i++) {
+		send(f, event_found(fake_asked(&f->src, ASKED_LAST)->who, 80,
+				    "ev.a", "x"));
+		assert_int_equal(followed(f, 200),
+				 i == 0 ? REPLAY_WAIT : REPLAY_STARTED);
+	}
 }
 
 static void last_without_answer_asks_again(void **state)
@@ -775,6 +960,9 @@ static void status_means(void **state)
 		 {.code = 409, .consumer_gone = true},
 		 PROBES_ANEW},
 		{"no responders", {.code = 503}, PROBES_AND_FORGETS},
+		{"refused, something has come",
+		 {.code = 409, .has_pending = true, .pending_msgs = LEFT},
+		 PROBES},
 		{"bad request", {.code = 400}, PROBES_AND_FORGETS},
 		{"too big",
 		 {.code = 409,
@@ -879,6 +1067,91 @@ static void big_message_comes_alone(void **state)
 	asked_pull(f, BATCH, 128 * 1024);
 }
 
+/* Whatever the server was asked for: nothing of it goes out. */
+static void message_of_another_subject_is_dropped(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, 10);
+	assert_int_equal(send(f, event_found(asked_find(f, 11), 11, "ev.b",
+					     "secret")),
+			 REPLAY_WAIT);
+	take(f, "");
+	paused(f, 250);
+	asked_find(f, 11);
+
+	f = fresh(state);
+	pulling(f);
+	message(f, 20);
+	send(f, event_message(f->consumer, 30, ++f->cseq, "ev.b", "secret"));
+	take(f, "");
+	asked_forget(f);
+	deliver_found(f, 13, 20);
+	deliver_found(f, 21, 30);
+	asked_find(f, 31); /* no consumer for a while */
+}
+
+/* A limit of the server's below what is asked for: less is asked for. */
+static void pull_that_is_too_much_is_made_smaller(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t batch = BATCH;
+	uint64_t bytes = 128 * 1024;
+
+	pulling(f);
+	while (batch > 1) {
+		assert_int_equal(send(f, event_status(f->consumer, f->pull_no,
+						      409)),
+				 REPLAY_HAS_DATA);
+		assert_int_equal(step(f), REPLAY_WAIT);
+		batch /= 2;
+		bytes /= 2;
+		asked_pull(f, batch, bytes);
+	}
+	/* It is not for that. */
+	send(f, event_status(f->consumer, f->pull_no, 409));
+	asked_forget(f);
+	asked_find(f, 13);
+}
+
+/* Each pull is refused, and each consumer is given up for it: that must not go
+ * on at the speed of the line. */
+static void refused_pulls_are_not_repeated_at_once(void **state)
+{
+	static const int codes[] = {400, 503};
+	static const uint64_t pauses_ms[] = {1000, 2000, 4000, 8000, 10000};
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		struct fixture *f = fresh(state);
+		uint64_t seq = 13;
+
+		log_reset(f->log, 1000);
+		pulling(f);
+		for (size_t k = 0; k < ARRAY_LEN(pauses_ms); k++) {
+			send(f,
+			     event_status(f->consumer, f->pull_no, codes[i]));
+			asked_forget(f);
+			for (int n = 0; n < 3; n++, seq++)
+				deliver_found(f, seq, seq);
+			f->now_ms += pauses_ms[k] - 1;
+			deliver_found(f, seq, seq);
+			seq++;
+			f->now_ms++;
+			deliver_found(f, seq, seq);
+			seq++;
+			asked_create(f, seq);
+			send(f, event_created(f->consumer));
+			check(f, 1, 2000);
+			asked_pull(f, BATCH, 128 * 1024);
+		}
+		/* One that brings something, and it was the last refusal. */
+		message(f, seq);
+		checked_pull(f);
+		replay_yield(&f->replay);
+		assert_int_equal(f->replay.phase, REPLAY_PULLED);
+	}
+}
+
 static void lost_message_begins_with_a_probe(void **state)
 {
 	static const uint64_t wrong[] = {0, 1, 3, UINT64_MAX};
@@ -933,6 +1206,27 @@ static void refused_consumer_leaves_the_probes(void **state)
 	deliver_found(f, 11, 11);
 	deliver_found(f, 12, 12);
 	asked_create(f, 13);
+}
+
+/* A moment without a leader must not make it go message by message to its
+ * end; and more of them than the queue holds come without a stop. */
+static void refused_consumer_is_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t seq = 13;
+
+	log_reset(f->log, 1000);
+	begin(f, 10);
+	deliver_found(f, 11, 11);
+	deliver_found(f, 12, 12);
+	asked_create(f, 13);
+	send(f, event_error(SOURCE_CREATED, f->consumer, 10008));
+	for (int i = 0; i < 3 * BATCH; i++, seq++)
+		deliver_found(f, seq, seq);
+	f->now_ms += 1000;
+	deliver_found(f, seq, seq);
+	asked_create(f, seq + 1);
+	assert_int_equal(send(f, event_created(f->consumer)), REPLAY_WANT_INFO);
 }
 
 static void pending_consumer_check_with_a_leader_behind(void **state)
@@ -1343,12 +1637,18 @@ int main(void)
 		TEST(leader_behind_is_probed_again),
 		TEST(another_leader_is_probed_again),
 		TEST(clusters_no_is_asked_for_twice),
+		TEST(word_that_all_follow_does_not_last),
+		TEST(second_question_is_later_where_a_replica_is_silent),
+		TEST(second_answer_that_differs_is_doubt),
+		TEST(what_was_told_is_not_taken_back),
 		TEST(clusters_message_is_believed),
 		TEST(evidence_goes_no_further_than_the_leaders_word),
+		TEST(single_servers_no_goes_as_far_as_the_log),
 		TEST(leader_before_the_floor_is_probed_later),
 		TEST(found_message_waits_for_its_check),
 		TEST(found_message_beyond_the_floor_joins),
 		TEST(errors_and_silence_ask_again),
+		TEST(message_of_another_subject_is_dropped),
 		TEST(stale_answers_are_nobodys),
 		TEST(answer_counts_once),
 		TEST(answer_from_before_the_cursor_is_asked_again),
@@ -1359,6 +1659,7 @@ int main(void)
 		TEST(last_while_the_log_moves_on),
 		TEST(last_of_a_leader_behind_is_asked_again),
 		TEST(clusters_last_is_asked_for_twice),
+		TEST(newest_message_that_goes_back_is_doubt),
 		TEST(last_without_answer_asks_again),
 		TEST(consumer_after_two_probes),
 		TEST(expired_under_a_pull_is_a_gap),
@@ -1368,8 +1669,11 @@ int main(void)
 		TEST(status_of_another_pull_means_nothing),
 		TEST(end_of_a_pull_waits_for_the_queue),
 		TEST(big_message_comes_alone),
+		TEST(pull_that_is_too_much_is_made_smaller),
+		TEST(refused_pulls_are_not_repeated_at_once),
 		TEST(lost_message_begins_with_a_probe),
 		TEST(refused_consumer_leaves_the_probes),
+		TEST(refused_consumer_is_tried_again),
 		TEST(pending_consumer_check_with_a_leader_behind),
 		TEST(late_creation_is_nobodys),
 		TEST(nothing_left_and_not_there_yet),
