@@ -164,7 +164,8 @@ static void mark(struct replay *r)
 {
 	r->h0 = log_head(r->log);
 	/* Without replicas no server can be behind. */
-	if (r->word->leader != 0 && r->word->last_seq < r->h0 && !MUTATED(LEADER_BEHIND))
+	if (r->word->leader != 0 && r->word->last_seq < r->h0 &&
+	    !MUTATED(LEADER_BEHIND))
 		r->h0 = r->word->last_seq;
 	r->leader = r->word->leader;
 }

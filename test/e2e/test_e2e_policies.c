@@ -127,6 +127,22 @@ static void last_from_memory(void **state)
 	e2e_expect_marker(f, c, "alice", 2);
 }
 
+/* A message that was purged is still in this gateway's memory, and not in the
+ * stream: another gateway could not give it either. */
+static void last_is_what_the_stream_has(void **state)
+{
+	struct e2e *f = *state;
+	struct sse_client *watch, *c;
+
+	e2e_gateway(f, NULL);
+	watch = e2e_open(f, "alice", NULL);
+	e2e_publish_many(f, "alice", "m", 5);
+	sse_client_wait_message(watch, 5);
+	e2e_purge(f, "{\"filter\":\"events.alice\"}");
+	c = e2e_open(f, "alice", "deliver=last");
+	e2e_expect_marker(f, c, "alice", 1);
+}
+
 static void last_of_nothing(void **state)
 {
 	struct e2e *f = *state;
@@ -367,6 +383,7 @@ int main(void)
 		E2E_TEST(all_can_be_resumed_before_its_first_event),
 		E2E_TEST(last_is_the_newest_then_live),
 		E2E_TEST(last_from_memory),
+		E2E_TEST(last_is_what_the_stream_has),
 		E2E_TEST(last_of_nothing),
 		E2E_TEST(resumes_by_header),
 		E2E_TEST(resumes_by_query),

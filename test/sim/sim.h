@@ -106,6 +106,7 @@ struct sim {
 	bool cluster;
 	bool had_behind; /* a leader was behind once */
 	uint64_t behind_to_ms;
+	uint64_t rival_to_ms;
 };
 
 extern unsigned sim_features; /* that seeds may have */

@@ -422,6 +422,9 @@ static void change_leader(struct sim *s)
 		sim_lead(&s->js);
 	} else if (s->cluster &&
 		   (sim_rnd(s, 3) == 0 || sim_has(s, FEATURE_ORDER))) {
+		/* A leader of before that is back hears of the other within a
+		 * second. */
+		s->rival_to_ms = s->now_ms + sim_rnd(s, 1000);
 		sim_lead(&s->js);
 		sim_rival(&s->js, s->js.last > back ? s->js.last - back : 0);
 	} else if (sim_rnd(s, 2) == 0) {
@@ -470,6 +473,8 @@ static void advance_clock(struct sim *s)
 		  s->now_ms + 1 + sim_rnd(s, sim_rnd(s, 10) == 0 ? 3000 : 60));
 	if (!s->js.unled && s->now_ms >= s->behind_to_ms)
 		s->js.applied = SIM_ALL;
+	if (s->js.rival && s->now_ms >= s->rival_to_ms)
+		sim_step_down(&s->js);
 	hub_tick(s->hub, s->now_ms);
 }
 

@@ -579,6 +579,8 @@ static void serve_info(struct sim_js *s, const struct sim_request *r,
 		l.info.first_seq = l.info.last_seq + 1;
 	l.info.leader = s->leader + (uint32_t)server * 1000;
 	l.info.unled = s->unled || server != 0;
+	/* A leader of before that is back has not answered the new one. */
+	l.info.all_follow = !l.info.unled && !s->rival;
 	l.info.messages = count(s);
 	l.info.before_2_10 = s->faults.jumps;
 	snprintf(l.created, sizeof(l.created), "created-%u", s->epoch);
