@@ -160,6 +160,7 @@ void hub_end_replay(struct hub *h, struct replay *r)
 /* By its coverage: to the log, or to a replay. */
 void hub_settle(struct hub *h, struct cursor *c)
 {
+	hub_unqueue(h, c); /* a blocked one would stay where it waits */
 	if (cursor_joins(c, h->log)) {
 		hub_set_state(h, c, CURSOR_LIVE);
 		c->fell_off = false;
