@@ -102,11 +102,17 @@ static inline size_t cursor_left(const struct cursor *c)
 }
 
 /* A message goes out, at least the first byte of it. */
-static inline void cursor_hand_out(struct cursor *c, uint64_t seq)
+/* The message is accounted for, and no event. */
+static inline void cursor_skip(struct cursor *c, uint64_t seq)
 {
 	c->sent = seq;
 	if (seq > c->covered)
 		c->covered = seq;
+}
+
+static inline void cursor_hand_out(struct cursor *c, uint64_t seq)
+{
+	cursor_skip(c, seq);
 	c->events++;
 	if (c->limited)
 		c->left--;

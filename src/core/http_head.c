@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "address.h"
+
 #define DIGITS	"0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-/* reg-name of RFC 3986, 3.2.2, and what an IP-literal in brackets holds. */
-#define REG_NAME   LETTERS DIGITS "-._~%!$&'()*+,;="
-#define IP_LITERAL "abcdefABCDEF" DIGITS ":."
+/* reg-name of RFC 3986, 3.2.2, without its percent signs. */
+#define REG_NAME LETTERS DIGITS "-._~!$&'()*+,;="
+#define HEX	 "abcdefABCDEF" DIGITS
 
 /* ---- words --------------------------------------------------------------- */
 
@@ -105,18 +107,41 @@ static int check_once(const struct http_head *h, const char *name,
 
 /* ---- target and host ----------------------------------------------------- */
 
-/* uri-host [ ":" port ] (RFC 9110, 7.2). */
+/* An IPv6 address in brackets. */
+static bool skip_literal(const char **p)
+{
+	size_t len = strcspn(*p + 1, "]");
+	const char *text = *p + 1;
+	struct address a;
+
+	*p += 1 + len;
+	if (**p != ']' || memchr(text, ':', len) == NULL ||
+	    address_parse(&a, text, len) < 0)
+		return false;
+	(*p)++;
+	return true;
+}
+
+static bool skip_name(const char **p)
+{
+	for (;;) {
+		*p += strspn(*p, REG_NAME);
+		if (**p != '%')
+			return true;
+		if (strspn(*p + 1, HEX) < 2)
+			return false;
+		*p += 3;
+	}
+}
+
+/* uri-host [ ":" port ] (RFC 9110, 7.2). Empty only as a whole: a target that
+ * has no authority has that in Host. */
 static bool host_ok(const char *host)
 {
 	const char *p = host;
 
-	if (*p == '[') {
-		p += 1 + strspn(p + 1, IP_LITERAL);
-		if (*p++ != ']')
-			return false;
-	} else {
-		p += strspn(p, REG_NAME);
-	}
+	if (*p == ':' || !(*p == '[' ? skip_literal(&p) : skip_name(&p)))
+		return false;
 	if (*p == ':')
 		p += 1 + strspn(p + 1, DIGITS);
 	return *p == '\0';
@@ -217,10 +242,14 @@ static int check_framing(const struct http_head *h, struct refusal *why)
 		return refusal_set(why, 400, REFUSAL_MALFORMED,
 				   "Transfer-Encoding is not allowed with "
 				   "HTTP/1.0");
-	if (coding != NULL && !same_word(coding, strlen(coding), "chunked"))
-		return refusal_set(why, 400, REFUSAL_MALFORMED,
+	if (coding != NULL && *coding != '\0' &&
+	    !same_word(coding, strlen(coding), "chunked"))
+		return refusal_set(why, 501, REFUSAL_MALFORMED,
 				   "Transfer-Encoding is not \"chunked\", the "
-				   "only one allowed");
+				   "only one that is known here");
+	if (coding != NULL && *coding == '\0')
+		return refusal_set(why, 400, REFUSAL_MALFORMED,
+				   "Transfer-Encoding is empty");
 	if (coding != NULL && length != NULL)
 		return refusal_set(why, 400, REFUSAL_MALFORMED,
 				   "both Transfer-Encoding and Content-Length "
@@ -232,34 +261,39 @@ static int check_framing(const struct http_head *h, struct refusal *why)
 	return 0;
 }
 
-static bool has_body(const struct http_head *h)
+static bool is_chunked(const struct http_head *h)
+{
+	return http_head_find(h, "Transfer-Encoding", NULL) != NULL;
+}
+
+static bool has_length(const struct http_head *h)
 {
 	const char *length = http_head_find(h, "Content-Length", NULL);
 
-	if (http_head_find(h, "Transfer-Encoding", NULL) != NULL)
-		return true;
 	return length != NULL && length[strspn(length, "0")] != '\0';
 }
 
 /* Other methods are refused for what they are, by the route. */
-static int check_body(const struct http_head *h, struct refusal *why)
+static int check_body(struct http_head *h, struct refusal *why)
 {
 	const char *expect = http_head_find(h, "Expect", NULL);
 	char shown[REFUSAL_QUOTE_MAX];
 
 	if (strcmp(h->method, "GET") != 0 && !h->is_head)
 		return 0;
-	if (has_body(h))
+	if (has_length(h))
 		return refusal_set(why, 413, REFUSAL_HAS_BODY,
 				   "the request has a body, %s is taken "
-				   "without one only",
+				   "without one, or with an empty one",
 				   h->method);
-	/* RFC 9110, 10.1.1: HTTP/1.0 does not know it. */
-	if (expect != NULL && h->minor > 0)
+	h->chunked = is_chunked(h);
+	/* RFC 9110, 10.1.1: HTTP/1.0 does not know it, and without a body there
+	 * is nothing to continue with. */
+	if (expect != NULL && h->minor > 0 &&
+	    !same_word(expect, strlen(expect), "100-continue"))
 		return refusal_set(why, 417, REFUSAL_MALFORMED,
-				   "Expect: \"%s\" can't be met, there is "
-				   "nothing to expect of a request without a "
-				   "body",
+				   "Expect: \"%s\" can't be met, known is "
+				   "100-continue",
 				   refusal_quote_harmless(shown, sizeof(shown),
 							  expect,
 							  strlen(expect)));
@@ -279,7 +313,8 @@ int http_head_finish(struct http_head *h, char *target, const char *id_header,
 	    check_once(h, id_header, REFUSAL_BAD_IDENTITY, why) < 0)
 		return -EINVAL;
 	h->target_len = strlen(h->target);
-	h->keep_alive = !connection_has(h, "close") && !has_body(h) &&
+	h->keep_alive = !connection_has(h, "close") && !has_length(h) &&
+			(!is_chunked(h) || h->chunked) &&
 			(h->minor > 0 || connection_has(h, "keep-alive"));
 	return 0;
 }

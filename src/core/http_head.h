@@ -27,6 +27,8 @@ struct http_head {
 	const char *host; /* of Host, or of an absolute-form target */
 	int minor;	  /* HTTP/1.minor: 0 or 1 */
 	bool is_head;	  /* method HEAD */
+	bool chunked;	  /* GET or HEAD with a chunked body, which must be
+			     empty */
 	bool keep_alive;  /* what the client asks for, RFC 9112 9.3 */
 	size_t n_headers;
 	const struct http_header *headers;

@@ -21,6 +21,7 @@
 #include "check.h"
 
 #define VERSION_FORM "HTTP/1.1"
+#define EMPTY_BODY   "0\r\n\r\n"
 
 enum {
 	VERSION_LEN = sizeof(VERSION_FORM) - 1,
@@ -37,6 +38,7 @@ enum part {
 	PART_VERSION,
 	PART_LINE, /* inside of a line whose bytes llhttp checks */
 	PART_LINE_START,
+	PART_BODY, /* chunked, of a request that may have an empty one only */
 };
 
 /* Where the callbacks are. */
@@ -52,7 +54,7 @@ struct http_parser {
 	size_t max_bytes;
 	size_t n_bytes; /* scanned, without leading CRLFs */
 	enum part part;
-	size_t part_len; /* bytes of the target or the version so far */
+	size_t part_len; /* bytes of the target, version or body so far */
 	char version[VERSION_LEN];
 	unsigned n_leading; /* CRLFs */
 	bool after_cr;
@@ -289,6 +291,20 @@ static bool scan_line(struct http_parser *p, char c)
 	return true;
 }
 
+/* Exactly "0\r\n\r\n": an extension or a trailer is more than nothing. */
+static bool scan_body(struct http_parser *p, char c)
+{
+	if (c == EMPTY_BODY[p->part_len]) {
+		p->part_len++;
+		return true;
+	}
+	refusal_set(&p->refusal, 413, REFUSAL_HAS_BODY,
+		    "the request has a body, %s is taken without one, or with "
+		    "an empty one",
+		    p->head.method);
+	return false;
+}
+
 static bool scan_byte(struct http_parser *p, char c)
 {
 	switch (p->part) {
@@ -307,6 +323,8 @@ static bool scan_byte(struct http_parser *p, char c)
 		return scan_line(p, c);
 	case PART_LINE_START:
 		return scan_line_start(p, c) && scan_line(p, c);
+	case PART_BODY: /* feed_body() reads it */
+		break;
 	}
 	return true;
 }
@@ -455,6 +473,22 @@ static enum http_verdict judge(struct http_parser *p, llhttp_errno_t rc,
 	return VERDICT_REJECT;
 }
 
+/* How many bytes belong to it; the verdict is MORE until it is whole. */
+static size_t feed_body(struct http_parser *p, const char *bytes, size_t len)
+{
+	for (size_t n = 0; n < len; n++) {
+		if (!scan_body(p, bytes[n])) {
+			p->verdict = VERDICT_REJECT;
+			return len;
+		}
+		if (p->part_len == sizeof(EMPTY_BODY) - 1) {
+			p->verdict = VERDICT_READY;
+			return n + 1;
+		}
+	}
+	return len;
+}
+
 enum http_verdict http_parser_feed(struct http_parser *p, const void *bytes,
 				   size_t len, size_t *used)
 {
@@ -466,6 +500,10 @@ enum http_verdict http_parser_feed(struct http_parser *p, const void *bytes,
 	*used = p->verdict == VERDICT_READY ? 0 : len;
 	if (p->verdict != VERDICT_MORE)
 		return p->verdict;
+	if (p->part == PART_BODY) {
+		*used = feed_body(p, bytes, len);
+		return p->verdict;
+	}
 	n = scan_leading(p, begin, len, &ok);
 	begin += n;
 	n = scan(p, begin, len - n, &ok);
@@ -475,7 +513,17 @@ enum http_verdict http_parser_feed(struct http_parser *p, const void *bytes,
 	if (p->verdict == VERDICT_READY)
 		*used = (size_t)(llhttp_get_error_pos(&p->llhttp) -
 				 (const char *)bytes);
+	if (p->verdict == VERDICT_READY && p->head.chunked) {
+		p->verdict = VERDICT_MORE;
+		begin_part(p, PART_BODY);
+		*used += feed_body(p, (const char *)bytes + *used, len - *used);
+	}
 	return p->verdict;
+}
+
+bool http_parser_is_head(const struct http_parser *p)
+{
+	return p->part > PART_METHOD && p->llhttp.method == HTTP_HEAD;
 }
 
 bool http_parser_started(const struct http_parser *p)

@@ -36,9 +36,13 @@ size_t http_parser_bytes(const struct http_parser *p);
 /* Takes bytes; *used says how many belong to this head (what is left is the
  * next request, or data that must not be there). How the bytes are cut makes no
  * difference. A rejected parser stays so and uses up all that it is fed; a
- * ready one uses up nothing more. */
+ * ready one uses up nothing more. A chunked body of a GET or HEAD is read here
+ * when it is empty, and else refused. */
 enum http_verdict http_parser_feed(struct http_parser *p, const void *bytes,
 				   size_t len, size_t *used);
+/* The method is HEAD, as far as it is known: a rejection then has no content.
+ */
+bool http_parser_is_head(const struct http_parser *p);
 /* True once a byte of a request has come (leading CRLF do not count). */
 bool http_parser_started(const struct http_parser *p);
 /* Only after VERDICT_READY. */

@@ -26,6 +26,7 @@
 	X(421, "Misdirected Request")             \
 	X(429, "Too Many Requests")               \
 	X(431, "Request Header Fields Too Large") \
+	X(501, "Not Implemented")                 \
 	X(503, "Service Unavailable")             \
 	X(505, "HTTP Version Not Supported")
 
@@ -71,11 +72,9 @@ static int put_all(struct buf *out, const char *const parts[])
 	return rc;
 }
 
-int http_reply_stream(struct buf *out, const struct http_reply_to *to)
+static int put_stream_head(struct buf *out, const struct http_reply_to *to,
+			   bool keep_alive)
 {
-	/* Without chunks only the end of the connection ends the body. */
-	bool keep_alive = to->keep_alive && is_chunked(to);
-
 	const char *const parts[] = {
 		"HTTP/1.1 ",
 		http_reply_reason(200),
@@ -84,6 +83,7 @@ int http_reply_stream(struct buf *out, const struct http_reply_to *to)
 		"\r\nCache-Control: no-cache, no-transform"
 		"\r\nConnection: ",
 		connection(keep_alive),
+		"\r\nVary: Accept"
 		"\r\nX-Accel-Buffering: no"
 		"\r\nX-Content-Type-Options: nosniff\r\n",
 		is_chunked(to) ? "Transfer-Encoding: chunked\r\n" : "",
@@ -93,6 +93,13 @@ int http_reply_stream(struct buf *out, const struct http_reply_to *to)
 	};
 
 	return put_all(out, parts);
+}
+
+int http_reply_stream(struct buf *out, const struct http_reply_to *to)
+{
+	/* HEAD opens no subscription. */
+	return put_stream_head(out, to,
+			       to->is_head && to->keep_alive && is_chunked(to));
 }
 
 /* The body is all or nothing with the head before it: `had` bytes were there
@@ -212,6 +219,8 @@ int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
 	else if (r->status == 503 || r->status == 429)
 		len = snprintf(extra, sizeof(extra), "Retry-After: %u\r\n",
 			       retry_after_s);
+	else if (r->status == 406)
+		len = snprintf(extra, sizeof(extra), "Vary: Accept\r\n");
 	else if (r->status == 401)
 		len = put_challenge(extra, sizeof(extra), r);
 	else
@@ -231,7 +240,7 @@ int http_reply_come_back(struct buf *out, const struct http_reply_to *to,
 	size_t len;
 	int rc;
 
-	rc = http_reply_stream(out, to);
+	rc = put_stream_head(out, to, to->keep_alive && is_chunked(to));
 	if (rc < 0)
 		return rc;
 	len = sse_put_retry(body, is_chunked(to), retry_ms);

@@ -29,9 +29,10 @@ struct http_reply_to {
 /* "200 OK" ..., for every status that we send; NULL for others. */
 const char *http_reply_reason(int status);
 
-/* The head of an event stream (docs/http.md): chunked for HTTP/1.1. A stream's
- * connection is never reused, but 1.1 clients that asked for nothing else get
- * "Connection: keep-alive". */
+/* The head of an event stream (docs/http.md): chunked for HTTP/1.1. It says
+ * "Connection: close" whatever to->keep_alive is, but for HEAD: the gateway
+ * closes after the stream, and a proxy must not send another request in the
+ * meantime. */
 int http_reply_stream(struct buf *out, const struct http_reply_to *to);
 
 /* A whole short answer with Content-Length, not to be stored. `type` is the
@@ -56,8 +57,8 @@ int http_reply_page(struct buf *out, const struct http_reply_to *to,
 int http_reply_unchanged(struct buf *out, const struct http_reply_to *to,
 			 const struct http_reply_page *page);
 
-/* text/plain; charset=utf-8, one line; Allow (405), Retry-After (503, 429) and
- * WWW-Authenticate (401) where the status wants them. */
+/* text/plain; charset=utf-8, one line; Allow (405), Retry-After (503, 429),
+ * WWW-Authenticate (401) and Vary (406) where the status wants them. */
 int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
 		       const struct refusal *r, unsigned retry_after_s);
 

@@ -124,7 +124,7 @@ static struct body body_begin(struct buf *out)
 static int body_end(struct body *b)
 {
 	if (b->rc < 0)
-		b->out->end = b->out->start + b->unread_before;
+		buf_truncate(b->out, b->unread_before);
 	return b->rc;
 }
 
@@ -156,8 +156,12 @@ static void put_string(struct body *b, const char *before, const char *text)
 	put_text(b, before);
 	if (b->rc == 0 && json == NULL)
 		b->rc = -ENOMEM;
-	if (b->rc == 0)
-		json_dump_callback(json, on_piece, b, JSON_ENCODE_ANY);
+	/* It may fail for want of memory of its own, and say nothing to
+	 * on_piece(). */
+	if (b->rc == 0 &&
+	    json_dump_callback(json, on_piece, b, JSON_ENCODE_ANY) < 0 &&
+	    b->rc == 0)
+		b->rc = -ENOMEM;
 	json_decref(json);
 }
 
@@ -258,12 +262,103 @@ static void take_api_error(struct js_error *e, const json_t *error)
 	set_error(e, (int)code, text == NULL ? "" : text);
 }
 
+/* ---- what jansson can't read --------------------------------------------- */
+
+/* An integer of 64 bits without a sign, which underflows somewhere in a server,
+ * or a NUL in a description make jansson refuse a whole answer. So what it has
+ * refused is read again with long numbers as strings behind BIG, and with NULs
+ * replaced; only a field that we need and that is one of them is malformed. */
+
+enum { SHORT_NUMBER = 18 }; /* digits: below 2^63 */
+
+#define BIG	    "#"
+#define NUL_ESCAPE  "\\u0000"
+#define REPLACEMENT "\\u0001"
+
+static const char *skip_number(const char *at, const char *end)
+{
+	while (at < end &&
+	       ((*at >= '0' && *at <= '9') || strchr("+-.eE", *at) != NULL) &&
+	       *at != '\0')
+		at++;
+	return at;
+}
+
+static int put_number_text(struct buf *out, const char **at, const char *end)
+{
+	const char *stop = skip_number(*at, end);
+	size_t len = (size_t)(stop - *at);
+	bool is_big = len > SHORT_NUMBER || memchr(*at, 'e', len) != NULL ||
+		      memchr(*at, 'E', len) != NULL;
+	int rc = is_big ? buf_puts(out, "\"" BIG) : 0;
+
+	if (rc == 0)
+		rc = buf_put(out, *at, len);
+	if (rc == 0 && is_big)
+		rc = buf_puts(out, "\"");
+	*at = stop;
+	return rc;
+}
+
+static int put_string_text(struct buf *out, const char **at, const char *end)
+{
+	const char *from = (*at)++;
+	int rc = 0;
+
+	while (rc == 0 && *at < end && **at != '"') {
+		size_t left = (size_t)(end - *at);
+
+		if (**at != '\\') {
+			(*at)++;
+		} else if (left >= strlen(NUL_ESCAPE) &&
+			   memcmp(*at, NUL_ESCAPE, strlen(NUL_ESCAPE)) == 0) {
+			rc = buf_put(out, from, (size_t)(*at - from));
+			if (rc == 0)
+				rc = buf_puts(out, REPLACEMENT);
+			*at += strlen(NUL_ESCAPE);
+			from = *at;
+		} else {
+			*at += left < 2 ? left : 2;
+		}
+	}
+	if (*at < end)
+		(*at)++;
+	return rc < 0 ? rc : buf_put(out, from, (size_t)(*at - from));
+}
+
+static json_t *load_again(const char *text, size_t len)
+{
+	const char *at = text, *end = text + len;
+	json_t *json = NULL;
+	struct buf copy;
+	int rc = 0;
+
+	buf_init(&copy, 4 * len + 16); /* a lone "e" becomes "\"#e\"" */
+	while (rc == 0 && at < end) {
+		if (*at == '"')
+			rc = put_string_text(&copy, &at, end);
+		else if (*at == '-' || (*at >= '0' && *at <= '9'))
+			rc = put_number_text(&copy, &at, end);
+		else
+			rc = buf_put(&copy, at++, 1);
+	}
+	if (rc == 0)
+		json = json_loadb((const char *)buf_head(&copy),
+				  buf_unread(&copy), JSON_REJECT_DUPLICATES,
+				  NULL);
+	buf_finish(&copy);
+	return json;
+}
+
 /* The answer's object, or NULL with the error set. To json_decref(). */
 static json_t *load_reply(struct js_error *e, const char *text, size_t len)
 {
 	json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *error = json_object_get(json, "error");
+	const json_t *error;
 
+	if (json == NULL)
+		json = load_again(text, len);
+	error = json_object_get(json, "error");
 	*e = (struct js_error){0};
 	if (!json_is_object(json))
 		set_error(e, ERR_MALFORMED, "not a JSON object");
@@ -278,7 +373,10 @@ static json_t *load_reply(struct js_error *e, const char *text, size_t len)
 static int get_u64(uint64_t *ret, const json_t *obj, const char *key)
 {
 	const json_t *json = json_object_get(obj, key);
+	const char *big = json_string_value(json);
 
+	if (big != NULL && *big == *BIG)
+		return parse_u64(ret, big + 1, strlen(big + 1));
 	if (!json_is_integer(json) || json_integer_value(json) < 0)
 		return -EINVAL;
 	*ret = (uint64_t)json_integer_value(json);
@@ -367,7 +465,8 @@ static int take_state(struct js_info *ret, const json_t *state)
 {
 	if (get_u64(&ret->messages, state, "messages") < 0 ||
 	    get_u64(&ret->first_seq, state, "first_seq") < 0 ||
-	    get_u64(&ret->last_seq, state, "last_seq") < 0)
+	    get_u64(&ret->last_seq, state, "last_seq") < 0 ||
+	    ret->last_seq == UINT64_MAX)
 		return -EINVAL;
 	if (ret->messages == 0) {
 		/* 0, 1 or last + 1 by the release. */
@@ -507,6 +606,42 @@ static int take_data(struct buf *data, const json_t *message)
 	return 0;
 }
 
+/* "NATS/1.0\r\nName: value\r\n...": names are compared as the server does. */
+static bool block_has(const char *block, size_t len, const char *name)
+{
+	const char *at = block, *end = block + len;
+	size_t n = strlen(name);
+
+	while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		at++;
+		if ((size_t)(end - at) > n && memcmp(at, name, n) == 0 &&
+		    at[n] == ':')
+			return true;
+	}
+	return false;
+}
+
+/* -EINVAL for headers that are no base64, -ENOBUFS without memory. */
+static int take_headers(struct js_found *ret, const json_t *message)
+{
+	const json_t *json = json_object_get(message, "hdrs");
+	size_t len = json_string_length(json), got;
+	char *block;
+	int rc;
+
+	if (len == 0)
+		return json == NULL || json_is_string(json) ? 0 : -EINVAL;
+	block = malloc(len);
+	if (block == NULL)
+		return -ENOBUFS;
+	rc = values_base64(json_string_value(json), len, block, len, &got);
+	if (rc == 0)
+		ret->internal = block_has(block, got, "Nats-Marker-Reason") ||
+				block_has(block, got, "Nats-Schedule");
+	free(block);
+	return rc;
+}
+
 static int take_found(struct js_found *ret, const json_t *message)
 {
 	char time[64];
@@ -522,6 +657,8 @@ static int take_found(struct js_found *ret, const json_t *message)
 		rc = get_word(time, sizeof(time), &len, message, "time");
 	if (rc == 0)
 		rc = js_time_parse(&ret->time_ns, time, len);
+	if (rc == 0)
+		rc = take_headers(ret, message);
 	return rc == 0 ? take_data(&ret->data, message) : rc;
 }
 
@@ -563,11 +700,13 @@ void js_created_parse(struct js_created *ret, const char *json, size_t len)
 	root = load_reply(&ret->error, json, len);
 	if (root == NULL)
 		return;
-	if (get_word(ret->name, sizeof(ret->name), &name_len, root, "name") <
-		    0 ||
-	    get_u64(&ret->num_pending, root, "num_pending") < 0)
+	if (get_word(ret->name, sizeof(ret->name), &name_len, root, "name") < 0)
 		set_error(&ret->error, ERR_MALFORMED,
 			  "not a consumer's information");
+	/* For a gauge alone; servers have had underflows of it. */
+	if (get_u64(&ret->num_pending, root, "num_pending") < 0 ||
+	    ret->num_pending > INT64_MAX)
+		ret->num_pending = 0;
 	json_decref(root);
 }
 

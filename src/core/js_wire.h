@@ -83,6 +83,7 @@ struct js_found {
 	char subject[512];
 	size_t subject_len;
 	struct buf data; /* decoded */
+	bool internal;	 /* see struct source_message */
 };
 /* `max` bytes of payload at the most. */
 void js_found_parse(struct js_found *ret, const char *json, size_t len,

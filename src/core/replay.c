@@ -112,6 +112,15 @@ void replay_gather(const struct replay *r, struct cursor_batch *ret)
 				    r->cursor->chunked, ret);
 }
 
+static void skip_internal(struct replay *r)
+{
+	while (!replay_queue_empty(&r->queue) &&
+	       replay_queue_internal(&r->queue)) {
+		cursor_skip(r->cursor, replay_queue_next(&r->queue));
+		replay_queue_pop(&r->queue);
+	}
+}
+
 static void hand_out(struct replay *r)
 {
 	cursor_hand_out(r->cursor, replay_queue_next(&r->queue));
@@ -131,10 +140,11 @@ void replay_advance(struct replay *r, const struct cursor_batch *b,
 	*rest_len = 0;
 	MUST(written <= b->bytes);
 	while (left > 0) {
+		const uint8_t *part;
 		size_t len;
-		const uint8_t *part =
-			replay_queue_first(&r->queue, r->cursor->chunked, &len);
 
+		skip_internal(r);
+		part = replay_queue_first(&r->queue, r->cursor->chunked, &len);
 		hand_out(r);
 		if (written < len) {
 			*rest = part + written;
@@ -304,9 +314,10 @@ static enum replay_outcome on_found(struct replay *r,
 	answered(r, now_ms);
 	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_MESSAGE)
 		return refused(r, METRIC_ERRORS_GET, now_ms);
-	r->found = ev->err == 0;
 	r->asked[0].answered = true;
-	r->asked[0].seq = r->found ? ev->msg.seq : 0;
+	r->asked[0].seq = ev->err == 0 ? ev->msg.seq : 0;
+	/* Where the newest message is no event there is no last event. */
+	r->found = ev->err == 0 && !(r->last && ev->msg.internal);
 	if (r->found && ev->msg.seq <= r->cursor->sent && !r->last)
 		return refused(r, METRIC_ERRORS_GET, now_ms);
 	if (r->found &&
@@ -693,6 +704,8 @@ void replay_yield(struct replay *r)
 
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
 {
+	if (awaited(r) == AWAITS_SOCKET)
+		skip_internal(r);
 	if (r->phase == REPLAY_DELIVER && replay_queue_empty(&r->queue) &&
 	    r->found && r->last)
 		nothing_up_to(r, replay_evidence(r));

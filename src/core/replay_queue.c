@@ -47,6 +47,7 @@ static struct replay_frame *add(struct replay_queue *q, size_t total,
 	frame = &q->frames[q->n++];
 	frame->len = (uint32_t)total;
 	frame->head_len = (uint16_t)head_len;
+	frame->internal = false;
 	return frame;
 }
 
@@ -92,6 +93,14 @@ int replay_queue_put(struct replay_queue *q, const struct source_message *m,
 
 	if (!is_of(c->subject, m))
 		return -EBADMSG;
+	if (m->internal) {
+		frame = add(q, 0, 0, &rc);
+		if (frame == NULL)
+			return rc;
+		frame->seq = m->seq;
+		frame->internal = true;
+		return 0;
+	}
 	sse_measure(&f, m->data, m->len, m->seq, tag);
 	if (c->ndjson)
 		return put_line(q, m, &f, c);
@@ -107,7 +116,7 @@ int replay_queue_put(struct replay_queue *q, const struct source_message *m,
 static const uint8_t *part_of(const struct replay_frame *f, bool chunked,
 			      const uint8_t *bytes, size_t *len)
 {
-	if (chunked) {
+	if (chunked || f->internal) {
 		*len = f->len;
 		return bytes;
 	}
@@ -120,9 +129,14 @@ void replay_queue_gather(const struct replay_queue *q, size_t max, bool chunked,
 {
 	const uint8_t *at = buf_head(&q->bytes);
 
-	for (size_t i = q->first; i < q->n && max-- > 0; i++) {
+	for (size_t i = q->first; i < q->n && max > 0; i++) {
+		const uint8_t *part;
 		size_t len;
-		const uint8_t *part = part_of(&q->frames[i], chunked, at, &len);
+
+		if (q->frames[i].internal)
+			continue;
+		max--;
+		part = part_of(&q->frames[i], chunked, at, &len);
 
 		at += q->frames[i].len;
 		if (!cursor_batch_add(ret, part, len))
@@ -141,6 +155,12 @@ const uint8_t *replay_queue_first(const struct replay_queue *q, bool chunked,
 {
 	MUST(!replay_queue_empty(q));
 	return part_of(&q->frames[q->first], chunked, buf_head(&q->bytes), len);
+}
+
+bool replay_queue_internal(const struct replay_queue *q)
+{
+	MUST(!replay_queue_empty(q));
+	return q->frames[q->first].internal;
 }
 
 void replay_queue_pop(struct replay_queue *q)

@@ -16,6 +16,7 @@ struct replay_frame {
 	uint64_t seq;
 	uint32_t len;
 	uint16_t head_len;
+	bool internal; /* of no bytes: see struct source_message */
 };
 
 struct replay_queue {
@@ -52,6 +53,8 @@ uint64_t replay_queue_next(const struct replay_queue *q);
  * where they are until the next put or clear. */
 const uint8_t *replay_queue_first(const struct replay_queue *q, bool chunked,
 				  size_t *len);
+/* The first one is no event. */
+bool replay_queue_internal(const struct replay_queue *q);
 /* The first one is handed out. */
 void replay_queue_pop(struct replay_queue *q);
 

@@ -371,6 +371,28 @@ static int take_last_event_id(struct reader *r, const struct text *value)
 	return take_cursor(r, "lastEventId", text_kept(value));
 }
 
+/* In the spellings that clients have: lastEventId, last-event-id,
+ * Last_Event_ID. One that is not known would lose events in silence. */
+static bool is_last_event_id(const struct text *name)
+{
+	static const char letters[] = "lasteventid";
+	size_t n = 0;
+
+	if (!text_fits(name))
+		return false;
+	for (size_t i = 0; i < name->len; i++) {
+		char c = name->bytes[i];
+
+		if (c == '-' || c == '_')
+			continue;
+		if (n == sizeof(letters) - 1 ||
+		    lower(c) != (unsigned char)letters[n])
+			return false;
+		n++;
+	}
+	return n == sizeof(letters) - 1;
+}
+
 int route_take_id(struct reader *r, const struct text *value, const char *name)
 {
 	struct route *route = &r->route;
@@ -429,7 +451,7 @@ static int take_pair(struct reader *r, struct span pair)
 		return route_take_filter(r, &name, &value);
 	if (text_is(&name, "deliver"))
 		return take_deliver(r, &value);
-	if (text_is(&name, "lastEventId"))
+	if (is_last_event_id(&name))
 		return take_last_event_id(r, &value);
 	if (r->req->id_query != NULL && text_is(&name, r->req->id_query))
 		return route_take_id(r, &value, r->req->id_query);
@@ -454,7 +476,10 @@ static int take_query(struct reader *r, const char *query)
 
 #define METHODS	     "GET, HEAD"
 #define WITH_OPTIONS METHODS ", OPTIONS"
-#define HEALTH_PATHS "/livez, /healthz, /readyz"
+/* Allowed somewhere, or common enough to be told what is: the others are 501.
+ */
+#define KNOWN_METHODS "GET, HEAD, OPTIONS, POST, PUT, DELETE, CONNECT"
+#define HEALTH_PATHS  "/livez, /healthz, /readyz"
 
 static const struct place {
 	const char *path;
@@ -538,6 +563,14 @@ static int check_method(const struct route_request *req, const char *methods,
 
 	if (is_allowed(req->method, methods))
 		return 0;
+	if (!is_allowed(req->method, KNOWN_METHODS))
+		return refusal_set(why, 501, REFUSAL_BAD_METHOD,
+				   "method \"%s\" is not known here, allowed "
+				   "are %s",
+				   refusal_quote(shown, sizeof(shown),
+						 req->method,
+						 strlen(req->method)),
+				   methods);
 	refusal_set(why, 405, REFUSAL_BAD_METHOD,
 		    "method \"%s\" is not allowed, allowed are %s",
 		    refusal_quote_harmless(shown, sizeof(shown), req->method,
@@ -586,6 +619,13 @@ int route_parse(struct route *ret, struct refusal *why,
 	/* The target of CONNECT is no path (RFC 9112, 3.2.3). */
 	if (strcmp(req->method, "CONNECT") == 0)
 		return check_method(req, METHODS, why);
+	/* RFC 9110, 9.3.7: of the server as a whole. */
+	if (strcmp(req->target, "*") == 0 &&
+	    strcmp(req->method, "OPTIONS") == 0) {
+		r.route.kind = ROUTE_OPTIONS;
+		*ret = r.route;
+		return 0;
+	}
 	place = find_place(&r, path);
 	if (place == NULL || check_method(req, methods_of(req, place), why) < 0)
 		return -EINVAL;

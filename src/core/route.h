@@ -10,7 +10,7 @@
 
 enum route_kind {
 	ROUTE_EVENTS,  /* /api/v1/events */
-	ROUTE_OPTIONS, /* the same, asked by OPTIONS what may be done there */
+	ROUTE_OPTIONS, /* the same, or *, asked by OPTIONS what may be done */
 	ROUTE_LIVEZ,   /* /livez, /healthz */
 	ROUTE_READYZ,
 	ROUTE_UI, /* / */

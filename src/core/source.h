@@ -92,6 +92,9 @@ struct source_message {
 	size_t subject_len;
 	const void *data;
 	size_t len;
+	/* JetStream wrote it for itself (a delete marker, the definition of a
+	 * schedule): accounted for, and no event. */
+	bool internal;
 };
 
 struct source_info {

@@ -505,8 +505,8 @@ static struct log_subject *keep(struct tail *t, const struct source_message *m)
 	const char *id;
 	size_t id_len;
 
-	if (!subject_matches(t->subject, m->subject, m->subject_len, &id,
-			     &id_len)) {
+	if (m->internal || !subject_matches(t->subject, m->subject,
+					    m->subject_len, &id, &id_len)) {
 		log_pass(t->log, m->seq);
 		return NULL;
 	}

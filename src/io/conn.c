@@ -280,7 +280,10 @@ static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
 	else if (verdict == VERDICT_READY)
 		conn_serve(c);
 	else if (verdict == VERDICT_REJECT)
-		conn_refuse(c, &(struct http_reply_to){.minor = 1},
+		conn_refuse(c,
+			    &(struct http_reply_to){
+				    .minor = 1,
+				    .is_head = http_parser_is_head(c->parser)},
 			    http_parser_refusal(c->parser));
 }
 
@@ -398,7 +401,11 @@ static void on_head_timeout(struct conn *c)
 	refusal_set(&why, 408, REFUSAL_HEAD_TIMEOUT,
 		    "the head of the request was not complete within %llu ms",
 		    (unsigned long long)c->set->cfg.header_timeout_ms);
-	conn_refuse(c, &(struct http_reply_to){.minor = 1}, &why);
+	conn_refuse(c,
+		    &(struct http_reply_to){.minor = 1,
+					    .is_head = http_parser_is_head(
+						    c->parser)},
+		    &why);
 }
 
 static const enum conn_state timed[] = {CONN_HEAD, CONN_IDLE, CONN_REPLY,
@@ -494,8 +501,7 @@ size_t conn_set_count(const struct conn_set *s)
 static int make_heads(struct conn_set *s)
 {
 	static const struct http_reply_to to[STREAM_HEADS] = {
-		[HEAD_KEEP] = {.minor = 1, .keep_alive = true},
-		[HEAD_CLOSE] = {.minor = 1},
+		[HEAD_CHUNKED] = {.minor = 1},
 		[HEAD_OLD] = {.minor = 0},
 	};
 

@@ -31,7 +31,9 @@ void conn_answer_options(struct conn *c, const struct http_reply_to *to,
 	struct buf out;
 	int rc;
 
-	put_lines(c, h, true, lines);
+	lines[0] = '\0';
+	if (!c->admin)
+		put_lines(c, h, true, lines);
 	instead.lines = lines;
 	buf_init(&out, CONN_ANSWER_MAX);
 	rc = http_reply_short(&out, &instead, 204, NULL,

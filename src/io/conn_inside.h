@@ -46,8 +46,8 @@ enum conn_state {
 	CONN_STATES
 };
 
-/* The three heads that a stream can have. */
-enum stream_head { HEAD_KEEP, HEAD_CLOSE, HEAD_OLD, STREAM_HEADS };
+/* The two heads that most streams have: by HTTP/1.1, by HTTP/1.0. */
+enum stream_head { HEAD_CHUNKED, HEAD_OLD, STREAM_HEADS };
 
 /* Bytes that wait until a full socket drains. */
 struct conn_rest {

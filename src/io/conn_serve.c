@@ -150,15 +150,52 @@ static void say_ready(struct conn *c, const struct http_reply_to *to)
 	conn_answer(c, to, 503, type, text, (size_t)len);
 }
 
+/* All headers of the name as one value (RFC 9110, 5.3), NULL for none; *owned
+ * is to be freed. */
+static int join_headers(const struct http_head *h, const char *name,
+			const char **ret, char **owned)
+{
+	size_t len = 0;
+
+	*owned = NULL;
+	*ret = http_head_find(h, name, NULL);
+	if (http_head_count(h, name) <= 1)
+		return 0;
+	for (size_t i = 0; i < h->n_headers; i++)
+		len += h->headers[i].value_len + 1;
+	*owned = malloc(len);
+	if (*owned == NULL)
+		return -ENOMEM;
+	len = 0;
+	for (size_t i = 0; i < h->n_headers; i++) {
+		const struct http_header *f = &h->headers[i];
+
+		if (strcasecmp(f->name, name) != 0)
+			continue;
+		memcpy(*owned + len, f->value, f->value_len);
+		len += f->value_len;
+		(*owned)[len++] = ',';
+	}
+	(*owned)[len - 1] = '\0';
+	*ret = *owned;
+	return 0;
+}
+
 static void say_page(struct conn *c, const struct http_reply_to *to,
 		     const struct http_head *h)
 {
+	const char *etags;
+	char *owned;
 	struct buf out;
 	int rc;
 
+	if (join_headers(h, "If-None-Match", &etags, &owned) < 0) {
+		conn_drop(c);
+		return;
+	}
 	buf_init(&out, CONN_ANSWER_MAX);
-	rc = ui_reply(c->set->cfg.ui, &out, to,
-		      http_head_find(h, "If-None-Match", NULL));
+	rc = ui_reply(c->set->cfg.ui, &out, to, etags);
+	free(owned);
 	conn_finish(c, &out, rc, to->keep_alive);
 }
 
@@ -321,7 +358,7 @@ static void begin_stream(struct conn *c, const struct http_reply_to *to,
 	conn_arm(c);
 }
 
-/* Most have one of the three heads that are always the same; another is made
+/* Most have one of the two heads that are always the same; another is made
  * for the request, and is out when this returns, or waits with what the socket
  * did not take. */
 static void open_stream(struct conn *c, const struct http_reply_to *to,
@@ -332,9 +369,7 @@ static void open_stream(struct conn *c, const struct http_reply_to *to,
 	struct buf made;
 
 	buf_init(&made, CONN_ANSWER_MAX);
-	s->head = &s->heads[to->minor == 0   ? HEAD_OLD
-			    : to->keep_alive ? HEAD_KEEP
-					     : HEAD_CLOSE];
+	s->head = &s->heads[to->minor == 0 ? HEAD_OLD : HEAD_CHUNKED];
 	if (to->lines != NULL || to->type != NULL) {
 		s->head = &made;
 		if (http_reply_stream(&made, to) < 0) {
@@ -372,7 +407,8 @@ static void serve_events(struct conn *c, const struct http_reply_to *request,
 	} else if (to->is_head) {
 		buf_init(&out, CONN_ANSWER_MAX);
 		rc = http_reply_stream(&out, to);
-		conn_finish(c, &out, rc, to->keep_alive && to->minor > 0);
+		conn_finish(c, &out, rc,
+			    to->is_head && to->keep_alive && to->minor > 0);
 	} else {
 		fill_open(&open, r, &id, to->minor);
 		open_stream(c, to, r, &open, end_ms);
@@ -458,36 +494,6 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 	}
 }
 
-/* All Accept headers as one value (RFC 9110, 5.3); *owned is to be freed. */
-static int join_accept(const struct http_head *h, const char **ret,
-		       char **owned)
-{
-	size_t len = 0;
-
-	*owned = NULL;
-	*ret = http_head_find(h, "Accept", NULL);
-	if (http_head_count(h, "Accept") <= 1)
-		return 0;
-	for (size_t i = 0; i < h->n_headers; i++)
-		len += h->headers[i].value_len + 1;
-	*owned = malloc(len);
-	if (*owned == NULL)
-		return -ENOMEM;
-	len = 0;
-	for (size_t i = 0; i < h->n_headers; i++) {
-		const struct http_header *f = &h->headers[i];
-
-		if (strcasecmp(f->name, "Accept") != 0)
-			continue;
-		memcpy(*owned + len, f->value, f->value_len);
-		len += f->value_len;
-		(*owned)[len++] = ',';
-	}
-	(*owned)[len - 1] = '\0';
-	*ret = *owned;
-	return 0;
-}
-
 void conn_serve(struct conn *c)
 {
 	const struct http_head *h = http_parser_head(c->parser);
@@ -502,7 +508,7 @@ void conn_serve(struct conn *c)
 	char *owned;
 
 	to.lines = conn_cors_lines(c, h, lines);
-	if (join_accept(h, &accept, &owned) < 0) {
+	if (join_headers(h, "Accept", &accept, &owned) < 0) {
 		conn_drop(c);
 		return;
 	}

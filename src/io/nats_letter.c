@@ -34,6 +34,7 @@ struct letter_message {
 	uint64_t time_ns;
 	size_t subject_len;
 	size_t len;
+	bool internal;
 	/* subject, data */
 };
 
@@ -189,17 +190,19 @@ static int read_reply_to(struct reply_to *ret, const struct nats_address *a,
 /* One letter of a struct and what stands behind it. A letter that can't be
  * posted (no memory, or the loop has closed the mailbox) is as good as one lost
  * on the network: those who wait have their time-outs, and the count of the
- * consumer shows a message that is missing. */
-static void post(struct mailbox *to, uint32_t kind, const void *head,
-		 size_t head_len, const void *first, size_t first_len,
-		 const void *second, size_t second_len)
+ * consumer shows a message that is missing. Only nats_letter_session() looks.
+ */
+static int post(struct mailbox *to, uint32_t kind, const void *head,
+		size_t head_len, const void *first, size_t first_len,
+		const void *second, size_t second_len)
 {
 	size_t len = head_len + first_len + second_len;
 	char *body;
 	void *at;
+	int rc = mailbox_reserve(to, kind, len, MAILBOX_WAIT, &at);
 
-	if (mailbox_reserve(to, kind, len, MAILBOX_WAIT, &at) < 0)
-		return;
+	if (rc < 0)
+		return rc;
 	body = at;
 	memcpy(body, head, head_len);
 	if (first_len > 0)
@@ -207,6 +210,7 @@ static void post(struct mailbox *to, uint32_t kind, const void *head,
 	if (second_len > 0)
 		memcpy(body + head_len + first_len, second, second_len);
 	mailbox_commit(to, len);
+	return 0;
 }
 
 static void post_error(struct mailbox *to, enum source_kind kind,
@@ -215,12 +219,12 @@ static void post_error(struct mailbox *to, enum source_kind kind,
 	post(to, kind, head, sizeof(*head), text, strlen(text) + 1, NULL, 0);
 }
 
-void nats_letter_session(struct mailbox *to, enum source_kind kind,
-			 uint64_t session)
+int nats_letter_session(struct mailbox *to, enum source_kind kind,
+			uint64_t session)
 {
 	struct letter_head head = {.session = session};
 
-	post(to, kind, &head, sizeof(head), NULL, 0, NULL, 0);
+	return post(to, kind, &head, sizeof(head), NULL, 0, NULL, 0);
 }
 
 void nats_letter_note(struct mailbox *to, enum nats_note_kind kind,
@@ -293,6 +297,7 @@ static void take_found(struct mailbox *to, struct letter_head head,
 			.time_ns = found.time_ns,
 			.subject_len = found.subject_len,
 			.len = buf_unread(&found.data),
+			.internal = found.internal,
 		};
 		post(to, SOURCE_FOUND, &letter, sizeof(letter), found.subject,
 		     found.subject_len, buf_head(&found.data), letter.len);
@@ -421,6 +426,7 @@ static void take_message(struct mailbox *to, const struct nats_address *a,
 		.time_ns = ack->time_ns,
 		.subject_len = strlen(in->subject),
 		.len = in->len,
+		.internal = in->internal,
 	};
 
 	if (who_of_consumer(&letter.head.who, a, ack->consumer,
@@ -458,6 +464,7 @@ static void read_message(struct source_event *ev, const void *body)
 		.subject_len = m->subject_len,
 		.data = behind + m->subject_len,
 		.len = m->len,
+		.internal = m->internal,
 	};
 }
 

@@ -75,15 +75,17 @@ struct nats_arrival {
 	const char *pending_msgs;
 	const char *last_consumer;
 	const char *last_stream;
+	bool internal; /* of a stored message: see struct source_message */
 };
 
 /* Reads it and posts what it means; may wait for room. What is not for this
  * session is dropped. `filter`: the template's. */
 void nats_letter_arrival(struct mailbox *to, const struct nats_address *a,
 			 const char *filter, const struct nats_arrival *in);
-/* SOURCE_UP, SOURCE_DOWN; may wait. */
-void nats_letter_session(struct mailbox *to, enum source_kind kind,
-			 uint64_t session);
+/* SOURCE_UP, SOURCE_DOWN; may wait. -ENOMEM, or negative when the mailbox is
+ * closed: of a session whose SOURCE_UP is lost nothing is heard. */
+int nats_letter_session(struct mailbox *to, enum source_kind kind,
+			uint64_t session);
 /* May wait with MAILBOX_WAIT. */
 void nats_letter_note(struct mailbox *to, enum nats_note_kind kind,
 		      const char *server, const char *text,

@@ -155,6 +155,9 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 		in.last_consumer = header(msg, "Nats-Last-Consumer");
 		in.last_stream = header(msg, "Nats-Last-Stream");
 	}
+	if (in.reply != NULL)
+		in.internal = header(msg, "Nats-Marker-Reason") != NULL ||
+			      header(msg, "Nats-Schedule") != NULL;
 	nats_letter_arrival(s->events, &s->address, s->options->filter, &in);
 	natsMsg_Destroy(msg);
 	leave(s);

@@ -170,8 +170,10 @@ static void run_session(struct nats_worker *w, struct nats_session *s,
 
 	nats_session_discover(s, &w->servers, server);
 	note(w, NATS_NOTE_CONNECTED, server->url, "");
-	nats_letter_session(w->events, SOURCE_UP, number);
-	serve(w, s, server, err);
+	if (nats_letter_session(w->events, SOURCE_UP, number) < 0)
+		snprintf(err, sizeof(err), "out of memory");
+	else
+		serve(w, s, server, err);
 	nats_session_discover(s, &w->servers, server);
 	nats_session_free(s);
 	nats_letter_session(w->events, SOURCE_DOWN, number);

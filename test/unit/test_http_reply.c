@@ -104,6 +104,7 @@ static void broken_contracts(void **state)
 	"Content-Type: text/event-stream\r\n"       \
 	"Cache-Control: no-cache, no-transform\r\n" \
 	"Connection: " connection "\r\n"            \
+	"Vary: Accept\r\n"                          \
 	"X-Accel-Buffering: no\r\n"                 \
 	"X-Content-Type-Options: nosniff\r\n" more "\r\n"
 #define CHUNKED "Transfer-Encoding: chunked\r\n"
@@ -114,7 +115,7 @@ static void test_stream_heads(void **state)
 		const struct http_reply_to *to;
 		const char *want;
 	} list[] = {
-		{&keep, STREAM("keep-alive", CHUNKED)},
+		{&keep, STREAM("close", CHUNKED)},
 		{&end, STREAM("close", CHUNKED)},
 		{&head_of, STREAM("keep-alive", CHUNKED)},
 		{&old, STREAM("close", "")},
@@ -143,8 +144,7 @@ static void test_lines_of_a_request(void **state)
 
 	(void)state;
 	assert_int_equal(http_reply_stream(&b, &to), 0);
-	expect_bytes(&b,
-		     STREAM("keep-alive", CHUNKED "Vary: Origin\r\nA: b\r\n"));
+	expect_bytes(&b, STREAM("close", CHUNKED "Vary: Origin\r\nA: b\r\n"));
 	b = room();
 	refusal_set(&why, 503, REFUSAL_FULL, "wrong");
 	assert_int_equal(http_reply_refusal(&b, &to, &why, 7), 0);

@@ -426,6 +426,30 @@ static void stream_info_that_lacks_something_is_malformed(void **state)
 		assert_int_equal(info_of(bad[i], "ev.*").error.err, 1);
 }
 
+/* Fields that nobody needs may be what jansson can't read. */
+static void numbers_and_nuls_of_others_are_tolerated(void **state)
+{
+	struct js_info in;
+
+	(void)state;
+	in = info_of("{\"config\":{" CONFIG
+		     ",\"description\":\"a\\u0000b\\\\u0000\","
+		     "\"metadata\":{\"\\u0000\":\"\\u0000\"},"
+		     "\"max_bytes\":18446744073709551615},\"created\":\"x\","
+		     "\"state\":{\"messages\":1,\"first_seq\":"
+		     "9223372036854775808,\"last_seq\":18446744073709551614,"
+		     "\"bytes\":-18446744073709551615,\"x\":1e999}}",
+		     "ev.*");
+	assert_int_equal(in.error.err, 0);
+	assert_true(in.first_seq == UINT64_C(9223372036854775808));
+	assert_true(in.last_seq == UINT64_MAX - 1);
+	in = info_of("{\"config\":{" CONFIG "},\"created\":\"x\","
+		     "\"state\":{\"messages\":1,\"first_seq\":1,"
+		     "\"last_seq\":18446744073709551616}}",
+		     "ev.*");
+	assert_int_equal(in.error.err, 1);
+}
+
 /* ---- errors -------------------------------------------------------------- */
 
 static void errors_keep_their_code_and_a_printable_text(void **state)
@@ -542,17 +566,56 @@ static void a_message_that_lacks_something_is_malformed(void **state)
 	}
 }
 
+static bool is_internal(const char *hdrs)
+{
+	char json[400];
+	struct js_found f;
+	bool internal;
+
+	snprintf(json, sizeof(json),
+		 "{\"message\":{\"subject\":\"a\",\"seq\":1,\"hdrs\":\"%s\","
+		 "\"time\":\"2026-01-01T00:00:00Z\"}}",
+		 hdrs);
+	js_found_parse(&f, json, strlen(json), 9);
+	assert_int_equal(f.error.err, 0);
+	internal = f.internal;
+	js_found_finish(&f);
+	return internal;
+}
+
+static void what_jetstream_wrote_for_itself_is_told(void **state)
+{
+	(void)state;
+	/* Nats-Marker-Reason: MaxAge, Nats-Schedule: @at x */
+	assert_true(is_internal("TkFUUy8xLjANCk5hdHMtTWFya2VyLVJlYXNvbjogTWF4"
+				"QWdlDQoNCg=="));
+	assert_true(is_internal(
+		"TkFUUy8xLjANCk5hdHMtU2NoZWR1bGU6IEBhdCB4DQoNCg=="));
+	/* Nats-Schedule-Target: x, A: Nats-Schedule: */
+	assert_false(is_internal(
+		"TkFUUy8xLjANCk5hdHMtU2NoZWR1bGUtVGFyZ2V0OiB4DQoNCg=="));
+	assert_false(
+		is_internal("TkFUUy8xLjANCkE6IE5hdHMtU2NoZWR1bGU6DQoNCg=="));
+	assert_false(is_internal(""));
+}
+
 /* ---- CONSUMER.CREATE ----------------------------------------------------- */
 
 static void a_created_consumer_is_read(void **state)
 {
 	static const char *const bad[] = {
-		"{\"name\":\"x\"}",
 		"{\"num_pending\":1}",
 		"{\"name\":\"\",\"num_pending\":1}",
-		"{\"name\":\"x\",\"num_pending\":-1}",
 		"{\"name\":\"x\",\"num_pending\":1} x",
 		"{\"name\":\"x\",\"name\":\"x\",\"num_pending\":1}",
+	};
+	/* The number is for a gauge alone. */
+	static const char *const odd[] = {
+		"{\"name\":\"x\"}",
+		"{\"name\":\"x\",\"num_pending\":-1}",
+		"{\"name\":\"x\",\"num_pending\":18446744073709551615}",
+		"{\"name\":\"x\",\"num_pending\":-18446744073709551615}",
+		"{\"name\":\"x\",\"num_pending\":1e999}",
 	};
 	struct js_created c;
 
@@ -561,6 +624,11 @@ static void a_created_consumer_is_read(void **state)
 	assert_int_equal(c.error.err, 0);
 	assert_string_equal(c.name, "c1");
 	assert_int_equal(c.num_pending, 2);
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		js_created_parse(&c, odd[i], strlen(odd[i]));
+		assert_int_equal(c.error.err, 0);
+		assert_int_equal(c.num_pending, 0);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		js_created_parse(&c, bad[i], strlen(bad[i]));
 		assert_int_equal(c.error.err, 1);
@@ -723,6 +791,8 @@ int main(void)
 		cmocka_unit_test(payloads_are_strict_base64_up_to_a_size),
 		cmocka_unit_test(a_message_that_lacks_something_is_malformed),
 		cmocka_unit_test(a_created_consumer_is_read),
+		cmocka_unit_test(numbers_and_nuls_of_others_are_tolerated),
+		cmocka_unit_test(what_jetstream_wrote_for_itself_is_told),
 		cmocka_unit_test(statuses_are_told_apart),
 		cmocka_unit_test(odd_statuses_are_refused),
 		cmocka_unit_test(every_cut_and_mutation_is_survived),

@@ -128,8 +128,10 @@ static void test_a_path_is_quoted(void **state)
 static void test_methods(void **state)
 {
 	static const char *const others[] = {
-		"POST", "PUT",	   "DELETE", "PATCH", "OPTIONS",
-		"get",	"CONNECT", "TRACE",  "GET ",  "",
+		"POST", "PUT", "DELETE", "OPTIONS", "CONNECT",
+	};
+	static const char *const unknown[] = {
+		"PATCH", "get", "TRACE", "GET ", "PROPFIND", "",
 	};
 	static const char *const paths[] = {EVENTS, EVENTS "?deliver=x",
 					    "/livez", "/healthz", "/readyz"};
@@ -147,6 +149,12 @@ static void test_methods(void **state)
 				       "GET, HEAD");
 			route_parse(&r, &why, &req);
 			assert_string_equal(why.allow, "GET, HEAD");
+		}
+		for (size_t i = 0; i < LEN(unknown); i++) {
+			req.method = unknown[i];
+			req.target = paths[p];
+			expect_refused(&req, 501, REFUSAL_BAD_METHOD,
+				       unknown[i], "GET, HEAD");
 		}
 	}
 	req.target = EVENTS;
@@ -166,6 +174,8 @@ static void test_options(void **state)
 	req.cors = true;
 	req.target = EVENTS "?deliver=x&%zz";
 	req.accept = "image/png";
+	assert_int_equal(expect_good(&req).kind, ROUTE_OPTIONS);
+	req.target = "*";
 	assert_int_equal(expect_good(&req).kind, ROUTE_OPTIONS);
 	req.target = "/livez";
 	expect_refused(&req, 405, REFUSAL_BAD_METHOD, "OPTIONS", "GET, HEAD");
@@ -651,9 +661,12 @@ static void test_bad_cursors(void **state)
 static void test_cursor_twice(void **state)
 {
 	static const char *const queries[] = {
-		"lastEventId=1&lastEventId=1",	   "lastEventId=1&lastEventId=",
-		"lastEventId=&lastEventId=1",	   "lastEventId&lastEventId",
+		"lastEventId=1&lastEventId=1",
+		"lastEventId=1&lastEventId=",
+		"lastEventId=&lastEventId=1",
+		"lastEventId&lastEventId",
 		"lastEventId=1&a&%6castEventId=2",
+		"lastEventId=1&Last-Event-ID=1",
 	};
 	static const char *const headers[] = {NULL, "", "7"};
 	struct route_request req = plain;
@@ -683,6 +696,11 @@ static void test_which_cursor_wins(void **state)
 		{"?deliver=all", NULL, NULL, DELIVER_ALL},
 		{"?deliver=all", "5", "5", DELIVER_ALL},
 		{"?lastEventId=7", NULL, "7", DELIVER_NEW},
+		{"?lastEventID=7", NULL, "7", DELIVER_NEW},
+		{"?last-event-id=7", NULL, "7", DELIVER_NEW},
+		{"?Last_Event-ID=7", NULL, "7", DELIVER_NEW},
+		{"?last%2Devent%2did=7", NULL, "7", DELIVER_NEW},
+		{"?lastEventIds=7&xlastEventId=7", NULL, NULL, DELIVER_NEW},
 		{"?lastEventId=7-abcdef", "5", "5", DELIVER_NEW},
 		{"?lastEventId=7", "5-abcdef", "5-abcdef", DELIVER_NEW},
 		/* an empty one is none */
@@ -692,8 +710,6 @@ static void test_which_cursor_wins(void **state)
 		{"", "", NULL, DELIVER_NEW},
 		{"?lastEventId=7", "", "7", DELIVER_NEW},
 		{"?lastEventId=", "5", "5", DELIVER_NEW},
-		{"?LastEventId=7&last-event-id=7&Last-Event-ID=x", NULL, NULL,
-		 DELIVER_NEW},
 	};
 	struct route_request req = plain;
 	char target[256];

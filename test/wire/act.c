@@ -57,6 +57,15 @@ static bool act_store(struct play *p, const char *rest)
 	return ok || play_fail(p, "it can't be stored");
 }
 
+/* SEQ SUBJECT "TEXT", by JetStream itself */
+static bool act_mark(struct play *p, const char *rest)
+{
+	if (!act_store(p, rest))
+		return false;
+	fake_js_mark(server_js(p->server));
+	return true;
+}
+
 static bool act_purge(struct play *p, const char *rest)
 {
 	fake_js_purge(server_js(p->server), strtoull(rest, NULL, 10));
@@ -235,6 +244,7 @@ static const struct action actions[] = {
 	{"option", act_option},
 	{"start", act_start},
 	{"store", act_store},
+	{"mark", act_mark},
 	{"purge", act_purge},
 	{"delete", act_delete},
 	{"drop-stream", act_drop_stream},

@@ -23,6 +23,7 @@ struct message {
 	char *subject;
 	char *data;
 	size_t len;
+	bool internal;
 };
 
 struct consumer {
@@ -247,8 +248,14 @@ bool fake_js_store(struct fake_js *js, uint64_t seq, const char *subject,
 	MUST(m->subject != NULL && m->data != NULL);
 	memcpy(m->data, data, len);
 	m->len = len;
+	m->internal = false;
 	js->n_messages++;
 	return true;
+}
+
+void fake_js_mark(struct fake_js *js)
+{
+	js->messages[js->n_messages - 1].internal = true;
 }
 
 void fake_js_make_stream(struct fake_js *js)
@@ -336,7 +343,8 @@ static struct source_message message_of(const struct message *m)
 				       .subject = m->subject,
 				       .subject_len = strlen(m->subject),
 				       .data = m->data,
-				       .len = m->len};
+				       .len = m->len,
+				       .internal = m->internal};
 }
 
 static void answer_info(const struct fake_js *js, struct source_event *ev,

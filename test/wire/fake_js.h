@@ -30,6 +30,8 @@ void fake_js_set_deaf(struct fake_js *js, bool deaf);
 /* The stream. False: a sequence that is not above the last one. */
 bool fake_js_store(struct fake_js *js, uint64_t seq, const char *subject,
 		   const void *data, size_t len);
+/* The newest message is one that JetStream wrote for itself. */
+void fake_js_mark(struct fake_js *js);
 /* All messages up to `upto` go, as by limits or a purge. */
 void fake_js_purge(struct fake_js *js, uint64_t upto);
 void fake_js_delete(struct fake_js *js, uint64_t seq);

@@ -57,6 +57,7 @@
  *				turn of the loop
  *	stop-reading, read BYTES, read-on
  *	store SEQ SUBJECT "TEXT"	a message comes into the stream
+ *	mark SEQ SUBJECT "TEXT"	one that JetStream wrote for itself
  *	purge SEQ, delete SEQ	all up to it, or it alone, are gone
  *	drop-stream, make-stream, remake-stream
  *	down, up		the connection to NATS
