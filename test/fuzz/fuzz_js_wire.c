@@ -255,8 +255,7 @@ static json_t *request_in(const struct buf *b, int rc, bool utf8)
 	MUST((rc == 0) == utf8);
 	MUST(memcmp(buf_head(b), "before", 6) == 0);
 	if (rc == 0)
-		return must_load((const char *)buf_head(b) + 6,
-				 buf_unread(b) - 6);
+		return load((const char *)buf_head(b) + 6, buf_unread(b) - 6);
 	MUST(buf_unread(b) == 6);
 	return NULL;
 }
