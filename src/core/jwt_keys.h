@@ -1,7 +1,7 @@
 /* The keys of tokens, as a file has them: a JWKS (RFC 7517), a public key or a
- * certificate in PEM; or, in a file of its own, a secret. Which of the two it is
- * the option says, and never the file: an error page in place of a JWKS, or a
- * public key as a secret, would be a secret that everybody knows. */
+ * certificate in PEM; or, in a file of its own, a secret. Which of the two it
+ * is the option says, and never the file: an error page in place of a JWKS, or
+ * a public key as a secret, would be a secret that everybody knows. */
 #ifndef SLUICE_JWT_KEYS_H
 #define SLUICE_JWT_KEYS_H
 
@@ -28,10 +28,10 @@ struct jwt_keys;
 
 /* Of a secret that is text (printable ASCII) the line's end behind it is not a
  * part; PEM, JSON, markup and text in UTF-16 are no secrets. Of a JWKS, keys
- * that are not for signatures, or of a kind or algorithm that is not known here,
- * are passed over, and so are those that are faulty; private members are not
- * looked at. 0, -ENOMEM, or -EINVAL with `err` (JWT_KEYS_ERROR_MAX bytes), which
- * never quotes the bytes. */
+ * that are not for signatures, or of a kind or algorithm that is not known
+ * here, are passed over, and so are those that are faulty; private members are
+ * not looked at. 0, -ENOMEM, or -EINVAL with `err` (JWT_KEYS_ERROR_MAX bytes),
+ * which never quotes the bytes. */
 int jwt_keys_new(struct jwt_keys **ret, enum jwt_keys_kind kind,
 		 const void *bytes, size_t len, char *err);
 void jwt_keys_free(struct jwt_keys *s);

@@ -28,7 +28,8 @@ int values_base64url(const char *text, size_t len, void *out, size_t max,
 		     size_t *n);
 
 /* How deep arrays and objects are nested in bytes that may be JSON: what a
- * parser that recurses would need. Of any other bytes the number says nothing. */
+ * parser that recurses would need. Of any other bytes the number says nothing.
+ */
 size_t values_json_depth(const char *text, size_t len);
 
 /* The shortest form that is exact; `out` has VALUES_TEXT_MAX bytes. */

@@ -407,7 +407,8 @@ static void test_targets(void **state)
 		    "nor an http URL",
 		    "GET ftp://a/b HTTP/1.1\r\nHost: a\r\n\r\n"),
 		ROW(400, MALFORMED,
-		    "host \"(hidden)\" is not a name or address with an optional "
+		    "host \"(hidden)\" is not a name or address with an "
+		    "optional "
 		    "port",
 		    "GET http://u@b/ HTTP/1.1\r\nHost: a\r\n\r\n"),
 	};
