@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mutation.h"
+
 enum {
 	HUB_BLOCKED_MS = 2000, /* a blocked replay gives its slot away */
 	HUB_SLOT_MS = 3000,    /* ... and any other, when others wait */
@@ -284,7 +286,8 @@ void hub_check_again(struct hub *h, struct replay *r)
 bool hub_rotate_replay(struct hub *h, struct replay *r, uint64_t now_ms)
 {
 	if (now_ms - r->begun_ms < HUB_SLOT_MS || list_empty(&h->lagged) ||
-	    !list_empty(&h->idle) || !replay_may_rotate(r))
+	    !list_empty(&h->idle) || !replay_may_rotate(r) ||
+	    MUTATED(NO_ROTATION))
 		return false;
 	abort_replay(h, r);
 	return true;

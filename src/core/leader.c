@@ -165,7 +165,9 @@ bool leader_had_grace(const struct leader *l, uint32_t *since_ms,
 	uint32_t grace =
 		l->word.leader == 0 ? LEADER_ALONE_MS : LEADER_GRACE_MS;
 
-	if (*since_ms == 0 || leader_is_behind(l))
+	if (*since_ms == 0 || (leader_is_behind(l) && !MUTATED(TWO_GRACES)))
 		*since_ms = (uint32_t)now_ms != 0 ? (uint32_t)now_ms : 1;
+	if (MUTATED(TWO_GRACES))
+		grace = 1000;
 	return (uint32_t)now_ms - *since_ms >= grace;
 }

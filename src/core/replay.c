@@ -303,7 +303,9 @@ static enum replay_outcome refused(struct replay *r, enum metric why,
 	drop_consumer(r);
 	replay_queue_clear(&r->queue);
 	r->probes = 0;
-	pause_for(r, backoff_fail(&r->asks, &ask_times, now_ms), now_ms);
+	uint64_t ms = backoff_fail(&r->asks, &ask_times, now_ms);
+
+	pause_for(r, MUTATED(NO_BACKOFF) ? 0 : ms, now_ms);
 	return REPLAY_WAIT;
 }
 
@@ -503,7 +505,8 @@ static enum replay_outcome consumer_refused(struct replay *r, enum metric why,
 					    uint64_t now_ms)
 {
 	metric_add(r->metrics, why, 1);
-	backoff_fail(&r->consumers, &consumer_times, now_ms);
+	if (!MUTATED(NO_BACKOFF))
+		backoff_fail(&r->consumers, &consumer_times, now_ms);
 	return lost(r, now_ms);
 }
 

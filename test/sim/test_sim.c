@@ -101,20 +101,6 @@ static bool run_seeds(uint64_t from, uint64_t n)
 	return bad == 0;
 }
 
-/* The seed that catches a mutation, or 0. */
-static uint64_t caught_by(enum mutation m, uint64_t seeds, char *why,
-			  size_t size)
-{
-	uint64_t seed;
-
-	mutation_now = m;
-	for (seed = 1; seed <= seeds; seed++)
-		if (!world_run(seed, false, why, size))
-			break;
-	mutation_now = MUTATION_NONE;
-	return seed <= seeds ? seed : 0;
-}
-
 static int suite(uint64_t seeds)
 {
 	bool ok = run_seeds(1, seeds);
@@ -122,6 +108,47 @@ static int suite(uint64_t seeds)
 	printf("%sok 1 - %" PRIu64 " seeds hold\n1..1\n", ok ? "" : "not ",
 	       seeds);
 	return !ok;
+}
+
+/* The seed at which a scene fails, or 0. */
+static uint64_t scene_fails(enum scene scene, uint64_t seeds, char *why,
+			    size_t size)
+{
+	for (uint64_t seed = 1; seed <= seeds; seed++)
+		if (!pace_run(scene, seed, false, why, size))
+			return seed;
+	return 0;
+}
+
+/* What loses nothing and takes too long shows in a scene. */
+static enum scene scene_of(enum mutation m)
+{
+	switch (m) {
+	case MUTATION_NO_BACKOFF:
+		return SCENE_REFUSED;
+	case MUTATION_NO_ROTATION:
+		return SCENE_SLOTS;
+	default:
+		return SCENE_COUNT;
+	}
+}
+
+/* The seed that catches a mutation, or 0. */
+static uint64_t caught_by(enum mutation m, uint64_t seeds, char *why,
+			  size_t size)
+{
+	uint64_t seed = 0;
+
+	mutation_now = m;
+	if (scene_of(m) != SCENE_COUNT) {
+		seed = scene_fails(scene_of(m), 20, why, size);
+	} else {
+		while (++seed <= seeds && world_run(seed, false, why, size))
+			;
+		seed = seed <= seeds ? seed : 0;
+	}
+	mutation_now = MUTATION_NONE;
+	return seed;
 }
 
 static int mutations(uint64_t seeds)
@@ -141,16 +168,6 @@ static int mutations(uint64_t seeds)
 		bad += seed == 0;
 	}
 	return bad != 0;
-}
-
-/* The seed at which a scene fails, or 0. */
-static uint64_t scene_fails(enum scene scene, uint64_t seeds, char *why,
-			    size_t size)
-{
-	for (uint64_t seed = 1; seed <= seeds; seed++)
-		if (!pace_run(scene, seed, false, why, size))
-			return seed;
-	return 0;
 }
 
 static int pace(uint64_t seeds)
