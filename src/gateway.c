@@ -409,12 +409,22 @@ static bool serves_subscriptions(const struct sluice *gw)
 	return true;
 }
 
+static uint64_t wall_ms(void)
+{
+	uv_timeval64_t now;
+
+	if (uv_gettimeofday(&now) < 0)
+		return UINT64_MAX / 2; /* every token has expired */
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_usec / 1000;
+}
+
 static int open_conns(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
 	bool by_token = o->auth == AUTH_JWT;
 	const struct conn_config cfg = {
 		.loop = gw->loop,
+		.wall_ms = wall_ms,
 		.hub = gw->hub,
 		.metrics = &gw->metrics,
 		.log = &gw->log,

@@ -12,15 +12,6 @@
 
 enum { KEYS_LOOK_MS = 1000 };
 
-static uint64_t wall_ms(void)
-{
-	uv_timeval64_t now;
-
-	if (uv_gettimeofday(&now) < 0)
-		return UINT64_MAX / 2; /* everything has expired */
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_usec / 1000;
-}
-
 static const char *keys_path(const struct options *o)
 {
 	return o->jwt_secret != NULL ? o->jwt_secret : o->jwt_key;
@@ -87,7 +78,6 @@ static void set_rules(struct sluice *gw)
 	gw->tokens = (struct conn_tokens){
 		.rules = jwt_rules_of(o),
 		.places = {.cookie = o->jwt_cookie, .query = o->jwt_query},
-		.wall_ms = wall_ms,
 	};
 }
 

@@ -1,5 +1,4 @@
-/* No Date: see the header. Each head is one put, so that a buffer without room
- * is left as it was. */
+/* Each head is one put, so that a buffer without room is left as it was. */
 #include "http_reply.h"
 
 #include <errno.h>
@@ -53,6 +52,16 @@ static bool is_chunked(const struct http_reply_to *to)
 	return to->minor > 0;
 }
 
+static const char *date_of(const struct http_reply_to *to)
+{
+	return to->date != NULL ? to->date : "";
+}
+
+static const char *date_name(const struct http_reply_to *to)
+{
+	return to->date != NULL ? "\r\nDate: " : "";
+}
+
 static const char *lines_of(const struct http_reply_to *to)
 {
 	return to->lines != NULL ? to->lines : "";
@@ -78,6 +87,8 @@ static int put_stream_head(struct buf *out, const struct http_reply_to *to,
 	const char *const parts[] = {
 		"HTTP/1.1 ",
 		http_reply_reason(200),
+		date_name(to),
+		date_of(to),
 		"\r\nContent-Type: ",
 		to->type != NULL ? to->type : "text/event-stream",
 		"\r\nCache-Control: no-cache, no-transform"
@@ -124,6 +135,8 @@ int http_reply_short(struct buf *out, const struct http_reply_to *to,
 	const char *const parts[] = {
 		"HTTP/1.1 ",
 		reason,
+		date_name(to),
+		date_of(to),
 		type != NULL ? "\r\nContent-Type: " : "",
 		type != NULL ? type : "",
 		type != NULL ? "\r\nContent-Length: " : "",
@@ -154,7 +167,7 @@ static int put_page_head(struct buf *out, const struct http_reply_to *to,
 			 const char *length)
 {
 	return buf_printf(out,
-			  "HTTP/1.1 %s\r\n"
+			  "HTTP/1.1 %s%s%s\r\n"
 			  "%s"
 			  "Cache-Control: no-cache\r\n"
 			  "Connection: %s\r\n"
@@ -163,9 +176,9 @@ static int put_page_head(struct buf *out, const struct http_reply_to *to,
 			  "Referrer-Policy: no-referrer\r\n"
 			  "X-Content-Type-Options: nosniff\r\n"
 			  "%s\r\n",
-			  http_reply_reason(status), length,
-			  connection(to->keep_alive), page->policy, page->etag,
-			  lines_of(to));
+			  http_reply_reason(status), date_name(to), date_of(to),
+			  length, connection(to->keep_alive), page->policy,
+			  page->etag, lines_of(to));
 }
 
 int http_reply_page(struct buf *out, const struct http_reply_to *to,

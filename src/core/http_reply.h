@@ -3,9 +3,8 @@
  * Each is put whole, or nothing of it: 0, -ENOBUFS or -ENOMEM; -EINVAL when the
  * caller broke a rule that is stated here, which ends one connection.
  *
- * No answer has a Date. The core has no clock, and an origin server without one
- * sends none (RFC 9110, 6.6.1); a recipient then goes by the time at which the
- * answer came, which for answers that nobody may store is as good. */
+ * Every answer has the Date that the caller gives, the time at which it is made
+ * (RFC 9110, 6.6.1). */
 #ifndef SLUICE_HTTP_REPLY_H
 #define SLUICE_HTTP_REPLY_H
 
@@ -21,6 +20,7 @@ struct http_reply_to {
 	int minor;	   /* HTTP/1.minor of the request; 1 when unknown */
 	bool is_head;	   /* HEAD: the same head, no body */
 	bool keep_alive;   /* false: "Connection: close" */
+	const char *date;  /* http_date.h; NULL: there is no clock */
 	const char *type;  /* of a stream; NULL: text/event-stream */
 	const char *lines; /* further header lines, each with its CRLF, of any
 			      answer to this request; NULL: none */

@@ -142,10 +142,10 @@ int js_time_parse(uint64_t *ret, const char *text, size_t len)
 	return 0;
 }
 
-/* The date of a day since 1970-01-01. In years that begin with March a leap day
- * stands last, and the months are 31, 30, 31, 30, 31 days, over and over. */
-static void date_of(uint64_t day, unsigned *year, unsigned *month,
-		    unsigned *of_month)
+/* In years that begin with March a leap day stands last, and the months are 31,
+ * 30, 31, 30, 31 days, over and over. */
+void js_time_date(uint64_t day, unsigned *year, unsigned *month,
+		  unsigned *of_month)
 {
 	uint64_t from = day + 719468; /* 0000-03-01 */
 	unsigned era = (unsigned)(from / 146097);
@@ -166,7 +166,7 @@ void js_time_format(char *out, uint64_t ns)
 	uint64_t s = ns / ns_per_s;
 	unsigned of_day = (unsigned)(s % 86400), year, month, day;
 
-	date_of(s / 86400, &year, &month, &day);
+	js_time_date(s / 86400, &year, &month, &day);
 	snprintf(out, JS_TIME_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ",
 		 year % 10000, month % 100, day % 100, of_day / 3600,
 		 of_day / 60 % 60, of_day % 60, (unsigned)(ns % ns_per_s));

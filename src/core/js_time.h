@@ -13,4 +13,8 @@ enum { JS_TIME_MAX = 31 };
 /* "2026-11-28T08:31:50.000000001Z" into `out` (JS_TIME_MAX bytes). */
 void js_time_format(char *out, uint64_t ns);
 
+/* The date of a day since 1970-01-01. */
+void js_time_date(uint64_t day, unsigned *year, unsigned *month,
+		  unsigned *of_month);
+
 #endif

@@ -251,6 +251,18 @@ static void on_stray_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 	}
 }
 
+/* A head of which nothing is known but, perhaps, its method. */
+static void reject_head(struct conn *c, const struct refusal *why)
+{
+	const struct http_reply_to to = {
+		.minor = 1,
+		.is_head = http_parser_is_head(c->parser),
+		.date = conn_date(c->set),
+	};
+
+	conn_refuse(c, &to, why);
+}
+
 static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
 {
 	struct conn_set *s = c->set;
@@ -280,11 +292,7 @@ static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
 	else if (verdict == VERDICT_READY)
 		conn_serve(c);
 	else if (verdict == VERDICT_REJECT)
-		conn_refuse(c,
-			    &(struct http_reply_to){
-				    .minor = 1,
-				    .is_head = http_parser_is_head(c->parser)},
-			    http_parser_refusal(c->parser));
+		reject_head(c, http_parser_refusal(c->parser));
 }
 
 /* The list stays nearly in due order: a connection whose time in all is over
@@ -401,11 +409,7 @@ static void on_head_timeout(struct conn *c)
 	refusal_set(&why, 408, REFUSAL_HEAD_TIMEOUT,
 		    "the head of the request was not complete within %llu ms",
 		    (unsigned long long)c->set->cfg.header_timeout_ms);
-	conn_refuse(c,
-		    &(struct http_reply_to){.minor = 1,
-					    .is_head = http_parser_is_head(
-						    c->parser)},
-		    &why);
+	reject_head(c, &why);
 }
 
 static const enum conn_state timed[] = {CONN_HEAD, CONN_IDLE, CONN_REPLY,
@@ -498,24 +502,6 @@ size_t conn_set_count(const struct conn_set *s)
 	return s->n_open;
 }
 
-static int make_heads(struct conn_set *s)
-{
-	static const struct http_reply_to to[STREAM_HEADS] = {
-		[HEAD_CHUNKED] = {.minor = 1},
-		[HEAD_OLD] = {.minor = 0},
-	};
-
-	for (int i = 0; i < STREAM_HEADS; i++) {
-		int rc;
-
-		buf_init(&s->heads[i], CONN_ANSWER_MAX);
-		rc = http_reply_stream(&s->heads[i], &to[i]);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
 int conn_set_new(struct conn_set **ret, const struct conn_config *cfg)
 {
 	struct conn_set *s = calloc(1, sizeof(*s));
@@ -529,14 +515,12 @@ int conn_set_new(struct conn_set **ret, const struct conn_config *cfg)
 		list_init(&s->in[i]);
 	list_init(&s->looks);
 	list_init(&s->admins);
+	for (int i = 0; i < STREAM_HEADS; i++)
+		buf_init(&s->heads[i], CONN_ANSWER_MAX);
 	rc = conn_limits_init(s);
-	if (rc == 0)
-		rc = make_heads(s);
 	if (rc == 0)
 		rc = poller_new(&s->poller, cfg->loop, &cbs);
 	if (rc < 0) {
-		for (int i = 0; i < STREAM_HEADS; i++)
-			buf_finish(&s->heads[i]);
 		conn_limits_finish(s);
 		free(s);
 		return rc;

@@ -37,11 +37,11 @@ struct conn_tokens {
 	const struct jwt_keys *keys;
 	struct jwt_rules rules;
 	struct token_places places;
-	uint64_t (*wall_ms)(void); /* since 1970 */
 };
 
 struct conn_config {
 	struct uv_loop_s *loop;
+	uint64_t (*wall_ms)(void); /* since 1970 */
 	struct hub *hub; /* made with conn_sink() */
 	struct metrics *metrics;
 	const struct logging *log;    /* may be NULL */

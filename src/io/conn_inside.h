@@ -18,6 +18,7 @@
 #include "../core/due.h"
 #include "../core/ending.h"
 #include "../core/forwarded.h"
+#include "../core/http_date.h"
 #include "../core/http_parser.h"
 #include "../core/identity.h"
 #include "../core/list.h"
@@ -46,7 +47,8 @@ enum conn_state {
 	CONN_STATES
 };
 
-/* The two heads that most streams have: by HTTP/1.1, by HTTP/1.0. */
+/* The two heads that most streams have: by HTTP/1.1, by HTTP/1.0. Made anew
+ * when the Date is another. */
 enum stream_head { HEAD_CHUNKED, HEAD_OLD, STREAM_HEADS };
 
 /* Bytes that wait until a full socket drains. */
@@ -134,7 +136,10 @@ struct conn_set {
 	 * look at its state. The last of the two that is closed ends the set.
 	 */
 	uv_idle_t bell;
-	int n_parts; /* poller and bell */
+	int n_parts;		  /* poller and bell */
+	char date[HTTP_DATE_MAX]; /* of date_s */
+	uint64_t date_s;
+	uint64_t heads_s; /* whose date the heads have */
 	struct buf heads[STREAM_HEADS];
 	const struct buf *head; /* of the stream that is being opened */
 	uint8_t input[CONN_READ_BYTES];
@@ -255,6 +260,9 @@ void conn_finish(struct conn *c, struct buf *out, int rc, bool keep_alive);
 void conn_answer(struct conn *c, const struct http_reply_to *to, int status,
 		 const char *type, const void *body, size_t len);
 
+/* What a response has for its Date, as of now; NULL: the clock has none. Valid
+ * until the next call. */
+const char *conn_date(struct conn_set *s);
 /* The parser has a whole head: answers it, or opens the stream. */
 void conn_serve(struct conn *c);
 void conn_refuse(struct conn *c, const struct http_reply_to *to,

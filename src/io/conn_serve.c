@@ -17,6 +17,19 @@ enum { CONN_RETRY_AFTER_S = 5 };
 
 /* ---- answers ------------------------------------------------------------- */
 
+/* Formatted once a second. Of a clock that has failed there is no date. */
+const char *conn_date(struct conn_set *s)
+{
+	uint64_t now_s = s->cfg.wall_ms() / 1000;
+
+	if (now_s != s->date_s || s->date[0] == '\0') {
+		s->date_s = now_s;
+		if (http_date_format(s->date, now_s) < 0)
+			s->date[0] = '\0';
+	}
+	return s->date[0] != '\0' ? s->date : NULL;
+}
+
 /* All is out: it is for the client to read to the end and go. */
 static void linger(struct conn *c)
 {
@@ -358,9 +371,25 @@ static void begin_stream(struct conn *c, const struct http_reply_to *to,
 	conn_arm(c);
 }
 
-/* Most have one of the two heads that are always the same; another is made
- * for the request, and is out when this returns, or waits with what the socket
- * did not take. */
+/* With the date of the request. NULL: no memory. */
+static const struct buf *stream_head(struct conn_set *s,
+				     const struct http_reply_to *to)
+{
+	struct buf *head = &s->heads[to->minor == 0 ? HEAD_OLD : HEAD_CHUNKED];
+
+	if (s->heads_s != s->date_s) {
+		for (int i = 0; i < STREAM_HEADS; i++)
+			buf_clear(&s->heads[i]);
+		s->heads_s = s->date_s;
+	}
+	if (buf_unread(head) == 0 && http_reply_stream(head, to) < 0)
+		return NULL;
+	return head;
+}
+
+/* Most have one of the two heads that are the same for all requests of a
+ * second; another is made for the request, and is out when this returns, or
+ * waits with what the socket did not take. */
 static void open_stream(struct conn *c, const struct http_reply_to *to,
 			const struct route *r, const struct hub_open *open,
 			uint64_t end_ms)
@@ -369,15 +398,14 @@ static void open_stream(struct conn *c, const struct http_reply_to *to,
 	struct buf made;
 
 	buf_init(&made, CONN_ANSWER_MAX);
-	s->head = &s->heads[to->minor == 0 ? HEAD_OLD : HEAD_CHUNKED];
-	if (to->lines != NULL || to->type != NULL) {
+	if (to->lines == NULL && to->type == NULL)
+		s->head = stream_head(s, to);
+	else if (http_reply_stream(&made, to) == 0)
 		s->head = &made;
-		if (http_reply_stream(&made, to) < 0) {
-			refuse_for_memory(c, to);
-			return;
-		}
-	}
-	begin_stream(c, to, r, open, end_ms);
+	if (s->head == NULL)
+		refuse_for_memory(c, to);
+	else
+		begin_stream(c, to, r, open, end_ms);
 	s->head = NULL;
 	buf_finish(&made);
 }
@@ -501,6 +529,7 @@ void conn_serve(struct conn *c)
 		.minor = h->minor,
 		.is_head = h->is_head,
 		.keep_alive = h->keep_alive && !c->set->draining,
+		.date = conn_date(c->set),
 	};
 	struct address peer = c->address;
 	char lines[CORS_LINES_MAX];

@@ -8,7 +8,7 @@ int conn_take_token(const struct conn *c, const struct http_head *h,
 		    uint64_t *end_ms, struct refusal *why)
 {
 	const struct conn_tokens *t = c->set->cfg.tokens;
-	uint64_t wall_ms = t->wall_ms();
+	uint64_t wall_ms = c->set->cfg.wall_ms();
 	struct token found;
 	struct jwt jwt;
 

@@ -17,7 +17,7 @@ RANKS = {
     "list": 0, "buf": 0, "nkey": 0, "logging": 0, "subject": 0, "refusal": 0,
     "ending": 0, "buckets": 0, "patience": 0, "backoff": 0, "put": 0, "json_line": 0,
     "roll": 0, "due": 0, "stream_list": 1,
-    "js_time": 0, "values": 0, "address": 0, "reference": 0.5,
+    "js_time": 0, "http_date": 0.5, "values": 0, "address": 0, "reference": 0.5,
     "cors": 0, "tally": 0.5, "proxy_preface": 0.5,
     "jwt_key": 0.5, "jwt_keys": 1,
     "jwt": 1.5, "token": 1.7,

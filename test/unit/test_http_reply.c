@@ -131,6 +131,43 @@ static void test_stream_heads(void **state)
 	}
 }
 
+/* Behind the status line, of every kind of response. */
+static void test_date(void **state)
+{
+	static const struct http_reply_to to = {
+		.minor = 1,
+		.date = "Sun, 06 Nov 1994 08:49:37 GMT",
+	};
+	static const struct http_reply_page page = {"a/b", "none", "\"1\""};
+	static const char *const statuses[] = {
+		"200 OK",	    "204 No Content",  "200 OK",
+		"304 Not Modified", "400 Bad Request", "200 OK"};
+	struct buf b[LEN(statuses)];
+	struct refusal why;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(b); i++)
+		b[i] = room();
+	refusal_set(&why, 400, REFUSAL_MALFORMED, "wrong");
+	assert_int_equal(http_reply_stream(&b[0], &to), 0);
+	assert_int_equal(http_reply_short(&b[1], &to, 204, NULL, NULL, "", 0),
+			 0);
+	assert_int_equal(http_reply_page(&b[2], &to, &page, "x", 1), 0);
+	assert_int_equal(http_reply_unchanged(&b[3], &to, &page), 0);
+	assert_int_equal(http_reply_refusal(&b[4], &to, &why, 1), 0);
+	assert_int_equal(http_reply_come_back(&b[5], &to, 1), 0);
+	for (size_t i = 0; i < LEN(b); i++) {
+		char want[128];
+		int len = snprintf(want, sizeof(want),
+				   "HTTP/1.1 %s\r\nDate: %s\r\nC", statuses[i],
+				   to.date);
+
+		assert_true(buf_unread(&b[i]) > (size_t)len);
+		assert_memory_equal(buf_head(&b[i]), want, (size_t)len);
+		buf_finish(&b[i]);
+	}
+}
+
 /* Of a request from another origin, for example. */
 static void test_lines_of_a_request(void **state)
 {
@@ -438,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(broken_contracts),
 		cmocka_unit_test(test_stream_heads),
+		cmocka_unit_test(test_date),
 		cmocka_unit_test(test_lines_of_a_request),
 		cmocka_unit_test(test_no_content),
 		cmocka_unit_test(test_come_back),

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
+#include "http_date.h"
 #include "script.h"
 
 enum { SHOWN_MAX = 400 };
@@ -86,6 +88,29 @@ static const char *header_value(const struct client *c, const char *name,
 	return found;
 }
 
+/* In every response (RFC 9110, 6.6.1): once, and as http_date.h has it. */
+static bool has_date(struct expected *e)
+{
+	size_t len = 0, count;
+	const char *value = header_value(e->c, "Date", 4, &len, &count);
+	char text[HTTP_DATE_MAX], same[HTTP_DATE_MAX];
+	struct tm tm = {0};
+	char *end;
+
+	if (count == 1 && len == HTTP_DATE_MAX - 1) {
+		memcpy(text, value, len);
+		text[len] = '\0';
+		end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		if (end != NULL && *end == '\0' &&
+		    http_date_format(same, (uint64_t)timegm(&tm)) == 0 &&
+		    strcmp(same, text) == 0)
+			return true;
+	}
+	say(e->why, "Date is there %zu times, or is none: \"%.*s\"", count,
+	    (int)len, count > 0 ? value : "");
+	return false;
+}
+
 static bool expect_status(struct expected *e)
 {
 	struct client *c = e->c;
@@ -105,7 +130,7 @@ static bool expect_status(struct expected *e)
 	c->chunk_left = 0;
 	sse_decoder_finish(&c->decoder);
 	c->decoder = (struct sse_decoder){0};
-	return true;
+	return has_date(e);
 }
 
 static bool expect_header(struct expected *e)

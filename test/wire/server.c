@@ -336,7 +336,6 @@ static const struct conn_tokens *start_tokens(struct server *s)
 		.keys = s->keys,
 		.rules = jwt_rules_of(o),
 		.places = {.cookie = o->jwt_cookie, .query = o->jwt_query},
-		.wall_ms = wall_ms,
 	};
 	return &s->tokens;
 }
@@ -346,6 +345,7 @@ static void start_conns(struct server *s)
 	const struct options *o = &s->options;
 	struct conn_config cfg = {
 		.loop = &s->loop,
+		.wall_ms = wall_ms,
 		.hub = s->hub,
 		.metrics = &s->metrics,
 		.id_header =

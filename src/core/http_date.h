@@ -1,0 +1,13 @@
+/* Dates as HTTP writes them (RFC 9110, 5.6.7). */
+#ifndef SLUICE_HTTP_DATE_H
+#define SLUICE_HTTP_DATE_H
+
+#include <stdint.h>
+
+enum { HTTP_DATE_MAX = 30 };
+
+/* IMF-fixdate of `seconds` since 1970, "Sun, 06 Nov 1994 08:49:37 GMT", into
+ * `out` (HTTP_DATE_MAX bytes). -ERANGE: a year of more than four digits. */
+int http_date_format(char *out, uint64_t seconds);
+
+#endif
