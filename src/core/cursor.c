@@ -10,6 +10,103 @@ uint64_t cursor_covered(const struct cursor *c, const struct log *l)
 	return c->caught_up && head > c->covered ? head : c->covered;
 }
 
+#define RULE(expr)                    \
+	do {                          \
+		if (!(expr))          \
+			return #expr; \
+	} while (0)
+
+#define IMPLIES(a, b)                             \
+	do {                                      \
+		if ((a) && !(b))                  \
+			return #a " but not " #b; \
+	} while (0)
+
+static const char *check_closed(const struct cursor *c)
+{
+	RULE(c->replay == NULL && c->subject == NULL);
+	RULE(c->listed == LISTED_NOWHERE);
+	RULE(!c->blocked && c->rides == RIDES_NOT);
+	return NULL;
+}
+
+/* Each state has something that wakes it. */
+static const char *check_wakeup(const struct cursor *c, bool last)
+{
+	bool dirty = c->listed == LISTED_DIRTY;
+
+	IMPLIES(c->state == CURSOR_REPLAY, c->replay != NULL);
+	IMPLIES(c->replay != NULL, c->state == CURSOR_REPLAY || last);
+	IMPLIES(c->state == CURSOR_LIVE, c->caught_up || c->blocked || dirty);
+	IMPLIES(c->state == CURSOR_LAGGED,
+		dirty || c->listed == LISTED_LAGGED || c->blocked);
+	IMPLIES(c->state == CURSOR_WAITING,
+		c->listed == LISTED_WAITING || c->blocked || last);
+	IMPLIES(last, c->listed == LISTED_WAITING ||
+			      c->listed == LISTED_LAGGED || c->replay != NULL ||
+			      c->rides != RIDES_NOT || c->blocked);
+	return NULL;
+}
+
+static const char *check_list(const struct cursor *c, bool last)
+{
+	enum cursor_list in = c->listed;
+
+	IMPLIES(in == LISTED_LAGGED, c->state == CURSOR_LAGGED || last);
+	IMPLIES(in == LISTED_LAGGED, c->replay == NULL && !c->blocked);
+	IMPLIES(in == LISTED_WAITING, c->state == CURSOR_WAITING);
+	IMPLIES(in == LISTED_DIRTY, c->state != CURSOR_WAITING);
+	IMPLIES(c->rides != RIDES_NOT,
+		last && c->replay == NULL && in == LISTED_NOWHERE);
+	return NULL;
+}
+
+/* A gap of what is next is told by one that is on its way. */
+static const char *check_gap(const struct cursor *c)
+{
+	IMPLIES(c->gap != GAP_NONE, c->state != CURSOR_WAITING);
+	IMPLIES(c->gap > GAP_LATE,
+		c->state == CURSOR_LAGGED || c->state == CURSOR_REPLAY);
+	IMPLIES(c->gap == GAP_LATE && c->state == CURSOR_LIVE,
+		c->listed == LISTED_DIRTY || c->blocked);
+	return NULL;
+}
+
+static const char *check_place(const struct cursor *c, const struct log *l)
+{
+	IMPLIES(c->caught_up, c->state == CURSOR_LIVE);
+	IMPLIES(c->caught_up, log_next(l, c->subject, c->covered, 0) == 0);
+	IMPLIES(c->follows, c->state == CURSOR_LIVE && !c->blocked);
+	IMPLIES(c->fell_off,
+		c->state == CURSOR_LAGGED || c->state == CURSOR_REPLAY);
+	IMPLIES(c->state != CURSOR_WAITING && c->gap < GAP_BACK,
+		c->sent <= c->covered);
+	IMPLIES(c->opened, c->greeted);
+	return NULL;
+}
+
+#undef RULE
+#undef IMPLIES
+
+const char *cursor_check(const struct cursor *c, const struct log *l)
+{
+	bool last = c->state == CURSOR_WAITING && c->start == START_LAST;
+	const char *broken;
+
+	if (c->state == CURSOR_CLOSED)
+		return check_closed(c);
+	if (c->dead || cursor_left(c) == 0)
+		return NULL; /* its owner is about to close it */
+	broken = check_place(c, l);
+	if (broken == NULL)
+		broken = check_gap(c);
+	if (broken == NULL)
+		broken = check_list(c, last);
+	if (broken == NULL)
+		broken = check_wakeup(c, last);
+	return broken;
+}
+
 bool cursor_joins(const struct cursor *c, const struct log *l)
 {
 	uint64_t covered = cursor_covered(c, l);

@@ -56,8 +56,9 @@ enum cursor_gap {
 enum cursor_rides { RIDES_NOT, RIDES_NOW, RIDES_NEXT };
 
 struct cursor {
-	uint64_t covered; /* every message of the subject <= this is accounted;
-			     when caught_up, log.head is, too */
+	uint64_t covered; /* every message of the subject <= this is accounted.
+			     While caught_up it stands still, and log.head is
+			     accounted as well: see cursor_covered() */
 	uint64_t sent;	  /* last sequence handed out */
 	uint64_t at;	  /* log's number of the last frame taken; 0 unknown */
 	struct log_subject *subject;
@@ -101,7 +102,15 @@ static inline size_t cursor_left(const struct cursor *c)
 	return c->limited ? c->left : SIZE_MAX;
 }
 
-/* A message goes out, at least the first byte of it. */
+/* It is caught up no longer; `upto`: the head of that time, up to which all is
+ * accounted for. Until then only cursor_covered() says how far it is. */
+static inline void cursor_fall_behind(struct cursor *c, uint64_t upto)
+{
+	if (c->caught_up && c->covered < upto)
+		c->covered = upto;
+	c->caught_up = false;
+}
+
 /* The message is accounted for, and no event. */
 static inline void cursor_skip(struct cursor *c, uint64_t seq)
 {
@@ -110,6 +119,7 @@ static inline void cursor_skip(struct cursor *c, uint64_t seq)
 		c->covered = seq;
 }
 
+/* A message goes out, at least the first byte of it. */
 static inline void cursor_hand_out(struct cursor *c, uint64_t seq)
 {
 	cursor_skip(c, seq);
@@ -133,8 +143,12 @@ struct cursor_batch {
 	uint64_t first; /* frame's number; 0: nothing is coming */
 };
 
-/* Effective coverage. */
+/* Every message of the subject up to this is accounted for. */
 uint64_t cursor_covered(const struct cursor *c, const struct log *l);
+
+/* Which of its states, lists and flags stand together that must not, between
+ * two calls of the hub; NULL: none. For tests. */
+const char *cursor_check(const struct cursor *c, const struct log *l);
 
 /* The frames of the subject with seq > sent, up to the batch's limits. The
  * batch holds while the log is not changed. */

@@ -173,9 +173,7 @@ static void on_touched(struct hub *h, struct log_subject *s, uint64_t seq)
 
 		if (c->state != CURSOR_LIVE || seq <= c->sent)
 			continue;
-		if (c->caught_up && c->covered < seq)
-			c->covered = seq - 1;
-		c->caught_up = false;
+		cursor_fall_behind(c, seq - 1);
 		hub_mark_dirty(h, c);
 	}
 }
@@ -186,24 +184,6 @@ struct told {
 	uint64_t head; /* before */
 };
 
-/* What it has: of a caught-up one the head of before. */
-static void stop_following(struct cursor *c, uint64_t head)
-{
-	if (c->caught_up && c->covered < head)
-		c->covered = head;
-	c->caught_up = false;
-}
-
-static void tell_gap(struct hub *h, struct cursor *c, enum cursor_gap gap)
-{
-	if (c->gap < gap)
-		c->gap = (uint8_t)gap;
-	c->at = 0;
-	hub_unqueue(h, c);
-	hub_set_state(h, c, CURSOR_LIVE);
-	hub_mark_dirty(h, c);
-}
-
 static void tell(struct list *node, void *arg)
 {
 	const struct told *t = arg;
@@ -212,14 +192,14 @@ static void tell(struct list *node, void *arg)
 
 	if (c->state == CURSOR_WAITING)
 		return;
-	stop_following(c, t->head);
+	cursor_fall_behind(c, t->head);
 	if (t->gap == GAP_EXPIRED &&
 	    h->leader.word.first_seq <= c->covered + 1) {
 		if (c->gap <= GAP_LATE)
 			hub_settle(h, c);
 		return;
 	}
-	tell_gap(h, c, t->gap);
+	hub_owe_gap(h, c, t->gap);
 }
 
 /* Those who had more than is left go on from its end; the others lack nothing,
@@ -233,12 +213,12 @@ static void tell_back(struct list *node, void *arg)
 
 	if (c->state == CURSOR_WAITING)
 		return;
-	stop_following(c, t->head);
+	cursor_fall_behind(c, t->head);
 	c->at = 0;
 	if (c->covered > end || c->gap == GAP_BACK) {
 		if (c->sent > end || c->gap != GAP_BACK)
 			c->sent = end;
-		tell_gap(h, c, GAP_BACK);
+		hub_owe_gap(h, c, GAP_BACK);
 	} else if (c->gap <= GAP_LATE) {
 		hub_settle(h, c);
 	}
@@ -572,6 +552,8 @@ void hub_set_blocked(struct hub *h, struct cursor *c, bool blocked)
 		return;
 	c->blocked = blocked;
 	c->follows = false;
+	if (blocked && c->listed == LISTED_LAGGED)
+		hub_unqueue(h, c); /* hub_writable() brings it back */
 	if (blocked)
 		h->n_slow++;
 	else
@@ -607,6 +589,7 @@ void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms)
 	list_remove(&c->ping);
 	log_unwatch(h->log, c->subject, &c->watch);
 	c->subject = NULL;
+	c->rides = RIDES_NOT;
 	hub_set_state(h, c, CURSOR_CLOSED);
 	h->in_state[CURSOR_CLOSED]--;
 	h->n_streams--;

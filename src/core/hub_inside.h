@@ -81,6 +81,17 @@ void hub_check_replays(struct hub *h, const struct source_event *info,
 		       uint64_t now_ms);
 /* Another server than the leader has answered for the stream. */
 void hub_distrust_replays(struct hub *h);
+/* It is LAGGED, whatever its socket does: the log does not have what is next.
+ * The gap is told at the flush, or when the socket drains. */
+void hub_owe_gap(struct hub *h, struct cursor *c, enum cursor_gap gap);
+struct hub_gap { /* what is told of it */
+	bool reset;
+	uint64_t after, first, id;
+};
+/* Goes on behind its gap, in the log or by a replay. False: there is no gap any
+ * more, and nothing to be told. */
+bool hub_pass_gap(struct hub *h, struct cursor *c, struct hub_gap *ret,
+		  uint64_t now_ms);
 /* A check that came while the socket was blocked is asked for again. */
 void hub_check_again(struct hub *h, struct replay *r);
 void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms);

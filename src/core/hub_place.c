@@ -276,6 +276,72 @@ void hub_distrust_replays(struct hub *h)
 		replay_distrust(LIST_ENTRY(n, struct replay, link));
 }
 
+/* ---- gaps ---------------------------------------------------------------- */
+
+void hub_owe_gap(struct hub *h, struct cursor *c, enum cursor_gap gap)
+{
+	if (c->gap < gap)
+		c->gap = (uint8_t)gap;
+	c->at = 0;
+	hub_unqueue(h, c);
+	hub_set_state(h, c, CURSOR_LAGGED);
+	hub_mark_dirty(h, c);
+}
+
+/* The oldest message there is, in the store or in the log; after a roll-back
+ * the one behind the end of what was left. */
+static uint64_t first_behind_gap(const struct hub *h, const struct cursor *c)
+{
+	uint64_t first = h->leader.word.first_seq;
+
+	if (c->gap == GAP_BACK)
+		return c->sent + 1;
+	if (c->gap == GAP_EXPIRED && log_floor(h->log) + 1 < first)
+		return log_floor(h->log) + 1;
+	return first;
+}
+
+/* In the log, or by a replay. */
+static void go_on_after(struct hub *h, struct cursor *c, uint64_t seq,
+			uint64_t now_ms)
+{
+	cursor_fall_behind(c, seq);
+	c->covered = c->sent = seq;
+	c->at = 0;
+	c->fell_off = false;
+	c->follows = false;
+	if (c->replay == NULL) {
+		hub_settle(h, c);
+		return;
+	}
+	replay_told(c->replay);
+	if (cursor_joins(c, h->log))
+		hub_outcome(h, c->replay, REPLAY_JOINS, now_ms);
+	else
+		replay_again(c->replay, now_ms);
+}
+
+bool hub_pass_gap(struct hub *h, struct cursor *c, struct hub_gap *ret,
+		  uint64_t now_ms)
+{
+	struct hub_gap g = {.reset = c->gap >= GAP_BACK,
+			    .after = cursor_covered(c, h->log),
+			    .first = first_behind_gap(h, c)};
+	bool late = c->gap == GAP_LATE;
+	bool none = c->gap == GAP_EXPIRED && g.first <= g.after + 1;
+
+	c->gap = GAP_NONE;
+	g.id = late || none ? g.after : g.first - 1;
+	if (late) {
+		g.after = h->late.after;
+		g.first = h->late.first;
+	} else {
+		go_on_after(h, c, g.id, now_ms);
+	}
+	*ret = g;
+	return !none;
+}
+
 /* A check that came while the socket was blocked is asked for again. */
 void hub_check_again(struct hub *h, struct replay *r)
 {
@@ -362,14 +428,6 @@ void hub_place(struct hub *h, struct cursor *c)
 	}
 }
 
-static void start_with_reset(struct hub *h, struct cursor *c)
-{
-	hub_unqueue(h, c);
-	c->gap = GAP_RESET;
-	hub_set_state(h, c, CURSOR_LIVE);
-	hub_mark_dirty(h, c);
-}
-
 /* A cursor above the stream's end: another gateway was ahead, or a new leader
  * is behind for a moment, or the stream is not what it was. */
 static void place_ahead(struct hub *h, struct cursor *c, uint64_t now_ms)
@@ -379,7 +437,7 @@ static void place_ahead(struct hub *h, struct cursor *c, uint64_t now_ms)
 		return;
 	}
 	if (leader_had_grace(&h->leader, &c->ahead_ms, now_ms))
-		start_with_reset(h, c);
+		hub_owe_gap(h, c, GAP_RESET);
 	else
 		leader_want_info_by(&h->leader, now_ms + LEADER_RECHECK_MS);
 }
@@ -390,7 +448,7 @@ static void place_informed(struct hub *h, struct cursor *c, uint64_t now_ms)
 	if (c->start == START_ALL) {
 		start_at(h, c, h->leader.word.first_seq - 1);
 	} else if (!same_tag(h, c)) {
-		start_with_reset(h, c);
+		hub_owe_gap(h, c, GAP_RESET);
 	} else {
 		place_ahead(h, c, now_ms);
 	}

@@ -151,70 +151,16 @@ static void say_opening(struct hub *h, struct cursor *c, struct words *w)
 	c->opened = cursor != NULL;
 }
 
-/* Where a stream goes on behind a gap: with the oldest message there is, in the
- * store or in the log; after a roll-back with what follows the end of what was
- * left. */
-static uint64_t first_behind_gap(const struct hub *h, const struct cursor *c)
+static void say_gap(struct hub *h, const struct cursor *c,
+		    const struct hub_gap *g, struct words *w)
 {
-	uint64_t first = h->leader.word.first_seq;
-
-	if (c->gap == GAP_BACK)
-		return c->sent + 1;
-	if (c->gap == GAP_EXPIRED && log_floor(h->log) + 1 < first)
-		return log_floor(h->log) + 1;
-	return first;
-}
-
-static void put_gap(struct hub *h, struct cursor *c, struct words *w,
-		    const struct tail_gap *g, uint64_t id)
-{
-	bool reset = c->gap >= GAP_BACK;
-
-	w->len +=
-		(c->ndjson ? ndjson_put_gap
-			   : sse_put_gap)(w->text + w->len, c->chunked,
-					  reset ? "reset" : "expired", g->after,
-					  g->first, id, &h->tail.tag);
-	metric_add(h->metrics, reset ? METRIC_GAPS_RESET : METRIC_GAPS_EXPIRED,
-		   1);
-}
-
-/* It goes on after `seq`: in the log, or by a replay. */
-static void go_on_after(struct hub *h, struct cursor *c, uint64_t seq,
-			uint64_t now_ms)
-{
-	c->covered = c->sent = seq;
-	c->caught_up = false;
-	c->at = 0;
-	c->fell_off = false;
-	c->follows = false;
-	if (c->replay == NULL)
-		hub_settle(h, c);
-	else if (cursor_joins(c, h->log))
-		hub_outcome(h, c->replay, REPLAY_JOINS, now_ms);
-	else
-		replay_again(c->replay, now_ms);
-}
-
-static void say_gap(struct hub *h, struct cursor *c, struct words *w,
-		    uint64_t now_ms)
-{
-	struct tail_gap g = {.after = cursor_covered(c, h->log),
-			     .first = first_behind_gap(h, c)};
-
-	if (c->gap == GAP_LATE) {
-		put_gap(h, c, w, &h->late, g.after);
-		c->gap = GAP_NONE;
-		return;
-	}
-	if (c->gap == GAP_EXPIRED && g.first <= g.after + 1) {
-		c->gap = GAP_NONE;
-		go_on_after(h, c, g.after, now_ms);
-		return;
-	}
-	put_gap(h, c, w, &g, g.first - 1);
-	c->gap = GAP_NONE;
-	go_on_after(h, c, g.first - 1, now_ms);
+	w->len += (c->ndjson ? ndjson_put_gap
+			     : sse_put_gap)(w->text + w->len, c->chunked,
+					    g->reset ? "reset" : "expired",
+					    g->after, g->first, g->id,
+					    &h->tail.tag);
+	metric_add(h->metrics,
+		   g->reset ? METRIC_GAPS_RESET : METRIC_GAPS_EXPIRED, 1);
 }
 
 static void say_ping(struct hub *h, struct cursor *c, struct words *w)
@@ -308,13 +254,14 @@ void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
 	struct cursor_batch b;
 	struct words w = {.len = 0};
+	struct hub_gap gap;
 
 	if (c->blocked || c->dead)
 		return;
 	if (!c->opened)
 		say_opening(h, c, &w);
-	if (c->gap != GAP_NONE && c->opened && c->state != CURSOR_WAITING)
-		say_gap(h, c, &w, now_ms);
+	if (c->gap != GAP_NONE && c->opened && hub_pass_gap(h, c, &gap, now_ms))
+		say_gap(h, c, &gap, &w);
 	if (c->ping_waits)
 		say_ping(h, c, &w);
 	if (c->expiry_waits)

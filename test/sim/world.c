@@ -168,7 +168,11 @@ static void check_invariants(struct sim *s)
 
 	for (int i = 0; i < s->n_clients; i++) {
 		struct client *c = &s->clients[i];
+		const char *broken;
 
+		broken = cursor_check(&c->cursor, l);
+		if (broken != NULL)
+			sim_fail(s, "client %d: broken: %s", i, broken);
 		if (!c->open)
 			continue;
 		/* One that is blocked finds out when it goes on. */

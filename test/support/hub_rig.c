@@ -146,6 +146,13 @@ void rig_flush(struct rig *r)
 {
 	while (hub_flush(r->hub, r->now_ms, 1000))
 		;
+	for (size_t i = 0; i < r->n_clients; i++) {
+		const char *broken =
+			cursor_check(&r->clients[i].cursor, hub_log(r->hub));
+
+		if (broken != NULL)
+			fail_msg("client %zu: broken: %s", i, broken);
+	}
 }
 
 void rig_pass(struct rig *r, uint64_t ms)

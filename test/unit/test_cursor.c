@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "bytes.h"
+#include "check.h"
 #include "cursor.h"
 
 static const struct sse_tag tag = {"9f31c2"};
@@ -388,6 +389,84 @@ static void joins_at_the_floor(void **state)
 	end(&f);
 }
 
+/* ---- what may stand together --------------------------------------------- */
+
+static void broken_by(struct fixture *f, const struct cursor *with,
+		      const char *words)
+{
+	struct cursor c = *with;
+	const char *broken;
+
+	c.subject = f->cursor.subject;
+	c.greeted = c.opened = true;
+	broken = cursor_check(&c, f->log);
+	if (words == NULL)
+		assert_null(broken);
+	else if (broken == NULL || strstr(broken, words) == NULL)
+		fail_msg("%s, not %s", broken, words);
+}
+
+static void rules_of_states_lists_and_flags(void **state)
+{
+	struct replay *some = (struct replay *)(void *)state;
+	const struct {
+		struct cursor c;
+		const char *broken;
+	} cases[] = {
+		{{.state = CURSOR_LIVE, .caught_up = true}, NULL},
+		{{.state = CURSOR_LIVE, .listed = LISTED_DIRTY}, NULL},
+		{{.state = CURSOR_LIVE, .blocked = true}, NULL},
+		{{.state = CURSOR_LIVE}, "dirty"},
+		{{.state = CURSOR_LAGGED, .listed = LISTED_LAGGED}, NULL},
+		{{.state = CURSOR_LAGGED}, "dirty"},
+		{{.state = CURSOR_LAGGED,
+		  .listed = LISTED_LAGGED,
+		  .blocked = true},
+		 "!c->blocked"},
+		{{.state = CURSOR_LAGGED,
+		  .listed = LISTED_LAGGED,
+		  .caught_up = true},
+		 "c->caught_up"},
+		{{.state = CURSOR_REPLAY}, "replay"},
+		{{.state = CURSOR_REPLAY, .replay = some}, NULL},
+		{{.state = CURSOR_LIVE, .replay = some, .caught_up = true},
+		 "replay"},
+		{{.state = CURSOR_LIVE,
+		  .listed = LISTED_DIRTY,
+		  .gap = GAP_RESET},
+		 "gap"},
+		{{.state = CURSOR_LIVE, .caught_up = true, .gap = GAP_LATE},
+		 "gap"},
+		{{.state = CURSOR_LAGGED,
+		  .listed = LISTED_DIRTY,
+		  .gap = GAP_RESET,
+		  .sent = 5},
+		 NULL},
+		{{.state = CURSOR_LAGGED, .listed = LISTED_DIRTY, .sent = 5},
+		 "sent"},
+		{{.state = CURSOR_WAITING, .listed = LISTED_WAITING}, NULL},
+		{{.state = CURSOR_WAITING}, "LISTED_WAITING"},
+		{{.state = CURSOR_WAITING, .listed = LISTED_DIRTY}, "DIRTY"},
+		{{.state = CURSOR_WAITING,
+		  .start = START_LAST,
+		  .rides = RIDES_NOW},
+		 NULL},
+		{{.state = CURSOR_WAITING, .start = START_LAST}, "rides"},
+		{{.state = CURSOR_LIVE, .caught_up = true, .fell_off = true},
+		 "fell_off"},
+		{{.state = CURSOR_CLOSED}, "subject"},
+	};
+	struct fixture f;
+
+	begin(&f, 4096, true);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		broken_by(&f, &cases[i].c, cases[i].broken);
+	/* A frame of its subject, and it would not see it. */
+	put(&f, "ev.a", 7, "x");
+	broken_by(&f, &cases[0].c, "log_next");
+	end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +482,7 @@ int main(void)
 		cmocka_unit_test(nothing_written_of_nothing),
 		cmocka_unit_test(caught_up_covers_the_head),
 		cmocka_unit_test(joins_at_the_floor),
+		cmocka_unit_test(rules_of_states_lists_and_flags),
 	};
 
 	return cmocka_run_group_tests_name("cursor", tests, NULL, NULL);

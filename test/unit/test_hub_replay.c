@@ -335,6 +335,29 @@ static void all_begins_with_the_first(void **state)
 	assert_int_equal(r->metrics.value[METRIC_GAPS_EXPIRED], 0);
 }
 
+/* It was started while its socket was full, and must not be once more. */
+static void all_on_a_full_socket_starts_once(void **state)
+{
+	struct rig *r = *state;
+	struct hub_open open = {.id = "a", .id_len = 1, .start = START_ALL};
+	struct rig_client *c = rig_open_with(r, &open, 5);
+
+	r->now_ms += 1000;
+	hub_tick(r->hub, r->now_ms); /* a ping, and no room for it */
+	assert_true(c->cursor.blocked);
+	rig_info(r, RIG_STREAM, 11, 10);
+	rig_flush(r);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	rig_publish(r, "ev.a", 11, "x");
+	rig_flush(r);
+	rig_drain(r, c, SIZE_MAX);
+	assert_got(c, "retry: 3000\n\n" PING "\n" RIG_OPEN("10-@") EVENT(11));
+	rig_open(r, "a", START_ALL);
+	rig_info(r, RIG_STREAM, 11, 11);
+	rig_flush(r);
+	assert_got(c, "");
+}
+
 static void all_of_an_empty_stream(void **state)
 {
 	struct rig *r = *state;
@@ -564,6 +587,38 @@ static void expired_is_told_before_the_events(void **state)
 	assert_int_equal(r->metrics.value[METRIC_GAPS_EXPIRED], 1);
 }
 
+/* One of two answers to a question before the gap comes late. Where the client
+ * was by then it has been told, and it goes on behind the gap. */
+static void doubt_goes_not_back_before_a_gap(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c, *first;
+	struct source_who who = {0};
+	uint64_t last[] = {10, 10, 10, 10};
+
+	r->leader = 7;
+	rig_send(r, event_down());
+	rig_live(r, 1, 10);
+	first = rig_open(r, "b", START_ALL);
+	rig_info(r, RIG_STREAM, 1, 4);
+	rig_close(r, first);
+	while (fake_waiting(&r->src) > 0)
+		r->src.seen++;
+	c = rig_resume(r, "a", "2-@");
+	for (size_t i = 0; i < ARRAY_LEN(last); i++) {
+		if (i == 1)
+			who = r->src.asked[r->src.seen].who;
+		rig_probe(r, i < 2 ? 3 : 5, 0);
+		rig_info(r, RIG_STREAM, i < 2 ? 1 : 7, last[i]);
+		rig_pass(r, 1500);
+	}
+	assert_got(c, ECHO("2-@") GAP("expired", 4, 7, "6-@"));
+	assert_int_equal(c->cursor.covered, 6);
+	rig_send(r, event_found(who, 3, "ev.a", "old"));
+	rig_flush(r);
+	assert_int_equal(c->cursor.covered, 6);
+}
+
 static void expired_up_to_the_log(void **state)
 {
 	struct rig *r = *state;
@@ -648,6 +703,8 @@ static void open_streams_are_told_of_a_purge(void **state)
 	rig_flush(r);
 	assert_got(live, ECHO("10-@") GAP("expired", 11, 30, "29-@"));
 	assert_got(behind, ECHO("5-@") GAP("expired", 5, 30, "29-@"));
+	/* What is next for it is not in the log, whatever its socket does. */
+	assert_int_equal(blocked->cursor.state, CURSOR_LAGGED);
 	rig_drain(r, blocked, SIZE_MAX);
 	/* It had not been told that nothing came up to 11. */
 	assert_got(blocked, ECHO("10-@") GAP("expired", 10, 30, "29-@"));
@@ -1024,6 +1081,26 @@ static void blocked_replay_gives_its_place_away(void **state)
 	assert_got(c, ECHO("5-@") OLD(7));
 	answer(r, 8, 0);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+}
+
+/* It stands in the line for a slot, and its socket is full. */
+static void blocked_one_leaves_the_line(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c = rig_resume(r, "a", "5-@");
+	struct rig_client *next = rig_resume(r, "a", "5-@");
+
+	assert_int_equal(next->cursor.listed, LISTED_LAGGED);
+	next->room = 4;
+	hub_say_expiry(r->hub, &next->cursor, r->now_ms);
+	assert_true(next->cursor.blocked);
+	answer(r, 6, 0);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	fake_quiet(&r->src);
+	rig_drain(r, next, SIZE_MAX);
+	assert_int_equal(next->cursor.state, CURSOR_REPLAY);
+	answer(r, 6, 0);
+	assert_int_equal(next->cursor.state, CURSOR_LIVE);
 }
 
 static void socket_that_drains_between_keeps_its_place(void **state)
@@ -1492,6 +1569,7 @@ int main(void)
 		TEST(rivals_answer_is_distrusted),
 		TEST(info_that_fails_begins_with_the_tail),
 		TEST(all_begins_with_the_first),
+		WITH(pings, all_on_a_full_socket_starts_once),
 		TEST(all_of_an_empty_stream),
 		TEST(last_is_the_leaders_word),
 		TEST(last_of_nothing),
@@ -1501,6 +1579,7 @@ int main(void)
 		WITH(one_replay, slot_goes_round),
 		WITH(one_replay, slot_stays_while_nobody_waits),
 		TEST(expired_is_told_before_the_events),
+		TEST(doubt_goes_not_back_before_a_gap),
 		TEST(expired_up_to_the_log),
 		TEST(memory_outlives_the_store),
 		TEST(other_tag_is_a_reset),
@@ -1522,6 +1601,7 @@ int main(void)
 		WITH(one_replay, replays_wait_for_a_place),
 		WITH(one_replay, last_waits_for_a_place_too),
 		WITH(one_replay, blocked_replay_gives_its_place_away),
+		WITH(one_replay, blocked_one_leaves_the_line),
 		WITH(one_replay, socket_that_drains_between_keeps_its_place),
 		WITH(pings, check_that_comes_while_blocked_is_asked_again),
 		TEST(replay_ends_with_its_session),
