@@ -418,6 +418,7 @@ bool hub_flush(struct hub *h, uint64_t now_ms, size_t max)
 		hub_unqueue(h, c);
 		hub_pump(h, c, now_ms);
 	}
+	hub_lines_written(h);
 	hub_start_replays(h, now_ms);
 	ask_leader(h, now_ms);
 	return !list_empty(&h->dirty);
@@ -429,6 +430,7 @@ void hub_tick(struct hub *h, uint64_t now_ms)
 	struct list *n;
 
 	h->tick_ms = now_ms;
+	h->no_memory = false;
 	for (int i = 0; i < HUB_PINGS && !list_empty(&h->pings); i++) {
 		struct cursor *c =
 			LIST_ENTRY(h->pings.next, struct cursor, ping);

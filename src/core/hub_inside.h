@@ -14,10 +14,15 @@ enum {
 	HUB_LINES = 64, /* of JSON, in one write */
 };
 
-/* Lines of the write that is going on. */
+/* Lines of the last batch. Subscriptions at the same place that want the same
+ * form share them: a frame's number is never used for another frame. */
 struct hub_lines {
 	struct buf bytes;
 	struct buf payload; /* of one of them */
+	uint64_t first;	    /* number of the first frame; 0: no lines */
+	uint64_t last;
+	uint64_t more; /* the frame behind the last, as of then; 0: none */
+	bool json, chunked;
 	size_t n;
 	uint32_t len[HUB_LINES];
 };
@@ -44,7 +49,8 @@ struct hub {
 	struct list waiting; /* for a STREAM.INFO, or the first contact */
 	struct list pings;   /* struct cursor.ping, in due order */
 	size_t n_lagged;
-	bool no_memory; /* for a replay: it is tried again at the next tick */
+	bool no_memory; /* for a replay or for lines of JSON: no LAGGED cursor
+			   is served before the next tick */
 	size_t n_streams;
 	size_t n_slow; /* cursors that are blocked */
 	size_t in_state[CURSOR_STATES];
@@ -65,6 +71,8 @@ void hub_unqueue(struct hub *h, struct cursor *c);
 void hub_mark_dirty(struct hub *h, struct cursor *c);
 /* A blocked one has no use for a replay; hub_writable() brings it back. */
 void hub_wait_for_replay(struct hub *h, struct cursor *c);
+/* The next batch could not be made: retried at the next tick. */
+void hub_wait_for_memory(struct hub *h, struct cursor *c);
 /* By its coverage: to the log, or to a replay. */
 void hub_settle(struct hub *h, struct cursor *c);
 /* The stream is known: a start, or the list that waits for what it lacks. */
@@ -118,7 +126,7 @@ bool hub_lines_gather(struct hub *h, const struct cursor *c,
 void hub_lines_advance(struct hub *h, struct cursor *c,
 		       const struct cursor_batch *b, size_t written,
 		       const uint8_t **rest, size_t *rest_len);
-/* After the write: much memory is given back. */
+/* At the end of a loop iteration: frees the memory of large batches. */
 void hub_lines_written(struct hub *h);
 
 /* ---- hub_write.c --------------------------------------------------------- */

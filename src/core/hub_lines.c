@@ -23,6 +23,7 @@ void hub_lines_finish(struct hub *h)
 {
 	buf_finish(&h->lines.bytes);
 	buf_finish(&h->lines.payload);
+	h->lines.first = 0;
 }
 
 void hub_lines_written(struct hub *h)
@@ -76,31 +77,64 @@ static int make_line(struct hub *h, const struct cursor *c,
 	return put_line(to, &l, c->chunked);
 }
 
-bool hub_lines_gather(struct hub *h, const struct cursor *c,
-		      struct cursor_batch *ret)
+/* A batch that held all frames of its time may lack newer ones. */
+static bool is_whole(const struct hub *h, const struct hub_lines *l)
+{
+	return l->more != 0 || log_frame(h->log, l->last)->next == 0;
+}
+
+static bool has_lines(const struct hub *h, const struct cursor *c,
+		      uint64_t first)
+{
+	const struct hub_lines *l = &h->lines;
+
+	return l->first == first && l->json == c->json &&
+	       l->chunked == c->chunked && is_whole(h, l);
+}
+
+static void make_lines(struct hub *h, const struct cursor *c, uint64_t first)
 {
 	struct hub_lines *to = &h->lines;
-	uint64_t n = log_next(h->log, c->subject, c->covered, c->at);
 	size_t left = cursor_left(c);
+	uint64_t n = first;
 
 	to->n = 0;
 	buf_clear(&to->bytes);
-	ret->n = 0;
-	ret->bytes = 0;
-	ret->first = n;
 	while (n != 0 && left-- > 0 && to->n < HUB_LINES &&
 	       buf_unread(&to->bytes) < CURSOR_BATCH_BYTES) {
 		const struct log_frame *f = log_frame(h->log, n);
 
 		if (make_line(h, c, f) < 0)
 			break;
+		to->last = n;
 		n = f->next;
 	}
-	if (to->n == 0)
-		return n == 0 || cursor_left(c) == 0;
-	ret->bytes = buf_unread(&to->bytes);
+	to->first = to->n > 0 ? first : 0;
+	to->more = n;
+	to->json = c->json;
+	to->chunked = c->chunked;
+}
+
+bool hub_lines_gather(struct hub *h, const struct cursor *c,
+		      struct cursor_batch *ret)
+{
+	const struct hub_lines *from = &h->lines;
+	uint64_t first = log_next(h->log, c->subject, c->covered, c->at);
+	size_t left = cursor_left(c);
+
+	ret->n = 0;
+	ret->bytes = 0;
+	ret->first = first;
+	if (first == 0 || left == 0)
+		return true;
+	if (!has_lines(h, c, first))
+		make_lines(h, c, first);
+	if (from->n == 0)
+		return false;
+	for (size_t i = 0; i < from->n && left-- > 0; i++)
+		ret->bytes += from->len[i];
 	ret->n = 1;
-	ret->iov[1].iov_base = (void *)(uintptr_t)buf_head(&to->bytes);
+	ret->iov[1].iov_base = (void *)(uintptr_t)buf_head(&from->bytes);
 	ret->iov[1].iov_len = ret->bytes;
 	return true;
 }
@@ -111,10 +145,11 @@ void hub_lines_advance(struct hub *h, struct cursor *c,
 {
 	const struct hub_lines *lines = &h->lines;
 	const uint8_t *line = buf_head(&lines->bytes);
+	size_t left = b->bytes;
 	uint64_t n = b->first;
 
 	*rest_len = 0;
-	for (size_t i = 0; i < lines->n; i++) {
+	for (size_t i = 0; left > 0; i++) {
 		const struct log_frame *f = log_frame(h->log, n);
 		size_t len = lines->len[i];
 
@@ -126,6 +161,7 @@ void hub_lines_advance(struct hub *h, struct cursor *c,
 			return;
 		}
 		written -= len;
+		left -= len;
 		line += len;
 		n = f->next;
 	}

@@ -61,6 +61,13 @@ void hub_wait_for_replay(struct hub *h, struct cursor *c)
 		hub_enqueue(h, c, LISTED_LAGGED);
 }
 
+void hub_wait_for_memory(struct hub *h, struct cursor *c)
+{
+	h->no_memory = true;
+	hub_set_state(h, c, CURSOR_LAGGED);
+	hub_wait_for_replay(h, c);
+}
+
 static void wait_for_info(struct hub *h, struct cursor *c)
 {
 	hub_enqueue(h, c, LISTED_WAITING);
@@ -187,6 +194,8 @@ void hub_start_replays(struct hub *h, uint64_t now_ms)
 {
 	give_turns(&h->turns.asks, now_ms);
 	give_turns(&h->turns.consumers, now_ms);
+	if (h->no_memory)
+		return;
 	while (tail_live(&h->tail) && !list_empty(&h->lagged) &&
 	       !list_empty(&h->idle)) {
 		struct cursor *c = LIST_ENTRY(list_first(&h->lagged),
@@ -201,8 +210,8 @@ void hub_start_replays(struct hub *h, uint64_t now_ms)
 			hub_settle(h, c);
 			continue;
 		}
-		h->no_memory = replay_begin(r, c, now_ms) < 0;
-		if (h->no_memory) {
+		if (replay_begin(r, c, now_ms) < 0) {
+			h->no_memory = true;
 			hub_wait_for_replay(h, c);
 			return;
 		}

@@ -222,7 +222,7 @@ static void gather(struct hub *h, struct cursor *c, struct cursor_batch *b)
 		if (!c->ndjson)
 			cursor_gather(c, h->log, b);
 		else if (!hub_lines_gather(h, c, b))
-			fall_off(h, c); /* a replay tries again, in time */
+			hub_wait_for_memory(h, c);
 	} else if (c->state == CURSOR_REPLAY) {
 		replay_gather(c->replay, b);
 	}
@@ -268,8 +268,6 @@ void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms)
 		say_expired(h, c, &w);
 	gather(h, c, &b);
 	give(h, c, &w, &b);
-	if (c->ndjson)
-		hub_lines_written(h);
 	after_write(h, c, now_ms);
 }
 

@@ -48,7 +48,16 @@ static int on_hold(struct cursor *cursor, const void *bytes, size_t len)
 	return 0;
 }
 
-static const struct hub_sink sink = {.write = on_write, .hold = on_hold};
+static void on_done(struct cursor *cursor)
+{
+	client_of(cursor)->done = true;
+}
+
+static const struct hub_sink sink = {
+	.write = on_write,
+	.hold = on_hold,
+	.done = on_done,
+};
 
 /* ---- from begin to end --------------------------------------------------- */
 

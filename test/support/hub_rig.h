@@ -31,6 +31,7 @@ struct rig_client {
 	int write_rc; /* < 0: what the sink says instead */
 	int hold_rc;
 	bool open;
+	bool done; /* it has all of its limit */
 };
 
 struct rig {
