@@ -16,7 +16,8 @@
 
 static size_t encoded;
 static size_t failed;
-static bool memory_is_short;
+static bool realloc_fails;
+static bool calloc_fails;
 
 void __real_ndjson_encode(const struct ndjson_line *l, uint8_t *out);
 void __wrap_ndjson_encode(const struct ndjson_line *l, uint8_t *out);
@@ -33,14 +34,14 @@ void __wrap_ndjson_encode(const struct ndjson_line *l, uint8_t *out)
 
 void *__wrap_realloc(void *at, size_t size)
 {
-	failed += memory_is_short;
-	return memory_is_short ? NULL : __real_realloc(at, size);
+	failed += realloc_fails;
+	return realloc_fails ? NULL : __real_realloc(at, size);
 }
 
 void *__wrap_calloc(size_t n, size_t size)
 {
-	failed += memory_is_short;
-	return memory_is_short ? NULL : __real_calloc(n, size);
+	failed += calloc_fails;
+	return calloc_fails ? NULL : __real_calloc(n, size);
 }
 
 static struct rig rig;
@@ -50,7 +51,7 @@ static int setup(void **state)
 	struct hub_config cfg = rig_config();
 
 	encoded = failed = 0;
-	memory_is_short = false;
+	realloc_fails = calloc_fails = false;
 	rig_start(&rig, &cfg);
 	rig_live(&rig, 1, 10);
 	*state = &rig;
@@ -59,7 +60,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	memory_is_short = false;
+	realloc_fails = calloc_fails = false;
 	rig_finish(*state);
 	return 0;
 }
@@ -168,7 +169,7 @@ static void lines_wait_for_memory(void **state)
 	size_t tries;
 
 	publish(r, 11, 13);
-	memory_is_short = true;
+	realloc_fails = true;
 	hub_tick(r->hub, r->now_ms);
 	hub_flush(r->hub, r->now_ms, 1000);
 	assert_int_equal(failed, 1);
@@ -182,7 +183,7 @@ static void lines_wait_for_memory(void **state)
 	}
 	assert_int_equal(r->metrics.value[METRIC_STREAMS_OVERTAKEN], 0);
 	assert_got(c, "");
-	memory_is_short = false;
+	realloc_fails = false;
 	rig_pass(r, 100);
 	assert_int_equal(lines_of(c), 3);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
@@ -197,12 +198,12 @@ static void replay_waits_for_memory(void **state)
 
 	rig_open(r, "a", START_NEW); /* the subject has its entry */
 	hub_tick(r->hub, r->now_ms);
-	memory_is_short = true;
+	calloc_fails = true;
 	c = rig_resume(r, "a", "5-@");
 	assert_int_equal(failed, 1);
 	assert_int_equal(c->cursor.state, CURSOR_LAGGED);
 	assert_int_equal(hub_next_ms(r->hub), r->now_ms + 100);
-	memory_is_short = false;
+	calloc_fails = false;
 	rig_flush(r);
 	fake_quiet(&r->src);
 	rig_pass(r, 100);
