@@ -429,6 +429,7 @@ void conn_set_tick(struct conn_set *s, uint64_t now_ms)
 		}
 	}
 	conn_look_for_peers(s, now_ms);
+	conn_compare_clocks(s, now_ms);
 	conn_end_due(s, now_ms);
 	conn_note_tick(s, now_ms);
 }
@@ -437,6 +438,8 @@ uint64_t conn_set_next_ms(const struct conn_set *s)
 {
 	uint64_t next = conn_next_end_ms(s);
 
+	if (conn_next_clocks_ms(s) < next)
+		next = conn_next_clocks_ms(s);
 	if (conn_next_look_ms(s) < next)
 		next = conn_next_look_ms(s);
 	for (size_t i = 0; i < ARRAY_LEN(timed); i++) {

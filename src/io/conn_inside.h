@@ -65,10 +65,11 @@ struct conn {
 	struct list link; /* its state's list */
 	/* STREAM: of conn_set.looks; of the admin listeners: conn_set.admins */
 	struct list look;
-	struct due end;		       /* STREAM: when it ends by itself */
-	uint64_t due_ms;	       /* its time-out; STREAM: its look */
-	uint64_t opened_ms;	       /* STREAM, LINGER: since when */
-	uint64_t number;	       /* STREAM: in the roll */
+	struct due end;	    /* STREAM: when it ends by itself */
+	uint64_t due_ms;    /* its time-out; STREAM: its look */
+	uint64_t opened_ms; /* STREAM, LINGER: since when */
+	uint64_t token_ms;  /* STREAM: its token's end since 1970; 0: none */
+	uint64_t number;    /* STREAM: in the roll */
 	struct proxy_preface *preface; /* HEAD: while it is awaited */
 	struct http_parser *parser;    /* HEAD, IDLE */
 	struct conn_rest *rest;	       /* to send */
@@ -118,6 +119,8 @@ struct conn_set {
 	struct conn_config cfg;
 	struct list in[CONN_STATES]; /* in due order, where there is one */
 	struct due_heap ends;	     /* of streams: struct conn.end */
+	int64_t wall_ahead_ms;	     /* of uv_now(), when it last moved */
+	uint64_t clocks_due_ms;	     /* for a look at that */
 	struct tally *parties;	     /* streams by address, or NULL */
 	struct list looks;  /* streams whose peer may be missed, in due order */
 	struct list admins; /* that whose state changed longest ago is first */
@@ -180,6 +183,13 @@ int conn_reserve_end(struct conn_set *s);
 /* A STREAM ends at `ms` for this reason, unless another one ends it sooner. One
  * that ends with its token is told so before. */
 void conn_end_by(struct conn *c, uint64_t ms, enum ending why);
+/* A STREAM ends with its token, at `end_ms` since 1970. */
+void conn_end_with_token(struct conn *c, uint64_t end_ms);
+/* The wall clock ends a token's stream as well: where it has moved against the
+ * monotonic one (a suspended machine, a clock that is set), the ends are moved
+ * forward. Never back: the sooner of the two clocks counts. */
+void conn_compare_clocks(struct conn_set *s, uint64_t now_ms);
+uint64_t conn_next_clocks_ms(const struct conn_set *s);
 /* It is a STREAM now; it is none any more. */
 void conn_stream_begins(struct conn *c);
 void conn_stream_ends(struct conn *c);
@@ -190,7 +200,7 @@ uint64_t conn_next_end_ms(const struct conn_set *s);
 /* conn_token.c */
 
 /* identity_take(), by the request's token; *end_ms is when a stream of it ends
- * (uv_now()), UINT64_MAX: never. */
+ * (since 1970), UINT64_MAX: never. */
 int conn_take_token(const struct conn *c, const struct http_head *h,
 		    const struct route *r, struct identity *ret,
 		    uint64_t *end_ms, struct refusal *why);

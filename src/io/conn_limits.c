@@ -13,8 +13,10 @@
 enum {
 	CONN_ENDED = 256,	/* in one turn */
 	CONN_NOTICE_MS = 10000, /* before a token's end */
-	CONN_AGES = 64,		/* that a stream can reach */
-	CONN_AGE_SPREAD = 5,	/* the youngest are this part younger */
+	CONN_CLOCKS_MS = 1000,	/* between two looks at the clocks */
+	CONN_CLOCKS_APART_MS = 500,
+	CONN_AGES = 64,	     /* that a stream can reach */
+	CONN_AGE_SPREAD = 5, /* the youngest are this part younger */
 };
 
 /* ---- how many ------------------------------------------------------------ */
@@ -67,11 +69,58 @@ void conn_end_by(struct conn *c, uint64_t ms, enum ending why)
 	}
 	if (c->end.at != 0 && end_of(c) <= ms)
 		return;
+	/* Told once is enough, whatever the end. */
+	if (c->end_why != why)
+		c->warned = false;
 	c->end_why = (uint8_t)why;
-	c->warned = false;
 	if (is_to_be_warned(c))
 		ms = ms > CONN_NOTICE_MS ? ms - CONN_NOTICE_MS : 0;
 	due_set(&c->set->ends, &c->end, ms);
+}
+
+/* By the monotonic clock, as everything; the wall clock's end is kept. */
+static void end_by_wall(struct conn *c, uint64_t now_ms, uint64_t wall_ms)
+{
+	uint64_t left_ms = c->token_ms > wall_ms ? c->token_ms - wall_ms : 0;
+
+	conn_end_by(c, now_ms + left_ms, ENDING_EXPIRED);
+}
+
+void conn_end_with_token(struct conn *c, uint64_t end_ms)
+{
+	c->token_ms = end_ms;
+	end_by_wall(c, conn_now_ms(c->set), c->set->cfg.wall_ms());
+}
+
+uint64_t conn_next_clocks_ms(const struct conn_set *s)
+{
+	return s->cfg.tokens != NULL && s->n_in[CONN_STREAM] > 0
+		       ? s->clocks_due_ms
+		       : UINT64_MAX;
+}
+
+void conn_compare_clocks(struct conn_set *s, uint64_t now_ms)
+{
+	uint64_t wall_ms;
+	int64_t ahead_ms, moved_ms;
+
+	if (now_ms < conn_next_clocks_ms(s))
+		return;
+	s->clocks_due_ms = now_ms + CONN_CLOCKS_MS;
+	wall_ms = s->cfg.wall_ms();
+	ahead_ms = (int64_t)(wall_ms - now_ms);
+	moved_ms = ahead_ms - s->wall_ahead_ms;
+	if (moved_ms <= CONN_CLOCKS_APART_MS &&
+	    moved_ms >= -CONN_CLOCKS_APART_MS)
+		return;
+	s->wall_ahead_ms = ahead_ms;
+	for (struct list *at = s->in[CONN_STREAM].next;
+	     at != &s->in[CONN_STREAM]; at = at->next) {
+		struct conn *c = LIST_ENTRY(at, struct conn, link);
+
+		if (c->token_ms != 0)
+			end_by_wall(c, now_ms, wall_ms);
+	}
 }
 
 /* Then the end. The words are the last that is done: where the write of them
@@ -134,6 +183,7 @@ void conn_stream_ends(struct conn *c)
 	struct address party = address_party(&c->address);
 
 	due_remove(&c->set->ends, &c->end);
+	c->token_ms = 0;
 	if (c->tallied && tally_take(c->set->parties, &party) < 0)
 		conn_note_fault(c, "an address was not counted");
 	c->tallied = false;

@@ -247,7 +247,7 @@ static void say_metrics(struct conn *c, const struct http_reply_to *to)
 	buf_finish(&page);
 }
 
-/* *end_ms: when a stream of it ends; UINT64_MAX: never. */
+/* *end_ms: when a stream of it ends, since 1970; UINT64_MAX: never. */
 static int identify(const struct conn *c, const struct http_head *h,
 		    const struct route *r, struct identity *ret,
 		    uint64_t *end_ms, struct refusal *why)
@@ -352,7 +352,7 @@ static void begin_stream(struct conn *c, const struct http_reply_to *to,
 	if (c->state != CONN_STREAM)
 		return;
 	if (end_ms != UINT64_MAX)
-		conn_end_by(c, end_ms, ENDING_EXPIRED);
+		conn_end_with_token(c, end_ms);
 	if (r->timeout_ms > 0)
 		conn_end_by(c, conn_now_ms(c->set) + r->timeout_ms,
 			    ENDING_TIMEOUT);

@@ -24,6 +24,6 @@ int conn_take_token(const struct conn *c, const struct http_head *h,
 	/* One that is too old already lives off the leeway. */
 	if (jwt.end_ms <= wall_ms)
 		jwt.end_ms += t->rules.leeway_ms;
-	*end_ms = conn_now_ms(c->set) + (jwt.end_ms - wall_ms);
+	*end_ms = jwt.end_ms;
 	return 0;
 }

@@ -209,6 +209,19 @@ static bool act_pass(struct play *p, const char *rest)
 	return play_pass(p, strcmp(unit, "s") == 0 ? n * 1000 : n);
 }
 
+/* The wall clock alone, as when it is set, or the machine was suspended. */
+static bool act_step(struct play *p, const char *rest)
+{
+	long long n;
+	char unit[4];
+
+	if (sscanf(rest, "%lld%3s", &n, unit) != 2 || strcmp(unit, "s") != 0)
+		return play_fail(p, "step 60s, step -60s");
+	play_start(p);
+	server_step(p->server, n * 1000);
+	return true;
+}
+
 static bool act_drain(struct play *p, const char *rest)
 {
 	(void)rest;
@@ -263,6 +276,7 @@ static const struct action actions[] = {
 	{"read", act_read},
 	{"read-on", act_read_on},
 	{"pass", act_pass},
+	{"step", act_step},
 	{"drain", act_drain},
 	{"end-streams", act_end_streams},
 	{"streams", act_streams},

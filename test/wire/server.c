@@ -60,11 +60,13 @@ struct server {
 };
 
 static uint64_t clock_ms;
+static int64_t stepped_ms;
 
 /* It is 1700000000 when a conversation begins. */
 static uint64_t wall_ms(void)
 {
-	return UINT64_C(1700000000000) + clock_ms - CLOCK_START_MS;
+	return UINT64_C(1700000000000) + clock_ms - CLOCK_START_MS +
+	       (uint64_t)stepped_ms;
 }
 
 uint64_t __wrap_uv_now(const uv_loop_t *loop);
@@ -115,6 +117,7 @@ struct server *server_new(void)
 	s->js = fake_js_new();
 	fake_js_up(s->js);
 	clock_ms = CLOCK_START_MS;
+	stepped_ms = 0;
 	return s;
 }
 
@@ -203,6 +206,12 @@ uint64_t server_due_in(const struct server *s, uint64_t ms)
 	ms = sooner(ms, s->heartbeat_ms);
 	ms = sooner(ms, hub_next_ms(s->hub));
 	return sooner(ms, conn_set_next_ms(s->conns));
+}
+
+void server_step(struct server *s, int64_t ms)
+{
+	(void)s;
+	stepped_ms += ms;
 }
 
 void server_pass(struct server *s, uint64_t ms)

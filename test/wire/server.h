@@ -37,6 +37,8 @@ int server_connect(struct server *s, bool admin);
 bool server_turn(struct server *s);
 /* Milliseconds until a timer of the server's is due; at most `ms`. */
 uint64_t server_due_in(const struct server *s, uint64_t ms);
+/* The wall clock goes `ms` ahead, or back; the other one does not. */
+void server_step(struct server *s, int64_t ms);
 /* The clock, alone: turns follow. */
 void server_pass(struct server *s, uint64_t ms);
 /* Waits for something to turn for. */

@@ -63,6 +63,7 @@
  *	down, up		the connection to NATS
  *	silent, answers		JetStream does not answer, or does again
  *	pass 5s			time
+ *	step 5s, step -5s	of the wall clock alone
  *	drain, end-streams N	as the gateway does at its end
  *	streams N, connections N	there are so many
  */
