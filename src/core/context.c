@@ -324,15 +324,19 @@ static int take_file(struct loading *l)
 	json_t *object;
 	char *text;
 	size_t len;
+	bool deep;
 	int rc = reference_read_file(l->c->path, &text, &len);
 
 	if (rc == -ENOENT || rc == -ENOTDIR)
 		return fail(l, -ENOENT, "it is not there");
 	if (rc < 0)
 		return fail(l, rc, "%s", strerror(-rc));
-	object = json_loadb(text, len, 0, &where);
+	deep = values_json_depth(text, len) > VALUES_JSON_DEPTH;
+	object = deep ? NULL : json_loadb(text, len, 0, &where);
 	explicit_bzero(text, len);
 	free(text);
+	if (deep)
+		return fail(l, -EINVAL, "its JSON is nested too deeply");
 	/* jansson's own words may quote a secret. */
 	if (object == NULL)
 		return fail(l, -EINVAL, "it is not JSON (line %d, column %d)",

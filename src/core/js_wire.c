@@ -353,10 +353,13 @@ static json_t *load_again(const char *text, size_t len)
 /* The answer's object, or NULL with the error set. To json_decref(). */
 static json_t *load_reply(struct js_error *e, const char *text, size_t len)
 {
-	json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	bool deep = values_json_depth(text, len) > VALUES_JSON_DEPTH;
+	json_t *json = NULL;
 	const json_t *error;
 
-	if (json == NULL)
+	if (!deep)
+		json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	if (!deep && json == NULL)
 		json = load_again(text, len);
 	error = json_object_get(json, "error");
 	*e = (struct js_error){0};

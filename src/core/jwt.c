@@ -96,7 +96,7 @@ static json_t *read_object(const struct part *p, struct refusal *why)
 		refuse_form(why, "the token's parts are not base64url");
 		return NULL;
 	}
-	if (values_json_depth(text, len) > JWT_JSON_DEPTH) {
+	if (values_json_depth(text, len) > VALUES_JSON_DEPTH) {
 		refuse_form(why, "the token's parts are nested too deeply");
 		return NULL;
 	}

@@ -37,10 +37,10 @@ struct jwt {
 /* Verifies a token at a time (ms since 1970). 0, or -EINVAL with *why, whose
  * text says what is wrong and quotes nothing of the token:
  *
- * - 401: not of the form, or nested deeper than JWT_JSON_DEPTH; an algorithm,
- *   key or signature that is not ours; too old (exp), too young (nbf); an
- *   audience that is none of ours, also when we have none (RFC 7519, 4.1.3), or
- *   none where we have one; another issuer.
+ * - 401: not of the form, or nested deeper than VALUES_JSON_DEPTH; an
+ *   algorithm, key or signature that is not ours; too old (exp), too young
+ * (nbf); an audience that is none of ours, also when we have none (RFC
+ * 7519, 4.1.3), or none where we have one; another issuer.
  * - 403: a good one, whose claim is no identity.
  *
  * Nothing of the claims is read before the signature is good. A token without

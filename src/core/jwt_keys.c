@@ -276,7 +276,7 @@ static int take_json(struct jwt_keys *s, const char *text, size_t len,
 	json_t *root;
 	int rc;
 
-	if (values_json_depth(text, len) > JWT_JSON_DEPTH)
+	if (values_json_depth(text, len) > VALUES_JSON_DEPTH)
 		return fail(err, "its JSON is nested too deeply");
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
 	/* jansson's own words may quote a secret. */
@@ -450,7 +450,7 @@ static const char *public_form(const char *text, size_t len)
 	if (is_markup(text, len))
 		return "it is markup (an error page?) and no secret";
 	if ((text[0] == '{' || text[0] == '[') &&
-	    values_json_depth(text, len) <= JWT_JSON_DEPTH)
+	    values_json_depth(text, len) <= VALUES_JSON_DEPTH)
 		root = json_loadb(text, len, 0, NULL);
 	json_decref(root);
 	return root != NULL ? "it is JSON and no secret (a JWKS is given by "

@@ -14,9 +14,6 @@ enum {
 	JWT_KEYS_MAX = 16,
 	JWT_KEYS_TRIES = 4, /* with one token */
 	JWT_KEYS_ERROR_MAX = 160,
-	/* Of JSON, in files and tokens; jansson recurses, and the stack of an
-	 * embedder's thread may be small. */
-	JWT_JSON_DEPTH = 32,
 };
 
 enum jwt_keys_kind {

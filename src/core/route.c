@@ -567,9 +567,9 @@ static int check_method(const struct route_request *req, const char *methods,
 		return refusal_set(why, 501, REFUSAL_BAD_METHOD,
 				   "method \"%s\" is not known here, allowed "
 				   "are %s",
-				   refusal_quote(shown, sizeof(shown),
-						 req->method,
-						 strlen(req->method)),
+				   refusal_quote_harmless(shown, sizeof(shown),
+							  req->method,
+							  strlen(req->method)),
 				   methods);
 	refusal_set(why, 405, REFUSAL_BAD_METHOD,
 		    "method \"%s\" is not allowed, allowed are %s",
@@ -590,8 +590,8 @@ static int check_accept(const struct route_request *req, struct refusal *why)
 		why, 406, REFUSAL_NOT_ACCEPTABLE,
 		"Accept \"%s\" rules out text/event-stream, and does not "
 		"name application/x-ndjson, the other one that is here",
-		refusal_quote(shown, sizeof(shown), req->accept,
-			      strlen(req->accept)));
+		refusal_quote_harmless(shown, sizeof(shown), req->accept,
+				       strlen(req->accept)));
 }
 
 static int take_events(struct reader *r, const char *query)

@@ -7,7 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VALUES_TEXT_MAX = 32 };
+enum {
+	VALUES_TEXT_MAX = 32,
+	/* Of JSON from outside: jansson recurses, and a thread's stack may be
+	 * small. */
+	VALUES_JSON_DEPTH = 32,
+};
 
 /* "250ms", "30s", "5m", "1h", "0". -EINVAL for any other form and for what does
  * not fit. */

@@ -620,7 +620,7 @@ static void what_is_no_json_object(void **state)
 	fails("one", &env, -EINVAL, "it is not JSON");
 	memset(deep, '[', sizeof(deep));
 	folder_write(&home, ONE, deep, sizeof(deep));
-	fails("one", &env, -EINVAL, "it is not JSON");
+	fails("one", &env, -EINVAL, "its JSON is nested too deeply");
 }
 
 /* However long the name is, the reason is still there. */

@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "js_wire.h"
+#include "values.h"
 
 /* Answers of nats-server 2.9.10. */
 static const char info_answer[] =
@@ -450,6 +451,27 @@ static void numbers_and_nuls_of_others_are_tolerated(void **state)
 	assert_int_equal(in.error.err, 1);
 }
 
+/* Fields that nobody needs may not cost a stack that is small. */
+static void answers_that_are_deep_are_malformed(void **state)
+{
+	static char text[256];
+	struct js_info in;
+
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		/* the object is the first */
+		int depth = VALUES_JSON_DEPTH - 1 + more;
+
+		snprintf(text, sizeof(text),
+			 "{\"x\":%.*s%.*s,\"config\":{" CONFIG
+			 "},\"created\":\"x\",\"state\":{" STATE "}}",
+			 depth, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+			 depth, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
+		in = info_of(text, "ev.*");
+		assert_int_equal(in.error.err, more);
+	}
+}
+
 /* ---- errors -------------------------------------------------------------- */
 
 static void errors_keep_their_code_and_a_printable_text(void **state)
@@ -792,6 +814,7 @@ int main(void)
 		cmocka_unit_test(a_message_that_lacks_something_is_malformed),
 		cmocka_unit_test(a_created_consumer_is_read),
 		cmocka_unit_test(numbers_and_nuls_of_others_are_tolerated),
+		cmocka_unit_test(answers_that_are_deep_are_malformed),
 		cmocka_unit_test(what_jetstream_wrote_for_itself_is_told),
 		cmocka_unit_test(statuses_are_told_apart),
 		cmocka_unit_test(odd_statuses_are_refused),

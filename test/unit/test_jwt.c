@@ -12,6 +12,7 @@
 #include "jwt.h"
 #include "jwt_maker.h"
 #include "jwt_vectors.h"
+#include "values.h"
 
 #define NOW_S UINT64_C(1700000000)
 
@@ -114,7 +115,7 @@ static void a_good_one_names_its_subject(void **state)
 static void a_nested_one_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	char claims[2 * 2040 + 32], fits[2 * JWT_JSON_DEPTH + 32];
+	char claims[2 * 2040 + 32], fits[2 * VALUES_JSON_DEPTH + 32];
 
 	snprintf(claims, sizeof(claims),
 		 "{\"sub\": \"a\", \"x\": %02040d%02040d}", 0, 0);
@@ -124,9 +125,9 @@ static void a_nested_one_is_refused(void **state)
 	refuses_header(f, claims, REFUSAL_BAD_TOKEN, "nested too deeply");
 	snprintf(fits, sizeof(fits),
 		 "{\"sub\": \"[{[{\\\"[\", \"x\": %0*d%0*d}",
-		 JWT_JSON_DEPTH - 1, 0, JWT_JSON_DEPTH - 1, 0);
-	memset(strchr(fits, '0'), '[', JWT_JSON_DEPTH - 1);
-	memset(strchr(fits, '0'), ']', JWT_JSON_DEPTH - 1);
+		 VALUES_JSON_DEPTH - 1, 0, VALUES_JSON_DEPTH - 1, 0);
+	memset(strchr(fits, '0'), '[', VALUES_JSON_DEPTH - 1);
+	memset(strchr(fits, '0'), ']', VALUES_JSON_DEPTH - 1);
 	accepts(f, fits);
 }
 

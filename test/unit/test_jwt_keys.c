@@ -323,12 +323,12 @@ static void ed25519_is_an_algorithm(void **state)
 
 static void deep_sets_are_refused(void **state)
 {
-	char text[JWT_JSON_DEPTH * 2 + 64] = "{\"keys\": ";
+	char text[VALUES_JSON_DEPTH * 2 + 64] = "{\"keys\": ";
 	size_t len = strlen(text);
 
 	(void)state;
-	memset(text + len, '[', JWT_JSON_DEPTH);
-	memset(text + len + JWT_JSON_DEPTH, ']', JWT_JSON_DEPTH);
+	memset(text + len, '[', VALUES_JSON_DEPTH);
+	memset(text + len + VALUES_JSON_DEPTH, ']', VALUES_JSON_DEPTH);
 	strcat(text, "}");
 	must_fail(text, strlen(text), "nested too deeply");
 }

@@ -865,6 +865,28 @@ static void test_accept(void **state)
 	}
 }
 
+/* A secret in the wrong place is not shown, in the answer or the log. */
+static void test_hidden(void **state)
+{
+	static const char *const secrets[] = {
+		"text/html;token=hunter2",
+		"text/html, user:hunter2@host",
+		"text/eyJhbGciOiJIUzI1NiJ9eyJzdWIiOiJhbGljZSJ9",
+	};
+	struct route_request req = plain;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(secrets); i++) {
+		req.accept = secrets[i];
+		expect_refused(&req, 406, REFUSAL_NOT_ACCEPTABLE,
+			       "Accept \"(hidden)\"", NULL);
+	}
+	req = plain;
+	req.method = "EYJHBGCIOIJIUZI1NIJ9EYJZDWIIOIJHBGLJZSJ9";
+	expect_refused(&req, 501, REFUSAL_BAD_METHOD, "method \"(hidden)\"",
+		       NULL);
+}
+
 static void test_accept_of_another_type(void **state)
 {
 	static const char both[] = "application/x-ndjson, text/*;q=0.1";
@@ -949,6 +971,7 @@ int main(void)
 		cmocka_unit_test(test_cursor_twice),
 		cmocka_unit_test(test_which_cursor_wins),
 		cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_accept_of_another_type),
 	};
 
