@@ -456,6 +456,16 @@ static enum http_verdict finish_head(struct http_parser *p)
 		       : VERDICT_READY;
 }
 
+/* llhttp stops at the first byte that no method of its own has there. A method
+ * that is only unknown is 501 (RFC 9110, 9.1). */
+static bool is_unknown_method(const struct http_parser *p, llhttp_errno_t rc)
+{
+	const char *at = llhttp_get_error_pos(&p->llhttp);
+
+	return rc == HPE_INVALID_METHOD && at != NULL &&
+	       ((*at >= 'A' && *at <= 'Z') || *at == '-');
+}
+
 /* `ok`: the scan found nothing wrong with the bytes that llhttp has had. */
 static enum http_verdict judge(struct http_parser *p, llhttp_errno_t rc,
 			       bool ok)
@@ -466,7 +476,12 @@ static enum http_verdict judge(struct http_parser *p, llhttp_errno_t rc,
 		return finish_head(p);
 	if (rc == HPE_OK)
 		return ok ? VERDICT_MORE : VERDICT_REJECT;
-	if (!p->told)
+	if (!p->told && is_unknown_method(p, rc))
+		refusal_set(&p->refusal, 501, REFUSAL_BAD_METHOD,
+			    "the method is not known here, allowed are GET, "
+			    "HEAD, OPTIONS and DELETE, each where its resource "
+			    "has it");
+	else if (!p->told)
 		malformed(p, reason != NULL && *reason != '\0'
 				     ? reason
 				     : llhttp_errno_name(rc));
