@@ -64,10 +64,10 @@ static const char *check_list(const struct cursor *c, bool last)
 /* A gap of what is next is told by one that is on its way. */
 static const char *check_gap(const struct cursor *c)
 {
-	IMPLIES(c->gap != GAP_NONE, c->state != CURSOR_WAITING);
-	IMPLIES(c->gap > GAP_LATE,
+	IMPLIES(c->gap != GAP_NONE,
 		c->state == CURSOR_LAGGED || c->state == CURSOR_REPLAY);
-	IMPLIES(c->gap == GAP_LATE && c->state == CURSOR_LIVE,
+	IMPLIES(c->late_gap, c->state != CURSOR_WAITING);
+	IMPLIES(c->late_gap && c->state == CURSOR_LIVE,
 		c->listed == LISTED_DIRTY || c->blocked);
 	return NULL;
 }

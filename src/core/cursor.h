@@ -45,8 +45,7 @@ enum cursor_list {
 
 enum cursor_gap {
 	GAP_NONE,
-	GAP_LATE,    /* messages before `covered` are missing: see hub.late */
-	GAP_EXPIRED, /* those after it are */
+	GAP_EXPIRED, /* messages after `covered` are missing */
 	GAP_BACK,    /* rolled back: goes on after `sent` */
 	GAP_RESET,   /* another stream */
 };
@@ -87,6 +86,8 @@ struct cursor {
 	bool caught_up : 1; /* nothing is coming up to log.head */
 	bool blocked : 1;   /* the sink holds bytes */
 	bool dead : 1;	    /* the sink failed: its owner will close */
+	bool late_gap : 1; /* messages before `covered` are missing as well, see
+			      hub.late: to be told before `gap` */
 	bool ping_waits : 1;
 	bool expiry_waits : 1; /* its token: to be told */
 	bool fell_off : 1;     /* comes back only at log_quarter() */

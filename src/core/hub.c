@@ -195,7 +195,7 @@ static void tell(struct list *node, void *arg)
 	cursor_fall_behind(c, t->head);
 	if (t->gap == GAP_EXPIRED &&
 	    h->leader.word.first_seq <= c->covered + 1) {
-		if (c->gap <= GAP_LATE)
+		if (c->gap == GAP_NONE)
 			hub_settle(h, c);
 		return;
 	}
@@ -219,24 +219,27 @@ static void tell_back(struct list *node, void *arg)
 		if (c->sent > end || c->gap != GAP_BACK)
 			c->sent = end;
 		hub_owe_gap(h, c, GAP_BACK);
-	} else if (c->gap <= GAP_LATE) {
+	} else if (c->gap == GAP_NONE) {
 		hub_settle(h, c);
 	}
 }
 
-/* Those who have passed over the hole. Whoever began behind it has not; and who
- * has not come to it yet reads it from the stream, where the gap is seen. */
+/* Those who have passed over a hole, or over the first of several. Whoever
+ * began behind it has not; and who has not come to it yet reads it from the
+ * stream, where the gap is seen. */
 static void tell_late(struct list *node, void *arg)
 {
 	const struct told *t = arg;
 	struct hub *h = t->hub;
 	struct cursor *c = LIST_ENTRY(node, struct cursor, watch);
-	bool fresh = c->events == 0 && c->sent >= h->late.upto;
+	uint64_t covered = cursor_covered(c, h->log), upto = h->late.upto;
+	bool fresh =
+		c->events == 0 && c->sent >= (covered < upto ? covered : upto);
 
-	if (c->state == CURSOR_WAITING || c->gap != GAP_NONE || fresh ||
-	    cursor_covered(c, h->log) < h->late.upto)
+	if (c->state == CURSOR_WAITING || c->gap >= GAP_BACK || fresh ||
+	    covered <= h->late.after)
 		return;
-	c->gap = GAP_LATE;
+	c->late_gap = true;
 	if (c->state == CURSOR_LIVE)
 		hub_mark_dirty(h, c);
 }
@@ -245,7 +248,7 @@ static void note_late(struct list *node, void *arg)
 {
 	bool *waits = arg;
 
-	*waits |= LIST_ENTRY(node, struct cursor, watch)->gap == GAP_LATE;
+	*waits |= LIST_ENTRY(node, struct cursor, watch)->late_gap;
 }
 
 /* One text for all: where some have still to be told of another gap, of both.

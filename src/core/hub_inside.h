@@ -36,7 +36,7 @@ struct hub {
 	struct patience patience; /* of the line */
 	struct leader leader;
 	struct tail tail;
-	struct tail_gap late; /* what GAP_LATE says */
+	struct tail_gap late; /* what cursor.late_gap says */
 
 	struct replay *replays; /* slots 1.. are replays[0..] */
 	struct list running;	/* struct replay.link */
@@ -100,6 +100,9 @@ struct hub_gap { /* what is told of it */
  * more, and nothing to be told. */
 bool hub_pass_gap(struct hub *h, struct cursor *c, struct hub_gap *ret,
 		  uint64_t now_ms);
+/* What is told of the messages that are missing before `covered`: it goes on
+ * where it is. */
+void hub_pass_late_gap(struct hub *h, struct cursor *c, struct hub_gap *ret);
 /* A check that came while the socket was blocked is asked for again. */
 void hub_check_again(struct hub *h, struct replay *r);
 void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms);

@@ -291,6 +291,8 @@ void hub_owe_gap(struct hub *h, struct cursor *c, enum cursor_gap gap)
 {
 	if (c->gap < gap)
 		c->gap = (uint8_t)gap;
+	if (c->gap == GAP_RESET)
+		c->late_gap = false; /* of the stream before */
 	c->at = 0;
 	hub_unqueue(h, c);
 	hub_set_state(h, c, CURSOR_LAGGED);
@@ -330,23 +332,25 @@ static void go_on_after(struct hub *h, struct cursor *c, uint64_t seq,
 		replay_again(c->replay, now_ms);
 }
 
+void hub_pass_late_gap(struct hub *h, struct cursor *c, struct hub_gap *ret)
+{
+	c->late_gap = false;
+	*ret = (struct hub_gap){.after = h->late.after,
+				.first = h->late.first,
+				.id = cursor_covered(c, h->log)};
+}
+
 bool hub_pass_gap(struct hub *h, struct cursor *c, struct hub_gap *ret,
 		  uint64_t now_ms)
 {
 	struct hub_gap g = {.reset = c->gap >= GAP_BACK,
 			    .after = cursor_covered(c, h->log),
 			    .first = first_behind_gap(h, c)};
-	bool late = c->gap == GAP_LATE;
 	bool none = c->gap == GAP_EXPIRED && g.first <= g.after + 1;
 
 	c->gap = GAP_NONE;
-	g.id = late || none ? g.after : g.first - 1;
-	if (late) {
-		g.after = h->late.after;
-		g.first = h->late.first;
-	} else {
-		go_on_after(h, c, g.id, now_ms);
-	}
+	g.id = none ? g.after : g.first - 1;
+	go_on_after(h, c, g.id, now_ms);
 	*ret = g;
 	return !none;
 }

@@ -7,8 +7,8 @@
 #include "mutation.h"
 #include "ndjson.h"
 
-struct words {
-	char text[4 * SSE_TEXT_MAX];
+struct words { /* opening, two gaps, ping, expiry */
+	char text[5 * SSE_TEXT_MAX];
 	size_t len;
 };
 
@@ -260,6 +260,10 @@ void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms)
 		return;
 	if (!c->opened)
 		say_opening(h, c, &w);
+	if (c->late_gap && c->opened) {
+		hub_pass_late_gap(h, c, &gap);
+		say_gap(h, c, &gap, &w);
+	}
 	if (c->gap != GAP_NONE && c->opened && hub_pass_gap(h, c, &gap, now_ms))
 		say_gap(h, c, &gap, &w);
 	if (c->ping_waits)

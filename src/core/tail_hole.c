@@ -38,6 +38,7 @@ struct tail_held {
 	uint64_t prev;	   /* the sequence before it; seq - 1: no hole */
 	uint32_t info_no;  /* the leader's answer that clears it; 0: cleared */
 	uint32_t find_gen; /* question in flight; 0: none */
+	uint32_t none_gen; /* ... to which "no message" was an answer */
 	bool finds;	   /* a question about it is still to be answered */
 	bool gone;	   /* what was before it is gone from the stream */
 	struct source_message msg;
@@ -64,6 +65,10 @@ void tail_drop_held(struct tail *t)
 {
 	while (!list_empty(&t->held))
 		drop_first(t);
+}
+
+void tail_forget_holes(struct tail *t)
+{
 	t->holes = t->next_holes = (struct tail_holes){0};
 }
 
@@ -95,15 +100,15 @@ static void ask_finds(struct tail *t, uint64_t now_ms)
 }
 
 /* Its consumer may have jumped to the end of the stream, where no message comes
- * behind the hole for the time being. */
+ * behind the hole for the time being. A leader of before may answer as well,
+ * and have less: so an answer to a question that has its answer counts, too. */
 static bool is_idle_answer(struct tail *t, const struct source_event *ev)
 {
 	if (t->idle_gen == 0 || ev->who.gen != t->idle_gen)
 		return false;
-	t->idle_gen = 0;
-	if (ev->err == 0 && !tail_holds(t) && ev->msg.seq <= t->idle_to &&
-	    log_head(t->log) == t->idle_from)
-		t->skipped = true;
+	if (ev->err == 0 && ev->msg.seq <= t->idle_to)
+		/* Where messages have come since, a heartbeat asks again. */
+		t->skipped = !tail_holds(t) && log_head(t->log) == t->idle_from;
 	else if (ev->err == 0 || ev->err == SOURCE_ERR_NO_MESSAGE)
 		t->idle_clear = t->idle_to;
 	return true;
@@ -124,10 +129,24 @@ void tail_on_idle(struct tail *t, uint64_t last_stream)
 			     t->wants_filter ? t->filter : ">");
 }
 
+/* The message behind the hole is there, or was just now: who has nothing from
+ * the hole on is behind, unless another question brings the same answer. Until
+ * then the first one may still be answered by the leader. */
+static bool is_none_at_first(struct tail_held *w, const struct source_event *ev)
+{
+	bool first = w->none_gen == 0 || w->none_gen == w->find_gen;
+
+	if (ev->err != SOURCE_ERR_NO_MESSAGE || !first)
+		return false;
+	w->none_gen = w->find_gen;
+	return true;
+}
+
 void tail_on_hole_found(struct tail *t, const struct source_event *ev,
 			uint64_t now_ms)
 {
 	struct list *n = t->held.next;
+	struct tail_held *w;
 
 	if (is_idle_answer(t, ev))
 		return;
@@ -135,15 +154,18 @@ void tail_on_hole_found(struct tail *t, const struct source_event *ev,
 		n = n->next;
 	if (n == &t->held || ev->who.gen == 0)
 		return;
+	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_MESSAGE)
+		return; /* as if there were no answer: asked again when late */
+	w = held_of(n);
+	if (is_none_at_first(w, ev))
+		return;
 	t->finds--;
-	held_of(n)->find_gen = 0;
-	if (ev->err == 0 && ev->msg.seq < held_of(n)->msg.seq) {
+	w->find_gen = 0;
+	if (ev->err == 0 && ev->msg.seq < w->msg.seq) {
 		t->skipped = true;
 		return;
 	}
-	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_MESSAGE)
-		return; /* asked again with the next */
-	held_of(n)->finds = false;
+	w->finds = false;
 	ask_finds(t, now_ms);
 }
 
@@ -292,6 +314,22 @@ static unsigned clear_noted(struct tail *t, uint32_t no, uint64_t now_ms)
 	return out;
 }
 
+/* The question about them may be lost with its session, or be left to the
+ * tail's own. */
+unsigned tail_clear_holes(struct tail *t, uint64_t first)
+{
+	unsigned out = 0;
+
+	if (t->holes.to == 0)
+		return 0;
+	if (t->next_holes.to != 0)
+		t->holes.to = t->next_holes.to;
+	if (first > t->holes.from + 1)
+		out = tell_late(t, first);
+	tail_forget_holes(t);
+	return out;
+}
+
 static void clear_held(struct tail *t, uint32_t no)
 {
 	uint64_t first = t->leader->word.first_seq;
@@ -311,7 +349,8 @@ static void clear_held(struct tail *t, uint32_t no)
 
 unsigned tail_on_leader_info(struct tail *t, uint32_t no, uint64_t now_ms)
 {
-	if (t->state != TAIL_LIVE)
+	/* A leader that is behind may not know of a purge yet. */
+	if (t->state != TAIL_LIVE || leader_is_behind(t->leader))
 		return 0;
 	clear_held(t, no);
 	return clear_noted(t, no, now_ms);

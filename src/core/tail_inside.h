@@ -46,6 +46,11 @@ bool tail_hole_waits(const struct tail *t, const struct source_message *m);
 /* It waits. -ENOBUFS, -ENOMEM. */
 int tail_hold(struct tail *t, const struct source_message *m, uint64_t now_ms);
 void tail_drop_held(struct tail *t);
+/* The holes that a tail which filters has read on behind: they outlive its
+ * consumer and its session, until a STREAM.INFO of the same stream says what
+ * `first` is (bits of tail_outcome), or nobody can lack what was in them. */
+unsigned tail_clear_holes(struct tail *t, uint64_t first);
+void tail_forget_holes(struct tail *t);
 /* The first that waits, if it need not any more. *gone_after: the sequence
  * behind which messages are gone, UINT64_MAX where none are. */
 const struct source_message *tail_next_held(const struct tail *t,

@@ -43,6 +43,7 @@ static void take_identity(struct tail *t, const struct source_info *i)
 	t->tag = sse_tag_of(i->created, i->created_len);
 	t->known = true;
 	leader_forget_behind(t->leader);
+	tail_forget_holes(t);
 	log_reset(t->log, i->last_seq);
 }
 
@@ -74,6 +75,7 @@ unsigned tail_went_back(struct tail *t)
 		  log_head(t->log), end);
 	metric_add(t->metrics, METRIC_CHANGE_BACK, 1);
 	leader_forget_behind(t->leader);
+	tail_forget_holes(t);
 	log_reset(t->log, end);
 	return found || empty ? TAIL_BACK : TAIL_RESET;
 }
@@ -98,6 +100,8 @@ unsigned tail_compare(struct tail *t, const struct source_info *i,
 	}
 	if (leader_rolled_back(t->leader, i, log_head(t->log), now_ms))
 		return TAIL_BACK;
-	return leader_is_behind(t->leader) ? 0
-					   : tail_overtaken(t, i->first_seq);
+	if (leader_is_behind(t->leader))
+		return 0;
+	return tail_clear_holes(t, i->first_seq) |
+	       tail_overtaken(t, i->first_seq);
 }

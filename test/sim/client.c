@@ -121,7 +121,9 @@ static void take_reset(struct sim *s, struct client *c, const struct gap *g)
 {
 	if (c->sound == s->js.epoch && !c->doomed)
 		sim_fail(s, "client %ld: a reset of nothing", client_no(s, c));
-	c->reset_first = c->doomed ? g->first : 0;
+	/* Not of a roll-back or a stream before. */
+	c->reset_first =
+		c->doomed == 1 && c->epoch == s->js.epoch ? g->first : 0;
 	memset(c->got, 0, UIDS_MAX);
 	memset(c->owed, 0, SIM_MAX_SEQ + 1);
 	if (c->doomed > 0)

@@ -16,13 +16,13 @@
 /* Kinds of faults that a world may have, each in half of the seeds.
  * X(name, in the suites, what happens) */
 #define FEATURES(X)                                                        \
-	X(GROW, 0, "publishing goes on after a roll-back")                 \
-	X(OVERTAKE, 0, "limits and purges overtake the tail")              \
-	X(JUMPS, 0, "consumers of 2.9 jump when one subject is purged")    \
+	X(GROW, 1, "publishing goes on after a roll-back")                 \
+	X(OVERTAKE, 1, "limits and purges overtake the tail")              \
+	X(JUMPS, 1, "consumers of 2.9 jump when one subject is purged")    \
 	X(ERRORS, 1, "errors in place of answers")                         \
 	X(REFUSALS, 1, "max_consumers comes and goes")                     \
 	X(PULLS, 1, "pulls end with 400, 409, 503; consumers are deleted") \
-	X(BATCH, 0, "the server takes small pulls alone")                  \
+	X(BATCH, 1, "the server takes small pulls alone")                  \
 	X(BIG, 1, "messages over max_bytes")                               \
 	X(FOREIGN, 1, "other subjects' messages come")                     \
 	X(SINKS, 1, "writes fail, and bytes can't be held")                \
@@ -163,7 +163,7 @@ bool world_run(uint64_t seed, bool verbose, char *why, size_t size);
 /* X(name, in the suite, what must not be) */
 #define SCENES(X)                                                         \
 	X(BEYOND, 1, "a cursor beyond the end holds nobody else up")      \
-	X(BATCH, 0, "a server that takes small pulls alone is served so") \
+	X(BATCH, 1, "a server that takes small pulls alone is served so") \
 	X(REFUSED, 1, "what is refused is not repeated without a pause")  \
 	X(PROBES, 1, "history without a consumer does not stand still")   \
 	X(CREATE, 1, "a consumer that was refused is tried again")        \

@@ -13,6 +13,7 @@ enum {
 	STEPS_MIN = 200,
 	STEPS_MORE = 700,
 	SETTLE_MS = 300 * 1000, /* several time-outs of the longest kind */
+	REST_MS = 40 * 1000,	/* a question may be lost, and be late then */
 	SPINS_MAX = 20000,	/* steps in which no time passes */
 };
 
@@ -158,8 +159,8 @@ static uint64_t times_back(const struct sim *s)
 static bool knows(const struct sim *s, const struct client *c)
 {
 	return s->rolled_from == 0 && c->cursor.gap == GAP_NONE &&
-	       c->cursor.state != CURSOR_WAITING && c->held_len == 0 &&
-	       c->n_bytes == 0;
+	       !c->cursor.late_gap && c->cursor.state != CURSOR_WAITING &&
+	       c->held_len == 0 && c->n_bytes == 0;
 }
 
 static void check_invariants(struct sim *s)
@@ -693,13 +694,35 @@ static enum what choose(struct sim *s)
 
 /* ---- a whole run --------------------------------------------------------- */
 
+/* What the gateway had seen last before a roll-back may be gone from the
+ * stream, or all of it: then nothing is left to tell it by. */
+static bool waits_for_roll_back(const struct sim *s)
+{
+	return s->rolled_from != 0 && s->js.first <= s->rolled_from &&
+	       s->js.at[s->rolled_from] != 0;
+}
+
+static void forget_roll_back(struct sim *s)
+{
+	if (s->rolled_from == 0 || s->js.first <= s->rolled_from)
+		return;
+	memset(s->js.gone, 0, (s->rolled_from + 1) * sizeof(s->js.gone[0]));
+	s->rolled_from = 0;
+}
+
+static bool is_under_way(const struct sim *s)
+{
+	return sim_on_wire(&s->js) > 0 || s->js.asked_from != s->js.asked_to;
+}
+
 static bool at_rest(const struct sim *s)
 {
 	const struct log *l = hub_log(s->hub);
+	const char *why;
 
-	if (sim_on_wire(&s->js) > 0 || s->js.asked_from != s->js.asked_to ||
+	if (!hub_ready(s->hub, &why) ||
 	    sim_next(&s->js, log_head(l), "ev.*", s->js.last) != 0 ||
-	    s->rolled_from != 0 || hub_tag(s->hub) == NULL ||
+	    hub_tag(s->hub) == NULL || waits_for_roll_back(s) ||
 	    client_epoch(s, hub_tag(s->hub)->hex) != s->js.epoch)
 		return false;
 	for (int i = 0; i < s->n_clients; i++) {
@@ -794,15 +817,16 @@ static void say_where(struct sim *s)
 
 static void settle_all(struct sim *s)
 {
-	uint64_t until = s->now_ms + SETTLE_MS, before;
+	uint64_t until = s->now_ms + SETTLE_MS, before, rests_ms = s->now_ms;
 	unsigned spins = 0;
-	const char *why;
 
 	mend_all(s);
 	while (s->now_ms < until && !s->failed && spins++ < SPINS_MAX) {
 		before = s->now_ms;
 		settle_step(s);
-		if (at_rest(s) && hub_ready(s->hub, &why))
+		if (!at_rest(s))
+			rests_ms = s->now_ms;
+		else if (s->now_ms - rests_ms >= REST_MS && !is_under_way(s))
 			return;
 		if (s->js.asked_from == s->js.asked_to && sim_idle(&s->js))
 			sleep_on(s);
@@ -818,6 +842,7 @@ static void settle_all(struct sim *s)
 
 static void check_all_caught_up(struct sim *s)
 {
+	forget_roll_back(s);
 	set_clock(s, s->now_ms + 60000); /* a ping tells each its cursor */
 	hub_tick(s->hub, s->now_ms);
 	for (int i = 0; i < s->n_clients && !s->failed; i++) {

@@ -662,6 +662,8 @@ static void refuse_pull(struct sim_js *s, const struct sim_request *r, int code)
 
 	l.status.number = r->pull.number;
 	l.status.code = code;
+	if (code == 409 && s->faults.max_batch < r->pull.left)
+		l.status.max_batch = s->faults.max_batch; /* 0: none */
 	count_refusal(s, r->who);
 	post(s, &l);
 }
@@ -789,6 +791,8 @@ static bool beat(struct sim_js *s, struct sim_consumer *c)
 	l.status.number = c->pulls[0].number;
 	l.status.has_last_consumer = true;
 	l.status.last_consumer = c->cseq;
+	l.status.has_last_stream = true;
+	l.status.last_stream = c->pos;
 	post(s, &l);
 	return true;
 }

@@ -435,7 +435,7 @@ static void rules_of_states_lists_and_flags(void **state)
 		  .listed = LISTED_DIRTY,
 		  .gap = GAP_RESET},
 		 "gap"},
-		{{.state = CURSOR_LIVE, .caught_up = true, .gap = GAP_LATE},
+		{{.state = CURSOR_LIVE, .caught_up = true, .late_gap = true},
 		 "gap"},
 		{{.state = CURSOR_LAGGED,
 		  .listed = LISTED_DIRTY,
