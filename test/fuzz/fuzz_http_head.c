@@ -138,7 +138,8 @@ static void must_be_without_body(const struct http_head *h)
 {
 	const char *length = http_head_find(h, "content-length", NULL);
 
-	MUST(http_head_find(h, "TRANSFER-ENCODING", NULL) == NULL);
+	MUST(h->chunked ==
+	     (http_head_find(h, "TRANSFER-ENCODING", NULL) != NULL));
 	MUST(length == NULL || strspn(length, "0") == strlen(length));
 }
 
@@ -217,8 +218,13 @@ static void must_be_bytes(const struct http_head *h, const char *bytes,
 			  size_t used, size_t max)
 {
 	const char *at = bytes, *end = bytes + used, *line;
+	static const char empty[] = "0\r\n\r\n"; /* the one body there may be */
 	size_t len;
 
+	if (h->chunked) {
+		end -= sizeof(empty) - 1;
+		MUST(end > at && memcmp(end, empty, sizeof(empty) - 1) == 0);
+	}
 	while (end - at >= 2 && memcmp(at, "\r\n", 2) == 0)
 		at += 2;
 	MUST(at - bytes <= 2 * HEAD_MAX_LEADING_CRLF);

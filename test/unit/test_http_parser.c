@@ -354,13 +354,17 @@ static void test_request_lines(void **state)
 {
 	static const struct row rows[] = {
 		ROW(400, MALFORMED, NULL, "get / HTTP/1.1\r\nHost: a\r\n\r\n"),
-		ROW(501, BAD_METHOD, NULL,
+		ROW(501, BAD_METHOD,
+		    "the method is not known here, allowed are GET, HEAD, "
+		    "OPTIONS and DELETE, each where its resource has it",
 		    "BREW / HTTP/1.1\r\nHost: a\r\n\r\n"),
 		ROW(400, MALFORMED, NULL, " GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
 		ROW(400, MALFORMED, NULL, "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n"),
 		ROW(400, MALFORMED, NULL, "GET\r\n\r\n"),
 		ROW(400, MALFORMED, NULL, "\x16\x03\x01\x02\x00\x01\x00"),
-		ROW(400, MALFORMED, NULL,
+		ROW(501, BAD_METHOD,
+		    "the method is not known here, allowed are GET, HEAD, "
+		    "OPTIONS and DELETE, each where its resource has it",
 		    "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n"),
 		ROW(400, MALFORMED,
 		    "malformed request: no target behind the method and one "
