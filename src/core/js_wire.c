@@ -533,6 +533,10 @@ static int take_cluster(struct js_info *ret, const json_t *cluster)
 		ret->unled = true;
 		return 0;
 	}
+	/* From 2.10 on a server without a cluster names itself as the leader,
+	 * by an id that each start changes, and names no cluster. */
+	if (json_object_get(cluster, "name") == NULL && servers == 1)
+		return 0;
 	ret->leader = hash(name);
 	ret->unled = (followers + 1) * 2 <= servers;
 	ret->all_follow = followers + 1 == servers;

@@ -373,15 +373,35 @@ static void whose_word_it_is(void **state)
 
 static void leaders_are_told_apart(void **state)
 {
-	struct js_info a = info_in("\"cluster\":{\"leader\":\"n0\"}");
-	struct js_info b = info_in("\"cluster\":{\"leader\":\"n1\"}");
+	struct js_info a =
+		info_in("\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"}");
+	struct js_info b =
+		info_in("\"cluster\":{\"name\":\"t\",\"leader\":\"n1\"}");
 
 	(void)state;
 	assert_int_not_equal(a.leader, 0);
 	assert_int_not_equal(b.leader, 0);
 	assert_int_not_equal(a.leader, b.leader);
-	assert_int_equal(a.leader,
-			 info_in("\"cluster\":{\"leader\":\"n0\"}").leader);
+	assert_int_equal(
+		a.leader,
+		info_in("\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"}")
+			.leader);
+}
+
+/* Of nats-server 2.10.27 and 2.15.1: the id of a server of its own. */
+static void a_server_without_a_cluster_is_no_leader(void **state)
+{
+	struct js_info in =
+		info_in("\"cluster\":{\"leader\":\"NDAKCZ5COEXWXESVADHOX4IMA"
+			"3VOMAY2BUS222AJJYXE736FEV522TM7\"}");
+
+	(void)state;
+	assert_int_equal(in.error.err, 0);
+	assert_int_equal(in.leader, 0);
+	assert_false(in.unled);
+	in = info_in("\"cluster\":{\"leader\":\"n0\","
+		     "\"replicas\":[{\"name\":\"n1\",\"active\":1}]}");
+	assert_int_not_equal(in.leader, 0);
 }
 
 static void stream_info_that_lacks_something_is_malformed(void **state)
@@ -805,6 +825,7 @@ int main(void)
 		cmocka_unit_test(an_empty_stream_begins_behind_its_end),
 		cmocka_unit_test(whose_word_it_is),
 		cmocka_unit_test(leaders_are_told_apart),
+		cmocka_unit_test(a_server_without_a_cluster_is_no_leader),
 		cmocka_unit_test(covering_is_only_said_where_it_is_sure),
 		cmocka_unit_test(retention_that_deletes_is_seen),
 		cmocka_unit_test(stream_info_that_lacks_something_is_malformed),
