@@ -13,13 +13,12 @@ static uint64_t publish(struct e2e *f, const void *data, size_t len)
 
 /* ---- heads --------------------------------------------------------------- */
 
-static void assert_stream_head(const struct sse_client *c,
-			       const char *connection)
+static void assert_stream_head(const struct sse_client *c)
 {
 	assert_int_equal(c->status, 200);
 	sse_client_assert_header(c, "Content-Type", "text/event-stream");
 	sse_client_assert_header(c, "Cache-Control", "no-cache, no-transform");
-	sse_client_assert_header(c, "Connection", connection);
+	sse_client_assert_header(c, "Connection", "close");
 	sse_client_assert_header(c, "X-Accel-Buffering", "no");
 	sse_client_assert_header(c, "X-Content-Type-Options", "nosniff");
 	assert_false(c->has_length);
@@ -35,7 +34,7 @@ static void head_and_opening_block(void **state)
 	publish(f, "x", 1);
 	e2e_gateway(f, NULL);
 	sse_client_stream(c, f->gw.address, "alice", NULL);
-	assert_stream_head(c, "keep-alive");
+	assert_stream_head(c);
 	assert_true(c->chunked);
 	sse_client_wait_any_id(c);
 	snprintf(want, sizeof(want),
@@ -70,7 +69,7 @@ static void http_1_0_ends_with_the_connection(void **state)
 	sse_client_send_text(c, "GET /api/v1/events HTTP/1.0\r\n"
 				"user_id: alice\r\n\r\n");
 	sse_client_wait_head(c);
-	assert_stream_head(c, "close");
+	assert_stream_head(c);
 	assert_false(c->chunked);
 	e2e_expect_marker(f, c, "alice", 1);
 	gateway_proc_stop(&f->gw);
@@ -87,7 +86,7 @@ static void client_that_asks_for_close(void **state)
 	sse_client_get(c, f->gw.address, "/api/v1/events",
 		       "user_id: alice\r\nConnection: close\r\n");
 	sse_client_wait_head(c);
-	assert_stream_head(c, "close");
+	assert_stream_head(c);
 	assert_true(c->chunked);
 	e2e_expect_marker(f, c, "alice", 1);
 }
