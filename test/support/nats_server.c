@@ -367,6 +367,13 @@ void nats_server_reload(struct nats_server *s, const char *config)
 	nats_server_kill(s, SIGHUP);
 }
 
+void nats_server_restart(struct nats_server *s, int sig, const char *config)
+{
+	nats_server_kill(s, sig);
+	take_config(s, config);
+	nats_server_again(s);
+}
+
 void nats_server_empty_store(struct nats_server *s)
 {
 	char path[PATH_MAX];
@@ -374,6 +381,44 @@ void nats_server_empty_store(struct nats_server *s)
 	assert_int_equal(s->pid, 0);
 	path_in(s, "store", path);
 	remove_tree(path);
+}
+
+static void copy_tree(const char *from, const char *to)
+{
+	const char *const argv[] = {"cp", "-a", from, to, NULL};
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		execvp(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status != 0)
+		fail_msg("cp -a %s %s: status %d", from, to, status);
+}
+
+static void replace_tree(struct nats_server *s, const char *from,
+			 const char *to)
+{
+	char from_path[PATH_MAX], to_path[PATH_MAX];
+
+	assert_int_equal(s->pid, 0);
+	path_in(s, from, from_path);
+	path_in(s, to, to_path);
+	remove_tree(to_path);
+	copy_tree(from_path, to_path);
+}
+
+void nats_server_copy_store(struct nats_server *s)
+{
+	replace_tree(s, "store", "copy");
+}
+
+void nats_server_put_back_store(struct nats_server *s)
+{
+	replace_tree(s, "copy", "store");
 }
 
 void nats_server_stop(struct nats_server *s)

@@ -37,8 +37,14 @@ void nats_server_wait_ready(struct nats_server *s);
 void nats_server_kill(struct nats_server *s, int sig);
 /* From now on this configuration, which the running server takes over. */
 void nats_server_reload(struct nats_server *s, const char *config);
+/* Kills it with this signal and starts it again with this configuration. */
+void nats_server_restart(struct nats_server *s, int sig, const char *config);
 /* Removes what the store holds (the server must not run). */
 void nats_server_empty_store(struct nats_server *s);
+/* Copies the store aside; puts the copy in the store's place (the server must
+ * not run). */
+void nats_server_copy_store(struct nats_server *s);
+void nats_server_put_back_store(struct nats_server *s);
 /* Kills it, removes the folder. Zeroed is fine. */
 void nats_server_stop(struct nats_server *s);
 
