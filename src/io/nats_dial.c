@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "../core/check.h"
+#include "nats_reason.h"
 
 struct nats_dial {
 	struct nats_dial *next; /* in `ended` */
@@ -18,7 +19,8 @@ struct nats_dial {
 	natsOptions *nats_options;
 	natsConnection *conn; /* the result */
 	char error[NATS_DIAL_ERROR_MAX];
-	char *server;
+	char *server; /* its URL, without secrets */
+	char *host;
 	struct mailbox *wake;
 	uint64_t hung_ms; /* since when the worker does not wait for it */
 	bool done;
@@ -57,6 +59,7 @@ static void free_dial(struct nats_dial *d)
 	nats_options_unref(d->options);
 	uv_mutex_destroy(&d->lock);
 	free(d->server);
+	free(d->host);
 	free(d);
 }
 
@@ -85,8 +88,11 @@ static void run(void *arg)
 	natsStatus status = natsConnection_Connect(&conn, d->nats_options);
 	bool left;
 
-	if (status != NATS_OK)
+	if (status != NATS_OK) {
 		nats_dial_error(d->error, (int)status);
+		nats_reason_find(d->server, d->host, d->error,
+				 sizeof(d->error));
+	}
 	uv_mutex_lock(&d->lock);
 	d->conn = conn;
 	d->done = true;
@@ -99,17 +105,23 @@ static void run(void *arg)
 	nats_ReleaseThreadMemory();
 }
 
-struct nats_dial *nats_dial_new(const char *server, struct nats_options *o,
+struct nats_dial *nats_dial_new(const struct nats_servers_item *server,
+				struct nats_options *o,
 				struct __natsOptions *nats_options,
 				struct mailbox *wake, char *err)
 {
 	struct nats_dial *d = calloc(1, sizeof(*d));
 
-	if (d != NULL)
-		d->server = strdup(server);
-	if (d == NULL || d->server == NULL || uv_mutex_init(&d->lock) < 0) {
-		if (d != NULL)
+	if (d != NULL) {
+		d->server = strdup(server->url);
+		d->host = strdup(server->host);
+	}
+	if (d == NULL || d->server == NULL || d->host == NULL ||
+	    uv_mutex_init(&d->lock) < 0) {
+		if (d != NULL) {
 			free(d->server);
+			free(d->host);
+		}
 		free(d);
 		natsOptions_Destroy(nats_options);
 		snprintf(err, NATS_DIAL_ERROR_MAX, "out of memory");

@@ -20,10 +20,11 @@ struct nats_dial;
 
 enum { NATS_DIAL_ERROR_MAX = NATS_OPTIONS_ERROR_MAX };
 
-/* `server` is the URL without secrets. Takes the natsOptions over, also on
+/* Takes the natsOptions over, also on
  * failure; they may refer to `o`, of which a reference is taken. `wake` is
  * borrowed until the end, and woken when it is done. NULL with `err`. */
-struct nats_dial *nats_dial_new(const char *server, struct nats_options *o,
+struct nats_dial *nats_dial_new(const struct nats_servers_item *server,
+				struct nats_options *o,
 				struct __natsOptions *nats_options,
 				struct mailbox *wake, char *err);
 bool nats_dial_done(struct nats_dial *d);

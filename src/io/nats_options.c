@@ -69,28 +69,40 @@ static int read_file(char **ret, size_t *ret_len, const char *path)
 	return 0;
 }
 
-/* "BEGIN ENCRYPTED PRIVATE KEY" (PKCS #8), or a header of the old form. OpenSSL
- * would ask for the passphrase on the terminal, and wait for ever. */
+/* "-----BEGIN ENCRYPTED PRIVATE KEY-----" (PKCS #8), or a header of the old
+ * form, "Proc-Type: 4,ENCRYPTED". OpenSSL would ask for the passphrase on the
+ * terminal, and wait for ever. It tolerates blanks in the header. */
 static bool is_encrypted(const char *text, size_t len)
 {
-	static const char pkcs8[] = "BEGIN ENCRYPTED PRIVATE KEY";
-	static const char header[] = "Proc-Type: 4,ENCRYPTED";
+	static const char pkcs8[] = "-----BEGIN ENCRYPTED",
+			  old[] = "Proc-Type:";
+	const char *end = text + len, *at = text;
 
-	return memmem(text, len, pkcs8, strlen(pkcs8)) != NULL ||
-	       memmem(text, len, header, strlen(header)) != NULL;
+	while (at < end) {
+		size_t line = (size_t)(end - at);
+		const char *stop = memchr(at, '\n', line);
+
+		if (stop != NULL)
+			line = (size_t)(stop - at);
+		if (line >= strlen(pkcs8) &&
+		    memcmp(at, pkcs8, strlen(pkcs8)) == 0)
+			return true;
+		if (line >= strlen(old) && memcmp(at, old, strlen(old)) == 0 &&
+		    memmem(at, line, "ENCRYPTED", 9) != NULL)
+			return true;
+		at += line + 1;
+	}
+	return false;
 }
 
-/* The file must be there and hold `mark`, unless that is NULL. */
-static int check_file(const char *option, const char *path, const char *mark,
-		      const char *takes, char *err)
+/* The file must be there and hold `mark`. Its content for wipe_free(). */
+static int take_file(char **ret, const char *option, const char *path,
+		     const char *mark, const char *takes, char *err)
 {
 	char shown[160], *text;
 	size_t len;
-	int rc;
+	int rc = read_file(&text, &len, path);
 
-	if (path == NULL)
-		return 0;
-	rc = read_file(&text, &len, path);
 	values_show(path, shown, sizeof(shown));
 	if (rc < 0) {
 		snprintf(err, NATS_OPTIONS_ERROR_MAX,
@@ -112,9 +124,31 @@ static int check_file(const char *option, const char *path, const char *mark,
 			 option, shown, takes);
 		rc = -EINVAL;
 	}
-	wipe_free(text, len);
+	if (rc < 0)
+		wipe_free(text, len);
+	else
+		*ret = text;
 	return rc;
 }
+
+/* Of a path that is given. */
+static int check_file(const char *option, const char *path, const char *mark,
+		      const char *takes, char *err)
+{
+	char *text;
+	int rc;
+
+	if (path == NULL)
+		return 0;
+	rc = take_file(&text, option, path, mark, takes, err);
+	if (rc == 0)
+		wipe_free(text, strlen(text));
+	return rc;
+}
+
+#define TAKES_CA   "the path of a file with certificates (PEM)"
+#define TAKES_CERT "the path of a file with a certificate (PEM)"
+#define TAKES_KEY  "the path of a file with a private key (PEM)"
 
 /* The JWT of a credentials file: the word behind the line that announces it,
  * whatever the line ends are, and with a byte-order mark before it all.
@@ -198,16 +232,12 @@ static int check_files(const struct nats_settings *s, char *err)
 	if (rc == 0)
 		rc = check_nkey(s, err);
 	if (rc == 0)
-		rc = check_file("--tlsca", s->tlsca, "BEGIN",
-				"the path of a file with certificates (PEM)",
-				err);
+		rc = check_file("--tlsca", s->tlsca, "BEGIN", TAKES_CA, err);
 	if (rc == 0)
 		rc = check_file("--tlscert", s->tlscert, "BEGIN CERTIFICATE",
-				"the path of a file with a certificate (PEM)",
-				err);
+				TAKES_CERT, err);
 	if (rc == 0)
-		rc = check_file("--tlskey", s->tlskey, "PRIVATE KEY",
-				"the path of a file with a private key (PEM)",
+		rc = check_file("--tlskey", s->tlskey, "PRIVATE KEY", TAKES_KEY,
 				err);
 	return rc;
 }
@@ -480,27 +510,53 @@ static void set_credentials(struct build *b, struct nats_options *o,
 		set_user(b, o->token, NULL);
 }
 
-static void set_tls(struct build *b, const struct nats_options *o,
-		    const struct nats_servers_item *server)
+/* From the memory of the bytes that were checked, and not from the files, which
+ * may be others a moment later: an encrypted key would make OpenSSL ask on the
+ * terminal. Negative with `err`. */
+static int set_certificates(struct build *b, const struct nats_options *o,
+			    char *err)
+{
+	char *ca = NULL, *cert = NULL, *key = NULL;
+	int rc = 0;
+
+	if (o->tlsca != NULL)
+		rc = take_file(&ca, "--tlsca", o->tlsca, "BEGIN", TAKES_CA,
+			       err);
+	if (rc == 0 && o->tlscert != NULL)
+		rc = take_file(&cert, "--tlscert", o->tlscert,
+			       "BEGIN CERTIFICATE", TAKES_CERT, err);
+	if (rc == 0 && o->tlscert != NULL)
+		rc = take_file(&key, "--tlskey", o->tlskey, "PRIVATE KEY",
+			       TAKES_KEY, err);
+	if (rc == 0 && ca != NULL)
+		SET(b, "--tlsca",
+		    natsOptions_SetCATrustedCertificates(b->to, ca));
+	if (rc == 0 && cert != NULL)
+		SET(b, "--tlscert, --tlskey",
+		    natsOptions_SetCertificatesChain(b->to, cert, key));
+	wipe_free(ca, ca == NULL ? 0 : strlen(ca));
+	wipe_free(cert, cert == NULL ? 0 : strlen(cert));
+	wipe_free(key, key == NULL ? 0 : strlen(key));
+	return rc;
+}
+
+static int set_tls(struct build *b, const struct nats_options *o,
+		   const struct nats_servers_item *server, char *err)
 {
 	const char *name =
 		server->tls_name != NULL ? server->tls_name : server->host;
 
 	if (!o->tls)
-		return;
+		return 0;
 	SET(b, "TLS", natsOptions_SetSecure(b->to, true));
-	if (o->tlsca != NULL)
-		SET(b, "--tlsca",
-		    natsOptions_LoadCATrustedCertificates(b->to, o->tlsca));
-	if (o->tlscert != NULL)
-		SET(b, "--tlscert, --tlskey",
-		    natsOptions_LoadCertificatesChain(b->to, o->tlscert,
-						      o->tlskey));
+	if (set_certificates(b, o, err) < 0)
+		return -EINVAL;
 	SET(b, "TLS", natsOptions_SetExpectedHostname(b->to, name));
 #if NATS_VERSION_NUMBER >= 0x030900
 	if (o->tlsfirst)
 		SET(b, "--tlsfirst", natsOptions_TLSHandshakeFirst(b->to));
 #endif
+	return 0;
 }
 
 static void set_session(struct build *b, const struct nats_options *o,
@@ -532,7 +588,10 @@ struct __natsOptions *nats_options_build(struct nats_options *o,
 	b.status = natsOptions_Create(&b.to);
 	set_session(&b, o, server);
 	set_credentials(&b, o, server);
-	set_tls(&b, o, server);
+	if (set_tls(&b, o, server, err) < 0) {
+		natsOptions_Destroy(b.to);
+		return NULL;
+	}
 	if (b.status == NATS_OK)
 		return b.to;
 	{

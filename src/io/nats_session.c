@@ -248,7 +248,7 @@ static struct nats_dial *dial(struct nats_session *s,
 
 	if (o == NULL)
 		return NULL;
-	return nats_dial_new(server->url, s->options, o, s->wake, err);
+	return nats_dial_new(server, s->options, o, s->wake, err);
 }
 
 struct nats_session *nats_session_new(struct nats_options *o,

@@ -36,7 +36,7 @@ RANKS = {
     "hub": 6, "hub_inside": 6.5, "hub_place": 6.6, "hub_write": 6.6, "hub_lines": 6.6,
     "log_file": 7.1, "process": 7, "handles": 7, "mailbox": 7,
     "poller": 7, "key_file": 7, "nats_note": 7, "nats_servers": 7,
-    "nats_letter": 7.2, "nats_options": 7.2, "nats_dial": 7.3,
+    "nats_letter": 7.2, "nats_options": 7.2, "nats_reason": 7.2, "nats_dial": 7.3,
     "nats_session": 7.4, "nats_worker": 7.6,
     "listener": 8, "healthcheck": 8,
     "inherited": 8, "notify": 8, "conn": 8, "conn_inside": 8.5, "conn_write": 8.6,

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -106,6 +109,44 @@ static void assert_refused(struct fixture *f, const char *why)
 		fail_msg("\"%s\" is not in: %s", why, f->spy.notes);
 	assert_int_equal(f->spy.n_events, 0);
 	spy_finish(&f->spy);
+}
+
+static void no_event(void *arg, const struct source_event *ev)
+{
+	(void)arg;
+	(void)ev;
+	fail();
+}
+
+static void no_call(void *arg)
+{
+	(void)arg;
+	fail();
+}
+
+static void no_note(void *arg, const struct nats_note *n)
+{
+	(void)arg;
+	(void)n;
+	fail();
+}
+
+static void assert_wrong(struct fixture *f, const struct nats_settings *s,
+			 int rc, const char *says)
+{
+	const struct nats_source_cbs cbs = {.on_event = no_event,
+					    .on_turn = no_call,
+					    .on_note = no_note,
+					    .on_closed = no_call};
+	struct nats_source *source = NULL;
+	char err[NATS_SOURCE_ERROR_MAX];
+
+	assert_int_equal(nats_source_new(&source, &f->loop, s, &cbs, err), rc);
+	if (strstr(err, says) == NULL)
+		fail_msg("\"%s\" is not in: %s", says, err);
+	assert_null(strstr(err, "secret"));
+	assert_null(source);
+	uv_run(&f->loop, UV_RUN_NOWAIT);
 }
 
 /* ---- user, password, token ----------------------------------------------- */
@@ -363,6 +404,37 @@ static void tls_with_our_certificate(void **state)
 	assert_int_equal(f->spy.n_events, 0);
 }
 
+/* Encrypted after the start: no connect asks the terminal for a passphrase. */
+static void a_key_that_becomes_encrypted(void **state)
+{
+	struct fixture *f = *state;
+	char command[512];
+
+	make_certificates(f, "IP:127.0.0.1");
+	f->server = "nats://127.0.0.1:1";
+	f->settings.tlscert = f->path[1];
+	f->settings.tlskey = f->path[2];
+	spy_start(&f->spy, &f->loop, &f->settings);
+	spy_wait_note(&f->spy, 0, "failed ");
+	assert_null(strstr(f->spy.notes, "encrypted"));
+	snprintf(command, sizeof(command),
+		 "cd %s && openssl pkey -aes256 -passout pass:x -in key.pem "
+		 "-out new.pem && mv new.pem key.pem",
+		 f->dir);
+	assert_int_equal(system(command), 0);
+	spy_wait_note(&f->spy, 0, "it is encrypted");
+	spy_finish(&f->spy);
+	/* And is refused at the start. */
+	make_certificates(f, "IP:127.0.0.1");
+	snprintf(command, sizeof(command),
+		 "cd %s && openssl pkey -traditional -aes256 -passout pass:x "
+		 "-in key.pem -out new.pem && "
+		 "sed 's/: 4,/:4 , /' new.pem > key.pem",
+		 f->dir);
+	assert_int_equal(system(command), 0);
+	assert_wrong(f, &f->settings, -EINVAL, "it is encrypted");
+}
+
 /* Credentials never go out in clear when TLS was asked for. */
 static void tls_is_not_given_up(void **state)
 {
@@ -373,6 +445,71 @@ static void tls_is_not_given_up(void **state)
 	snprintf(url, sizeof(url), "tls://127.0.0.1:%d", f->nats.port);
 	f->server = url;
 	assert_refused(f, " Secure Connection");
+}
+
+/* ---- what the server says ------------------------------------------------ */
+
+struct door {
+	uv_thread_t thread;
+	int fd;
+	const char *greeting;
+};
+
+/* Two connections: nats.c's and the one that asks. */
+static void greet(void *arg)
+{
+	struct door *d = arg;
+
+	for (int i = 0; i < 2; i++) {
+		int fd = accept(d->fd, NULL, NULL);
+
+		MUST(fd >= 0);
+		MUST(send(fd, d->greeting, strlen(d->greeting), MSG_NOSIGNAL) >
+		     0);
+		shutdown(fd, SHUT_WR);
+		while (recv(fd, (char[256]){0}, 256, 0) > 0)
+			;
+		close(fd);
+	}
+}
+
+static void the_server_says_why(void **state)
+{
+	static const char info[] =
+		"INFO {\"server_id\":\"X\",\"version\":\"2.10.0\","
+		"\"max_payload\":1048576,\"headers\":true,\"proto\":1}\r\n";
+	static const char error[] = "-ERR 'maximum connections exceeded'\r\n";
+	static const struct {
+		bool info, error;
+		const char *says;
+	} list[] = {
+		{true, true, "maximum connections exceeded"},
+		{false, true, "maximum connections exceeded"},
+		{true, false, "closed the connection without a reason"},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		struct sockaddr_in at = {.sin_family = AF_INET};
+		socklen_t len = sizeof(at);
+		struct door d = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
+		char text[512], url[64];
+
+		at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		assert_int_equal(bind(d.fd, (struct sockaddr *)&at, len), 0);
+		assert_int_equal(listen(d.fd, 8), 0);
+		assert_int_equal(getsockname(d.fd, (void *)&at, &len), 0);
+		snprintf(text, sizeof(text), "%s%s", list[i].info ? info : "",
+			 list[i].error ? error : "");
+		snprintf(url, sizeof(url), "nats://127.0.0.1:%d",
+			 ntohs(at.sin_port));
+		d.greeting = text;
+		f->server = url;
+		assert_int_equal(uv_thread_create(&d.thread, greet, &d), 0);
+		assert_refused(f, list[i].says);
+		uv_thread_join(&d.thread);
+		close(d.fd);
+	}
 }
 
 /* ---- prefixes ------------------------------------------------------------ */
@@ -457,44 +594,6 @@ static void the_api_of_a_domain(void **state)
 }
 
 /* ---- refused settings ---------------------------------------------------- */
-
-static void no_event(void *arg, const struct source_event *ev)
-{
-	(void)arg;
-	(void)ev;
-	fail();
-}
-
-static void no_call(void *arg)
-{
-	(void)arg;
-	fail();
-}
-
-static void no_note(void *arg, const struct nats_note *n)
-{
-	(void)arg;
-	(void)n;
-	fail();
-}
-
-static void assert_wrong(struct fixture *f, const struct nats_settings *s,
-			 int rc, const char *says)
-{
-	const struct nats_source_cbs cbs = {.on_event = no_event,
-					    .on_turn = no_call,
-					    .on_note = no_note,
-					    .on_closed = no_call};
-	struct nats_source *source = NULL;
-	char err[NATS_SOURCE_ERROR_MAX];
-
-	assert_int_equal(nats_source_new(&source, &f->loop, s, &cbs, err), rc);
-	if (strstr(err, says) == NULL)
-		fail_msg("\"%s\" is not in: %s", says, err);
-	assert_null(strstr(err, "secret"));
-	assert_null(source);
-	uv_run(&f->loop, UV_RUN_NOWAIT);
-}
 
 static void wrong_settings_are_named(void **state)
 {
@@ -610,7 +709,9 @@ int main(void)
 		TEST(tls_by_a_name),
 		TEST(tls_with_another_ca),
 		TEST(tls_with_our_certificate),
+		TEST(a_key_that_becomes_encrypted),
 		TEST(tls_is_not_given_up),
+		TEST(the_server_says_why),
 		TEST(the_permissions_that_are_needed),
 		TEST(the_api_of_a_domain),
 		TEST(wrong_settings_are_named),
