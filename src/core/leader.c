@@ -53,6 +53,8 @@ void leader_ask(struct leader *l, uint64_t now_ms)
 	l->due_ms = now_ms + patience_ms(l->patience, LEADER_ANSWER_MS,
 					 PATIENCE_STEPS, now_ms);
 	l->head = log_head(l->log);
+	if (l->head < l->seen_seq)
+		l->head = l->seen_seq;
 	l->source->ops->info(l->source, who);
 }
 

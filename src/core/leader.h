@@ -43,7 +43,8 @@ struct leader {
 	uint64_t due_ms;     /* its answer is late */
 	uint64_t asked_ms;   /* when it was sent */
 	uint64_t seen_ms;    /* the last answer */
-	uint64_t head;	     /* the log's, when it was sent */
+	uint64_t seen_seq;   /* of messages that are not in the log as yet */
+	uint64_t head;	     /* the log's, or that, when it was sent */
 	struct backoff fail; /* answers that say nothing */
 	struct patience_late late;
 

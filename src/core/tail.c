@@ -518,16 +518,16 @@ static struct log_subject *keep(struct tail *t, const struct source_message *m)
 static unsigned read_on(struct tail *t, const struct source_message *m,
 			uint64_t now_ms, struct log_subject **touched)
 {
-	tail_note_hole(t, m->seq, now_ms);
 	if (tail_hole_waits(t, m)) {
 		if (tail_hold(t, m, now_ms) < 0)
 			start_over(t, METRIC_RESET_LOST,
 				   "too many messages wait for an answer",
 				   now_ms);
 		else
-			t->read_seq = m->seq;
+			t->read_seq = t->leader->seen_seq = m->seq;
 		return 0;
 	}
+	tail_note_hole(t, t->read_seq, m->seq, now_ms);
 	t->read_seq = m->seq;
 	*touched = keep(t, m);
 	refill(t, now_ms);
@@ -558,19 +558,21 @@ static unsigned on_message(struct tail *t, const struct source_message *m,
 unsigned tail_next(struct tail *t, uint64_t now_ms,
 		   struct log_subject **touched, uint64_t *seq)
 {
-	uint64_t gone_after;
-	const struct source_message *m = tail_next_held(t, &gone_after);
+	uint64_t after;
+	bool gone;
+	const struct source_message *m = tail_next_held(t, &after, &gone);
 
 	*touched = NULL;
 	if (m == NULL || t->state != TAIL_LIVE)
 		return 0;
-	if (gone_after != UINT64_MAX) {
+	if (gone) {
 		tail_said_gone(t);
 		return tail_overtaken(t, t->leader->word.first_seq < m->seq
 						 ? t->leader->word.first_seq
 						 : m->seq);
 	}
 	*seq = m->seq;
+	tail_note_hole(t, after, m->seq, now_ms);
 	*touched = keep(t, m);
 	tail_taken_held(t);
 	refill(t, now_ms);

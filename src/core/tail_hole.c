@@ -65,6 +65,7 @@ void tail_drop_held(struct tail *t)
 {
 	while (!list_empty(&t->held))
 		drop_first(t);
+	t->leader->seen_seq = 0;
 }
 
 void tail_forget_holes(struct tail *t)
@@ -166,6 +167,10 @@ void tail_on_hole_found(struct tail *t, const struct source_event *ev,
 		return;
 	}
 	w->finds = false;
+	/* What the server skipped may have been there still, and be gone now:
+	 * only a first sequence of after this answer tells. */
+	if (!t->wants_filter)
+		w->info_no = leader_want_info(t->leader);
 	ask_finds(t, now_ms);
 }
 
@@ -204,9 +209,9 @@ int tail_hold(struct tail *t, const struct source_message *m, uint64_t now_ms)
 		memcpy(w->bytes + m->subject_len, m->data, m->len);
 	w->msg.subject = w->bytes;
 	w->msg.data = w->bytes + m->subject_len;
-	if (hole && !t->wants_filter)
-		w->info_no = leader_want_info(t->leader);
 	w->finds = hole && t->jumps;
+	if (hole && !w->finds)
+		w->info_no = leader_want_info(t->leader);
 	list_push_back(&t->held, &w->link);
 	t->n_held++;
 	ask_finds(t, now_ms);
@@ -222,7 +227,7 @@ bool tail_hole_waits(const struct tail *t, const struct source_message *m)
 }
 
 const struct source_message *tail_next_held(const struct tail *t,
-					    uint64_t *gone_after)
+					    uint64_t *after, bool *gone)
 {
 	const struct tail_held *w;
 
@@ -231,7 +236,8 @@ const struct source_message *tail_next_held(const struct tail *t,
 	w = held_of(t->held.next);
 	if (w->info_no != 0 || w->finds)
 		return NULL;
-	*gone_after = w->gone ? w->prev : UINT64_MAX;
+	*after = w->prev;
+	*gone = w->gone;
 	return &w->msg;
 }
 
@@ -257,17 +263,18 @@ static void ask_about(struct tail *t, uint64_t now_ms)
 	leader_want_info_by(t->leader, at_ms > now_ms ? at_ms : now_ms);
 }
 
-void tail_note_hole(struct tail *t, uint64_t to, uint64_t now_ms)
+void tail_note_hole(struct tail *t, uint64_t after, uint64_t to,
+		    uint64_t now_ms)
 {
 	/* A question that is not sent yet serves for this one as well. */
 	bool sent = t->holes.to != 0 && t->leader->no >= t->holes.info_no;
 	struct tail_holes *h =
 		t->holes.to != 0 && !sent ? &t->holes : &t->next_holes;
 
-	if (to == t->read_seq + 1 || !t->wants_filter || MUTATED(HOLES_UNSEEN))
+	if (to == after + 1 || !t->wants_filter || MUTATED(HOLES_UNSEEN))
 		return;
 	if (h->to == 0)
-		h->from = t->read_seq;
+		h->from = after;
 	h->to = to;
 	if (t->holes.to == 0)
 		ask_about(t, now_ms);
@@ -300,11 +307,6 @@ static unsigned clear_noted(struct tail *t, uint32_t no, uint64_t now_ms)
 
 	if (t->holes.to == 0 || no < t->holes.info_no)
 		return 0;
-	if (tail_holds(t)) { /* nobody has read beyond these holes */
-		t->holes.info_no = t->leader->no + 1;
-		leader_want_info_by(t->leader, now_ms + HOLE_ASK_MS);
-		return 0;
-	}
 	t->hole_ms = now_ms;
 	if (first > t->holes.from + 1)
 		out = tell_late(t, first);

@@ -51,14 +51,15 @@ void tail_drop_held(struct tail *t);
  * `first` is (bits of tail_outcome), or nobody can lack what was in them. */
 unsigned tail_clear_holes(struct tail *t, uint64_t first);
 void tail_forget_holes(struct tail *t);
-/* The first that waits, if it need not any more. *gone_after: the sequence
- * behind which messages are gone, UINT64_MAX where none are. */
+/* The first that waits, if it need not any more; *after: the sequence before
+ * it, behind which messages are *gone. */
 const struct source_message *tail_next_held(const struct tail *t,
-					    uint64_t *gone_after);
+					    uint64_t *after, bool *gone);
 void tail_said_gone(struct tail *t);
 void tail_taken_held(struct tail *t);
-/* A tail that filters reads on to `to`. */
-void tail_note_hole(struct tail *t, uint64_t to, uint64_t now_ms);
+/* A tail that filters reads on from `after` to `to`. */
+void tail_note_hole(struct tail *t, uint64_t after, uint64_t to,
+		    uint64_t now_ms);
 /* A SOURCE_FOUND of a live tail. */
 void tail_on_hole_found(struct tail *t, const struct source_event *ev,
 			uint64_t now_ms);
