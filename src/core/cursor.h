@@ -67,11 +67,12 @@ struct cursor {
 	struct list ping;  /* hub: in due order */
 	uint64_t ping_due_ms;
 	uint64_t events;   /* messages handed out */
-	uint64_t bytes;	   /* given to the sink */
+	uint64_t bytes;	   /* that the socket took */
 	uint32_t tag;	   /* of a resume, until it is checked: 24 bits */
 	uint32_t ahead_ms; /* above the stream's end, by the leader's word,
 			      since when (the low bits); 0: it isn't */
 	uint32_t left;	   /* of a limit: messages that may still come */
+	uint32_t held;	   /* bytes that the sink holds */
 	uint8_t state;
 	uint8_t start;
 	uint8_t gap;	/* enum cursor_gap: to be told before anything */

@@ -569,6 +569,8 @@ void hub_writable(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
 	if (c->state == CURSOR_CLOSED)
 		return;
+	hub_count_bytes(h, c, c->held);
+	c->held = 0;
 	hub_set_blocked(h, c, false);
 	if (c->replay != NULL) {
 		c->replay->blocked_ms = 0;

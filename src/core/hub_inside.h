@@ -134,6 +134,8 @@ void hub_lines_written(struct hub *h);
 
 /* ---- hub_write.c --------------------------------------------------------- */
 
+/* The socket took these. */
+void hub_count_bytes(struct hub *h, struct cursor *c, size_t len);
 /* Whatever the stream has coming goes into one write. */
 void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms);
 /* A LAGGED stream starts with the one message that another one's replay has

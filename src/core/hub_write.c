@@ -18,7 +18,7 @@ static void dead(struct hub *h, struct cursor *c)
 	hub_unqueue(h, c);
 }
 
-static void given(struct hub *h, struct cursor *c, size_t len)
+void hub_count_bytes(struct hub *h, struct cursor *c, size_t len)
 {
 	c->bytes += len;
 	metric_add(h->metrics, METRIC_BYTES_SENT, len);
@@ -32,8 +32,8 @@ static void hold(struct hub *h, struct cursor *c, const void *rest, size_t len)
 		dead(h, c);
 		return;
 	}
+	c->held = (uint32_t)len;
 	hub_set_blocked(h, c, true);
-	given(h, c, len);
 }
 
 /* Only of streams that had everything before these messages, on sockets that
@@ -94,7 +94,7 @@ static ssize_t write_all(struct hub *h, struct cursor *c, const struct words *w,
 		dead(h, c);
 		return -1;
 	}
-	given(h, c, (size_t)wrote);
+	hub_count_bytes(h, c, (size_t)wrote);
 	if ((size_t)wrote < w->len) {
 		hold(h, c, w->text + wrote, w->len - (size_t)wrote);
 		return -1;

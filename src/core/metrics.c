@@ -75,6 +75,7 @@ static const struct {
 };
 
 _Static_assert(ARRAY_LEN(latencies) <= BUCKETS_MAX &&
+		       ARRAY_LEN(durations) <= BUCKETS_MAX &&
 		       ARRAY_LEN(replays) <= BUCKETS_MAX,
 	       "room for every bound");
 

@@ -157,48 +157,35 @@ void ndjson_encode(const struct ndjson_line *l, uint8_t *out)
 
 /* ---- the short ones ------------------------------------------------------ */
 
-enum { SHORT_MAX = SSE_TEXT_MAX - 2 - 2 - SSE_CHUNK_TAIL };
-
-static size_t put_short(char *out, bool chunked, const char *body, int len)
-{
-	uint8_t *begin = (uint8_t *)out;
-
-	MUST(len > 0 && len <= SHORT_MAX);
-	return (size_t)(put_chunk(begin, chunked, body, (size_t)len) - begin);
-}
-
 size_t ndjson_put_system(char *out, bool chunked, const char *what,
 			 const char *cursor)
 {
-	char body[SHORT_MAX + 1];
+	char body[SSE_BODY_MAX + 1];
 	int len = snprintf(body, sizeof(body), "{\"system\":\"%s\"%s%s%s}\n",
 			   what, cursor != NULL ? ",\"id\":\"" : "",
 			   cursor != NULL ? cursor : "",
 			   cursor != NULL ? "\"" : "");
 
-	return put_short(out, chunked, body, len);
+	return sse_put_body(out, chunked, body, len);
 }
 
 size_t ndjson_put_blank(char *out, bool chunked)
 {
-	return put_short(out, chunked, "\n", 1);
+	return sse_put_body(out, chunked, "\n", 1);
 }
 
 size_t ndjson_put_gap(char *out, bool chunked, const char *reason,
 		      uint64_t after, uint64_t first, uint64_t id,
 		      const struct sse_tag *tag)
 {
-	char body[SHORT_MAX + 1], cursor[SSE_CURSOR_MAX];
+	char body[SSE_BODY_MAX + 1], cursor[SSE_CURSOR_MAX];
 	int len;
 
-	/* A stream without messages calls its first sequence 0. */
-	if (first == 0)
-		first = 1;
 	sse_cursor_format(cursor, id, tag);
 	len = snprintf(
 		body, sizeof(body),
 		"{\"system\":\"gap\",\"reason\":\"%s\",\"after\":%" PRIu64
 		",\"first\":%" PRIu64 ",\"id\":\"%s\"}\n",
 		reason, after, first, cursor);
-	return put_short(out, chunked, body, len);
+	return sse_put_body(out, chunked, body, len);
 }

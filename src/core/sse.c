@@ -296,14 +296,11 @@ void sse_decode(struct sse_payload *ret, const uint8_t *body, size_t len,
 
 /* ---- the short ones ------------------------------------------------------ */
 
-enum { SHORT_MAX = SSE_TEXT_MAX - 2 - 2 - SSE_CHUNK_TAIL };
-
-/* A body that snprintf() made, as a chunk or bare. Its end needs no NUL. */
-static size_t put_short(char *out, bool chunked, const char *body, int len)
+size_t sse_put_body(char *out, bool chunked, const char *body, int len)
 {
 	uint8_t *begin = (uint8_t *)out;
 
-	MUST(len > 0 && len <= SHORT_MAX);
+	MUST(len > 0 && len <= SSE_BODY_MAX);
 	return (size_t)(put_chunk(begin, chunked, body, (size_t)len) - begin);
 }
 
@@ -317,22 +314,22 @@ static size_t put_short(char *out, bool chunked, const char *body, int len)
 size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
 		       const char *cursor)
 {
-	char body[SHORT_MAX + 1];
+	char body[SSE_BODY_MAX + 1];
 	int len = snprintf(body, sizeof(body), "retry: %" PRIu64 "\n%s%s%s%s\n",
 			   retry_ms, cursor != NULL ? SYSTEM("open") : "",
 			   ID_LINE(cursor));
 
-	return put_short(out, chunked, body, len);
+	return sse_put_body(out, chunked, body, len);
 }
 
 size_t sse_put_system(char *out, bool chunked, const char *what,
 		      const char *cursor)
 {
-	char body[SHORT_MAX + 1];
+	char body[SSE_BODY_MAX + 1];
 	int len = snprintf(body, sizeof(body), SYSTEM("%s") "%s%s%s\n", what,
 			   ID_LINE(cursor));
 
-	return put_short(out, chunked, body, len);
+	return sse_put_body(out, chunked, body, len);
 }
 
 size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
@@ -343,29 +340,26 @@ size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
 		[SSE_PING_COMMENT] = ": ping\n",
 		[SSE_PING_EVENT] = SYSTEM("ping"),
 	};
-	char body[SHORT_MAX + 1];
+	char body[SSE_BODY_MAX + 1];
 	int len = snprintf(body, sizeof(body), "%s%s%s%s\n", texts[style],
 			   ID_LINE(cursor));
 
-	return put_short(out, chunked, body, len);
+	return sse_put_body(out, chunked, body, len);
 }
 
 size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
 		   uint64_t first, uint64_t id, const struct sse_tag *tag)
 {
-	char body[SHORT_MAX + 1], cursor[SSE_CURSOR_MAX];
+	char body[SSE_BODY_MAX + 1], cursor[SSE_CURSOR_MAX];
 	int len;
 
-	/* A stream without messages calls its first sequence 0. */
-	if (first == 0)
-		first = 1;
 	sse_cursor_format(cursor, id, tag);
 	len = snprintf(body, sizeof(body),
 		       "event: gap\n" DATA_FIELD "{\"system\": \"gap\", "
 		       "\"reason\": \"%s\", \"after\": %" PRIu64
 		       ", \"first\": %" PRIu64 "}\n" ID_FIELD "%s\n\n",
 		       reason, after, first, cursor);
-	return put_short(out, chunked, body, len);
+	return sse_put_body(out, chunked, body, len);
 }
 
 size_t sse_put_retry(char *out, bool chunked, uint64_t retry_ms)

@@ -20,6 +20,8 @@ enum {
 	SSE_TEXT_MAX = 256, /* room that every sse_put_*() below needs */
 	SSE_CURSOR_MAX = 20 + 1 + SSE_TAG_LEN + 1,
 	SSE_CHUNK_TAIL = 2, /* "\r\n" behind every chunk's body */
+	/* The longest body that fits into SSE_TEXT_MAX as a chunk. */
+	SSE_BODY_MAX = SSE_TEXT_MAX - 2 - 2 - SSE_CHUNK_TAIL,
 };
 
 /* What stands for the JetStream stream's identity in an id: six lower-case hex
@@ -66,6 +68,10 @@ struct sse_payload {
  * sse_keep() wrote (NULL: f->kept was 0). `room` has `len` bytes. */
 void sse_decode(struct sse_payload *ret, const uint8_t *body, size_t len,
 		const uint8_t *kept, uint8_t *room);
+
+/* A body that snprintf() made (`len` is its result), as a chunk or bare. Its
+ * end needs no NUL. Returns the length. */
+size_t sse_put_body(char *out, bool chunked, const char *body, int len);
 
 /* The short ones. Each writes at most SSE_TEXT_MAX bytes to `out`, chunked or
  * bare, and returns how many. */

@@ -458,8 +458,8 @@ static void socket_that_fails_at_the_opening(void **state)
 	assert_int_equal(c->writes, 1);
 }
 
-/* What the sink holds is given to it, too. */
-static void held_bytes_count(void **state)
+/* What the sink holds counts when the socket has taken it. */
+static void held_bytes_count_when_they_are_out(void **state)
 {
 	struct rig *r = *state;
 	struct hub_open open = {.id = "a", .id_len = 1};
@@ -468,12 +468,34 @@ static void held_bytes_count(void **state)
 
 	rig_live(r, 1, 10);
 	c = rig_open_with(r, &open, 5);
+	assert_int_equal(c->cursor.bytes, 5);
+	assert_int_equal(r->metrics.value[METRIC_BYTES_SENT], 5);
 	rig_publish(r, "ev.a", 11, "x");
 	rig_drain(r, c, 3);
+	assert_int_equal(c->cursor.bytes, c->got.len);
 	rig_drain(r, c, 0);
 	assert_int_equal(c->got.len, len);
 	assert_int_equal(c->cursor.bytes, len);
 	assert_int_equal(r->metrics.value[METRIC_BYTES_SENT], len);
+}
+
+static void tail_gauges_are_0_without_nats(void **state)
+{
+	struct rig *r = *state;
+	struct source_event ev;
+
+	rig_live(r, 1, 10);
+	ev = event_message(r->consumer, 11, ++r->cseq, "ev.a", "x");
+	ev.msg.pending = 7;
+	rig_send(r, ev);
+	hub_gauges(r->hub);
+	assert_true(r->metrics.value[METRIC_TAIL_CREDIT] > 0);
+	assert_int_equal(r->metrics.value[METRIC_TAIL_LAG], 7);
+	rig_send(r, event_down());
+	hub_gauges(r->hub);
+	assert_int_equal(r->metrics.value[METRIC_TAIL_CREDIT], 0);
+	assert_int_equal(r->metrics.value[METRIC_TAIL_LAG], 0);
+	assert_int_equal(r->metrics.value[METRIC_NATS_CONNECTED], 0);
 }
 
 /* ---- pings --------------------------------------------------------------- */
@@ -1056,7 +1078,8 @@ int main(void)
 		TEST(blocked_client_is_not_written),
 		TEST(failed_socket_is_left_alone),
 		TEST(socket_that_fails_at_the_opening),
-		TEST(held_bytes_count),
+		TEST(held_bytes_count_when_they_are_out),
+		TEST(tail_gauges_are_0_without_nats),
 		PINGED(ping_tells_what_is_covered),
 		TEST(comment_ping),
 		TEST(no_pings_when_there_are_to_be_none),

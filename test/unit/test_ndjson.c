@@ -149,7 +149,7 @@ static void what_is_no_message(void **state)
 		"\"first\":9,\"id\":\"8-9f31c2\"}\n");
 	assert_string_equal(
 		text_of(out,
-			ndjson_put_gap(out, false, "reset", 0, 0, 0, &tag)),
+			ndjson_put_gap(out, false, "reset", 0, 1, 0, &tag)),
 		"{\"system\":\"gap\",\"reason\":\"reset\",\"after\":0,"
 		"\"first\":1,\"id\":\"0-9f31c2\"}\n");
 	ndjson_put_gap(out, true, "expired", UINT64_MAX, UINT64_MAX,

