@@ -78,6 +78,15 @@ void conn_end_by(struct conn *c, uint64_t ms, enum ending why)
 	due_set(&c->set->ends, &c->end, ms);
 }
 
+/* Both clocks at one moment: the loop's is that of the turn's beginning, and in
+ * a long turn a token's stream would end too soon. */
+static uint64_t read_clocks(const struct conn_set *s, uint64_t *wall_ms)
+{
+	uv_update_time(s->cfg.loop);
+	*wall_ms = s->cfg.wall_ms();
+	return conn_now_ms(s);
+}
+
 /* By the monotonic clock, as everything; the wall clock's end is kept. */
 static void end_by_wall(struct conn *c, uint64_t now_ms, uint64_t wall_ms)
 {
@@ -88,8 +97,10 @@ static void end_by_wall(struct conn *c, uint64_t now_ms, uint64_t wall_ms)
 
 void conn_end_with_token(struct conn *c, uint64_t end_ms)
 {
+	uint64_t wall_ms, now_ms = read_clocks(c->set, &wall_ms);
+
 	c->token_ms = end_ms;
-	end_by_wall(c, conn_now_ms(c->set), c->set->cfg.wall_ms());
+	end_by_wall(c, now_ms, wall_ms);
 }
 
 uint64_t conn_next_clocks_ms(const struct conn_set *s)
@@ -107,7 +118,7 @@ void conn_compare_clocks(struct conn_set *s, uint64_t now_ms)
 	if (now_ms < conn_next_clocks_ms(s))
 		return;
 	s->clocks_due_ms = now_ms + CONN_CLOCKS_MS;
-	wall_ms = s->cfg.wall_ms();
+	now_ms = read_clocks(s, &wall_ms);
 	ahead_ms = (int64_t)(wall_ms - now_ms);
 	moved_ms = ahead_ms - s->wall_ahead_ms;
 	if (moved_ms <= CONN_CLOCKS_APART_MS &&
