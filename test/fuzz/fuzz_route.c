@@ -145,7 +145,7 @@ static void must_be_route(const struct route *r,
 static void must_be_refusal(const struct refusal *why)
 {
 	fuzz_must_be_line(why->text, sizeof(why->text));
-	MUST(why->status >= 400 && why->status <= 406);
+	MUST(why->status >= 400 && (why->status <= 406 || why->status == 501));
 	MUST(why->reason != REFUSAL_NONE && why->reason < REFUSAL_COUNT);
 	MUST((why->status == 405) == (why->allow != NULL));
 }
