@@ -188,12 +188,26 @@ static void on_lame_duck(natsConnection *conn, void *arg)
 	leave(s);
 }
 
-/* Notes are for people: one that finds no room is left out. */
+/* What a server refuses is refused each time; of requests about consumers only
+ * the consumers' names differ. */
+static bool is_same_error(const char *a, const char *b)
+{
+	static const char name[] = ".sluice_";
+	const char *at = strstr(a, name);
+
+	if (at == NULL)
+		return strcmp(a, b) == 0;
+	return strncmp(a, b, (size_t)(at - a) + strlen(name)) == 0;
+}
+
+/* Notes are for people: one that finds no room is left out, and the same one
+ * again. */
 static void on_error(natsConnection *conn, natsSubscription *sub,
 		     natsStatus status, void *arg)
 {
 	char text[NATS_SESSION_ERROR_MAX];
 	struct nats_session *s;
+	bool is_same;
 
 	(void)conn;
 	(void)sub;
@@ -202,10 +216,12 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 	if (s == NULL)
 		return;
 	pthread_mutex_lock(&sessions.lock);
+	is_same = is_same_error(text, s->error);
 	snprintf(s->error, sizeof(s->error), "%s", text);
 	pthread_mutex_unlock(&sessions.lock);
-	nats_letter_note(s->events, NATS_NOTE_ERROR, s->server, text,
-			 MAILBOX_REFUSE);
+	if (!is_same)
+		nats_letter_note(s->events, NATS_NOTE_ERROR, s->server, text,
+				 MAILBOX_REFUSE);
 	leave(s);
 }
 

@@ -572,6 +572,29 @@ static void an_account_without_room_for_a_consumer(void **state)
 	e2e_expect_marker(f, c, "alice", 11);
 }
 
+/* The server answers such a pull by an error of the connection alone, in which
+ * the consumer's name is another one each time. */
+static void a_user_who_may_not_pull(void **state)
+{
+	struct e2e *f = *state;
+	struct sse_client *c;
+
+	serve(f,
+	      "no_auth_user: admin\n"
+	      "authorization { users: [ { user: admin, password: x }, "
+	      "{ user: gw, password: x, permissions { publish { deny: "
+	      "[\"$JS.API.CONSUMER.MSG.NEXT.>\"] } } } ] }",
+	      NULL);
+	e2e_publish_many(f, "alice", "old", 8);
+	e2e_gateway_unready(f, "--user", "gw", "--password", "x", NULL);
+	c = e2e_client(f);
+	sse_client_stream(c, f->gw.address, "alice", "deliver=all");
+	/* History comes without a pull. */
+	e2e_expect_many(c, 0, "old", 8);
+	gateway_proc_wait_log(&f->gw, "the server was silent");
+	assert_int_equal(e2e_count_in_log(f, "ermissions Violation"), 1);
+}
+
 /* ---- what JetStream writes ----------------------------------------------- */
 
 static void markers_are_no_events(void **state)
@@ -623,6 +646,7 @@ int main(void)
 		OVERTAKEN_TEST(the_server_takes_one_message_a_pull),
 		OVERTAKEN_TEST(a_stream_that_keeps_consumers_briefly),
 		OVERTAKEN_TEST(an_account_without_room_for_a_consumer),
+		OVERTAKEN_TEST(a_user_who_may_not_pull),
 		OVERTAKEN_TEST(markers_are_no_events),
 	};
 
