@@ -7,6 +7,7 @@
  * the end, or empty, is not there.
  */
 #include <stdlib.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -44,6 +45,27 @@ static int decode(struct bytes *out, const char *text, size_t len)
 	return 0;
 }
 
+/* Of a cursor's name case, '-' and '_' mean nothing. */
+static bool is_name(const struct bytes *got, const char *name)
+{
+	const char *text = bytes_text(got);
+	size_t n = 0;
+
+	if (strcmp(name, "lastEventId") != 0)
+		return got->len == strlen(name) &&
+		       memcmp(text, name, got->len) == 0;
+	for (size_t i = 0; i < got->len; i++) {
+		if (text[i] == '-' || text[i] == '_')
+			continue;
+		if (n == strlen(name) ||
+		    tolower((unsigned char)text[i]) !=
+			    tolower((unsigned char)name[n]))
+			return false;
+		n++;
+	}
+	return n == strlen(name);
+}
+
 /* How often the query has a parameter, and the last one's value. All of the
  * query can be decoded, or it was not taken. */
 static size_t find(const char *target, const char *name, struct bytes *value)
@@ -60,8 +82,7 @@ static size_t find(const char *target, const char *name, struct bytes *value)
 		MUST(decode(&got_name, p, name_len) == 0);
 		if (equals != NULL)
 			MUST(decode(&got, equals + 1, len - name_len - 1) == 0);
-		if (got_name.len == strlen(name) &&
-		    memcmp(bytes_text(&got_name), name, got_name.len) == 0) {
+		if (is_name(&got_name, name)) {
 			found++;
 			bytes_clear(value);
 			bytes_add(value, bytes_text(&got), got.len);
@@ -129,8 +150,10 @@ static void must_be_query_id(const struct route *r,
 static void must_be_route(const struct route *r,
 			  const struct route_request *req)
 {
-	MUST(strcmp(req->method, "GET") == 0 ||
-	     strcmp(req->method, "HEAD") == 0);
+	MUST(r->kind == ROUTE_OPTIONS
+		     ? strcmp(req->method, "OPTIONS") == 0
+		     : strcmp(req->method, "GET") == 0 ||
+			       strcmp(req->method, "HEAD") == 0);
 	MUST(r->kind != ROUTE_METRICS || req->admin);
 	MUST(r->kind != ROUTE_UI || (req->ui && !req->admin));
 	if (r->kind != ROUTE_EVENTS)
