@@ -111,6 +111,9 @@
 	  "change=\"went_back\"", "")                                          \
 	X(CHANGE_OVERTAKEN, counter, "sluice_stream_changes_total",            \
 	  "change=\"overtook_tail\"", "")                                      \
+	X(UNMATCHED, gauge, "sluice_template_unmatched", "",                   \
+	  "1 while the template matches no subject of the stream: no event "   \
+	  "can come.")                                                         \
 	X(NATS_CONNECTED, gauge, "sluice_nats_connected", "",                  \
 	  "1 while a NATS session is up.")                                     \
 	X(NATS_SESSIONS, counter, "sluice_nats_sessions_total", "",            \

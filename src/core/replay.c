@@ -476,11 +476,14 @@ enum replay_outcome replay_check(struct replay *r,
 
 static void create(struct replay *r, uint64_t now_ms)
 {
+	uint64_t max_ms = r->word->max_inactive_ms; /* of the stream */
 	struct source_consumer sc = {
 		.who = next_who(r),
 		.start_seq = r->cursor->covered + 1,
 		.filter = r->cursor->subject->name,
-		.inactive_ms = REPLAY_INACTIVE_MS,
+		.inactive_ms = max_ms != 0 && max_ms < REPLAY_INACTIVE_MS
+				       ? max_ms
+				       : REPLAY_INACTIVE_MS,
 	};
 
 	expect(r, REPLAY_CREATE, now_ms);

@@ -248,6 +248,18 @@ static unsigned match(struct tail *t, enum tail_verdict verdict,
 	return out;
 }
 
+/* Once in each session, and when the stream's subjects become so. */
+static void take_matches_none(struct tail *t, bool none)
+{
+	if (none && !t->matches_none)
+		tail_news(t, true,
+			  "the template matches no subject of the stream (%s): "
+			  "no event can come",
+			  t->filter);
+	t->matches_none = none;
+	metric_set(t->metrics, METRIC_UNMATCHED, none);
+}
+
 static unsigned on_info(struct tail *t, const struct source_event *ev,
 			uint64_t now_ms)
 {
@@ -275,6 +287,7 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 	}
 	t->wants_filter = !ev->info.filter_covers_all;
 	t->jumps = ev->info.before_2_10;
+	take_matches_none(t, ev->info.filter_matches_none);
 	t->max_inactive_ms = ev->info.max_inactive_ms;
 	out = tail_compare(t, &ev->info, now_ms);
 	if (out & TAIL_BACK)
@@ -613,7 +626,7 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 	switch (ev->kind) {
 	case SOURCE_UP:
 		backoff_reset(&t->fails);
-		t->refused = false;
+		t->refused = t->matches_none = false;
 		t->max_batch = 0;
 		t->max_bytes = t->max_expires_ms = 0;
 		t->doubts = t->known;

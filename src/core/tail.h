@@ -116,7 +116,8 @@ struct tail {
 	uint32_t idle_gen;    /* of the one about the end; 0: none */
 	uint64_t idle_from, idle_to, idle_clear;
 
-	bool doubts; /* the log's newest message must be compared */
+	bool matches_none; /* the template, of the stream's subjects: said */
+	bool doubts;	   /* the log's newest message must be compared */
 	struct tail_match match;
 
 	/* What the server takes, as far as it has refused more. */

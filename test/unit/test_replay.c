@@ -196,11 +196,12 @@ static void deliver_found(struct fixture *f, uint64_t from, uint64_t seq)
 static void asked_create(struct fixture *f, uint64_t start)
 {
 	const struct asked *a = fake_asked(&f->src, ASKED_CREATE);
+	uint64_t max_ms = f->word.max_inactive_ms;
 
 	assert_int_equal(a->who.slot, SLOT);
 	assert_int_equal(a->seq, start);
 	assert_string_equal(a->subject, "ev.a");
-	assert_int_equal(a->inactive_ms, 10000);
+	assert_int_equal(a->inactive_ms, max_ms != 0 ? max_ms : 10000);
 	fake_quiet(&f->src);
 	f->consumer = a->who;
 	f->cseq = 0;
@@ -743,6 +744,18 @@ static void gap_under_the_consumer(void **state)
 	assert_int_equal(check(f, 14, 200), REPLAY_GAP);
 	asked_forget(f);
 	fake_quiet(&f->src);
+}
+
+/* The server refuses a consumer that is to be kept for longer (10153). */
+static void limit_of_the_streams_consumers_is_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	f->word.max_inactive_ms = 4000;
+	begin(f, 10);
+	deliver_found(f, 11, 11);
+	deliver_found(f, 12, 12);
+	asked_create(f, 13);
 }
 
 /* ---- deliver=last -------------------------------------------------------- */
@@ -1666,6 +1679,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(nothing_left_joins_without_a_consumer),
+		TEST(limit_of_the_streams_consumers_is_kept),
 		TEST(head_counts_as_it_was_at_sending),
 		TEST(leader_behind_is_probed_again),
 		TEST(another_leader_is_probed_again),

@@ -261,6 +261,38 @@ static void filters_a_stream_of_more_subjects(void **state)
 	assert_string_equal(fake_asked(&f->src, ASKED_CREATE)->subject, "ev.*");
 }
 
+static unsigned answer_no_match(struct fixture *f, bool none)
+{
+	struct source_event ev =
+		event_info(fake_asked(&f->src, ASKED_INFO)->who, STREAM, 1, 5);
+
+	ev.info.filter_covers_all = false;
+	ev.info.filter_matches_none = none;
+	return send(f, ev);
+}
+
+static void template_that_matches_nothing_is_said(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t *metric = &f->metrics.value[METRIC_UNMATCHED];
+
+	for (int session = 0; session < 2; session++) {
+		send(f, event_up());
+		answer_no_match(f, true);
+		assert_news(f, true,
+			    "the template matches no subject of the stream "
+			    "(ev.*): no event can come");
+		assert_int_equal(*metric, 1);
+		take_create(f, 6);
+		send(f, event_created(f->consumer));
+		answer_no_match(f, session == 0);
+		assert_news(f, false, "tail is live after sequence 5");
+		assert_int_equal(*metric, session == 0);
+		take_pull(f);
+		send(f, event_down());
+	}
+}
+
 static void waits_for_a_stream_that_is_missing(void **state)
 {
 	struct fixture *f = *state;
@@ -1604,6 +1636,7 @@ int main(void)
 		TEST(follows_from_behind_the_last_sequence),
 		TEST(empty_stream_begins_at_one),
 		TEST(filters_a_stream_of_more_subjects),
+		TEST(template_that_matches_nothing_is_said),
 		TEST(waits_for_a_stream_that_is_missing),
 		TEST(says_what_the_server_said),
 		TEST(work_queue_is_not_served),
