@@ -1506,6 +1506,42 @@ static void late_answers_give_more_time(void **state)
 	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 4);
 }
 
+/* The server searches long for one client: its own time-outs grow, those of
+ * another one's replay and of the tail do not. */
+static void late_searches_of_one_client_are_its_own(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *slow = rig_resume(r, "a", "5-@"), *other;
+	struct source_who who = fake_asked(&r->src, ASKED_FIND)->who;
+
+	for (int i = 0; i < 4; i++) {
+		struct source_who next;
+
+		quiet_for(r, (2500u << i) - 1);
+		rig_pass(r, 1);
+		next = fake_asked(&r->src, ASKED_FIND)->who;
+		late(r, who);
+		who = next;
+		if (i == 3)
+			break;
+		quiet_for(r, (2500u << i) - 1);
+		rig_pass(r, 1);
+		who = fake_asked(&r->src, ASKED_FIND)->who;
+	}
+	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 4);
+	other = rig_resume(r, "b", "5-@");
+	who = fake_asked(&r->src, ASKED_FIND)->who;
+	assert_int_equal(given_up_after(r, 2500).slot, who.slot);
+	rig_close(r, slow);
+	rig_close(r, other);
+	r->now_ms += 6999;
+	hub_tick(r->hub, r->now_ms);
+	fake_quiet(&r->src);
+	r->now_ms++;
+	hub_tick(r->hub, r->now_ms);
+	fake_asked(&r->src, ASKED_FORGET);
+}
+
 static void lost_answers_change_no_time_out(void **state)
 {
 	struct rig *r = *state;
@@ -1617,6 +1653,7 @@ int main(void)
 		TEST(consumers_in_turns),
 		TEST(blocked_replay_gives_its_consumer_away),
 		TEST(late_answers_give_more_time),
+		TEST(late_searches_of_one_client_are_its_own),
 		TEST(lost_answers_change_no_time_out),
 		TEST(patience_ends),
 		TEST(late_messages_give_the_tail_more_time),

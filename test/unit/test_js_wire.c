@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "check.h"
 #include "js_wire.h"
@@ -175,6 +176,46 @@ static void a_consumer_of_everything_has_no_filter(void **state)
 }
 
 /* Every cap that is too small refuses the whole and changes nothing. */
+/* The library's allocations until they fail; -1: they don't. */
+static int allocations_left = -1;
+
+static void *may_fail(size_t size)
+{
+	if (allocations_left == 0)
+		return NULL;
+	if (allocations_left > 0)
+		allocations_left--;
+	return malloc(size);
+}
+
+/* Each allocation of the JSON library fails in turn: the request is whole, or
+ * there is none. */
+static void a_request_without_memory_is_none(void **state)
+{
+	static const char want[] = "{\"seq\":7,\"next_by_subj\":\"ev.a\"}";
+	struct buf b;
+	int n = 0, rc;
+
+	(void)state;
+	buf_init(&b, 4096);
+	json_set_alloc_funcs(may_fail, free);
+	do {
+		buf_clear(&b);
+		allocations_left = n++;
+		rc = js_put_find(&b, 7, "ev.a");
+		allocations_left = -1;
+		if (rc == 0)
+			break;
+		assert_int_equal(rc, -ENOMEM);
+		assert_int_equal(buf_unread(&b), 0);
+	} while (n < 100);
+	json_set_alloc_funcs(malloc, free);
+	assert_true(n > 1);
+	assert_int_equal(buf_unread(&b), strlen(want));
+	assert_memory_equal(buf_head(&b), want, strlen(want));
+	buf_finish(&b);
+}
+
 static void a_request_that_does_not_fit_leaves_nothing(void **state)
 {
 	struct js_consumer c = {.stream = "EV", .name = "n1", .filter = "ev.1"};
@@ -820,6 +861,7 @@ int main(void)
 		cmocka_unit_test(other_ack_subjects_are_refused),
 		cmocka_unit_test(requests_are_json),
 		cmocka_unit_test(a_consumer_of_everything_has_no_filter),
+		cmocka_unit_test(a_request_without_memory_is_none),
 		cmocka_unit_test(a_request_that_does_not_fit_leaves_nothing),
 		cmocka_unit_test(stream_info_is_read),
 		cmocka_unit_test(an_empty_stream_begins_behind_its_end),

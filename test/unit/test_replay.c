@@ -609,6 +609,20 @@ static void only_answers_are_round_trips(void **state)
 	asked_find(f, 11);
 }
 
+/* The tail asks as of the time when it last heard something. */
+static void patience_of_an_earlier_time(void **state)
+{
+	struct patience p = {0};
+
+	(void)state;
+	patience_grow(&p, 5000);
+	assert_int_equal(patience_ms(&p, 7000, PATIENCE_STEPS, 0), 14000);
+	assert_int_equal(patience_ms(&p, 7000, PATIENCE_STEPS, 4999), 14000);
+	assert_int_equal(patience_ms(&p, 7000, PATIENCE_STEPS, 5000), 14000);
+	assert_int_equal(patience_ms(&p, 7000, PATIENCE_STEPS, 64999), 14000);
+	assert_int_equal(patience_ms(&p, 7000, PATIENCE_STEPS, 65000), 7000);
+}
+
 static void errors_and_silence_ask_again(void **state)
 {
 	static const int errs[] = {500, SOURCE_ERR_MALFORMED,
@@ -1695,6 +1709,7 @@ int main(void)
 		TEST(found_message_waits_for_its_check),
 		TEST(found_message_beyond_the_floor_joins),
 		TEST(only_answers_are_round_trips),
+		TEST(patience_of_an_earlier_time),
 		TEST(errors_and_silence_ask_again),
 		TEST(message_of_another_subject_is_dropped),
 		TEST(stale_answers_are_nobodys),
