@@ -115,6 +115,25 @@ static void replays_take_turns(void **state)
 	e2e_wait_consumers(f, 1);
 }
 
+/* The tail has the stream's only consumer: history comes by probes, without
+ * pauses between them. */
+static void history_without_a_consumer(void **state)
+{
+	enum { N = 1000 };
+	struct e2e *f = *state;
+	struct sse_client *c;
+	uint64_t deadline_ms;
+
+	e2e_make_stream(f, "\"max_consumers\": 1");
+	e2e_publish_many(f, "alice", "m", N);
+	e2e_gateway(f, NULL);
+	deadline_ms = test_deadline_ms(3000);
+	c = e2e_open(f, "alice", "deliver=all");
+	e2e_expect_many(c, 0, "m", N);
+	assert_true(test_now_ms() < deadline_ms);
+	assert_int_equal(e2e_stream_number(f, "state.consumer_count"), 1);
+}
+
 /* ---- coming and going ---------------------------------------------------- */
 
 /* One visit of each kind: a stream that gets something, one that replays, half
@@ -499,6 +518,7 @@ int main(void)
 		E2E_TEST(descriptors_have_room_from_the_start),
 		E2E_TEST(replays_leave_no_consumer_behind),
 		E2E_TEST(replays_take_turns),
+		E2E_TEST(history_without_a_consumer),
 		E2E_TEST(connects_and_disconnects),
 		E2E_TEST(a_slow_client_gets_everything),
 		E2E_TEST(full),

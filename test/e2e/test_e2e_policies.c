@@ -3,7 +3,10 @@
 #include "e2e.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "test_clock.h"
 
 /* ---- deliver ------------------------------------------------------------- */
 
@@ -141,6 +144,83 @@ static void last_is_what_the_stream_has(void **state)
 	e2e_purge(f, "{\"filter\":\"events.alice\"}");
 	c = e2e_open(f, "alice", "deliver=last");
 	e2e_expect_marker(f, c, "alice", 1);
+}
+
+/* ---- deliver=last is the same on every gateway ----------------------------
+ */
+
+static struct gateway_proc other; /* was started later: has less in memory */
+
+/* Five messages for alice are in the memory of the first gateway alone. */
+static void start_two(struct e2e *f)
+{
+	struct sse_client *watch;
+
+	e2e_gateway(f, NULL);
+	watch = e2e_open(f, "alice", NULL);
+	e2e_publish_many(f, "alice", "m", 5);
+	sse_client_wait_message(watch, 5);
+	gateway_proc_start(&other, f->nats.url, NULL);
+	gateway_proc_wait_ready(&other);
+}
+
+static int stop_other(void **state)
+{
+	gateway_proc_stop(&other);
+	gateway_proc_finish(&other);
+	return e2e_teardown(state);
+}
+
+/* On both: this message first (NULL: none), then what is new. */
+static void expect_last(struct e2e *f, const char *last)
+{
+	const char *const addresses[] = {f->gw.address, other.address};
+	struct sse_client *c[2];
+	size_t n = last != NULL;
+
+	for (size_t i = 0; i < 2; i++) {
+		c[i] = e2e_client(f);
+		sse_client_stream(c[i], addresses[i], "alice", "deliver=last");
+		sse_client_wait_any_id(c[i]);
+	}
+	e2e_publish(f, "alice", "new");
+	for (size_t i = 0; i < 2; i++) {
+		if (last != NULL)
+			e2e_expect(c[i], 1, last);
+		e2e_expect(c[i], n + 1, "new");
+	}
+}
+
+static void last_after_a_delete(void **state)
+{
+	struct e2e *f = *state;
+
+	start_two(f);
+	free(nats_admin_api(f->admin, "STREAM.MSG.DELETE.Events",
+			    "{\"seq\": 5}"));
+	/* A server before 2.11 has lost the subject's newest message then. */
+	expect_last(f, nats_server_installed() < 21100 ? NULL : "m-3");
+}
+
+static void last_after_a_purge(void **state)
+{
+	struct e2e *f = *state;
+
+	start_two(f);
+	e2e_purge(f, "{\"filter\": \"events.alice\"}");
+	expect_last(f, NULL);
+}
+
+static void last_after_expiry(void **state)
+{
+	struct e2e *f = *state;
+	uint64_t deadline_ms = test_deadline_ms(SSE_CLIENT_WAIT_MS);
+
+	e2e_make_stream(f, "\"max_age\": 1000000000");
+	start_two(f);
+	while (e2e_stream_number(f, "state.messages") != 0)
+		assert_true(test_now_ms() < deadline_ms);
+	expect_last(f, NULL);
 }
 
 static void last_of_nothing(void **state)
@@ -374,6 +454,8 @@ static void odd_identities(void **state)
 
 int main(void)
 {
+#define WITH_OTHER(fn) \
+	cmocka_unit_test_setup_teardown(fn, e2e_setup, stop_other)
 	const struct CMUnitTest tests[] = {
 		E2E_TEST(new_begins_at_the_newest),
 		E2E_TEST(default_is_new),
@@ -384,6 +466,9 @@ int main(void)
 		E2E_TEST(last_is_the_newest_then_live),
 		E2E_TEST(last_from_memory),
 		E2E_TEST(last_is_what_the_stream_has),
+		WITH_OTHER(last_after_a_delete),
+		WITH_OTHER(last_after_a_purge),
+		WITH_OTHER(last_after_expiry),
 		E2E_TEST(last_of_nothing),
 		E2E_TEST(resumes_by_header),
 		E2E_TEST(resumes_by_query),
