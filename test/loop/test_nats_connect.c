@@ -18,6 +18,7 @@
 
 #include "check.h"
 #include "nats_dial.h"
+#include "nats_letter.h"
 #include "nats_server.h"
 #include "source_spy.h"
 
@@ -117,6 +118,37 @@ static void the_server_comes_later(void **state)
 	nats_server_again(&f->nats);
 	spy_wait(&f->spy, SOURCE_UP);
 	spy_wait_note(&f->spy, 0, "connected nats://127.0.0.1:");
+	assert_answers(&f->spy);
+}
+
+/* The program is linked with --wrap=nats_letter_session. */
+static _Atomic int ups_to_lose;
+
+int __real_nats_letter_session(struct mailbox *to, enum source_kind kind,
+			       uint64_t session);
+int __wrap_nats_letter_session(struct mailbox *to, enum source_kind kind,
+			       uint64_t session);
+
+int __wrap_nats_letter_session(struct mailbox *to, enum source_kind kind,
+			       uint64_t session)
+{
+	if (kind == SOURCE_UP && ups_to_lose > 0) {
+		ups_to_lose--;
+		return -ENOMEM;
+	}
+	return __real_nats_letter_session(to, kind, session);
+}
+
+/* Of a session whose SOURCE_UP finds no memory nothing would be heard: it ends,
+ * and another one begins. */
+static void a_session_that_cannot_be_told_ends(void **state)
+{
+	struct fixture *f = *state;
+
+	ups_to_lose = 2;
+	start_up(f);
+	assert_int_equal(ups_to_lose, 0);
+	spy_wait_note(&f->spy, 0, "out of memory");
 	assert_answers(&f->spy);
 }
 
@@ -488,6 +520,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_server_comes_later),
 		TEST(the_server_is_killed_and_comes_again),
+		TEST(a_session_that_cannot_be_told_ends),
 		TEST(nothing_comes_between_down_and_up),
 		TEST(a_frozen_server_is_left),
 		TEST(a_lame_server_is_left_for_another),
