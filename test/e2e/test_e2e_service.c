@@ -3,9 +3,11 @@
 #include "e2e.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,6 +189,36 @@ static void a_signal_at_ready(void **state)
 		assert_int_equal(gateway_proc_wait_exit(&f->gw, END_MS), 0);
 		assert_int_equal(e2e_count_in_log(f, "msg=draining"), 1);
 	}
+}
+
+/* As in a container: the kernel drops a signal for which PID 1 has no handler.
+ */
+static void a_signal_at_ready_as_pid_1(void **state)
+{
+	enum { TIMES = 8 };
+	struct e2e *f = *state;
+	const char *env[] = {open_notify(folder_path(&folder, "notify")), NULL};
+	int ours = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+
+	assert_true(ours >= 0);
+	/* LeakSanitizer looks for its threads under the wrong number. */
+	f->gw.asan = "detect_leaks=0";
+	for (int i = 0; i < TIMES; i++) {
+		if (unshare(CLONE_NEWPID) < 0) {
+			print_message("skipped: no PID namespace for us: %s\n",
+				      strerror(errno));
+			close(ours);
+			skip();
+		}
+		told[0] = '\0';
+		spawn(f, LIST("--listen", "127.0.0.1:0"), env);
+		assert_int_equal(setns(ours, CLONE_NEWPID), 0);
+		wait_told(0, "READY=1");
+		gateway_proc_signal(&f->gw, SIGTERM);
+		assert_int_equal(gateway_proc_wait_exit(&f->gw, END_MS), 0);
+		assert_int_equal(e2e_count_in_log(f, "msg=draining"), 1);
+	}
+	close(ours);
 }
 
 /* No line of the log goes into a socket, and the end is clean. */
@@ -399,6 +431,7 @@ int main(void)
 		SERVICE_TEST(tells_how_it_is),
 		SERVICE_TEST(tells_by_an_abstract_name),
 		SERVICE_TEST(a_signal_at_ready),
+		SERVICE_TEST(a_signal_at_ready_as_pid_1),
 		SERVICE_TEST(closed_descriptors),
 		SERVICE_TEST(nowhere_to_tell),
 		SERVICE_TEST(takes_sockets),

@@ -181,7 +181,8 @@ static void run_program(pid_t parent, const struct gateway_proc *g,
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	/* The first of a PID namespace has a parent that it can't see. */
+	if (getpid() != 1 && getppid() != parent)
 		_exit(126);
 	dup2(g->stdout_fd > 0 ? g->stdout_fd : g->out_fd, STDOUT_FILENO);
 	dup2(g->stderr_fd > 0 ? g->stderr_fd : g->log_fd, STDERR_FILENO);
