@@ -240,7 +240,8 @@ static void overtaken_by_max_msgs(struct e2e *f, const char *limit, size_t kept)
 	/* Messages that were under way when the limits took their neighbours
 	 * have gaps of their own. */
 	assert_true(p.gaps >= 1);
-	assert_int_equal(p.first_after_gap, end - kept + 1);
+	/* One that was under way then may come before the oldest one. */
+	assert_true(p.first_after_gap <= end - kept + 1);
 	assert_int_equal(p.last, end);
 	assert_true(e2e_count_in_log(f, "are gone from the stream") >= 1);
 	e2e_expect_marker(f, c, "alice", SEEN + p.messages + 1);
