@@ -42,7 +42,7 @@ struct conn_tokens {
 struct conn_config {
 	struct uv_loop_s *loop;
 	uint64_t (*wall_ms)(void); /* since 1970 */
-	struct hub *hub; /* made with conn_sink() */
+	struct hub *hub;	   /* made with conn_sink() */
 	struct metrics *metrics;
 	const struct logging *log;    /* may be NULL */
 	const struct logging *access; /* streams' lines; NULL: none */
