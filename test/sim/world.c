@@ -874,17 +874,26 @@ static bool needs_cluster(enum mutation m)
 	       m == MUTATION_LEADER_BEHIND || m == MUTATION_ONE_PROBE;
 }
 
+/* What needs many things to happen in one order is seen where nothing else
+ * does: a second answer, another probe or a gap on its way mend it as well. */
+static bool needs_plain_world(enum mutation m)
+{
+	return m == MUTATION_NO_LEADER || m == MUTATION_LEADER_BEHIND ||
+	       m == MUTATION_ONE_PROBE || m == MUTATION_PULL_UNCHECKED;
+}
+
 /* Which of the features this seed has: of their own random numbers, so that
  * what a seed does without them stays as it is. */
 static void choose_features(struct sim *s, uint64_t seed)
 {
-	bool one = (sim_features & (sim_features - 1)) == 0;
+	unsigned may = needs_plain_world(mutation_now) ? 0 : sim_features;
+	bool one = (may & (may - 1)) == 0;
 	struct sim_faults *f = &s->js.faults;
 	uint64_t kept = s->random;
 
 	s->random = seed * 104729 + 71;
 	for (unsigned i = 0; i < FEATURE_COUNT; i++)
-		if ((sim_features >> i & 1) != 0 && (one || sim_rnd(s, 2) == 0))
+		if ((may >> i & 1) != 0 && (one || sim_rnd(s, 2) == 0))
 			s->features |= 1u << i;
 	s->js.random = s->random;
 	s->random = kept;
