@@ -26,6 +26,9 @@ enum {
 	 * end of one that expires. */
 	TAIL_FRUITLESS = 2,
 	TAIL_FRUITLESS_ENDS = 8,
+	/* Pulls in a row without any answer: then nothing can come. The first
+	 * may be lost with a server that stood still for a while. */
+	TAIL_UNANSWERED = 2,
 };
 
 static const struct backoff_times try_times = {.first_ms = 0,
@@ -123,7 +126,8 @@ static void try_again(struct tail *t, uint64_t now_ms)
 {
 	uint64_t ms;
 
-	if (t->state == TAIL_LIVE && now_ms - t->live_ms > TAIL_STEADY_MS)
+	if (t->state == TAIL_LIVE && now_ms - t->live_ms > TAIL_STEADY_MS &&
+	    t->unanswered < TAIL_UNANSWERED)
 		backoff_reset(&t->fails);
 	ms = backoff_fail(&t->fails, &try_times, now_ms);
 	drop_consumer(t);
@@ -380,7 +384,7 @@ static void refill(struct tail *t, uint64_t now_ms)
 /* Messages or heartbeats come: the server takes what is asked. */
 static void taken(struct tail *t)
 {
-	t->fruitless = 0;
+	t->fruitless = t->unanswered = 0;
 	t->brought = true;
 	t->late_tick = false;
 	if (!t->refused)
@@ -487,6 +491,7 @@ static void on_status(struct tail *t, const struct source_status *s,
 		      uint64_t now_ms)
 {
 	t->heard_ms = now_ms;
+	t->unanswered = 0;
 	if (s->code == 100) {
 		taken(t);
 		if (s->has_last_stream)
@@ -627,6 +632,7 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 	case SOURCE_UP:
 		backoff_reset(&t->fails);
 		t->refused = t->matches_none = false;
+		t->unanswered = 0;
 		t->max_batch = 0;
 		t->max_bytes = t->max_expires_ms = 0;
 		t->doubts = t->known;
@@ -691,6 +697,21 @@ static bool excuses_silence(struct tail *t, uint64_t now_ms)
 	return true;
 }
 
+/* The tail's consumer is made anew. A server need not say that it takes no pull
+ * (the user may not publish to it), while it answers all else: such a tail
+ * would be live again and again, and nothing would come. */
+static void on_silence(struct tail *t, uint64_t now_ms)
+{
+	const char *reason = "the server was silent";
+
+	if (!t->brought && ++t->unanswered >= TAIL_UNANSWERED) {
+		reason = "the server does not answer pulls";
+		t->refused = true;
+		t->why = reason;
+	}
+	start_over(t, METRIC_RESET_SILENT, reason, now_ms);
+}
+
 uint64_t tail_due(const struct tail *t)
 {
 	if (t->state == TAIL_DOWN)
@@ -717,8 +738,7 @@ void tail_tick(struct tail *t, uint64_t now_ms)
 	case TAIL_DOWN:
 		break;
 	case TAIL_LIVE:
-		start_over(t, METRIC_RESET_SILENT, "the server was silent",
-			   now_ms);
+		on_silence(t, now_ms);
 		break;
 	case TAIL_PAUSE:
 		ask_info(t, TAIL_INFO, now_ms);

@@ -123,12 +123,13 @@ struct tail {
 	/* What the server takes, as far as it has refused more. */
 	uint32_t max_batch;
 	uint64_t max_bytes, max_expires_ms, max_inactive_ms;
-	bool refused;	    /* the last pulls: nothing can come */
-	uint64_t pull_ms;   /* the last pull */
-	bool brought;	    /* messages or heartbeats have come since */
-	unsigned fruitless; /* pulls that ended early and brought nothing */
-	char why_text[200]; /* what `why` may point to */
-	bool late_tick;	    /* silence was noticed late once */
+	bool refused;	     /* the last pulls: nothing can come */
+	uint64_t pull_ms;    /* the last pull */
+	bool brought;	     /* messages or heartbeats have come since */
+	unsigned fruitless;  /* pulls that ended early and brought nothing */
+	unsigned unanswered; /* consumers in a row whose pull had no answer */
+	char why_text[200];  /* what `why` may point to */
+	bool late_tick;	     /* silence was noticed late once */
 
 	const char *why; /* not ready; good until the next call */
 	bool has_news;

@@ -593,7 +593,16 @@ static void a_user_who_may_not_pull(void **state)
 	/* History comes without a pull. */
 	e2e_expect_many(c, 0, "old", 8);
 	gateway_proc_wait_log(&f->gw, "the server was silent");
+	expect_unready(f, "the server does not answer pulls");
+	e2e_publish(f, "alice", "live");
+	nats_server_reload(&f->nats, "no_auth_user: admin\n"
+				     "authorization { users: [ "
+				     "{ user: admin, password: x }, "
+				     "{ user: gw, password: x } ] }");
+	e2e_expect(c, 9, "live");
+	gateway_proc_wait_ready(&f->gw);
 	assert_int_equal(e2e_count_in_log(f, "ermissions Violation"), 1);
+	assert_int_equal(e2e_count_in_log(f, "does not answer pulls"), 1);
 }
 
 /* ---- what JetStream writes ----------------------------------------------- */

@@ -1486,6 +1486,109 @@ static void refused_pulls_are_repeated_slower(void **state)
 			    "the server refused a pull: 409 Not Today");
 }
 
+/* The consumer of a tail that is not ready is made anew after a pause. */
+static void live_after_pause(struct fixture *f, uint64_t ms)
+{
+	take_forget(f);
+	fake_quiet(&f->src);
+	assert_int_equal(tail_due(&f->tail), f->now_ms + ms);
+	tick(f, ms);
+	become_live(f, 1, 5);
+}
+
+/* Nothing has come since its pull. */
+static void pull_without_answer(struct fixture *f)
+{
+	tick(f, SILENCE_MS);
+	take_forget(f);
+	become_live(f, 1, 5);
+	assert_news(f, true,
+		    "tail begins anew after sequence 5: the server was "
+		    "silent");
+	assert_true(tail_ready(&f->tail));
+}
+
+/* All else is answered: it is not ready, and says so once. */
+static void pulls_without_answer_are_no_life(void **state)
+{
+	static const char why[] = "the server does not answer pulls";
+	struct fixture *f = *state;
+	uint64_t pause_ms = 200;
+
+	live(f, 1, 5);
+	pull_without_answer(f);
+	for (int i = 0; i < 8; i++) {
+		tick(f, SILENCE_MS);
+		if (i == 0)
+			assert_news(f, true,
+				    "tail begins anew after sequence 5: the "
+				    "server does not answer pulls");
+		assert_string_equal(f->tail.why, why);
+		live_after_pause(f, pause_ms);
+		assert_false(tail_ready(&f->tail));
+		assert_string_equal(f->tail.why, why);
+		assert_false(f->tail.has_news);
+		pause_ms = pause_ms * 2 < 5000 ? pause_ms * 2 : 5000;
+	}
+	assert_int_equal(f->metrics.value[METRIC_RESET_SILENT], 9);
+	send(f, event_status(f->consumer, f->pull_no, 100));
+	assert_true(tail_ready(&f->tail));
+	assert_null(f->tail.why);
+	assert_news(f, false, "tail is live after sequence 5");
+	/* All is forgotten. */
+	tick(f, SILENCE_MS);
+	assert_begun_anew(f);
+}
+
+/* Two silences, and an answer between them. */
+static void pull_with_an_answer_counts(void **state)
+{
+	enum { HEARTBEAT, MESSAGE, STATUS, SESSION, CASES };
+
+	for (int i = 0; i < CASES; i++) {
+		struct fixture *f = fresh(state);
+
+		live(f, 1, 5);
+		pull_without_answer(f);
+		if (i == HEARTBEAT)
+			send(f, event_status(f->consumer, f->pull_no, 100));
+		if (i == MESSAGE)
+			message(f, 5);
+		if (i == HEARTBEAT || i == MESSAGE) {
+			tick(f, SILENCE_MS);
+			assert_begun_anew(f);
+			become_live(f, 1, 5);
+		}
+		if (i == STATUS) {
+			f->now_ms += 3000;
+			send(f, event_status(f->consumer, f->pull_no, 408));
+			take_pull(f);
+		}
+		if (i == SESSION) {
+			send(f, event_down());
+			live(f, 1, 5);
+		}
+		tick(f, SILENCE_MS);
+		assert_begun_anew(f);
+		assert_string_equal(f->tail.why, "the tail is being made anew");
+	}
+}
+
+/* A quiet stream whose server stands still: its pull was answered. */
+static void silence_after_an_answer_does_not_count(void **state)
+{
+	struct fixture *f = *state;
+
+	live(f, 1, 5);
+	send(f, event_status(f->consumer, f->pull_no, 100));
+	for (int i = 0; i < 2; i++) {
+		tick(f, SILENCE_MS);
+		assert_begun_anew(f);
+		become_live(f, 1, 5);
+		assert_true(tail_ready(&f->tail));
+	}
+}
+
 /* ---- someone else's STREAM.INFO ------------------------------------------ */
 
 static void same_stream(void **state)
@@ -1687,6 +1790,9 @@ int main(void)
 		TEST(deleted_message_tells_nothing),
 		TEST(limit_of_a_pull_is_kept),
 		TEST(refused_pulls_are_repeated_slower),
+		TEST(pulls_without_answer_are_no_life),
+		TEST(pull_with_an_answer_counts),
+		TEST(silence_after_an_answer_does_not_count),
 		TEST(hole_finds_it_overtaken),
 		TEST(hole_finds_another_stream),
 		TEST(same_stream),
