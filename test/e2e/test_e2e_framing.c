@@ -29,7 +29,7 @@ static void head_and_opening_block(void **state)
 {
 	struct e2e *f = *state;
 	struct sse_client *c = e2e_client(f);
-	char want[64];
+	char want[128];
 
 	publish(f, "x", 1);
 	e2e_gateway(f, NULL);
