@@ -89,6 +89,18 @@ export class Cutter {
       .map((r) => /^last-event-id: *(.*?)\r$/im.exec(r)?.[1] ?? null);
   }
 
+  /** The last one's, in the header or in the URL. */
+  lastCursor() {
+    const request = this.requests
+      .filter((r) => r.includes("/api/v1/events"))
+      .at(-1);
+    return (
+      this.cursors().at(-1) ??
+      /[?&]lastEventId=([^& ]*)/.exec(request)?.[1] ??
+      null
+    );
+  }
+
   /**
    * When the gateway next sends `text`, the client gets all before it and its
    * first `bytes` bytes (or of what follows it; or, below 0, less than what is

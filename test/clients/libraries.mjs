@@ -105,7 +105,7 @@ function openParser(url, seen) {
 }
 
 export const IN_NODE = [
-  { name: "eventsource-2", cut: "repeats", open: openOld },
+  { name: "eventsource-2", cut: "loses", open: openOld },
   { name: "eventsource-3", idAlone: false, open: openByFetch("eventsource-3") },
   {
     name: "eventsource-4",

@@ -65,7 +65,7 @@ test("deliver=all, deliver=last, and what comes after", async () => {
   await shows(whole, "data: event 4\n");
   await shows(newest, "data: event 4\n");
   const data = (child) =>
-    child.log.match(/^data: .*$/gm).map((d) => d.slice(-1));
+    child.log.match(/^data: event .*$/gm).map((d) => d.slice(-1));
   assert.deepEqual(data(whole), ["1", "2", "3", "4"]);
   assert.deepEqual(data(newest), ["3", "4"]);
 });
