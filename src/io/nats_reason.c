@@ -92,8 +92,10 @@ void nats_reason_find(const char *url, const char *host, char *err, size_t size)
 	char text[GREETING_MAX + 1] = "";
 	int fd;
 
+	/* As 3.4 and 3.10 word it. */
 	if (strstr(err, "Expected 'PONG', got ''") == NULL &&
-	    strstr(err, "got '-ERR' instead of 'INFO'") == NULL)
+	    strstr(err, "got '-ERR' instead of 'INFO'") == NULL &&
+	    strcmp(err, "Connection Closed") != 0)
 		return;
 	fd = open_socket(url, host);
 	if (fd >= 0) {
