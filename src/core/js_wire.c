@@ -408,18 +408,28 @@ static int get_word(char *out, size_t size, size_t *ret_len, const json_t *obj,
 
 /* ---- STREAM.INFO --------------------------------------------------------- */
 
-/* A mirror has no subjects of its own, and sources and transforms bring in
- * subjects that are not in the list. */
-static bool covers_all(const json_t *config, const char *filter)
+/* The list of all subjects of the stream; NULL where it does not say all: a
+ * mirror has no subjects of its own, and sources and transforms bring in
+ * others. */
+static const json_t *known_subjects(const json_t *config)
 {
 	const json_t *subjects = json_object_get(config, "subjects");
-	const json_t *subject;
-	size_t i;
 
 	if (json_array_size(subjects) == 0 ||
 	    json_object_get(config, "mirror") != NULL ||
 	    json_object_get(config, "sources") != NULL ||
 	    json_object_get(config, "subject_transform") != NULL)
+		return NULL;
+	return subjects;
+}
+
+static bool covers_all(const json_t *config, const char *filter)
+{
+	const json_t *subjects = known_subjects(config);
+	const json_t *subject;
+	size_t i;
+
+	if (subjects == NULL)
 		return false;
 	json_array_foreach(subjects, i, subject)
 	{
@@ -430,18 +440,15 @@ static bool covers_all(const json_t *config, const char *filter)
 	return true;
 }
 
-/* Can no message of the stream be one that the filter takes? What a mirror, a
- * source or a transform brings can't be told. */
+/* Can no message of the stream be one that the filter takes? False where that
+ * is not known. */
 static bool matches_none(const json_t *config, const char *filter)
 {
-	const json_t *subjects = json_object_get(config, "subjects");
+	const json_t *subjects = known_subjects(config);
 	const json_t *subject;
 	size_t i;
 
-	if (json_array_size(subjects) == 0 ||
-	    json_object_get(config, "mirror") != NULL ||
-	    json_object_get(config, "sources") != NULL ||
-	    json_object_get(config, "subject_transform") != NULL)
+	if (subjects == NULL)
 		return false;
 	json_array_foreach(subjects, i, subject)
 	{

@@ -208,7 +208,7 @@ static void a_signal_at_ready_as_pid_1(void **state)
 			print_message("skipped: no PID namespace for us: %s\n",
 				      strerror(errno));
 			close(ours);
-			skip();
+			return; /* cmocka 1.1 has skip() fail in TAP */
 		}
 		told[0] = '\0';
 		spawn(f, LIST("--listen", "127.0.0.1:0"), env);
