@@ -202,7 +202,7 @@ static void go_live(struct tail *t, uint64_t now_ms)
 	t->read_seq = log_head(t->log);
 	t->skipped = t->late_tick = false;
 	t->idle_gen = 0;
-	t->idle_clear = 0;
+	t->idle_to = 0;
 	t->fruitless = 0;
 	memset(t->pulls, 0, sizeof(t->pulls));
 	if (t->refused) {

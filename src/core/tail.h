@@ -114,7 +114,9 @@ struct tail {
 	unsigned finds;	      /* questions about single holes in flight */
 	uint64_t find_due_ms; /* they are late */
 	uint32_t idle_gen;    /* of the one about the end; 0: none */
-	uint64_t idle_from, idle_to, idle_clear;
+	uint64_t idle_from, idle_to;
+	unsigned idle_beats, idle_wait; /* heartbeats since it, until the next
+					 */
 
 	bool matches_none; /* the template, of the stream's subjects: said */
 	bool doubts;	   /* the log's newest message must be compared */

@@ -29,6 +29,8 @@ enum {
 	HOLE_ASK_MS = 50,    /* between two questions of a tail that filters */
 	HOLE_FINDS = 64,     /* questions about single holes in flight */
 	HOLE_FIND_MS = 2000, /* for each answer */
+	IDLE_WAIT_MAX = 16,  /* heartbeats between two questions about the end
+			      */
 	HELD_MAX = 16384,    /* messages; in bytes it is what open pulls allow,
 				for none is sent while messages wait */
 };
@@ -101,8 +103,10 @@ static void ask_finds(struct tail *t, uint64_t now_ms)
 }
 
 /* Its consumer may have jumped to the end of the stream, where no message comes
- * behind the hole for the time being. A leader of before may answer as well,
- * and have less: so an answer to a question that has its answer counts, too. */
+ * behind the hole for the time being. "No message" proves nothing, for a leader
+ * that is behind says so too: the question is put again, ever more rarely. The
+ * leader's answer may come after one of a leader that was deposed: so a later
+ * answer to the same question counts as well. */
 static bool is_idle_answer(struct tail *t, const struct source_event *ev)
 {
 	if (t->idle_gen == 0 || ev->who.gen != t->idle_gen)
@@ -110,16 +114,23 @@ static bool is_idle_answer(struct tail *t, const struct source_event *ev)
 	if (ev->err == 0 && ev->msg.seq <= t->idle_to)
 		/* Where messages have come since, a heartbeat asks again. */
 		t->skipped = !tail_holds(t) && log_head(t->log) == t->idle_from;
-	else if (ev->err == 0 || ev->err == SOURCE_ERR_NO_MESSAGE)
-		t->idle_clear = t->idle_to;
 	return true;
 }
 
 void tail_on_idle(struct tail *t, uint64_t last_stream)
 {
-	if (!t->jumps || tail_holds(t) || last_stream <= log_head(t->log) ||
-	    last_stream <= t->idle_clear)
+	if (!t->jumps || tail_holds(t) || last_stream <= log_head(t->log))
 		return;
+	if (last_stream > t->idle_to)
+		t->idle_beats = t->idle_wait = 0;
+	if (t->idle_beats < t->idle_wait) {
+		t->idle_beats++;
+		return;
+	}
+	t->idle_beats = 0;
+	t->idle_wait = t->idle_wait == 0 ? 1 : t->idle_wait * 2;
+	if (t->idle_wait > IDLE_WAIT_MAX)
+		t->idle_wait = IDLE_WAIT_MAX;
 	t->idle_from = log_head(t->log);
 	t->idle_to = last_stream;
 	t->idle_gen = ++t->gen;

@@ -1317,6 +1317,32 @@ static void old_server_that_skips_to_the_end(void **state)
 	assert_begun_anew(f);
 }
 
+/* "No message" may be the answer of a leader that is behind. */
+static void end_of_an_old_server_is_asked_about_again(void **state)
+{
+	struct fixture *f = *state;
+	struct source_event beat;
+	const struct asked *a;
+
+	old_server(f);
+	beat = event_status(f->consumer, f->pull_no, 100);
+	beat.status.has_last_stream = true;
+	beat.status.last_stream = 100;
+	for (unsigned wait = 0; wait < 20; wait = wait == 0 ? 1 : wait * 2) {
+		for (unsigned i = 0; i < (wait < 16 ? wait : 16); i++) {
+			send(f, beat);
+			quiet(f);
+		}
+		send(f, beat);
+		a = fake_asked(&f->src, ASKED_FIND);
+		assert_int_equal(a->seq, 6);
+		send(f,
+		     event_error(SOURCE_FOUND, a->who, SOURCE_ERR_NO_MESSAGE));
+	}
+	send(f, event_found(a->who, 7, "ev.a", "x"));
+	assert_begun_anew(f);
+}
+
 /* ---- is it still that message? ------------------------------------------- */
 
 static void send_stored(struct fixture *f, uint64_t seq, uint64_t time_ns)
@@ -1783,6 +1809,7 @@ int main(void)
 		TEST(old_server_is_asked_about_each_hole),
 		TEST(old_server_that_skips_is_read_again),
 		TEST(old_server_that_skips_to_the_end),
+		TEST(end_of_an_old_server_is_asked_about_again),
 		TEST(newest_message_is_the_same),
 		TEST(stream_that_went_back_and_grew_is_found),
 		TEST(single_server_went_back),
