@@ -11,14 +11,14 @@
 
 #include <uv.h>
 
-#include "core/buf.h"
-#include "core/check.h"
-#include "core/options.h"
-#include "core/settings.h"
-#include "gateway.h"
-#include "io/healthcheck.h"
-#include "io/inherited.h"
-#include "io/notify.h"
+#include "base/buf.h"
+#include "base/check.h"
+#include "config/options.h"
+#include "config/config.h"
+#include "gateway/gateway.h"
+#include "gateway/healthcheck.h"
+#include "gateway/inherited.h"
+#include "gateway/notify.h"
 #include "version.h"
 
 enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };

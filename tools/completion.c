@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "options.h"
+#include "config/options.h"
 
 /* What a value is completed with. */
 enum values {

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "options.h"
+#include "config/options.h"
 
 enum { LINE_MAX_BYTES = 1024, NAME_MAX_BYTES = 64, TEXT_COLUMNS = 60 };
 

@@ -69,7 +69,7 @@ def main(output, index, *parts):
                            style=source("\n" + style))
     with open(output, "w", encoding="ascii", newline="\n") as f:
         f.write("/* Made by tools/page.py of src/ui. */\n"
-                '#include "ui_source.h"\n\n'
+                '#include "http/live_page_source.h"\n\n'
                 + as_c("ui_source_head", head) + as_c("ui_source_tail", tail)
                 + f'const char ui_source_policy[] =\n\t"{policy}";\n')
 

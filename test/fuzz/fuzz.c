@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "base/check.h"
 
 uint8_t fuzz_take_byte(struct fuzz_input *in)
 {

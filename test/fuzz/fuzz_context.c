@@ -14,10 +14,10 @@
 #include <jansson.h>
 
 #include "bytes.h"
-#include "check.h"
-#include "context.h"
+#include "base/check.h"
+#include "config/nats_context.h"
 #include "fuzz.h"
-#include "settings.h"
+#include "config/config.h"
 
 /* ---- the files ------------------------------------------------------------
  */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "forwarded.h"
+#include "base/check.h"
+#include "http/forwarded.h"
 #include "fuzz.h"
 
 static struct address of(const char *text)

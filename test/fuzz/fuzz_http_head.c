@@ -7,12 +7,12 @@
 #include <strings.h>
 
 #include "bytes.h"
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
-#include "http_parser.h"
-#include "identity.h"
-#include "route.h"
-#include "subject.h"
+#include "http/request_parser.h"
+#include "auth/identity.h"
+#include "http/route.h"
+#include "nats/subject.h"
 
 #define ID_HEADER "user_id"
 

@@ -11,12 +11,12 @@
 #include <jansson.h>
 #include <sodium.h>
 
-#include "buf.h"
+#include "base/buf.h"
 #include "bytes.h"
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
-#include "js_time.h"
-#include "js_wire.h"
+#include "base/rfc3339.h"
+#include "nats/js_api.h"
 
 enum { PAYLOAD_MAX = 64 };
 

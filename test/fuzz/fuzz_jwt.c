@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
-#include "jwt.h"
+#include "auth/jwt.h"
 #include "jwt_maker.h"
 
 #define NOW_MS UINT64_C(1700000000000)

@@ -11,11 +11,11 @@
 #include <jansson.h>
 #include <sodium.h>
 
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
-#include "json_line.h"
-#include "ndjson.h"
-#include "sse.h"
+#include "base/json_compact.h"
+#include "http/ndjson.h"
+#include "http/sse.h"
 
 static const struct sse_tag tag = {"9f31c2"};
 

@@ -8,9 +8,9 @@
 
 #include <sodium.h>
 
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
-#include "nkey.h"
+#include "nats/nkey.h"
 
 enum { RAW = 36, TEXT = 58, SEED = 32 };
 

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
-#include "options.h"
+#include "config/options.h"
 
 enum { ITEMS_MAX = 48 };
 

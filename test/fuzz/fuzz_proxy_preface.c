@@ -4,9 +4,9 @@
  * Input: a byte for how it is cut, the lengths, then the bytes. */
 #include <string.h>
 
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
-#include "proxy_preface.h"
+#include "http/proxy_protocol.h"
 
 static size_t feed_cut(struct proxy_preface *p, const struct fuzz_input *in,
 		       struct fuzz_cuts *cuts)

@@ -11,12 +11,12 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
-#include "identity.h"
-#include "route.h"
-#include "sse.h"
-#include "values.h"
+#include "auth/identity.h"
+#include "http/route.h"
+#include "http/sse.h"
+#include "base/values.h"
 
 /* ---- a plain reading ------------------------------------------------------
  */

@@ -11,9 +11,9 @@
 #include <sodium.h>
 
 #include "bytes.h"
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
-#include "sse.h"
+#include "http/sse.h"
 #include "sse_decoder.h"
 
 enum { GUARD = 16, GUARD_BYTE = 0xa5, EVENTS = 2 };

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
 #include "sse_decoder.h"
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
-#include "subject.h"
+#include "nats/subject.h"
 
 /* Does the filter match a subject without wildcards? Token by token, as the
  * server's documentation says it. */

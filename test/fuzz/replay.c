@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "base/check.h"
 #include "fuzz.h"
 
 enum {

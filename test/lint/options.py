@@ -10,7 +10,7 @@ import re
 
 import tree
 
-TABLE = "src/core/options_table.c"
+TABLE = "src/config/option_table.c"
 # All of them must be here ...
 MANUAL = "docs/cli.md"
 # ... and what is here must be true.

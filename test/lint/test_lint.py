@@ -40,7 +40,7 @@ GOOD = {
                  "[site](https://example.org) `[no](link.md)`\n",
     "docs/rooms.md": "# The rooms\n",
     "test/run.sh": "mirror=$(mirror)\n",
-    "src/core/options_table.c": OPTIONS,
+    "src/config/option_table.c": OPTIONS,
     "docs/cli.md": "".join(ROWS),
 }
 
@@ -84,9 +84,9 @@ BAD = [
     ("a wrong row in the README", options.check_options,
      "README.md", ROWS[0].replace("3s", "30s")),
     ("a row that is not read", options.check_options,
-     "src/core/options_table.c", OPTIONS.replace('{.name = "c', '{ .name = "c')),
+     "src/config/option_table.c", OPTIONS.replace('{.name = "c', '{ .name = "c')),
     ("a table that is not read", options.check_options,
-     "src/core/options_table.c", "struct options_row rows[] = {0};\n"),
+     "src/config/option_table.c", "struct options_row rows[] = {0};\n"),
 ]
 
 CHECKS = sorted({check for _, check, _, _ in BAD}, key=lambda c: c.__name__)
@@ -129,7 +129,7 @@ def seen(problems, path):
 def build_cases(out):
     with Tree(("src/core/hub.h", "uint64_t now;\n")) as root:
         compiled = compile_commands(root, "src/core/log.c",
-                                    "src/core/options_table.c")
+                                    "src/config/option_table.c")
         out.case("a file that is not built", seen(
             build.check_registered(root, compiled), "src/io/conn.c"))
         out.case("a header that leans on others", [] if build.check_header(
@@ -144,7 +144,7 @@ def build_cases(out):
                      else ["it passed"])
     with Tree(("src/core/check.h", "")) as root:
         compiled = compile_commands(root, "src/core/log.c", "src/io/conn.c",
-                                    "src/core/options_table.c")
+                                    "src/config/option_table.c")
         out.case("all built", build.check_registered(root, compiled))
         out.case("a header that stands alone", build.check_header(
             root, "src/core/log.h", compiled))

@@ -9,7 +9,7 @@
 
 #include <uv.h>
 
-#include "nats_source.h"
+#include "upstream/nats_source.h"
 
 enum { SPY_TEXT_MAX = 512 };
 

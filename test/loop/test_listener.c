@@ -27,8 +27,8 @@
 
 #include <uv.h>
 
-#include "address.h"
-#include "listener.h"
+#include "base/address.h"
+#include "server/listener.h"
 
 enum { MAX_FDS = 1024, WAIT_MS = 10000 };
 

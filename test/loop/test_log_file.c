@@ -16,7 +16,7 @@
 #include <uv.h>
 
 #include "folder.h"
-#include "log_file.h"
+#include "gateway/log_file.h"
 
 enum { LINE_BYTES = 1000, CLOSE_MS = 3000, WAIT_MS = 30000 };
 

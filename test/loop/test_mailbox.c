@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include <uv.h>
 
-#include "check.h"
-#include "mailbox.h"
+#include "base/check.h"
+#include "loop/mailbox.h"
 
 enum { CAP = 64 * 1024, HEAD = sizeof(struct mailbox_letter) };
 

@@ -15,10 +15,10 @@
 #include <nats/version.h>
 #include <uv.h>
 
-#include "check.h"
+#include "base/check.h"
 #include "nats_jwt.h"
 #include "nats_server.h"
-#include "nkey.h"
+#include "nats/nkey.h"
 #include "source_spy.h"
 
 /* Who we are and whom we talk to: credentials, TLS, prefixes, and settings that

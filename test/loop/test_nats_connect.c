@@ -16,9 +16,9 @@
 #include <cmocka.h>
 #include <uv.h>
 
-#include "check.h"
-#include "nats_dial.h"
-#include "nats_letter.h"
+#include "base/check.h"
+#include "upstream/nats_connect.h"
+#include "upstream/nats_codec.h"
 #include "nats_server.h"
 #include "source_spy.h"
 

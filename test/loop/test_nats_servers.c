@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "check.h"
-#include "nats_servers.h"
+#include "base/check.h"
+#include "upstream/nats_servers.h"
 
 static void init(struct nats_servers *s, const char *const *urls, size_t n)
 {

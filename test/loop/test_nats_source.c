@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <uv.h>
 
-#include "check.h"
+#include "base/check.h"
 #include "nats_server.h"
 #include "source_spy.h"
 

@@ -15,7 +15,7 @@
 
 #include <uv.h>
 
-#include "poller.h"
+#include "loop/poller.h"
 
 enum { SEATS = 400 };
 

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hub.h"
-#include "mutation.h"
+#include "delivery/hub.h"
+#include "base/mutation.h"
 #include "sim_js.h"
 
 /* Kinds of faults that a world may have, each in half of the seeds.

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "check.h"
+#include "base/check.h"
 
 /* ---- requests ------------------------------------------------------------ */
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "source.h"
+#include "nats/jetstream.h"
 
 enum asked_kind {
 	ASKED_INFO,

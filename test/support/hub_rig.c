@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "check.h"
+#include "base/check.h"
 
 /* ---- the sink ------------------------------------------------------------ */
 

@@ -9,7 +9,7 @@
 
 #include "bytes.h"
 #include "fake_source.h"
-#include "hub.h"
+#include "delivery/hub.h"
 
 #define RIG_STREAM "created-1" /* its tag is '@' in expected texts */
 #define RIG_OTHER  "created-2" /* and this one's '#' */

@@ -4,7 +4,7 @@
 
 #include <sodium.h>
 
-#include "check.h"
+#include "base/check.h"
 
 size_t jwt_maker_encode(char *out, size_t size, const void *bytes, size_t len)
 {

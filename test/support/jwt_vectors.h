@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "jwt_keys.h"
+#include "auth/jwks.h"
 
 struct jwt_vector {
 	char *name;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "subject.h"
+#include "base/check.h"
+#include "nats/subject.h"
 
 enum {
 	SIM_ERR_UNAVAILABLE = 10008,

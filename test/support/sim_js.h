@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "source.h"
+#include "nats/jetstream.h"
 
 enum {
 	SIM_MAX_SEQ = 4096,

@@ -10,7 +10,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "http_date.h"
+#include "http/http_date.h"
 #include "script.h"
 
 enum { SHOWN_MAX = 400 };

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "subject.h"
+#include "base/check.h"
+#include "nats/subject.h"
 
 enum {
 	MAX_MESSAGES = 1024,

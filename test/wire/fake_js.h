@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "source.h"
-#include "sse.h"
+#include "nats/jetstream.h"
+#include "http/sse.h"
 
 struct fake_js;
 

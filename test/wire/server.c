@@ -12,12 +12,12 @@
 #include <sodium.h>
 #include <uv.h>
 
-#include "check.h"
-#include "conn.h"
-#include "hub.h"
+#include "base/check.h"
+#include "server/conn.h"
+#include "delivery/hub.h"
 #include "jwt_maker.h"
-#include "listener.h"
-#include "metrics.h"
+#include "server/listener.h"
+#include "base/metrics.h"
 
 /* What suits a conversation better than the program's defaults: no pings unless
  * it is about pings, and little memory, for it is made anew thousands of times.

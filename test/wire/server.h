@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "fake_js.h"
-#include "options.h"
+#include "config/options.h"
 
 struct server;
 

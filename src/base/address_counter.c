@@ -1,0 +1,150 @@
+/* Addresses come from clients: the hash has a key that nobody knows, so that
+ * nobody can choose those that meet in one bucket. */
+#include "base/address_counter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <sodium.h>
+
+enum { TALLY_BUCKETS_MIN = 64 };
+
+struct tally_entry {
+	struct tally_entry *next;
+	struct address address;
+	uint64_t count;
+};
+
+struct tally {
+	struct tally_entry **buckets;
+	size_t n_buckets; /* a power of two */
+	size_t n;
+	unsigned char key[crypto_shorthash_KEYBYTES];
+};
+
+int tally_new(struct tally **ret)
+{
+	struct tally *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return -ENOMEM;
+	t->n_buckets = TALLY_BUCKETS_MIN;
+	t->buckets = calloc(t->n_buckets, sizeof(struct tally_entry *));
+	if (t->buckets == NULL) {
+		free(t);
+		return -ENOMEM;
+	}
+	crypto_shorthash_keygen(t->key);
+	*ret = t;
+	return 0;
+}
+
+void tally_free(struct tally *t)
+{
+	if (t == NULL)
+		return;
+	for (size_t i = 0; i < t->n_buckets; i++) {
+		struct tally_entry *e = t->buckets[i], *next;
+
+		for (; e != NULL; e = next) {
+			next = e->next;
+			free(e);
+		}
+	}
+	free(t->buckets);
+	free(t);
+}
+
+static size_t bucket_of(const struct tally *t, const struct address *a)
+{
+	unsigned char hash[crypto_shorthash_BYTES];
+	uint64_t n = 0;
+
+	crypto_shorthash(hash, a->bytes, sizeof(a->bytes), t->key);
+	for (size_t i = 0; i < sizeof(hash); i++)
+		n = n << 8 | hash[i];
+	return (size_t)n & (t->n_buckets - 1);
+}
+
+/* Where the entry hangs, or would. */
+static struct tally_entry **find(const struct tally *t, const struct address *a)
+{
+	struct tally_entry **at = &t->buckets[bucket_of(t, a)];
+
+	while (*at != NULL && !address_equal(&(*at)->address, a))
+		at = &(*at)->next;
+	return at;
+}
+
+uint64_t tally_count(const struct tally *t, const struct address *a)
+{
+	const struct tally_entry *e = *find(t, a);
+
+	return e == NULL ? 0 : e->count;
+}
+
+/* Without memory it stays as it is, with longer chains. */
+static void grow(struct tally *t)
+{
+	struct tally_entry **old = t->buckets;
+	size_t n_old = t->n_buckets;
+	struct tally_entry **new =
+		calloc(2 * n_old, sizeof(struct tally_entry *));
+
+	if (new == NULL)
+		return;
+	t->buckets = new;
+	t->n_buckets = 2 * n_old;
+	for (size_t i = 0; i < n_old; i++) {
+		struct tally_entry *e = old[i], *next;
+
+		for (; e != NULL; e = next) {
+			struct tally_entry **at =
+				&new[bucket_of(t, &e->address)];
+
+			next = e->next;
+			e->next = *at;
+			*at = e;
+		}
+	}
+	free(old);
+}
+
+int tally_add(struct tally *t, const struct address *a)
+{
+	struct tally_entry **at = find(t, a);
+
+	if (*at == NULL) {
+		struct tally_entry *e = calloc(1, sizeof(*e));
+
+		if (e == NULL)
+			return -ENOMEM;
+		e->address = *a;
+		e->count = 1;
+		*at = e;
+		if (++t->n > t->n_buckets)
+			grow(t);
+		return 0;
+	}
+	(*at)->count++;
+	return 0;
+}
+
+int tally_take(struct tally *t, const struct address *a)
+{
+	struct tally_entry **at = find(t, a), *e = *at;
+
+	if (e == NULL)
+		return -ENOENT;
+	if (--e->count > 0)
+		return 0;
+	*at = e->next;
+	free(e);
+	t->n--;
+	return 0;
+}
+
+size_t tally_size(const struct tally *t)
+{
+	return t->n;
+}

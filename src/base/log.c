@@ -1,0 +1,388 @@
+/* A line is made on the stack, with no allocation, in one pass that stops at
+ * the line's limit. Only a line that does not fit is made again, with an ever
+ * better limit for each value: short values stay whole, long ones are cut to
+ * the same length. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+enum { LINE_MAX_BYTES = 4096 };
+
+static const char *const level_names[] = {
+	[LOGGING_ERROR] = "error",
+	[LOGGING_WARN] = "warn",
+	[LOGGING_INFO] = "info",
+	[LOGGING_DEBUG] = "debug",
+};
+
+static const char *const format_names[] = {
+	[LOGGING_TEXT] = "text",
+	[LOGGING_JSON] = "json",
+};
+
+/* The line in the making; `value_max` is for the escaped bytes of each. */
+struct line {
+	char text[LINE_MAX_BYTES];
+	size_t len;
+	size_t value_max;
+	bool json;
+	bool full;
+};
+
+static void put(struct line *l, const char *text, size_t len)
+{
+	/* Two bytes stay free for "}\n". */
+	if (l->full || len > sizeof(l->text) - 2 - l->len) {
+		l->full = true;
+		return;
+	}
+	memcpy(l->text + l->len, text, len);
+	l->len += len;
+}
+
+static void put_string(struct line *l, const char *text)
+{
+	put(l, text, strlen(text));
+}
+
+/* Bytes of the UTF-8 sequence at p (RFC 3629, section 4), 0 if it is none. */
+static size_t utf8_len(const unsigned char *p, size_t len)
+{
+	unsigned char low = 0x80, high = 0xBF;
+	size_t n;
+
+	if (p[0] >= 0xC2 && p[0] <= 0xDF)
+		n = 2;
+	else if (p[0] >= 0xE0 && p[0] <= 0xEF)
+		n = 3;
+	else if (p[0] >= 0xF0 && p[0] <= 0xF4)
+		n = 4;
+	else
+		return 0;
+	if (p[0] == 0xE0)
+		low = 0xA0; /* overlong */
+	else if (p[0] == 0xED)
+		high = 0x9F; /* surrogates */
+	else if (p[0] == 0xF0)
+		low = 0x90; /* overlong */
+	else if (p[0] == 0xF4)
+		high = 0x8F; /* above U+10FFFF */
+	if (len < n || p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((p[i] & 0xC0) != 0x80)
+			return 0;
+	return n;
+}
+
+/* The escaped form of what is at p, into out[8]; how many bytes of p it took.
+ * Text: all but printable ASCII becomes \xNN. JSON: UTF-8 passes, except the
+ * C1 controls, which a terminal may obey; what is not UTF-8 is U+FFFD. */
+static size_t escape(bool json, const unsigned char *p, size_t len, char *out,
+		     size_t *out_len)
+{
+	static const char named[] = "\"\"\\\\\nn\rr\tt";
+	size_t taken = 1;
+
+	for (const char *n = named; *n != '\0'; n += 2) {
+		if (*p == (unsigned char)*n) {
+			out[0] = '\\';
+			out[1] = n[1];
+			*out_len = 2;
+			return 1;
+		}
+	}
+	if (*p >= 0x20 && *p < 0x7F) {
+		out[0] = (char)*p;
+		*out_len = 1;
+	} else if (!json) {
+		*out_len = (size_t)snprintf(out, 8, "\\x%02x", *p);
+	} else if (*p < 0x80) {
+		*out_len = (size_t)snprintf(out, 8, "\\u%04x", *p);
+	} else if ((taken = utf8_len(p, len)) == 0) {
+		memcpy(out, "\\ufffd", 6);
+		*out_len = 6;
+		taken = 1;
+	} else if (p[0] == 0xC2 && p[1] < 0xA0) {
+		*out_len = (size_t)snprintf(out, 8, "\\u%04x", p[1]);
+	} else {
+		memcpy(out, p, taken);
+		*out_len = taken;
+	}
+	return taken;
+}
+
+/* Bytes at the beginning that stand for themselves in both formats. */
+static size_t plain_len(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && text[n] >= ' ' && text[n] <= '~' && text[n] != '"' &&
+	       text[n] != '\\')
+		n++;
+	return n;
+}
+
+/* logfmt takes what has neither of these without quotes; `plain` is its
+ * plain_len(). */
+static bool is_bare(const char *text, size_t len, size_t plain)
+{
+	return len > 0 && plain == len && memchr(text, ' ', len) == NULL &&
+	       memchr(text, '=', len) == NULL;
+}
+
+static void put_value(struct line *l, const char *text, size_t len)
+{
+	size_t plain = plain_len(text, len), used = 0;
+	bool quoted = l->json || !is_bare(text, len, plain);
+
+	if (quoted)
+		put(l, "\"", 1);
+	while (len > 0 && !l->full) {
+		char esc[8];
+		const char *piece = text;
+		size_t n = plain, taken = plain;
+
+		if (plain == 0) {
+			taken = escape(l->json, (const unsigned char *)text,
+				       len, esc, &n);
+			piece = esc;
+		} else if (n > l->value_max - used) {
+			put(l, text, l->value_max - used);
+			n = SIZE_MAX;
+		}
+		if (n > l->value_max - used) {
+			put(l, "...", 3);
+			break;
+		}
+		put(l, piece, n);
+		used += n;
+		text += taken;
+		len -= taken;
+		plain = plain_len(text, len);
+	}
+	if (quoted)
+		put(l, "\"", 1);
+}
+
+static void put_key(struct line *l, const char *key)
+{
+	if (l->len > (l->json ? 1u : 0u))
+		put(l, l->json ? "," : " ", 1);
+	if (l->json)
+		put(l, "\"", 1);
+	put_string(l, key);
+	if (l->json)
+		put(l, "\"", 1);
+	put(l, l->json ? ":" : "=", 1);
+}
+
+static void put_text(struct line *l, const char *key, const char *text,
+		     size_t len)
+{
+	put_key(l, key);
+	put_value(l, text, len);
+}
+
+/* In decimal; for lines are many, and this is most of what is in them. */
+static void put_number(struct line *l, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	put(l, digits + at, sizeof(digits) - at);
+}
+
+static void put_field(struct line *l, const struct logging_field *f)
+{
+	const char *text = f->text == NULL ? "" : f->text;
+	bool negative = (int64_t)f->number < 0;
+
+	switch (f->kind) {
+	case LOGGING_F_STR:
+		put_text(l, f->key, text, strlen(text));
+		return;
+	case LOGGING_F_MEM:
+		put_text(l, f->key, text, f->text == NULL ? 0 : f->len);
+		return;
+	case LOGGING_F_U64:
+		put_key(l, f->key);
+		put_number(l, f->number);
+		return;
+	case LOGGING_F_I64:
+		put_key(l, f->key);
+		if (negative)
+			put(l, "-", 1);
+		put_number(l, negative ? 0 - f->number : f->number);
+		return;
+	case LOGGING_F_BOOL:
+		put_key(l, f->key);
+		put_string(l, f->number ? "true" : "false");
+		return;
+	case LOGGING_F_END:
+		return;
+	}
+}
+
+static uint64_t wall_clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void digits(char *at, unsigned n, unsigned number)
+{
+	while (n-- > 0) {
+		at[n] = (char)('0' + number % 10);
+		number /= 10;
+	}
+}
+
+/* Year, month and day of so many days since 1970: years begin in March here, so
+ * that the day that is not always there is a year's last. */
+static void date_of(unsigned days, unsigned *year, unsigned *month,
+		    unsigned *day)
+{
+	enum { TO_1970 = 719468, OF_400 = 146097, OF_100 = 36524, OF_4 = 1460 };
+	unsigned since = days + TO_1970, of = since % OF_400;
+	unsigned y = (of - of / OF_4 + of / OF_100 - of / (OF_400 - 1)) / 365;
+	unsigned of_year = of - (365 * y + y / 4 - y / 100);
+	unsigned m = (5 * of_year + 2) / 153;
+
+	*day = of_year - (153 * m + 2) / 5 + 1;
+	*month = m < 10 ? m + 3 : m - 9;
+	*year = y + since / OF_400 * 400 + (*month <= 2);
+}
+
+/* RFC 3339 with milliseconds, UTC. By hand, since strftime() and the C
+ * library's calendar take half as long as all the rest of a line. */
+static void put_time(struct line *l, uint64_t ns)
+{
+	char text[] = "1970-01-01T00:00:00.000Z";
+	uint64_t seconds = ns / 1000000000u;
+	unsigned of_day = (unsigned)(seconds % 86400), year, month, day;
+
+	date_of((unsigned)(seconds / 86400), &year, &month, &day);
+	digits(text, 4, year);
+	digits(text + 5, 2, month);
+	digits(text + 8, 2, day);
+	digits(text + 11, 2, of_day / 3600);
+	digits(text + 14, 2, of_day / 60 % 60);
+	digits(text + 17, 2, of_day % 60);
+	digits(text + 20, 3, (unsigned)(ns / 1000000u % 1000u));
+	put_text(l, "time", text, sizeof(text) - 1);
+}
+
+/* Makes the line; a field that does not fit is left out with all after it. */
+static void make(struct line *l, uint64_t ns, const char *level,
+		 const char *msg, const struct logging_field *fields)
+{
+	size_t whole;
+
+	l->len = 0;
+	l->full = false;
+	if (l->json)
+		put_string(l, "{");
+	put_time(l, ns);
+	put_text(l, "level", level, strlen(level));
+	whole = l->len;
+	put_text(l, "msg", msg, strlen(msg));
+	for (; fields->kind != LOGGING_F_END && !l->full; fields++) {
+		whole = l->len;
+		put_field(l, fields);
+	}
+	if (l->full)
+		l->len = whole;
+	if (l->json)
+		l->text[l->len++] = '}';
+	l->text[l->len++] = '\n';
+}
+
+void logging_write(const struct logging *lg, enum logging_level level,
+		   const char *msg, const struct logging_field *fields)
+{
+	struct line l;
+	uint64_t ns;
+	size_t low = 0, high = LINE_MAX_BYTES;
+
+	if (!logging_on(lg, level))
+		return;
+	ns = lg->now_ns != NULL ? lg->now_ns(lg->arg) : wall_clock_ns();
+	l.json = lg->format == LOGGING_JSON;
+	l.value_max = high;
+	make(&l, ns, level_names[level], msg, fields);
+	if (l.full) {
+		/* The highest limit with which all fields fit. */
+		while (high - low > 1) {
+			l.value_max = low + (high - low) / 2;
+			make(&l, ns, level_names[level], msg, fields);
+			if (l.full)
+				high = l.value_max;
+			else
+				low = l.value_max;
+		}
+		l.value_max = low;
+		make(&l, ns, level_names[level], msg, fields);
+	}
+	lg->sink(lg->arg, l.text, l.len);
+}
+
+static void to_stderr(void *arg, const char *line, size_t len)
+{
+	(void)arg;
+	while (len > 0) {
+		ssize_t n = write(STDERR_FILENO, line, len);
+
+		/* There is no better place to say that this fails. */
+		if (n < 0 && errno != EINTR)
+			return;
+		if (n > 0) {
+			line += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+void logging_init(struct logging *lg, enum logging_format format,
+		  enum logging_level level)
+{
+	*lg = (struct logging){
+		.format = format,
+		.level = level,
+		.sink = to_stderr,
+	};
+}
+
+int logging_level_parse(const char *word, enum logging_level *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
+		if (strcmp(word, level_names[i]) == 0) {
+			*ret = (enum logging_level)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+int logging_format_parse(const char *word, enum logging_format *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(format_names); i++) {
+		if (strcmp(word, format_names[i]) == 0) {
+			*ret = (enum logging_format)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}

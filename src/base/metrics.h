@@ -1,0 +1,227 @@
+/* Counters and gauges, and their Prometheus text (exposition format 0.0.4).
+ * Plain numbers written by the loop's thread only. One table for the enum, the
+ * names and the help; a family's rows stand together. */
+#ifndef SLUICE_METRICS_H
+#define SLUICE_METRICS_H
+
+#include <stdint.h>
+
+#include "base/histogram.h"
+#include "base/buf.h"
+#include "base/close_reason.h"
+#include "http/http_error.h"
+
+/* X(enum, type, family, labels, help); the help stands in a family's first
+ * row. */
+#define METRICS(X)                                                             \
+	X(CONN_HEAD, gauge, "sluice_connections", "state=\"head\"",            \
+	  "Open client connections by state.")                                 \
+	X(CONN_IDLE, gauge, "sluice_connections", "state=\"idle\"", "")        \
+	X(CONN_REPLY, gauge, "sluice_connections", "state=\"reply\"", "")      \
+	X(CONN_STREAM, gauge, "sluice_connections", "state=\"stream\"", "")    \
+	X(CONN_LINGER, gauge, "sluice_connections", "state=\"linger\"", "")    \
+	X(CONN_MAX, gauge, "sluice_connections_max", "",                       \
+	  "Client connections that may be open at once.")                      \
+	X(ACCEPTED, counter, "sluice_connections_accepted_total", "",          \
+	  "Client connections accepted.")                                      \
+	X(ACCEPT_ERRORS, counter, "sluice_accept_errors_total", "",            \
+	  "Times that accept4() failed and accepting paused.")                 \
+	X(DROPPED_PUBLIC_FULL, counter, "sluice_connections_dropped_total",    \
+	  "reason=\"public_full\"",                                            \
+	  "Connections closed without a response, by reason.")                 \
+	X(DROPPED_ADMIN_FULL, counter, "sluice_connections_dropped_total",     \
+	  "reason=\"admin_full\"", "")                                         \
+	X(DROPPED_HEADS_FULL, counter, "sluice_connections_dropped_total",     \
+	  "reason=\"heads_full\"", "")                                         \
+	X(DROPPED_NO_MEMORY, counter, "sluice_connections_dropped_total",      \
+	  "reason=\"no_memory\"", "")                                          \
+	X(DROPPED_NO_WATCH, counter, "sluice_connections_dropped_total",       \
+	  "reason=\"no_watch\"", "")                                           \
+	X(DROPPED_FAULT, counter, "sluice_connections_dropped_total",          \
+	  "reason=\"internal_error\"", "")                                     \
+	X(STREAMS_LIVE, gauge, "sluice_streams", "state=\"live\"",             \
+	  "Open event streams by state.")                                      \
+	X(STREAMS_LAGGED, gauge, "sluice_streams", "state=\"lagged\"", "")     \
+	X(STREAMS_REPLAY, gauge, "sluice_streams", "state=\"replay\"", "")     \
+	X(STREAMS_WAITING, gauge, "sluice_streams", "state=\"waiting\"", "")   \
+	X(STREAMS_SLOW, gauge, "sluice_streams_slow", "",                      \
+	  "Open event streams whose socket is full.")                          \
+	X(STREAMS_OPENED, counter, "sluice_streams_opened_total", "",          \
+	  "Event streams opened.")                                             \
+	X(STREAMS_OVERTAKEN, counter, "sluice_streams_overtaken_total", "",    \
+	  "Times that an open stream fell behind what is held in memory.")     \
+	X(EVENTS_LOG, counter, "sluice_events_sent_total", "source=\"log\"",   \
+	  "Messages delivered to clients, by where they came from.")           \
+	X(EVENTS_REPLAY, counter, "sluice_events_sent_total",                  \
+	  "source=\"replay\"", "")                                             \
+	X(BYTES_LOG, counter, "sluice_event_bytes_sent_total",                 \
+	  "source=\"log\"",                                                    \
+	  "Bytes of delivered messages as they are on the wire, by where "     \
+	  "they came from.")                                                   \
+	X(BYTES_REPLAY, counter, "sluice_event_bytes_sent_total",              \
+	  "source=\"replay\"", "")                                             \
+	X(BYTES_SENT, counter, "sluice_bytes_sent_total", "",                  \
+	  "Bytes of event streams given to sockets.")                          \
+	X(PINGS, counter, "sluice_pings_sent_total", "",                       \
+	  "Pings written to clients.")                                         \
+	X(GAPS_EXPIRED, counter, "sluice_gaps_total", "reason=\"expired\"",    \
+	  "Gap events told to clients.")                                       \
+	X(GAPS_RESET, counter, "sluice_gaps_total", "reason=\"reset\"", "")    \
+	X(REPLAYS_RUNNING, gauge, "sluice_replays_running", "",                \
+	  "Replays that hold one of --max-replays places.")                    \
+	X(REPLAYS_WAITING, gauge, "sluice_replays_waiting", "",                \
+	  "Streams that wait for a replay's place.")                           \
+	X(REPLAYS_MAX, gauge, "sluice_replays_max", "",                        \
+	  "Replays that may run at once (--max-replays).")                     \
+	X(REPLAYS, counter, "sluice_replays_total", "", "Replays begun.")      \
+	X(REPLAY_CONSUMERS, counter, "sluice_replay_consumers_total", "",      \
+	  "Consumers created for replays.")                                    \
+	X(LOG_BYTES, gauge, "sluice_log_bytes", "",                            \
+	  "Bytes of recent messages held in memory.")                          \
+	X(LOG_FRAMES, gauge, "sluice_log_frames", "",                          \
+	  "Recent messages held in memory.")                                   \
+	X(TAIL_HEAD, gauge, "sluice_tail_head_sequence", "",                   \
+	  "Newest stream sequence that the tail has processed.")               \
+	X(TAIL_MESSAGES, counter, "sluice_tail_messages_total", "",            \
+	  "Messages that the tail has received.")                              \
+	X(TAIL_PULLS, counter, "sluice_tail_pulls_total", "",                  \
+	  "Pull requests of the tail.")                                        \
+	X(TAIL_CREDIT, gauge, "sluice_tail_credit_messages", "",               \
+	  "Messages that the tail has asked for and not yet received.")        \
+	X(TAIL_LAG, gauge, "sluice_tail_lag_messages", "",                     \
+	  "Messages that the server still had for the tail at its last word.") \
+	X(RESET_LOST, counter, "sluice_tail_resets_total", "reason=\"lost\"",  \
+	  "Times that the tail's consumer was made anew, by reason.")          \
+	X(RESET_SILENT, counter, "sluice_tail_resets_total",                   \
+	  "reason=\"silent\"", "")                                             \
+	X(RESET_CONSUMER_GONE, counter, "sluice_tail_resets_total",            \
+	  "reason=\"consumer_gone\"", "")                                      \
+	X(RESET_PULL_REFUSED, counter, "sluice_tail_resets_total",             \
+	  "reason=\"pull_refused\"", "")                                       \
+	X(RESET_SKIPPED, counter, "sluice_tail_resets_total",                  \
+	  "reason=\"skipped\"", "")                                            \
+	X(RESET_STREAM, counter, "sluice_tail_resets_total",                   \
+	  "reason=\"stream_changed\"", "")                                     \
+	X(RESET_BEHIND, counter, "sluice_tail_resets_total",                   \
+	  "reason=\"leader_behind\"", "")                                      \
+	X(CHANGE_ANEW, counter, "sluice_stream_changes_total",                 \
+	  "change=\"made_anew\"",                                              \
+	  "Times that the JetStream stream was another than before.")          \
+	X(CHANGE_BACK, counter, "sluice_stream_changes_total",                 \
+	  "change=\"went_back\"", "")                                          \
+	X(CHANGE_OVERTAKEN, counter, "sluice_stream_changes_total",            \
+	  "change=\"overtook_tail\"", "")                                      \
+	X(UNMATCHED, gauge, "sluice_template_unmatched", "",                   \
+	  "1 while the template matches no subject of the stream: no event "   \
+	  "can come.")                                                         \
+	X(NATS_CONNECTED, gauge, "sluice_nats_connected", "",                  \
+	  "1 while a NATS session is up.")                                     \
+	X(NATS_SESSIONS, counter, "sluice_nats_sessions_total", "",            \
+	  "NATS sessions begun.")                                              \
+	X(NATS_FAILURES, counter, "sluice_nats_connect_failures_total", "",    \
+	  "Attempts to connect to NATS that failed.")                          \
+	X(NATS_HUNG, gauge, "sluice_nats_connects_hung", "",                   \
+	  "Connects to NATS servers that do not return; such a server is "     \
+	  "skipped.")                                                          \
+	X(READY, gauge, "sluice_ready", "", "1 while /readyz says 200.")       \
+	X(ERRORS_INFO, counter, "sluice_jetstream_api_errors_total",           \
+	  "call=\"stream_info\"",                                              \
+	  "JetStream API answers that were errors, but for \"no message\", "   \
+	  "by call.")                                                          \
+	X(ERRORS_GET, counter, "sluice_jetstream_api_errors_total",            \
+	  "call=\"message_get\"", "")                                          \
+	X(ERRORS_CREATE, counter, "sluice_jetstream_api_errors_total",         \
+	  "call=\"consumer_create\"", "")                                      \
+	X(ERRORS_PULL, counter, "sluice_jetstream_api_errors_total",           \
+	  "call=\"message_next\"", "")                                         \
+	X(LATE_ANSWERS, counter, "sluice_jetstream_late_answers_total", "",    \
+	  "JetStream answers that came after their time-out.")                 \
+	X(JWT_KEYS, gauge, "sluice_jwt_keys", "",                              \
+	  "Keys that tokens are verified with.")                               \
+	X(JWT_KEY_FAILURES, counter, "sluice_jwt_key_failures_total", "",      \
+	  "Reads of the file of --jwt-key or --jwt-secret that failed.")       \
+	X(LINES_LOST, counter, "sluice_log_lines_lost_total", "",              \
+	  "Lines of the log and the access log that could not be written.")    \
+	X(PROCESS_RSS, gauge, "process_resident_memory_bytes", "",             \
+	  "Resident memory size in bytes.")                                    \
+	X(PROCESS_VIRTUAL, gauge, "process_virtual_memory_bytes", "",          \
+	  "Virtual memory size in bytes.")                                     \
+	X(PROCESS_FDS, gauge, "process_open_fds", "",                          \
+	  "Open file descriptors.")                                            \
+	X(PROCESS_MAX_FDS, gauge, "process_max_fds", "",                       \
+	  "Most file descriptors that may be open.")
+
+/* X(enum, type, family, help): kept in microseconds, shown in seconds. */
+#define METRICS_TIMES(X)                                      \
+	X(LOG_AGE, gauge, "sluice_log_oldest_age_seconds",    \
+	  "Age of the oldest message held in memory.")        \
+	X(PROCESS_CPU, counter, "process_cpu_seconds_total",  \
+	  "User and system CPU time spent.")                  \
+	X(PROCESS_START, gauge, "process_start_time_seconds", \
+	  "Start time of the process since 1970.")
+
+/* X(enum, family, help): histograms of times. */
+#define METRICS_SPREADS(X)                                                   \
+	X(LATENCY, "sluice_event_latency_seconds",                           \
+	  "Time from when JetStream stored a message to its write into the " \
+	  "socket of a stream that follows live.")                           \
+	X(STREAM_TIME, "sluice_stream_duration_seconds",                     \
+	  "How long event streams were open, of those that have ended.")     \
+	X(REPLAY_TIME, "sluice_replay_duration_seconds",                     \
+	  "How long replays took, of those that are done.")                  \
+	X(ROUND_TRIP, "sluice_jetstream_api_round_trip_seconds",             \
+	  "Time from a request to the JetStream API to its answer.")         \
+	X(LOOP_LAG, "sluice_loop_lag_seconds",                               \
+	  "How long a turn of the event loop kept whatever came next "       \
+	  "waiting.")
+
+enum metric {
+#define X(name, type, family, labels, help) METRIC_##name,
+	METRICS(X)
+#undef X
+		METRIC_COUNT
+};
+
+enum metric_time {
+#define X(name, type, family, help) METRIC_TIME_##name,
+	METRICS_TIMES(X)
+#undef X
+		METRIC_TIMES
+};
+
+enum metric_spread {
+#define X(name, family, help) METRIC_SPREAD_##name,
+	METRICS_SPREADS(X)
+#undef X
+		METRIC_SPREADS
+};
+
+struct metrics {
+	uint64_t value[METRIC_COUNT];
+	uint64_t time_us[METRIC_TIMES];
+	struct buckets spread[METRIC_SPREADS];
+	uint64_t refused[REFUSAL_COUNT]; /* sluice_refused_total{reason=} */
+	uint64_t ended[ENDING_COUNT]; /* sluice_streams_closed_total{reason=} */
+};
+
+/* All families by name, in the order of the page; NULL beyond the last. */
+const char *metrics_family(size_t i);
+
+/* `n` values of so many microseconds. */
+void metrics_observe(struct metrics *m, enum metric_spread which, uint64_t us,
+		     uint64_t n);
+
+/* Appends the whole page, or nothing; 0, -ENOBUFS or -ENOMEM. */
+int metrics_render(const struct metrics *m, struct buf *out);
+
+static inline void metric_add(struct metrics *m, enum metric which, uint64_t n)
+{
+	m->value[which] += n;
+}
+
+static inline void metric_set(struct metrics *m, enum metric which, uint64_t v)
+{
+	m->value[which] = v;
+}
+
+#endif

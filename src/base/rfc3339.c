@@ -1,0 +1,173 @@
+#include "base/rfc3339.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+static const uint64_t ns_per_s = 1000000000;
+
+/* `n` digits at *text, moved behind them. */
+static int take_digits(unsigned *ret, const char **text, const char *end,
+		       size_t n)
+{
+	unsigned value = 0;
+
+	if ((size_t)(end - *text) < n)
+		return -EINVAL;
+	for (; n > 0; n--, (*text)++) {
+		if (**text < '0' || **text > '9')
+			return -EINVAL;
+		value = value * 10 + (unsigned)(**text - '0');
+	}
+	*ret = value;
+	return 0;
+}
+
+static int take_char(const char **text, const char *end, char c)
+{
+	if (*text == end || **text != c)
+		return -EINVAL;
+	(*text)++;
+	return 0;
+}
+
+static unsigned days_in_month(unsigned year, unsigned month)
+{
+	static const unsigned days[] = {31, 28, 31, 30, 31, 30,
+					31, 31, 30, 31, 30, 31};
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
+/* Days since 1970-01-01 in the Gregorian calendar, of a year from 1970 on. */
+static uint64_t days_since_epoch(unsigned year, unsigned month, unsigned day)
+{
+	unsigned y = year - 1;
+	uint64_t days = 365ULL * (year - 1970) + (y / 4 - y / 100 + y / 400) -
+			(1969 / 4 - 1969 / 100 + 1969 / 400);
+
+	for (unsigned m = 1; m < month; m++)
+		days += days_in_month(year, m);
+	return days + day - 1;
+}
+
+static int take_date(uint64_t *days, const char **p, const char *end)
+{
+	unsigned year, month, day;
+
+	if (take_digits(&year, p, end, 4) < 0 || take_char(p, end, '-') < 0 ||
+	    take_digits(&month, p, end, 2) < 0 || take_char(p, end, '-') < 0 ||
+	    take_digits(&day, p, end, 2) < 0)
+		return -EINVAL;
+	if (year < 1970 || month < 1 || month > 12 || day < 1 ||
+	    day > days_in_month(year, month))
+		return -EINVAL;
+	*days = days_since_epoch(year, month, day);
+	return 0;
+}
+
+static int take_clock(uint64_t *seconds, const char **p, const char *end)
+{
+	unsigned hour, minute, second;
+
+	if (take_digits(&hour, p, end, 2) < 0 || take_char(p, end, ':') < 0 ||
+	    take_digits(&minute, p, end, 2) < 0 || take_char(p, end, ':') < 0 ||
+	    take_digits(&second, p, end, 2) < 0)
+		return -EINVAL;
+	if (hour > 23 || minute > 59 || second > 60) /* 60: a leap second */
+		return -EINVAL;
+	*seconds = hour * 3600ULL + minute * 60ULL + second;
+	return 0;
+}
+
+/* ".123" or nothing. */
+static int take_fraction(uint64_t *ns, const char **p, const char *end)
+{
+	uint64_t unit = ns_per_s / 10;
+
+	*ns = 0;
+	if (take_char(p, end, '.') < 0)
+		return 0;
+	if (*p == end || **p < '0' || **p > '9')
+		return -EINVAL;
+	for (; *p < end && **p >= '0' && **p <= '9'; (*p)++, unit /= 10) {
+		if (unit == 0)
+			return -EINVAL;
+		*ns += unit * (uint64_t)(**p - '0');
+	}
+	return 0;
+}
+
+/* 'Z', "+01:00" or "-01:00", in seconds to take off. */
+static int take_offset(int64_t *seconds, const char **p, const char *end)
+{
+	unsigned hour, minute;
+	int64_t sign;
+
+	*seconds = 0;
+	if (take_char(p, end, 'Z') == 0)
+		return 0;
+	if (take_char(p, end, '+') == 0)
+		sign = 1;
+	else if (take_char(p, end, '-') == 0)
+		sign = -1;
+	else
+		return -EINVAL;
+	if (take_digits(&hour, p, end, 2) < 0 || take_char(p, end, ':') < 0 ||
+	    take_digits(&minute, p, end, 2) < 0 || hour > 23 || minute > 59)
+		return -EINVAL;
+	*seconds = sign * (int64_t)(hour * 3600 + minute * 60);
+	return 0;
+}
+
+int js_time_parse(uint64_t *ret, const char *text, size_t len)
+{
+	const char *p = text;
+	const char *end = text + len;
+	uint64_t days, seconds, ns, total;
+	int64_t offset, whole;
+
+	if (take_date(&days, &p, end) < 0 || take_char(&p, end, 'T') < 0 ||
+	    take_clock(&seconds, &p, end) < 0 ||
+	    take_fraction(&ns, &p, end) < 0 ||
+	    take_offset(&offset, &p, end) < 0 || p != end)
+		return -EINVAL;
+	whole = (int64_t)(days * 86400 + seconds) - offset;
+	if (whole < 0 ||
+	    __builtin_mul_overflow((uint64_t)whole, ns_per_s, &total) ||
+	    __builtin_add_overflow(total, ns, &total))
+		return -EINVAL;
+	*ret = total;
+	return 0;
+}
+
+/* In years that begin with March a leap day stands last, and the months are 31,
+ * 30, 31, 30, 31 days, over and over. */
+void js_time_date(uint64_t day, unsigned *year, unsigned *month,
+		  unsigned *of_month)
+{
+	uint64_t from = day + 719468; /* 0000-03-01 */
+	unsigned era = (unsigned)(from / 146097);
+	unsigned in_era = (unsigned)(from % 146097);
+	unsigned of_era =
+		(in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) /
+		365;
+	unsigned of_year = in_era - (365 * of_era + of_era / 4 - of_era / 100);
+	unsigned march = (5 * of_year + 2) / 153;
+
+	*of_month = of_year - (153 * march + 2) / 5 + 1;
+	*month = march < 10 ? march + 3 : march - 9;
+	*year = era * 400 + of_era + (*month <= 2 ? 1 : 0);
+}
+
+void js_time_format(char *out, uint64_t ns)
+{
+	uint64_t s = ns / ns_per_s;
+	unsigned of_day = (unsigned)(s % 86400), year, month, day;
+
+	js_time_date(s / 86400, &year, &month, &day);
+	snprintf(out, JS_TIME_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ",
+		 year % 10000, month % 100, day % 100, of_day / 3600,
+		 of_day / 60 % 60, of_day % 60, (unsigned)(ns % ns_per_s));
+}

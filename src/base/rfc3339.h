@@ -1,0 +1,20 @@
+/* Times as JetStream writes them in its JSON. */
+#ifndef SLUICE_RFC3339_H
+#define SLUICE_RFC3339_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* RFC 3339 with up to nine digits of a second, 'Z' or an offset, to
+ * nanoseconds since 1970. -EINVAL, also for what 64 bits can't hold. */
+int js_time_parse(uint64_t *ret, const char *text, size_t len);
+
+enum { JS_TIME_MAX = 31 };
+/* "2026-11-28T08:31:50.000000001Z" into `out` (JS_TIME_MAX bytes). */
+void js_time_format(char *out, uint64_t ns);
+
+/* The date of a day since 1970-01-01. */
+void js_time_date(uint64_t day, unsigned *year, unsigned *month,
+		  unsigned *of_month);
+
+#endif

@@ -1,0 +1,489 @@
+/* A context is a flat JSON object. Each field has one rule: how its value is
+ * read, and which option it becomes. What jsm.go would do and we can't (run
+ * `nsc`, dial through a SOCKS proxy) ends the load, because to go on without it
+ * would be to connect in another way than the user has set up. */
+#include "config/nats_context.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/check.h"
+#include "config/value_resolver.h"
+#include "base/values.h"
+
+enum kind {
+	PLAIN,	 /* a string, as it is */
+	SECRET,	 /* a string, or a URI that leads to one */
+	FILE_AT, /* a path, expanded */
+	CREDS,	 /* a path, expanded, or a URI */
+	NKEY,	 /* the same, but only a file will do */
+	BOOL,
+	REFUSED, /* can't be honoured; `option` says why */
+};
+
+static const struct rule {
+	const char *key;
+	enum kind kind;
+	const char *option;
+} rules[] = {
+	{"url", PLAIN, "server"},
+	{"user", PLAIN, "user"},
+	{"password", SECRET, "password"},
+	{"token", SECRET, "token"},
+	{"creds", CREDS, "creds"},
+	{"nkey", NKEY, "nkey"},
+	{"user_jwt", SECRET, "user-jwt"},
+	{"user_seed", SECRET, "user-seed"},
+	{"cert", FILE_AT, "tlscert"},
+	{"key", FILE_AT, "tlskey"},
+	{"ca", FILE_AT, "tlsca"},
+	{"tls_first", BOOL, "tlsfirst"},
+	{"inbox_prefix", PLAIN, "inbox-prefix"},
+	{"jetstream_domain", PLAIN, "js-domain"},
+	{"jetstream_api_prefix", PLAIN, "js-api-prefix"},
+	{"nsc", REFUSED,
+	 "credentials from nsc are not supported; export "
+	 "them to a file and name it in creds"},
+	{"socks_proxy", REFUSED, "SOCKS proxies are not supported"},
+	{"windows_cert_store", REFUSED,
+	 "certificate stores are not supported; use ca, cert and key"},
+};
+
+struct loading {
+	struct context *c;
+	const struct context_env *env;
+	char *err;
+};
+
+/* `rc`, with "context "prod" (/path/prod.json): what is wrong". */
+__attribute__((format(printf, 3, 4))) static int fail(struct loading *l, int rc,
+						      const char *fmt, ...)
+{
+	char name[64], path[192], what[224];
+	const char *known = l->c->path == NULL ? "no file" : l->c->path;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	values_show(l->c->name == NULL ? "" : l->c->name, name, sizeof(name));
+	values_show(known, path, sizeof(path));
+	snprintf(l->err, CONTEXT_ERROR_MAX, "context \"%s\" (%s): %s", name,
+		 path, what);
+	return rc;
+}
+
+static int no_memory(struct loading *l)
+{
+	return fail(l, -ENOMEM, "out of memory");
+}
+
+/* ---- values ----------------------------------------------------------- */
+
+/* Takes `value` over, also on failure. */
+static int add(struct loading *l, const char *option, char *value)
+{
+	struct context *c = l->c;
+
+	MUST(c->n_fields < CONTEXT_MAX_FIELDS);
+	if (value == NULL)
+		return no_memory(l);
+	if (*value == '\0') {
+		free(value);
+		return 0;
+	}
+	c->fields[c->n_fields++] =
+		(struct context_field){.option = option, .value = value};
+	return 0;
+}
+
+static bool has_scheme(const char *value, const char *scheme)
+{
+	return strncasecmp(value, scheme, strlen(scheme)) == 0;
+}
+
+static struct reference_env world(const struct loading *l)
+{
+	return (struct reference_env){.home = l->env->home,
+				      .vars = l->env->env};
+}
+
+static int follow(struct loading *l, const char *key, const char *value,
+		  char **ret)
+{
+	struct reference_env env = world(l);
+	const char *why = NULL;
+	int rc = reference_follow(&env, value, ret, &why);
+
+	if (rc == -ENOMEM)
+		return no_memory(l);
+	return rc == 0 ? 0 : fail(l, rc, "field \"%s\": %s", key, why);
+}
+
+static int add_secret(struct loading *l, const struct rule *r,
+		      const char *value)
+{
+	char *text = NULL;
+	int rc = follow(l, r->key, value, &text);
+
+	if (rc < 0)
+		return rc;
+	return add(l, r->option, text == NULL ? strdup(value) : text);
+}
+
+static int add_path(struct loading *l, const struct rule *r, const char *value)
+{
+	struct reference_env env = world(l);
+	char *path;
+	int rc;
+
+	if (has_scheme(value, "file://"))
+		value += strlen("file://");
+	rc = reference_expand(&env, value, &path);
+	if (rc == -ENOMEM)
+		return no_memory(l);
+	if (rc < 0)
+		return fail(l, rc, "field \"%s\": %s", r->key, strerror(-rc));
+	if (*path == '\0') {
+		free(path);
+		return fail(l, -EINVAL,
+			    "field \"%s\": its path is empty when its "
+			    "variables have their values",
+			    r->key);
+	}
+	return add(l, r->option, path);
+}
+
+/* The line behind "-----BEGIN ..." that begins with `prefix`; NULL: none. The
+ * caller frees it. */
+static char *decorated(const char *text, const char *prefix, int *rc)
+{
+	bool begun = false;
+
+	for (size_t len; *text != '\0'; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		if (begun && strncmp(text, prefix, strlen(prefix)) == 0) {
+			char *line = strndup(text, strcspn(text, " \t\r\n"));
+
+			*rc = line == NULL ? -ENOMEM : 0;
+			return line;
+		}
+		begun = strncmp(text, "-----BEGIN ", 11) == 0;
+	}
+	*rc = -EINVAL;
+	return NULL;
+}
+
+/* The JWT and the seed of a credentials text that is in no file. */
+static int add_creds_text(struct loading *l, const char *text)
+{
+	int rc;
+	char *line = decorated(text, "ey", &rc);
+
+	if (rc == 0)
+		rc = add(l, "user-jwt", line);
+	if (rc == 0) {
+		line = decorated(text, "SU", &rc);
+		if (rc == 0)
+			rc = add(l, "user-seed", line);
+	}
+	if (rc == -EINVAL)
+		return fail(l, rc,
+			    "field \"creds\": what its URI leads to is no "
+			    "credentials file with a JWT and a seed");
+	return rc == -ENOMEM ? no_memory(l) : rc;
+}
+
+static int add_creds(struct loading *l, const struct rule *r, const char *value)
+{
+	char *text = NULL;
+	int rc;
+
+	if (has_scheme(value, "file://"))
+		return add_path(l, r, value);
+	rc = follow(l, r->key, value, &text);
+	if (rc == 0 && text == NULL)
+		return add_path(l, r, value);
+	if (rc == 0)
+		rc = add_creds_text(l, text);
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+	return rc;
+}
+
+static int add_nkey(struct loading *l, const struct rule *r, const char *value)
+{
+	if (has_scheme(value, "env://") || has_scheme(value, "data:") ||
+	    has_scheme(value, "op://") || has_scheme(value, "nsc://"))
+		return fail(l, -EINVAL,
+			    "field \"nkey\": only a file is supported, not "
+			    "another URI");
+	return add_path(l, r, value);
+}
+
+/* ---- the object ------------------------------------------------------- */
+
+/* As Go's encoding/json finds it: by any case, and the last one holds. */
+static const json_t *value_of(json_t *object, const char *key)
+{
+	const json_t *ret = NULL;
+	void *i = json_object_iter(object);
+
+	for (; i != NULL; i = json_object_iter_next(object, i))
+		if (strcasecmp(json_object_iter_key(i), key) == 0)
+			ret = json_object_iter_value(i);
+	return ret;
+}
+
+static int add_bool(struct loading *l, const struct rule *r, const json_t *v)
+{
+	if (!json_is_boolean(v))
+		return fail(l, -EINVAL, "field \"%s\" must be true or false",
+			    r->key);
+	return json_is_true(v) ? add(l, r->option, strdup("1")) : 0;
+}
+
+static int add_field(struct loading *l, const struct rule *r, const json_t *v)
+{
+	const char *text;
+
+	if (v == NULL || json_is_null(v))
+		return 0;
+	if (r->kind == BOOL)
+		return add_bool(l, r, v);
+	text = json_string_value(v);
+	if (text == NULL)
+		return fail(l, -EINVAL, "field \"%s\" must be a string",
+			    r->key);
+	if (*text == '\0')
+		return 0;
+	switch (r->kind) {
+	case SECRET:
+		return add_secret(l, r, text);
+	case FILE_AT:
+		return add_path(l, r, text);
+	case CREDS:
+		return add_creds(l, r, text);
+	case NKEY:
+		return add_nkey(l, r, text);
+	case REFUSED:
+		return fail(l, -EINVAL, "field \"%s\": %s", r->key, r->option);
+	default:
+		return add(l, r->option, strdup(text));
+	}
+}
+
+static unsigned count(const struct context *c, const char *option)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < c->n_fields; i++)
+		n += strcmp(c->fields[i].option, option) == 0;
+	return n;
+}
+
+/* jsm.go refuses to save a context that has more than one of these. A JWT and
+ * a seed may also have come out of creds. */
+static int check_credentials(struct loading *l)
+{
+	static const char *const kinds[] = {"user", "creds", "nkey",
+					    "user-jwt"};
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		n += count(l->c, kinds[i]);
+	if (n < 2 && count(l->c, "user-seed") < 2)
+		return 0;
+	return fail(l, -EINVAL,
+		    "only one of user, creds, nkey and user_jwt may be given");
+}
+
+static int take_object(struct loading *l, json_t *object)
+{
+	int rc = 0;
+
+	if (!json_is_object(object))
+		return fail(l, -EINVAL, "it is no JSON object");
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(rules); i++)
+		rc = add_field(l, &rules[i], value_of(object, rules[i].key));
+	return rc < 0 ? rc : check_credentials(l);
+}
+
+static int take_file(struct loading *l)
+{
+	json_error_t where;
+	json_t *object;
+	char *text;
+	size_t len;
+	bool deep;
+	int rc = reference_read_file(l->c->path, &text, &len);
+
+	if (rc == -ENOENT || rc == -ENOTDIR)
+		return fail(l, -ENOENT, "it is not there");
+	if (rc < 0)
+		return fail(l, rc, "%s", strerror(-rc));
+	deep = values_json_depth(text, len) > VALUES_JSON_DEPTH;
+	object = deep ? NULL : json_loadb(text, len, 0, &where);
+	explicit_bzero(text, len);
+	free(text);
+	if (deep)
+		return fail(l, -EINVAL, "its JSON is nested too deeply");
+	/* jansson's own words may quote a secret. */
+	if (object == NULL)
+		return fail(l, -EINVAL, "it is not JSON (line %d, column %d)",
+			    where.line, where.column);
+	rc = take_object(l, object);
+	json_decref(object);
+	return rc;
+}
+
+/* ---- which one -------------------------------------------------------- */
+
+/* "<config home>/nats/<rest>"; NULL: no memory, or (*known false) no home. */
+static char *nats_path(const struct context_env *env, const char *rest,
+		       const char *suffix, bool *known)
+{
+	const char *xdg = env->xdg_config_home;
+	const char *home = env->home;
+	bool by_xdg = xdg != NULL && *xdg != '\0';
+	char *ret;
+
+	*known = by_xdg || (home != NULL && *home != '\0');
+	if (!*known || asprintf(&ret, "%s%s/nats/%s%s", by_xdg ? xdg : home,
+				by_xdg ? "" : "/.config", rest, suffix) < 0)
+		return NULL;
+	return ret;
+}
+
+/* The trimmed text of context.txt. One that can't be read is none, as for the
+ * `nats` command: a service often may not look into a home. */
+static int find_selected(struct loading *l, char **ret)
+{
+	static const char blanks[] = " \t\r\n\v\f";
+	char *text, *begin;
+	size_t len;
+	bool known;
+	char *path = nats_path(l->env, "context.txt", "", &known);
+	int rc;
+
+	*ret = NULL;
+	if (path == NULL)
+		return known ? no_memory(l) : 0;
+	rc = reference_read_file(path, &text, &len);
+	free(path);
+	if (rc < 0)
+		return rc == -ENOMEM ? no_memory(l) : 0;
+	begin = text + strspn(text, blanks);
+	len = strlen(begin);
+	while (len > 0 && strchr(blanks, begin[len - 1]) != NULL)
+		len--;
+	if (len > 0) {
+		*ret = strndup(begin, len);
+		rc = *ret == NULL ? no_memory(l) : 0;
+	}
+	free(text);
+	return rc;
+}
+
+static bool is_name(const char *name)
+{
+	return *name != '\0' && strstr(name, "..") == NULL &&
+	       strpbrk(name, "/\\") == NULL;
+}
+
+static bool ends_in_json(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 5 && strcmp(name + len - 5, ".json") == 0;
+}
+
+/* A path: the context is called like the file. */
+static int place_file(struct loading *l, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash == NULL ? path : slash + 1;
+
+	l->c->path = strdup(path);
+	l->c->name = strndup(base, strlen(base) - strlen(".json"));
+	return l->c->path == NULL || l->c->name == NULL ? no_memory(l) : 0;
+}
+
+static bool is_path(const char *name)
+{
+	return ends_in_json(name) &&
+	       (strchr(name, '/') != NULL || access(name, F_OK) == 0);
+}
+
+static int place(struct loading *l, const char *name)
+{
+	bool known;
+	char *rest;
+
+	l->c->name = strdup(name);
+	if (l->c->name == NULL)
+		return no_memory(l);
+	if (!is_name(name))
+		return fail(l, -EINVAL,
+			    "a context's name holds no \"..\", \"/\" or "
+			    "\"\\\"; a file's path ends in .json");
+	if (asprintf(&rest, "context/%s", name) < 0)
+		return no_memory(l);
+	l->c->path = nats_path(l->env, rest, ".json", &known);
+	free(rest);
+	if (l->c->path != NULL)
+		return 0;
+	return known ? no_memory(l)
+		     : fail(l, -ENOENT,
+			    "neither XDG_CONFIG_HOME nor HOME is set");
+}
+
+int context_load(struct context *ret, const char *name,
+		 const struct context_env *env, char *err)
+{
+	struct context c = {0};
+	struct loading l = {.c = &c, .env = env, .err = err};
+	char *selected = NULL;
+	int rc = 0;
+
+	if (name == NULL || *name == '\0') {
+		rc = find_selected(&l, &selected);
+		name = selected;
+	}
+	if (rc == 0 && name != NULL) {
+		/* What is selected is always a name. */
+		rc = selected == NULL && is_path(name) ? place_file(&l, name)
+						       : place(&l, name);
+		if (rc == 0)
+			rc = take_file(&l);
+	}
+	free(selected);
+	if (rc < 0)
+		context_finish(&c);
+	else
+		*ret = c;
+	return rc;
+}
+
+void context_finish(struct context *c)
+{
+	if (c == NULL)
+		return;
+	/* Passwords and seeds may be among them. */
+	for (size_t i = 0; i < c->n_fields; i++) {
+		explicit_bzero(c->fields[i].value, strlen(c->fields[i].value));
+		free(c->fields[i].value);
+	}
+	free(c->name);
+	free(c->path);
+	*c = (struct context){0};
+}

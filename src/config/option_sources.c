@@ -1,0 +1,435 @@
+/* Where options come from (the command line, the environment), and what only
+ * holds between them. */
+#include "config/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/values.h"
+
+enum { NAME_MAX_BYTES = 64, SHOWN_MAX = 96 };
+
+static const struct options_row *row_of(const char *name)
+{
+	const struct options_row *row = options_find(name);
+
+	MUST(row != NULL);
+	return row;
+}
+
+/* ---- the command line ------------------------------------------------- */
+
+/* The name in "--name" or "--name=value", cut to what any option has; false
+ * for what is no option at all. */
+static bool flag_name(const char *arg, char *name)
+{
+	if (strncmp(arg, "--", 2) != 0 || arg[2] == '\0')
+		return false;
+	snprintf(name, NAME_MAX_BYTES, "%.*s", (int)strcspn(arg + 2, "="),
+		 arg + 2);
+	return true;
+}
+
+/* The two that everybody tries; the others have no short form. */
+static const char *long_form(const char *arg)
+{
+	if (strcmp(arg, "-h") == 0)
+		return "--help";
+	return strcmp(arg, "-V") == 0 ? "--version" : arg;
+}
+
+static const struct options_row *flag_row(const char *arg)
+{
+	const struct options_row *row;
+	char name[NAME_MAX_BYTES];
+
+	if (!flag_name(arg, name))
+		return NULL;
+	row = options_find(name);
+	return row == NULL || (row->flags & OPTIONS_HIDDEN) ? NULL : row;
+}
+
+static int refuse_missing(char *err, const struct options_row *row)
+{
+	char takes[OPTIONS_TAKES_MAX];
+
+	options_takes(row, takes);
+	snprintf(err, OPTIONS_ERROR_MAX, "--%s: needs a value; takes %s",
+		 row->name, takes);
+	return -EINVAL;
+}
+
+/* `last` is the option before it: what follows a secret may be its rest. */
+static int refuse_stray(char *err, const char *arg,
+			const struct options_row *last)
+{
+	char shown[SHOWN_MAX];
+
+	values_show(arg, shown, sizeof(shown));
+	if (last != NULL && (last->flags & OPTIONS_SECRET))
+		snprintf(err, OPTIONS_ERROR_MAX,
+			 "unexpected argument after --%s; options begin with "
+			 "two dashes",
+			 last->name);
+	else
+		snprintf(err, OPTIONS_ERROR_MAX,
+			 "unexpected argument \"%s\"; options begin with two "
+			 "dashes, --help lists them",
+			 shown);
+	return -EINVAL;
+}
+
+int options_parse_args(struct options *o, int argc, char *const argv[],
+		       char *err)
+{
+	const struct options_row *last = NULL;
+
+	for (int i = 1; i < argc; i++) {
+		const char *arg = long_form(argv[i]);
+		const struct options_row *row = flag_row(arg);
+		const char *value = strchr(arg, '=');
+		char name[NAME_MAX_BYTES];
+		int rc;
+
+		if (!flag_name(arg, name))
+			return refuse_stray(err, argv[i], last);
+		if (value != NULL) {
+			value++;
+		} else if (row != NULL && row->type == OPTIONS_BOOL) {
+			value = "1";
+		} else if (row != NULL && row->alone != NULL) {
+			value = row->alone;
+		} else if (row != NULL) {
+			/* The next option is no value: one was forgotten. */
+			if (i + 1 == argc || flag_row(argv[i + 1]) != NULL)
+				return refuse_missing(err, row);
+			value = argv[++i];
+		}
+		rc = options_set(o, OPTIONS_FLAG, name, value, err);
+		if (rc < 0)
+			return rc;
+		last = row;
+	}
+	return 0;
+}
+
+/* ---- the environment -------------------------------------------------- */
+
+/* The value of "NAME=value" when its name is `name`. */
+static const char *value_of(const char *entry, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncmp(entry, name, len) == 0 && entry[len] == '='
+		       ? entry + len + 1
+		       : NULL;
+}
+
+/* The option that SLUICE_... may have meant; NULL: none is near. */
+static const struct options_row *nearest_variable(const char *name)
+{
+	char option[NAME_MAX_BYTES];
+
+	snprintf(option, sizeof(option), "%s", name + strlen("SLUICE_"));
+	for (char *p = option; *p != '\0'; p++)
+		*p = *p == '_'		      ? '-'
+		     : *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a')
+					      : *p;
+	return options_nearest(option);
+}
+
+static const char *skip_digits(const char *at)
+{
+	return at + strspn(at, "0123456789");
+}
+
+/* Behind "_PORT": nothing, or "_N_TCP", "_N_TCP_ADDR", "_N_TCP_PORT",
+ * "_N_TCP_PROTO"; the protocol may be UDP or SCTP. */
+static bool is_port_tail(const char *tail)
+{
+	static const char *const protocols[] = {"_TCP", "_UDP", "_SCTP"};
+	static const char *const ends[] = {"", "_ADDR", "_PORT", "_PROTO"};
+	const char *number = tail + 1;
+
+	if (*tail == '\0')
+		return true;
+	if (*tail != '_' || skip_digits(number) == number)
+		return false;
+	tail = skip_digits(number);
+	for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+		size_t len = strlen(protocols[i]);
+
+		if (strncmp(tail, protocols[i], len) != 0)
+			continue;
+		for (size_t e = 0; e < ARRAY_LEN(ends); e++)
+			if (strcmp(tail + len, ends[e]) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* "_SERVICE_HOST", or "_SERVICE_PORT", also with a port's name behind it. */
+static bool is_service_tail(const char *tail)
+{
+	static const char port[] = "_SERVICE_PORT";
+	size_t len = strlen(port);
+
+	return strcmp(tail, "_SERVICE_HOST") == 0 ||
+	       (strncmp(tail, port, len) == 0 &&
+		(tail[len] == '\0' || (tail[len] == '_' && tail[len + 1])));
+}
+
+/* Kubernetes sets these for each service that it knows; those of one that is
+ * called "sluice", or "sluice-...", begin as our variables do. A plain "_PORT"
+ * may be --reuse-port misspelt: Kubernetes' value is a URL. */
+static bool is_of_kubernetes(const char *name, const char *value)
+{
+	size_t len = strlen(name);
+
+	if (len > 5 && strcmp(name + len - 5, "_PORT") == 0 &&
+	    strstr(value, "://") == NULL && nearest_variable(name) != NULL &&
+	    strstr(name, "_SERVICE_PORT") == NULL)
+		return false;
+	for (const char *at = name; (at = strchr(at, '_')) != NULL; at++) {
+		if (is_service_tail(at))
+			return true;
+		if (strncmp(at, "_PORT", 5) == 0 && is_port_tail(at + 5))
+			return true;
+	}
+	return false;
+}
+
+static int refuse_variable(char *err, const char *entry)
+{
+	int len = (int)strcspn(entry, "=");
+	char name[NAME_MAX_BYTES], shown[SHOWN_MAX];
+	const struct options_row *row;
+
+	snprintf(name, sizeof(name), "%.*s", len, entry);
+	values_show(name, shown, sizeof(shown));
+	row = nearest_variable(name);
+	if (row != NULL) {
+		options_name(row, OPTIONS_ENV, name);
+		snprintf(err, OPTIONS_ERROR_MAX,
+			 "unknown variable %s; did you mean %s?", shown, name);
+	} else {
+		snprintf(err, OPTIONS_ERROR_MAX,
+			 "unknown variable %s; --help lists the options",
+			 shown);
+	}
+	return -EINVAL;
+}
+
+static int parse_sluice(struct options *o, const char *entry, char *err)
+{
+	char name[256]; /* a service's and a port's name have 63 each */
+
+	for (size_t i = 0; i < options_rows; i++) {
+		const struct options_row *row = &options_table[i];
+		const char *value;
+
+		if (row->flags & OPTIONS_HIDDEN)
+			continue;
+		options_name(row, OPTIONS_ENV, name);
+		value = value_of(entry, name);
+		if (value != NULL)
+			return options_set(o, OPTIONS_ENV, row->name, value,
+					   err);
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(entry, "="), entry);
+	return is_of_kubernetes(name, strchr(entry, '=') + 1)
+		       ? 0
+		       : refuse_variable(err, entry);
+}
+
+static int parse_nats(struct options *o, const char *entry, char *err)
+{
+	for (size_t i = 0; i < options_rows; i++) {
+		const struct options_row *row = &options_table[i];
+		const char *value = row->nats_env == NULL
+					    ? NULL
+					    : value_of(entry, row->nats_env);
+
+		if (value != NULL)
+			return options_set(o, OPTIONS_NATS_ENV, row->name,
+					   value, err);
+	}
+	/* To ignore it would be to go past the proxy. */
+	if (value_of(entry, "NATS_SOCKS_PROXY") != NULL) {
+		snprintf(err, OPTIONS_ERROR_MAX,
+			 "NATS_SOCKS_PROXY: SOCKS proxies are not supported; "
+			 "takes no value");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int options_parse_env(struct options *o, char *const env[], char *err)
+{
+	int rc = 0;
+
+	for (; rc == 0 && *env != NULL; env++) {
+		const char *value = strchr(*env, '=');
+
+		if (value == NULL || value[1] == '\0')
+			continue;
+		if (strncmp(*env, "SLUICE_TEST_", 12) == 0)
+			continue;
+		if (strncmp(*env, "SLUICE_", 7) == 0)
+			rc = parse_sluice(o, *env, err);
+		else if (strncmp(*env, "NATS_", 5) == 0)
+			rc = parse_nats(o, *env, err);
+	}
+	return rc;
+}
+
+/* ---- between options -------------------------------------------------- */
+
+static enum options_layer layer_of(const struct options *o, const char *name)
+{
+	return options_layer_of(o, row_of(name));
+}
+
+static int reset(struct options *o, const char *name, char *err)
+{
+	int rc = options_reset(o, row_of(name));
+
+	if (rc < 0)
+		snprintf(err, OPTIONS_ERROR_MAX, "out of memory");
+	return rc;
+}
+
+static int refuse_both(const struct options *o, const char *a, const char *b,
+		       char *err)
+{
+	char a_name[OPTIONS_ORIGIN_MAX], b_name[OPTIONS_ORIGIN_MAX];
+
+	options_origin(o, a, a_name);
+	options_origin(o, b, b_name);
+	snprintf(err, OPTIONS_ERROR_MAX,
+		 "%s: excludes %s; takes one of them, not both", a_name,
+		 b_name);
+	return -EINVAL;
+}
+
+/* Of options that exclude each other the highest layer's one stays, and what
+ * the `nats` command's variables and the context say is dropped for it. Two of
+ * one layer, or two of our own options, are a mistake. */
+static int exclusive(struct options *o, const char *const names[], char *err)
+{
+	const char *best = names[0];
+	int rc = 0;
+
+	for (const char *const *n = names; *n != NULL; n++)
+		if (layer_of(o, *n) > layer_of(o, best))
+			best = *n;
+	for (const char *const *n = names; rc == 0 && *n != NULL; n++) {
+		enum options_layer layer = layer_of(o, *n);
+
+		if (layer == OPTIONS_DEFAULT || *n == best)
+			continue;
+		if (layer == layer_of(o, best) || layer >= OPTIONS_ENV)
+			return refuse_both(o, best, *n, err);
+		rc = reset(o, *n, err);
+	}
+	return rc;
+}
+
+/* `second` says nothing without `first`. A context's second does not go with
+ * the first of another place: --user with the context's password would be
+ * somebody else's. One of our own without the first is a mistake. */
+static int belongs(struct options *o, const char *second, const char *first,
+		   char *err)
+{
+	enum options_layer first_layer = layer_of(o, first);
+	enum options_layer second_layer = layer_of(o, second);
+	char name[OPTIONS_ORIGIN_MAX];
+
+	if (second_layer == OPTIONS_DEFAULT)
+		return 0;
+	if (first_layer == OPTIONS_DEFAULT && second_layer >= OPTIONS_ENV) {
+		options_origin(o, second, name);
+		snprintf(err, OPTIONS_ERROR_MAX, "%s: needs --%s too", name,
+			 first);
+		return -EINVAL;
+	}
+	if (first_layer == OPTIONS_DEFAULT ||
+	    (second_layer == OPTIONS_CONTEXT && first_layer > OPTIONS_CONTEXT))
+		return reset(o, second, err);
+	return 0;
+}
+
+static int finish_tls(struct options *o, char *err)
+{
+	char name[OPTIONS_ORIGIN_MAX];
+	int rc = belongs(o, "tlskey", "tlscert", err);
+
+	if (rc < 0 || (o->tlscert == NULL) == (o->tlskey == NULL))
+		return rc;
+	options_origin(o, "tlscert", name);
+	snprintf(err, OPTIONS_ERROR_MAX, "%s: needs --tlskey too", name);
+	return -EINVAL;
+}
+
+static int refuse_alone(const struct options *o, const char *name,
+			const char *what, char *err)
+{
+	char origin[OPTIONS_ORIGIN_MAX];
+
+	options_origin(o, name, origin);
+	snprintf(err, OPTIONS_ERROR_MAX, "%s: %s", origin, what);
+	return -EINVAL;
+}
+
+/* Whoever sets up tokens, and believes the header all the same, would be open
+ * to anybody. */
+static int finish_auth(struct options *o, char *err)
+{
+	static const char *const jwt[] = {"jwt-key",	"jwt-secret",
+					  "jwt-claim",	"jwt-audience",
+					  "jwt-issuer", "jwt-allow-no-exp",
+					  "jwt-leeway", "jwt-cookie",
+					  "jwt-query",	NULL};
+	static const char *const keys[] = {"jwt-key", "jwt-secret", NULL};
+	int rc = exclusive(o, keys, err);
+
+	if (rc < 0)
+		return rc;
+	if (o->auth == AUTH_JWT && o->jwt_key == NULL && o->jwt_secret == NULL)
+		return refuse_alone(o, "auth",
+				    "jwt needs --jwt-key or --jwt-secret too",
+				    err);
+	if (o->auth == AUTH_JWT && o->id_query != NULL)
+		return refuse_alone(o, "id-query",
+				    "is for --auth header, a token says who "
+				    "it is",
+				    err);
+	for (const char *const *n = jwt; o->auth != AUTH_JWT && *n != NULL; n++)
+		if (layer_of(o, *n) != OPTIONS_DEFAULT)
+			return refuse_alone(o, *n, "needs --auth jwt too", err);
+	return 0;
+}
+
+int options_finish_parsing(struct options *o, char *err)
+{
+	static const char *const credentials[] = {"user", "creds", "nkey",
+						  "user-jwt", NULL};
+	static const char *const tokens[] = {"user", "token", NULL};
+	static const char *const api[] = {"js-domain", "js-api-prefix", NULL};
+	int rc = exclusive(o, credentials, err);
+
+	if (rc == 0)
+		rc = belongs(o, "password", "user", err);
+	if (rc == 0)
+		rc = belongs(o, "user-seed", "user-jwt", err);
+	/* A user without a password is sent as a token. */
+	if (rc == 0 && o->password == NULL)
+		rc = exclusive(o, tokens, err);
+	if (rc == 0)
+		rc = exclusive(o, api, err);
+	if (rc == 0)
+		rc = finish_tls(o, err);
+	return rc < 0 ? rc : finish_auth(o, err);
+}

@@ -1,0 +1,522 @@
+/* Every value goes one way, whatever layer it comes from: found in the table,
+ * parsed and checked by its row's type, then stored unless a higher layer has
+ * spoken. Nothing is stored of a value that is refused. */
+#include "config/options.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/values.h"
+
+enum {
+	LIST_MAX = 64, /* items */
+	SHOWN_MAX = 96,
+};
+
+/* The layer of each row. */
+struct options_state {
+	size_t n;
+	enum options_layer layer[];
+};
+
+/* A value that has passed its row's checks; the text and list are owned. */
+struct parsed {
+	uint64_t number;
+	char *text;
+	struct options_strings list;
+};
+
+/* Enums are stored as what they are on every ABI that we know. */
+_Static_assert(sizeof(enum options_ping_style) == sizeof(unsigned) &&
+		       sizeof(enum options_auth) == sizeof(unsigned) &&
+		       sizeof(enum logging_format) == sizeof(unsigned) &&
+		       sizeof(enum logging_level) == sizeof(unsigned),
+	       "an enum that is no unsigned");
+
+/* ---- names ------------------------------------------------------------ */
+
+const struct options_row *options_find(const char *name)
+{
+	for (size_t i = 0; i < options_rows; i++)
+		if (strcmp(options_table[i].name, name) == 0)
+			return &options_table[i];
+	return NULL;
+}
+
+static const struct options_row *row_of(const char *name)
+{
+	const struct options_row *row = options_find(name);
+
+	MUST(row != NULL);
+	return row;
+}
+
+/* SLUICE_PING_INTERVAL of ping-interval; `out` has OPTIONS_ORIGIN_MAX. */
+static void variable_of(const struct options_row *row, char *out)
+{
+	char *p = out;
+
+	snprintf(out, OPTIONS_ORIGIN_MAX, "SLUICE_%s", row->name);
+	for (p += strlen("SLUICE_"); *p != '\0'; p++)
+		*p = *p == '-'		      ? '_'
+		     : *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A')
+					      : *p;
+}
+
+void options_name(const struct options_row *row, enum options_layer layer,
+		  char *out)
+{
+	const char *nats = row->nats_env == NULL ? row->name : row->nats_env;
+	const char *field = row->field == NULL ? row->name : row->field;
+
+	switch (layer) {
+	case OPTIONS_FLAG:
+		snprintf(out, OPTIONS_ORIGIN_MAX, "--%s", row->name);
+		break;
+	case OPTIONS_ENV:
+		variable_of(row, out);
+		break;
+	case OPTIONS_NATS_ENV:
+		snprintf(out, OPTIONS_ORIGIN_MAX, "%s", nats);
+		break;
+	case OPTIONS_CONTEXT:
+		snprintf(out, OPTIONS_ORIGIN_MAX, "field \"%s\"", field);
+		break;
+	case OPTIONS_DEFAULT:
+		snprintf(out, OPTIONS_ORIGIN_MAX, "default");
+		break;
+	}
+}
+
+enum options_layer options_layer_of(const struct options *o,
+				    const struct options_row *row)
+{
+	return o->state->layer[row - options_table];
+}
+
+void options_origin(const struct options *o, const char *name, char *out)
+{
+	const struct options_row *row = row_of(name);
+
+	options_name(row, options_layer_of(o, row), out);
+}
+
+static bool is_visible(const struct options_row *row)
+{
+	return (row->flags & OPTIONS_HIDDEN) == 0;
+}
+
+const struct options_row *options_nearest(const char *name)
+{
+	size_t len = strlen(name);
+	unsigned best = len < 6 ? 2 : 3;
+	const struct options_row *ret = NULL;
+
+	for (size_t i = 0; i < options_rows; i++) {
+		const struct options_row *row = &options_table[i];
+		unsigned d = values_distance(name, row->name);
+
+		if (!is_visible(row))
+			continue;
+		if (len >= 3 && strncmp(name, row->name, len) == 0)
+			d = 0;
+		if (d < best) {
+			best = d;
+			ret = row;
+		}
+	}
+	return ret;
+}
+
+/* ---- one value -------------------------------------------------------- */
+
+static int parse_word(const struct options_row *row, const char *value,
+		      uint64_t *ret)
+{
+	for (uint64_t i = 0; row->words[i] != NULL; i++) {
+		if (strcmp(row->words[i], value) == 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int parse_number(const struct options_row *row, const char *value,
+			uint64_t *ret)
+{
+	uint64_t n = 0;
+	int rc = row->type == OPTIONS_DURATION ? values_duration(value, &n)
+		 : row->type == OPTIONS_SIZE   ? values_size(value, &n)
+					       : values_count(value, &n);
+
+	if (rc < 0)
+		return rc;
+	if ((n < row->min || n > row->max) &&
+	    !(n == 0 && (row->flags & OPTIONS_ZERO)))
+		return -EINVAL;
+	*ret = n;
+	return 0;
+}
+
+static int parse_text(const struct options_row *row, const char *value,
+		      size_t len, char **ret, const char **why)
+{
+	char *text;
+
+	if (len == 0) {
+		*why = "it is empty";
+		return -EINVAL;
+	}
+	text = strndup(value, len);
+	if (text == NULL)
+		return -ENOMEM;
+	*why = row->fault == NULL ? NULL : row->fault(text);
+	if (*why != NULL) {
+		free(text);
+		return -EINVAL;
+	}
+	*ret = text;
+	return 0;
+}
+
+/* Passwords and seeds are among the texts, and URLs with both. */
+static void wipe_free(char *text)
+{
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+static void strings_finish(struct options_strings *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		wipe_free(s->items[i]);
+	free(s->items);
+	*s = (struct options_strings){0};
+}
+
+/* Takes `item` over, also on failure. */
+static int strings_add(struct options_strings *s, char *item)
+{
+	char **items = realloc(s->items, (s->n + 1) * sizeof(*items));
+
+	if (items == NULL) {
+		free(item);
+		return -ENOMEM;
+	}
+	s->items = items;
+	s->items[s->n++] = item;
+	return 0;
+}
+
+/* "a, b": blanks around an item and empty items do not count, as in nats.go,
+ * but one item there must be. */
+static int parse_list(const struct options_row *row, const char *value,
+		      struct options_strings *ret, const char **why)
+{
+	static const char blanks[] = " \t";
+	int rc = 0;
+
+	if ((row->flags & OPTIONS_OFF) && strcmp(value, "off") == 0)
+		return 0;
+	for (const char *p = value; rc == 0 && *p != '\0';) {
+		size_t len = strcspn(p, ",");
+		const char *next = p + len + (p[len] == ',');
+		size_t before = strspn(p, blanks);
+		char *item;
+
+		p += before < len ? before : len;
+		len -= before < len ? before : len;
+		while (len > 0 && strchr(blanks, p[len - 1]) != NULL)
+			len--;
+		if (len > 0) {
+			rc = parse_text(row, p, len, &item, why);
+			if (rc == 0)
+				rc = strings_add(ret, item);
+		}
+		p = next;
+	}
+	if (rc == 0 && ret->n == 0) {
+		*why = "it is empty";
+		rc = -EINVAL;
+	}
+	return rc;
+}
+
+static int parse(const struct options_row *row, const char *value,
+		 struct parsed *p, const char **why)
+{
+	size_t len = strlen(value);
+	bool on;
+	int rc;
+
+	switch (row->type) {
+	case OPTIONS_STRING:
+		if ((row->flags & OPTIONS_DOT) && len > 1 &&
+		    value[len - 1] == '.')
+			len--;
+		return parse_text(row, value, len, &p->text, why);
+	case OPTIONS_LIST:
+		return parse_list(row, value, &p->list, why);
+	case OPTIONS_WORD:
+		return parse_word(row, value, &p->number);
+	case OPTIONS_BOOL:
+		rc = values_bool(value, &on);
+		p->number = rc == 0 && on;
+		return rc;
+	default:
+		return parse_number(row, value, &p->number);
+	}
+}
+
+/* Moves a list's items behind those of the same layer, or in their place. */
+static int store_list(struct options_strings *to, struct options_strings *from,
+		      bool add, const char **why)
+{
+	int rc = 0;
+
+	if (!add)
+		strings_finish(to);
+	else if (to->n == 0 || from->n == 0)
+		*why = "off stands alone";
+	else if (to->n + from->n > LIST_MAX)
+		*why = "that makes more than 64";
+	if (add && *why != NULL)
+		return -EINVAL;
+	for (size_t i = 0; i < from->n; i++) {
+		char *item = from->items[i];
+
+		from->items[i] = NULL;
+		if (rc == 0)
+			rc = strings_add(to, item);
+		else
+			free(item);
+	}
+	return rc;
+}
+
+static int store(struct options *o, const struct options_row *row,
+		 struct parsed *p, bool add, const char **why)
+{
+	void *at = (char *)o + row->offset;
+
+	switch (row->type) {
+	case OPTIONS_LIST:
+		return store_list(at, &p->list, add, why);
+	case OPTIONS_STRING:
+		wipe_free(*(char **)at);
+		*(char **)at = p->text;
+		p->text = NULL;
+		break;
+	case OPTIONS_WORD:
+		*(unsigned *)at = (unsigned)p->number;
+		break;
+	case OPTIONS_BOOL:
+		*(bool *)at = p->number != 0;
+		break;
+	default:
+		*(uint64_t *)at = p->number;
+		break;
+	}
+	if (row->offset == offsetof(struct options, subject))
+		MUST(subject_template_parse(&o->subject_template, o->subject,
+					    why) == 0);
+	return 0;
+}
+
+/* The one line that names the option, the value and what it takes. */
+static int refuse(char *err, const struct options_row *row,
+		  enum options_layer layer, const char *value, const char *why)
+{
+	char name[OPTIONS_ORIGIN_MAX], takes[OPTIONS_TAKES_MAX];
+	char url[SHOWN_MAX * 4], shown[SHOWN_MAX] = "", quoted[SHOWN_MAX + 4];
+	bool reason = why != NULL && *why != '\0';
+
+	options_name(row, layer, name);
+	options_takes(row, takes);
+	values_hide_userinfo(value, url, sizeof(url));
+	values_show(row->flags & OPTIONS_URL ? url : value, shown,
+		    sizeof(shown));
+	snprintf(quoted, sizeof(quoted), " \"%s\"", shown);
+	/* A data: URI may hold a key. */
+	if ((row->flags & OPTIONS_SECRET) || strncmp(value, "data:", 5) == 0)
+		quoted[0] = '\0';
+	snprintf(err, OPTIONS_ERROR_MAX, "%s: wrong value%s%s%s%s; takes %s",
+		 name, quoted, reason ? " (" : "", reason ? why : "",
+		 reason ? ")" : "", takes);
+	return -EINVAL;
+}
+
+static int no_memory(char *err)
+{
+	snprintf(err, OPTIONS_ERROR_MAX, "out of memory");
+	return -ENOMEM;
+}
+
+static int set_row(struct options *o, enum options_layer layer,
+		   const struct options_row *row, const char *value, char *err)
+{
+	enum options_layer *present = &o->state->layer[row - options_table];
+	struct parsed p = {0};
+	const char *why = NULL;
+	int rc = parse(row, value, &p, &why);
+
+	if (rc == 0 && layer >= *present) {
+		/* Only our defaults may be stored twice at their layer. */
+		bool add = layer == *present && layer != OPTIONS_DEFAULT;
+
+		rc = store(o, row, &p, add, &why);
+		if (rc == 0)
+			*present = layer;
+	}
+	wipe_free(p.text);
+	strings_finish(&p.list);
+	if (rc == -ENOMEM)
+		return no_memory(err);
+	return rc < 0 ? refuse(err, row, layer, value, why) : 0;
+}
+
+static int unknown_option(char *err, const char *name)
+{
+	const struct options_row *row = options_nearest(name);
+	char shown[SHOWN_MAX];
+
+	values_show(name, shown, sizeof(shown));
+	if (row != NULL)
+		snprintf(err, OPTIONS_ERROR_MAX,
+			 "unknown option --%s; did you mean --%s?", shown,
+			 row->name);
+	else
+		snprintf(err, OPTIONS_ERROR_MAX,
+			 "unknown option --%s; --help lists them all", shown);
+	return -EINVAL;
+}
+
+int options_set(struct options *o, enum options_layer layer, const char *name,
+		const char *value, char *err)
+{
+	const struct options_row *row = options_find(name);
+
+	if (row == NULL || (!is_visible(row) && layer >= OPTIONS_ENV))
+		return unknown_option(err, name);
+	return set_row(o, layer, row, value, err);
+}
+
+/* ---- all of them ------------------------------------------------------ */
+
+int options_reset(struct options *o, const struct options_row *row)
+{
+	void *at = (char *)o + row->offset;
+	char err[OPTIONS_ERROR_MAX];
+	int rc;
+
+	o->state->layer[row - options_table] = OPTIONS_DEFAULT;
+	if (row->value != NULL) {
+		rc = set_row(o, OPTIONS_DEFAULT, row, row->value, err);
+		MUST(rc == 0 || rc == -ENOMEM);
+		return rc;
+	}
+	if (row->type == OPTIONS_STRING) {
+		wipe_free(*(char **)at);
+		*(char **)at = NULL;
+	}
+	return 0;
+}
+
+int options_init(struct options *o)
+{
+	size_t size =
+		sizeof(*o->state) + options_rows * sizeof(o->state->layer[0]);
+	int rc = 0;
+
+	*o = (struct options){0};
+	o->state = calloc(1, size);
+	if (o->state == NULL)
+		return -ENOMEM;
+	o->state->n = options_rows;
+	for (size_t i = 0; rc == 0 && i < options_rows; i++)
+		rc = options_reset(o, &options_table[i]);
+	if (rc < 0)
+		options_finish(o);
+	return rc;
+}
+
+void options_finish(struct options *o)
+{
+	if (o == NULL)
+		return;
+	for (size_t i = 0; i < options_rows; i++) {
+		void *at = (char *)o + options_table[i].offset;
+
+		if (options_table[i].type == OPTIONS_STRING)
+			wipe_free(*(char **)at);
+		else if (options_table[i].type == OPTIONS_LIST)
+			strings_finish(at);
+	}
+	free(o->state);
+	*o = (struct options){0};
+}
+
+static int strings_copy(struct options_strings *dst,
+			const struct options_strings *src)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < src->n; i++) {
+		char *item = strdup(src->items[i]);
+
+		rc = item == NULL ? -ENOMEM : strings_add(dst, item);
+	}
+	return rc;
+}
+
+static int copy_row(struct options *dst, const struct options *src,
+		    const struct options_row *row)
+{
+	const void *from = (const char *)src + row->offset;
+	void *to = (char *)dst + row->offset;
+	const char *text;
+
+	if (row->type == OPTIONS_LIST)
+		return strings_copy(to, from);
+	if (row->type != OPTIONS_STRING)
+		return 0;
+	text = *(char *const *)from;
+	if (text == NULL)
+		return 0;
+	*(char **)to = strdup(text);
+	return *(char **)to == NULL ? -ENOMEM : 0;
+}
+
+int options_copy(struct options *dst, const struct options *src)
+{
+	size_t size = sizeof(*src->state) +
+		      src->state->n * sizeof(src->state->layer[0]);
+	int rc;
+
+	*dst = *src;
+	/* First let go of all that the other one owns. */
+	for (size_t i = 0; i < options_rows; i++) {
+		void *at = (char *)dst + options_table[i].offset;
+
+		if (options_table[i].type == OPTIONS_STRING)
+			*(char **)at = NULL;
+		else if (options_table[i].type == OPTIONS_LIST)
+			*(struct options_strings *)at =
+				(struct options_strings){0};
+	}
+	dst->state = malloc(size);
+	rc = dst->state == NULL ? -ENOMEM : 0;
+	if (rc == 0)
+		memcpy(dst->state, src->state, size);
+	for (size_t i = 0; rc == 0 && i < options_rows; i++)
+		rc = copy_row(dst, src, &options_table[i]);
+	if (rc < 0)
+		options_finish(dst);
+	return rc;
+}

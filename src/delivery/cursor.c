@@ -1,0 +1,199 @@
+#include "delivery/cursor.h"
+
+#include "base/check.h"
+#include "base/mutation.h"
+
+uint64_t cursor_covered(const struct cursor *c, const struct log *l)
+{
+	uint64_t head = log_head(l);
+
+	return c->caught_up && head > c->covered ? head : c->covered;
+}
+
+#define RULE(expr)                    \
+	do {                          \
+		if (!(expr))          \
+			return #expr; \
+	} while (0)
+
+#define IMPLIES(a, b)                             \
+	do {                                      \
+		if ((a) && !(b))                  \
+			return #a " but not " #b; \
+	} while (0)
+
+static const char *check_closed(const struct cursor *c)
+{
+	RULE(c->replay == NULL && c->subject == NULL);
+	RULE(c->listed == LISTED_NOWHERE);
+	RULE(!c->blocked && c->rides == RIDES_NOT);
+	return NULL;
+}
+
+/* Each state has something that wakes it. */
+static const char *check_wakeup(const struct cursor *c, bool last)
+{
+	bool dirty = c->listed == LISTED_DIRTY;
+
+	IMPLIES(c->state == CURSOR_REPLAY, c->replay != NULL);
+	IMPLIES(c->replay != NULL, c->state == CURSOR_REPLAY || last);
+	IMPLIES(c->state == CURSOR_LIVE, c->caught_up || c->blocked || dirty);
+	IMPLIES(c->state == CURSOR_LAGGED,
+		dirty || c->listed == LISTED_LAGGED || c->blocked);
+	IMPLIES(c->state == CURSOR_WAITING,
+		c->listed == LISTED_WAITING || c->blocked || last);
+	IMPLIES(last, c->listed == LISTED_WAITING ||
+			      c->listed == LISTED_LAGGED || c->replay != NULL ||
+			      c->rides != RIDES_NOT || c->blocked);
+	return NULL;
+}
+
+static const char *check_list(const struct cursor *c, bool last)
+{
+	enum cursor_list in = c->listed;
+
+	IMPLIES(in == LISTED_LAGGED, c->state == CURSOR_LAGGED || last);
+	IMPLIES(in == LISTED_LAGGED, c->replay == NULL && !c->blocked);
+	IMPLIES(in == LISTED_WAITING, c->state == CURSOR_WAITING);
+	IMPLIES(in == LISTED_DIRTY, c->state != CURSOR_WAITING);
+	IMPLIES(c->rides != RIDES_NOT,
+		last && c->replay == NULL && in == LISTED_NOWHERE);
+	return NULL;
+}
+
+/* A gap of what is next is told by one that is on its way. */
+static const char *check_gap(const struct cursor *c)
+{
+	IMPLIES(c->gap != GAP_NONE,
+		c->state == CURSOR_LAGGED || c->state == CURSOR_REPLAY);
+	IMPLIES(c->late_gap, c->state != CURSOR_WAITING);
+	IMPLIES(c->late_gap && c->state == CURSOR_LIVE,
+		c->listed == LISTED_DIRTY || c->blocked);
+	return NULL;
+}
+
+static const char *check_place(const struct cursor *c, const struct log *l)
+{
+	IMPLIES(c->caught_up, c->state == CURSOR_LIVE);
+	IMPLIES(c->caught_up, log_next(l, c->subject, c->covered, 0) == 0);
+	IMPLIES(c->follows, c->state == CURSOR_LIVE && !c->blocked);
+	IMPLIES(c->fell_off,
+		c->state == CURSOR_LAGGED || c->state == CURSOR_REPLAY);
+	IMPLIES(c->state != CURSOR_WAITING && c->gap < GAP_BACK,
+		c->sent <= c->covered);
+	IMPLIES(c->opened, c->greeted);
+	return NULL;
+}
+
+#undef RULE
+#undef IMPLIES
+
+const char *cursor_check(const struct cursor *c, const struct log *l)
+{
+	bool last = c->state == CURSOR_WAITING && c->start == START_LAST;
+	const char *broken;
+
+	if (c->state == CURSOR_CLOSED)
+		return check_closed(c);
+	if (c->dead || cursor_left(c) == 0)
+		return NULL; /* its owner is about to close it */
+	broken = check_place(c, l);
+	if (broken == NULL)
+		broken = check_gap(c);
+	if (broken == NULL)
+		broken = check_list(c, last);
+	if (broken == NULL)
+		broken = check_wakeup(c, last);
+	return broken;
+}
+
+bool cursor_joins(const struct cursor *c, const struct log *l)
+{
+	uint64_t covered = cursor_covered(c, l);
+	uint64_t need = c->fell_off ? log_quarter(l) : log_floor(l);
+
+	if (MUTATED(FIRST_FRAME) && log_count(l) > 0)
+		return covered + 3 >= log_floor(l);
+	return covered >= need;
+}
+
+/* What of the frame goes to this client: the chunk, or the event alone. */
+static const uint8_t *frame_part(const struct cursor *c, const struct log *l,
+				 const struct log_frame *f, size_t *len)
+{
+	const uint8_t *bytes = log_frame_bytes(l, f);
+
+	if (c->chunked) {
+		*len = f->len;
+		return bytes;
+	}
+	*len = f->len - f->head_len - SSE_CHUNK_TAIL;
+	return bytes + f->head_len;
+}
+
+bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len)
+{
+	struct iovec *last = b->n > 0 ? &b->iov[b->n] : NULL;
+
+	if (b->bytes > 0 && b->bytes + len > CURSOR_BATCH_BYTES)
+		return false;
+	if (last != NULL &&
+	    (const uint8_t *)last->iov_base + last->iov_len == bytes) {
+		last->iov_len += len;
+	} else {
+		if (b->n == CURSOR_IOV_MAX)
+			return false;
+		b->n++;
+		b->iov[b->n].iov_base = (void *)(uintptr_t)bytes;
+		b->iov[b->n].iov_len = len;
+	}
+	b->bytes += len;
+	return true;
+}
+
+void cursor_gather(const struct cursor *c, const struct log *l,
+		   struct cursor_batch *ret)
+{
+	uint64_t n = log_next(l, c->subject, c->covered, c->at);
+	size_t left = cursor_left(c);
+
+	ret->n = 0;
+	ret->bytes = 0;
+	ret->first = n;
+	while (n != 0 && left-- > 0) {
+		const struct log_frame *f = log_frame(l, n);
+		size_t len;
+		const uint8_t *part = frame_part(c, l, f, &len);
+
+		if (!cursor_batch_add(ret, part, len))
+			return;
+		n = f->next;
+	}
+}
+
+void cursor_advance(struct cursor *c, const struct log *l,
+		    const struct cursor_batch *b, size_t written,
+		    const uint8_t **rest, size_t *rest_len)
+{
+	uint64_t n = b->first;
+	size_t left = b->bytes;
+
+	*rest_len = 0;
+	MUST(written <= b->bytes);
+	while (left > 0) {
+		const struct log_frame *f = log_frame(l, n);
+		size_t len;
+		const uint8_t *part = frame_part(c, l, f, &len);
+
+		c->at = n;
+		cursor_hand_out(c, f->seq);
+		if (written < len) {
+			*rest = part + written;
+			*rest_len = len - written;
+			return;
+		}
+		written -= len;
+		left -= len;
+		n = f->next;
+	}
+}

@@ -1,0 +1,121 @@
+/* The log: recent messages as the bytes that go on the wire, by subject.
+ *
+ * Two rings of fixed size. `bytes` holds the frames back to back, so that
+ * neighbours are one buffer; `frames` holds a small header for each: sequence,
+ * place, and the neighbours of the same subject. Evicting is moving the rings'
+ * start. Frames are named by a number that only grows.
+ *
+ * Coverage, on which everything rests:
+ *   head   every message with seq <= head has been processed
+ *   floor  the log holds every message in (floor, head] that existed when the
+ *          tail processed it
+ * Evicting a frame with sequence s makes floor = s. */
+#ifndef SLUICE_EVENT_BUFFER_H
+#define SLUICE_EVENT_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "http/sse.h"
+#include "nats/subject.h"
+
+/* An entry of the subject index: exists while the log has a frame of it, or a
+ * cursor watches it. */
+struct log_subject {
+	struct log_subject *next; /* in its bucket */
+	struct list watchers;	  /* struct cursor.watch */
+	uint64_t first;		  /* frame numbers; 0: no frame */
+	uint64_t last;
+	uint32_t hash;
+	uint32_t n_watchers;
+	uint16_t len;
+	uint8_t asking; /* the hub's: forms in which deliver=last is asked */
+	char name[];	/* NUL-terminated */
+};
+
+struct log_frame {
+	uint64_t seq;
+	uint64_t time_ns; /* when the server stored it */
+	uint64_t pos;	  /* absolute place of the first byte */
+	uint64_t next;	  /* frame of the same subject, 0: none yet */
+	struct log_subject *subject;
+	/* Earlier frames of the same subject, as distances of their numbers:
+	 * the one before, and one much further back. 0: there is none. */
+	uint32_t back;
+	uint32_t jump;
+	uint32_t len;	   /* whole chunk */
+	uint16_t head_len; /* chunk's head; the body ends SSE_CHUNK_TAIL
+			      before the end */
+	uint8_t rank;	   /* the jump is over 2^(rank+1) - 1 frames */
+	bool kept;	   /* behind it stands what sse_keep() wrote */
+};
+
+struct log;
+
+/* `memory` bytes for everything that recent messages cost: bytes, headers and
+ * the entries of subjects that nobody watches. -ENOMEM or 0. */
+int log_new(struct log **ret, size_t memory);
+void log_free(struct log *l);
+
+/* Drops all frames; head = floor = `head`. */
+void log_reset(struct log *l, uint64_t head);
+
+uint64_t log_head(const struct log *l);
+uint64_t log_floor(const struct log *l);
+size_t log_bytes(const struct log *l);
+size_t log_count(const struct log *l);
+/* Number of the oldest frame; with no frame that of the next one. */
+uint64_t log_first(const struct log *l);
+/* When the server stored the oldest message (ns since 1970); 0: there is none.
+ */
+uint64_t log_oldest_ns(const struct log *l);
+/* Sequence at a quarter of the frames above floor: where a cursor that fell off
+ * may come back. head for an empty log. */
+uint64_t log_quarter(const struct log *l);
+
+/* Drops the frames up to `seq` (at most head): floor is no less than it. */
+void log_drop(struct log *l, uint64_t seq);
+
+/* The message `seq` > head is processed and leaves no frame (not ours to
+ * serve). */
+void log_pass(struct log *l, uint64_t seq);
+/* Encodes one message into the ring; head = f->seq. A frame too big for the
+ * ring empties the log: floor = head = seq, and readers fetch it themselves.
+ * Lack of memory does the same: it costs coverage, never a message. Returns the
+ * subject's entry when it has watchers, else NULL. */
+struct log_subject *log_append(struct log *l, const char *subject, size_t len,
+			       const struct sse_frame *f, uint64_t time_ns);
+
+/* Watches a subject: its entry, made if need be, with `node` among its
+ * watchers. NULL: no memory. */
+struct log_subject *log_watch(struct log *l, const char *subject, size_t len,
+			      struct list *node);
+/* The entry goes away when it has no watcher and no frame. */
+void log_unwatch(struct log *l, struct log_subject *s, struct list *node);
+/* Calls `fn` for each watcher; it may not watch or unwatch. */
+void log_each_watcher(struct log *l, void (*fn)(struct list *node, void *arg),
+		      void *arg);
+
+/* The entry of a subject, or NULL. */
+const struct log_subject *log_find(const struct log *l, const char *subject,
+				   size_t len);
+/* Frame by number; must be in the log. */
+const struct log_frame *log_frame(const struct log *l, uint64_t number);
+const uint8_t *log_frame_bytes(const struct log *l, const struct log_frame *f);
+/* The payload it was made of; `room` has f->len bytes. */
+void log_frame_payload(const struct log *l, const struct log_frame *f,
+		       struct sse_payload *ret, uint8_t *room);
+bool log_has(const struct log *l, uint64_t number);
+/* The first frame of the subject with seq > `covered`; `at` is the number of
+ * the last one taken, or 0 when not known. 0: none. O(1) where `at` is known,
+ * else O(log n). */
+uint64_t log_next(const struct log *l, const struct log_subject *s,
+		  uint64_t covered, uint64_t at);
+/* The same without `at`. *steps, unless NULL, grows by the number of frames
+ * that were looked at. */
+uint64_t log_search(const struct log *l, const struct log_subject *s,
+		    uint64_t covered, unsigned *steps);
+
+#endif

@@ -1,0 +1,175 @@
+#include "delivery/leader.h"
+
+#include <string.h>
+
+#include "base/mutation.h"
+
+enum {
+	LEADER_ANSWER_MS = 2000,
+	LEADER_STEP_MS = 500, /* of the grace, at most, between two answers */
+};
+
+static const struct backoff_times fail_times = {.first_ms = LEADER_RECHECK_MS,
+						.min_ms = LEADER_RECHECK_MS,
+						.max_ms = LEADER_RECHECK_MS};
+
+void leader_init(struct leader *l, struct source *src, struct log *log,
+		 const struct patience *p, struct metrics *m)
+{
+	memset(l, 0, sizeof(*l));
+	l->source = src;
+	l->log = log;
+	l->patience = p;
+	l->metrics = m;
+}
+
+/* ---- the question -------------------------------------------------------- */
+
+uint32_t leader_want_info(struct leader *l)
+{
+	l->wanted = true;
+	return l->no + 1;
+}
+
+void leader_want_info_by(struct leader *l, uint64_t at_ms)
+{
+	if (l->want_ms == 0 || at_ms < l->want_ms)
+		l->want_ms = at_ms;
+}
+
+void leader_ask(struct leader *l, uint64_t now_ms)
+{
+	struct source_who who = {.slot = LEADER_SLOT};
+
+	if (l->want_ms != 0 && now_ms >= l->want_ms)
+		l->wanted = true;
+	if (!l->wanted || l->asked || !backoff_over(&l->fail, now_ms))
+		return;
+	who.gen = ++l->no;
+	l->wanted = false;
+	l->want_ms = 0;
+	l->asked = true;
+	l->asked_ms = now_ms;
+	l->due_ms = now_ms + patience_ms(l->patience, LEADER_ANSWER_MS,
+					 PATIENCE_STEPS, now_ms);
+	l->head = log_head(l->log);
+	if (l->head < l->seen_seq)
+		l->head = l->seen_seq;
+	l->source->ops->info(l->source, who);
+}
+
+void leader_forget_question(struct leader *l)
+{
+	l->asked = false;
+	l->want_ms = 0;
+	backoff_reset(&l->fail);
+}
+
+void leader_tick(struct leader *l, uint64_t now_ms)
+{
+	if (l->asked && now_ms >= l->due_ms) {
+		patience_give_up(&l->late, l->no);
+		l->asked = false;
+		l->wanted = true;
+	}
+	if (leader_is_behind(l))
+		leader_want_info_by(l, l->seen_ms + LEADER_RECHECK_MS);
+}
+
+uint64_t leader_due(const struct leader *l)
+{
+	uint64_t from = l->wanted	  ? 0
+			: l->want_ms != 0 ? l->want_ms
+					  : UINT64_MAX;
+
+	if (l->asked)
+		return l->due_ms;
+	if (leader_is_behind(l) && from > l->seen_ms + LEADER_RECHECK_MS)
+		from = l->seen_ms + LEADER_RECHECK_MS;
+	return from < l->fail.due_ms ? l->fail.due_ms : from;
+}
+
+unsigned leader_on_info(struct leader *l, const struct source_event *ev,
+			uint64_t now_ms)
+{
+	unsigned bits = 0;
+
+	/* Servers that all take themselves for the leader all answer. */
+	if (ev->err == 0 &&
+	    (ev->info.unled || ev->info.leader != l->word.leader))
+		bits |= LEADER_RIVAL;
+	if (!l->asked || ev->who.gen != l->no)
+		return bits;
+	l->asked = false;
+	l->seen_ms = now_ms;
+	metrics_observe(l->metrics, METRIC_SPREAD_ROUND_TRIP,
+			(now_ms - l->asked_ms) * 1000, 1);
+	if (ev->err != 0)
+		metric_add(l->metrics, METRIC_ERRORS_INFO, 1);
+	if (ev->err == 0 && !ev->info.unled) {
+		backoff_reset(&l->fail);
+	} else {
+		backoff_fail(&l->fail, &fail_times, now_ms);
+		l->wanted = true;
+	}
+	return bits | LEADER_OURS;
+}
+
+/* ---- its word ------------------------------------------------------------ */
+
+void leader_take_word(struct leader *l, const struct source_info *i)
+{
+	l->word = (struct source_word){.leader = i->leader,
+				       .first_seq = i->first_seq,
+				       .last_seq = i->last_seq,
+				       .max_inactive_ms = i->max_inactive_ms};
+}
+
+/* A leader may be behind the replica that feeds the tail for a moment, and
+ * while messages come it may be so at each moment that it is asked. It must
+ * come to where the head once was. */
+bool leader_rolled_back(struct leader *l, const struct source_info *i,
+			uint64_t asked_head, uint64_t now_ms)
+{
+	uint64_t since = now_ms - l->behind_ms;
+
+	if (i->last_seq >= asked_head) {
+		l->behind_ms = 0;
+		return false;
+	}
+	if (i->leader == 0)
+		return true;
+	if (l->behind_ms == 0 || i->last_seq >= l->behind_seq) {
+		l->behind_seq = asked_head;
+		l->behind_for_ms = 0;
+	} else {
+		/* Asking again is what counts, not time. */
+		l->behind_for_ms +=
+			since < LEADER_STEP_MS ? since : LEADER_STEP_MS;
+	}
+	l->behind_ms = now_ms;
+	return l->behind_for_ms >= LEADER_GRACE_MS;
+}
+
+bool leader_is_behind(const struct leader *l)
+{
+	return l->behind_ms != 0;
+}
+
+void leader_forget_behind(struct leader *l)
+{
+	l->behind_ms = 0;
+}
+
+bool leader_had_grace(const struct leader *l, uint32_t *since_ms,
+		      uint64_t now_ms)
+{
+	uint32_t grace =
+		l->word.leader == 0 ? LEADER_ALONE_MS : LEADER_GRACE_MS;
+
+	if (*since_ms == 0 || (leader_is_behind(l) && !MUTATED(TWO_GRACES)))
+		*since_ms = (uint32_t)now_ms != 0 ? (uint32_t)now_ms : 1;
+	if (MUTATED(TWO_GRACES))
+		grace = 1000;
+	return (uint32_t)now_ms - *since_ms >= grace;
+}

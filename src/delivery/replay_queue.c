@@ -1,0 +1,174 @@
+#include "delivery/replay_queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mutation.h"
+#include "http/ndjson.h"
+
+void replay_queue_init(struct replay_queue *q, size_t max_frames,
+		       size_t max_bytes)
+{
+	*q = (struct replay_queue){.max = max_frames};
+	buf_init(&q->bytes, max_bytes);
+}
+
+int replay_queue_reserve(struct replay_queue *q)
+{
+	if (q->frames == NULL)
+		q->frames = calloc(q->max, sizeof(*q->frames));
+	return q->frames == NULL ? -ENOMEM : 0;
+}
+
+void replay_queue_finish(struct replay_queue *q)
+{
+	replay_queue_clear(q);
+	buf_finish(&q->bytes);
+	free(q->frames);
+	q->frames = NULL;
+}
+
+void replay_queue_clear(struct replay_queue *q)
+{
+	q->first = q->n = 0;
+	buf_clear(&q->bytes);
+}
+
+/* Room for a frame of `total` bytes; NULL: *rc says why not. */
+static struct replay_frame *add(struct replay_queue *q, size_t total,
+				size_t head_len, int *rc)
+{
+	struct replay_frame *frame;
+
+	*rc = q->n == q->max ? -ENOBUFS : buf_reserve(&q->bytes, total);
+	if (*rc < 0)
+		return NULL;
+	frame = &q->frames[q->n++];
+	frame->len = (uint32_t)total;
+	frame->head_len = (uint16_t)head_len;
+	frame->internal = false;
+	return frame;
+}
+
+static int put_line(struct replay_queue *q, const struct source_message *m,
+		    const struct sse_frame *f, const struct cursor *c)
+{
+	const struct ndjson_message what = {
+		.seq = m->seq,
+		.time_ns = m->time_ns,
+		.subject = c->subject->name,
+		.subject_len = c->subject->len,
+		.tag = f->tag,
+		.kind = f->base64 ? NDJSON_BINARY : NDJSON_TEXT,
+		.data = m->data,
+		.len = m->len,
+	};
+	struct replay_frame *frame;
+	struct ndjson_line l;
+	int rc;
+
+	ndjson_measure(&l, &what, c->json);
+	frame = add(q, l.total, l.head_len, &rc);
+	if (frame == NULL)
+		return rc;
+	frame->seq = m->seq;
+	ndjson_encode(&l, buf_tail(&q->bytes));
+	buf_added(&q->bytes, l.total);
+	return 0;
+}
+
+static bool is_of(const struct log_subject *s, const struct source_message *m)
+{
+	return (m->subject_len == s->len &&
+		memcmp(m->subject, s->name, s->len) == 0) ||
+	       MUTATED(ANY_SUBJECT);
+}
+
+int replay_queue_put(struct replay_queue *q, const struct source_message *m,
+		     const struct sse_tag *tag, const struct cursor *c)
+{
+	struct replay_frame *frame;
+	struct sse_frame f;
+	int rc;
+
+	if (!is_of(c->subject, m))
+		return -EBADMSG;
+	if (m->internal) {
+		frame = add(q, 0, 0, &rc);
+		if (frame == NULL)
+			return rc;
+		frame->seq = m->seq;
+		frame->internal = true;
+		return 0;
+	}
+	sse_measure(&f, m->data, m->len, m->seq, tag);
+	if (c->ndjson)
+		return put_line(q, m, &f, c);
+	frame = add(q, f.total, f.head_len, &rc);
+	if (frame == NULL)
+		return rc;
+	frame->seq = m->seq;
+	sse_encode(&f, buf_tail(&q->bytes));
+	buf_added(&q->bytes, f.total);
+	return 0;
+}
+
+static const uint8_t *part_of(const struct replay_frame *f, bool chunked,
+			      const uint8_t *bytes, size_t *len)
+{
+	if (chunked || f->internal) {
+		*len = f->len;
+		return bytes;
+	}
+	*len = f->len - f->head_len - SSE_CHUNK_TAIL;
+	return bytes + f->head_len;
+}
+
+void replay_queue_gather(const struct replay_queue *q, size_t max, bool chunked,
+			 struct cursor_batch *ret)
+{
+	const uint8_t *at = buf_head(&q->bytes);
+
+	for (size_t i = q->first; i < q->n && max > 0; i++) {
+		const uint8_t *part;
+		size_t len;
+
+		if (q->frames[i].internal)
+			continue;
+		max--;
+		part = part_of(&q->frames[i], chunked, at, &len);
+
+		at += q->frames[i].len;
+		if (!cursor_batch_add(ret, part, len))
+			return;
+	}
+}
+
+uint64_t replay_queue_next(const struct replay_queue *q)
+{
+	MUST(!replay_queue_empty(q));
+	return q->frames[q->first].seq;
+}
+
+const uint8_t *replay_queue_first(const struct replay_queue *q, bool chunked,
+				  size_t *len)
+{
+	MUST(!replay_queue_empty(q));
+	return part_of(&q->frames[q->first], chunked, buf_head(&q->bytes), len);
+}
+
+bool replay_queue_internal(const struct replay_queue *q)
+{
+	MUST(!replay_queue_empty(q));
+	return q->frames[q->first].internal;
+}
+
+void replay_queue_pop(struct replay_queue *q)
+{
+	MUST(!replay_queue_empty(q));
+	buf_consume(&q->bytes, q->frames[q->first++].len);
+	if (replay_queue_empty(q))
+		q->first = q->n = 0; /* as the bytes begin anew */
+}

@@ -1,0 +1,755 @@
+#include "delivery/tail_internal.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mutation.h"
+
+enum {
+	TAIL_BATCH = 8192,
+	TAIL_MAX_BYTES = 8 * 1024 * 1024, /* asked for at once */
+	TAIL_BIG_BATCH = 4,		  /* when a message is larger */
+	TAIL_EXPIRES_MS = 30000,
+	TAIL_HEARTBEAT_MS = 3000,
+	TAIL_SILENCE_MS = 2 * TAIL_HEARTBEAT_MS + 1000,
+	TAIL_SILENCE_STEPS = 3,
+	TAIL_ANSWER_MS = 2000,	  /* for each API request */
+	TAIL_INACTIVE_MS = 30000, /* the server then forgets the consumer */
+	TAIL_STEADY_MS = 5000,	  /* live for so long: failures forgotten */
+	TAIL_PAUSE_MIN_MS = 100,
+	TAIL_PAUSE_MAX_MS = 5000,
+	TAIL_LATE_MS = 1000, /* a tick so late: what has come is read first */
+	/* Pulls in a row that end early and bring nothing: by a refusal; by the
+	 * end of one that expires. */
+	TAIL_FRUITLESS = 2,
+	TAIL_FRUITLESS_ENDS = 8,
+	/* Pulls in a row without any answer: then nothing can come. The first
+	 * may be lost with a server that stood still for a while. */
+	TAIL_UNANSWERED = 2,
+};
+
+static const struct backoff_times try_times = {.first_ms = 0,
+					       .min_ms = 2 * TAIL_PAUSE_MIN_MS,
+					       .max_ms = TAIL_PAUSE_MAX_MS};
+
+void tail_init(struct tail *t, struct source *src, struct log *log,
+	       struct leader *leader, const struct subject_template *subject,
+	       const struct patience *p, struct metrics *m)
+{
+	memset(t, 0, sizeof(*t));
+	t->source = src;
+	t->log = log;
+	t->leader = leader;
+	t->metrics = m;
+	t->subject = subject;
+	t->patience = p;
+	t->why = "NATS is not connected";
+	list_init(&t->held);
+	subject_filter(subject, t->filter);
+}
+
+bool tail_live(const struct tail *t)
+{
+	return t->state == TAIL_LIVE;
+}
+
+bool tail_ready(const struct tail *t)
+{
+	return tail_live(t) && !t->refused;
+}
+
+static struct source_who next_who(struct tail *t)
+{
+	return (struct source_who){.slot = TAIL_SLOT, .gen = ++t->gen};
+}
+
+static void drop_consumer(struct tail *t)
+{
+	tail_drop_held(t);
+	if (!t->has_consumer)
+		return;
+	t->has_consumer = false;
+	t->source->ops->forget(t->source,
+			       (struct source_who){.slot = TAIL_SLOT,
+						   .gen = t->consumer_gen});
+}
+
+void tail_end(struct tail *t)
+{
+	drop_consumer(t);
+	t->state = TAIL_DOWN;
+}
+
+void tail_finish(struct tail *t)
+{
+	tail_drop_held(t);
+}
+
+/* Why it is not ready, in the server's words. */
+static void __attribute__((format(printf, 2, 3)))
+set_why(struct tail *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(t->why_text, sizeof(t->why_text), fmt, ap);
+	va_end(ap);
+	t->why = t->why_text;
+}
+
+static void expect(struct tail *t, enum tail_state state, uint64_t now_ms)
+{
+	t->state = state;
+	t->asked_ms = now_ms;
+	t->due_ms = now_ms + patience_ms(t->patience, TAIL_ANSWER_MS,
+					 PATIENCE_STEPS, now_ms);
+}
+
+static void ask_info(struct tail *t, enum tail_state state, uint64_t now_ms)
+{
+	expect(t, state, now_ms);
+	t->source->ops->info(t->source, next_who(t));
+}
+
+static void pause_for(struct tail *t, uint64_t ms, uint64_t now_ms)
+{
+	drop_consumer(t);
+	t->state = TAIL_PAUSE;
+	t->due_ms = now_ms + ms;
+}
+
+/* Another try after something failed, at once the first time, then slower. */
+static void try_again(struct tail *t, uint64_t now_ms)
+{
+	uint64_t ms;
+
+	if (t->state == TAIL_LIVE && now_ms - t->live_ms > TAIL_STEADY_MS &&
+	    t->unanswered < TAIL_UNANSWERED)
+		backoff_reset(&t->fails);
+	ms = backoff_fail(&t->fails, &try_times, now_ms);
+	drop_consumer(t);
+	if (ms == 0)
+		ask_info(t, TAIL_INFO, now_ms);
+	else
+		pause_for(t, ms, now_ms);
+}
+
+/* `why`: one of METRIC_RESET_*. */
+static void start_over(struct tail *t, enum metric why, const char *reason,
+		       uint64_t now_ms)
+{
+	metric_add(t->metrics, why, 1);
+	tail_news(t, true, "tail begins anew after sequence %" PRIu64 ": %s",
+		  log_head(t->log), reason);
+	if (!t->refused)
+		t->why = "the tail is being made anew";
+	if (why != METRIC_RESET_LOST && why != METRIC_RESET_SKIPPED)
+		t->doubts = true;
+	try_again(t, now_ms);
+}
+
+/* ---- the stream ---------------------------------------------------------- */
+
+static uint64_t min_unless_0(uint64_t value, uint64_t limit)
+{
+	return limit != 0 && limit < value ? limit : value;
+}
+
+static void create(struct tail *t, uint64_t now_ms)
+{
+	struct source_consumer c = {
+		.who = next_who(t),
+		.start_seq = log_head(t->log) + 1,
+		.filter = t->wants_filter ? t->filter : NULL,
+		.inactive_ms =
+			min_unless_0(TAIL_INACTIVE_MS, t->max_inactive_ms),
+	};
+
+	expect(t, TAIL_CREATE, now_ms);
+	t->consumer_gen = c.who.gen;
+	t->has_consumer = true;
+	t->source->ops->create(t->source, &c);
+}
+
+static void info_failed(struct tail *t, const struct source_event *ev,
+			uint64_t now_ms)
+{
+	if (ev->err == SOURCE_ERR_NO_STREAM) {
+		t->why = "the JetStream stream does not exist";
+		tail_news(t, true,
+			  "the JetStream stream does not exist: waiting "
+			  "for it");
+	} else {
+		set_why(t, "the JetStream stream can't be read: %s (%d)",
+			ev->err_text ? ev->err_text : "no answer", ev->err);
+		tail_news(t, true, "STREAM.INFO failed: %s (%d)",
+			  ev->err_text ? ev->err_text : "no answer", ev->err);
+	}
+	metric_add(t->metrics, METRIC_ERRORS_INFO, 1);
+	pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
+}
+
+static void pull(struct tail *t, uint64_t now_ms);
+
+static void go_live(struct tail *t, uint64_t now_ms)
+{
+	t->state = TAIL_LIVE;
+	t->live_ms = t->heard_ms = now_ms;
+	t->cseq = t->credit = 0;
+	t->read_seq = log_head(t->log);
+	t->skipped = t->late_tick = false;
+	t->idle_gen = 0;
+	t->idle_to = 0;
+	t->fruitless = 0;
+	memset(t->pulls, 0, sizeof(t->pulls));
+	if (t->refused) {
+		pull(t, now_ms);
+		return; /* not said to be live before a pull is taken */
+	}
+	t->why = NULL;
+	if (!t->has_news)
+		t->news[0] = '\0'; /* each time, whatever was said before */
+	tail_news(t, false, "tail is live after sequence %" PRIu64,
+		  log_head(t->log));
+	pull(t, now_ms);
+}
+
+/* An answer to what was asked for the present state. */
+static void observe_answer(const struct tail *t, uint64_t now_ms)
+{
+	metrics_observe(t->metrics, METRIC_SPREAD_ROUND_TRIP,
+			(now_ms - t->asked_ms) * 1000, 1);
+}
+
+static unsigned match(struct tail *t, enum tail_verdict verdict,
+		      uint64_t now_ms)
+{
+	unsigned out = 0;
+
+	switch (verdict) {
+	case MATCH_ASK:
+		drop_consumer(t);
+		expect(t, TAIL_MATCH, now_ms);
+		t->source->ops->get(t->source, next_who(t),
+				    log_frame(t->log, t->match.frame)->seq);
+		return 0;
+	case MATCH_FAILED:
+		t->why = "the JetStream stream's messages can't be read";
+		try_again(t, now_ms);
+		return 0;
+	case MATCH_BACK:
+		out = tail_went_back(t);
+		break;
+	case MATCH_SAME:
+		break;
+	}
+	t->doubts = false;
+	drop_consumer(t);
+	create(t, now_ms);
+	return out;
+}
+
+/* Once in each session, and when the stream's subjects become so. */
+static void take_matches_none(struct tail *t, bool none)
+{
+	if (none && !t->matches_none)
+		tail_news(t, true,
+			  "the template matches no subject of the stream (%s): "
+			  "no event can come",
+			  t->filter);
+	t->matches_none = none;
+	metric_set(t->metrics, METRIC_UNMATCHED, none);
+}
+
+static unsigned on_info(struct tail *t, const struct source_event *ev,
+			uint64_t now_ms)
+{
+	bool verify = t->state == TAIL_VERIFY;
+	unsigned out;
+
+	observe_answer(t, now_ms);
+	if (ev->err != 0) {
+		info_failed(t, ev, now_ms);
+		return 0;
+	}
+	if (ev->info.unled && !MUTATED(UNLED)) {
+		t->why = "the stream has no leader";
+		tail_news(t, true, "the stream has no leader: waiting for one");
+		pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
+		return 0;
+	}
+	if (ev->info.work_queue) {
+		t->why = "the stream has work-queue retention";
+		tail_news(t, true,
+			  "the stream has work-queue retention: its "
+			  "messages can't be read more than once");
+		pause_for(t, TAIL_PAUSE_MAX_MS, now_ms);
+		return 0;
+	}
+	t->wants_filter = !ev->info.filter_covers_all;
+	t->jumps = ev->info.before_2_10;
+	take_matches_none(t, ev->info.filter_matches_none);
+	t->max_inactive_ms = ev->info.max_inactive_ms;
+	out = tail_compare(t, &ev->info, now_ms);
+	if (out & TAIL_BACK)
+		return match(t, tail_match_begin(t, true), now_ms);
+	if (leader_is_behind(t->leader)) {
+		t->doubts = true;
+		t->why = "the stream's leader is behind";
+		pause_for(t, TAIL_PAUSE_MIN_MS * 2, now_ms);
+		return out;
+	}
+	if (verify && (out & TAIL_RESET) == 0) {
+		go_live(t, now_ms);
+		return out;
+	}
+	drop_consumer(t);
+	if (t->doubts)
+		return out | match(t, tail_match_begin(t, false), now_ms);
+	create(t, now_ms);
+	return out;
+}
+
+bool tail_same_stream(struct tail *t, const struct source_event *ev,
+		      uint64_t asked_head, uint64_t now_ms)
+{
+	enum metric why = METRIC_RESET_STREAM;
+	const char *what = "the stream has changed";
+
+	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_STREAM)
+		return false; /* JetStream's matter, not the stream's */
+	if (ev->err == 0 && ev->info.unled && !MUTATED(UNLED))
+		return false;
+	if (ev->err == 0 && t->known && tail_is_ours(t, &ev->info)) {
+		leader_take_word(t->leader, &ev->info);
+		if (!leader_rolled_back(t->leader, &ev->info, asked_head,
+					now_ms))
+			return true;
+		why = METRIC_RESET_BEHIND;
+		what = "the stream's leader stays behind";
+	}
+	if (t->state == TAIL_LIVE)
+		start_over(t, why, what, now_ms);
+	return false;
+}
+
+/* ---- pulls and their credit ---------------------------------------------- */
+
+static uint32_t batch_of(const struct tail *t)
+{
+	return (uint32_t)min_unless_0(t->big ? TAIL_BIG_BATCH : TAIL_BATCH,
+				      t->max_batch);
+}
+
+/* A message larger than the limit of bytes that the server sets can't be had at
+ * all; without a limit of ours the server would refuse the pull. */
+static void pull(struct tail *t, uint64_t now_ms)
+{
+	uint64_t expires_ms = min_unless_0(TAIL_EXPIRES_MS, t->max_expires_ms);
+	struct source_pull p = {
+		.who = {.slot = TAIL_SLOT, .gen = t->consumer_gen},
+		.number = ++t->pull_no,
+		.batch = batch_of(t),
+		.max_bytes =
+			t->big ? t->max_bytes
+			       : min_unless_0(TAIL_MAX_BYTES, t->max_bytes),
+		.expires_ms = expires_ms,
+		.heartbeat_ms = min_unless_0(TAIL_HEARTBEAT_MS, expires_ms / 2),
+	};
+
+	memmove(t->pulls + 1, t->pulls, sizeof(t->pulls) - sizeof(t->pulls[0]));
+	t->pulls[0] = p.number;
+	t->credit += p.batch;
+	t->big = false;
+	t->pull_ms = now_ms;
+	t->brought = false;
+	metric_add(t->metrics, METRIC_TAIL_PULLS, 1);
+	t->source->ops->pull(t->source, &p);
+}
+
+/* Not while messages wait for an answer: they take memory. */
+static void refill(struct tail *t, uint64_t now_ms)
+{
+	if (tail_holds(t))
+		return;
+	if (t->credit == 0)
+		memset(t->pulls, 0, sizeof(t->pulls));
+	if (t->credit <= batch_of(t) / 2)
+		pull(t, now_ms);
+}
+
+/* Messages or heartbeats come: the server takes what is asked. */
+static void taken(struct tail *t)
+{
+	t->fruitless = t->unanswered = 0;
+	t->brought = true;
+	t->late_tick = false;
+	if (!t->refused)
+		return;
+	t->refused = false;
+	t->why = NULL;
+	t->news[0] = '\0';
+	tail_news(t, false, "tail is live after sequence %" PRIu64,
+		  log_head(t->log));
+}
+
+/* The server said how much it takes. False: no less can be asked for. */
+static bool ask_for_less(struct tail *t, const struct source_status *s)
+{
+	uint32_t batch = batch_of(t);
+
+	if (s->max_batch > 0 && s->max_batch < batch)
+		t->max_batch = (uint32_t)s->max_batch;
+	else if (s->max_bytes > 0 &&
+		 (t->max_bytes == 0 || s->max_bytes < t->max_bytes))
+		t->max_bytes = s->max_bytes;
+	else if (s->max_expires_ms > 0 &&
+		 s->max_expires_ms <
+			 min_unless_0(TAIL_EXPIRES_MS, t->max_expires_ms))
+		t->max_expires_ms = s->max_expires_ms;
+	else
+		return false;
+	return true;
+}
+
+static void refused(struct tail *t, const struct source_status *s,
+		    enum metric why, uint64_t now_ms)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "the server refused a pull: %d %s",
+		 s->code, s->text != NULL ? s->text : "");
+	metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
+	t->refused = true;
+	set_why(t, "%s", text);
+	start_over(t, why, text, now_ms);
+}
+
+static bool close_pull(struct tail *t, uint32_t number)
+{
+	for (size_t i = 0; i < TAIL_MAX_PULLS; i++) {
+		if (t->pulls[i] == number) {
+			t->pulls[i] = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool pulls_open(const struct tail *t)
+{
+	for (size_t i = 0; i < TAIL_MAX_PULLS; i++)
+		if (t->pulls[i] != 0)
+			return true;
+	return false;
+}
+
+/* A pull is over: what it did not bring is no longer owed. */
+static void on_pull_end(struct tail *t, const struct source_status *s,
+			uint64_t now_ms)
+{
+	uint64_t back = s->has_pending ? s->pending_msgs : batch_of(t);
+	bool limited;
+
+	if (!close_pull(t, s->number))
+		return;
+	limited = ask_for_less(t, s);
+	if (limited) {
+		tail_news(t, true,
+			  "the server refused a pull: %d %s: asking "
+			  "for less",
+			  s->code, s->text != NULL ? s->text : "");
+		t->credit = 0;
+		memset(t->pulls, 0, sizeof(t->pulls));
+		pull(t, now_ms);
+		return;
+	}
+	t->big = s->too_big;
+	if (!s->too_big && !t->brought &&
+	    now_ms - t->pull_ms < TAIL_HEARTBEAT_MS &&
+	    ++t->fruitless >=
+		    (s->code == 409 ? TAIL_FRUITLESS : TAIL_FRUITLESS_ENDS)) {
+		refused(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
+		return;
+	}
+	t->credit = t->credit > back ? t->credit - back : 0;
+	if (!pulls_open(t)) {
+		if (s->has_pending && t->credit != 0 && !MUTATED(NO_CREDIT)) {
+			start_over(t, METRIC_RESET_LOST,
+				   "messages were lost on the way", now_ms);
+			return;
+		}
+		t->credit = 0;
+	}
+	refill(t, now_ms);
+}
+
+static void on_status(struct tail *t, const struct source_status *s,
+		      uint64_t now_ms)
+{
+	t->heard_ms = now_ms;
+	t->unanswered = 0;
+	if (s->code == 100) {
+		taken(t);
+		if (s->has_last_stream)
+			tail_on_idle(t, s->last_stream);
+		if (s->has_last_consumer && s->last_consumer > t->cseq &&
+		    !MUTATED(NO_CREDIT))
+			start_over(t, METRIC_RESET_LOST,
+				   "messages were lost on the way", now_ms);
+		return;
+	}
+	if (s->consumer_gone || s->code == 503) {
+		metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
+		start_over(t, METRIC_RESET_CONSUMER_GONE,
+			   "the consumer is gone", now_ms);
+		return;
+	}
+	if (s->code == 400) {
+		refused(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
+		return;
+	}
+	on_pull_end(t, s, now_ms);
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+static struct log_subject *keep(struct tail *t, const struct source_message *m)
+{
+	struct sse_frame f;
+	const char *id;
+	size_t id_len;
+
+	if (m->internal || !subject_matches(t->subject, m->subject,
+					    m->subject_len, &id, &id_len)) {
+		log_pass(t->log, m->seq);
+		return NULL;
+	}
+	sse_measure(&f, m->data, m->len, m->seq, &t->tag);
+	return log_append(t->log, m->subject, m->subject_len, &f, m->time_ns);
+}
+
+/* A message that none was read behind. */
+static unsigned read_on(struct tail *t, const struct source_message *m,
+			uint64_t now_ms, struct log_subject **touched)
+{
+	if (tail_hole_waits(t, m)) {
+		if (tail_hold(t, m, now_ms) < 0)
+			start_over(t, METRIC_RESET_LOST,
+				   "too many messages wait for an answer",
+				   now_ms);
+		else
+			t->read_seq = t->leader->seen_seq = m->seq;
+		return 0;
+	}
+	tail_note_hole(t, t->read_seq, m->seq, now_ms);
+	t->read_seq = m->seq;
+	*touched = keep(t, m);
+	refill(t, now_ms);
+	return TAIL_FRAME;
+}
+
+static unsigned on_message(struct tail *t, const struct source_message *m,
+			   uint64_t now_ms, struct log_subject **touched)
+{
+	t->heard_ms = now_ms;
+	metric_add(t->metrics, METRIC_TAIL_MESSAGES, 1);
+	taken(t);
+	if (m->cseq != t->cseq + 1 && !MUTATED(NO_CSEQ)) {
+		start_over(t, METRIC_RESET_LOST,
+			   "a message was lost on the way", now_ms);
+		return 0;
+	}
+	t->cseq = m->cseq;
+	t->lag = m->pending;
+	if (t->credit > 0)
+		t->credit--;
+	if (m->seq > t->read_seq)
+		return read_on(t, m, now_ms, touched);
+	refill(t, now_ms);
+	return 0;
+}
+
+unsigned tail_next(struct tail *t, uint64_t now_ms,
+		   struct log_subject **touched, uint64_t *seq)
+{
+	uint64_t after;
+	bool gone;
+	const struct source_message *m = tail_next_held(t, &after, &gone);
+
+	*touched = NULL;
+	if (m == NULL || t->state != TAIL_LIVE)
+		return 0;
+	if (gone) {
+		tail_said_gone(t);
+		return tail_overtaken(t, t->leader->word.first_seq < m->seq
+						 ? t->leader->word.first_seq
+						 : m->seq);
+	}
+	*seq = m->seq;
+	tail_note_hole(t, after, m->seq, now_ms);
+	*touched = keep(t, m);
+	tail_taken_held(t);
+	refill(t, now_ms);
+	return TAIL_FRAME;
+}
+
+static unsigned on_match(struct tail *t, const struct source_event *ev,
+			 uint64_t now_ms)
+{
+	observe_answer(t, now_ms);
+	return match(t, tail_match_answer(t, ev), now_ms);
+}
+
+static void on_created(struct tail *t, const struct source_event *ev,
+		       uint64_t now_ms)
+{
+	observe_answer(t, now_ms);
+	if (ev->err == 0) {
+		t->lag = ev->num_pending;
+		ask_info(t, TAIL_VERIFY, now_ms);
+		return;
+	}
+	t->has_consumer = false;
+	metric_add(t->metrics, METRIC_ERRORS_CREATE, 1);
+	set_why(t, "the consumer can't be created: %s (%d)",
+		ev->err_text ? ev->err_text : "no answer", ev->err);
+	tail_news(t, true, "the consumer can't be created: %s (%d)",
+		  ev->err_text ? ev->err_text : "no answer", ev->err);
+	try_again(t, now_ms);
+}
+
+unsigned tail_on_event(struct tail *t, const struct source_event *ev,
+		       uint64_t now_ms, struct log_subject **touched)
+{
+	bool latest = ev->who.gen == t->gen;
+
+	*touched = NULL;
+	switch (ev->kind) {
+	case SOURCE_UP:
+		backoff_reset(&t->fails);
+		t->refused = t->matches_none = false;
+		t->unanswered = 0;
+		t->max_batch = 0;
+		t->max_bytes = t->max_expires_ms = 0;
+		t->doubts = t->known;
+		leader_forget_behind(t->leader);
+		t->why = "the JetStream stream is being asked for";
+		ask_info(t, TAIL_INFO, now_ms);
+		return 0;
+	case SOURCE_DOWN:
+		tail_drop_held(t);
+		t->has_consumer = false; /* gone with its session */
+		t->state = TAIL_DOWN;
+		t->credit = t->lag = 0;
+		t->why = "NATS is not connected";
+		return 0;
+	case SOURCE_INFO:
+		if (latest &&
+		    (t->state == TAIL_INFO || t->state == TAIL_VERIFY))
+			return on_info(t, ev, now_ms);
+		return 0;
+	case SOURCE_CREATED:
+		if (latest && t->state == TAIL_CREATE)
+			on_created(t, ev, now_ms);
+		return 0;
+	case SOURCE_MESSAGE:
+		if (t->state == TAIL_LIVE && ev->who.gen == t->consumer_gen)
+			return on_message(t, &ev->msg, now_ms, touched);
+		return 0;
+	case SOURCE_STATUS:
+		if (t->state == TAIL_LIVE && ev->who.gen == t->consumer_gen)
+			on_status(t, &ev->status, now_ms);
+		return 0;
+	case SOURCE_FOUND:
+		if (t->state == TAIL_LIVE)
+			tail_on_hole_found(t, ev, now_ms);
+		if (latest && t->state == TAIL_MATCH)
+			return on_match(t, ev, now_ms);
+		if (t->skipped)
+			start_over(
+				t, METRIC_RESET_SKIPPED,
+				"the server passed over messages that it has",
+				now_ms);
+		return 0;
+	}
+	return 0;
+}
+
+/* When a live tail is silent for too long. */
+static uint64_t silent_ms(const struct tail *t)
+{
+	return t->heard_ms + patience_ms(t->patience, TAIL_SILENCE_MS,
+					 TAIL_SILENCE_STEPS, t->heard_ms);
+}
+
+/* A loop that stood still (a suspended process, say) has not heard what came
+ * meanwhile: that is read first. True: wait for it. */
+static bool excuses_silence(struct tail *t, uint64_t now_ms)
+{
+	if (t->late_tick || now_ms - silent_ms(t) < TAIL_LATE_MS)
+		return false;
+	t->late_tick = true;
+	t->heard_ms += now_ms - silent_ms(t) + TAIL_LATE_MS;
+	return true;
+}
+
+/* The tail's consumer is made anew. A server need not say that it takes no pull
+ * (the user may not publish to it), while it answers all else: such a tail
+ * would be live again and again, and nothing would come. */
+static void on_silence(struct tail *t, uint64_t now_ms)
+{
+	const char *reason = "the server was silent";
+
+	if (!t->brought && ++t->unanswered >= TAIL_UNANSWERED) {
+		reason = "the server does not answer pulls";
+		t->refused = true;
+		t->why = reason;
+	}
+	start_over(t, METRIC_RESET_SILENT, reason, now_ms);
+}
+
+uint64_t tail_due(const struct tail *t)
+{
+	if (t->state == TAIL_DOWN)
+		return UINT64_MAX;
+	if (t->state == TAIL_LIVE)
+		return min_unless_0(silent_ms(t), tail_holes_due(t));
+	return t->due_ms;
+}
+
+void tail_tick(struct tail *t, uint64_t now_ms)
+{
+	if (now_ms < tail_due(t))
+		return;
+	if (t->state == TAIL_LIVE) {
+		tail_tick_holes(t, now_ms);
+		if (now_ms < silent_ms(t) || excuses_silence(t, now_ms))
+			return;
+	}
+	if (t->state != TAIL_PAUSE)
+		patience_give_up(&t->late, t->state == TAIL_LIVE
+						   ? t->consumer_gen
+						   : t->gen);
+	switch (t->state) {
+	case TAIL_DOWN:
+		break;
+	case TAIL_LIVE:
+		on_silence(t, now_ms);
+		break;
+	case TAIL_PAUSE:
+		ask_info(t, TAIL_INFO, now_ms);
+		break;
+	case TAIL_INFO:
+	case TAIL_MATCH:
+	case TAIL_CREATE:
+	case TAIL_VERIFY:
+		t->why = "JetStream does not answer";
+		tail_news(t, true, "JetStream does not answer");
+		try_again(t, now_ms);
+		break;
+	}
+}

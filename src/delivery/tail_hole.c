@@ -1,0 +1,370 @@
+/* Holes in the sequence of what the tail reads. Most are harmless: a message
+ * was deleted, or its subject is not ours. But limits or a purge may have
+ * overtaken the tail, and then a hole is a gap. A hole cannot explain itself:
+ * what counts is whether the stream's first sequence, asked for after the hole
+ * was seen, lies behind the place where the hole began.
+ *
+ * A tail without a filter sees few holes: the message behind one waits for the
+ * answer, with all that come after it. A tail that filters sees holes all the
+ * time: it goes on, and one answer clears all holes before it at or above the
+ * first sequence; what is not cleared is told then.
+ *
+ * A server before 2.10 may also skip messages that are still there: after a
+ * purge of one subject its consumers without a literal filter jump to the end
+ * of the stream. So with such a server each hole waits for an answer to a
+ * question of its own, "what is the next message behind the place where it
+ * began?", and where one lies in the hole the consumer is made again from
+ * there. */
+#include "delivery/tail_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mutation.h"
+
+enum {
+	HOLE_ASK_MS = 50,    /* between two questions of a tail that filters */
+	HOLE_FINDS = 64,     /* questions about single holes in flight */
+	HOLE_FIND_MS = 2000, /* for each answer */
+	IDLE_WAIT_MAX = 16,  /* heartbeats between two questions about the end
+			      */
+	HELD_MAX = 16384,    /* messages; in bytes it is what open pulls allow,
+				for none is sent while messages wait */
+};
+
+struct tail_held {
+	struct list link;
+	uint64_t prev;	   /* the sequence before it; seq - 1: no hole */
+	uint32_t info_no;  /* the leader's answer that clears it; 0: cleared */
+	uint32_t find_gen; /* question in flight; 0: none */
+	uint32_t none_gen; /* ... to which "no message" was an answer */
+	bool finds;	   /* a question about it is still to be answered */
+	bool gone;	   /* what was before it is gone from the stream */
+	struct source_message msg;
+	char bytes[]; /* subject, data */
+};
+
+static struct tail_held *held_of(struct list *n)
+{
+	return LIST_ENTRY(n, struct tail_held, link);
+}
+
+static void drop_first(struct tail *t)
+{
+	struct tail_held *w = held_of(list_first(&t->held));
+
+	list_remove(&w->link);
+	t->n_held--;
+	if (w->find_gen != 0)
+		t->finds--;
+	free(w);
+}
+
+void tail_drop_held(struct tail *t)
+{
+	while (!list_empty(&t->held))
+		drop_first(t);
+	t->leader->seen_seq = 0;
+}
+
+void tail_forget_holes(struct tail *t)
+{
+	t->holes = t->next_holes = (struct tail_holes){0};
+}
+
+bool tail_holds(const struct tail *t)
+{
+	return t->n_held > 0;
+}
+
+/* ---- single holes, with servers before 2.10 ------------------------------ */
+
+static void ask_finds(struct tail *t, uint64_t now_ms)
+{
+	struct list *n = t->held.next;
+
+	for (; n != &t->held && t->finds < HOLE_FINDS; n = n->next) {
+		struct tail_held *w = held_of(n);
+
+		if (!w->finds || w->find_gen != 0)
+			continue;
+		w->find_gen = ++t->gen;
+		t->finds++;
+		t->find_due_ms = now_ms + HOLE_FIND_MS;
+		t->source->ops->find(t->source,
+				     (struct source_who){.slot = TAIL_SLOT,
+							 .gen = w->find_gen},
+				     w->prev + 1,
+				     t->wants_filter ? t->filter : ">");
+	}
+}
+
+/* Its consumer may have jumped to the end of the stream, where no message comes
+ * behind the hole for the time being. "No message" proves nothing, for a leader
+ * that is behind says so too: the question is put again, ever more rarely. The
+ * leader's answer may come after one of a leader that was deposed: so a later
+ * answer to the same question counts as well. */
+static bool is_idle_answer(struct tail *t, const struct source_event *ev)
+{
+	if (t->idle_gen == 0 || ev->who.gen != t->idle_gen)
+		return false;
+	if (ev->err == 0 && ev->msg.seq <= t->idle_to)
+		/* Where messages have come since, a heartbeat asks again. */
+		t->skipped = !tail_holds(t) && log_head(t->log) == t->idle_from;
+	return true;
+}
+
+void tail_on_idle(struct tail *t, uint64_t last_stream)
+{
+	if (!t->jumps || tail_holds(t) || last_stream <= log_head(t->log))
+		return;
+	if (last_stream > t->idle_to)
+		t->idle_beats = t->idle_wait = 0;
+	if (t->idle_beats < t->idle_wait) {
+		t->idle_beats++;
+		return;
+	}
+	t->idle_beats = 0;
+	t->idle_wait = t->idle_wait == 0 ? 1 : t->idle_wait * 2;
+	if (t->idle_wait > IDLE_WAIT_MAX)
+		t->idle_wait = IDLE_WAIT_MAX;
+	t->idle_from = log_head(t->log);
+	t->idle_to = last_stream;
+	t->idle_gen = ++t->gen;
+	t->source->ops->find(t->source,
+			     (struct source_who){.slot = TAIL_SLOT,
+						 .gen = t->idle_gen},
+			     t->idle_from + 1,
+			     t->wants_filter ? t->filter : ">");
+}
+
+/* The message behind the hole is there, or was just now: who has nothing from
+ * the hole on is behind, unless another question brings the same answer. Until
+ * then the first one may still be answered by the leader. */
+static bool is_none_at_first(struct tail_held *w, const struct source_event *ev)
+{
+	bool first = w->none_gen == 0 || w->none_gen == w->find_gen;
+
+	if (ev->err != SOURCE_ERR_NO_MESSAGE || !first)
+		return false;
+	w->none_gen = w->find_gen;
+	return true;
+}
+
+void tail_on_hole_found(struct tail *t, const struct source_event *ev,
+			uint64_t now_ms)
+{
+	struct list *n = t->held.next;
+	struct tail_held *w;
+
+	if (is_idle_answer(t, ev))
+		return;
+	while (n != &t->held && held_of(n)->find_gen != ev->who.gen)
+		n = n->next;
+	if (n == &t->held || ev->who.gen == 0)
+		return;
+	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_MESSAGE)
+		return; /* as if there were no answer: asked again when late */
+	w = held_of(n);
+	if (is_none_at_first(w, ev))
+		return;
+	t->finds--;
+	w->find_gen = 0;
+	if (ev->err == 0 && ev->msg.seq < w->msg.seq) {
+		t->skipped = true;
+		return;
+	}
+	w->finds = false;
+	/* What the server skipped may have been there still, and be gone now:
+	 * only a first sequence of after this answer tells. */
+	if (!t->wants_filter)
+		w->info_no = leader_want_info(t->leader);
+	ask_finds(t, now_ms);
+}
+
+void tail_tick_holes(struct tail *t, uint64_t now_ms)
+{
+	struct list *n;
+
+	if (t->finds == 0 || now_ms < t->find_due_ms)
+		return;
+	for (n = t->held.next; n != &t->held; n = n->next)
+		held_of(n)->find_gen = 0;
+	t->finds = 0;
+	ask_finds(t, now_ms);
+}
+
+uint64_t tail_holes_due(const struct tail *t)
+{
+	return t->finds == 0 ? UINT64_MAX : t->find_due_ms;
+}
+
+/* ---- holding ------------------------------------------------------------- */
+
+int tail_hold(struct tail *t, const struct source_message *m, uint64_t now_ms)
+{
+	bool hole = m->seq != t->read_seq + 1;
+	struct tail_held *w;
+
+	if (t->n_held >= HELD_MAX)
+		return -ENOBUFS;
+	w = malloc(sizeof(*w) + m->subject_len + m->len);
+	if (w == NULL)
+		return -ENOMEM;
+	*w = (struct tail_held){.prev = t->read_seq, .msg = *m};
+	memcpy(w->bytes, m->subject, m->subject_len);
+	if (m->len > 0)
+		memcpy(w->bytes + m->subject_len, m->data, m->len);
+	w->msg.subject = w->bytes;
+	w->msg.data = w->bytes + m->subject_len;
+	w->finds = hole && t->jumps;
+	if (hole && !w->finds)
+		w->info_no = leader_want_info(t->leader);
+	list_push_back(&t->held, &w->link);
+	t->n_held++;
+	ask_finds(t, now_ms);
+	return 0;
+}
+
+bool tail_hole_waits(const struct tail *t, const struct source_message *m)
+{
+	if (MUTATED(HOLES_UNSEEN))
+		return false;
+	return tail_holds(t) ||
+	       (m->seq != t->read_seq + 1 && (!t->wants_filter || t->jumps));
+}
+
+const struct source_message *tail_next_held(const struct tail *t,
+					    uint64_t *after, bool *gone)
+{
+	const struct tail_held *w;
+
+	if (!tail_holds(t))
+		return NULL;
+	w = held_of(t->held.next);
+	if (w->info_no != 0 || w->finds)
+		return NULL;
+	*after = w->prev;
+	*gone = w->gone;
+	return &w->msg;
+}
+
+void tail_said_gone(struct tail *t)
+{
+	held_of(t->held.next)->gone = false;
+}
+
+void tail_taken_held(struct tail *t)
+{
+	drop_first(t);
+}
+
+/* ---- a tail that filters ------------------------------------------------- */
+
+static void ask_about(struct tail *t, uint64_t now_ms)
+{
+	uint64_t at_ms = t->hole_ms + HOLE_ASK_MS;
+
+	t->holes = t->next_holes;
+	t->next_holes = (struct tail_holes){0};
+	t->holes.info_no = t->leader->no + 1;
+	leader_want_info_by(t->leader, at_ms > now_ms ? at_ms : now_ms);
+}
+
+void tail_note_hole(struct tail *t, uint64_t after, uint64_t to,
+		    uint64_t now_ms)
+{
+	/* A question that is not sent yet serves for this one as well. */
+	bool sent = t->holes.to != 0 && t->leader->no >= t->holes.info_no;
+	struct tail_holes *h =
+		t->holes.to != 0 && !sent ? &t->holes : &t->next_holes;
+
+	if (to == after + 1 || !t->wants_filter || MUTATED(HOLES_UNSEEN))
+		return;
+	if (h->to == 0)
+		h->from = after;
+	h->to = to;
+	if (t->holes.to == 0)
+		ask_about(t, now_ms);
+}
+
+/* ---- the leader's answer ------------------------------------------------- */
+
+static unsigned tell_late(struct tail *t, uint64_t first)
+{
+	uint64_t upto = t->holes.to - 1;
+
+	if (first - 1 < upto)
+		upto = first - 1;
+	t->gap = (struct tail_gap){.after = t->holes.from,
+				   .first = first,
+				   .upto = upto};
+	tail_news(t, true,
+		  "messages after sequence %" PRIu64 " up to %" PRIu64
+		  " may be gone from the stream",
+		  t->gap.after, first - 1);
+	metric_add(t->metrics, METRIC_CHANGE_OVERTAKEN, 1);
+	log_drop(t->log, upto);
+	return TAIL_GAP;
+}
+
+static unsigned clear_noted(struct tail *t, uint32_t no, uint64_t now_ms)
+{
+	uint64_t first = t->leader->word.first_seq;
+	unsigned out = 0;
+
+	if (t->holes.to == 0 || no < t->holes.info_no)
+		return 0;
+	t->hole_ms = now_ms;
+	if (first > t->holes.from + 1)
+		out = tell_late(t, first);
+	t->holes = (struct tail_holes){0};
+	if (t->next_holes.to != 0)
+		ask_about(t, now_ms);
+	return out;
+}
+
+/* The question about them may be lost with its session, or be left to the
+ * tail's own. */
+unsigned tail_clear_holes(struct tail *t, uint64_t first)
+{
+	unsigned out = 0;
+
+	if (t->holes.to == 0)
+		return 0;
+	if (t->next_holes.to != 0)
+		t->holes.to = t->next_holes.to;
+	if (first > t->holes.from + 1)
+		out = tell_late(t, first);
+	tail_forget_holes(t);
+	return out;
+}
+
+static void clear_held(struct tail *t, uint32_t no)
+{
+	uint64_t first = t->leader->word.first_seq;
+	struct list *n;
+
+	for (n = t->held.next; n != &t->held; n = n->next) {
+		struct tail_held *w = held_of(n);
+
+		if (w->info_no == 0)
+			continue;
+		if (no < w->info_no)
+			return;
+		w->info_no = 0;
+		w->gone = first > w->prev + 1;
+	}
+}
+
+unsigned tail_on_leader_info(struct tail *t, uint32_t no, uint64_t now_ms)
+{
+	/* A leader that is behind may not know of a purge yet. */
+	if (t->state != TAIL_LIVE || leader_is_behind(t->leader))
+		return 0;
+	clear_held(t, no);
+	return clear_noted(t, no, now_ms);
+}

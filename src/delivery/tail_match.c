@@ -1,0 +1,91 @@
+/* Whether the messages in the log are still those of the stream. A sequence is
+ * no identity: a stream that lost its end in a crash, and has grown past it
+ * since, has other messages under the same numbers. So the newest message in
+ * the log is compared with the stream's (time and subject). Where they differ,
+ * the newest one that is still the same is searched for, by halves: the stream
+ * went back to there, and the log's readers go on from there.
+ *
+ * A message that the stream no longer has (deleted, expired) is evidence of
+ * nothing: an older one is asked for, each time twice as far back. In the
+ * search it counts as different: what is read twice is told by a reset. */
+#include "delivery/tail_internal.h"
+
+#include <string.h>
+
+#include "base/mutation.h"
+
+enum { MATCH_TRIES = 8 };
+
+static bool is_same(const struct tail *t, const struct source_message *m)
+{
+	const struct log_frame *f = log_frame(t->log, t->match.frame);
+
+	return m->seq == f->seq && m->time_ns == f->time_ns &&
+	       m->subject_len == f->subject->len &&
+	       memcmp(m->subject, f->subject->name, m->subject_len) == 0;
+}
+
+static enum tail_verdict search_on(struct tail *t)
+{
+	struct tail_match *m = &t->match;
+
+	m->frame = m->same + (m->other - m->same) / 2;
+	return m->frame == m->same ? MATCH_BACK : MATCH_ASK;
+}
+
+static enum tail_verdict search_below(struct tail *t, uint64_t other)
+{
+	struct tail_match *m = &t->match;
+
+	m->searching = true;
+	m->same = log_first(t->log) - 1;
+	m->other = other;
+	return search_on(t);
+}
+
+enum tail_verdict tail_match_begin(struct tail *t, bool went_back)
+{
+	struct tail_match *m = &t->match;
+	uint64_t next = log_first(t->log) + log_count(t->log);
+
+	*m = (struct tail_match){0};
+	if (went_back)
+		return search_below(t, next);
+	if (log_count(t->log) == 0 || MUTATED(NO_MATCH))
+		return MATCH_SAME;
+	m->frame = next - 1;
+	return MATCH_ASK;
+}
+
+/* Nothing is known of this one: an older one may tell. */
+static enum tail_verdict look_further_back(struct tail *t)
+{
+	struct tail_match *m = &t->match;
+	uint64_t step = (uint64_t)1 << m->tries;
+
+	if (++m->tries >= MATCH_TRIES || m->frame < log_first(t->log) + step)
+		return MATCH_SAME;
+	m->frame -= step;
+	return MATCH_ASK;
+}
+
+enum tail_verdict tail_match_answer(struct tail *t,
+				    const struct source_event *ev)
+{
+	struct tail_match *m = &t->match;
+
+	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_MESSAGE)
+		return MATCH_FAILED;
+	if (!log_has(t->log, m->frame))
+		return search_below(t, log_first(t->log));
+	if (m->searching) {
+		if (ev->err == 0 && is_same(t, &ev->msg))
+			m->same = m->frame;
+		else
+			m->other = m->frame;
+		return search_on(t);
+	}
+	if (ev->err != 0)
+		return look_further_back(t);
+	return is_same(t, &ev->msg) ? MATCH_SAME : search_below(t, m->frame);
+}

@@ -1,0 +1,107 @@
+/* Which stream the tail follows, and what the leader's word of its state means:
+ * for the log, and for everybody (enum tail_outcome). */
+#include "delivery/tail_internal.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mutation.h"
+
+void tail_news(struct tail *t, bool warn, const char *fmt, ...)
+{
+	char text[sizeof(t->news)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (strcmp(text, t->news) == 0)
+		return; /* the same thing again is no news */
+	if (t->has_news && t->news_warn && !warn)
+		return; /* a warning that was not taken yet matters more */
+	memcpy(t->news, text, sizeof(text));
+	t->news_warn = warn;
+	t->has_news = true;
+}
+
+bool tail_is_ours(const struct tail *t, const struct source_info *i)
+{
+	if (MUTATED(NO_IDENTITY))
+		return true;
+	return t->created_len == i->created_len &&
+	       memcmp(t->created, i->created, i->created_len) == 0;
+}
+
+static void take_identity(struct tail *t, const struct source_info *i)
+{
+	MUST(i->created_len <= sizeof(t->created));
+	memcpy(t->created, i->created, i->created_len);
+	t->created_len = i->created_len;
+	t->tag = sse_tag_of(i->created, i->created_len);
+	t->known = true;
+	leader_forget_behind(t->leader);
+	tail_forget_holes(t);
+	log_reset(t->log, i->last_seq);
+}
+
+/* What comes next was taken from the stream by limits or a purge. */
+unsigned tail_overtaken(struct tail *t, uint64_t first)
+{
+	if (first <= log_head(t->log) + 1)
+		return 0;
+	tail_news(t, true,
+		  "messages after sequence %" PRIu64 " up to %" PRIu64
+		  " are gone from the stream",
+		  log_head(t->log), first - 1);
+	metric_add(t->metrics, METRIC_CHANGE_OVERTAKEN, 1);
+	log_reset(t->log, first - 1);
+	return TAIL_OVERTAKEN;
+}
+
+/* Its readers go on from the end of what is left. Where not even the oldest
+ * frame is still the stream's, they begin anew. */
+unsigned tail_went_back(struct tail *t)
+{
+	uint64_t frame = t->match.same, end = t->leader->word.last_seq;
+	bool found = log_has(t->log, frame), empty = log_count(t->log) == 0;
+
+	if (found)
+		end = log_frame(t->log, frame)->seq;
+	tail_news(t, true,
+		  "the stream went back from sequence %" PRIu64 " to %" PRIu64,
+		  log_head(t->log), end);
+	metric_add(t->metrics, METRIC_CHANGE_BACK, 1);
+	leader_forget_behind(t->leader);
+	tail_forget_holes(t);
+	log_reset(t->log, end);
+	return found || empty ? TAIL_BACK : TAIL_RESET;
+}
+
+/* What the stream's state means for head, floor and everybody. */
+unsigned tail_compare(struct tail *t, const struct source_info *i,
+		      uint64_t now_ms)
+{
+	leader_take_word(t->leader, i);
+	if (!t->known) {
+		take_identity(t, i);
+		return TAIL_CONTACT;
+	}
+	if (!tail_is_ours(t, i)) {
+		take_identity(t, i);
+		metric_add(t->metrics, METRIC_CHANGE_ANEW, 1);
+		tail_news(t, true,
+			  "the stream was made anew, its last sequence is "
+			  "%" PRIu64,
+			  i->last_seq);
+		return TAIL_RESET;
+	}
+	if (leader_rolled_back(t->leader, i, log_head(t->log), now_ms))
+		return TAIL_BACK;
+	if (leader_is_behind(t->leader))
+		return 0;
+	return tail_clear_holes(t, i->first_seq) |
+	       tail_overtaken(t, i->first_seq);
+}

@@ -1,0 +1,232 @@
+#include "gateway/healthcheck.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/values.h"
+
+enum {
+	HEALTHCHECK_MS = 3000,
+	REQUEST_MAX = 128,
+	ANSWER_MAX = 4096,
+	SHOWN_MAX = 160
+};
+
+static const char unix_scheme[] = "unix:";
+/* The connection is nobody's but ours. */
+#define PREFACE "PROXY UNKNOWN\r\n"
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+struct question {
+	char request[REQUEST_MAX];
+	int64_t deadline_ms;
+	char answer[ANSWER_MAX];
+};
+
+/* ---- one address --------------------------------------------------------- */
+
+/* 0 when the socket is ready for these events, -ETIMEDOUT. */
+static int wait_for(int fd, short events, int64_t deadline_ms)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	for (;;) {
+		int64_t left = deadline_ms - now_ms();
+		int n = left <= 0 ? 0 : poll(&p, 1, (int)left);
+
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+static int connect_to(int fd, const struct sockaddr *addr, socklen_t len,
+		      int64_t deadline_ms)
+{
+	int err = 0, rc;
+	socklen_t size = sizeof(err);
+
+	if (connect(fd, addr, len) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return -errno;
+	rc = wait_for(fd, POLLOUT, deadline_ms);
+	if (rc < 0)
+		return rc;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size) < 0)
+		return -errno;
+	return -err;
+}
+
+/* To the end of the answer, or as much of it as there is room. */
+static int exchange(int fd, struct question *q)
+{
+	size_t size = strlen(q->request), len = 0;
+	int rc = 0;
+	ssize_t sent = send(fd, q->request, size, MSG_NOSIGNAL);
+
+	/* So little goes into any socket at once. */
+	if (sent != (ssize_t)size)
+		return sent < 0 ? -errno : -EIO;
+	while (rc == 0 && len < ANSWER_MAX - 1) {
+		ssize_t n;
+
+		rc = wait_for(fd, POLLIN, q->deadline_ms);
+		if (rc < 0)
+			break;
+		n = recv(fd, q->answer + len, ANSWER_MAX - 1 - len, 0);
+		if (n == 0)
+			break;
+		if (n > 0)
+			len += (size_t)n;
+		else if (errno != EAGAIN && errno != EINTR)
+			rc = -errno;
+	}
+	q->answer[len] = '\0';
+	return rc;
+}
+
+static int ask(const struct sockaddr *addr, socklen_t len, struct question *q)
+{
+	int fd = socket(addr->sa_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = connect_to(fd, addr, len, q->deadline_ms);
+	if (rc == 0)
+		rc = exchange(fd, q);
+	close(fd);
+	return rc;
+}
+
+/* ---- where to ask -------------------------------------------------------- */
+
+static int ask_unix(const char *path, struct question *q)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	return ask((const struct sockaddr *)&addr, sizeof(addr), q);
+}
+
+/* Who listens everywhere is asked here. */
+static void to_loopback(struct sockaddr *addr)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)addr;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)addr;
+
+	if (addr->sa_family == AF_INET &&
+	    v4->sin_addr.s_addr == htonl(INADDR_ANY))
+		v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else if (addr->sa_family == AF_INET6 &&
+		 IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr))
+		v6->sin6_addr = in6addr_loopback;
+}
+
+static int ask_inet(const char *address, struct question *q, const char **why)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_NUMERICSERV};
+	struct addrinfo *all, *a;
+	char host[256];
+	const char *port;
+	int rc = values_address_split(address, host, sizeof(host), &port);
+
+	if (rc < 0)
+		return rc;
+	if (strtol(port, NULL, 10) == 0) {
+		*why = "port 0 is any port";
+		return -EINVAL;
+	}
+	rc = getaddrinfo(host, port, &hints, &all);
+	if (rc != 0) {
+		*why = gai_strerror(rc);
+		return -EADDRNOTAVAIL;
+	}
+	rc = -EADDRNOTAVAIL;
+	for (a = all; a != NULL && rc < 0; a = a->ai_next) {
+		to_loopback(a->ai_addr);
+		rc = ask(a->ai_addr, a->ai_addrlen, q);
+	}
+	freeaddrinfo(all);
+	return rc;
+}
+
+/* ---- what came ----------------------------------------------------------- */
+
+/* The first line behind the head; whoever answers may be no gateway. */
+static bool read_answer(char *answer, const char *what, const char *address,
+			char *line)
+{
+	const char *head = "HTTP/1.1 ";
+	char *body = strstr(answer, "\r\n\r\n");
+	char shown[SHOWN_MAX];
+
+	if (strncmp(answer, head, strlen(head)) != 0 || body == NULL) {
+		snprintf(line, HEALTHCHECK_LINE_MAX,
+			 "%s: this is no answer of a gateway", address);
+		return false;
+	}
+	if (strncmp(answer + strlen(head), "200 ", 4) == 0) {
+		snprintf(line, HEALTHCHECK_LINE_MAX, "%s", what);
+		return true;
+	}
+	body += 4;
+	body[strcspn(body, "\r\n")] = '\0';
+	values_show(body, shown, sizeof(shown));
+	if (shown[0] != '\0')
+		snprintf(line, HEALTHCHECK_LINE_MAX, "%s", shown);
+	else
+		snprintf(line, HEALTHCHECK_LINE_MAX, "not %s", what);
+	return false;
+}
+
+bool healthcheck_ask(const struct options *o, char *line)
+{
+	bool admin = o->admin_listen.n > 0;
+	const char *address =
+		admin ? o->admin_listen.items[0] : o->listen.items[0];
+	bool ready = o->healthcheck == HEALTHCHECK_READY;
+	struct question q = {.deadline_ms = now_ms() + HEALTHCHECK_MS};
+	const char *why = NULL;
+	int rc;
+
+	snprintf(q.request, sizeof(q.request),
+		 "%sGET %s HTTP/1.1\r\nHost: localhost\r\n"
+		 "Connection: close\r\n\r\n",
+		 !admin && o->proxy_protocol ? PREFACE : "",
+		 ready ? "/readyz" : "/livez");
+	if (strncmp(address, unix_scheme, strlen(unix_scheme)) == 0)
+		rc = ask_unix(address + strlen(unix_scheme), &q);
+	else
+		rc = ask_inet(address, &q, &why);
+	if (rc == 0)
+		return read_answer(q.answer, ready ? "ready" : "live", address,
+				   line);
+	snprintf(line, HEALTHCHECK_LINE_MAX, "can't ask %s: %s", address,
+		 why != NULL ? why : strerror(-rc));
+	return false;
+}

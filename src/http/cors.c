@@ -1,0 +1,123 @@
+#include "http/cors.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+enum { ORIGIN_MAX = 300 };
+
+#define DIGITS "0123456789"
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+
+/* ---- an origin, as the option has it ------------------------------------- */
+
+/* A browser leaves it out (URL, 4.3). */
+static bool is_default_port(const char *text, size_t scheme, const char *port)
+{
+	return (scheme == 4 && memcmp(text, "http", 4) == 0 &&
+		strcmp(port, "80") == 0) ||
+	       (scheme == 5 && memcmp(text, "https", 5) == 0 &&
+		strcmp(port, "443") == 0);
+}
+
+static const char *port_fault(const char *text, size_t scheme, const char *port)
+{
+	size_t len = strspn(port, DIGITS);
+	unsigned number = 0;
+
+	for (size_t i = 0; i < len && number <= 65535; i++)
+		number = number * 10 + (unsigned)(port[i] - '0');
+	if (len == 0 || port[len] != '\0' || port[0] == '0' || number > 65535)
+		return "its port must be a number from 1 to 65535, with "
+		       "nothing behind it";
+	if (is_default_port(text, scheme, port))
+		return "browsers leave out the scheme's own port";
+	return NULL;
+}
+
+const char *cors_origin_fault(const char *text)
+{
+	size_t scheme = strspn(text, LOWER DIGITS "+-.");
+	const char *host = text + scheme + 3;
+	size_t len;
+
+	if (strcmp(text, "*") == 0)
+		return NULL;
+	if (strlen(text) > ORIGIN_MAX)
+		return "it is too long";
+	if (text[strcspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0')
+		return "browsers write it in lower case";
+	/* "null" is the origin of any sandboxed page. */
+	if (scheme == 0 || strchr(LOWER, text[0]) == NULL ||
+	    strncmp(text + scheme, "://", 3) != 0)
+		return "it does not begin with a scheme and ://";
+	if (host[0] == '[') {
+		len = 1 + strspn(host + 1, "abcdef" DIGITS ":.");
+		len = host[len] == ']' && len > 1 ? len + 1 : 0;
+	} else {
+		len = strspn(host, LOWER DIGITS "-._");
+	}
+	if (len == 0)
+		return "it has no host";
+	if (host[len] == ':')
+		return port_fault(text, scheme, host + len + 1);
+	return host[len] == '\0' ? NULL
+				 : "nothing may stand behind its host "
+				   "but :PORT, no / either";
+}
+
+/* ---- an answer's lines --------------------------------------------------- */
+
+static const char *find(const struct cors *c, const char *origin)
+{
+	for (size_t i = 0; origin != NULL && i < c->n; i++)
+		if (strcmp(c->origins[i], origin) == 0 && strcmp(origin, "*"))
+			return c->origins[i];
+	return NULL;
+}
+
+/* What the answer to OPTIONS allows: it is the same for every request, so that
+ * a browser may keep it. */
+static int put_preflight(char *out, size_t size, const char *id_header)
+{
+	return snprintf(out, size,
+			"Access-Control-Allow-Methods: GET, HEAD\r\n"
+			"Access-Control-Allow-Headers: authorization, "
+			"last-event-id, cache-control, accept, %s\r\n"
+			"Access-Control-Max-Age: 86400\r\n",
+			id_header);
+}
+
+void cors_lines(const struct cors *c, const char *origin, bool preflight,
+		char *out)
+{
+	const char *exact = find(c, origin);
+	bool any = false, others = false;
+	int len = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		any |= strcmp(c->origins[i], "*") == 0;
+		others |= strcmp(c->origins[i], "*") != 0;
+	}
+	/* Also of an answer to another origin, or to none: a cache may not give
+	 * it to a page of one that is allowed. */
+	if (others)
+		len = snprintf(out, CORS_LINES_MAX, "Vary: Origin\r\n");
+	if (exact != NULL || any)
+		len += snprintf(out + len, CORS_LINES_MAX - (size_t)len,
+				"Access-Control-Allow-Origin: %s\r\n%s",
+				exact != NULL ? exact : "*",
+				exact != NULL ? "Access-Control-Allow-"
+						"Credentials: true\r\n"
+					      : "");
+	if ((exact != NULL || any) && preflight)
+		len += put_preflight(out + len, CORS_LINES_MAX - (size_t)len,
+				     c->id_header);
+	else if (exact != NULL || any)
+		len += snprintf(out + len, CORS_LINES_MAX - (size_t)len,
+				"Access-Control-Expose-Headers: Retry-After, "
+				"WWW-Authenticate\r\n");
+	MUST(len < CORS_LINES_MAX);
+	out[len] = '\0';
+}

@@ -1,0 +1,300 @@
+/* The values are read from left to right, since only so one knows what stands
+ * in quotes; of what is found the last FORWARDED_HOPS are kept, and judged from
+ * the right. Each line of a header is read for itself: what is open at a line's
+ * end makes that line unreadable and no other. */
+#include "http/forwarded.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+struct hops {
+	struct hop {
+		struct address address;
+		bool known;   /* else it is no address */
+	} at[FORWARDED_HOPS]; /* a ring */
+	size_t n;	      /* all that were found */
+};
+
+static void add_unknown(struct hops *hops)
+{
+	hops->at[hops->n++ % FORWARDED_HOPS] = (struct hop){.known = false};
+}
+
+/* ---- one address --------------------------------------------------------- */
+
+static bool is_port(const char *text, size_t len)
+{
+	if (len == 0 || len > 5)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+	return true;
+}
+
+/* "192.0.2.1", "192.0.2.1:5000", "2001:db8::1", "[2001:db8::1]" and
+ * "[2001:db8::1]:5000": the forms of RFC 7239, 6, and those that are seen in
+ * X-Forwarded-For. */
+static bool read_node(const char *text, size_t len, struct address *ret)
+{
+	const char *end = NULL;
+	size_t host = len;
+
+	if (len > 0 && text[0] == '[') {
+		end = memchr(text, ']', len);
+		if (end == NULL)
+			return false;
+		host = (size_t)(end - text) - 1;
+		if (memchr(text + 1, ':', host) == NULL)
+			return false;
+		if (address_parse(ret, text + 1, host) < 0)
+			return false;
+		len -= host + 2;
+		return len == 0 || (end[1] == ':' && is_port(end + 2, len - 1));
+	}
+	end = memchr(text, ':', len);
+	if (end != NULL &&
+	    memchr(end + 1, ':', len - (size_t)(end + 1 - text)) == NULL) {
+		host = (size_t)(end - text);
+		if (!is_port(end + 1, len - host - 1))
+			return false;
+	}
+	return address_parse(ret, text, host) == 0;
+}
+
+static void add(struct hops *hops, const char *text, size_t len)
+{
+	struct hop *hop = &hops->at[hops->n++ % FORWARDED_HOPS];
+
+	hop->known = read_node(text, len, &hop->address);
+}
+
+/* ---- X-Forwarded-For ----------------------------------------------------- */
+
+static const char *skip_blanks(const char *at)
+{
+	return at + strspn(at, " \t");
+}
+
+static size_t trimmed(const char *text, size_t len)
+{
+	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+		len--;
+	return len;
+}
+
+static void read_list(struct hops *hops, const char *at)
+{
+	for (;;) {
+		size_t len;
+
+		at = skip_blanks(at);
+		len = strcspn(at, ",");
+		/* Empty ones count for nothing (RFC 9110, 5.6.1). */
+		if (trimmed(at, len) > 0)
+			add(hops, at, trimmed(at, len));
+		if (at[len] == '\0')
+			return;
+		at += len + 1;
+	}
+}
+
+/* ---- Forwarded ----------------------------------------------------------- */
+
+static size_t token_len(const char *at)
+{
+	return strspn(at, "!#$%&'*+-.^_`|~0123456789"
+			  "abcdefghijklmnopqrstuvwxyz"
+			  "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+}
+
+/* A token or a quoted string at *at, which moves behind it; its text into
+ * `out`, with a NUL. False when it is neither, or too long to be an address:
+ * then `out` is empty. */
+static bool take_value(const char **at, char *out, size_t size)
+{
+	const char *p = *at;
+	size_t n = 0, len = token_len(p);
+
+	out[0] = '\0';
+	if (*p != '"') {
+		if (len < size) {
+			memcpy(out, p, len);
+			out[len] = '\0';
+		}
+		*at = p + len;
+		return len > 0;
+	}
+	for (p++; *p != '"'; p++) {
+		if (*p == '\\')
+			p++;
+		if (*p == '\0')
+			return false;
+		if (n + 1 < size)
+			out[n] = *p;
+		n++;
+	}
+	out[n < size ? n : 0] = '\0';
+	*at = p + 1;
+	return true;
+}
+
+/* One "for=...;proto=..." at *at, which moves behind it; what it is for into
+ * `node`, empty when it does not say. False: malformed. */
+static bool take_element(const char **at, char *node, size_t size)
+{
+	const char *p = *at;
+	char other[ADDRESS_TEXT_MAX + 16];
+	bool said = false;
+
+	node[0] = '\0';
+	for (;;) {
+		size_t len = token_len(p);
+		bool is_for = len == 3 && strncasecmp(p, "for", 3) == 0;
+
+		if (len > 0) {
+			if (p[len] != '=' || (is_for && said))
+				return false;
+			p += len + 1;
+			if (!take_value(&p, is_for ? node : other,
+					is_for ? size : sizeof(other)))
+				return false;
+			said = said || is_for;
+		}
+		p = skip_blanks(p);
+		if (*p != ';')
+			break;
+		p = skip_blanks(p + 1);
+	}
+	*at = p;
+	return *p == ',' || *p == '\0';
+}
+
+static void read_forwarded(struct hops *hops, const char *at)
+{
+	char node[ADDRESS_TEXT_MAX + 16];
+
+	for (;;) {
+		at = skip_blanks(at);
+		if (*at == ',') {
+			at++;
+			continue;
+		}
+		if (*at == '\0')
+			return;
+		if (!take_element(&at, node, sizeof(node))) {
+			/* Whoever is named behind it, it can't be known whom
+			 * the line means; and this one stands between whoever
+			 * was named before and those who are believed. */
+			add_unknown(hops);
+			return;
+		}
+		add(hops, node, strlen(node));
+	}
+}
+
+/* ---- judging ------------------------------------------------------------- */
+
+/* False when there is no such header. */
+static bool read_header(const struct http_head *h, const char *name,
+			void (*read)(struct hops *hops, const char *value),
+			struct hops *hops)
+{
+	bool found = false;
+
+	hops->n = 0;
+	for (size_t i = 0; i < h->n_headers; i++) {
+		if (strcasecmp(h->headers[i].name, name) != 0)
+			continue;
+		found = true;
+		read(hops, h->headers[i].value);
+	}
+	return found;
+}
+
+static struct address judge(const struct hops *hops, const struct address *peer,
+			    const struct address_range *trusted, size_t n)
+{
+	struct address client = *peer;
+	size_t left = hops->n < FORWARDED_HOPS ? hops->n : FORWARDED_HOPS;
+
+	for (size_t i = hops->n; left > 0; left--) {
+		const struct hop *hop = &hops->at[--i % FORWARDED_HOPS];
+
+		if (!hop->known || !address_in(&client, trusted, n))
+			break;
+		client = hop->address;
+	}
+	return client;
+}
+
+/* ---- which header a proxy sends ------------------------------------------ */
+
+static struct forwarded_proxy *find_proxy(struct forwarded_proxies *proxies,
+					  const struct address *peer)
+{
+	size_t n =
+		proxies->n < FORWARDED_PROXIES ? proxies->n : FORWARDED_PROXIES;
+
+	for (size_t i = 0; i < n; i++)
+		if (address_equal(&proxies->at[i].peer, peer))
+			return &proxies->at[i];
+	return NULL;
+}
+
+static void learn(struct forwarded_proxies *proxies, const struct address *peer,
+		  bool list)
+{
+	struct forwarded_proxy *proxy = find_proxy(proxies, peer);
+
+	if (proxy == NULL) {
+		proxy = &proxies->at[proxies->n++ % FORWARDED_PROXIES];
+		*proxy = (struct forwarded_proxy){.peer = *peer};
+	}
+	if (list)
+		proxy->list_alone = true;
+	else
+		proxy->forwarded_alone = true;
+}
+
+/* NULL: unknown. */
+static const struct address *believed(struct forwarded_proxies *proxies,
+				      const struct address *peer,
+				      const struct address *by_list,
+				      const struct address *by_forwarded)
+{
+	const struct forwarded_proxy *proxy = find_proxy(proxies, peer);
+
+	if (proxy == NULL || proxy->list_alone == proxy->forwarded_alone)
+		return NULL;
+	return proxy->list_alone ? by_list : by_forwarded;
+}
+
+struct address forwarded_client(struct forwarded_proxies *proxies,
+				const struct http_head *h,
+				const struct address *peer,
+				const struct address_range *trusted, size_t n)
+{
+	struct hops hops;
+	struct address by_list = *peer, by_forwarded = *peer;
+	bool list, forwarded;
+
+	if (!address_in(peer, trusted, n))
+		return *peer;
+	list = read_header(h, "X-Forwarded-For", read_list, &hops);
+	if (list)
+		by_list = judge(&hops, peer, trusted, n);
+	forwarded = read_header(h, "Forwarded", read_forwarded, &hops);
+	if (forwarded)
+		by_forwarded = judge(&hops, peer, trusted, n);
+	if (list != forwarded)
+		learn(proxies, peer, list);
+	if (list && forwarded && !address_equal(&by_list, &by_forwarded)) {
+		const struct address *client =
+			believed(proxies, peer, &by_list, &by_forwarded);
+
+		return client != NULL ? *client : *peer;
+	}
+	return list ? by_list : by_forwarded;
+}

@@ -1,0 +1,191 @@
+#include "http/ndjson.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/rfc3339.h"
+#include "base/json_compact.h"
+#include "base/encode.h"
+
+#define LEN(literal) (sizeof(literal) - 1)
+
+/* ---- strings ------------------------------------------------------------- */
+
+/* RFC 8259, 7: the letter behind the backslash, 'u' for a control character
+ * without one of its own, 0 for what stands as it is. */
+static inline uint8_t escape_of(uint8_t c)
+{
+	if (c >= 0x20)
+		return c == '"' || c == '\\' ? c : 0;
+	switch (c) {
+	case '\n':
+		return 'n';
+	case '\r':
+		return 'r';
+	case '\t':
+		return 't';
+	case '\b':
+		return 'b';
+	case '\f':
+		return 'f';
+	default:
+		return 'u';
+	}
+}
+
+static size_t string_len(const uint8_t *p, size_t len)
+{
+	size_t total = len;
+
+	for (size_t i = 0; i < len; i++) {
+		uint8_t escape = escape_of(p[i]);
+
+		if (escape != 0)
+			total += escape == 'u' ? LEN("u0000") : 1;
+	}
+	return total;
+}
+
+static uint8_t *put_string(uint8_t *out, const uint8_t *p, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		uint8_t escape = escape_of(p[i]);
+
+		if (escape == 0) {
+			*out++ = p[i];
+			continue;
+		}
+		*out++ = '\\';
+		*out++ = escape;
+		if (escape != 'u')
+			continue;
+		out = put_bytes(out, "00", 2);
+		*out++ = (uint8_t)digits[p[i] >> 4];
+		*out++ = (uint8_t)digits[p[i] & 15];
+	}
+	return out;
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+/* All up to the data, with the quotation mark before it. */
+static void put_begin(struct ndjson_line *l, const struct ndjson_message *m)
+{
+	char subject[2 * SUBJECT_MAX], time[JS_TIME_MAX];
+	char cursor[SSE_CURSOR_MAX];
+	uint8_t *end;
+	int len;
+
+	MUST(string_len((const uint8_t *)m->subject, m->subject_len) <
+	     sizeof(subject));
+	end = put_string((uint8_t *)subject, (const uint8_t *)m->subject,
+			 m->subject_len);
+	*end = '\0';
+	js_time_format(time, m->time_ns);
+	sse_cursor_format(cursor, m->seq, m->tag);
+	len = snprintf(l->begin, sizeof(l->begin),
+		       "{\"seq\":%" PRIu64
+		       ",\"subject\":\"%s\",\"time\":\"%s\","
+		       "\"id\":\"%s\",%s\"data\":%s",
+		       m->seq, subject, time, cursor,
+		       l->kind == NDJSON_BINARY || l->kind == NDJSON_BASE64
+			       ? "\"encoding\":\"base64\","
+			       : "",
+		       l->kind == NDJSON_JSON ? "" : "\"");
+	MUST(len > 0 && (size_t)len < sizeof(l->begin));
+	l->begin_len = (size_t)len;
+}
+
+static size_t data_len(const struct ndjson_line *l)
+{
+	switch (l->kind) {
+	case NDJSON_TEXT:
+		return string_len(l->data, l->len) + LEN("\"");
+	case NDJSON_BINARY:
+		return put_base64_len(l->len) + LEN("\"");
+	case NDJSON_BASE64:
+		return l->len + LEN("\"");
+	case NDJSON_JSON:
+		break;
+	}
+	return json_line_len(l->data, l->len);
+}
+
+void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
+		    bool json)
+{
+	l->data = m->data != NULL ? m->data : "";
+	l->len = m->len;
+	l->kind = m->kind;
+	if (json && m->kind == NDJSON_TEXT &&
+	    json_line_len(l->data, l->len) > 0)
+		l->kind = NDJSON_JSON;
+	put_begin(l, m);
+	l->body_len = l->begin_len + data_len(l) + LEN("}\n");
+	l->head_len = put_hex_len(l->body_len) + LEN("\r\n");
+	l->total = l->head_len + l->body_len + SSE_CHUNK_TAIL;
+}
+
+void ndjson_encode(const struct ndjson_line *l, uint8_t *out)
+{
+	uint8_t *p = put_chunk_head(out, l->body_len);
+
+	p = put_bytes(p, l->begin, l->begin_len);
+	switch (l->kind) {
+	case NDJSON_TEXT:
+		p = put_string(p, l->data, l->len);
+		break;
+	case NDJSON_BINARY:
+		p = put_base64(p, l->data, l->len);
+		break;
+	case NDJSON_BASE64:
+		p = put_bytes(p, l->data, l->len);
+		break;
+	case NDJSON_JSON:
+		p = json_line_put(p, l->data, l->len);
+		break;
+	}
+	if (l->kind != NDJSON_JSON)
+		*p++ = '"';
+	p = put_bytes(p, "}\n\r\n", 4);
+	MUST((size_t)(p - out) == l->total);
+}
+
+/* ---- the short ones ------------------------------------------------------ */
+
+size_t ndjson_put_system(char *out, bool chunked, const char *what,
+			 const char *cursor)
+{
+	char body[SSE_BODY_MAX + 1];
+	int len = snprintf(body, sizeof(body), "{\"system\":\"%s\"%s%s%s}\n",
+			   what, cursor != NULL ? ",\"id\":\"" : "",
+			   cursor != NULL ? cursor : "",
+			   cursor != NULL ? "\"" : "");
+
+	return sse_put_body(out, chunked, body, len);
+}
+
+size_t ndjson_put_blank(char *out, bool chunked)
+{
+	return sse_put_body(out, chunked, "\n", 1);
+}
+
+size_t ndjson_put_gap(char *out, bool chunked, const char *reason,
+		      uint64_t after, uint64_t first, uint64_t id,
+		      const struct sse_tag *tag)
+{
+	char body[SSE_BODY_MAX + 1], cursor[SSE_CURSOR_MAX];
+	int len;
+
+	sse_cursor_format(cursor, id, tag);
+	len = snprintf(
+		body, sizeof(body),
+		"{\"system\":\"gap\",\"reason\":\"%s\",\"after\":%" PRIu64
+		",\"first\":%" PRIu64 ",\"id\":\"%s\"}\n",
+		reason, after, first, cursor);
+	return sse_put_body(out, chunked, body, len);
+}

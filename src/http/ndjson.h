@@ -1,0 +1,70 @@
+/* Newline-delimited JSON, for scripts: each message is one object on one line.
+ *
+ *	{"seq":4711,"subject":"events.alice","time":"2026-11-28T08:31:50.12...Z",
+ *	 "id":"4711-9f31c2","data":"the payload"}
+ *
+ * (without the line end and the blank in the middle). What is no message has
+ * the member "system". As in sse.h a line is made in two steps, and is one HTTP
+ * chunk, or bare. */
+#ifndef SLUICE_NDJSON_H
+#define SLUICE_NDJSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/sse.h"
+#include "nats/subject.h"
+
+enum ndjson_data {
+	NDJSON_TEXT,   /* UTF-8 */
+	NDJSON_BINARY, /* anything: goes as base64 */
+	NDJSON_BASE64, /* base64 already */
+	NDJSON_JSON,   /* by ndjson_measure() alone */
+};
+
+struct ndjson_message {
+	uint64_t seq;
+	uint64_t time_ns; /* since 1970 */
+	const char *subject;
+	size_t subject_len; /* below SUBJECT_MAX */
+	const struct sse_tag *tag;
+	enum ndjson_data kind;
+	const void *data; /* borrowed until ndjson_encode() */
+	size_t len;
+};
+
+enum { NDJSON_BEGIN_MAX = 2 * SUBJECT_MAX + 256 };
+
+struct ndjson_line {
+	const void *data;
+	size_t len;
+	enum ndjson_data kind;
+	char begin[NDJSON_BEGIN_MAX]; /* up to the data */
+	size_t begin_len;
+	size_t body_len; /* bytes of the line itself */
+	size_t head_len; /* bytes of the chunk's head */
+	size_t total;	 /* head + body + SSE_CHUNK_TAIL */
+};
+
+/* Fills in all of `l`. `json`: a text that is JSON (json_line.h) stands as JSON
+ * and not as a string. */
+void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
+		    bool json);
+/* Writes exactly l->total bytes: the chunk, in which the line stands between
+ * head_len and SSE_CHUNK_TAIL. */
+void ndjson_encode(const struct ndjson_line *l, uint8_t *out);
+
+/* The short ones: as sse_put_*(), at most SSE_TEXT_MAX bytes. */
+
+/* {"system":"ping","id":"4711-9f31c2"}; `cursor` may be NULL. */
+size_t ndjson_put_system(char *out, bool chunked, const char *what,
+			 const char *cursor);
+/* An empty line: who waits for the next object passes over it. */
+size_t ndjson_put_blank(char *out, bool chunked);
+/* {"system":"gap","reason":"expired","after":1,"first":9,"id":"8-9f31c2"} */
+size_t ndjson_put_gap(char *out, bool chunked, const char *reason,
+		      uint64_t after, uint64_t first, uint64_t id,
+		      const struct sse_tag *tag);
+
+#endif

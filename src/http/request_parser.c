@@ -1,0 +1,559 @@
+/* Each byte goes through two readers in step. scan_byte() is ours: it knows
+ * just enough of a head to refuse what some packaged version of llhttp lets
+ * through (8.1: continuation lines, empty names, some bare LF; all: fragments,
+ * other versions). Then llhttp sees it, which calls back with pieces of the
+ * target and the headers; they are put one behind the other into `text`, each
+ * with a NUL. At the end of the head llhttp is paused, before it acts on a body
+ * or an upgrade, and http_head.c checks the whole.
+ *
+ * A verdict is that of the first byte at which either reader objects. So what
+ * is fed in one piece and byte by byte is told apart by nobody: a fault found
+ * by the scan only counts once llhttp has passed all that comes before it, and
+ * no decision hangs on where a callback's piece ends. */
+#include "http/request_parser.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <llhttp.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+
+#define VERSION_FORM "HTTP/1.1"
+#define EMPTY_BODY   "0\r\n\r\n"
+
+enum {
+	VERSION_LEN = sizeof(VERSION_FORM) - 1,
+	TEXT_KEPT = 1024,   /* bytes, from one head to the next */
+	TEXT_STEP = 512,    /* a half-open head takes no more than it needs */
+	HEADERS_FIRST = 12, /* room for so many is made first */
+};
+
+/* Where the scan is. */
+enum part {
+	PART_LEADING, /* before the first byte of the request */
+	PART_METHOD,
+	PART_TARGET,
+	PART_VERSION,
+	PART_LINE, /* inside of a line whose bytes llhttp checks */
+	PART_LINE_START,
+	PART_BODY, /* chunked, of a request that may have an empty one only */
+};
+
+/* Where the callbacks are. */
+enum field { FIELD_NONE, FIELD_NAME, FIELD_VALUE };
+
+struct http_parser {
+	llhttp_t llhttp;
+	enum http_verdict verdict;
+	struct http_head head;
+	struct refusal refusal;
+	const char *id_header;
+
+	size_t max_bytes;
+	size_t n_bytes; /* scanned, without leading CRLFs */
+	enum part part;
+	size_t part_len; /* bytes of the target, version or body so far */
+	char version[VERSION_LEN];
+	unsigned n_leading; /* CRLFs */
+	bool after_cr;
+
+	/* target NUL (name NUL value NUL)*: the pointers of `headers` are
+	 * found at the end, because `text` moves when it grows. */
+	struct buf text;
+	struct http_header *headers;
+	size_t cap_headers;
+	enum field field;
+	bool told; /* a callback has filled in `refusal` */
+};
+
+/* ---- what llhttp calls --------------------------------------------------- */
+
+static int refuse_room(struct http_parser *p, int rc)
+{
+	p->told = true;
+	if (rc == -ENOMEM)
+		refusal_set(&p->refusal, 503, REFUSAL_FULL, "out of memory");
+	else
+		refusal_set(&p->refusal, 431, REFUSAL_TOO_LARGE,
+			    "the head of the request is over %zu bytes",
+			    p->max_bytes);
+	return -1;
+}
+
+static int put_text(struct http_parser *p, const char *at, size_t len)
+{
+	/* Large heads in larger steps: each may copy all that is there. */
+	size_t step = p->text.cap / 4 > TEXT_STEP ? p->text.cap / 4 : TEXT_STEP;
+	int rc = buf_reserve_step(&p->text, len, step);
+
+	if (rc == 0)
+		rc = buf_put(&p->text, at, len);
+	return rc < 0 ? refuse_room(p, rc) : 0;
+}
+
+static int on_url(llhttp_t *llhttp, const char *at, size_t len)
+{
+	return put_text(llhttp->data, at, len);
+}
+
+static int on_url_complete(llhttp_t *llhttp)
+{
+	return put_text(llhttp->data, "", 1);
+}
+
+/* Blanks behind a value are no part of it (RFC 9112, 5.1). */
+static int end_value(struct http_parser *p)
+{
+	struct http_header *h = &p->headers[p->head.n_headers - 1];
+
+	while (h->value_len > 0 && (buf_tail(&p->text)[-1] == ' ' ||
+				    buf_tail(&p->text)[-1] == '\t')) {
+		h->value_len--;
+		p->text.end--;
+	}
+	return put_text(p, "", 1);
+}
+
+static int grow_headers(struct http_parser *p)
+{
+	size_t cap = p->cap_headers > 0 ? p->cap_headers * 2 : HEADERS_FIRST;
+	struct http_header *headers;
+
+	headers = realloc(p->headers, cap * sizeof(*headers));
+	if (headers == NULL)
+		return refuse_room(p, -ENOMEM);
+	p->headers = headers;
+	p->cap_headers = cap;
+	return 0;
+}
+
+static int begin_name(struct http_parser *p)
+{
+	if (p->field == FIELD_VALUE && end_value(p) < 0)
+		return -1;
+	if (p->head.n_headers == p->cap_headers && grow_headers(p) < 0)
+		return -1;
+	p->headers[p->head.n_headers++] = (struct http_header){0};
+	p->field = FIELD_NAME;
+	return 0;
+}
+
+static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
+{
+	struct http_parser *p = llhttp->data;
+
+	if (p->field != FIELD_NAME && begin_name(p) < 0)
+		return -1;
+	p->headers[p->head.n_headers - 1].name_len += len;
+	return put_text(p, at, len);
+}
+
+static int on_header_field_complete(llhttp_t *llhttp)
+{
+	struct http_parser *p = llhttp->data;
+
+	if (p->head.n_headers > HEAD_MAX_FIELDS) {
+		p->told = true;
+		refusal_set(&p->refusal, 431, REFUSAL_TOO_LARGE,
+			    "the request has more than %d headers",
+			    HEAD_MAX_FIELDS);
+		return -1;
+	}
+	p->field = FIELD_VALUE;
+	return put_text(p, "", 1);
+}
+
+static int on_header_value(llhttp_t *llhttp, const char *at, size_t len)
+{
+	struct http_parser *p = llhttp->data;
+
+	p->headers[p->head.n_headers - 1].value_len += len;
+	return put_text(p, at, len);
+}
+
+static int on_headers_complete(llhttp_t *llhttp)
+{
+	struct http_parser *p = llhttp->data;
+
+	if (p->field == FIELD_VALUE && end_value(p) < 0)
+		return -1;
+	return HPE_PAUSED;
+}
+
+static const llhttp_settings_t callbacks = {
+	.on_url = on_url,
+	.on_url_complete = on_url_complete,
+	.on_header_field = on_header_field,
+	.on_header_field_complete = on_header_field_complete,
+	.on_header_value = on_header_value,
+	.on_headers_complete = on_headers_complete,
+};
+
+/* ---- the scan ------------------------------------------------------------ */
+
+/* Each scan_...() is false when the byte is refused, with `refusal` filled in.
+ */
+
+static bool malformed(struct http_parser *p, const char *what)
+{
+	refusal_set(&p->refusal, 400, REFUSAL_MALFORMED,
+		    "malformed request: %s", what);
+	return false;
+}
+
+static void begin_part(struct http_parser *p, enum part part)
+{
+	p->part = part;
+	p->part_len = 0;
+}
+
+static bool scan_target(struct http_parser *p, char c)
+{
+	char shown[REFUSAL_QUOTE_MAX];
+
+	if ((c == ' ' || c == '\r' || c == '\n') && p->part_len == 0)
+		return malformed(p, "no target behind the method and one "
+				    "blank");
+	if (c == ' ') {
+		begin_part(p, PART_VERSION);
+		return true;
+	}
+	if (c == '\r' || c == '\n') {
+		refusal_set(&p->refusal, 505, REFUSAL_MALFORMED,
+			    "no HTTP version behind the target, allowed are "
+			    "HTTP/1.1 and HTTP/1.0");
+		return false;
+	}
+	if (c == '#')
+		return malformed(p, "the target has a fragment (#)");
+	if (c < 0x21 || c > 0x7e) {
+		refusal_set(&p->refusal, 400, REFUSAL_MALFORMED,
+			    "malformed request: the target has the byte %s, "
+			    "allowed are printable ASCII and %%XX",
+			    refusal_quote(shown, sizeof(shown), &c, 1));
+		return false;
+	}
+	p->part_len++;
+	return true;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool scan_version(struct http_parser *p, char c)
+{
+	static const char form[] = VERSION_FORM;
+	const size_t major = VERSION_LEN - 3, minor = VERSION_LEN - 1;
+
+	if (c == ' ' && p->part_len == 0)
+		return malformed(p, "two blanks behind the target");
+	if (p->part_len != major && p->part_len != minor &&
+	    c != form[p->part_len])
+		return malformed(p, "what is behind the target is not HTTP/1.1 "
+				    "or HTTP/1.0");
+	p->version[p->part_len++] = c;
+	if (p->part_len < VERSION_LEN)
+		return true;
+	p->part = PART_LINE;
+	if (p->version[major] == '1' && (c == '0' || c == '1'))
+		return true;
+	if (!is_digit(p->version[major]) || !is_digit(c))
+		return malformed(p, "the HTTP version is not of digits");
+	refusal_set(&p->refusal, 505, REFUSAL_MALFORMED,
+		    "HTTP version %.*s is not one of HTTP/1.1, HTTP/1.0",
+		    VERSION_LEN, p->version);
+	return false;
+}
+
+static bool scan_line_start(struct http_parser *p, char c)
+{
+	p->part = PART_LINE;
+	if (c == ' ' || c == '\t')
+		return malformed(p, "a header line begins with a blank, "
+				    "continuation lines are not allowed");
+	if (c == ':')
+		return malformed(p, "a header has no name");
+	return true;
+}
+
+/* Lines end with CR LF, and neither stands alone. */
+static bool scan_line(struct http_parser *p, char c)
+{
+	if (p->after_cr != (c == '\n'))
+		return malformed(p, "a CR or LF that is no line's end");
+	p->after_cr = c == '\r';
+	if (c == '\n')
+		p->part = PART_LINE_START;
+	return true;
+}
+
+/* Exactly "0\r\n\r\n": an extension or a trailer is more than nothing. */
+static bool scan_body(struct http_parser *p, char c)
+{
+	if (c == EMPTY_BODY[p->part_len]) {
+		p->part_len++;
+		return true;
+	}
+	refusal_set(&p->refusal, 413, REFUSAL_HAS_BODY,
+		    "the request has a body, %s is taken without one, or with "
+		    "an empty one",
+		    p->head.method);
+	return false;
+}
+
+static bool scan_byte(struct http_parser *p, char c)
+{
+	switch (p->part) {
+	case PART_LEADING:
+		p->part = PART_METHOD;
+		return true;
+	case PART_METHOD:
+		if (c == ' ')
+			begin_part(p, PART_TARGET);
+		return true;
+	case PART_TARGET:
+		return scan_target(p, c);
+	case PART_VERSION:
+		return scan_version(p, c);
+	case PART_LINE:
+		return scan_line(p, c);
+	case PART_LINE_START:
+		return scan_line_start(p, c) && scan_line(p, c);
+	case PART_BODY: /* feed_body() reads it */
+		break;
+	}
+	return true;
+}
+
+static bool scan_limit(struct http_parser *p)
+{
+	bool in_target = p->part == PART_METHOD || p->part == PART_TARGET;
+
+	if (++p->n_bytes <= p->max_bytes)
+		return true;
+	refusal_set(&p->refusal, in_target ? 414 : 431, REFUSAL_TOO_LARGE,
+		    "the %s of the request is over %zu bytes",
+		    in_target ? "target" : "head", p->max_bytes);
+	return false;
+}
+
+/* Empty lines before a request are skipped (RFC 9112, 2.2), some of them.
+ * Returns how many bytes; false in *ok when there is too much of it. */
+static size_t scan_leading(struct http_parser *p, const char *bytes, size_t len,
+			   bool *ok)
+{
+	size_t n = 0;
+
+	while (*ok && n < len && p->part == PART_LEADING) {
+		char c = bytes[n];
+
+		if (p->after_cr != (c == '\n'))
+			*ok = malformed(p, "a lone CR or LF before it");
+		else if (c != '\r' && c != '\n')
+			break;
+		else if (c == '\n' && ++p->n_leading > HEAD_MAX_LEADING_CRLF)
+			*ok = malformed(p, "too many empty lines before it");
+		p->after_cr = c == '\r';
+		n++;
+	}
+	return n;
+}
+
+/* How many bytes are good; false in *ok when the next one is not. */
+static size_t scan(struct http_parser *p, const char *bytes, size_t len,
+		   bool *ok)
+{
+	size_t n = 0;
+
+	while (*ok && n < len) {
+		*ok = scan_limit(p) && scan_byte(p, bytes[n]);
+		n += *ok;
+	}
+	return n;
+}
+
+/* ---- the parser ---------------------------------------------------------- */
+
+static void begin(struct http_parser *p)
+{
+	llhttp_init(&p->llhttp, HTTP_REQUEST, &callbacks);
+	p->llhttp.data = p;
+	p->verdict = VERDICT_MORE;
+}
+
+int http_parser_new(struct http_parser **ret, size_t max_bytes,
+		    const char *id_header)
+{
+	struct http_parser *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->max_bytes = max_bytes;
+	p->id_header = id_header;
+	/* Each of the NULs stands for a byte of the head that is not kept. */
+	buf_init(&p->text, max_bytes);
+	begin(p);
+	*ret = p;
+	return 0;
+}
+
+void http_parser_again(struct http_parser *p)
+{
+	struct http_parser kept = {
+		.id_header = p->id_header,
+		.max_bytes = p->max_bytes,
+		.text = p->text,
+		.headers = p->headers,
+		.cap_headers = p->cap_headers,
+	};
+
+	*p = kept;
+	buf_clear(&p->text);
+	if (p->text.cap > TEXT_KEPT)
+		buf_finish(&p->text);
+	begin(p);
+}
+
+void http_parser_free(struct http_parser *p)
+{
+	if (p == NULL)
+		return;
+	buf_finish(&p->text);
+	free(p->headers);
+	free(p);
+}
+
+size_t http_parser_bytes(const struct http_parser *p)
+{
+	return p == NULL ? 0
+			 : sizeof(*p) + p->text.cap +
+				   p->cap_headers * sizeof(*p->headers);
+}
+
+/* Finds the pointers, now that the text stands still. */
+static enum http_verdict finish_head(struct http_parser *p)
+{
+	struct http_head *h = &p->head;
+	char *target = (char *)p->text.data;
+	const char *at = target + strlen(target) + 1;
+
+	for (size_t i = 0; i < h->n_headers; i++) {
+		p->headers[i].name = at;
+		at += p->headers[i].name_len + 1;
+		p->headers[i].value = at;
+		at += p->headers[i].value_len + 1;
+	}
+	MUST(at == (const char *)buf_tail(&p->text));
+	h->headers = p->headers;
+	h->method = llhttp_method_name((llhttp_method_t)p->llhttp.method);
+	h->minor = p->version[VERSION_LEN - 1] - '0';
+	return http_head_finish(h, target, p->id_header, &p->refusal) < 0
+		       ? VERDICT_REJECT
+		       : VERDICT_READY;
+}
+
+/* llhttp stops at the first byte that no method of its own has there. A method
+ * that is only unknown is 501 (RFC 9110, 9.1). */
+static bool is_unknown_method(const struct http_parser *p, llhttp_errno_t rc)
+{
+	const char *at = llhttp_get_error_pos(&p->llhttp);
+
+	return rc == HPE_INVALID_METHOD && at != NULL &&
+	       ((*at >= 'A' && *at <= 'Z') || *at == '-');
+}
+
+/* `ok`: the scan found nothing wrong with the bytes that llhttp has had. */
+static enum http_verdict judge(struct http_parser *p, llhttp_errno_t rc,
+			       bool ok)
+{
+	const char *reason = llhttp_get_error_reason(&p->llhttp);
+
+	if (rc == HPE_PAUSED)
+		return finish_head(p);
+	if (rc == HPE_OK)
+		return ok ? VERDICT_MORE : VERDICT_REJECT;
+	if (!p->told && is_unknown_method(p, rc))
+		refusal_set(&p->refusal, 501, REFUSAL_BAD_METHOD,
+			    "the method is not known here, allowed are GET, "
+			    "HEAD, OPTIONS and DELETE, each where its resource "
+			    "has it");
+	else if (!p->told)
+		malformed(p, reason != NULL && *reason != '\0'
+				     ? reason
+				     : llhttp_errno_name(rc));
+	return VERDICT_REJECT;
+}
+
+/* How many bytes belong to it; the verdict is MORE until it is whole. */
+static size_t feed_body(struct http_parser *p, const char *bytes, size_t len)
+{
+	for (size_t n = 0; n < len; n++) {
+		if (!scan_body(p, bytes[n])) {
+			p->verdict = VERDICT_REJECT;
+			return len;
+		}
+		if (p->part_len == sizeof(EMPTY_BODY) - 1) {
+			p->verdict = VERDICT_READY;
+			return n + 1;
+		}
+	}
+	return len;
+}
+
+enum http_verdict http_parser_feed(struct http_parser *p, const void *bytes,
+				   size_t len, size_t *used)
+{
+	llhttp_errno_t rc = HPE_OK;
+	const char *begin = bytes;
+	bool ok = true;
+	size_t n;
+
+	*used = p->verdict == VERDICT_READY ? 0 : len;
+	if (p->verdict != VERDICT_MORE)
+		return p->verdict;
+	if (p->part == PART_BODY) {
+		*used = feed_body(p, bytes, len);
+		return p->verdict;
+	}
+	n = scan_leading(p, begin, len, &ok);
+	begin += n;
+	n = scan(p, begin, len - n, &ok);
+	if (n > 0)
+		rc = llhttp_execute(&p->llhttp, begin, n);
+	p->verdict = judge(p, rc, ok);
+	if (p->verdict == VERDICT_READY)
+		*used = (size_t)(llhttp_get_error_pos(&p->llhttp) -
+				 (const char *)bytes);
+	if (p->verdict == VERDICT_READY && p->head.chunked) {
+		p->verdict = VERDICT_MORE;
+		begin_part(p, PART_BODY);
+		*used += feed_body(p, (const char *)bytes + *used, len - *used);
+	}
+	return p->verdict;
+}
+
+bool http_parser_is_head(const struct http_parser *p)
+{
+	return p->part > PART_METHOD && p->llhttp.method == HTTP_HEAD;
+}
+
+bool http_parser_started(const struct http_parser *p)
+{
+	return p->part != PART_LEADING;
+}
+
+const struct http_head *http_parser_head(const struct http_parser *p)
+{
+	MUST(p->verdict == VERDICT_READY);
+	return &p->head;
+}
+
+const struct refusal *http_parser_refusal(const struct http_parser *p)
+{
+	MUST(p->verdict == VERDICT_REJECT);
+	return &p->refusal;
+}

@@ -1,0 +1,262 @@
+/* Each head is one put, so that a buffer without room is left as it was. */
+#include "http/response.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "http/sse.h"
+
+/* RFC 9110, 15; RFC 6585 for 429 and 431. */
+#define STATUSES(X)                               \
+	X(200, "OK")                              \
+	X(204, "No Content")                      \
+	X(304, "Not Modified")                    \
+	X(400, "Bad Request")                     \
+	X(401, "Unauthorized")                    \
+	X(403, "Forbidden")                       \
+	X(404, "Not Found")                       \
+	X(405, "Method Not Allowed")              \
+	X(406, "Not Acceptable")                  \
+	X(408, "Request Timeout")                 \
+	X(413, "Content Too Large")               \
+	X(414, "URI Too Long")                    \
+	X(417, "Expectation Failed")              \
+	X(421, "Misdirected Request")             \
+	X(429, "Too Many Requests")               \
+	X(431, "Request Header Fields Too Large") \
+	X(501, "Not Implemented")                 \
+	X(503, "Service Unavailable")             \
+	X(505, "HTTP Version Not Supported")
+
+const char *http_reply_reason(int status)
+{
+	switch (status) {
+#define X(number, reason) \
+	case number:      \
+		return #number " " reason;
+		STATUSES(X)
+#undef X
+	default:
+		return NULL;
+	}
+}
+
+static const char *connection(bool keep_alive)
+{
+	return keep_alive ? "keep-alive" : "close";
+}
+
+static bool is_chunked(const struct http_reply_to *to)
+{
+	return to->minor > 0;
+}
+
+static const char *date_of(const struct http_reply_to *to)
+{
+	return to->date != NULL ? to->date : "";
+}
+
+static const char *date_name(const struct http_reply_to *to)
+{
+	return to->date != NULL ? "\r\nDate: " : "";
+}
+
+static const char *lines_of(const struct http_reply_to *to)
+{
+	return to->lines != NULL ? to->lines : "";
+}
+
+/* All of them, or nothing. The last is NULL. */
+static int put_all(struct buf *out, const char *const parts[])
+{
+	size_t len = 0;
+	int rc;
+
+	for (size_t i = 0; parts[i] != NULL; i++)
+		len += strlen(parts[i]);
+	rc = buf_reserve(out, len);
+	for (size_t i = 0; rc == 0 && parts[i] != NULL; i++)
+		rc = buf_puts(out, parts[i]);
+	return rc;
+}
+
+static int put_stream_head(struct buf *out, const struct http_reply_to *to,
+			   bool keep_alive)
+{
+	const char *const parts[] = {
+		"HTTP/1.1 ",
+		http_reply_reason(200),
+		date_name(to),
+		date_of(to),
+		"\r\nContent-Type: ",
+		to->type != NULL ? to->type : "text/event-stream",
+		"\r\nCache-Control: no-cache, no-transform"
+		"\r\nConnection: ",
+		connection(keep_alive),
+		"\r\nVary: Accept"
+		"\r\nX-Accel-Buffering: no"
+		"\r\nX-Content-Type-Options: nosniff\r\n",
+		is_chunked(to) ? "Transfer-Encoding: chunked\r\n" : "",
+		lines_of(to),
+		"\r\n",
+		NULL,
+	};
+
+	return put_all(out, parts);
+}
+
+int http_reply_stream(struct buf *out, const struct http_reply_to *to)
+{
+	/* HEAD opens no subscription. */
+	return put_stream_head(out, to,
+			       to->is_head && to->keep_alive && is_chunked(to));
+}
+
+/* The body is all or nothing with the head before it: `had` bytes were there
+ * without that. */
+static int put_body(struct buf *out, const struct http_reply_to *to, size_t had,
+		    const void *body, size_t len)
+{
+	int rc = to->is_head ? 0 : buf_put(out, body, len);
+
+	if (rc < 0)
+		buf_truncate(out, had);
+	return rc;
+}
+
+int http_reply_short(struct buf *out, const struct http_reply_to *to,
+		     int status, const char *type, const char *extra,
+		     const void *body, size_t len)
+{
+	size_t had = buf_unread(out);
+	const char *reason = http_reply_reason(status);
+	char length[24];
+	const char *const parts[] = {
+		"HTTP/1.1 ",
+		reason,
+		date_name(to),
+		date_of(to),
+		type != NULL ? "\r\nContent-Type: " : "",
+		type != NULL ? type : "",
+		type != NULL ? "\r\nContent-Length: " : "",
+		type != NULL ? length : "",
+		"\r\nCache-Control: no-store"
+		/* "keep-alive" tells HTTP/1.0 what 1.1 knows. */
+		"\r\nConnection: ",
+		connection(to->keep_alive),
+		"\r\nX-Content-Type-Options: nosniff\r\n",
+		extra != NULL ? extra : "",
+		lines_of(to),
+		"\r\n",
+		NULL,
+	};
+	int rc;
+
+	if (reason == NULL || (status == 204) != (type == NULL))
+		return -EINVAL;
+	snprintf(length, sizeof(length), "%zu", len);
+	rc = put_all(out, parts);
+	return rc < 0 ? rc : put_body(out, to, had, body, len);
+}
+
+/* The head of 200 and 304 alike (RFC 9110, 15.4.5), up to what the body wants.
+ */
+static int put_page_head(struct buf *out, const struct http_reply_to *to,
+			 const struct http_reply_page *page, int status,
+			 const char *length)
+{
+	return buf_printf(out,
+			  "HTTP/1.1 %s%s%s\r\n"
+			  "%s"
+			  "Cache-Control: no-cache\r\n"
+			  "Connection: %s\r\n"
+			  "Content-Security-Policy: %s\r\n"
+			  "ETag: %s\r\n"
+			  "Referrer-Policy: no-referrer\r\n"
+			  "X-Content-Type-Options: nosniff\r\n"
+			  "%s\r\n",
+			  http_reply_reason(status), date_name(to), date_of(to),
+			  length, connection(to->keep_alive), page->policy,
+			  page->etag, lines_of(to));
+}
+
+int http_reply_page(struct buf *out, const struct http_reply_to *to,
+		    const struct http_reply_page *page, const void *body,
+		    size_t len)
+{
+	size_t had = buf_unread(out);
+	char length[128];
+	int n, rc;
+
+	n = snprintf(length, sizeof(length),
+		     "Content-Type: %s\r\nContent-Length: %zu\r\n", page->type,
+		     len);
+	if (n < 0 || (size_t)n >= sizeof(length))
+		return -EINVAL;
+	rc = put_page_head(out, to, page, 200, length);
+	return rc < 0 ? rc : put_body(out, to, had, body, len);
+}
+
+int http_reply_unchanged(struct buf *out, const struct http_reply_to *to,
+			 const struct http_reply_page *page)
+{
+	return put_page_head(out, to, page, 304, "");
+}
+
+/* RFC 6750, 3: what is wrong with a token is said, but not to whom has sent
+ * none. The texts of these refusals are our own, without quotation marks. */
+static int put_challenge(char *out, size_t size, const struct refusal *r)
+{
+	if (r->reason == REFUSAL_NO_TOKEN)
+		return snprintf(out, size, "WWW-Authenticate: Bearer\r\n");
+	if (strpbrk(r->text, "\"\\") != NULL)
+		return -EINVAL;
+	return snprintf(out, size,
+			"WWW-Authenticate: Bearer error=\"invalid_token\", "
+			"error_description=\"%s\"\r\n",
+			r->text);
+}
+
+int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
+		       const struct refusal *r, unsigned retry_after_s)
+{
+	char body[sizeof(r->text) + 1];
+	char extra[512] = "";
+	int len;
+
+	if ((r->status == 405) != (r->allow != NULL))
+		return -EINVAL;
+	if (r->allow != NULL)
+		len = snprintf(extra, sizeof(extra), "Allow: %s\r\n", r->allow);
+	else if (r->status == 503 || r->status == 429)
+		len = snprintf(extra, sizeof(extra), "Retry-After: %u\r\n",
+			       retry_after_s);
+	else if (r->status == 406)
+		len = snprintf(extra, sizeof(extra), "Vary: Accept\r\n");
+	else if (r->status == 401)
+		len = put_challenge(extra, sizeof(extra), r);
+	else
+		len = 0;
+	if (len < 0 || (size_t)len >= sizeof(extra))
+		return -EINVAL;
+	len = snprintf(body, sizeof(body), "%s\n", r->text);
+	return http_reply_short(out, to, r->status, "text/plain; charset=utf-8",
+				extra, body, (size_t)len);
+}
+
+int http_reply_come_back(struct buf *out, const struct http_reply_to *to,
+			 uint64_t retry_ms)
+{
+	char body[2 * SSE_TEXT_MAX];
+	size_t had = buf_unread(out);
+	size_t len;
+	int rc;
+
+	rc = put_stream_head(out, to, to->keep_alive && is_chunked(to));
+	if (rc < 0)
+		return rc;
+	len = sse_put_retry(body, is_chunked(to), retry_ms);
+	len += sse_put_end(body + len, is_chunked(to));
+	return put_body(out, to, had, body, len);
+}

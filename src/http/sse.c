@@ -1,0 +1,419 @@
+/* Encoding goes over a payload twice and allocates nothing. sse_measure()
+ * checks UTF-8 and counts line ends, eight bytes at a time while they are plain
+ * ASCII; sse_encode() copies line by line, eight bytes at a time while looking
+ * for the next line end. Both are run for every message of the stream, so this
+ * file is the hot path.
+ *
+ * A decoder (WHATWG HTML, 9.2.6) takes \r\n, \n and a lone \r as a line's end,
+ * strips one space behind the colon, appends each data line and a \n, and at
+ * the end takes the last \n away. So a payload of k line ends is k + 1 data
+ * lines, the last of them empty if the payload ends with a line end. */
+#include "http/sse.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/encode.h"
+
+#define DATA_FIELD    "data: "
+#define ID_FIELD      "id: "
+#define BASE64_FIELDS "event: base64\n" DATA_FIELD
+
+#define LEN(literal) (sizeof(literal) - 1)
+
+/* ---- scanning ------------------------------------------------------------ */
+
+#define ONES  UINT64_C(0x0101010101010101)
+#define HIGHS UINT64_C(0x8080808080808080)
+
+/* Not 0 if a byte of the word is 0. */
+static inline uint64_t has_zero(uint64_t word)
+{
+	return (word - ONES) & ~word & HIGHS;
+}
+
+static inline uint64_t has_line_end(uint64_t word)
+{
+	return has_zero(word ^ (ONES * '\n')) | has_zero(word ^ (ONES * '\r'));
+}
+
+static inline uint64_t load_word(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+static inline bool is_line_end(uint8_t c)
+{
+	return c == '\n' || c == '\r';
+}
+
+/* The first byte that is no ASCII, or ends a line; else `end`. */
+static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
+{
+	while (end - p >= (ptrdiff_t)sizeof(uint64_t)) {
+		uint64_t word = load_word(p);
+
+		if (((word & HIGHS) | has_line_end(word)) != 0)
+			break;
+		p += sizeof(word);
+	}
+	while (p < end && *p < 0x80 && !is_line_end(*p))
+		p++;
+	return p;
+}
+
+/* The first byte that ends a line; else `end`. */
+static const uint8_t *skip_line(const uint8_t *p, const uint8_t *end)
+{
+	while (end - p >= (ptrdiff_t)sizeof(uint64_t)) {
+		if (has_line_end(load_word(p)) != 0)
+			break;
+		p += sizeof(uint64_t);
+	}
+	while (p < end && !is_line_end(*p))
+		p++;
+	return p;
+}
+
+/* 2 for \r\n, else 1; `p` is at a line end. */
+static inline size_t line_end_len(const uint8_t *p, const uint8_t *end)
+{
+	return p[0] == '\r' && end - p > 1 && p[1] == '\n' ? 2 : 1;
+}
+
+/* Bytes of the multi-byte character at `p`, 0 if it is none: the table of
+ * RFC 3629, section 4. */
+static size_t utf8_len(const uint8_t *p, const uint8_t *end)
+{
+	uint8_t lead = *p, low = 0x80, high = 0xbf;
+	size_t len;
+
+	if (lead >= 0xc2 && lead <= 0xdf) {
+		len = 2;
+	} else if (lead >= 0xe0 && lead <= 0xef) {
+		len = 3;
+		if (lead == 0xe0)
+			low = 0xa0; /* overlong */
+		else if (lead == 0xed)
+			high = 0x9f; /* surrogates */
+	} else if (lead >= 0xf0 && lead <= 0xf4) {
+		len = 4;
+		if (lead == 0xf0)
+			low = 0x90; /* overlong */
+		else if (lead == 0xf4)
+			high = 0x8f; /* above U+10FFFF */
+	} else {
+		return 0;
+	}
+	if ((size_t)(end - p) < len || p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < len; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+/* What the data lines of a text take; 0 if it is not UTF-8. *kept: how many
+ * line ends there are, if some of them are not \n. */
+static size_t text_len(const uint8_t *data, size_t len, size_t *kept)
+{
+	const uint8_t *p = data, *end = data + len;
+	size_t lines = 1, line_end_bytes = 0;
+	bool any_cr = false;
+
+	while (p < end) {
+		size_t n;
+
+		if (*p >= 0x80) {
+			n = utf8_len(p, end);
+			if (n == 0)
+				return 0;
+			p += n;
+			continue;
+		}
+		p = skip_plain(p, end);
+		if (p < end && is_line_end(*p)) {
+			n = line_end_len(p, end);
+			lines++;
+			line_end_bytes += n;
+			any_cr |= *p == '\r';
+			p += n;
+		}
+	}
+	*kept = any_cr ? lines - 1 : 0;
+	return lines * LEN(DATA_FIELD "\n") + len - line_end_bytes;
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+static uint8_t *put_lines(uint8_t *out, const uint8_t *p, size_t len)
+{
+	const uint8_t *end = p + len;
+
+	for (;;) {
+		const uint8_t *stop = skip_line(p, end);
+
+		out = put_bytes(out, DATA_FIELD, LEN(DATA_FIELD));
+		out = put_bytes(out, p, (size_t)(stop - p));
+		*out++ = '\n';
+		if (stop == end)
+			return out;
+		p = stop + line_end_len(stop, end);
+	}
+}
+
+static uint8_t *put_cursor(uint8_t *out, uint64_t seq,
+			   const struct sse_tag *tag)
+{
+	out = put_decimal(out, seq);
+	*out++ = '-';
+	return put_bytes(out, tag->hex, SSE_TAG_LEN);
+}
+
+/* ---- frames -------------------------------------------------------------- */
+
+struct sse_tag sse_tag_of(const char *created, size_t len)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	struct sse_tag tag;
+
+	/* FNV-1a, with the final mix of MurmurHash3 because only 24 bits are
+	 * kept. All gateways of one stream must agree, and clients keep their
+	 * cursors over an upgrade: this never changes. */
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (uint8_t)created[i]) * UINT64_C(0x100000001b3);
+	hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	hash = (hash ^ hash >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	hash ^= hash >> 33;
+	snprintf(tag.hex, sizeof(tag.hex), "%06x", (unsigned)(hash & 0xffffff));
+	return tag;
+}
+
+void sse_measure(struct sse_frame *f, const void *data, size_t len,
+		 uint64_t seq, const struct sse_tag *tag)
+{
+	size_t data_len;
+
+	f->kept = 0;
+	f->data = data != NULL ? data : "";
+	f->len = len;
+	f->seq = seq;
+	f->tag = tag;
+	data_len = text_len(f->data, len, &f->kept);
+	f->base64 = data_len == 0;
+	if (f->base64)
+		data_len = LEN(BASE64_FIELDS "\n") + put_base64_len(len);
+	f->body_len = data_len + LEN(ID_FIELD) + put_decimal_len(seq) +
+		      LEN("-") + SSE_TAG_LEN + LEN("\n\n");
+	f->head_len = put_hex_len(f->body_len) + LEN("\r\n");
+	f->total = f->head_len + f->body_len + SSE_CHUNK_TAIL;
+}
+
+void sse_encode(const struct sse_frame *f, uint8_t *out)
+{
+	uint8_t *p = put_chunk_head(out, f->body_len);
+
+	if (f->base64) {
+		p = put_bytes(p, BASE64_FIELDS, LEN(BASE64_FIELDS));
+		p = put_base64(p, f->data, f->len);
+		*p++ = '\n';
+	} else {
+		p = put_lines(p, f->data, f->len);
+	}
+	p = put_bytes(p, ID_FIELD, LEN(ID_FIELD));
+	p = put_cursor(p, f->seq, f->tag);
+	p = put_bytes(p, "\n\n\r\n", 4);
+	MUST((size_t)(p - out) == f->total);
+}
+
+/* ---- back to the payload ------------------------------------------------- */
+
+enum { KEPT_BOTH = 'B' }; /* \r\n; a lone one stands for itself */
+
+void sse_keep(const struct sse_frame *f, uint8_t *out)
+{
+	const uint8_t *p = f->data, *end = p + f->len;
+
+	for (p = skip_line(p, end); p < end; p = skip_line(p, end)) {
+		size_t n = line_end_len(p, end);
+
+		*out++ = n == 2 ? KEPT_BOTH : *p;
+		p += n;
+	}
+}
+
+static bool begins(const uint8_t *p, const uint8_t *end, const char *with,
+		   size_t len)
+{
+	return (size_t)(end - p) >= len && memcmp(p, with, len) == 0;
+}
+
+static uint8_t *put_line_end(uint8_t *out, const uint8_t **kept)
+{
+	uint8_t c = *kept == NULL ? '\n' : *(*kept)++;
+
+	if (c == KEPT_BOTH)
+		return put_bytes(out, "\r\n", 2);
+	*out++ = c;
+	return out;
+}
+
+void sse_decode(struct sse_payload *ret, const uint8_t *body, size_t len,
+		const uint8_t *kept, uint8_t *room)
+{
+	const uint8_t *p = body, *end = body + len;
+	uint8_t *out = room;
+
+	ret->base64 = begins(p, end, BASE64_FIELDS, LEN(BASE64_FIELDS));
+	if (ret->base64)
+		p += LEN(BASE64_FIELDS) - LEN(DATA_FIELD);
+	MUST(begins(p, end, DATA_FIELD, LEN(DATA_FIELD)));
+	for (;;) {
+		const uint8_t *line = p + LEN(DATA_FIELD);
+		const uint8_t *stop = memchr(line, '\n', (size_t)(end - line));
+		size_t n = (size_t)(stop - line);
+
+		p = stop + 1;
+		if (!begins(p, end, DATA_FIELD, LEN(DATA_FIELD)) &&
+		    out == room) {
+			*ret = (struct sse_payload){line, n, ret->base64};
+			return;
+		}
+		out = put_bytes(out, line, n);
+		if (!begins(p, end, DATA_FIELD, LEN(DATA_FIELD)))
+			break;
+		out = put_line_end(out, &kept);
+	}
+	ret->at = room;
+	ret->len = (size_t)(out - room);
+}
+
+/* ---- the short ones ------------------------------------------------------ */
+
+size_t sse_put_body(char *out, bool chunked, const char *body, int len)
+{
+	uint8_t *begin = (uint8_t *)out;
+
+	MUST(len > 0 && len <= SSE_BODY_MAX);
+	return (size_t)(put_chunk(begin, chunked, body, (size_t)len) - begin);
+}
+
+/* The parts of an optional id line, for "%s%s%s". */
+#define ID_LINE(cursor)                                                     \
+	(cursor) != NULL ? ID_FIELD : "", (cursor) != NULL ? (cursor) : "", \
+		(cursor) != NULL ? "\n" : ""
+
+#define SYSTEM(what) "event: system\n" DATA_FIELD "{\"system\": \"" what "\"}\n"
+
+size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
+		       const char *cursor)
+{
+	char body[SSE_BODY_MAX + 1];
+	int len = snprintf(body, sizeof(body), "retry: %" PRIu64 "\n%s%s%s%s\n",
+			   retry_ms, cursor != NULL ? SYSTEM("open") : "",
+			   ID_LINE(cursor));
+
+	return sse_put_body(out, chunked, body, len);
+}
+
+size_t sse_put_system(char *out, bool chunked, const char *what,
+		      const char *cursor)
+{
+	char body[SSE_BODY_MAX + 1];
+	int len = snprintf(body, sizeof(body), SYSTEM("%s") "%s%s%s\n", what,
+			   ID_LINE(cursor));
+
+	return sse_put_body(out, chunked, body, len);
+}
+
+size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
+		    const char *cursor)
+{
+	static const char *const texts[] = {
+		[SSE_PING_MESSAGE] = DATA_FIELD "{\"system\": \"ping\"}\n",
+		[SSE_PING_COMMENT] = ": ping\n",
+		[SSE_PING_EVENT] = SYSTEM("ping"),
+	};
+	char body[SSE_BODY_MAX + 1];
+	int len = snprintf(body, sizeof(body), "%s%s%s%s\n", texts[style],
+			   ID_LINE(cursor));
+
+	return sse_put_body(out, chunked, body, len);
+}
+
+size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
+		   uint64_t first, uint64_t id, const struct sse_tag *tag)
+{
+	char body[SSE_BODY_MAX + 1], cursor[SSE_CURSOR_MAX];
+	int len;
+
+	sse_cursor_format(cursor, id, tag);
+	len = snprintf(body, sizeof(body),
+		       "event: gap\n" DATA_FIELD "{\"system\": \"gap\", "
+		       "\"reason\": \"%s\", \"after\": %" PRIu64
+		       ", \"first\": %" PRIu64 "}\n" ID_FIELD "%s\n\n",
+		       reason, after, first, cursor);
+	return sse_put_body(out, chunked, body, len);
+}
+
+size_t sse_put_retry(char *out, bool chunked, uint64_t retry_ms)
+{
+	return sse_put_opening(out, chunked, retry_ms, NULL);
+}
+
+size_t sse_put_end(char *out, bool chunked)
+{
+	if (!chunked)
+		return 0;
+	memcpy(out, "0\r\n\r\n", 5);
+	return 5;
+}
+
+/* ---- cursors ------------------------------------------------------------- */
+
+size_t sse_cursor_format(char *out, uint64_t seq, const struct sse_tag *tag)
+{
+	uint8_t *end = put_cursor((uint8_t *)out, seq, tag);
+
+	*end = '\0';
+	return (size_t)(end - (uint8_t *)out);
+}
+
+static bool is_tag(const char *text, size_t len)
+{
+	if (len != SSE_TAG_LEN)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!(text[i] >= '0' && text[i] <= '9') &&
+		    !(text[i] >= 'a' && text[i] <= 'f'))
+			return false;
+	return true;
+}
+
+int sse_cursor_parse(struct sse_cursor *ret, const char *text, size_t len)
+{
+	struct sse_cursor c = {0};
+	size_t i = 0;
+
+	for (; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+		if (i == 20 || __builtin_mul_overflow(c.seq, 10, &c.seq) ||
+		    __builtin_add_overflow(c.seq, text[i] - '0', &c.seq))
+			return -EINVAL;
+	}
+	if (i == 0)
+		return -EINVAL;
+	if (i < len) {
+		if (text[i] != '-' || !is_tag(text + i + 1, len - i - 1))
+			return -EINVAL;
+		c.has_tag = true;
+		memcpy(c.tag.hex, text + i + 1, SSE_TAG_LEN);
+	}
+	*ret = c;
+	return 0;
+}

@@ -1,0 +1,78 @@
+#include "http/subscriptions_json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Identities and subjects are printable ASCII, so only the two that JSON itself
+ * gives a meaning need it; whatever else would come is escaped as well. */
+static int put_text(struct buf *out, const char *key, const char *text,
+		    size_t len)
+{
+	int rc = buf_printf(out, "\"%s\": \"", key);
+
+	for (size_t i = 0; rc == 0 && i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '"' || c == '\\')
+			rc = buf_printf(out, "\\%c", c);
+		else if (c < 0x20 || c > 0x7E)
+			rc = buf_printf(out, "\\u%04x", c);
+		else
+			rc = buf_putc(out, (char)c);
+	}
+	return rc < 0 ? rc : buf_puts(out, "\", ");
+}
+
+static int put_names(struct buf *out, const struct stream_list_entry *e)
+{
+	int rc = buf_printf(out, "{\"stream\": %" PRIu64 ", ", e->number);
+
+	if (rc == 0)
+		rc = put_text(out, "id", e->id, e->id_len);
+	if (rc == 0)
+		rc = put_text(out, "subject", e->subject, strlen(e->subject));
+	if (rc == 0)
+		rc = put_text(out, "address", e->address, strlen(e->address));
+	return rc == 0 ? put_text(out, "state", e->state, strlen(e->state))
+		       : rc;
+}
+
+static int put_numbers(struct buf *out, const struct stream_list_entry *e)
+{
+	return buf_printf(
+		out,
+		"\"slow\": %s, \"opened\": \"%s\", \"age_seconds\": %" PRIu64
+		".%03u, \"sequence\": %" PRIu64 ", \"lag\": %" PRIu64
+		", \"unsent_bytes\": %" PRIu64 ", \"events\": %" PRIu64
+		", \"bytes\": %" PRIu64 "}",
+		e->slow ? "true" : "false", e->opened, e->age_ms / 1000,
+		(unsigned)(e->age_ms % 1000), e->sequence, e->lag,
+		e->unsent_bytes, e->events, e->bytes);
+}
+
+int stream_list_put(struct buf *out, const struct stream_list_entry *e)
+{
+	int rc = put_names(out, e);
+
+	return rc < 0 ? rc : put_numbers(out, e);
+}
+
+int stream_list_begin(struct buf *out)
+{
+	return buf_puts(out, "{\"streams\": [");
+}
+
+int stream_list_add(struct buf *out, bool first,
+		    const struct stream_list_entry *e)
+{
+	int rc = buf_puts(out, first ? "\n" : ",\n");
+
+	return rc < 0 ? rc : stream_list_put(out, e);
+}
+
+int stream_list_end(struct buf *out, uint64_t next)
+{
+	return next == 0
+		       ? buf_puts(out, "\n], \"next\": null}\n")
+		       : buf_printf(out, "\n], \"next\": %" PRIu64 "}\n", next);
+}

@@ -1,0 +1,42 @@
+/* The list of open streams for operators, as JSON:
+ *
+ *	{"streams": [{"stream": 17, "id": "alice", ...}, ...], "next": null}
+ */
+#ifndef SLUICE_SUBSCRIPTIONS_JSON_H
+#define SLUICE_SUBSCRIPTIONS_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* Texts are borrowed. */
+struct stream_list_entry {
+	uint64_t number;
+	const char *id;
+	size_t id_len;
+	const char *subject;
+	const char *address;
+	const char *state;  /* "live" ... */
+	const char *opened; /* RFC 3339 */
+	uint64_t age_ms;
+	bool slow;
+	uint64_t sequence; /* up to it the client has everything */
+	uint64_t lag;	   /* sequences behind the newest that is known */
+	uint64_t unsent_bytes;
+	uint64_t events;
+	uint64_t bytes;
+};
+
+/* One entry is one object. All: 0, -ENOBUFS or -ENOMEM. */
+int stream_list_put(struct buf *out, const struct stream_list_entry *e);
+
+/* Head, entries with stream_list_put() (`first` in front of the first one), and
+ * the end. `next`: where the following page begins, 0 for none. */
+int stream_list_begin(struct buf *out);
+int stream_list_add(struct buf *out, bool first,
+		    const struct stream_list_entry *e);
+int stream_list_end(struct buf *out, uint64_t next);
+
+#endif

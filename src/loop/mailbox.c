@@ -1,0 +1,331 @@
+#include "loop/mailbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+/* One slab is filled at a time. A letter that does not fit in what is left of
+ * it gets the next one: a spare, or a new one, as big as the letter if need be.
+ * An empty mailbox has no slab at all: they are all spare, or with the reader.
+ *
+ * How much to keep: as much as was taken lately. Each take that is smaller
+ * lets go an eighth. */
+
+enum { SLAB_BYTES = 256 * 1024, ALIGN = 8 };
+
+struct mailbox_slab {
+	struct mailbox_slab *next;
+	size_t size; /* of bytes[] */
+	size_t used;
+	_Alignas(ALIGN) unsigned char bytes[];
+};
+
+_Static_assert(sizeof(struct mailbox_letter) == ALIGN, "bodies are aligned");
+
+static size_t letter_size(size_t len)
+{
+	return sizeof(struct mailbox_letter) +
+	       (len + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+int mailbox_init(struct mailbox *m, size_t cap, void (*ring)(void *arg),
+		 void *arg)
+{
+	int rc;
+
+	memset(m, 0, sizeof(*m));
+	m->cap = cap;
+	m->ring = ring;
+	m->arg = arg;
+	rc = uv_mutex_init(&m->lock);
+	if (rc < 0)
+		return rc;
+	rc = uv_cond_init(&m->posted);
+	if (rc < 0)
+		goto fail_lock;
+	rc = uv_cond_init(&m->taken);
+	if (rc < 0)
+		goto fail_posted;
+	return 0;
+fail_posted:
+	uv_cond_destroy(&m->posted);
+fail_lock:
+	uv_mutex_destroy(&m->lock);
+	return rc;
+}
+
+static void free_slabs(struct mailbox *m, struct mailbox_slab *s)
+{
+	while (s != NULL) {
+		struct mailbox_slab *next = s->next;
+
+		m->held -= s->size;
+		free(s);
+		s = next;
+	}
+}
+
+void mailbox_finish(struct mailbox *m)
+{
+	free_slabs(m, m->first);
+	free_slabs(m, m->spare);
+	MUST(m->held == 0);
+	uv_cond_destroy(&m->taken);
+	uv_cond_destroy(&m->posted);
+	uv_mutex_destroy(&m->lock);
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+static struct mailbox_slab *new_slab(struct mailbox *m, size_t room)
+{
+	size_t size = room > SLAB_BYTES ? room : SLAB_BYTES;
+	struct mailbox_slab *s = malloc(sizeof(*s) + size);
+
+	if (s == NULL)
+		return NULL;
+	s->size = size;
+	m->held += size;
+	return s;
+}
+
+static struct mailbox_slab *spare_slab(struct mailbox *m, size_t room)
+{
+	struct mailbox_slab **at = &m->spare;
+	struct mailbox_slab *s;
+
+	while (*at != NULL && (*at)->size < room)
+		at = &(*at)->next;
+	s = *at;
+	if (s == NULL)
+		return NULL;
+	*at = s->next;
+	m->spared -= s->size;
+	return s;
+}
+
+/* Makes m->last one that has the room. */
+static int make_room(struct mailbox *m, size_t room)
+{
+	struct mailbox_slab *s = m->last;
+
+	if (s != NULL && s->size - s->used >= room)
+		return 0;
+	s = spare_slab(m, room);
+	if (s == NULL)
+		s = new_slab(m, room);
+	if (s == NULL)
+		return -ENOMEM;
+	s->next = NULL;
+	s->used = 0;
+	if (m->last == NULL)
+		m->first = s;
+	else
+		m->last->next = s;
+	m->last = s;
+	return 0;
+}
+
+static bool over_cap(const struct mailbox *m, size_t size)
+{
+	return size > m->cap || m->waiting > m->cap - size;
+}
+
+/* 0 when a letter of `size` may come in now. */
+static int enter(struct mailbox *m, size_t size, enum mailbox_full full)
+{
+	while (!m->closed && over_cap(m, size)) {
+		if (full == MAILBOX_REFUSE)
+			return -ENOBUFS;
+		if (m->waiting == 0)
+			break; /* bigger than the cap, and alone */
+		uv_cond_wait(&m->taken, &m->lock);
+	}
+	return m->closed ? -EPIPE : 0;
+}
+
+int mailbox_reserve(struct mailbox *m, uint32_t kind, size_t len,
+		    enum mailbox_full full, void **body)
+{
+	struct mailbox_letter *l;
+	int rc;
+
+	if (len > UINT32_MAX)
+		return -EMSGSIZE;
+	uv_mutex_lock(&m->lock);
+	rc = enter(m, letter_size(len), full);
+	if (rc == 0)
+		rc = make_room(m, letter_size(len));
+	if (rc < 0) {
+		uv_mutex_unlock(&m->lock);
+		return rc;
+	}
+	l = (struct mailbox_letter *)(void *)(m->last->bytes + m->last->used);
+	l->kind = kind;
+	m->reserved = len;
+	*body = l + 1;
+	return 0;
+}
+
+void mailbox_commit(struct mailbox *m, size_t len)
+{
+	struct mailbox_slab *s = m->last;
+	struct mailbox_letter *l = (void *)(s->bytes + s->used);
+	bool was_empty = m->waiting == 0;
+
+	MUST(len <= m->reserved);
+	l->len = (uint32_t)len;
+	s->used += letter_size(len);
+	m->waiting += letter_size(len);
+	if (was_empty) {
+		uv_cond_signal(&m->posted);
+		if (m->ring != NULL)
+			m->ring(m->arg);
+	}
+	uv_mutex_unlock(&m->lock);
+}
+
+int mailbox_post(struct mailbox *m, uint32_t kind, const void *bytes,
+		 size_t len, enum mailbox_full full)
+{
+	void *body;
+	int rc = mailbox_reserve(m, kind, len, full, &body);
+
+	if (rc < 0)
+		return rc;
+	if (len > 0)
+		memcpy(body, bytes, len);
+	mailbox_commit(m, len);
+	return 0;
+}
+
+/* ---- reading ------------------------------------------------------------- */
+
+bool mailbox_take(struct mailbox *m, struct mailbox_batch *ret)
+{
+	*ret = (struct mailbox_batch){0};
+	uv_mutex_lock(&m->lock);
+	if (m->waiting > 0) {
+		*ret = (struct mailbox_batch){.first = m->first,
+					      .at = m->first,
+					      .bytes = m->waiting};
+		m->first = NULL;
+		m->last = NULL;
+		m->waiting = 0;
+		uv_cond_broadcast(&m->taken);
+	}
+	uv_mutex_unlock(&m->lock);
+	return ret->first != NULL;
+}
+
+const struct mailbox_letter *mailbox_next(struct mailbox_batch *b)
+{
+	const struct mailbox_letter *l;
+
+	while (b->at != NULL && b->offset == b->at->used) {
+		b->at = b->at->next;
+		b->offset = 0;
+	}
+	if (b->at == NULL)
+		return NULL;
+	l = (const void *)(b->at->bytes + b->offset);
+	b->offset += letter_size(l->len);
+	return l;
+}
+
+/* Slabs of odd sizes are not kept: the next big letter will be of another. */
+static bool worth_keeping(const struct mailbox *m, const struct mailbox_slab *s)
+{
+	return s->size == SLAB_BYTES &&
+	       (m->spared == 0 || m->spared + s->size <= m->keep);
+}
+
+static void keep_or_free(struct mailbox *m, struct mailbox_slab *s)
+{
+	if (worth_keeping(m, s)) {
+		s->next = m->spare;
+		m->spare = s;
+		m->spared += s->size;
+		return;
+	}
+	s->next = NULL;
+	free_slabs(m, s);
+}
+
+void mailbox_return(struct mailbox *m, struct mailbox_batch *b)
+{
+	struct mailbox_slab *s = b->first;
+
+	uv_mutex_lock(&m->lock);
+	m->keep -= m->keep / 8;
+	if (m->keep < b->bytes + SLAB_BYTES)
+		m->keep = b->bytes + SLAB_BYTES;
+	while (s != NULL) {
+		struct mailbox_slab *next = s->next;
+
+		keep_or_free(m, s);
+		s = next;
+	}
+	while (m->spared > m->keep) {
+		s = spare_slab(m, 0);
+		s->next = NULL;
+		free_slabs(m, s);
+	}
+	uv_mutex_unlock(&m->lock);
+	*b = (struct mailbox_batch){0};
+}
+
+/* ---- waiting, closing ---------------------------------------------------- */
+
+bool mailbox_wait(struct mailbox *m, uint64_t timeout_ms)
+{
+	uint64_t ns = timeout_ms > UINT64_MAX / 2000000 ? UINT64_MAX / 2
+							: timeout_ms * 1000000;
+	uint64_t begin = uv_hrtime();
+	bool ready;
+
+	uv_mutex_lock(&m->lock);
+	for (;;) {
+		uint64_t gone = uv_hrtime() - begin;
+
+		ready = m->waiting > 0 || m->woken || m->closed;
+		if (ready || gone >= ns)
+			break;
+		if (timeout_ms == UINT64_MAX)
+			uv_cond_wait(&m->posted, &m->lock);
+		else
+			uv_cond_timedwait(&m->posted, &m->lock, ns - gone);
+	}
+	m->woken = false;
+	uv_mutex_unlock(&m->lock);
+	return ready;
+}
+
+void mailbox_wake(struct mailbox *m)
+{
+	uv_mutex_lock(&m->lock);
+	m->woken = true;
+	uv_cond_signal(&m->posted);
+	uv_mutex_unlock(&m->lock);
+}
+
+void mailbox_close(struct mailbox *m)
+{
+	uv_mutex_lock(&m->lock);
+	m->closed = true;
+	uv_cond_broadcast(&m->taken);
+	uv_cond_broadcast(&m->posted);
+	uv_mutex_unlock(&m->lock);
+}
+
+size_t mailbox_held(struct mailbox *m)
+{
+	size_t held;
+
+	uv_mutex_lock(&m->lock);
+	held = m->held;
+	uv_mutex_unlock(&m->lock);
+	return held;
+}

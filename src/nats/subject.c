@@ -1,0 +1,202 @@
+#include "nats/subject.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+
+static const char placeholder[] = "{id}";
+enum { PLACEHOLDER_LEN = sizeof(placeholder) - 1 };
+
+/* Printable ASCII that has no meaning of its own in a subject. */
+static bool is_plain(char c)
+{
+	return c >= 33 && c <= 126 && c != '.' && c != '*' && c != '>';
+}
+
+/* The tokens of text[0..len), each non-empty and plain. */
+static bool is_plain_subject(const char *text, size_t len)
+{
+	bool empty = true;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '.') {
+			if (empty)
+				return false;
+			empty = true;
+		} else if (is_plain(text[i])) {
+			empty = false;
+		} else {
+			return false;
+		}
+	}
+	return !empty;
+}
+
+bool subject_id_ok(const char *id, size_t len)
+{
+	if (len == 0 || len > SUBJECT_ID_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!is_plain(id[i]))
+			return false;
+	return true;
+}
+
+/* NULL, or what is wrong with the template, whose {id} is at `at`. */
+static const char *template_fault(const char *text, const char *at)
+{
+	size_t len = strlen(text);
+	const char *after;
+
+	if (strpbrk(text, "*>") != NULL)
+		return "it may have no wildcard";
+	if (at == NULL)
+		return "it must hold {id} once";
+	after = at + PLACEHOLDER_LEN;
+	if (strstr(after, placeholder) != NULL)
+		return "it may hold {id} only once";
+	if ((at > text && at[-1] != '.') || (*after != '\0' && *after != '.'))
+		return "{id} must be a whole token";
+	if (memchr(text, '{', (size_t)(at - text)) != NULL ||
+	    memchr(text, '}', (size_t)(at - text)) != NULL ||
+	    strpbrk(after, "{}") != NULL)
+		return "{id} is the only placeholder";
+	if (!is_plain_subject(text, len))
+		return "its tokens must be non-empty printable ASCII "
+		       "without blanks";
+	if (len - PLACEHOLDER_LEN + SUBJECT_ID_MAX >= SUBJECT_MAX)
+		return "it is too long";
+	return NULL;
+}
+
+int subject_template_parse(struct subject_template *ret, const char *text,
+			   const char **why)
+{
+	const char *at = strstr(text, placeholder);
+	const char *fault = template_fault(text, at);
+	struct subject_template t = {0};
+
+	if (fault != NULL) {
+		*why = fault;
+		return -EINVAL;
+	}
+	t.prefix_len = (size_t)(at - text);
+	t.suffix_len = strlen(at + PLACEHOLDER_LEN);
+	memcpy(t.prefix, text, t.prefix_len);
+	memcpy(t.suffix, at + PLACEHOLDER_LEN, t.suffix_len);
+	*ret = t;
+	return 0;
+}
+
+static size_t render(const struct subject_template *t, const char *token,
+		     size_t len, char *out)
+{
+	char *end = out;
+
+	MUST(t->prefix_len + len + t->suffix_len < SUBJECT_MAX);
+	memcpy(end, t->prefix, t->prefix_len);
+	end += t->prefix_len;
+	memcpy(end, token, len);
+	end += len;
+	memcpy(end, t->suffix, t->suffix_len);
+	end += t->suffix_len;
+	*end = '\0';
+	return (size_t)(end - out);
+}
+
+size_t subject_render(const struct subject_template *t, const char *id,
+		      size_t id_len, char *out)
+{
+	MUST(subject_id_ok(id, id_len));
+	return render(t, id, id_len, out);
+}
+
+size_t subject_filter(const struct subject_template *t, char *out)
+{
+	return render(t, "*", 1, out);
+}
+
+bool subject_matches(const struct subject_template *t, const char *subject,
+		     size_t len, const char **id, size_t *id_len)
+{
+	size_t around = t->prefix_len + t->suffix_len;
+	const char *token = subject + t->prefix_len;
+
+	if (len <= around || !subject_id_ok(token, len - around) ||
+	    memcmp(subject, t->prefix, t->prefix_len) != 0 ||
+	    memcmp(subject + len - t->suffix_len, t->suffix, t->suffix_len) !=
+		    0)
+		return false;
+	*id = token;
+	*id_len = len - around;
+	return true;
+}
+
+/* Does the filter's token cover all that the pattern's one does, `>` aside? */
+static bool token_covers(const char *f, size_t f_len, const char *p,
+			 size_t p_len)
+{
+	if (p_len == 1 && *p == '>')
+		return false;
+	if (f_len == 1 && *f == '*')
+		return true;
+	return f_len == p_len && memcmp(f, p, f_len) == 0;
+}
+
+bool subject_covers(const char *filter, const char *pattern)
+{
+	for (;;) {
+		size_t f_len = strcspn(filter, ".");
+		size_t p_len = strcspn(pattern, ".");
+
+		if (f_len == 1 && *filter == '>')
+			return true;
+		if (!token_covers(filter, f_len, pattern, p_len))
+			return false;
+		filter += f_len;
+		pattern += p_len;
+		if (*filter == '\0' || *pattern == '\0')
+			return *filter == *pattern;
+		filter++;
+		pattern++;
+	}
+}
+
+bool subject_overlaps(const char *a, const char *b)
+{
+	for (;;) {
+		size_t a_len = strcspn(a, "."), b_len = strcspn(b, ".");
+
+		if ((a_len == 1 && *a == '>') || (b_len == 1 && *b == '>'))
+			return true;
+		if (!(a_len == 1 && *a == '*') && !(b_len == 1 && *b == '*') &&
+		    (a_len != b_len || memcmp(a, b, a_len) != 0))
+			return false;
+		a += a_len;
+		b += b_len;
+		if (*a == '\0' || *b == '\0')
+			return *a == *b;
+		a++;
+		b++;
+	}
+}
+
+bool subject_stream_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > SUBJECT_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!is_plain(name[i]) || name[i] == '\\' || name[i] == '/')
+			return false;
+	return true;
+}
+
+bool subject_prefix_ok(const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return len <= SUBJECT_NAME_MAX && is_plain_subject(prefix, len);
+}

@@ -1,0 +1,343 @@
+/* The list of streams, on the admin listener. A page costs what stands on it:
+ * the roll finds its begin, and an identity's streams are found by its subject.
+ * Only a search by state looks at streams that it does not show, and at
+ * CONN_SEARCH of them for each request; the next page goes on from there. */
+#include "server/conn_internal.h"
+
+#include <linux/sockios.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "http/subscriptions_json.h"
+
+enum {
+	CONN_PAGE = 1000,
+	CONN_PAGE_BYTES = CONN_ANSWER_MAX - 64 * 1024,
+	CONN_ENTRY_BYTES = 4096, /* the longest subject, all of it escaped */
+	CONN_SEARCH = 50000,
+	CONN_ENDED = 1000, /* streams by one DELETE */
+};
+
+static const char json[] = "application/json";
+
+/* ---- names --------------------------------------------------------------- */
+
+/* Length of the host in front of the port, without a dot at its end. */
+static size_t host_len(const char *host)
+{
+	size_t len = strcspn(host, ":");
+
+	return len > 0 && host[len - 1] == '.' ? len - 1 : len;
+}
+
+static bool is_name(const char *host, const char *name)
+{
+	size_t len = host_len(host);
+
+	return len == host_len(name) && strncasecmp(host, name, len) == 0;
+}
+
+static bool is_literal(const char *host)
+{
+	struct address a;
+
+	if (host[0] == '[')
+		return address_parse(&a, host + 1, strcspn(host + 1, "]")) == 0;
+	return address_parse(&a, host, strcspn(host, ":")) == 0;
+}
+
+/* HTTP/1.0 without a Host comes from a health check and from no browser. */
+bool conn_admin_knows_host(const struct conn *c, const struct http_head *h)
+{
+	const struct conn_config *cfg = &c->set->cfg;
+
+	if (h->host[0] == '\0')
+		return http_head_find(h, "Host", NULL) == NULL;
+	if (is_literal(h->host) || is_name(h->host, "localhost"))
+		return true;
+	for (size_t i = 0; i < cfg->n_admin_hosts; i++)
+		if (is_name(h->host, cfg->admin_hosts[i]))
+			return true;
+	return false;
+}
+
+/* ---- one stream ---------------------------------------------------------- */
+
+static const char *state_text(enum cursor_state state)
+{
+	static const char *const texts[CURSOR_STATES] = {
+		[CURSOR_CLOSED] = "closed", [CURSOR_WAITING] = "waiting",
+		[CURSOR_LIVE] = "live",	    [CURSOR_LAGGED] = "lagged",
+		[CURSOR_REPLAY] = "replay",
+	};
+
+	return texts[state];
+}
+
+static bool in_state(const struct conn *c, enum route_state want)
+{
+	switch (want) {
+	case STATE_ANY:
+		return true;
+	case STATE_LIVE:
+		return c->cursor.state == CURSOR_LIVE;
+	case STATE_LAGGED:
+		return c->cursor.state == CURSOR_LAGGED;
+	case STATE_REPLAY:
+		return c->cursor.state == CURSOR_REPLAY;
+	case STATE_WAITING:
+		return c->cursor.state == CURSOR_WAITING;
+	case STATE_SLOW:
+		return c->cursor.blocked;
+	}
+	return false;
+}
+
+/* What waits here, and what the kernel has not yet seen acknowledged. */
+static uint64_t unsent(const struct conn *c)
+{
+	uint64_t bytes = c->rest == NULL ? 0 : c->rest->end - c->rest->at;
+	int queued = 0;
+
+	if (ioctl(c->fd, SIOCOUTQ, &queued) == 0 && queued > 0)
+		bytes += (uint64_t)queued;
+	return bytes;
+}
+
+static void opened_text(uint64_t age_ms, char *out, size_t size)
+{
+	struct timespec now;
+	uint64_t ms;
+	time_t seconds;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 -
+	     age_ms;
+	seconds = (time_t)(ms / 1000);
+	if (gmtime_r(&seconds, &tm) == NULL ||
+	    strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		out[0] = '\0';
+}
+
+static int put_stream(struct buf *out, const struct conn *c, bool listed,
+		      bool first)
+{
+	const struct conn_set *s = c->set;
+	const struct cursor *cursor = &c->cursor;
+	uint64_t head = log_head(hub_log(s->cfg.hub));
+	char address[ADDRESS_TEXT_MAX], opened[32];
+	struct stream_list_entry e = {
+		.number = c->number,
+		.address = address,
+		.state = state_text((enum cursor_state)cursor->state),
+		.opened = opened,
+		.age_ms = conn_now_ms(s) - c->opened_ms,
+		.slow = cursor->blocked,
+		.sequence = cursor_covered(cursor, hub_log(s->cfg.hub)),
+		.unsent_bytes = unsent(c),
+		.events = cursor->events,
+		.bytes = cursor->bytes,
+	};
+
+	conn_address(c, address);
+	e.subject = hub_identity(s->cfg.hub, cursor, &e.id, &e.id_len);
+	e.lag = head > e.sequence ? head - e.sequence : 0;
+	opened_text(e.age_ms, opened, sizeof(opened));
+	return listed ? stream_list_add(out, first, &e)
+		      : stream_list_put(out, &e);
+}
+
+static void not_found(struct conn *c, const struct http_reply_to *to,
+		      uint64_t number)
+{
+	struct refusal why;
+
+	refusal_set(&why, 404, REFUSAL_NOT_FOUND,
+		    "no stream is open that has the number %llu",
+		    (unsigned long long)number);
+	conn_refuse(c, to, &why);
+}
+
+/* Doomed ones are as good as gone. */
+static bool is_open(const struct conn *c)
+{
+	return c != NULL && c->state == CONN_STREAM;
+}
+
+void conn_admin_stream(struct conn *c, const struct http_reply_to *to,
+		       uint64_t number)
+{
+	const struct conn *about = roll_find(&c->set->roll, number);
+	struct buf out;
+
+	if (!is_open(about)) {
+		not_found(c, to, number);
+		return;
+	}
+	buf_init(&out, 2 * CONN_ENTRY_BYTES);
+	if (put_stream(&out, about, false, true) < 0 ||
+	    buf_putc(&out, '\n') < 0)
+		conn_drop(c);
+	else
+		conn_answer(c, to, 200, json, buf_head(&out), buf_unread(&out));
+	buf_finish(&out);
+}
+
+/* ---- the list ------------------------------------------------------------ */
+
+struct page {
+	struct conn_set *set;
+	const struct route *want;
+	struct buf *out;
+	size_t n;      /* shown */
+	size_t looked; /* at */
+	uint64_t next; /* the number to go on after; 0: none */
+	uint64_t last; /* looked at */
+	int rc;
+};
+
+static bool is_full(const struct page *p)
+{
+	return p->n == CONN_PAGE || p->looked == CONN_SEARCH ||
+	       buf_unread(p->out) > CONN_PAGE_BYTES;
+}
+
+static bool is_of(const struct conn *c, const struct route *want)
+{
+	const char *id;
+	size_t len;
+
+	if (!want->has_query_id)
+		return true;
+	if (c->cursor.subject == NULL)
+		return false;
+	hub_identity(c->set->cfg.hub, &c->cursor, &id, &len);
+	return len == want->query_id_len &&
+	       memcmp(id, want->query_id, len) == 0;
+}
+
+/* False when the page ends before this one. */
+static bool show(struct page *p, const struct conn *c)
+{
+	if (p->rc < 0)
+		return false;
+	if (is_full(p)) {
+		p->next = p->last;
+		return false;
+	}
+	p->looked++;
+	p->last = c->number;
+	if (is_open(c) && in_state(c, p->want->state) && is_of(c, p->want)) {
+		p->rc = put_stream(p->out, c, true, p->n == 0);
+		p->n++;
+	}
+	return true;
+}
+
+static void walk_roll(struct page *p)
+{
+	const struct roll *r = &p->set->roll;
+
+	for (size_t i = roll_above(r, p->want->after); i < r->end; i++) {
+		const struct conn *c = r->entries[i].item;
+
+		if (c != NULL && !show(p, c))
+			return;
+	}
+}
+
+/* True when all of the identity's streams were walked over. One that has ever
+ * so many is looked for in the roll, where `after` is found at once. */
+static bool walk_identity(struct page *p)
+{
+	const struct list *all =
+		hub_watchers(p->set->cfg.hub, p->want->query_id,
+			     p->want->query_id_len);
+	const struct list *n;
+	size_t walked = 0;
+
+	if (all == NULL)
+		return true;
+	for (n = all->next; n != all; n = n->next)
+		if (++walked > CONN_PAGE)
+			return false;
+	for (n = all->next; n != all; n = n->next) {
+		const struct cursor *cursor =
+			LIST_ENTRY(n, struct cursor, watch);
+		const struct conn *c =
+			CONTAINER_OF(cursor, struct conn, cursor);
+
+		if (c->number > p->want->after)
+			show(p, c);
+	}
+	return true;
+}
+
+static void list(struct conn *c, const struct http_reply_to *to,
+		 const struct route *want)
+{
+	struct buf out;
+	struct page p = {.set = c->set, .want = want, .out = &out};
+
+	buf_init(&out, CONN_ANSWER_MAX - 4096);
+	p.rc = stream_list_begin(&out);
+	if (!want->has_query_id || !walk_identity(&p))
+		walk_roll(&p);
+	if (p.rc == 0)
+		p.rc = stream_list_end(&out, p.next);
+	if (p.rc < 0)
+		conn_drop(c);
+	else
+		conn_answer(c, to, 200, json, buf_head(&out), buf_unread(&out));
+	buf_finish(&out);
+}
+
+/* ---- ending -------------------------------------------------------------- */
+
+static struct conn *first_of_identity(const struct conn_set *s,
+				      const struct route *want)
+{
+	const struct list *all =
+		hub_watchers(s->cfg.hub, want->query_id, want->query_id_len);
+
+	return all == NULL ? NULL
+			   : CONTAINER_OF(LIST_ENTRY(all->next, struct cursor,
+						     watch),
+					  struct conn, cursor);
+}
+
+static void end_all(struct conn *c, const struct http_reply_to *to,
+		    const struct route *want)
+{
+	char text[64];
+	unsigned ended = 0;
+	struct conn *next;
+	int len;
+
+	while (ended < CONN_ENDED &&
+	       (next = first_of_identity(c->set, want)) != NULL) {
+		conn_end_stream(next, ENDING_ADMIN);
+		ended++;
+	}
+	len = snprintf(text, sizeof(text), "{\"ended\": %u, \"more\": %s}\n",
+		       ended,
+		       first_of_identity(c->set, want) != NULL ? "true"
+							       : "false");
+	LOGGING(c->set->cfg.log, LOGGING_INFO, "streams ended by the admin",
+		LOG_MEM("id", want->query_id, want->query_id_len),
+		LOG_U64("streams", ended));
+	conn_answer(c, to, 200, json, text, (size_t)len);
+}
+
+void conn_admin_streams(struct conn *c, const struct http_reply_to *to,
+			const struct route *want)
+{
+	if (want->is_delete)
+		end_all(c, to, want);
+	else
+		list(c, to, want);
+}

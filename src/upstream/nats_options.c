@@ -1,0 +1,607 @@
+#include "upstream/nats_options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nats/nats.h>
+#include <sodium.h>
+
+#include "nats/nkey.h"
+#include "nats/subject.h"
+#include "base/values.h"
+
+enum {
+	CONNECT_MS = 2000,
+	/* The third goes out when two are missed: after 12 s. */
+	PING_MS = 4000,
+	PINGS_OUT = 2,
+	/* How long a write may wait for a server that doesn't read; it's also
+	 * how long a call of ours may wait for nats.c's lock. */
+	WRITE_MS = 2500,
+	FILE_MAX = 1024 * 1024,
+};
+
+/* ---- files --------------------------------------------------------------- */
+
+static void wipe_free(char *text, size_t len)
+{
+	if (text == NULL)
+		return;
+	sodium_memzero(text, len);
+	free(text);
+}
+
+/* The whole file, NUL-terminated; to wipe_free(). */
+static int read_file(char **ret, size_t *ret_len, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char *text;
+	size_t len = 0;
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return -errno;
+	text = malloc(FILE_MAX + 1);
+	while (text != NULL && n > 0 && len < FILE_MAX) {
+		n = read(fd, text + len, FILE_MAX - len);
+		if (n > 0)
+			len += (size_t)n;
+		else if (n < 0 && errno == EINTR)
+			n = 1;
+	}
+	if (text == NULL || n < 0 || len == FILE_MAX) {
+		int rc = text == NULL ? -ENOMEM : n < 0 ? -errno : -EFBIG;
+
+		close(fd);
+		wipe_free(text, len);
+		return rc;
+	}
+	close(fd);
+	text[len] = '\0';
+	*ret = text;
+	*ret_len = len;
+	return 0;
+}
+
+/* "-----BEGIN ENCRYPTED PRIVATE KEY-----" (PKCS #8), or a header of the old
+ * form, "Proc-Type: 4,ENCRYPTED". OpenSSL would ask for the passphrase on the
+ * terminal, and wait for ever. It tolerates blanks in the header. */
+static bool is_encrypted(const char *text, size_t len)
+{
+	static const char pkcs8[] = "-----BEGIN ENCRYPTED",
+			  old[] = "Proc-Type:";
+	const char *end = text + len, *at = text;
+
+	while (at < end) {
+		size_t line = (size_t)(end - at);
+		const char *stop = memchr(at, '\n', line);
+
+		if (stop != NULL)
+			line = (size_t)(stop - at);
+		if (line >= strlen(pkcs8) &&
+		    memcmp(at, pkcs8, strlen(pkcs8)) == 0)
+			return true;
+		if (line >= strlen(old) && memcmp(at, old, strlen(old)) == 0 &&
+		    memmem(at, line, "ENCRYPTED", 9) != NULL)
+			return true;
+		at += line + 1;
+	}
+	return false;
+}
+
+/* The file must be there and hold `mark`. Its content for wipe_free(). */
+static int take_file(char **ret, const char *option, const char *path,
+		     const char *mark, const char *takes, char *err)
+{
+	char shown[160], *text;
+	size_t len;
+	int rc = read_file(&text, &len, path);
+
+	values_show(path, shown, sizeof(shown));
+	if (rc < 0) {
+		snprintf(err, NATS_OPTIONS_ERROR_MAX,
+			 "%s: wrong value \"%s\" (%s); takes %s", option, shown,
+			 strerror(-rc), takes);
+		return rc;
+	}
+	if (memmem(text, len, mark, strlen(mark)) == NULL) {
+		snprintf(err, NATS_OPTIONS_ERROR_MAX,
+			 "%s: wrong value \"%s\" (it has no \"%s\"); takes %s",
+			 option, shown, mark, takes);
+		rc = -EINVAL;
+	}
+	if (rc == 0 && is_encrypted(text, len)) {
+		snprintf(err, NATS_OPTIONS_ERROR_MAX,
+			 "%s: wrong value \"%s\" (it is encrypted, and there "
+			 "is no passphrase; openssl pkey writes it without); "
+			 "takes %s",
+			 option, shown, takes);
+		rc = -EINVAL;
+	}
+	if (rc < 0)
+		wipe_free(text, len);
+	else
+		*ret = text;
+	return rc;
+}
+
+/* Of a path that is given. */
+static int check_file(const char *option, const char *path, const char *mark,
+		      const char *takes, char *err)
+{
+	char *text;
+	int rc;
+
+	if (path == NULL)
+		return 0;
+	rc = take_file(&text, option, path, mark, takes, err);
+	if (rc == 0)
+		wipe_free(text, strlen(text));
+	return rc;
+}
+
+#define TAKES_CA   "the path of a file with certificates (PEM)"
+#define TAKES_CERT "the path of a file with a certificate (PEM)"
+#define TAKES_KEY  "the path of a file with a private key (PEM)"
+
+/* The JWT of a credentials file: the word behind the line that announces it,
+ * whatever the line ends are, and with a byte-order mark before it all.
+ * -EINVAL: there is none. */
+static int load_jwt(char **ret, const char *path)
+{
+	static const char mark[] = "BEGIN NATS USER JWT", blanks[] = " \t\r\n";
+	char *text, *at;
+	size_t len;
+	int rc = read_file(&text, &len, path);
+
+	if (rc < 0)
+		return rc;
+	at = strstr(text, mark);
+	if (at != NULL) {
+		at += strcspn(at, "\r\n");
+		at += strspn(at, blanks);
+	}
+	rc = at == NULL || *at == '\0' || *at == '-' ? -EINVAL : 0;
+	if (rc == 0) {
+		*ret = strndup(at, strcspn(at, blanks));
+		rc = *ret == NULL ? -ENOMEM : 0;
+	}
+	wipe_free(text, len);
+	return rc;
+}
+
+static int load_nkey(struct nkey *ret, const char *path)
+{
+	char *text;
+	size_t len;
+	int rc = read_file(&text, &len, path);
+
+	if (rc < 0)
+		return rc;
+	rc = nkey_find(ret, text, len);
+	wipe_free(text, len);
+	return rc;
+}
+
+/* ---- checks -------------------------------------------------------------- */
+
+static int refuse(char *err, const char *text)
+{
+	snprintf(err, NATS_OPTIONS_ERROR_MAX, "%s", text);
+	return -EINVAL;
+}
+
+static int check_nkey(const struct nats_settings *s, char *err)
+{
+	char shown[160];
+	struct nkey key;
+	int rc;
+
+	if (s->user_seed != NULL) {
+		if (nkey_find(&key, s->user_seed, strlen(s->user_seed)) < 0)
+			return refuse(err, "the user's seed is no nkey seed "
+					   "of a user (\"SU...\")");
+		nkey_wipe(&key);
+	}
+	if (s->nkey == NULL)
+		return 0;
+	rc = load_nkey(&key, s->nkey);
+	if (rc == 0) {
+		nkey_wipe(&key);
+		return 0;
+	}
+	values_show(s->nkey, shown, sizeof(shown));
+	snprintf(err, NATS_OPTIONS_ERROR_MAX,
+		 "--nkey: wrong value \"%s\" (%s); takes the path of a file "
+		 "with a user's seed (\"SU...\")",
+		 shown, rc == -EINVAL ? "it has no such seed" : strerror(-rc));
+	return rc;
+}
+
+static int check_files(const struct nats_settings *s, char *err)
+{
+	int rc = check_file("--creds", s->creds, "BEGIN NATS USER JWT",
+			    "the path of a credentials file", err);
+
+	if (rc == 0)
+		rc = check_nkey(s, err);
+	if (rc == 0)
+		rc = check_file("--tlsca", s->tlsca, "BEGIN", TAKES_CA, err);
+	if (rc == 0)
+		rc = check_file("--tlscert", s->tlscert, "BEGIN CERTIFICATE",
+				TAKES_CERT, err);
+	if (rc == 0)
+		rc = check_file("--tlskey", s->tlskey, "PRIVATE KEY", TAKES_KEY,
+				err);
+	return rc;
+}
+
+static int check(const struct nats_settings *s, char *err)
+{
+	if (s->stream == NULL || !subject_stream_name_ok(s->stream))
+		return refuse(err, "--stream: not the name of a stream");
+	if (s->js_domain != NULL && s->js_api_prefix != NULL)
+		return refuse(err, "--js-domain and --js-api-prefix say the "
+				   "same: give one");
+	/* One token, for which the rules are those of a name. */
+	if (s->js_domain != NULL && !subject_stream_name_ok(s->js_domain))
+		return refuse(err, "--js-domain: not the name of a domain");
+	if (s->js_api_prefix != NULL && !subject_prefix_ok(s->js_api_prefix))
+		return refuse(err, "--js-api-prefix: not a subject's prefix");
+	if (s->inbox_prefix != NULL && !subject_prefix_ok(s->inbox_prefix))
+		return refuse(err, "--inbox-prefix: not a subject's prefix");
+	if ((s->tlscert == NULL) != (s->tlskey == NULL))
+		return refuse(err, "--tlscert and --tlskey need each other");
+#if NATS_VERSION_NUMBER < 0x030900
+	if (s->tlsfirst)
+		return refuse(err, "--tlsfirst: needs nats.c 3.9 or later; "
+				   "this program has " NATS_VERSION_STRING);
+#endif
+	return check_files(s, err);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static int copy(char **ret, const char *text)
+{
+	if (text == NULL)
+		return 0;
+	*ret = strdup(text);
+	return *ret == NULL ? -ENOMEM : 0;
+}
+
+static int copy_api_prefix(struct nats_options *o,
+			   const struct nats_settings *s)
+{
+	if (s->js_domain == NULL)
+		return copy(&o->api_prefix, s->js_api_prefix != NULL
+						    ? s->js_api_prefix
+						    : "$JS.API");
+	if (asprintf(&o->api_prefix, "$JS.%s.API", s->js_domain) >= 0)
+		return 0;
+	o->api_prefix = NULL;
+	return -ENOMEM;
+}
+
+static int copy_all(struct nats_options *o, const struct nats_settings *s)
+{
+	const struct {
+		char **to;
+		const char *from;
+	} texts[] = {
+		{&o->name, s->name == NULL ? "sluice" : s->name},
+		{&o->user, s->user},
+		{&o->password, s->password},
+		{&o->token, s->token},
+		{&o->creds, s->creds},
+		{&o->nkey, s->nkey},
+		{&o->user_jwt, s->user_jwt},
+		{&o->user_seed, s->user_seed},
+		{&o->tlsca, s->tlsca},
+		{&o->tlscert, s->tlscert},
+		{&o->tlskey, s->tlskey},
+		{&o->inbox_prefix,
+		 s->inbox_prefix == NULL ? "_INBOX" : s->inbox_prefix},
+		{&o->stream, s->stream},
+		{&o->filter, s->filter == NULL ? ">" : s->filter},
+	};
+	int rc = copy_api_prefix(o, s);
+
+	for (size_t i = 0; rc == 0 && i < sizeof(texts) / sizeof(*texts); i++)
+		rc = copy(texts[i].to, texts[i].from);
+	return rc;
+}
+
+int nats_options_new(struct nats_options **ret, const struct nats_settings *s,
+		     bool tls, char *err)
+{
+	struct nats_options *o;
+	int rc = check(s, err);
+
+	if (rc < 0)
+		return rc;
+	o = calloc(1, sizeof(*o));
+	if (o == NULL)
+		return -ENOMEM;
+	o->refs = 1;
+	o->tlsfirst = s->tlsfirst;
+	o->tls = tls || s->tlsca != NULL || s->tlscert != NULL || s->tlsfirst;
+	rc = copy_all(o, s);
+	if (rc < 0) {
+		nats_options_unref(o);
+		return rc;
+	}
+	*ret = o;
+	return 0;
+}
+
+struct nats_options *nats_options_ref(struct nats_options *o)
+{
+	__atomic_add_fetch(&o->refs, 1, __ATOMIC_RELAXED);
+	return o;
+}
+
+struct nats_options *nats_options_unref(struct nats_options *o)
+{
+	if (o == NULL || __atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return NULL;
+	char *const texts[] = {
+		o->name,       o->user,	   o->password, o->token,
+		o->creds,      o->nkey,	   o->user_jwt, o->user_seed,
+		o->tlsca,      o->tlscert, o->tlskey,	o->inbox_prefix,
+		o->api_prefix, o->stream,  o->filter,
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (texts[i] != NULL)
+			wipe_free(texts[i], strlen(texts[i]));
+	free(o);
+	return NULL;
+}
+
+/* ---- natsOptions --------------------------------------------------------- */
+
+/* After the first call that fails the others are not made. */
+struct build {
+	natsOptions *to;
+	natsStatus status;
+	const char *what;
+};
+
+#define SET(b, name, call)                    \
+	do {                                  \
+		if ((b)->status == NATS_OK) { \
+			(b)->what = (name);   \
+			(b)->status = (call); \
+		}                             \
+	} while (0)
+
+/* No version of nats.c escapes what it puts into the JSON of CONNECT. To
+ * wipe_free(). */
+static char *escape(const char *text)
+{
+	size_t len = strlen(text);
+	char *out = malloc(len * 6 + 1), *end = out;
+
+	if (out == NULL)
+		return NULL;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '"' || c == '\\')
+			end += sprintf(end, "\\%c", c);
+		else if (c < 0x20)
+			end += sprintf(end, "\\u%04x", c);
+		else
+			*end++ = (char)c;
+	}
+	*end = '\0';
+	return out;
+}
+
+static void set_user(struct build *b, const char *user, const char *password)
+{
+	char *name = escape(user);
+	char *secret = password == NULL ? NULL : escape(password);
+
+	if (name == NULL || (password != NULL && secret == NULL))
+		b->status = NATS_NO_MEMORY;
+	else if (secret == NULL)
+		SET(b, "token", natsOptions_SetToken(b->to, name));
+	else
+		SET(b, "user", natsOptions_SetUserInfo(b->to, name, secret));
+	wipe_free(name, name == NULL ? 0 : strlen(name));
+	wipe_free(secret, secret == NULL ? 0 : strlen(secret));
+}
+
+/* nats.c frees what these two give it with free(). */
+static natsStatus give_jwt(char **jwt, char **error, void *arg)
+{
+	const struct nats_options *o = arg;
+
+	if (o->creds != NULL) {
+		int rc = load_jwt(jwt, o->creds);
+
+		if (rc == 0)
+			return NATS_OK;
+		*error = strdup(rc == -EINVAL ? "--creds: no JWT in the file"
+					      : strerror(-rc));
+		return NATS_ERR;
+	}
+	*jwt = strdup(o->user_jwt);
+	return *jwt == NULL ? NATS_NO_MEMORY : NATS_OK;
+}
+
+static int key_of(struct nkey *ret, const struct nats_options *o)
+{
+	if (o->creds != NULL)
+		return load_nkey(ret, o->creds);
+	if (o->nkey != NULL)
+		return load_nkey(ret, o->nkey);
+	if (o->user_seed != NULL)
+		return nkey_find(ret, o->user_seed, strlen(o->user_seed));
+	return -ENOENT;
+}
+
+/* A JWT without a seed is a bearer's: its signature is empty. */
+static natsStatus give_signature(char **error, unsigned char **sig, int *len,
+				 const char *nonce, void *arg)
+{
+	const struct nats_options *o = arg;
+	struct nkey key;
+	int rc = key_of(&key, o);
+
+	if (rc < 0 && rc != -ENOENT) {
+		*error = strdup("the nkey's seed can't be read");
+		return NATS_ERR;
+	}
+	*sig = calloc(1, NKEY_SIGNATURE_LEN);
+	*len = rc < 0 ? 0 : NKEY_SIGNATURE_LEN;
+	if (rc == 0 && *sig != NULL)
+		nkey_sign(&key, nonce == NULL ? "" : nonce,
+			  nonce == NULL ? 0 : strlen(nonce), *sig);
+	nkey_wipe(&key);
+	return *sig == NULL ? NATS_NO_MEMORY : NATS_OK;
+}
+
+static void set_nkey(struct build *b, struct nats_options *o)
+{
+	char public_key[NKEY_PUBLIC_MAX];
+	struct nkey key;
+
+	b->what = "--nkey";
+	if (load_nkey(&key, o->nkey) < 0) {
+		b->status = NATS_ERR;
+		return;
+	}
+	nkey_public(&key, public_key);
+	nkey_wipe(&key);
+	SET(b, "--nkey",
+	    natsOptions_SetNKey(b->to, public_key, give_signature, o));
+}
+
+/* What stands in the server's URL is for that server. */
+static void set_credentials(struct build *b, struct nats_options *o,
+			    const struct nats_servers_item *server)
+{
+	if (server->user != NULL)
+		set_user(b, server->user, server->password);
+	else if (o->user != NULL)
+		set_user(b, o->user, o->password);
+	/* Not by the library, which knows one line end, and no byte-order mark.
+	 */
+	else if (o->creds != NULL)
+		SET(b, "--creds",
+		    natsOptions_SetUserCredentialsCallbacks(b->to, give_jwt, o,
+							    give_signature, o));
+	else if (o->nkey != NULL)
+		set_nkey(b, o);
+	else if (o->user_jwt != NULL)
+		SET(b, "user_jwt",
+		    natsOptions_SetUserCredentialsCallbacks(b->to, give_jwt, o,
+							    give_signature, o));
+	if (o->token != NULL && server->user == NULL)
+		set_user(b, o->token, NULL);
+}
+
+/* From the memory of the bytes that were checked, and not from the files, which
+ * may be others a moment later: an encrypted key would make OpenSSL ask on the
+ * terminal. Negative with `err`. */
+static int set_certificates(struct build *b, const struct nats_options *o,
+			    char *err)
+{
+	char *ca = NULL, *cert = NULL, *key = NULL;
+	int rc = 0;
+
+	if (o->tlsca != NULL)
+		rc = take_file(&ca, "--tlsca", o->tlsca, "BEGIN", TAKES_CA,
+			       err);
+	if (rc == 0 && o->tlscert != NULL)
+		rc = take_file(&cert, "--tlscert", o->tlscert,
+			       "BEGIN CERTIFICATE", TAKES_CERT, err);
+	if (rc == 0 && o->tlscert != NULL)
+		rc = take_file(&key, "--tlskey", o->tlskey, "PRIVATE KEY",
+			       TAKES_KEY, err);
+	if (rc == 0 && ca != NULL)
+		SET(b, "--tlsca",
+		    natsOptions_SetCATrustedCertificates(b->to, ca));
+	if (rc == 0 && cert != NULL)
+		SET(b, "--tlscert, --tlskey",
+		    natsOptions_SetCertificatesChain(b->to, cert, key));
+	wipe_free(ca, ca == NULL ? 0 : strlen(ca));
+	wipe_free(cert, cert == NULL ? 0 : strlen(cert));
+	wipe_free(key, key == NULL ? 0 : strlen(key));
+	return rc;
+}
+
+static int set_tls(struct build *b, const struct nats_options *o,
+		   const struct nats_servers_item *server, char *err)
+{
+	const char *name =
+		server->tls_name != NULL ? server->tls_name : server->host;
+
+	if (!o->tls)
+		return 0;
+	SET(b, "TLS", natsOptions_SetSecure(b->to, true));
+	if (set_certificates(b, o, err) < 0)
+		return -EINVAL;
+	SET(b, "TLS", natsOptions_SetExpectedHostname(b->to, name));
+#if NATS_VERSION_NUMBER >= 0x030900
+	if (o->tlsfirst)
+		SET(b, "--tlsfirst", natsOptions_TLSHandshakeFirst(b->to));
+#endif
+	return 0;
+}
+
+static void set_session(struct build *b, const struct nats_options *o,
+			const struct nats_servers_item *server)
+{
+	char *name = escape(o->name);
+
+	if (name == NULL)
+		b->status = NATS_NO_MEMORY;
+	SET(b, "--server", natsOptions_SetURL(b->to, server->url));
+	SET(b, "name", natsOptions_SetName(b->to, name));
+	SET(b, "timeout", natsOptions_SetTimeout(b->to, CONNECT_MS));
+	SET(b, "reconnect", natsOptions_SetAllowReconnect(b->to, false));
+	SET(b, "ping", natsOptions_SetPingInterval(b->to, PING_MS));
+	SET(b, "ping", natsOptions_SetMaxPingsOut(b->to, PINGS_OUT));
+	SET(b, "write", natsOptions_SetWriteDeadline(b->to, WRITE_MS));
+	/* Whatever the library's environment says: our callback may wait, and
+	 * not for others. */
+	SET(b, "delivery", natsOptions_UseGlobalMessageDelivery(b->to, false));
+	free(name);
+}
+
+struct __natsOptions *nats_options_build(struct nats_options *o,
+					 const struct nats_servers_item *server,
+					 char *err)
+{
+	struct build b = {.what = "natsOptions_Create"};
+
+	b.status = natsOptions_Create(&b.to);
+	set_session(&b, o, server);
+	set_credentials(&b, o, server);
+	if (set_tls(&b, o, server, err) < 0) {
+		natsOptions_Destroy(b.to);
+		return NULL;
+	}
+	if (b.status == NATS_OK)
+		return b.to;
+	{
+		const char *text = nats_GetLastError(NULL);
+
+		snprintf(err, NATS_OPTIONS_ERROR_MAX, "%s: %s", b.what,
+			 text != NULL && *text != '\0'
+				 ? text
+				 : natsStatus_GetText(b.status));
+	}
+	natsOptions_Destroy(b.to);
+	return NULL;
+}

@@ -1,0 +1,75 @@
+/* Settings, as the user gives them, and what nats.c wants to hear of them. */
+#ifndef SLUICE_NATS_OPTIONS_H
+#define SLUICE_NATS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "upstream/nats_servers.h"
+
+struct __natsOptions; /* natsOptions */
+
+/* NULL or 0: not given. */
+struct nats_settings {
+	const char *const *servers; /* URLs: nats://, tls://, host:port */
+	size_t n_servers;
+	const char *name; /* connection's name: "sluice" and the version */
+	const char *user;
+	const char *password; /* a user without a password is a token */
+	const char *token;
+	const char *creds;
+	const char *nkey; /* path of a seed file */
+	const char *user_jwt;
+	const char *user_seed;
+	const char *tlsca;
+	const char *tlscert;
+	const char *tlskey;
+	bool tlsfirst;
+	const char *inbox_prefix;
+	const char *js_domain;
+	const char *js_api_prefix;
+	const char *stream;
+	const char *filter; /* the template's: "events.*" */
+};
+
+enum { NATS_OPTIONS_ERROR_MAX = 512 };
+
+/* A copy of checked settings, shared by threads: a connect that nobody waits
+ * for any more still has its own reference. */
+struct nats_options {
+	unsigned refs;
+	bool tls;
+	bool tlsfirst;
+	char *name;
+	char *user;
+	char *password;
+	char *token;
+	char *creds;
+	char *nkey;
+	char *user_jwt;
+	char *user_seed;
+	char *tlsca;
+	char *tlscert;
+	char *tlskey;
+	char *inbox_prefix; /* "_INBOX" */
+	char *api_prefix;   /* "$JS.API" */
+	char *stream;
+	char *filter;
+};
+
+/* No call of nats.c: for the loop's thread. `tls`: the servers' URLs ask for
+ * it. -EINVAL or what reading a file gave (-ENOENT, -EACCES, ...) with `err`
+ * (NATS_OPTIONS_ERROR_MAX bytes), which names the option; -ENOMEM. */
+int nats_options_new(struct nats_options **ret,
+		     const struct nats_settings *settings, bool tls, char *err);
+struct nats_options *nats_options_ref(struct nats_options *o);
+/* Wipes the secrets with the last reference; returns NULL. */
+struct nats_options *nats_options_unref(struct nats_options *o);
+
+/* natsOptions for one server, to natsOptions_Destroy(). Borrows `o`, also for
+ * the connect. NULL with `err` when nats.c refuses: a file's content. */
+struct __natsOptions *nats_options_build(struct nats_options *o,
+					 const struct nats_servers_item *server,
+					 char *err);
+
+#endif

@@ -1,0 +1,333 @@
+#include "upstream/nats_servers.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/values.h"
+
+/* A URL is cut up here, because the versions of nats.c differ in what they make
+ * of one: a tls:// scheme is ignored before 3.13, and an escaped password is
+ * sent as it is before 3.9. */
+
+static const char default_url[] = "nats://127.0.0.1:4222";
+static const char default_port[] = "4222";
+
+/* ---- one URL ------------------------------------------------------------- */
+
+void nats_servers_item_finish(struct nats_servers_item *it)
+{
+	if (it->password != NULL)
+		sodium_memzero(it->password, strlen(it->password));
+	if (it->user != NULL)
+		sodium_memzero(it->user, strlen(it->user));
+	free(it->url);
+	free(it->host);
+	free(it->user);
+	free(it->password);
+	free(it->tls_name);
+	*it = (struct nats_servers_item){0};
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 32) >= 'a' && (c | 32) <= 'f')
+		return (c | 32) - 'a' + 10;
+	return -1;
+}
+
+/* %xx decoded, into memory of its own. */
+static int decode(char **ret, const char *text, size_t len)
+{
+	char *out = malloc(len + 1), *end = out;
+
+	if (out == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < len; i++) {
+		int high, low;
+
+		if (text[i] != '%') {
+			*end++ = text[i];
+			continue;
+		}
+		high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
+		low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
+		if (high < 0 || low < 0 || high * 16 + low == 0) {
+			free(out);
+			return -EINVAL;
+		}
+		*end++ = (char)(high * 16 + low);
+		i += 2;
+	}
+	*end = '\0';
+	*ret = out;
+	return 0;
+}
+
+/* USER or USER:PASSWORD. */
+static int take_userinfo(struct nats_servers_item *it, const char *text,
+			 size_t len)
+{
+	const char *colon = memchr(text, ':', len);
+	size_t user_len = colon == NULL ? len : (size_t)(colon - text);
+	int rc = decode(&it->user, text, user_len);
+
+	if (rc == 0 && colon != NULL)
+		rc = decode(&it->password, colon + 1, len - user_len - 1);
+	return rc;
+}
+
+/* HOST, HOST:PORT, [V6], [V6]:PORT. */
+static int take_host(struct nats_servers_item *it, const char *text, size_t len)
+{
+	bool v6 = len > 0 && text[0] == '[';
+	const char *end = v6 ? memchr(text, ']', len) : memchr(text, ':', len);
+	size_t host_len = end == NULL ? len : (size_t)(end - text);
+	const char *port;
+	size_t port_len;
+
+	if (v6 && end == NULL)
+		return -EINVAL;
+	port = text + host_len + (v6 ? 1 : 0);
+	port_len = (size_t)(text + len - port);
+	if (port_len > 0 && *port != ':')
+		return -EINVAL;
+	if (port_len <= 1) {
+		port = default_port;
+		port_len = strlen(default_port);
+	} else {
+		port++;
+		port_len--;
+	}
+	it->host = strndup(text + v6, host_len - v6);
+	if (it->host == NULL)
+		return -ENOMEM;
+	if (*it->host == '\0')
+		return -EINVAL;
+	if (asprintf(&it->url, v6 ? "nats://[%s]:%.*s" : "nats://%s:%.*s",
+		     it->host, (int)port_len, port) < 0) {
+		it->url = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int parse_url(struct nats_servers_item *ret, bool *tls, const char *url)
+{
+	struct nats_servers_item it = {0};
+	const char *text = url, *scheme_end = strstr(url, "://");
+	const char *at;
+	size_t len;
+	int rc = 0;
+
+	if (values_server_fault(url) != NULL)
+		return -EINVAL;
+	if (scheme_end != NULL)
+		text = scheme_end + 3;
+	*tls = scheme_end != NULL && scheme_end - url == 3 &&
+	       strncasecmp(url, "tls", 3) == 0;
+	len = strlen(text);
+	if (len > 0 && text[len - 1] == '/')
+		len--;
+	at = strrchr(text, '@');
+	if (at != NULL) {
+		rc = take_userinfo(&it, text, (size_t)(at - text));
+		len -= (size_t)(at + 1 - text);
+		text = at + 1;
+	}
+	if (rc == 0)
+		rc = take_host(&it, text, len);
+	if (rc < 0)
+		nats_servers_item_finish(&it);
+	else
+		*ret = it;
+	return rc;
+}
+
+/* ---- the list ------------------------------------------------------------ */
+
+static void shuffle(struct nats_servers *s)
+{
+	for (size_t i = s->n; i > 1; i--) {
+		size_t j = randombytes_uniform((uint32_t)i);
+		struct nats_servers_item it = s->items[i - 1];
+
+		s->items[i - 1] = s->items[j];
+		s->items[j] = it;
+	}
+}
+
+static int add_given(struct nats_servers *s, const char *url, char *err)
+{
+	char shown[160];
+	bool tls;
+	int rc = -EINVAL;
+
+	if (s->n == NATS_SERVERS_MAX) {
+		snprintf(err, NATS_SERVERS_ERROR_MAX,
+			 "--server: more than %d servers", NATS_SERVERS_MAX);
+		return -EINVAL;
+	}
+	rc = parse_url(&s->items[s->n], &tls, url);
+	if (rc < 0) {
+		const char *fault = values_server_fault(url);
+
+		values_hide_userinfo(url, shown, sizeof(shown));
+		snprintf(err, NATS_SERVERS_ERROR_MAX,
+			 "--server: wrong value \"%s\": %s", shown,
+			 rc == -ENOMEM	 ? "out of memory"
+			 : fault != NULL ? fault
+					 : "a wrong escape before the '@'");
+		return rc;
+	}
+	s->items[s->n++].given = true;
+	s->tls = s->tls || tls;
+	return 0;
+}
+
+int nats_servers_init(struct nats_servers *s, const char *const *urls, size_t n,
+		      char *err)
+{
+	int rc = 0;
+
+	memset(s, 0, sizeof(*s));
+	if (urls == NULL || n == 0)
+		return add_given(s, default_url, err);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = add_given(s, urls[i], err);
+	if (rc < 0)
+		nats_servers_finish(s);
+	else
+		shuffle(s);
+	return rc;
+}
+
+void nats_servers_finish(struct nats_servers *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		nats_servers_item_finish(&s->items[i]);
+	s->n = 0;
+}
+
+static int copy(char **ret, const char *text)
+{
+	if (text == NULL)
+		return 0;
+	*ret = strdup(text);
+	return *ret == NULL ? -ENOMEM : 0;
+}
+
+int nats_servers_next(struct nats_servers *s, struct nats_servers_item *ret)
+{
+	struct nats_servers_item to = {0};
+	const struct nats_servers_item *from;
+
+	if (s->next >= s->n)
+		s->next = 0;
+	from = &s->items[s->next++];
+	to.given = from->given;
+	if (copy(&to.url, from->url) < 0 || copy(&to.host, from->host) < 0 ||
+	    copy(&to.user, from->user) < 0 ||
+	    copy(&to.password, from->password) < 0 ||
+	    copy(&to.tls_name, from->tls_name) < 0) {
+		nats_servers_item_finish(&to);
+		return -ENOMEM;
+	}
+	*ret = to;
+	return 0;
+}
+
+/* ---- discovered ---------------------------------------------------------- */
+
+static bool is_known(const struct nats_servers *s, const char *url)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->items[i].url, url) == 0)
+			return true;
+	return false;
+}
+
+static bool is_address(const char *host)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, host, &address) == 1 ||
+	       inet_pton(AF_INET6, host, &address) == 1;
+}
+
+/* A cluster tells addresses, while its certificate has names: the name that has
+ * been good for the server that tells is expected of the others too. Its
+ * credentials are theirs as well. */
+static int inherit(struct nats_servers_item *it,
+		   const struct nats_servers_item *from)
+{
+	const char *name = from->tls_name;
+
+	if (name == NULL && !is_address(from->host))
+		name = from->host;
+	if (is_address(it->host) && copy(&it->tls_name, name) < 0)
+		return -ENOMEM;
+	if (it->user != NULL)
+		return 0;
+	if (copy(&it->user, from->user) < 0)
+		return -ENOMEM;
+	return copy(&it->password, from->password);
+}
+
+/* Keeps the place in turn: what comes next stays what came next. */
+static void drop_discovered(struct nats_servers *s)
+{
+	size_t kept = 0, next = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (!s->items[i].given) {
+			nats_servers_item_finish(&s->items[i]);
+			continue;
+		}
+		if (i < s->next)
+			next = kept + 1;
+		s->items[kept++] = s->items[i];
+	}
+	s->n = kept;
+	s->next = next;
+}
+
+static void add_discovered(struct nats_servers *s,
+			   const struct nats_servers_item *from,
+			   const char *url)
+{
+	struct nats_servers_item it;
+	bool tls;
+
+	if (s->n == NATS_SERVERS_MAX || parse_url(&it, &tls, url) < 0)
+		return;
+	if (is_known(s, it.url) || inherit(&it, from) < 0)
+		nats_servers_item_finish(&it);
+	else
+		s->items[s->n++] = it;
+}
+
+void nats_servers_discovered(struct nats_servers *s,
+			     const struct nats_servers_item *from,
+			     const char *const *urls, size_t n)
+{
+	struct nats_servers found = {0};
+
+	if (n == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		add_discovered(&found, from, urls[i]);
+	drop_discovered(s);
+	for (size_t i = 0; i < found.n; i++) {
+		if (s->n == NATS_SERVERS_MAX || is_known(s, found.items[i].url))
+			nats_servers_item_finish(&found.items[i]);
+		else
+			s->items[s->n++] = found.items[i];
+	}
+}

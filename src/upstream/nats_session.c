@@ -1,0 +1,506 @@
+#include "upstream/nats_session.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nats/nats.h>
+
+#include "base/buf.h"
+#include "nats/js_api.h"
+#include "upstream/nats_connect.h"
+#include "upstream/nats_codec.h"
+
+/* The happy path: options, a thread that connects, a subscription on the
+ * session's inbox, a flush; then requests out, arrivals in; then destroy.
+ *
+ * Callbacks of nats.c may come late, from threads that nobody can wait for. So
+ * they don't get a pointer but the session's number, and ask `sessions` for it:
+ * a session that is gone is not found, and one that is in a callback is not
+ * freed before that returns. */
+
+enum {
+	FLUSH_MS = 2000,
+	LAST_FLUSH_MS = 500,
+	REQUEST_MAX = 16 * 1024,
+	API_SUBJECT_MAX = 4096, /* a server's limit for the whole line */
+};
+
+struct nats_session {
+	struct nats_session *next; /* in `sessions` */
+	uint64_t number;
+	unsigned busy; /* callbacks inside */
+	bool lame;
+	char error[NATS_SESSION_ERROR_MAX]; /* the last asynchronous one */
+	char *server;			    /* its URL, for notes */
+
+	struct nats_options *options;
+	struct mailbox *events;
+	struct mailbox *wake;
+	struct nats_hung *hung;
+	struct nats_dial *dial;
+	natsConnection *conn;
+	natsSubscription *sub;
+	struct nats_address address;
+	struct buf request;
+};
+
+/* Of the whole process. The lock guards next, busy, lame and error of each. */
+static struct {
+	pthread_once_t once;
+	pthread_mutex_t lock;
+	pthread_cond_t idle; /* some session's `busy` has become 0 */
+	struct nats_session *first;
+	uint64_t last_number;
+} sessions = {
+	.once = PTHREAD_ONCE_INIT,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.idle = PTHREAD_COND_INITIALIZER,
+};
+
+/* Two threads must not open the library at once. Nobody closes it: others in
+ * the process may use it. */
+static void open_library(void)
+{
+	nats_Open(-1);
+}
+
+/* ---- the register -------------------------------------------------------- */
+
+static void *number_arg(uint64_t number)
+{
+	return (void *)(uintptr_t)number; /* never to be dereferenced */
+}
+
+static void enlist(struct nats_session *s)
+{
+	pthread_mutex_lock(&sessions.lock);
+	s->number = ++sessions.last_number;
+	s->next = sessions.first;
+	sessions.first = s;
+	pthread_mutex_unlock(&sessions.lock);
+}
+
+/* Returns when no callback is inside. */
+static void delist(struct nats_session *s)
+{
+	struct nats_session **at = &sessions.first;
+
+	pthread_mutex_lock(&sessions.lock);
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	while (s->busy > 0)
+		pthread_cond_wait(&sessions.idle, &sessions.lock);
+	pthread_mutex_unlock(&sessions.lock);
+}
+
+/* The session of a callback, until leave(). NULL: it's gone. */
+static struct nats_session *enter(void *arg)
+{
+	struct nats_session *s;
+
+	pthread_mutex_lock(&sessions.lock);
+	s = sessions.first;
+	while (s != NULL && s->number != (uintptr_t)arg)
+		s = s->next;
+	if (s != NULL)
+		s->busy++;
+	pthread_mutex_unlock(&sessions.lock);
+	return s;
+}
+
+static void leave(struct nats_session *s)
+{
+	pthread_mutex_lock(&sessions.lock);
+	if (--s->busy == 0)
+		pthread_cond_broadcast(&sessions.idle);
+	pthread_mutex_unlock(&sessions.lock);
+}
+
+/* ---- callbacks of nats.c ------------------------------------------------- */
+
+static const char *header(natsMsg *msg, const char *key)
+{
+	const char *value = NULL;
+
+	return natsMsgHeader_Get(msg, key, &value) == NATS_OK ? value : NULL;
+}
+
+static void on_message(natsConnection *conn, natsSubscription *sub,
+		       natsMsg *msg, void *arg)
+{
+	struct nats_session *s = enter(arg);
+	struct nats_arrival in;
+
+	(void)conn;
+	(void)sub;
+	if (s == NULL) {
+		natsMsg_Destroy(msg);
+		return;
+	}
+	in = (struct nats_arrival){
+		.subject = natsMsg_GetSubject(msg),
+		.reply = natsMsg_GetReply(msg),
+		.data = natsMsg_GetData(msg),
+		.len = (size_t)natsMsg_GetDataLength(msg),
+	};
+	/* A stored message may have headers of any name: only what comes to
+	 * our own inbox without data can be a status. */
+	if (in.len == 0 && in.reply == NULL) {
+		in.status = header(msg, "Status");
+		in.description = header(msg, "Description");
+		in.pending_msgs = header(msg, "Nats-Pending-Messages");
+		in.last_consumer = header(msg, "Nats-Last-Consumer");
+		in.last_stream = header(msg, "Nats-Last-Stream");
+	}
+	if (in.reply != NULL)
+		in.internal = header(msg, "Nats-Marker-Reason") != NULL ||
+			      header(msg, "Nats-Schedule") != NULL;
+	nats_letter_arrival(s->events, &s->address, s->options->filter, &in);
+	natsMsg_Destroy(msg);
+	leave(s);
+}
+
+static void on_closed(natsConnection *conn, void *arg)
+{
+	struct nats_session *s = enter(arg);
+
+	(void)conn;
+	if (s == NULL)
+		return;
+	mailbox_wake(s->wake);
+	leave(s);
+}
+
+static void on_lame_duck(natsConnection *conn, void *arg)
+{
+	struct nats_session *s = enter(arg);
+
+	(void)conn;
+	if (s == NULL)
+		return;
+	pthread_mutex_lock(&sessions.lock);
+	s->lame = true;
+	pthread_mutex_unlock(&sessions.lock);
+	mailbox_wake(s->wake);
+	leave(s);
+}
+
+/* What a server refuses is refused each time; of requests about consumers only
+ * the consumers' names differ. */
+static bool is_same_error(const char *a, const char *b)
+{
+	static const char name[] = ".sluice_";
+	const char *at = strstr(a, name);
+
+	if (at == NULL)
+		return strcmp(a, b) == 0;
+	return strncmp(a, b, (size_t)(at - a) + strlen(name)) == 0;
+}
+
+/* Notes are for people: one that finds no room is left out, and the same one
+ * again. */
+static void on_error(natsConnection *conn, natsSubscription *sub,
+		     natsStatus status, void *arg)
+{
+	char text[NATS_SESSION_ERROR_MAX];
+	struct nats_session *s;
+	bool is_same;
+
+	(void)conn;
+	(void)sub;
+	nats_dial_error(text, (int)status);
+	s = enter(arg);
+	if (s == NULL)
+		return;
+	pthread_mutex_lock(&sessions.lock);
+	is_same = is_same_error(text, s->error);
+	snprintf(s->error, sizeof(s->error), "%s", text);
+	pthread_mutex_unlock(&sessions.lock);
+	if (!is_same)
+		nats_letter_note(s->events, NATS_NOTE_ERROR, s->server, text,
+				 MAILBOX_REFUSE);
+	leave(s);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static natsStatus set_callbacks(natsOptions *o, uint64_t number)
+{
+	void *arg = number_arg(number);
+	natsStatus status = natsOptions_SetClosedCB(o, on_closed, arg);
+
+	if (status == NATS_OK)
+		status = natsOptions_SetErrorHandler(o, on_error, arg);
+	if (status == NATS_OK)
+		status = natsOptions_SetLameDuckModeCB(o, on_lame_duck, arg);
+	return status;
+}
+
+/* To connect with; NULL with `err`. */
+static natsOptions *options_for(struct nats_session *s,
+				const struct nats_servers_item *server,
+				char *err)
+{
+	natsOptions *o = nats_options_build(s->options, server, err);
+	natsStatus status;
+
+	if (o == NULL)
+		return NULL;
+	status = set_callbacks(o, s->number);
+	if (status == NATS_OK)
+		return o;
+	natsOptions_Destroy(o);
+	nats_dial_error(err, status);
+	return NULL;
+}
+
+static struct nats_dial *dial(struct nats_session *s,
+			      const struct nats_servers_item *server, char *err)
+{
+	natsOptions *o = options_for(s, server, err);
+
+	if (o == NULL)
+		return NULL;
+	return nats_dial_new(server, s->options, o, s->wake, err);
+}
+
+struct nats_session *nats_session_new(struct nats_options *o,
+				      const struct nats_servers_item *server,
+				      struct mailbox *events,
+				      struct mailbox *wake,
+				      struct nats_hung *hung, char *err)
+{
+	struct nats_session *s = calloc(1, sizeof(*s));
+
+	pthread_once(&sessions.once, open_library);
+	if (s != NULL)
+		s->server = strdup(server->url);
+	if (s == NULL || s->server == NULL) {
+		free(s);
+		snprintf(err, NATS_SESSION_ERROR_MAX, "out of memory");
+		return NULL;
+	}
+	s->options = o;
+	s->events = events;
+	s->wake = wake;
+	s->hung = hung;
+	buf_init(&s->request, REQUEST_MAX);
+	enlist(s);
+	nats_address_init(&s->address, s->number, o->inbox_prefix);
+	s->dial = dial(s, server, err);
+	if (s->dial == NULL) {
+		nats_session_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+/* Pending limits off: what can come is bounded by what was asked for. */
+static natsStatus subscribe(struct nats_session *s)
+{
+	char subject[NATS_ADDRESS_MAX];
+	natsStatus status;
+
+	nats_address_wildcard(&s->address, subject);
+	status = natsConnection_Subscribe(&s->sub, s->conn, subject, on_message,
+					  number_arg(s->number));
+	if (status == NATS_OK)
+		status = natsSubscription_SetPendingLimits(s->sub, -1, -1);
+	if (status == NATS_OK)
+		status = natsConnection_FlushTimeout(s->conn, FLUSH_MS);
+	return status;
+}
+
+static enum nats_session_state finish_dial(struct nats_session *s, char *err)
+{
+	natsStatus status;
+
+	if (!nats_dial_done(s->dial))
+		return NATS_SESSION_CONNECTING;
+	s->conn = nats_dial_end(s->dial, err);
+	s->dial = NULL;
+	if (s->conn == NULL)
+		return NATS_SESSION_OVER;
+	status = subscribe(s);
+	if (status == NATS_OK)
+		return NATS_SESSION_OPEN;
+	nats_dial_error(err, status);
+	return NATS_SESSION_OVER;
+}
+
+/* Why it has ended: what the server said, or what the library found. */
+static void say_why(struct nats_session *s, char *err)
+{
+	const char *text = NULL;
+	natsStatus status = natsConnection_GetLastError(s->conn, &text);
+
+	pthread_mutex_lock(&sessions.lock);
+	snprintf(err, NATS_SESSION_ERROR_MAX, "%s",
+		 text != NULL && *text != '\0' ? text
+		 : s->error[0] != '\0'	       ? s->error
+					       : natsStatus_GetText(status));
+	pthread_mutex_unlock(&sessions.lock);
+}
+
+enum nats_session_state nats_session_look(struct nats_session *s, char *err)
+{
+	if (s->dial != NULL)
+		return finish_dial(s, err);
+	if (s->conn == NULL || s->sub == NULL)
+		return NATS_SESSION_OVER;
+	if (!natsConnection_IsClosed(s->conn))
+		return NATS_SESSION_OPEN;
+	say_why(s, err);
+	return NATS_SESSION_OVER;
+}
+
+uint64_t nats_session_number(const struct nats_session *s)
+{
+	return s->number;
+}
+
+bool nats_session_lame(struct nats_session *s)
+{
+	bool lame;
+
+	pthread_mutex_lock(&sessions.lock);
+	lame = s->lame;
+	pthread_mutex_unlock(&sessions.lock);
+	return lame;
+}
+
+void nats_session_discover(struct nats_session *s, struct nats_servers *into,
+			   const struct nats_servers_item *from)
+{
+	char **urls = NULL;
+	int n = 0;
+
+	if (s->conn == NULL ||
+	    natsConnection_GetDiscoveredServers(s->conn, &urls, &n) != NATS_OK)
+		return;
+	nats_servers_discovered(into, from, (const char *const *)urls,
+				(size_t)n);
+	for (int i = 0; i < n; i++)
+		free(urls[i]);
+	free(urls);
+}
+
+void nats_session_leave_thread(void)
+{
+	nats_ReleaseThreadMemory();
+}
+
+void nats_session_flush(struct nats_session *s)
+{
+	if (s->conn != NULL)
+		natsConnection_FlushTimeout(s->conn, LAST_FLUSH_MS);
+}
+
+void nats_session_free(struct nats_session *s)
+{
+	if (s == NULL)
+		return;
+	if (s->dial != NULL)
+		nats_hung_add(s->hung, s->dial, uv_hrtime() / 1000000);
+	natsConnection_Destroy(s->conn);
+	delist(s);
+	natsSubscription_Destroy(s->sub);
+	buf_finish(&s->request);
+	free(s->server);
+	free(s);
+}
+
+/* ---- requests ------------------------------------------------------------ */
+
+static int put_create(struct nats_session *s, const struct nats_command *c,
+		      const char *consumer)
+{
+	const struct js_consumer create = {
+		.stream = s->options->stream,
+		.name = consumer,
+		.filter = c->has_subject ? c->subject : NULL,
+		.start_seq = c->seq,
+		.inactive_ms = c->inactive_ms,
+	};
+
+	return js_put_create(&s->request, &create);
+}
+
+static int put_pull(struct nats_session *s, const struct nats_command *c)
+{
+	const struct js_pull pull = {
+		.batch = c->pull.batch,
+		.max_bytes = c->pull.max_bytes,
+		.expires_ms = c->pull.expires_ms,
+		.heartbeat_ms = c->pull.heartbeat_ms,
+		.no_wait = c->pull.no_wait,
+	};
+
+	return js_put_pull(&s->request, &pull);
+}
+
+/* `api` gets the subject behind the prefix, "STREAM.INFO.Events". */
+static int put_request(struct nats_session *s, enum nats_command_kind kind,
+		       const struct nats_command *c, char *api, size_t size)
+{
+	const char *stream = s->options->stream;
+	char consumer[NATS_CONSUMER_MAX];
+
+	nats_address_consumer(&s->address, c->who, consumer);
+	switch (kind) {
+	case NATS_COMMAND_INFO:
+		snprintf(api, size, "STREAM.INFO.%s", stream);
+		return 0;
+	case NATS_COMMAND_FIND:
+		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
+		return js_put_find(&s->request, c->seq, c->subject);
+	case NATS_COMMAND_GET:
+		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
+		return js_put_get(&s->request, c->seq);
+	case NATS_COMMAND_LAST:
+		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
+		return js_put_last(&s->request, c->subject);
+	case NATS_COMMAND_CREATE:
+		snprintf(api, size, "CONSUMER.CREATE.%s.%s%s%s", stream,
+			 consumer, c->has_subject ? "." : "",
+			 c->has_subject ? c->subject : "");
+		return put_create(s, c, consumer);
+	case NATS_COMMAND_PULL:
+		snprintf(api, size, "CONSUMER.MSG.NEXT.%s.%s", stream,
+			 consumer);
+		return put_pull(s, c);
+	case NATS_COMMAND_FORGET:
+		snprintf(api, size, "CONSUMER.DELETE.%s.%s", stream, consumer);
+		return 0;
+	}
+	return 0;
+}
+
+/* A request that can't be made is as good as lost: who asks has the time-out.
+ */
+bool nats_session_send(struct nats_session *s, const struct mailbox_letter *l)
+{
+	const struct nats_command *c = mailbox_body(l);
+	enum nats_command_kind kind = (enum nats_command_kind)l->kind;
+	char api[API_SUBJECT_MAX], subject[API_SUBJECT_MAX];
+	char reply[NATS_ADDRESS_MAX];
+	int len;
+
+	if (c->session != s->number || s->sub == NULL)
+		return true;
+	buf_clear(&s->request);
+	if (put_request(s, kind, c, api, sizeof(api)) < 0)
+		return true;
+	len = snprintf(subject, sizeof(subject), "%s.%s",
+		       s->options->api_prefix, api);
+	if (len >= (int)sizeof(subject))
+		return true;
+	nats_address_reply(&s->address, kind, c->who, c->pull.number, reply);
+	return natsConnection_PublishRequest(s->conn, subject, reply,
+					     buf_head(&s->request),
+					     (int)buf_unread(&s->request)) ==
+	       NATS_OK;
+}

@@ -1,0 +1,377 @@
+#include "upstream/nats_source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uv.h>
+
+#include "base/check.h"
+#include "loop/handles.h"
+#include "loop/mailbox.h"
+#include "upstream/nats_codec.h"
+#include "upstream/nats_worker.h"
+
+/* The loop's side. Down: each request becomes a letter for the worker. Up: the
+ * bell rings, and the letters become events, slice by slice; when they have
+ * taken the loop for SLICE_NS, the rest waits for its next turn, so that
+ * clients are accepted and read in between.
+ *
+ * The end: the mailboxes are closed (which wakes whoever waits in them), the
+ * worker stops and rings a last time, its thread is joined, the bell closed. */
+
+enum {
+	COMMANDS_CAP = 4 * 1024 * 1024,
+	EVENTS_CAP = 8 * 1024 * 1024,
+	SLICE_LETTERS = 512,
+	SLICE_BYTES = 256 * 1024,
+};
+
+static const uint64_t slice_ns = 5000000;
+
+struct nats_source {
+	struct source source;
+	struct nats_source_cbs cbs;
+	struct nats_worker worker;
+	struct mailbox commands;
+	struct mailbox events;
+	struct handles handles;
+	uv_async_t bell;
+	struct mailbox_batch batch; /* being read */
+	uint64_t session;	    /* which is up; 0: none */
+	bool reading;		    /* `batch` is to be returned */
+	bool in_turn;		    /* callbacks may close the source */
+	bool closing;
+};
+
+/* ---- down: requests ------------------------------------------------------ */
+
+/* What would end a line or a token of the protocol never reaches it. */
+static bool subject_ok(const char *subject)
+{
+	size_t len = strlen(subject);
+
+	if (len == 0 || len >= SUBJECT_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (subject[i] <= ' ' || subject[i] > '~')
+			return false;
+	return true;
+}
+
+static int post(struct source *source, enum nats_command_kind kind,
+		struct nats_command *c, const char *subject)
+{
+	struct nats_source *s =
+		CONTAINER_OF(source, struct nats_source, source);
+	size_t len = offsetof(struct nats_command, subject) + 1;
+
+	if (s->session == 0 || s->closing)
+		return -ENOTCONN;
+	c->session = s->session;
+	c->has_subject = subject != NULL;
+	c->subject[0] = '\0';
+	if (subject != NULL) {
+		if (!subject_ok(subject))
+			return -EINVAL;
+		strcpy(c->subject, subject);
+		len += strlen(subject);
+	}
+	return mailbox_post(&s->commands, kind, c, len, MAILBOX_REFUSE);
+}
+
+static int source_info(struct source *s, struct source_who who)
+{
+	struct nats_command c = {.who = who};
+
+	return post(s, NATS_COMMAND_INFO, &c, NULL);
+}
+
+static int source_find(struct source *s, struct source_who who, uint64_t seq,
+		       const char *subject)
+{
+	struct nats_command c = {.who = who, .seq = seq};
+
+	return post(s, NATS_COMMAND_FIND, &c, subject);
+}
+
+static int source_get(struct source *s, struct source_who who, uint64_t seq)
+{
+	struct nats_command c = {.who = who, .seq = seq};
+
+	return post(s, NATS_COMMAND_GET, &c, NULL);
+}
+
+static int source_last(struct source *s, struct source_who who,
+		       const char *subject)
+{
+	struct nats_command c = {.who = who};
+
+	return post(s, NATS_COMMAND_LAST, &c, subject);
+}
+
+static int source_create(struct source *s, const struct source_consumer *create)
+{
+	struct nats_command c = {
+		.who = create->who,
+		.seq = create->start_seq,
+		.inactive_ms = create->inactive_ms,
+	};
+
+	return post(s, NATS_COMMAND_CREATE, &c, create->filter);
+}
+
+static int source_pull(struct source *s, const struct source_pull *pull)
+{
+	struct nats_command c = {.who = pull->who, .pull = *pull};
+
+	return post(s, NATS_COMMAND_PULL, &c, NULL);
+}
+
+static int source_forget(struct source *s, struct source_who who)
+{
+	struct nats_command c = {.who = who};
+
+	return post(s, NATS_COMMAND_FORGET, &c, NULL);
+}
+
+static const struct source_ops ops = {
+	.info = source_info,
+	.find = source_find,
+	.get = source_get,
+	.last = source_last,
+	.create = source_create,
+	.pull = source_pull,
+	.forget = source_forget,
+};
+
+struct source *nats_source_source(struct nats_source *s)
+{
+	return &s->source;
+}
+
+/* ---- up: events ---------------------------------------------------------- */
+
+/* Between UP and DOWN, and only what belongs to that session. */
+static bool is_present(struct nats_source *s, const struct nats_letter *l)
+{
+	if (l->event.kind == SOURCE_UP) {
+		s->session = l->session;
+		return true;
+	}
+	if (l->session != s->session)
+		return false;
+	if (l->event.kind == SOURCE_DOWN)
+		s->session = 0;
+	return true;
+}
+
+static void deliver(struct nats_source *s, const struct mailbox_letter *letter)
+{
+	struct nats_letter l;
+
+	nats_letter_read(&l, letter);
+	if (l.is_note)
+		s->cbs.on_note(s->cbs.arg, &l.note);
+	else if (is_present(s, &l))
+		s->cbs.on_event(s->cbs.arg, &l.event);
+}
+
+static void end_batch(struct nats_source *s)
+{
+	if (s->reading)
+		mailbox_return(&s->events, &s->batch);
+	s->reading = false;
+}
+
+static const struct mailbox_letter *next_letter(struct nats_source *s)
+{
+	const struct mailbox_letter *l;
+
+	for (;;) {
+		if (!s->reading)
+			s->reading = mailbox_take(&s->events, &s->batch);
+		if (!s->reading)
+			return NULL;
+		l = mailbox_next(&s->batch);
+		if (l != NULL)
+			return l;
+		end_batch(s);
+	}
+}
+
+/* False when there was nothing more. */
+static bool read_slice(struct nats_source *s)
+{
+	size_t bytes = 0;
+
+	for (size_t n = 0; n < SLICE_LETTERS && bytes < SLICE_BYTES; n++) {
+		const struct mailbox_letter *l = next_letter(s);
+
+		if (l == NULL)
+			return false;
+		bytes += l->len;
+		deliver(s, l);
+		if (s->closing)
+			return false;
+	}
+	return true;
+}
+
+static void read_letters(struct nats_source *s)
+{
+	uint64_t begin = uv_hrtime();
+	bool more = true;
+
+	s->in_turn = true;
+	while (more && !s->closing) {
+		more = read_slice(s);
+		if (!s->closing)
+			s->cbs.on_turn(s->cbs.arg);
+		if (more && uv_hrtime() - begin >= slice_ns)
+			break;
+	}
+	s->in_turn = false;
+	if (more && !s->closing)
+		uv_async_send(&s->bell);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+static void close_bell(struct nats_source *s)
+{
+	handles_end(&s->handles);
+	handles_close(&s->handles, (uv_handle_t *)&s->bell);
+}
+
+static void end_if_done(struct nats_source *s)
+{
+	if (!s->closing || s->in_turn || s->handles.ending ||
+	    !nats_worker_done(&s->worker))
+		return;
+	nats_worker_finish(&s->worker);
+	close_bell(s);
+}
+
+static void on_bell(uv_async_t *bell)
+{
+	struct nats_source *s = CONTAINER_OF(bell, struct nats_source, bell);
+
+	if (!s->closing)
+		read_letters(s);
+	end_if_done(s);
+}
+
+/* By the mailbox under its lock, never after its close; by the worker last. */
+static void ring(void *arg)
+{
+	struct nats_source *s = arg;
+
+	uv_async_send(&s->bell);
+}
+
+static void free_source(struct nats_source *s)
+{
+	end_batch(s);
+	mailbox_finish(&s->events);
+	mailbox_finish(&s->commands);
+	free(s);
+}
+
+static void on_gone(struct handles *h)
+{
+	struct nats_source *s = CONTAINER_OF(h, struct nats_source, handles);
+	struct nats_source_cbs cbs = s->cbs;
+
+	free_source(s);
+	if (cbs.on_closed != NULL)
+		cbs.on_closed(cbs.arg);
+}
+
+static int start(struct nats_source *s, struct uv_loop_s *loop)
+{
+	int rc = mailbox_init(&s->commands, COMMANDS_CAP, NULL, NULL);
+
+	if (rc < 0)
+		goto fail_source;
+	rc = mailbox_init(&s->events, EVENTS_CAP, ring, s);
+	if (rc < 0)
+		goto fail_commands;
+	handles_init(&s->handles, on_gone);
+	rc = uv_async_init(loop, &s->bell, on_bell);
+	if (rc < 0)
+		goto fail_events;
+	handles_add(&s->handles, (uv_handle_t *)&s->bell);
+	s->worker.commands = &s->commands;
+	s->worker.events = &s->events;
+	s->worker.on_done = ring;
+	s->worker.arg = s;
+	rc = nats_worker_start(&s->worker);
+	if (rc == 0)
+		return 0;
+	s->cbs.on_closed = NULL;
+	close_bell(s); /* frees */
+	return rc;
+fail_events:
+	mailbox_finish(&s->events);
+fail_commands:
+	mailbox_finish(&s->commands);
+fail_source:
+	free(s);
+	return rc;
+}
+
+int nats_source_new(struct nats_source **ret, struct uv_loop_s *loop,
+		    const struct nats_settings *settings,
+		    const struct nats_source_cbs *cbs, char *err)
+{
+	struct nats_source *s = calloc(1, sizeof(*s));
+	struct nats_options *options = NULL;
+	struct nats_servers servers;
+	int rc = -ENOMEM;
+
+	snprintf(err, NATS_SOURCE_ERROR_MAX, "out of memory");
+	if (s == NULL)
+		return rc;
+	rc = nats_servers_init(&servers, settings->servers, settings->n_servers,
+			       err);
+	if (rc < 0)
+		goto fail;
+	rc = nats_options_new(&options, settings, servers.tls, err);
+	if (rc < 0)
+		goto fail_servers;
+	s->source.ops = &ops;
+	s->cbs = *cbs;
+	s->worker.servers = servers;
+	s->worker.options = options;
+	rc = start(s, loop); /* has the servers and options if it succeeds */
+	if (rc == 0) {
+		*ret = s;
+		return 0;
+	}
+	snprintf(err, NATS_SOURCE_ERROR_MAX, "NATS: can't start a thread: %s",
+		 uv_strerror(rc));
+	nats_options_unref(options);
+	nats_servers_finish(&servers);
+	return rc;
+fail_servers:
+	nats_servers_finish(&servers);
+fail:
+	free(s);
+	return rc;
+}
+
+unsigned nats_source_hung(const struct nats_source *s)
+{
+	return nats_worker_hung(&s->worker);
+}
+
+void nats_source_close(struct nats_source *s)
+{
+	if (s == NULL || s->closing)
+		return;
+	s->closing = true;
+	mailbox_close(&s->events);
+	nats_worker_stop(&s->worker);
+}

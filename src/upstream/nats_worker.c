@@ -1,0 +1,266 @@
+#include "upstream/nats_worker.h"
+
+#include <stdio.h>
+
+#include <sodium.h>
+
+#include "upstream/nats_codec.h"
+#include "upstream/nats_session.h"
+
+/* connect -> serve -> free -> pause -> connect ...
+ *
+ * After a session that has lasted the next server is tried at once, and so is
+ * every other one once. Then pauses double from PAUSE_MIN_MS to PAUSE_MAX_MS: a
+ * server that is started again must be found soon, and a thousand gateways must
+ * not keep it from starting. A session that ends at once counts as a failure,
+ * or an account that has expired would be asked without a pause. */
+
+enum {
+	PAUSE_MIN_MS = 100,
+	PAUSE_MAX_MS = 2000,
+	LASTED_MS = 2000,
+	/* nats.c's own time-outs end a connect before that, but not all. */
+	CONNECT_MAX_MS = 10000,
+	/* A connect that is in progress when the gateway ends: most return in
+	 * this time, and then no thread is left behind. */
+	CONNECT_LAST_MS = 2500,
+	/* If the library's callback gets lost (it needs memory). */
+	LOOK_MS = 2000,
+};
+
+static uint64_t now_ms(void)
+{
+	return uv_hrtime() / 1000000;
+}
+
+static bool stopping(const struct nats_worker *w)
+{
+	return __atomic_load_n(&w->stop, __ATOMIC_ACQUIRE);
+}
+
+static void note(struct nats_worker *w, enum nats_note_kind kind,
+		 const char *server, const char *text)
+{
+	nats_letter_note(w->events, kind, server, text, MAILBOX_WAIT);
+}
+
+/* Commands: for `s`, or for nobody any more. */
+static void take_commands(struct nats_worker *w, struct nats_session *s)
+{
+	const struct mailbox_letter *l;
+	struct mailbox_batch batch;
+	bool open = s != NULL;
+
+	while (mailbox_take(w->commands, &batch)) {
+		while ((l = mailbox_next(&batch)) != NULL)
+			open = open && nats_session_send(s, l);
+		mailbox_return(w->commands, &batch);
+	}
+}
+
+/* Until the time, or the end. */
+static void pause_until(struct nats_worker *w, uint64_t until_ms)
+{
+	uint64_t now = now_ms();
+
+	while (now < until_ms && !stopping(w)) {
+		mailbox_wait(w->commands, until_ms - now);
+		take_commands(w, NULL);
+		now = now_ms();
+	}
+}
+
+/* ---- connecting ---------------------------------------------------------- */
+
+/* Waits for the end of a connect; false when there is no session. */
+static bool await_open(struct nats_worker *w, struct nats_session *s, char *err)
+{
+	uint64_t until = now_ms() + CONNECT_MAX_MS;
+	bool last = false;
+
+	for (;;) {
+		enum nats_session_state state = nats_session_look(s, err);
+		uint64_t now = now_ms();
+
+		if (state != NATS_SESSION_CONNECTING)
+			return state == NATS_SESSION_OPEN;
+		if (stopping(w) && !last) {
+			last = true;
+			until = now + CONNECT_LAST_MS;
+		}
+		if (now >= until)
+			break;
+		/* A closed mailbox doesn't let its reader wait. */
+		if (last)
+			uv_sleep(1);
+		else
+			mailbox_wait(w->commands, until - now);
+		take_commands(w, NULL);
+	}
+	snprintf(err, NATS_SESSION_ERROR_MAX, "timeout");
+	return false;
+}
+
+static struct nats_session *connect_to(struct nats_worker *w,
+				       const struct nats_servers_item *server)
+{
+	char err[NATS_SESSION_ERROR_MAX] = "";
+	struct nats_session *s = nats_session_new(w->options, server, w->events,
+						  w->commands, &w->hung, err);
+	size_t hung = w->hung.n;
+
+	if (s != NULL && await_open(w, s, err))
+		return s;
+	if (!stopping(w))
+		note(w, NATS_NOTE_FAILED, server->url, err);
+	if (s != NULL)
+		nats_session_discover(s, &w->servers, server);
+	nats_session_free(s);
+	if (w->hung.n > hung && !stopping(w))
+		note(w, NATS_NOTE_HUNG, server->url, "");
+	return NULL;
+}
+
+/* Connects that hung and have returned. */
+static void take_returned(struct nats_worker *w)
+{
+	char server[NATS_SESSION_ERROR_MAX];
+
+	while (nats_hung_take(&w->hung, server, sizeof(server)))
+		note(w, NATS_NOTE_RETURNED, server, "");
+	__atomic_store_n(&w->n_hung, (unsigned)w->hung.n, __ATOMIC_RELAXED);
+}
+
+/* ---- a session ----------------------------------------------------------- */
+
+/* Until it is over, or there is a better place. */
+static void serve(struct nats_worker *w, struct nats_session *s,
+		  const struct nats_servers_item *server, char *err)
+{
+	bool told = false;
+
+	while (!stopping(w)) {
+		mailbox_wait(w->commands, LOOK_MS);
+		take_commands(w, s);
+		take_returned(w);
+		if (nats_session_look(s, err) != NATS_SESSION_OPEN)
+			return;
+		if (!nats_session_lame(s))
+			continue;
+		if (!told)
+			note(w, NATS_NOTE_LAME_DUCK, server->url, "");
+		told = true;
+		nats_session_discover(s, &w->servers, server);
+		if (w->servers.n > 1) {
+			snprintf(err, NATS_SESSION_ERROR_MAX,
+				 "left for another server");
+			return;
+		}
+	}
+	/* The last wishes: consumers to be deleted. */
+	take_commands(w, s);
+	nats_session_flush(s);
+}
+
+static void run_session(struct nats_worker *w, struct nats_session *s,
+			const struct nats_servers_item *server)
+{
+	uint64_t number = nats_session_number(s);
+	char err[NATS_SESSION_ERROR_MAX] = "";
+
+	nats_session_discover(s, &w->servers, server);
+	note(w, NATS_NOTE_CONNECTED, server->url, "");
+	if (nats_letter_session(w->events, SOURCE_UP, number) < 0)
+		snprintf(err, sizeof(err), "out of memory");
+	else
+		serve(w, s, server, err);
+	nats_session_discover(s, &w->servers, server);
+	nats_session_free(s);
+	nats_letter_session(w->events, SOURCE_DOWN, number);
+	note(w, NATS_NOTE_DISCONNECTED, server->url, err);
+}
+
+/* ---- the thread ---------------------------------------------------------- */
+
+static uint64_t pause_after(unsigned failures, size_t n_servers)
+{
+	uint64_t ms = PAUSE_MIN_MS;
+
+	if (failures < n_servers)
+		return 0;
+	for (size_t i = n_servers; i < failures && ms < PAUSE_MAX_MS; i++)
+		ms *= 2;
+	if (ms > PAUSE_MAX_MS)
+		ms = PAUSE_MAX_MS;
+	return ms - randombytes_uniform((uint32_t)(ms / 4));
+}
+
+/* One server; one with a connect that hangs is skipped. True when a session has
+ * lasted. */
+static bool try_next(struct nats_worker *w)
+{
+	struct nats_servers_item server;
+	struct nats_session *s;
+	uint64_t begin;
+
+	if (nats_servers_next(&w->servers, &server) < 0)
+		return false;
+	take_returned(w);
+	if (nats_hung_skips(&w->hung, server.url, now_ms())) {
+		nats_servers_item_finish(&server);
+		return false;
+	}
+	s = connect_to(w, &server);
+	take_returned(w);
+	begin = now_ms();
+	if (s != NULL)
+		run_session(w, s, &server);
+	nats_servers_item_finish(&server);
+	return s != NULL && now_ms() - begin >= LASTED_MS;
+}
+
+static void run(void *arg)
+{
+	struct nats_worker *w = arg;
+	unsigned failures = 0;
+
+	while (!stopping(w)) {
+		if (try_next(w))
+			failures = 0;
+		else if (failures < 1000)
+			failures++;
+		pause_until(w, now_ms() + pause_after(failures, w->servers.n));
+	}
+	nats_hung_finish(&w->hung);
+	nats_session_leave_thread();
+	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
+	w->on_done(w->arg);
+}
+
+int nats_worker_start(struct nats_worker *w)
+{
+	return uv_thread_create(&w->thread, run, w);
+}
+
+void nats_worker_stop(struct nats_worker *w)
+{
+	__atomic_store_n(&w->stop, true, __ATOMIC_RELEASE);
+	mailbox_close(w->commands);
+}
+
+unsigned nats_worker_hung(const struct nats_worker *w)
+{
+	return __atomic_load_n(&w->n_hung, __ATOMIC_RELAXED);
+}
+
+bool nats_worker_done(const struct nats_worker *w)
+{
+	return __atomic_load_n(&w->done, __ATOMIC_ACQUIRE);
+}
+
+void nats_worker_finish(struct nats_worker *w)
+{
+	uv_thread_join(&w->thread);
+	nats_servers_finish(&w->servers);
+	w->options = nats_options_unref(w->options);
+}

@@ -1,0 +1,35 @@
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/close_reason.h"
+
+/* They are labels of Prometheus and values of logfmt, as they are. */
+static void labels_are_words_each_of_its_own(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ENDING_COUNT; i++) {
+		const char *label = ending_label((enum ending)i);
+
+		assert_true(strlen(label) > 0);
+		for (const char *at = label; *at != '\0'; at++)
+			assert_true(islower((unsigned char)*at) || *at == '_');
+		for (int k = 0; k < i; k++)
+			assert_string_not_equal(label,
+						ending_label((enum ending)k));
+	}
+	assert_string_equal(ending_label(ENDING_CLIENT_LEFT), "client_left");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(labels_are_words_each_of_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,267 @@
+/* What is asked of the leader, when, and what its last sequence means; and the
+ * pause before a failed request is repeated. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/backoff.h"
+#include "base/check.h"
+#include "fake_source.h"
+#include "delivery/leader.h"
+
+struct fixture {
+	struct fake_source src;
+	struct log *log;
+	struct patience patience;
+	struct metrics metrics;
+	struct leader leader;
+	uint64_t now_ms;
+};
+
+static int setup(void **state)
+{
+	static struct fixture f;
+
+	memset(&f, 0, sizeof(f));
+	f.now_ms = 100000;
+	fake_source_init(&f.src);
+	assert_int_equal(log_new(&f.log, 1 << 20), 0);
+	leader_init(&f.leader, &f.src.source, f.log, &f.patience, &f.metrics);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	log_free(f->log);
+	return 0;
+}
+
+static unsigned answer(struct fixture *f, uint64_t last, uint32_t leader)
+{
+	struct source_event ev =
+		event_info(fake_asked(&f->src, ASKED_INFO)->who, "created-1", 1,
+			   last);
+
+	ev.info.leader = leader;
+	return leader_on_info(&f->leader, &ev, f->now_ms);
+}
+
+static void ask(struct fixture *f)
+{
+	leader_ask(&f->leader, f->now_ms);
+}
+
+static void pass(struct fixture *f, uint64_t ms)
+{
+	f->now_ms += ms;
+	leader_tick(&f->leader, f->now_ms);
+	ask(f);
+}
+
+/* ---- the question -------------------------------------------------------- */
+
+static void one_question_serves_all_before_it(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t no = leader_want_info(&f->leader);
+
+	assert_int_equal(leader_want_info(&f->leader), no);
+	ask(f);
+	/* It is sent: who asks now needs the next one. */
+	assert_int_equal(leader_want_info(&f->leader), no + 1);
+	ask(f);
+	assert_int_equal(fake_waiting(&f->src), 1);
+	assert_int_equal(answer(f, 9, 0), LEADER_OURS);
+	ask(f);
+	assert_int_equal(answer(f, 9, 0), LEADER_OURS);
+	ask(f);
+	fake_quiet(&f->src);
+	assert_int_equal(leader_due(&f->leader), UINT64_MAX);
+}
+
+/* B1 of the reviews: one client could hold up everybody's history. */
+static void later_question_holds_up_nobody(void **state)
+{
+	struct fixture *f = *state;
+
+	leader_want_info_by(&f->leader, f->now_ms + 250);
+	ask(f);
+	fake_quiet(&f->src);
+	assert_int_equal(leader_due(&f->leader), f->now_ms + 250);
+	for (int i = 0; i < 100; i++) {
+		leader_want_info(&f->leader);
+		ask(f);
+		assert_int_equal(answer(f, 9, 0), LEADER_OURS);
+		leader_want_info_by(&f->leader, f->now_ms + 250);
+	}
+	pass(f, 249);
+	fake_quiet(&f->src);
+	pass(f, 1);
+	assert_int_equal(answer(f, 9, 0), LEADER_OURS);
+	pass(f, 250);
+	fake_quiet(&f->src);
+}
+
+static void answer_that_is_lost_is_asked_for_again(void **state)
+{
+	struct fixture *f = *state;
+
+	leader_want_info(&f->leader);
+	ask(f);
+	fake_asked(&f->src, ASKED_INFO);
+	pass(f, 1999);
+	fake_quiet(&f->src);
+	assert_int_equal(leader_due(&f->leader), f->now_ms + 1);
+	pass(f, 1);
+	assert_int_equal(answer(f, 9, 0), LEADER_OURS);
+}
+
+/* A server without a leader, or an error: the next one is not asked at once. */
+static void answer_that_says_nothing_is_asked_for_again(void **state)
+{
+	struct fixture *f = *state;
+	struct source_event ev;
+
+	leader_want_info(&f->leader);
+	ask(f);
+	ev = event_error(SOURCE_INFO, fake_asked(&f->src, ASKED_INFO)->who,
+			 10008);
+	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
+			 LEADER_OURS);
+	ask(f);
+	fake_quiet(&f->src);
+	assert_int_equal(leader_due(&f->leader), f->now_ms + 250);
+	pass(f, 250);
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, "created-1", 1,
+			9);
+	ev.info.unled = true;
+	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
+			 LEADER_OURS | LEADER_RIVAL);
+	pass(f, 250);
+	assert_int_equal(answer(f, 9, 0), LEADER_OURS);
+}
+
+static void other_servers_answer_is_a_rivals(void **state)
+{
+	struct fixture *f = *state;
+	struct source_event ev;
+
+	f->leader.word.leader = 7;
+	leader_want_info(&f->leader);
+	ask(f);
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, "created-1", 1,
+			9);
+	ev.info.leader = 7;
+	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
+			 LEADER_OURS);
+	/* A second answer to the same question. */
+	ev.info.leader = 8;
+	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
+			 LEADER_RIVAL);
+}
+
+/* ---- the grace ----------------------------------------------------------- */
+
+static bool rolled_back(struct fixture *f, uint64_t last, uint32_t leader,
+			uint64_t head)
+{
+	const struct source_info i = {.last_seq = last, .leader = leader};
+
+	leader_take_word(&f->leader, &i);
+	f->leader.seen_ms = f->now_ms;
+	return leader_rolled_back(&f->leader, &i, head, f->now_ms);
+}
+
+static void without_replicas_nobody_is_behind(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_false(rolled_back(f, 9, 0, 9));
+	assert_true(rolled_back(f, 8, 0, 9));
+}
+
+static void leader_has_its_grace(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 20; i++) {
+		assert_false(rolled_back(f, 8, 7, 9));
+		assert_true(leader_is_behind(&f->leader));
+		f->now_ms += 250;
+	}
+	assert_true(rolled_back(f, 8, 7, 9));
+	assert_false(rolled_back(f, 9, 7, 9));
+	assert_false(leader_is_behind(&f->leader));
+}
+
+static void cursor_beyond_the_end_has_the_same_grace(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t since = 0;
+
+	rolled_back(f, 9, 7, 9);
+	assert_false(leader_had_grace(&f->leader, &since, f->now_ms));
+	f->now_ms += 4990;
+	assert_false(leader_had_grace(&f->leader, &since, f->now_ms));
+	/* The leader is behind what the gateway itself has: no time counts. */
+	rolled_back(f, 8, 7, 9);
+	f->now_ms += 4000;
+	assert_false(leader_had_grace(&f->leader, &since, f->now_ms));
+	rolled_back(f, 9, 7, 9);
+	f->now_ms += 4990;
+	assert_false(leader_had_grace(&f->leader, &since, f->now_ms));
+	f->now_ms += 20;
+	assert_true(leader_had_grace(&f->leader, &since, f->now_ms));
+	/* No replicas: nobody is behind. */
+	since = 0;
+	rolled_back(f, 9, 0, 9);
+	assert_false(leader_had_grace(&f->leader, &since, f->now_ms));
+	f->now_ms += 1000;
+	assert_true(leader_had_grace(&f->leader, &since, f->now_ms));
+}
+
+/* ---- backoff ------------------------------------------------------------- */
+
+static void pauses_grow_and_end(void **state)
+{
+	static const struct backoff_times t = {0, 100, 1000};
+	static const uint64_t want[] = {0, 100, 200, 400, 800, 1000, 1000};
+	struct backoff b = {0};
+
+	(void)state;
+	assert_true(backoff_over(&b, 0));
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		assert_int_equal(backoff_fail(&b, &t, 5000), want[i]);
+	assert_false(backoff_over(&b, 5999));
+	assert_true(backoff_over(&b, 6000));
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(backoff_fail(&b, &t, 5000), 1000);
+	backoff_reset(&b);
+	assert_true(backoff_over(&b, 0));
+	assert_int_equal(backoff_fail(&b, &t, 5000), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_question_serves_all_before_it),
+		TEST(later_question_holds_up_nobody),
+		TEST(answer_that_is_lost_is_asked_for_again),
+		TEST(answer_that_says_nothing_is_asked_for_again),
+		TEST(other_servers_answer_is_a_rivals),
+		TEST(without_replicas_nobody_is_behind),
+		TEST(leader_has_its_grace),
+		TEST(cursor_beyond_the_end_has_the_same_grace),
+		TEST(pauses_grow_and_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

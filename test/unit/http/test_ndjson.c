@@ -1,0 +1,170 @@
+#include "http/ndjson.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct sse_tag tag = {"9f31c2"};
+
+#define BEGIN                                         \
+	"{\"seq\":4711,\"subject\":\"events.alice\"," \
+	"\"time\":\"2026-11-28T08:31:50.000000007Z\",\"id\":\"4711-9f31c2\","
+
+/* The line; what a chunk adds to it is checked and taken off. */
+static const char *line(enum ndjson_data kind, const void *data, size_t len,
+			bool json)
+{
+	static char out[8192];
+	struct ndjson_message m = {
+		.seq = 4711,
+		.time_ns = UINT64_C(1795854710000000007),
+		.subject = "events.alice",
+		.subject_len = 12,
+		.tag = &tag,
+		.kind = kind,
+		.data = data,
+		.len = len,
+	};
+	struct ndjson_line l;
+	char head[20];
+
+	ndjson_measure(&l, &m, json);
+	assert_int_equal(l.total, l.head_len + l.body_len + SSE_CHUNK_TAIL);
+	assert_true(l.total < sizeof(out));
+	memset(out, 'x', sizeof(out));
+	ndjson_encode(&l, (uint8_t *)out);
+	snprintf(head, sizeof(head), "%zx\r\n", l.body_len);
+	assert_int_equal(l.head_len, strlen(head));
+	assert_memory_equal(out, head, l.head_len);
+	assert_memory_equal(out + l.total - 3, "\n\r\n", 3);
+	assert_int_equal(out[l.total], 'x');
+	out[l.total - 3] = '\0';
+	assert_null(strchr(out + l.head_len, '\n'));
+	return out + l.head_len;
+}
+
+#define TEXT(text) line(NDJSON_TEXT, text, sizeof(text) - 1, false)
+#define JSON(text) line(NDJSON_TEXT, text, sizeof(text) - 1, true)
+
+static void texts(void **state)
+{
+	(void)state;
+	assert_string_equal(TEXT("hello"), BEGIN "\"data\":\"hello\"}");
+	assert_string_equal(TEXT(""), BEGIN "\"data\":\"\"}");
+	assert_string_equal(line(NDJSON_TEXT, NULL, 0, true),
+			    BEGIN "\"data\":\"\"}");
+	assert_string_equal(TEXT("a\r\nb\rc\nd\t\"\\/\b\f\0\x1f\x7f"),
+			    BEGIN "\"data\":\"a\\r\\nb\\rc\\nd\\t\\\"\\\\/"
+				  "\\b\\f\\u0000\\u001f\x7f\"}");
+	assert_string_equal(TEXT("gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80"),
+			    BEGIN "\"data\":\"gr\xc3\xbc\xc3\x9f "
+				  "\xf0\x9f\x98\x80\"}");
+	assert_string_equal(TEXT("{\"a\": 1}"),
+			    BEGIN "\"data\":\"{\\\"a\\\": 1}\"}");
+}
+
+static void what_is_no_text(void **state)
+{
+	(void)state;
+	assert_string_equal(line(NDJSON_BINARY, "\xff\x00\xfe\xff", 4, true),
+			    BEGIN "\"encoding\":\"base64\","
+				  "\"data\":\"/wD+/w==\"}");
+	assert_string_equal(line(NDJSON_BASE64, "/wD+/w==", 8, true),
+			    BEGIN "\"encoding\":\"base64\","
+				  "\"data\":\"/wD+/w==\"}");
+}
+
+static void json_stands_as_json(void **state)
+{
+	(void)state;
+	assert_string_equal(JSON("{\"a\": [1,\n 2]}"),
+			    BEGIN "\"data\":{\"a\":[1,2]}}");
+	assert_string_equal(JSON("17\r\n"), BEGIN "\"data\":17}");
+	assert_string_equal(JSON("\"17\""), BEGIN "\"data\":\"17\"}");
+	assert_string_equal(JSON("hello\n"), BEGIN "\"data\":\"hello\\n\"}");
+	assert_string_equal(JSON("{\"a\":1"),
+			    BEGIN "\"data\":\"{\\\"a\\\":1\"}");
+	assert_string_equal(JSON(""), BEGIN "\"data\":\"\"}");
+}
+
+/* The longest of all that a line begins with, each byte of the subject to be
+ * escaped. */
+static void the_longest_begin_fits(void **state)
+{
+	char subject[SUBJECT_MAX];
+	struct ndjson_message m = {
+		.seq = UINT64_MAX,
+		.time_ns = UINT64_MAX,
+		.subject = subject,
+		.subject_len = SUBJECT_MAX - 1,
+		.tag = &tag,
+		.kind = NDJSON_BINARY,
+	};
+	struct ndjson_line l;
+
+	(void)state;
+	memset(subject, '"', sizeof(subject));
+	ndjson_measure(&l, &m, false);
+	assert_true(l.begin_len > 2 * (SUBJECT_MAX - 1));
+	l.begin[l.begin_len] = '\0';
+	assert_non_null(strstr(l.begin, "\\\"\",\"time\":\"2554-07-21T23:34:33."
+					"709551615Z\",\"id\":"
+					"\"18446744073709551615-9f31c2\","));
+}
+
+static const char *text_of(const char *bytes, size_t len)
+{
+	static char out[SSE_TEXT_MAX + 1];
+
+	assert_true(len <= SSE_TEXT_MAX);
+	memcpy(out, bytes, len);
+	out[len] = '\0';
+	return out;
+}
+
+static void what_is_no_message(void **state)
+{
+	char out[SSE_TEXT_MAX];
+
+	(void)state;
+	assert_string_equal(text_of(out,
+				    ndjson_put_system(out, true, "ping", NULL)),
+			    "12\r\n{\"system\":\"ping\"}\n\r\n");
+	assert_string_equal(text_of(out, ndjson_put_system(out, false, "open",
+							   "7-9f31c2")),
+			    "{\"system\":\"open\",\"id\":\"7-9f31c2\"}\n");
+	assert_string_equal(text_of(out, ndjson_put_blank(out, true)),
+			    "1\r\n\n\r\n");
+	assert_string_equal(text_of(out, ndjson_put_blank(out, false)), "\n");
+	assert_string_equal(
+		text_of(out,
+			ndjson_put_gap(out, false, "expired", 1, 9, 8, &tag)),
+		"{\"system\":\"gap\",\"reason\":\"expired\",\"after\":1,"
+		"\"first\":9,\"id\":\"8-9f31c2\"}\n");
+	assert_string_equal(
+		text_of(out,
+			ndjson_put_gap(out, false, "reset", 0, 1, 0, &tag)),
+		"{\"system\":\"gap\",\"reason\":\"reset\",\"after\":0,"
+		"\"first\":1,\"id\":\"0-9f31c2\"}\n");
+	ndjson_put_gap(out, true, "expired", UINT64_MAX, UINT64_MAX,
+		       UINT64_MAX - 1, &tag);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(texts),
+		cmocka_unit_test(what_is_no_text),
+		cmocka_unit_test(json_stands_as_json),
+		cmocka_unit_test(the_longest_begin_fits),
+		cmocka_unit_test(what_is_no_message),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,492 @@
+/* Heads are compared byte for byte: what a client sees of this module is
+ * nothing but bytes. */
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "http/response.h"
+
+#define LEN(list) (sizeof(list) / sizeof((list)[0]))
+
+static const struct http_reply_to keep = {.minor = 1, .keep_alive = true};
+static const struct http_reply_to end = {.minor = 1};
+static const struct http_reply_to head_of = {.minor = 1,
+					     .keep_alive = true,
+					     .is_head = true};
+static const struct http_reply_to old = {.minor = 0};
+static const struct http_reply_to old_keep = {.minor = 0, .keep_alive = true};
+
+static void expect_bytes(struct buf *b, const char *want)
+{
+	size_t len = strlen(want);
+
+	if (buf_unread(b) != len || memcmp(buf_head(b), want, len) != 0)
+		fail_msg("expected:\n%s\ngot:\n%.*s", want, (int)buf_unread(b),
+			 (const char *)buf_head(b));
+	buf_finish(b);
+}
+
+static struct buf room(void)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	return b;
+}
+
+/* ---- statuses ------------------------------------------------------------ */
+
+static void test_reasons(void **state)
+{
+	static const char *const list[] = {
+		"200 OK",
+		"304 Not Modified",
+		"400 Bad Request",
+		"401 Unauthorized",
+		"403 Forbidden",
+		"404 Not Found",
+		"405 Method Not Allowed",
+		"406 Not Acceptable",
+		"408 Request Timeout",
+		"413 Content Too Large",
+		"414 URI Too Long",
+		"417 Expectation Failed",
+		"421 Misdirected Request",
+		"429 Too Many Requests",
+		"431 Request Header Fields Too Large",
+		"503 Service Unavailable",
+		"505 HTTP Version Not Supported",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(list); i++) {
+		int status = 0;
+
+		assert_int_equal(sscanf(list[i], "%d", &status), 1);
+		assert_string_equal(http_reply_reason(status), list[i]);
+	}
+	assert_null(http_reply_reason(299));
+}
+
+/* What a caller must not ask for costs its connection, and not the program. */
+static void broken_contracts(void **state)
+{
+	struct http_reply_to to = {.minor = 1};
+	struct refusal why;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	assert_int_equal(http_reply_short(&b, &to, 299, "a/b", NULL, "x", 1),
+			 -EINVAL);
+	assert_int_equal(http_reply_short(&b, &to, 204, "a/b", NULL, NULL, 0),
+			 -EINVAL);
+	assert_int_equal(http_reply_short(&b, &to, 200, NULL, NULL, "x", 1),
+			 -EINVAL);
+	refusal_set(&why, 405, REFUSAL_BAD_METHOD, "without Allow");
+	assert_int_equal(http_reply_refusal(&b, &to, &why, 1), -EINVAL);
+	refusal_set(&why, 401, REFUSAL_BAD_TOKEN, "with \"quotes\"");
+	assert_int_equal(http_reply_refusal(&b, &to, &why, 1), -EINVAL);
+	assert_int_equal(buf_unread(&b), 0);
+	buf_finish(&b);
+}
+
+/* ---- streams ------------------------------------------------------------- */
+
+#define STREAM(connection, more)                    \
+	"HTTP/1.1 200 OK\r\n"                       \
+	"Content-Type: text/event-stream\r\n"       \
+	"Cache-Control: no-cache, no-transform\r\n" \
+	"Connection: " connection "\r\n"            \
+	"Vary: Accept\r\n"                          \
+	"X-Accel-Buffering: no\r\n"                 \
+	"X-Content-Type-Options: nosniff\r\n" more "\r\n"
+#define CHUNKED "Transfer-Encoding: chunked\r\n"
+
+static void test_stream_heads(void **state)
+{
+	static const struct {
+		const struct http_reply_to *to;
+		const char *want;
+	} list[] = {
+		{&keep, STREAM("close", CHUNKED)},
+		{&end, STREAM("close", CHUNKED)},
+		{&head_of, STREAM("keep-alive", CHUNKED)},
+		{&old, STREAM("close", "")},
+		{&old_keep, STREAM("close", "")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(list); i++) {
+		struct buf b = room();
+
+		assert_int_equal(http_reply_stream(&b, list[i].to), 0);
+		expect_bytes(&b, list[i].want);
+	}
+}
+
+/* Behind the status line, of every kind of response. */
+static void test_date(void **state)
+{
+	static const struct http_reply_to to = {
+		.minor = 1,
+		.date = "Sun, 06 Nov 1994 08:49:37 GMT",
+	};
+	static const struct http_reply_page page = {"a/b", "none", "\"1\""};
+	static const char *const statuses[] = {
+		"200 OK",	    "204 No Content",  "200 OK",
+		"304 Not Modified", "400 Bad Request", "200 OK"};
+	struct buf b[LEN(statuses)];
+	struct refusal why;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(b); i++)
+		b[i] = room();
+	refusal_set(&why, 400, REFUSAL_MALFORMED, "wrong");
+	assert_int_equal(http_reply_stream(&b[0], &to), 0);
+	assert_int_equal(http_reply_short(&b[1], &to, 204, NULL, NULL, "", 0),
+			 0);
+	assert_int_equal(http_reply_page(&b[2], &to, &page, "x", 1), 0);
+	assert_int_equal(http_reply_unchanged(&b[3], &to, &page), 0);
+	assert_int_equal(http_reply_refusal(&b[4], &to, &why, 1), 0);
+	assert_int_equal(http_reply_come_back(&b[5], &to, 1), 0);
+	for (size_t i = 0; i < LEN(b); i++) {
+		char want[128];
+		int len = snprintf(want, sizeof(want),
+				   "HTTP/1.1 %s\r\nDate: %s\r\nC", statuses[i],
+				   to.date);
+
+		assert_true(buf_unread(&b[i]) > (size_t)len);
+		assert_memory_equal(buf_head(&b[i]), want, (size_t)len);
+		buf_finish(&b[i]);
+	}
+}
+
+/* Of a request from another origin, for example. */
+static void test_lines_of_a_request(void **state)
+{
+	static const struct http_reply_to to = {
+		.minor = 1,
+		.keep_alive = true,
+		.lines = "Vary: Origin\r\nA: b\r\n",
+	};
+	struct refusal why;
+	struct buf b = room();
+
+	(void)state;
+	assert_int_equal(http_reply_stream(&b, &to), 0);
+	expect_bytes(&b, STREAM("close", CHUNKED "Vary: Origin\r\nA: b\r\n"));
+	b = room();
+	refusal_set(&why, 503, REFUSAL_FULL, "wrong");
+	assert_int_equal(http_reply_refusal(&b, &to, &why, 7), 0);
+	expect_bytes(&b,
+		     "HTTP/1.1 503 Service Unavailable\r\n"
+		     "Content-Type: text/plain; charset=utf-8\r\n"
+		     "Content-Length: 6\r\n"
+		     "Cache-Control: no-store\r\n"
+		     "Connection: keep-alive\r\n"
+		     "X-Content-Type-Options: nosniff\r\n"
+		     "Retry-After: 7\r\nVary: Origin\r\nA: b\r\n\r\nwrong\n");
+}
+
+/* Neither a type nor a length (RFC 9110, 8.6). */
+static void test_no_content(void **state)
+{
+	struct buf b = room();
+
+	(void)state;
+	assert_int_equal(http_reply_short(&b, &keep, 204, NULL,
+					  "Allow: GET\r\n", NULL, 0),
+			 0);
+	expect_bytes(&b, "HTTP/1.1 204 No Content\r\n"
+			 "Cache-Control: no-store\r\n"
+			 "Connection: keep-alive\r\n"
+			 "X-Content-Type-Options: nosniff\r\n"
+			 "Allow: GET\r\n\r\n");
+}
+
+static void test_come_back(void **state)
+{
+	static const struct http_reply_to old_head = {.is_head = true};
+	static const struct {
+		const struct http_reply_to *to;
+		uint64_t retry_ms;
+		const char *want;
+	} list[] = {
+		{&keep, 1234,
+		 STREAM("keep-alive", CHUNKED) "d\r\nretry: 1234\n\n\r\n"
+					       "0\r\n\r\n"},
+		{&end, 0,
+		 STREAM("close", CHUNKED) "a\r\nretry: 0\n\n\r\n"
+					  "0\r\n\r\n"},
+		{&end, UINT64_MAX,
+		 STREAM("close",
+			CHUNKED) "1d\r\nretry: 18446744073709551615\n\n\r\n"
+				 "0\r\n\r\n"},
+		{&old, 1234, STREAM("close", "") "retry: 1234\n\n"},
+		{&old_keep, 1234, STREAM("close", "") "retry: 1234\n\n"},
+		{&head_of, 1234, STREAM("keep-alive", CHUNKED)},
+		{&old_head, 1234, STREAM("close", "")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(list); i++) {
+		struct buf b = room();
+
+		assert_int_equal(http_reply_come_back(&b, list[i].to,
+						      list[i].retry_ms),
+				 0);
+		expect_bytes(&b, list[i].want);
+	}
+}
+
+/* ---- short answers ------------------------------------------------------- */
+
+#define SHORT(status, type, length, connection, more) \
+	"HTTP/1.1 " status "\r\n"                     \
+	"Content-Type: " type "\r\n"                  \
+	"Content-Length: " length "\r\n"              \
+	"Cache-Control: no-store\r\n"                 \
+	"Connection: " connection "\r\n"              \
+	"X-Content-Type-Options: nosniff\r\n" more "\r\n"
+#define TEXT "text/plain; charset=utf-8"
+
+static void test_short(void **state)
+{
+	static const struct {
+		const struct http_reply_to *to;
+		const char *extra, *body, *want;
+	} list[] = {
+		{&keep, NULL, "ok\n",
+		 SHORT("200 OK", "a/b", "3", "keep-alive", "") "ok\n"},
+		{&end, NULL, "ok\n",
+		 SHORT("200 OK", "a/b", "3", "close", "") "ok\n"},
+		{&head_of, NULL, "ok\n",
+		 SHORT("200 OK", "a/b", "3", "keep-alive", "")},
+		{&old, NULL, "ok\n",
+		 SHORT("200 OK", "a/b", "3", "close", "") "ok\n"},
+		{&old_keep, NULL, "ok\n",
+		 SHORT("200 OK", "a/b", "3", "keep-alive", "") "ok\n"},
+		{&keep, "", "", SHORT("200 OK", "a/b", "0", "keep-alive", "")},
+		{&keep, "A: b\r\nC: d\r\n", "0123456789",
+		 SHORT("200 OK", "a/b", "10", "keep-alive",
+		       "A: b\r\nC: d\r\n") "0123456789"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(list); i++) {
+		struct buf b = room();
+
+		assert_int_equal(http_reply_short(&b, list[i].to, 200, "a/b",
+						  list[i].extra, list[i].body,
+						  strlen(list[i].body)),
+				 0);
+		expect_bytes(&b, list[i].want);
+	}
+}
+
+static void test_a_body_is_bytes(void **state)
+{
+	static const char body[] = "a\0b%s\n";
+	struct buf b = room();
+	size_t len = sizeof(body) - 1;
+
+	(void)state;
+	assert_int_equal(http_reply_short(&b, &keep, 200, "a/b", NULL, body,
+					  len),
+			 0);
+	assert_non_null(memmem(buf_head(&b), buf_unread(&b),
+			       "Content-Length: 6\r\n", 19));
+	assert_memory_equal(buf_tail(&b) - len, body, len);
+	buf_finish(&b);
+}
+
+/* ---- refusals ------------------------------------------------------------ */
+
+static struct refusal refusal_of(int status, const char *text)
+{
+	struct refusal r;
+
+	refusal_set(&r, status, REFUSAL_MALFORMED, "%s", text);
+	return r;
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		int status;
+		const char *allow;
+		const struct http_reply_to *to;
+		const char *want;
+	} list[] = {
+		{400, NULL, &keep,
+		 SHORT("400 Bad Request", TEXT, "6", "keep-alive",
+		       "") "wrong\n"},
+		{400, NULL, &end,
+		 SHORT("400 Bad Request", TEXT, "6", "close", "") "wrong\n"},
+		{404, NULL, &head_of,
+		 SHORT("404 Not Found", TEXT, "6", "keep-alive", "")},
+		{401, NULL, &keep,
+		 SHORT("401 Unauthorized", TEXT, "6", "keep-alive",
+		       "WWW-Authenticate: Bearer error=\"invalid_token\", "
+		       "error_description=\"wrong\"\r\n") "wrong\n"},
+		{403, NULL, &keep,
+		 SHORT("403 Forbidden", TEXT, "6", "keep-alive", "") "wrong\n"},
+		{405, "GET, HEAD", &keep,
+		 SHORT("405 Method Not Allowed", TEXT, "6", "keep-alive",
+		       "Allow: GET, HEAD\r\n") "wrong\n"},
+		{408, NULL, &end,
+		 SHORT("408 Request Timeout", TEXT, "6", "close",
+		       "") "wrong\n"},
+		{429, NULL, &keep,
+		 SHORT("429 Too Many Requests", TEXT, "6", "keep-alive",
+		       "Retry-After: 17\r\n") "wrong\n"},
+		{503, NULL, &old,
+		 SHORT("503 Service Unavailable", TEXT, "6", "close",
+		       "Retry-After: 17\r\n") "wrong\n"},
+		{505, NULL, &end,
+		 SHORT("505 HTTP Version Not Supported", TEXT, "6", "close",
+		       "") "wrong\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(list); i++) {
+		struct refusal r = refusal_of(list[i].status, "wrong");
+		struct buf b = room();
+
+		r.allow = list[i].allow;
+		assert_int_equal(http_reply_refusal(&b, list[i].to, &r, 17), 0);
+		expect_bytes(&b, list[i].want);
+	}
+}
+
+/* RFC 6750, 3.1: who has sent none is not told that it is wrong. */
+static void test_no_token(void **state)
+{
+	struct refusal r = refusal_of(401, "no token");
+	struct buf b = room();
+
+	(void)state;
+	r.reason = REFUSAL_NO_TOKEN;
+	assert_int_equal(http_reply_refusal(&b, &keep, &r, 1), 0);
+	expect_bytes(&b, SHORT("401 Unauthorized", TEXT, "9", "keep-alive",
+			       "WWW-Authenticate: Bearer\r\n") "no token\n");
+	memset(r.text, 'x', sizeof(r.text) - 1);
+	r.text[sizeof(r.text) - 1] = '\0';
+	r.reason = REFUSAL_BAD_TOKEN;
+	b = room();
+	assert_int_equal(http_reply_refusal(&b, &keep, &r, 1), 0);
+	buf_finish(&b);
+}
+
+static void test_retry_after_of_any_size(void **state)
+{
+	struct refusal r = refusal_of(503, "full");
+	struct buf b = room();
+
+	(void)state;
+	assert_int_equal(http_reply_refusal(&b, &keep, &r, UINT_MAX), 0);
+	expect_bytes(&b,
+		     SHORT("503 Service Unavailable", TEXT, "5", "keep-alive",
+			   "Retry-After: 4294967295\r\n") "full\n");
+}
+
+/* Nothing of the longest text is lost, and nothing in it is a format. */
+static void test_texts_go_whole(void **state)
+{
+	struct refusal r = refusal_of(400, "%s %n %5000d");
+	struct buf b = room();
+
+	(void)state;
+	assert_int_equal(http_reply_refusal(&b, &keep, &r, 1), 0);
+	expect_bytes(&b, SHORT("400 Bad Request", TEXT, "13", "keep-alive",
+			       "") "%s %n %5000d\n");
+	memset(r.text, 'x', sizeof(r.text) - 1);
+	r.text[sizeof(r.text) - 1] = '\0';
+	b = room();
+	assert_int_equal(http_reply_refusal(&b, &keep, &r, 1), 0);
+	assert_non_null(memmem(buf_head(&b), buf_unread(&b),
+			       "Content-Length: 256\r\n", 21));
+	assert_memory_equal(buf_tail(&b) - 256, r.text, 255);
+	assert_int_equal(buf_tail(&b)[-1], '\n');
+	buf_finish(&b);
+}
+
+/* ---- no room ------------------------------------------------------------- */
+
+static int put_stream(struct buf *b)
+{
+	return http_reply_stream(b, &keep);
+}
+
+static int put_short(struct buf *b)
+{
+	return http_reply_short(b, &keep, 200, "a/b", "C: d\r\n", "body", 4);
+}
+
+static int put_refusal(struct buf *b)
+{
+	struct refusal r = refusal_of(503, "full");
+
+	return http_reply_refusal(b, &keep, &r, 1);
+}
+
+static int put_come_back(struct buf *b)
+{
+	return http_reply_come_back(b, &keep, 3000);
+}
+
+/* With each cap that is too small: nothing is put, and what was there stays. */
+static void test_whole_or_nothing(void **state)
+{
+	int (*const puts[])(struct buf *) = {put_stream, put_short, put_refusal,
+					     put_come_back};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(puts); i++) {
+		struct buf b = room();
+		size_t whole;
+
+		assert_int_equal(puts[i](&b), 0);
+		whole = buf_unread(&b);
+		buf_finish(&b);
+		for (size_t cap = 3; cap <= 3 + whole; cap++) {
+			buf_init(&b, cap);
+			assert_int_equal(buf_puts(&b, "old"), 0);
+			assert_int_equal(puts[i](&b),
+					 cap < 3 + whole ? -ENOBUFS : 0);
+			assert_int_equal(buf_unread(&b),
+					 cap < 3 + whole ? 3 : cap);
+			assert_memory_equal(buf_head(&b), "old", 3);
+			buf_finish(&b);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(broken_contracts),
+		cmocka_unit_test(test_stream_heads),
+		cmocka_unit_test(test_date),
+		cmocka_unit_test(test_lines_of_a_request),
+		cmocka_unit_test(test_no_content),
+		cmocka_unit_test(test_come_back),
+		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_a_body_is_bytes),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_no_token),
+		cmocka_unit_test(test_retry_after_of_any_size),
+		cmocka_unit_test(test_texts_go_whole),
+		cmocka_unit_test(test_whole_or_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,889 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "base/check.h"
+#include "nats/js_api.h"
+#include "base/values.h"
+
+/* Answers of nats-server 2.9.10. */
+static const char info_answer[] =
+	"{\"type\":\"io.nats.jetstream.api.v1.stream_info_response\","
+	"\"total\":0,\"offset\":0,\"limit\":0,\"config\":{\"name\":\"EV\","
+	"\"subjects\":[\"ev.*\"],\"retention\":\"limits\","
+	"\"max_consumers\":-1,\"max_msgs\":-1,\"max_bytes\":-1,\"max_age\":0,"
+	"\"max_msgs_per_subject\":-1,\"max_msg_size\":-1,\"discard\":\"old\","
+	"\"storage\":\"memory\",\"num_replicas\":1,"
+	"\"duplicate_window\":120000000000,\"allow_direct\":false},"
+	"\"created\":\"2026-11-24T04:51:53.465579471Z\",\"state\":{"
+	"\"messages\":2,\"bytes\":45,\"first_seq\":1,"
+	"\"first_ts\":\"2026-11-24T04:51:53.468126784Z\",\"last_seq\":2,"
+	"\"last_ts\":\"2026-11-24T04:51:53.46854244Z\",\"num_subjects\":1,"
+	"\"consumer_count\":0}}";
+static const char found_answer[] =
+	"{\"type\":\"io.nats.jetstream.api.v1.stream_msg_get_response\","
+	"\"message\":{\"subject\":\"ev.1\",\"seq\":1,\"data\":\"aGVsbG8=\","
+	"\"time\":\"2026-11-24T04:51:53.468126784Z\"}}";
+static const char none_answer[] =
+	"{\"type\":\"io.nats.jetstream.api.v1.stream_msg_get_response\","
+	"\"error\":{\"code\":404,\"err_code\":10037,"
+	"\"description\":\"no message found\"}}";
+static const char created_answer[] =
+	"{\"type\":\"io.nats.jetstream.api.v1.consumer_create_response\","
+	"\"stream_name\":\"EV\",\"name\":\"c1\","
+	"\"created\":\"2026-11-24T04:51:53.473077117Z\",\"config\":{"
+	"\"name\":\"c1\",\"deliver_policy\":\"by_start_sequence\","
+	"\"opt_start_seq\":1,\"ack_policy\":\"none\"},"
+	"\"delivered\":{\"consumer_seq\":0,\"stream_seq\":0},"
+	"\"num_waiting\":0,\"num_pending\":2}";
+static const char ack_v1[] = "$JS.ACK.EV.gw_1_2.1.7.5.1795495913468126784.3";
+static const char ack_v2[] =
+	"$JS.ACK.hub.Ab12.EV.gw_1_2.1.7.5.1795495913468126784.3";
+static const char ack_v2_long[] =
+	"$JS.ACK._.Ab12.EV.gw_1_2.1.7.5.1795495913468126784.3.x9";
+
+/* ---- the ack subject ----------------------------------------------------- */
+
+static void both_forms_of_the_ack_subject_are_read(void **state)
+{
+	const char *const forms[] = {ack_v1, ack_v2, ack_v2_long};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		struct js_ack a;
+
+		assert_int_equal(js_ack_parse(&a, forms[i], strlen(forms[i])),
+				 0);
+		assert_int_equal(a.consumer_len, 6);
+		assert_memory_equal(a.consumer, "gw_1_2", 6);
+		assert_int_equal(a.delivered, 1);
+		assert_int_equal(a.stream_seq, 7);
+		assert_int_equal(a.consumer_seq, 5);
+		assert_true(a.time_ns == 1795495913468126784);
+		assert_int_equal(a.pending, 3);
+	}
+}
+
+static void other_ack_subjects_are_refused(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		".",
+		"$JS.ACK",
+		"_INBOX.x",
+		"$JS.ACK.EV.c.1.7.5.9",	    /* 8 */
+		"$JS.ACK._.EV.c.1.7.5.9.3", /* 10 */
+		"$JS.ACK.EV..1.7.5.9.3",    /* empty token */
+		"$JS.ACK.EV.c.1.7.5.9.",
+		".$JS.ACK.EV.c.1.7.5.9",
+		"$JS.NAK.EV.c.1.7.5.9.3",
+		"$js.ACK.EV.c.1.7.5.9.3",
+		"$JS.ACK.EV.c.1.-7.5.9.3",
+		"$JS.ACK.EV.c.1.+7.5.9.3",
+		"$JS.ACK.EV.c.1.7x.5.9.3",
+		"$JS.ACK.EV.c.1.7:.5.9.3",
+		"$JS.ACK.EV.c.1. 7.5.9.3",
+		"$JS.ACK.EV.c.1.18446744073709551616.5.9.3",
+		"$JS.ACK.EV.c.1.99999999999999999999.5.9.3",
+		"$JS.ACK.EV.c.1.000000000000000000007.5.9.3",
+	};
+	struct js_ack a;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(js_ack_parse(&a, bad[i], strlen(bad[i])),
+				 -EINVAL);
+	assert_int_equal(
+		js_ack_parse(&a, "$JS.ACK.EV.c.1.18446744073709551615.5.9.3",
+			     strlen("$JS.ACK.EV.c.1.18446744073709551615.5.9."
+				    "3")),
+		0);
+	assert_true(a.stream_seq == UINT64_MAX);
+	/* The length counts, not a NUL. */
+	assert_int_equal(js_ack_parse(&a, ack_v1, strlen(ack_v1) - 2), -EINVAL);
+	assert_int_equal(js_ack_parse(&a, "$JS.ACK.EV.c.1.7.5.9.\0", 22),
+			 -EINVAL);
+}
+
+/* ---- requests ------------------------------------------------------------ */
+
+static void assert_body(struct buf *b, const char *want)
+{
+	assert_int_equal(buf_unread(b), strlen(want));
+	assert_memory_equal(buf_head(b), want, strlen(want));
+	buf_finish(b);
+}
+
+static void requests_are_json(void **state)
+{
+	struct js_consumer c = {.stream = "EV",
+				.name = "n1",
+				.filter = "ev.\"q\\",
+				.start_seq = 42,
+				.inactive_ms = 30000};
+	struct js_pull p = {.batch = 10,
+			    .max_bytes = 4096,
+			    .expires_ms = 30000,
+			    .heartbeat_ms = 5000};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1024);
+	assert_int_equal(js_put_find(&b, UINT64_MAX, "ev.1"), 0);
+	assert_body(&b, "{\"seq\":18446744073709551615,"
+			"\"next_by_subj\":\"ev.1\"}");
+	assert_int_equal(js_put_last(&b, "ev.\""), 0);
+	assert_body(&b, "{\"last_by_subj\":\"ev.\\\"\"}");
+	assert_int_equal(js_put_create(&b, &c), 0);
+	assert_body(&b, "{\"stream_name\":\"EV\",\"config\":{\"name\":\"n1\","
+			"\"filter_subject\":\"ev.\\\"q\\\\\","
+			"\"deliver_policy\":\"by_start_sequence\","
+			"\"opt_start_seq\":42,\"ack_policy\":\"none\","
+			"\"replay_policy\":\"instant\",\"mem_storage\":true,"
+			"\"inactive_threshold\":30000000000},"
+			"\"action\":\"create\"}");
+	assert_int_equal(js_put_pull(&b, &p), 0);
+	assert_body(&b, "{\"batch\":10,\"max_bytes\":4096,"
+			"\"expires\":30000000000,"
+			"\"idle_heartbeat\":5000000000}");
+	p = (struct js_pull){.batch = 1, .no_wait = true};
+	assert_int_equal(js_put_pull(&b, &p), 0);
+	assert_body(&b, "{\"batch\":1,\"no_wait\":true}");
+}
+
+static void a_consumer_of_everything_has_no_filter(void **state)
+{
+	struct js_consumer c = {.stream = "EV", .name = "n1"};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1024);
+	assert_int_equal(js_put_create(&b, &c), 0);
+	assert_int_equal(buf_putc(&b, '\0'), 0);
+	assert_null(strstr((const char *)buf_head(&b), "filter"));
+	assert_non_null(
+		strstr((const char *)buf_head(&b), "\"opt_start_seq\":1,"));
+	buf_finish(&b);
+}
+
+/* Every cap that is too small refuses the whole and changes nothing. */
+/* The library's allocations until they fail; -1: they don't. */
+static int allocations_left = -1;
+
+static void *may_fail(size_t size)
+{
+	if (allocations_left == 0)
+		return NULL;
+	if (allocations_left > 0)
+		allocations_left--;
+	return malloc(size);
+}
+
+/* Each allocation of the JSON library fails in turn: the request is whole, or
+ * there is none. */
+static void a_request_without_memory_is_none(void **state)
+{
+	static const char want[] = "{\"seq\":7,\"next_by_subj\":\"ev.a\"}";
+	struct buf b;
+	int n = 0, rc;
+
+	(void)state;
+	buf_init(&b, 4096);
+	json_set_alloc_funcs(may_fail, free);
+	do {
+		buf_clear(&b);
+		allocations_left = n++;
+		rc = js_put_find(&b, 7, "ev.a");
+		allocations_left = -1;
+		if (rc == 0)
+			break;
+		assert_int_equal(rc, -ENOMEM);
+		assert_int_equal(buf_unread(&b), 0);
+	} while (n < 100);
+	json_set_alloc_funcs(malloc, free);
+	assert_true(n > 1);
+	assert_int_equal(buf_unread(&b), strlen(want));
+	assert_memory_equal(buf_head(&b), want, strlen(want));
+	buf_finish(&b);
+}
+
+static void a_request_that_does_not_fit_leaves_nothing(void **state)
+{
+	struct js_consumer c = {.stream = "EV", .name = "n1", .filter = "ev.1"};
+	struct js_pull p = {.batch = 10, .expires_ms = 1, .no_wait = true};
+
+	(void)state;
+	for (size_t max = 4; max < 40; max++) {
+		struct buf b;
+
+		buf_init(&b, max);
+		assert_int_equal(buf_puts(&b, "keep"), 0);
+		buf_consume(&b, 1);
+		assert_int_equal(js_put_create(&b, &c), -ENOBUFS);
+		assert_int_equal(js_put_pull(&b, &p), -ENOBUFS);
+		if (max < 34)
+			assert_int_equal(js_put_find(&b, 1, "ev.1"), -ENOBUFS);
+		if (max < 24)
+			assert_int_equal(js_put_last(&b, "ev.1"), -ENOBUFS);
+		if (max < 24)
+			assert_body(&b, "eep");
+		buf_finish(&b);
+	}
+}
+
+/* ---- STREAM.INFO --------------------------------------------------------- */
+
+static struct js_info info_of(const char *json, const char *filter)
+{
+	struct js_info in;
+
+	js_info_parse(&in, json, strlen(json), filter);
+	return in;
+}
+
+static struct js_info info_with(const char *config, const char *state)
+{
+	char json[1024];
+
+	snprintf(json, sizeof(json),
+		 "{\"config\":{%s},\"created\":\"2026-11-24T04:51:53Z\","
+		 "\"state\":{%s}}",
+		 config, state);
+	return info_of(json, "ev.*");
+}
+
+static void stream_info_is_read(void **state)
+{
+	struct js_info in = info_of(info_answer, "ev.*");
+
+	(void)state;
+	assert_int_equal(in.error.err, 0);
+	assert_int_equal(in.first_seq, 1);
+	assert_int_equal(in.last_seq, 2);
+	assert_int_equal(in.messages, 2);
+	assert_string_equal(in.created, "2026-11-24T04:51:53.465579471Z");
+	assert_int_equal(in.created_len, strlen(in.created));
+	assert_true(in.filter_covers_all);
+	assert_false(in.work_queue);
+	assert_false(info_of(info_answer, "ev.x").filter_covers_all);
+}
+
+#define CONFIG "\"subjects\":[\"ev.*\"],\"retention\":\"limits\""
+#define STATE  "\"messages\":1,\"first_seq\":1,\"last_seq\":1"
+
+static void an_empty_stream_begins_behind_its_end(void **state)
+{
+	struct js_info in;
+
+	(void)state;
+	in = info_with(CONFIG, "\"messages\":0,\"first_seq\":0,\"last_seq\":0");
+	assert_int_equal(in.error.err, 0);
+	assert_int_equal(in.first_seq, 1);
+	in = info_with(CONFIG, "\"messages\":0,\"first_seq\":3,\"last_seq\":2");
+	assert_int_equal(in.first_seq, 3);
+	in = info_with(CONFIG, "\"messages\":0,\"first_seq\":0,\"last_seq\":9");
+	assert_int_equal(in.first_seq, 10);
+}
+
+/* With a field behind the others. */
+static struct js_info info_in(const char *field)
+{
+	char json[1024];
+
+	snprintf(json, sizeof(json),
+		 "{\"config\":{" CONFIG
+		 "},\"created\":\"2026-11-24T04:51:53Z\","
+		 "\"state\":{" STATE "},%s}",
+		 field);
+	return info_of(json, "ev.*");
+}
+
+static void covering_is_only_said_where_it_is_sure(void **state)
+{
+	static const struct {
+		const char *config;
+		bool covers;
+	} cases[] = {
+		{CONFIG, true},
+		{"\"subjects\":[\"ev.1\",\"ev.2\"],\"retention\":\"limits\"",
+		 true},
+		{"\"subjects\":[\"ev.1\",\"x\"],\"retention\":\"limits\"",
+		 false},
+		{"\"subjects\":[\"ev.>\"],\"retention\":\"limits\"", false},
+		{"\"subjects\":[],\"retention\":\"limits\"", false},
+		{"\"subjects\":[7],\"retention\":\"limits\"", false},
+		{"\"retention\":\"limits\"", false},
+		{CONFIG ",\"mirror\":{\"name\":\"X\"}", false},
+		{CONFIG ",\"sources\":[{\"name\":\"X\"}]", false},
+		{CONFIG ",\"subject_transform\":{\"src\":\"ev.*\"}", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct js_info in = info_with(cases[i].config, STATE);
+
+		assert_int_equal(in.error.err, 0);
+		assert_int_equal(in.filter_covers_all, cases[i].covers);
+	}
+}
+
+static void retention_that_deletes_is_seen(void **state)
+{
+	(void)state;
+	assert_true(info_with("\"retention\":\"workqueue\"", STATE).work_queue);
+	assert_false(info_with("\"retention\":\"interest\"", STATE).work_queue);
+}
+
+/* Of nats-server 2.9.10: a leader with its followers, one that was cut off 4 s
+ * ago, and a server that knows of no leader. */
+static void whose_word_it_is(void **state)
+{
+#define SERVER(name, ns) \
+	"{\"name\":\"" name "\",\"current\":true,\"active\":" ns "}"
+#define LED(replicas)                                    \
+	"\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"," \
+	"\"replicas\":[" replicas "]}"
+	static const struct {
+		const char *cluster;
+		bool unled, all_follow;
+	} cases[] = {
+		{LED(SERVER("n1", "492403029") "," SERVER("n2", "492392489")),
+		 false, true},
+		{LED(SERVER("n1", "4774466970") "," SERVER("n2", "49239248")),
+		 false, false},
+		{LED(SERVER("n1", "4774466970") "," SERVER("n2", "4774480747")),
+		 true, false},
+		{LED(SERVER("n1", "3000000000") "," SERVER("n2", "3000000000")),
+		 true, false},
+		{LED(SERVER("n1", "0") "," SERVER("n2", "0")), true, false},
+		{LED(SERVER("n1", "-5") "," SERVER("n2", "\"1\"")), true,
+		 false},
+		{LED("7,null"), true, false},
+		/* Five servers: two followers and the leader are most. */
+		{LED(SERVER("n1", "1") "," SERVER("n2", "1") "," SERVER(
+			 "n3", "0") "," SERVER("n4", "0")),
+		 false, false},
+		{LED(SERVER("n1", "1") "," SERVER("n2", "0") "," SERVER(
+			 "n3", "0") "," SERVER("n4", "0")),
+		 true, false},
+		/* Two servers: both. */
+		{LED(SERVER("n1", "1")), false, true},
+		{LED(SERVER("n1", "0")), true, false},
+		/* Not replicated. */
+		{LED(""), false, true},
+		{"\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"}", false, true},
+		{"\"cluster\":{\"name\":\"t\",\"leader\":\"\"}", true, false},
+		{"\"cluster\":{\"name\":\"t\",\"replicas\":[" SERVER(
+			 "n1", "1") "," SERVER("n2", "1") "]}",
+		 true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct js_info in = info_in(cases[i].cluster);
+
+		assert_int_equal(in.error.err, 0);
+		assert_int_equal(in.unled, cases[i].unled);
+		assert_int_equal(in.all_follow, cases[i].all_follow);
+	}
+	/* One of three that the leader does not know of is not listed. */
+	for (int n = 2; n <= 3; n++) {
+		char config[128];
+
+		snprintf(config, sizeof(config),
+			 "\"num_replicas\":%d,\"retention\":\"limits\"", n);
+		assert_int_equal(
+			info_with(config, STATE
+				  "}," LED(SERVER("n1", "1")) ",\"x\":{\"y\":1")
+				.all_follow,
+			n == 2);
+	}
+	assert_false(info_of(info_answer, "ev.*").unled);
+	assert_int_equal(info_of(info_answer, "ev.*").leader, 0);
+	assert_int_equal(info_in("\"cluster\":7").error.err, 1);
+}
+
+static void leaders_are_told_apart(void **state)
+{
+	struct js_info a =
+		info_in("\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"}");
+	struct js_info b =
+		info_in("\"cluster\":{\"name\":\"t\",\"leader\":\"n1\"}");
+
+	(void)state;
+	assert_int_not_equal(a.leader, 0);
+	assert_int_not_equal(b.leader, 0);
+	assert_int_not_equal(a.leader, b.leader);
+	assert_int_equal(
+		a.leader,
+		info_in("\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"}")
+			.leader);
+}
+
+/* Of nats-server 2.10.27 and 2.15.1: the id of a server of its own. */
+static void a_server_without_a_cluster_is_no_leader(void **state)
+{
+	struct js_info in =
+		info_in("\"cluster\":{\"leader\":\"NDAKCZ5COEXWXESVADHOX4IMA"
+			"3VOMAY2BUS222AJJYXE736FEV522TM7\"}");
+
+	(void)state;
+	assert_int_equal(in.error.err, 0);
+	assert_int_equal(in.leader, 0);
+	assert_false(in.unled);
+	in = info_in("\"cluster\":{\"leader\":\"n0\","
+		     "\"replicas\":[{\"name\":\"n1\",\"active\":1}]}");
+	assert_int_not_equal(in.leader, 0);
+}
+
+static void stream_info_that_lacks_something_is_malformed(void **state)
+{
+	static const char *const bad_states[] = {
+		"",
+		"\"messages\":1,\"first_seq\":1",
+		"\"messages\":1,\"last_seq\":1",
+		"\"first_seq\":1,\"last_seq\":1",
+		"\"messages\":1,\"first_seq\":0,\"last_seq\":1",
+		"\"messages\":1,\"first_seq\":2,\"last_seq\":1",
+		"\"messages\":-1,\"first_seq\":1,\"last_seq\":1",
+		"\"messages\":1.0,\"first_seq\":1,\"last_seq\":1",
+		"\"messages\":\"1\",\"first_seq\":1,\"last_seq\":1",
+		"\"messages\":1,\"first_seq\":1,\"last_seq\":1,\"last_seq\":9",
+		"\"messages\":1,\"first_seq\":1,"
+		"\"last_seq\":18446744073709551615",
+	};
+	static const char *const bad[] = {
+		"",
+		"null",
+		"[]",
+		"7",
+		"{}",
+		"{\"error\":null}",
+		"{\"error\":{}}",
+		"{\"error\":{\"err_code\":1}}",
+		"{\"error\":{\"err_code\":-5}}",
+		"{\"config\":{" CONFIG "},\"state\":{" STATE "}}",
+		"{\"config\":{" CONFIG "},\"created\":\"\","
+		"\"state\":{" STATE "}}",
+		"{\"config\":{" CONFIG "},\"created\":\"a b\","
+		"\"state\":{" STATE "}}",
+		"{\"config\":{" CONFIG "},\"created\":7,"
+		"\"state\":{" STATE "}}",
+		"{\"config\":{},\"created\":\"x\",\"state\":{" STATE "}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad_states); i++)
+		assert_int_equal(info_with(CONFIG, bad_states[i]).error.err, 1);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(info_of(bad[i], "ev.*").error.err, 1);
+}
+
+/* Fields that nobody needs may be what jansson can't read. */
+static void numbers_and_nuls_of_others_are_tolerated(void **state)
+{
+	struct js_info in;
+
+	(void)state;
+	in = info_of("{\"config\":{" CONFIG
+		     ",\"description\":\"a\\u0000b\\\\u0000\","
+		     "\"metadata\":{\"\\u0000\":\"\\u0000\"},"
+		     "\"max_bytes\":18446744073709551615},\"created\":\"x\","
+		     "\"state\":{\"messages\":1,\"first_seq\":"
+		     "9223372036854775808,\"last_seq\":18446744073709551614,"
+		     "\"bytes\":-18446744073709551615,\"x\":1e999}}",
+		     "ev.*");
+	assert_int_equal(in.error.err, 0);
+	assert_true(in.first_seq == UINT64_C(9223372036854775808));
+	assert_true(in.last_seq == UINT64_MAX - 1);
+	in = info_of("{\"config\":{" CONFIG "},\"created\":\"x\","
+		     "\"state\":{\"messages\":1,\"first_seq\":1,"
+		     "\"last_seq\":18446744073709551616}}",
+		     "ev.*");
+	assert_int_equal(in.error.err, 1);
+}
+
+/* Fields that nobody needs may not cost a stack that is small. */
+static void answers_that_are_deep_are_malformed(void **state)
+{
+	static char text[256];
+	struct js_info in;
+
+	(void)state;
+	for (int more = 0; more < 2; more++) {
+		/* the object is the first */
+		int depth = VALUES_JSON_DEPTH - 1 + more;
+
+		snprintf(text, sizeof(text),
+			 "{\"x\":%.*s%.*s,\"config\":{" CONFIG
+			 "},\"created\":\"x\",\"state\":{" STATE "}}",
+			 depth, "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+			 depth, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
+		in = info_of(text, "ev.*");
+		assert_int_equal(in.error.err, more);
+	}
+}
+
+/* ---- errors -------------------------------------------------------------- */
+
+static void errors_keep_their_code_and_a_printable_text(void **state)
+{
+	static const char forged[] = "{\"error\":{\"code\":503,"
+				     "\"description\":\"a\\nb\\u001b\"}}";
+	struct js_found f;
+	struct js_info in;
+	char json[600];
+
+	(void)state;
+	js_found_parse(&f, none_answer, strlen(none_answer), 100);
+	assert_int_equal(f.error.err, 10037);
+	assert_string_equal(f.error.text, "no message found");
+	js_found_finish(&f);
+	in = info_of(forged, "ev.*");
+	assert_int_equal(in.error.err, 503);
+	assert_string_equal(in.error.text, "a?b?");
+	snprintf(json, sizeof(json),
+		 "{\"error\":{\"code\":400,\"description\":\"%0400d\"}}", 0);
+	in = info_of(json, "ev.*");
+	assert_int_equal(strlen(in.error.text), sizeof(in.error.text) - 1);
+}
+
+/* ---- STREAM.MSG.GET ------------------------------------------------------ */
+
+static int found_err(const char *message, size_t max)
+{
+	char json[1024];
+	struct js_found f;
+	int err;
+
+	snprintf(json, sizeof(json), "{\"message\":{%s}}", message);
+	js_found_parse(&f, json, strlen(json), max);
+	err = f.error.err;
+	js_found_finish(&f);
+	return err;
+}
+
+#define MESSAGE \
+	"\"subject\":\"ev.1\",\"seq\":1,\"time\":\"2026-01-01T00:00:00Z\""
+
+static void a_stored_message_is_read(void **state)
+{
+	struct js_found f;
+
+	(void)state;
+	js_found_parse(&f, found_answer, strlen(found_answer), 5);
+	assert_int_equal(f.error.err, 0);
+	assert_int_equal(f.seq, 1);
+	assert_string_equal(f.subject, "ev.1");
+	assert_int_equal(f.subject_len, 4);
+	assert_true(f.time_ns == 1795495913468126784);
+	assert_int_equal(buf_unread(&f.data), 5);
+	assert_memory_equal(buf_head(&f.data), "hello", 5);
+	js_found_finish(&f);
+	js_found_finish(&f);
+	js_found_finish(NULL);
+}
+
+static void payloads_are_strict_base64_up_to_a_size(void **state)
+{
+	(void)state;
+	assert_int_equal(found_err(MESSAGE, 0), 0);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"\"", 0), 0);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"QQ==\"", 1), 0);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"QQ==\"", 0), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"QUI=\"", 2), 0);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"QUI=\"", 1), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"QUJD\"", 3), 0);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"QUJD\"", 2), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"QUI\"", 9), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"QU=I\"", 9), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"QU I\"", 9), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"-_--\"", 9), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"YQ\xc3\xba\"", 9), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":\"\xc3\xba\xc3\xba\"", 9),
+			 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":null", 9), 1);
+	assert_int_equal(found_err(MESSAGE ",\"data\":7", 9), 1);
+}
+
+static void a_message_that_lacks_something_is_malformed(void **state)
+{
+	char long_subject[700];
+
+	(void)state;
+	assert_int_equal(found_err("", 9), 1);
+	assert_int_equal(found_err("\"subject\":\"a\",\"seq\":1", 9), 1);
+	assert_int_equal(found_err("\"subject\":\"a\","
+				   "\"time\":\"2026-01-01T00:00:00Z\"",
+				   9),
+			 1);
+	assert_int_equal(
+		found_err("\"seq\":1,\"time\":\"2026-01-01T00:00:00Z\"", 9), 1);
+	assert_int_equal(found_err("\"subject\":\"a\",\"seq\":0,"
+				   "\"time\":\"2026-01-01T00:00:00Z\"",
+				   9),
+			 1);
+	assert_int_equal(found_err("\"subject\":\"a\\u0000b\",\"seq\":1,"
+				   "\"time\":\"2026-01-01T00:00:00Z\"",
+				   9),
+			 1);
+	assert_int_equal(found_err("\"subject\":\"a b\",\"seq\":1,"
+				   "\"time\":\"2026-01-01T00:00:00Z\"",
+				   9),
+			 1);
+	for (int n = 510; n <= 513; n++) {
+		snprintf(long_subject, sizeof(long_subject),
+			 "\"subject\":\"%0*d\",\"seq\":1,"
+			 "\"time\":\"2026-01-01T00:00:00Z\"",
+			 n, 0);
+		assert_int_equal(found_err(long_subject, 9), n > 511);
+	}
+}
+
+static bool is_internal(const char *hdrs)
+{
+	char json[400];
+	struct js_found f;
+	bool internal;
+
+	snprintf(json, sizeof(json),
+		 "{\"message\":{\"subject\":\"a\",\"seq\":1,\"hdrs\":\"%s\","
+		 "\"time\":\"2026-01-01T00:00:00Z\"}}",
+		 hdrs);
+	js_found_parse(&f, json, strlen(json), 9);
+	assert_int_equal(f.error.err, 0);
+	internal = f.internal;
+	js_found_finish(&f);
+	return internal;
+}
+
+static void what_jetstream_wrote_for_itself_is_told(void **state)
+{
+	(void)state;
+	/* Nats-Marker-Reason: MaxAge, Nats-Schedule: @at x */
+	assert_true(is_internal("TkFUUy8xLjANCk5hdHMtTWFya2VyLVJlYXNvbjogTWF4"
+				"QWdlDQoNCg=="));
+	assert_true(is_internal(
+		"TkFUUy8xLjANCk5hdHMtU2NoZWR1bGU6IEBhdCB4DQoNCg=="));
+	/* Nats-Schedule-Target: x, A: Nats-Schedule: */
+	assert_false(is_internal(
+		"TkFUUy8xLjANCk5hdHMtU2NoZWR1bGUtVGFyZ2V0OiB4DQoNCg=="));
+	assert_false(
+		is_internal("TkFUUy8xLjANCkE6IE5hdHMtU2NoZWR1bGU6DQoNCg=="));
+	assert_false(is_internal(""));
+}
+
+/* ---- CONSUMER.CREATE ----------------------------------------------------- */
+
+static void a_created_consumer_is_read(void **state)
+{
+	static const char *const bad[] = {
+		"{\"num_pending\":1}",
+		"{\"name\":\"\",\"num_pending\":1}",
+		"{\"name\":\"x\",\"num_pending\":1} x",
+		"{\"name\":\"x\",\"name\":\"x\",\"num_pending\":1}",
+	};
+	/* The number is for a gauge alone. */
+	static const char *const odd[] = {
+		"{\"name\":\"x\"}",
+		"{\"name\":\"x\",\"num_pending\":-1}",
+		"{\"name\":\"x\",\"num_pending\":18446744073709551615}",
+		"{\"name\":\"x\",\"num_pending\":-18446744073709551615}",
+		"{\"name\":\"x\",\"num_pending\":1e999}",
+	};
+	struct js_created c;
+
+	(void)state;
+	js_created_parse(&c, created_answer, strlen(created_answer));
+	assert_int_equal(c.error.err, 0);
+	assert_string_equal(c.name, "c1");
+	assert_int_equal(c.num_pending, 2);
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		js_created_parse(&c, odd[i], strlen(odd[i]));
+		assert_int_equal(c.error.err, 0);
+		assert_int_equal(c.num_pending, 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		js_created_parse(&c, bad[i], strlen(bad[i]));
+		assert_int_equal(c.error.err, 1);
+	}
+}
+
+/* ---- statuses ------------------------------------------------------------ */
+
+static void statuses_are_told_apart(void **state)
+{
+	struct js_status st;
+
+	(void)state;
+	assert_int_equal(js_status_parse(&st, "100", "Idle Heartbeat", NULL,
+					 "17"),
+			 0);
+	assert_int_equal(st.code, 100);
+	assert_true(st.has_last_consumer);
+	assert_int_equal(st.last_consumer, 17);
+	assert_false(st.has_pending);
+	assert_int_equal(js_status_parse(&st, "409",
+					 "Message Size Exceeds MaxBytes", "1",
+					 NULL),
+			 0);
+	assert_true(st.too_big && !st.consumer_gone && st.has_pending);
+	assert_int_equal(st.pending_msgs, 1);
+	assert_int_equal(js_status_parse(&st, "409", "Consumer Deleted", NULL,
+					 NULL),
+			 0);
+	assert_true(st.consumer_gone && !st.too_big);
+	assert_int_equal(js_status_parse(&st, "409", "Consumer is push based",
+					 NULL, NULL),
+			 0);
+	assert_true(st.consumer_gone);
+	assert_int_equal(js_status_parse(&st, "409",
+					 "Exceeded MaxRequestMaxBytes of 1",
+					 NULL, NULL),
+			 0);
+	assert_false(st.consumer_gone || st.too_big);
+	assert_int_equal(js_status_parse(&st, "503", NULL, NULL, NULL), 0);
+	assert_int_equal(st.code, 503);
+	/* The words count in a 409 only. */
+	assert_int_equal(js_status_parse(&st, "408", "Consumer Deleted", NULL,
+					 NULL),
+			 0);
+	assert_false(st.consumer_gone);
+}
+
+static void odd_statuses_are_refused(void **state)
+{
+	struct js_status st;
+
+	(void)state;
+	assert_int_equal(js_status_parse(&st, NULL, NULL, NULL, NULL), -EINVAL);
+	assert_int_equal(js_status_parse(&st, "", NULL, NULL, NULL), -EINVAL);
+	assert_int_equal(js_status_parse(&st, "40", NULL, NULL, NULL), -EINVAL);
+	assert_int_equal(js_status_parse(&st, "4090", NULL, NULL, NULL),
+			 -EINVAL);
+	assert_int_equal(js_status_parse(&st, "4x9", NULL, NULL, NULL),
+			 -EINVAL);
+	assert_int_equal(js_status_parse(&st, "099", NULL, NULL, NULL),
+			 -EINVAL);
+	assert_int_equal(js_status_parse(&st, "408", NULL, "-1", NULL),
+			 -EINVAL);
+	assert_int_equal(js_status_parse(&st, "408", NULL, "", NULL), -EINVAL);
+	assert_int_equal(js_status_parse(&st, "100", NULL, NULL, "x"), -EINVAL);
+}
+
+/* ---- hostile bytes ------------------------------------------------------- */
+
+static void feed_everything(const char *bytes, size_t len)
+{
+	struct js_ack ack;
+	struct js_info in;
+	struct js_found f;
+	struct js_created c;
+
+	js_ack_parse(&ack, bytes, len);
+	js_info_parse(&in, bytes, len, "ev.*");
+	js_found_parse(&f, bytes, len, 4);
+	js_found_finish(&f);
+	js_created_parse(&c, bytes, len);
+}
+
+/* Each in its own allocation, so that a byte too far is seen. */
+static void feed_copy(const char *bytes, size_t len, size_t at, char c)
+{
+	char *copy = malloc(len == 0 ? 1 : len);
+
+	assert_non_null(copy);
+	memcpy(copy, bytes, len);
+	if (at < len)
+		copy[at] = c;
+	feed_everything(copy, len);
+	free(copy);
+}
+
+static void every_cut_and_mutation_is_survived(void **state)
+{
+	static const char odd[] = {'\0', '"',  '{',  '}',    '.',   '9',
+				   '-',	 '\\', '\n', '\x80', '\xff'};
+	const char *const good[] = {info_answer,
+				    found_answer,
+				    none_answer,
+				    created_answer,
+				    ack_v1,
+				    ack_v2,
+				    ack_v2_long,
+				    "2026-11-24T04:51:53.4Z",
+				    "2026-11-24T04:51:53+01:00"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		size_t len = strlen(good[i]);
+
+		for (size_t cut = 0; cut <= len; cut++)
+			feed_copy(good[i], cut, cut, 0);
+		for (size_t at = 0; at < len; at++)
+			for (size_t k = 0; k < ARRAY_LEN(odd); k++)
+				feed_copy(good[i], len, at, odd[k]);
+	}
+}
+
+/* A cut JSON answer is never taken for a whole one. */
+static void no_cut_answer_is_taken(void **state)
+{
+	(void)state;
+	for (size_t cut = 0; cut < strlen(info_answer); cut++) {
+		struct js_info in;
+
+		js_info_parse(&in, info_answer, cut, "ev.*");
+		assert_int_equal(in.error.err, 1);
+	}
+	for (size_t cut = 0; cut < strlen(none_answer); cut++) {
+		struct js_found f;
+
+		js_found_parse(&f, none_answer, cut, 100);
+		assert_int_equal(f.error.err, 1);
+		js_found_finish(&f);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_forms_of_the_ack_subject_are_read),
+		cmocka_unit_test(other_ack_subjects_are_refused),
+		cmocka_unit_test(requests_are_json),
+		cmocka_unit_test(a_consumer_of_everything_has_no_filter),
+		cmocka_unit_test(a_request_without_memory_is_none),
+		cmocka_unit_test(a_request_that_does_not_fit_leaves_nothing),
+		cmocka_unit_test(stream_info_is_read),
+		cmocka_unit_test(an_empty_stream_begins_behind_its_end),
+		cmocka_unit_test(whose_word_it_is),
+		cmocka_unit_test(leaders_are_told_apart),
+		cmocka_unit_test(a_server_without_a_cluster_is_no_leader),
+		cmocka_unit_test(covering_is_only_said_where_it_is_sure),
+		cmocka_unit_test(retention_that_deletes_is_seen),
+		cmocka_unit_test(stream_info_that_lacks_something_is_malformed),
+		cmocka_unit_test(errors_keep_their_code_and_a_printable_text),
+		cmocka_unit_test(a_stored_message_is_read),
+		cmocka_unit_test(payloads_are_strict_base64_up_to_a_size),
+		cmocka_unit_test(a_message_that_lacks_something_is_malformed),
+		cmocka_unit_test(a_created_consumer_is_read),
+		cmocka_unit_test(numbers_and_nuls_of_others_are_tolerated),
+		cmocka_unit_test(answers_that_are_deep_are_malformed),
+		cmocka_unit_test(what_jetstream_wrote_for_itself_is_told),
+		cmocka_unit_test(statuses_are_told_apart),
+		cmocka_unit_test(odd_statuses_are_refused),
+		cmocka_unit_test(every_cut_and_mutation_is_survived),
+		cmocka_unit_test(no_cut_answer_is_taken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
