@@ -66,7 +66,7 @@ static void on_timer(uv_timer_t *timer)
 
 	if (app->gateway == NULL)
 		return;
-	streams = sluice_streams(app->gateway);
+	streams = sluice_subscriptions(app->gateway);
 	if (streams == app->streams)
 		return;
 	app->streams = streams;

@@ -86,7 +86,7 @@ SLUICE_PUBLIC int sluice_address(const struct sluice *gw, size_t index,
 SLUICE_PUBLIC int sluice_ready(const struct sluice *gw);
 /* Open event streams. This and the two questions above may be asked until
  * `done` below has been called. */
-SLUICE_PUBLIC size_t sluice_streams(const struct sluice *gw);
+SLUICE_PUBLIC size_t sluice_subscriptions(const struct sluice *gw);
 
 /* Reopens the file of the option "access-log", which may have been moved away,
  * and reads that of "jwt-key" or "jwt-secret": soon after, and the log has the

@@ -13,8 +13,8 @@
 
 #include "base/buf.h"
 #include "base/check.h"
-#include "config/options.h"
 #include "config/config.h"
+#include "config/options.h"
 #include "gateway/gateway.h"
 #include "gateway/healthcheck.h"
 #include "gateway/inherited.h"
@@ -40,33 +40,34 @@ struct program {
 
 /* ---- what is printed ----------------------------------------------------- */
 
-static int fail(int status, const char *what)
+static int fail_program(int status, const char *what)
 {
 	fprintf(stderr, "sluice: %s\n", what);
 	return status;
 }
 
 /* To standard output, made with the result `rc`. */
-static int print(struct buf *text, int rc)
+static int print_buffer(struct buf *text, int rc)
 {
 	size_t len = buf_unread(text);
 	int status = STATUS_OK;
 
 	if (rc < 0)
-		status = fail(STATUS_FAILED, strerror(-rc));
+		status = fail_program(STATUS_FAILED, strerror(-rc));
 	else if (fwrite(buf_head(text), 1, len, stdout) != len ||
 		 fflush(stdout) != 0)
-		status = fail(STATUS_FAILED, "can't write to standard output");
+		status = fail_program(STATUS_FAILED,
+				      "can't write to standard output");
 	buf_finish(text);
 	return status;
 }
 
-static int print_help(void)
+static int print_help_text(void)
 {
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX);
-	return print(&text, options_help(&text));
+	return print_buffer(&text, options_help(&text));
 }
 
 static int print_version(void)
@@ -74,7 +75,8 @@ static int print_version(void)
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX);
-	return print(&text, buf_puts(&text, "sluice " SLUICE_VERSION "\n"));
+	return print_buffer(&text,
+			    buf_puts(&text, "sluice " SLUICE_VERSION "\n"));
 }
 
 static int print_settings(const struct options *o)
@@ -82,7 +84,7 @@ static int print_settings(const struct options *o)
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX);
-	return print(&text, options_print(o, &text));
+	return print_buffer(&text, options_print(o, &text));
 }
 
 /* One line, of a gateway that runs with the same options. */
@@ -92,7 +94,8 @@ static int ask_health(const struct options *o)
 	bool good = healthcheck_ask(o, line);
 
 	if (printf("%s\n", line) < 0 || fflush(stdout) != 0)
-		return fail(STATUS_FAILED, "can't write to standard output");
+		return fail_program(STATUS_FAILED,
+				    "can't write to standard output");
 	return good ? STATUS_OK : STATUS_FAILED;
 }
 
@@ -175,12 +178,12 @@ static void raise_descriptors(void)
 	}
 }
 
-static int end_loop(struct program *p)
+static int close_loop(struct program *p)
 {
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	if (uv_loop_close(&p->loop) == 0)
 		return p->status;
-	return fail(STATUS_FAILED, "a handle was left open");
+	return fail_program(STATUS_FAILED, "a handle was left open");
 }
 
 static void on_status(void *arg, char *out)
@@ -192,7 +195,7 @@ static void on_status(void *arg, char *out)
 }
 
 /* What a service manager has prepared, and the gateway itself. */
-static int start(struct program *p, const struct options *o, char *err)
+static int start_gateway(struct program *p, const struct options *o, char *err)
 {
 	struct inherited sockets[INHERITED_MAX];
 	int n = inherited_take(sockets, err), rc;
@@ -209,7 +212,7 @@ static int start(struct program *p, const struct options *o, char *err)
 	return rc;
 }
 
-static int run(const struct options *o)
+static int run_gateway(const struct options *o)
 {
 	struct program p = {.status = STATUS_OK};
 	char err[SLUICE_ERROR_MAX];
@@ -219,37 +222,40 @@ static int run(const struct options *o)
 	raise_descriptors();
 	rc = uv_loop_init(&p.loop);
 	if (rc < 0)
-		return fail(STATUS_FAILED, uv_strerror(rc));
+		return fail_program(STATUS_FAILED, uv_strerror(rc));
 	rc = catch_signals(&p);
 	if (rc < 0)
 		snprintf(err, sizeof(err), "signals: %s", uv_strerror(rc));
 	else
-		rc = start(&p, o, err);
+		rc = start_gateway(&p, o, err);
 	if (rc == 0)
-		return end_loop(&p);
+		return close_loop(&p);
 	close_signals(&p);
 	/* -EINVAL: what only NATS could find wrong with an option. */
 	p.status = rc == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
 	/* First the lines that the start has logged. */
-	return fail(end_loop(&p), err);
+	return fail_program(close_loop(&p), err);
 }
 
-static int act(struct options *o, int argc, char *argv[])
+static int act_on_options(struct options *o, int argc, char *argv[])
 {
 	char err[OPTIONS_ERROR_MAX];
 	int rc = options_parse_args(o, argc, argv, err);
 
 	if (rc == 0 && o->help)
-		return print_help();
+		return print_help_text();
 	if (rc == 0 && o->version)
 		return print_version();
 	if (rc == 0)
-		rc = settings_load(o, environ, NULL, err);
+		rc = config_load(o, environ, NULL, err);
 	if (rc < 0)
-		return fail(rc == -ENOMEM ? STATUS_FAILED : STATUS_USAGE, err);
+		return fail_program(rc == -ENOMEM ? STATUS_FAILED
+						  : STATUS_USAGE,
+				    err);
 	if (o->check)
 		return print_settings(o);
-	return o->healthcheck != HEALTHCHECK_OFF ? ask_health(o) : run(o);
+	return o->healthcheck != HEALTHCHECK_OFF ? ask_health(o)
+						 : run_gateway(o);
 }
 
 /* A closed standard descriptor would become that of a socket or of the loop,
@@ -278,8 +284,8 @@ int main(int argc, char *argv[])
 	if (!fill_descriptors())
 		return STATUS_FAILED;
 	if (options_init(&o) < 0)
-		return fail(STATUS_FAILED, "out of memory");
-	status = act(&o, argc, argv);
+		return fail_program(STATUS_FAILED, "out of memory");
+	status = act_on_options(&o, argc, argv);
 	options_finish(&o);
 	return status;
 }

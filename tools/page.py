@@ -70,8 +70,8 @@ def main(output, index, *parts):
     with open(output, "w", encoding="ascii", newline="\n") as f:
         f.write("/* Made by tools/page.py of src/ui. */\n"
                 '#include "http/live_page_source.h"\n\n'
-                + as_c("ui_source_head", head) + as_c("ui_source_tail", tail)
-                + f'const char ui_source_policy[] =\n\t"{policy}";\n')
+                + as_c("live_page_source_head", head) + as_c("live_page_source_tail", tail)
+                + f'const char live_page_source_policy[] =\n\t"{policy}";\n')
 
 
 if __name__ == "__main__":

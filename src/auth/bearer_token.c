@@ -13,12 +13,12 @@ struct span {
 	size_t len;
 };
 
-static bool is_blank(char c)
+static bool is_header_blank(char c)
 {
 	return c == ' ' || c == '\t';
 }
 
-static unsigned char lower(char c)
+static unsigned char lower_ascii(char c)
 {
 	return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
@@ -27,17 +27,17 @@ static unsigned char lower(char c)
 
 /* RFC 9110, 11.1: the scheme without regard to case, then blanks. An empty
  * token is one, too: somebody meant to send it. */
-static bool is_bearer(const char *value, size_t len, struct span *ret)
+static bool is_bearer_scheme(const char *value, size_t len, struct span *ret)
 {
 	static const char scheme[] = "bearer";
 	size_t at = strlen(scheme);
 
-	if (len < at || (len > at && !is_blank(value[at])))
+	if (len < at || (len > at && !is_header_blank(value[at])))
 		return false;
 	for (size_t i = 0; i < at; i++)
-		if (lower(value[i]) != (unsigned char)scheme[i])
+		if (lower_ascii(value[i]) != (unsigned char)scheme[i])
 			return false;
-	while (at < len && is_blank(value[at]))
+	while (at < len && is_header_blank(value[at]))
 		at++;
 	*ret = (struct span){value + at, len - at};
 	return true;
@@ -46,21 +46,22 @@ static bool is_bearer(const char *value, size_t len, struct span *ret)
 /* ---- cookies (RFC 6265, 4.2.1) ------------------------------------------- */
 
 /* "a=1; b=2": the next pair, without blanks around it. False at the end. */
-static bool next_pair(const char **at, struct span *ret)
+static bool next_query_pair(const char **at, struct span *ret)
 {
 	const char *p = *at;
 
-	while (is_blank(*p) || *p == ';')
+	while (is_header_blank(*p) || *p == ';')
 		p++;
 	*ret = (struct span){p, strcspn(p, ";")};
 	*at = p + ret->len;
-	while (ret->len > 0 && is_blank(ret->at[ret->len - 1]))
+	while (ret->len > 0 && is_header_blank(ret->at[ret->len - 1]))
 		ret->len--;
 	return ret->len > 0;
 }
 
 /* Its value may stand in quotation marks. */
-static bool is_cookie(struct span pair, const char *name, struct span *ret)
+static bool is_named_cookie(struct span pair, const char *name,
+			    struct span *ret)
 {
 	size_t len = strlen(name);
 
@@ -78,7 +79,7 @@ static bool is_cookie(struct span pair, const char *name, struct span *ret)
 
 /* How often it is there; *ret is the last one. HTTP/2 lets a client split the
  * header, and not every proxy joins it again. */
-static size_t find_cookie(const struct http_head *h, const char *name,
+static size_t find_cookie(const struct request *h, const char *name,
 			  struct span *ret)
 {
 	size_t n = 0;
@@ -91,22 +92,24 @@ static size_t find_cookie(const struct http_head *h, const char *name,
 		    strncasecmp(h->headers[i].name, "Cookie",
 				strlen("Cookie")) != 0)
 			continue;
-		while (next_pair(&at, &pair))
-			n += is_cookie(pair, name, ret);
+		while (next_query_pair(&at, &pair))
+			n += is_named_cookie(pair, name, ret);
 	}
 	return n;
 }
 
 /* ---- the query ----------------------------------------------------------- */
 
-static unsigned hex(char c)
+static unsigned hex_digit_value(char c)
 {
-	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(lower(c) - 'a' + 10);
+	return c <= '9' ? (unsigned)(c - '0')
+			: (unsigned)(lower_ascii(c) - 'a' + 10);
 }
 
 /* No letter of a token needs a percent sign, and some clients write them all
  * the same. What is too long is cut, and is too long still. */
-static struct span decode(struct token *t, const char *sent, size_t len)
+static struct span decode_percent(struct bearer_token *t, const char *sent,
+				  size_t len)
 {
 	size_t n = 0;
 
@@ -115,8 +118,8 @@ static struct span decode(struct token *t, const char *sent, size_t len)
 		if (sent[i] != '%')
 			continue;
 		MUST(i + 2 < len);
-		t->decoded[n] =
-			(char)(hex(sent[i + 1]) << 4 | hex(sent[i + 2]));
+		t->decoded[n] = (char)(hex_digit_value(sent[i + 1]) << 4 |
+				       hex_digit_value(sent[i + 2]));
 		i += 2;
 	}
 	return (struct span){t->decoded, n};
@@ -124,7 +127,8 @@ static struct span decode(struct token *t, const char *sent, size_t len)
 
 /* ---- the request --------------------------------------------------------- */
 
-static int refuse_none(const struct token_places *p, struct refusal *why)
+static int reject_missing_token(const struct token_sources *p,
+				struct http_error *why)
 {
 	char text[240];
 	int len = snprintf(text, sizeof(text),
@@ -136,35 +140,37 @@ static int refuse_none(const struct token_places *p, struct refusal *why)
 	if (p->cookie != NULL)
 		snprintf(text + len, sizeof(text) - (size_t)len,
 			 ", or the cookie %.64s", p->cookie);
-	return refusal_set(why, 401, REFUSAL_NO_TOKEN, "%s", text);
+	return http_error_set(why, 401, REJECT_NO_TOKEN, "%s", text);
 }
 
-int token_find(struct token *ret, struct refusal *why,
-	       const struct token_places *places, const struct http_head *h,
-	       const char *query, size_t query_len)
+int bearer_token_find(struct bearer_token *ret, struct http_error *why,
+		      const struct token_sources *places,
+		      const struct request *h, const char *query,
+		      size_t query_len)
 {
 	size_t len = 0, cookies;
-	const char *value = http_head_find(h, "Authorization", &len);
+	const char *value = request_find(h, "Authorization", &len);
 	struct span found = {NULL, 0};
-	bool in_header = value != NULL && is_bearer(value, len, &found);
+	bool in_header = value != NULL && is_bearer_scheme(value, len, &found);
 
 	if (in_header && query != NULL)
-		return refusal_set(why, 400, REFUSAL_BAD_TOKEN,
-				   "a token is given in Authorization and in "
-				   "the query, allowed is one of them");
+		return http_error_set(
+			why, 400, REJECT_BAD_TOKEN,
+			"a token is given in Authorization and in "
+			"the query, allowed is one of them");
 	if (!in_header && query != NULL) {
-		found = decode(ret, query, query_len);
+		found = decode_percent(ret, query, query_len);
 	} else if (!in_header) {
 		cookies = places->cookie == NULL
 				  ? 0
 				  : find_cookie(h, places->cookie, &found);
 		if (cookies == 0)
-			return refuse_none(places, why);
+			return reject_missing_token(places, why);
 		if (cookies > 1)
-			return refusal_set(why, 400, REFUSAL_BAD_TOKEN,
-					   "cookie %s is given %zu times, "
-					   "allowed is once",
-					   places->cookie, cookies);
+			return http_error_set(why, 400, REJECT_BAD_TOKEN,
+					      "cookie %s is given %zu times, "
+					      "allowed is once",
+					      places->cookie, cookies);
 	}
 	ret->at = found.at;
 	ret->len = found.len;

@@ -4,18 +4,18 @@
 
 #include <stddef.h>
 
-#include "http/request.h"
 #include "auth/jwt.h"
 #include "http/http_error.h"
+#include "http/request.h"
 
 /* Names of where it may be, beside "Authorization: Bearer"; NULL: not there. */
-struct token_places {
+struct token_sources {
 	const char *cookie;
 	const char *query;
 };
 
 /* Inside of the request, or of `decoded`. */
-struct token {
+struct bearer_token {
 	const char *at;
 	size_t len;
 	char decoded[JWT_MAX + 1];
@@ -28,8 +28,9 @@ struct token {
  * the header and one in the query, or a cookie twice. A cookie comes with every
  * request of a browser whether meant or not: so it counts where there is
  * nothing else. Another scheme than Bearer is somebody else's. */
-int token_find(struct token *ret, struct refusal *why,
-	       const struct token_places *places, const struct http_head *h,
-	       const char *query, size_t query_len);
+int bearer_token_find(struct bearer_token *ret, struct http_error *why,
+		      const struct token_sources *places,
+		      const struct request *h, const char *query,
+		      size_t query_len);
 
 #endif

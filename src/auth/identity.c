@@ -4,42 +4,49 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/printable.h"
+
 #define ALLOWED                                                             \
 	"one NATS subject token of 1 to 128 printable ASCII bytes without " \
 	"'.', '*', '>'"
 
 _Static_assert(SUBJECT_ID_MAX == 128, "what ALLOWED says");
 
-static int refuse_none(const struct identity_request *req, struct refusal *why)
+static int reject_missing_identity(const struct identity_request *req,
+				   struct http_error *why)
 {
 	if (req->query_name == NULL)
-		return refusal_set(why, 400, REFUSAL_BAD_IDENTITY,
-				   "header %s is missing, allowed is " ALLOWED,
-				   req->header_name);
-	return refusal_set(why, 400, REFUSAL_BAD_IDENTITY,
-			   "no header %s or query parameter %s, allowed "
-			   "is " ALLOWED,
-			   req->header_name, req->query_name);
+		return http_error_set(
+			why, 400, REJECT_BAD_IDENTITY,
+			"header %s is missing, allowed is " ALLOWED,
+			req->header_name);
+	return http_error_set(why, 400, REJECT_BAD_IDENTITY,
+			      "no header %s or query parameter %s, allowed "
+			      "is " ALLOWED,
+			      req->header_name, req->query_name);
 }
 
-static int refuse_both(const struct identity_request *req, struct refusal *why)
+static int reject_two_identities(const struct identity_request *req,
+				 struct http_error *why)
 {
-	return refusal_set(why, 400, REFUSAL_BAD_IDENTITY,
-			   "header %s and query parameter %s are both given, "
-			   "allowed is one of them",
-			   req->header_name, req->query_name);
+	return http_error_set(
+		why, 400, REJECT_BAD_IDENTITY,
+		"header %s and query parameter %s are both given, "
+		"allowed is one of them",
+		req->header_name, req->query_name);
 }
 
-static int take(struct identity *ret, struct refusal *why, const char *where,
-		const char *name, const char *id, size_t len)
+static int take_checked_identity(struct identity *ret, struct http_error *why,
+				 const char *where, const char *name,
+				 const char *id, size_t len)
 {
-	char shown[REFUSAL_QUOTE_MAX];
+	char shown[PRINTABLE_MAX];
 
 	if (!subject_id_ok(id, len))
-		return refusal_set(why, 400, REFUSAL_BAD_IDENTITY,
-				   "%s %s \"%s\" is not " ALLOWED, where, name,
-				   refusal_quote_harmless(shown, sizeof(shown),
-							  id, len));
+		return http_error_set(
+			why, 400, REJECT_BAD_IDENTITY,
+			"%s %s \"%s\" is not " ALLOWED, where, name,
+			refusal_quote_harmless(shown, sizeof(shown), id, len));
 	memcpy(ret->id, id, len);
 	ret->id[len] = '\0';
 	ret->len = len;
@@ -48,18 +55,20 @@ static int take(struct identity *ret, struct refusal *why, const char *where,
 
 /* An empty value counts as given: a proxy that blanks a header means to say
  * that nobody is known, and the query must not say otherwise. */
-int identity_take(struct identity *ret, struct refusal *why,
+int identity_take(struct identity *ret, struct http_error *why,
 		  const struct identity_request *req)
 {
 	bool in_query = req->query_name != NULL && req->query != NULL;
 
 	if (req->header != NULL && in_query)
-		return refuse_both(req, why);
+		return reject_two_identities(req, why);
 	if (req->header != NULL)
-		return take(ret, why, "header", req->header_name, req->header,
-			    req->header_len);
+		return take_checked_identity(ret, why, "header",
+					     req->header_name, req->header,
+					     req->header_len);
 	if (in_query)
-		return take(ret, why, "query parameter", req->query_name,
-			    req->query, req->query_len);
-	return refuse_none(req, why);
+		return take_checked_identity(ret, why, "query parameter",
+					     req->query_name, req->query,
+					     req->query_len);
+	return reject_missing_identity(req, why);
 }

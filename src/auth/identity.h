@@ -24,7 +24,7 @@ struct identity_request {
 
 /* 0, or -EINVAL with *why: none at all, both given (even if equal), or not one
  * token of 1 to 128 bytes 33..126 without '.', '*', '>'. */
-int identity_take(struct identity *ret, struct refusal *why,
+int identity_take(struct identity *ret, struct http_error *why,
 		  const struct identity_request *req);
 
 #endif

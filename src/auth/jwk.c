@@ -51,10 +51,10 @@ int jwt_alg_parse(const char *name, enum jwt_alg *ret)
 
 /* ---- secrets ------------------------------------------------------------- */
 
-int jwt_key_init_secret(struct jwt_key *k, const void *bytes, size_t len,
-			const char **why)
+int jwk_init_secret(struct jwk *k, const void *bytes, size_t len,
+		    const char **why)
 {
-	*k = (struct jwt_key){0};
+	*k = (struct jwk){0};
 	*why = len < JWT_SECRET_MIN   ? "its secret has less than 32 bytes"
 	       : len > JWT_SECRET_MAX ? "its secret has more than 4096 bytes"
 				      : NULL;
@@ -73,7 +73,7 @@ int jwt_key_init_secret(struct jwt_key *k, const void *bytes, size_t len,
 	return 0;
 }
 
-static bool verify_hmac(const struct jwt_key *k, const EVP_MD *md,
+static bool verify_hmac(const struct jwk *k, const EVP_MD *md,
 			const void *bytes, size_t len, const uint8_t *sig,
 			size_t sig_len)
 {
@@ -92,7 +92,7 @@ static bool verify_hmac(const struct jwt_key *k, const EVP_MD *md,
 /* ---- public keys --------------------------------------------------------- */
 
 /* What it is for, by what it is. */
-static int take_rsa(struct jwt_key *k, const char **why)
+static int take_rsa_key(struct jwk *k, const char **why)
 {
 	int bits = EVP_PKEY_get_bits(k->pkey);
 
@@ -105,7 +105,7 @@ static int take_rsa(struct jwt_key *k, const char **why)
 	return k->algs != 0 ? 0 : -EINVAL;
 }
 
-static int take_ec(struct jwt_key *k, const char **why)
+static int take_ec_key(struct jwk *k, const char **why)
 {
 	char group[32] = "";
 
@@ -118,12 +118,12 @@ static int take_ec(struct jwt_key *k, const char **why)
 	return 0;
 }
 
-static int take_kind(struct jwt_key *k, const char **why)
+static int take_key_kind(struct jwk *k, const char **why)
 {
 	if (EVP_PKEY_is_a(k->pkey, "RSA"))
-		return take_rsa(k, why);
+		return take_rsa_key(k, why);
 	if (EVP_PKEY_is_a(k->pkey, "EC"))
-		return take_ec(k, why);
+		return take_ec_key(k, why);
 	if (EVP_PKEY_is_a(k->pkey, "ED25519")) {
 		k->algs = BIT(EdDSA);
 		return 0;
@@ -134,7 +134,7 @@ static int take_kind(struct jwt_key *k, const char **why)
 
 /* A key that has no good public half (a point that is not on the curve, a
  * modulus that is even) is found now, not by a token. */
-static bool is_sound(EVP_PKEY *pkey)
+static bool is_strong_rsa_key(EVP_PKEY *pkey)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 	bool sound = ctx != NULL && EVP_PKEY_public_check(ctx) == 1;
@@ -144,28 +144,28 @@ static bool is_sound(EVP_PKEY *pkey)
 }
 
 /* Takes the key over, NULL too, also on failure. */
-static int take_pkey(struct jwt_key *k, EVP_PKEY *pkey, const char **why)
+static int take_evp_key(struct jwk *k, EVP_PKEY *pkey, const char **why)
 {
 	int rc = -EINVAL;
 
-	*k = (struct jwt_key){.pkey = pkey};
+	*k = (struct jwk){.pkey = pkey};
 	*why = "its public key is broken";
 	if (pkey != NULL)
-		rc = take_kind(k, why);
-	if (rc == 0 && !is_sound(pkey)) {
+		rc = take_key_kind(k, why);
+	if (rc == 0 && !is_strong_rsa_key(pkey)) {
 		*why = "its public key is broken";
 		rc = -EINVAL;
 	}
 	ERR_clear_error();
 	if (rc < 0)
-		jwt_key_finish(k);
+		jwk_finish(k);
 	else
 		*why = NULL;
 	return rc;
 }
 
 /* NULL where that fails. */
-static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *build)
+static EVP_PKEY *key_from_params(const char *type, OSSL_PARAM_BLD *build)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
@@ -179,8 +179,8 @@ static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *build)
 	return ret;
 }
 
-int jwt_key_init_rsa(struct jwt_key *k, const uint8_t *n, size_t n_len,
-		     const uint8_t *e, size_t e_len, const char **why)
+int jwk_init_rsa(struct jwk *k, const uint8_t *n, size_t n_len,
+		 const uint8_t *e, size_t e_len, const char **why)
 {
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
 	BIGNUM *bn_n = NULL, *bn_e = NULL;
@@ -194,15 +194,15 @@ int jwt_key_init_rsa(struct jwt_key *k, const uint8_t *n, size_t n_len,
 	if (build != NULL && bn_n != NULL && bn_e != NULL &&
 	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, bn_n) &&
 	    OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, bn_e))
-		pkey = from_params("RSA", build);
+		pkey = key_from_params("RSA", build);
 	OSSL_PARAM_BLD_free(build);
 	BN_free(bn_n);
 	BN_free(bn_e);
-	return take_pkey(k, pkey, why);
+	return take_evp_key(k, pkey, why);
 }
 
-int jwt_key_init_p256(struct jwt_key *k, const uint8_t *x, size_t x_len,
-		      const uint8_t *y, size_t y_len, const char **why)
+int jwk_init_p256(struct jwk *k, const uint8_t *x, size_t x_len,
+		  const uint8_t *y, size_t y_len, const char **why)
 {
 	uint8_t point[1 + 2 * P256_LEN] = {POINT_CONVERSION_UNCOMPRESSED};
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
@@ -217,21 +217,21 @@ int jwt_key_init_p256(struct jwt_key *k, const uint8_t *x, size_t x_len,
 		    OSSL_PARAM_BLD_push_octet_string(build,
 						     OSSL_PKEY_PARAM_PUB_KEY,
 						     point, sizeof(point)))
-			pkey = from_params("EC", build);
+			pkey = key_from_params("EC", build);
 	}
 	OSSL_PARAM_BLD_free(build);
-	return take_pkey(k, pkey, why);
+	return take_evp_key(k, pkey, why);
 }
 
-int jwt_key_init_ed25519(struct jwt_key *k, const uint8_t *x, size_t x_len,
-			 const char **why)
+int jwk_init_ed25519(struct jwk *k, const uint8_t *x, size_t x_len,
+		     const char **why)
 {
 	EVP_PKEY *pkey = NULL;
 
 	if (x_len == ED25519_LEN)
 		pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, x,
 						      x_len);
-	return take_pkey(k, pkey, why);
+	return take_evp_key(k, pkey, why);
 }
 
 /* ---- PEM and DER --------------------------------------------------------- */
@@ -265,7 +265,7 @@ static EVP_PKEY *key_of_der(const char *kind, const unsigned char *der,
 	return ret;
 }
 
-bool jwt_key_is_der(const void *bytes, size_t len)
+bool jwk_is_der(const void *bytes, size_t len)
 {
 	static const char *const kinds[] = {PEM_STRING_PUBLIC,
 					    PEM_STRING_RSA_PUBLIC,
@@ -313,8 +313,7 @@ static EVP_PKEY *key_of_pem(BIO *bio, const char **why)
 	return ret;
 }
 
-int jwt_key_init_pem(struct jwt_key *k, const void *bytes, size_t len,
-		     const char **why)
+int jwk_init_pem(struct jwk *k, const void *bytes, size_t len, const char **why)
 {
 	BIO *bio = len > INT_MAX ? NULL : BIO_new_mem_buf(bytes, (int)len);
 	const char *fault = NULL;
@@ -325,7 +324,7 @@ int jwt_key_init_pem(struct jwt_key *k, const void *bytes, size_t len,
 		return -ENOMEM;
 	pkey = key_of_pem(bio, &fault);
 	BIO_free(bio);
-	rc = take_pkey(k, pkey, why);
+	rc = take_evp_key(k, pkey, why);
 	if (fault != NULL)
 		*why = fault;
 	return rc;
@@ -333,7 +332,7 @@ int jwt_key_init_pem(struct jwt_key *k, const void *bytes, size_t len,
 
 /* ---- the rest of its life ------------------------------------------------ */
 
-void jwt_key_finish(struct jwt_key *k)
+void jwk_finish(struct jwk *k)
 {
 	if (k == NULL)
 		return;
@@ -342,10 +341,10 @@ void jwt_key_finish(struct jwt_key *k)
 		OPENSSL_cleanse(k->secret, k->secret_len);
 	free(k->secret);
 	free(k->kid);
-	*k = (struct jwt_key){0};
+	*k = (struct jwk){0};
 }
 
-int jwt_key_pin(struct jwt_key *k, enum jwt_alg alg)
+int jwk_pin(struct jwk *k, enum jwt_alg alg)
 {
 	if ((k->algs & JWT_ALG_BIT(alg)) == 0)
 		return -EINVAL;
@@ -407,8 +406,9 @@ static bool verify_es256(EVP_PKEY *pkey, const void *bytes, size_t len,
 	return good;
 }
 
-static bool verify(const struct jwt_key *k, enum jwt_alg alg, const void *bytes,
-		   size_t len, const uint8_t *sig, size_t sig_len)
+static bool verify_signature(const struct jwk *k, enum jwt_alg alg,
+			     const void *bytes, size_t len, const uint8_t *sig,
+			     size_t sig_len)
 {
 	switch (alg) {
 	case JWT_HS256:
@@ -433,12 +433,11 @@ static bool verify(const struct jwt_key *k, enum jwt_alg alg, const void *bytes,
 	return false;
 }
 
-bool jwt_key_verify(const struct jwt_key *k, enum jwt_alg alg,
-		    const void *bytes, size_t len, const uint8_t *sig,
-		    size_t sig_len)
+bool jwk_verify(const struct jwk *k, enum jwt_alg alg, const void *bytes,
+		size_t len, const uint8_t *sig, size_t sig_len)
 {
 	bool good = (k->algs & JWT_ALG_BIT(alg)) != 0 &&
-		    verify(k, alg, bytes, len, sig, sig_len);
+		    verify_signature(k, alg, bytes, len, sig, sig_len);
 
 	/* Else the next one who looks would take our failures for his. */
 	ERR_clear_error();

@@ -36,7 +36,7 @@ enum {
 	JWT_RSA_MAX_BITS = 8192, /* what a check may cost has an end */
 };
 
-struct jwt_key {
+struct jwk {
 	unsigned algs;		  /* JWT_ALG_BIT()s */
 	char *kid;		  /* owned; NULL: it has none */
 	struct evp_pkey_st *pkey; /* a public key, or ... */
@@ -52,34 +52,33 @@ int jwt_alg_parse(const char *name, enum jwt_alg *ret);
  * it. 0, -ENOMEM, or -EINVAL with *why (static text). */
 
 /* HS256, and HS384 and HS512 if it is as long as their hash. */
-int jwt_key_init_secret(struct jwt_key *k, const void *bytes, size_t len,
-			const char **why);
+int jwk_init_secret(struct jwk *k, const void *bytes, size_t len,
+		    const char **why);
 /* RS256 and PS256. Big-endian numbers. */
-int jwt_key_init_rsa(struct jwt_key *k, const uint8_t *n, size_t n_len,
-		     const uint8_t *e, size_t e_len, const char **why);
+int jwk_init_rsa(struct jwk *k, const uint8_t *n, size_t n_len,
+		 const uint8_t *e, size_t e_len, const char **why);
 /* ES256. Coordinates of 32 bytes. */
-int jwt_key_init_p256(struct jwt_key *k, const uint8_t *x, size_t x_len,
-		      const uint8_t *y, size_t y_len, const char **why);
+int jwk_init_p256(struct jwk *k, const uint8_t *x, size_t x_len,
+		  const uint8_t *y, size_t y_len, const char **why);
 /* EdDSA. 32 bytes. */
-int jwt_key_init_ed25519(struct jwt_key *k, const uint8_t *x, size_t x_len,
-			 const char **why);
-/* One public key or certificate (its dates and its issuer do not matter). */
-int jwt_key_init_pem(struct jwt_key *k, const void *bytes, size_t len,
+int jwk_init_ed25519(struct jwk *k, const uint8_t *x, size_t x_len,
 		     const char **why);
+/* One public key or certificate (its dates and its issuer do not matter). */
+int jwk_init_pem(struct jwk *k, const void *bytes, size_t len,
+		 const char **why);
 /* Accepts NULL and a zeroed key. A secret is wiped. */
-void jwt_key_finish(struct jwt_key *k);
+void jwk_finish(struct jwk *k);
 
 /* For this algorithm alone. -EINVAL: it does not fit the key. */
-int jwt_key_pin(struct jwt_key *k, enum jwt_alg alg);
+int jwk_pin(struct jwk *k, enum jwt_alg alg);
 
 /* Is `sig` a signature by this key of these bytes? False, too, for an algorithm
  * that the key is not for. */
-bool jwt_key_verify(const struct jwt_key *k, enum jwt_alg alg,
-		    const void *bytes, size_t len, const uint8_t *sig,
-		    size_t sig_len);
+bool jwk_verify(const struct jwk *k, enum jwt_alg alg, const void *bytes,
+		size_t len, const uint8_t *sig, size_t sig_len);
 
 /* Are the bytes a key or a certificate in DER? As a secret these would be one
  * that everybody knows. */
-bool jwt_key_is_der(const void *bytes, size_t len);
+bool jwk_is_der(const void *bytes, size_t len);
 
 #endif

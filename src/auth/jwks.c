@@ -12,8 +12,9 @@
 
 #include <jansson.h>
 
+#include "base/base64.h"
 #include "base/check.h"
-#include "base/values.h"
+#include "base/json_depth.h"
 
 enum {
 	NUMBER_MAX = 2 * JWT_RSA_MAX_BITS / 8, /* bytes of a member */
@@ -21,164 +22,169 @@ enum {
 	KID_MAX = 256,
 };
 
-struct jwt_keys {
-	struct jwt_key keys[JWT_KEYS_MAX];
+struct jwks {
+	struct jwk keys[JWKS_MAX];
 	size_t n;
 	size_t passed_over;
 	size_t faulty;
-	char fault[JWT_KEYS_ERROR_MAX]; /* of the first faulty one */
+	char fault[JWKS_ERROR_MAX]; /* of the first faulty one */
 };
 
-static int fail(char *err, const char *what)
+static int fail_key_set(char *err, const char *what)
 {
-	snprintf(err, JWT_KEYS_ERROR_MAX, "%s", what);
+	snprintf(err, JWKS_ERROR_MAX, "%s", what);
 	return -EINVAL;
 }
 
 /* What is wrong with a key; `rc` is what its init has returned. */
-static int fail_key(char *err, int rc, const char *why)
+static int fail_key_text(char *err, int rc, const char *why)
 {
-	return rc == -EINVAL ? fail(err, why) : rc;
+	return rc == -EINVAL ? fail_key_set(err, why) : rc;
 }
 
 /* ---- JWKS ---------------------------------------------------------------- */
 
 /* A key of a set, by its place from 1 on: a kid may be anything. */
-struct jwk {
+struct jwks_entry {
 	const json_t *object;
 	size_t number;
 	char *err;
 };
 
-static int fail_jwk(const struct jwk *j, const char *what)
+static int fail_jwk_member(const struct jwks_entry *j, const char *what)
 {
-	snprintf(j->err, JWT_KEYS_ERROR_MAX, "key %zu of it: %s", j->number,
-		 what);
+	snprintf(j->err, JWKS_ERROR_MAX, "key %zu of it: %s", j->number, what);
 	return -EINVAL;
 }
 
 /* NULL: it is not there; then, and when it is no string, with *rc -EINVAL. */
-static const char *member(const struct jwk *j, const char *name)
+static const char *string_member(const struct jwks_entry *j, const char *name)
 {
 	return json_string_value(json_object_get(j->object, name));
 }
 
 /* base64url. -EINVAL. */
-static int take_bytes(const struct jwk *j, const char *name, uint8_t *out,
-		      size_t max, size_t *len)
+static int take_member_bytes(const struct jwks_entry *j, const char *name,
+			     uint8_t *out, size_t max, size_t *len)
 {
-	const char *text = member(j, name);
+	const char *text = string_member(j, name);
 	char what[64];
 
 	if (text != NULL &&
-	    values_base64url(text, strlen(text), out, max, len) == 0 &&
+	    base64url_decode(text, strlen(text), out, max, len) == 0 &&
 	    *len > 0)
 		return 0;
 	snprintf(what, sizeof(what), "its \"%s\" is no base64url", name);
-	return fail_jwk(j, what);
+	return fail_jwk_member(j, what);
 }
 
-static int init_oct(struct jwt_key *k, const struct jwk *j, const char **why)
+static int init_oct_key(struct jwk *k, const struct jwks_entry *j,
+			const char **why)
 {
 	uint8_t secret[JWT_SECRET_MAX];
 	size_t len;
-	int rc = take_bytes(j, "k", secret, sizeof(secret), &len);
+	int rc = take_member_bytes(j, "k", secret, sizeof(secret), &len);
 
 	if (rc == 0)
-		rc = jwt_key_init_secret(k, secret, len, why);
+		rc = jwk_init_secret(k, secret, len, why);
 	explicit_bzero(secret, sizeof(secret));
 	return rc;
 }
 
-static int init_pair(struct jwt_key *k, const struct jwk *j, const char *a,
-		     const char *b,
-		     int (*init)(struct jwt_key *k, const uint8_t *a,
-				 size_t a_len, const uint8_t *b, size_t b_len,
-				 const char **why),
-		     const char **why)
+static int init_key_pair(struct jwk *k, const struct jwks_entry *j,
+			 const char *a, const char *b,
+			 int (*init)(struct jwk *k, const uint8_t *a,
+				     size_t a_len, const uint8_t *b,
+				     size_t b_len, const char **why),
+			 const char **why)
 {
 	uint8_t first[NUMBER_MAX], second[NUMBER_MAX];
 	size_t first_len, second_len;
-	int rc = take_bytes(j, a, first, sizeof(first), &first_len);
+	int rc = take_member_bytes(j, a, first, sizeof(first), &first_len);
 
 	if (rc == 0)
-		rc = take_bytes(j, b, second, sizeof(second), &second_len);
+		rc = take_member_bytes(j, b, second, sizeof(second),
+				       &second_len);
 	return rc < 0 ? rc : init(k, first, first_len, second, second_len, why);
 }
 
-static int init_okp(struct jwt_key *k, const struct jwk *j, const char **why)
+static int init_okp_key(struct jwk *k, const struct jwks_entry *j,
+			const char **why)
 {
 	uint8_t x[NUMBER_MAX];
 	size_t len;
-	int rc = take_bytes(j, "x", x, sizeof(x), &len);
+	int rc = take_member_bytes(j, "x", x, sizeof(x), &len);
 
-	return rc < 0 ? rc : jwt_key_init_ed25519(k, x, len, why);
+	return rc < 0 ? rc : jwk_init_ed25519(k, x, len, why);
 }
 
-static bool is_text(const json_t *value, const char *text)
+static bool is_plain_text(const json_t *value, const char *text)
 {
 	return json_is_string(value) &&
 	       strcmp(json_string_value(value), text) == 0;
 }
 
 /* 0, or 1: its kind is not known here (RFC 7517, 5: passed over). */
-static int init_kind(struct jwt_key *k, const struct jwk *j, const char **why)
+static int init_jwk_kind(struct jwk *k, const struct jwks_entry *j,
+			 const char **why)
 {
 	const json_t *kty = json_object_get(j->object, "kty");
 	const json_t *crv = json_object_get(j->object, "crv");
 
-	if (is_text(kty, "oct"))
-		return init_oct(k, j, why);
-	if (is_text(kty, "RSA"))
-		return init_pair(k, j, "n", "e", jwt_key_init_rsa, why);
-	if (is_text(kty, "EC") && is_text(crv, "P-256"))
-		return init_pair(k, j, "x", "y", jwt_key_init_p256, why);
-	if (is_text(kty, "OKP") && is_text(crv, "Ed25519"))
-		return init_okp(k, j, why);
+	if (is_plain_text(kty, "oct"))
+		return init_oct_key(k, j, why);
+	if (is_plain_text(kty, "RSA"))
+		return init_key_pair(k, j, "n", "e", jwk_init_rsa, why);
+	if (is_plain_text(kty, "EC") && is_plain_text(crv, "P-256"))
+		return init_key_pair(k, j, "x", "y", jwk_init_p256, why);
+	if (is_plain_text(kty, "OKP") && is_plain_text(crv, "Ed25519"))
+		return init_okp_key(k, j, why);
 	return 1;
 }
 
-static bool has_verify(const json_t *ops)
+static bool has_verify_op(const json_t *ops)
 {
 	const json_t *op;
 	size_t i;
 
-	json_array_foreach(ops, i, op) if (is_text(op, "verify")) return true;
+	json_array_foreach(ops, i,
+			   op) if (is_plain_text(op, "verify")) return true;
 	return false;
 }
 
 /* RFC 7517, 4.2 to 4.4. False: for something else than signatures, or by an
  * algorithm that is not known here. *alg is JWT_ALG_COUNT for none. */
-static bool is_for_us(const struct jwk *j, enum jwt_alg *alg)
+static bool is_signature_key(const struct jwks_entry *j, enum jwt_alg *alg)
 {
 	const json_t *use = json_object_get(j->object, "use");
 	const json_t *ops = json_object_get(j->object, "key_ops");
 	const json_t *name = json_object_get(j->object, "alg");
 
 	*alg = JWT_ALG_COUNT;
-	if ((use != NULL && !is_text(use, "sig")) ||
-	    (ops != NULL && !has_verify(ops)))
+	if ((use != NULL && !is_plain_text(use, "sig")) ||
+	    (ops != NULL && !has_verify_op(ops)))
 		return false;
 	return name == NULL ||
 	       (json_is_string(name) &&
 		jwt_alg_parse(json_string_value(name), alg) == 0);
 }
 
-static int take_kid(struct jwt_key *k, const struct jwk *j)
+static int take_key_id(struct jwk *k, const struct jwks_entry *j)
 {
 	const json_t *kid = json_object_get(j->object, "kid");
 
 	if (kid == NULL)
 		return 0;
 	if (!json_is_string(kid) || json_string_length(kid) > KID_MAX)
-		return fail_jwk(j, "its \"kid\" is no string of at most 256 "
-				   "bytes");
+		return fail_jwk_member(
+			j, "its \"kid\" is no string of at most 256 "
+			   "bytes");
 	k->kid = strdup(json_string_value(kid));
 	return k->kid == NULL ? -ENOMEM : 0;
 }
 
 /* 0, 1: passed over, or a negative errno. */
-static int take_jwk(struct jwt_key *k, const struct jwk *j)
+static int take_one_jwk(struct jwk *k, const struct jwks_entry *j)
 {
 	const char *why = NULL;
 	enum jwt_alg alg;
@@ -186,42 +192,42 @@ static int take_jwk(struct jwt_key *k, const struct jwk *j)
 
 	if (!json_is_object(j->object) ||
 	    !json_is_string(json_object_get(j->object, "kty")))
-		return fail_jwk(j, "it is no object with a \"kty\"");
-	if (!is_for_us(j, &alg))
+		return fail_jwk_member(j, "it is no object with a \"kty\"");
+	if (!is_signature_key(j, &alg))
 		return 1;
-	rc = init_kind(k, j, &why);
+	rc = init_jwk_kind(k, j, &why);
 	if (rc == -EINVAL && why != NULL)
-		return fail_jwk(j, why);
+		return fail_jwk_member(j, why);
 	if (rc != 0)
 		return rc;
-	if (alg != JWT_ALG_COUNT && jwt_key_pin(k, alg) < 0)
-		rc = fail_jwk(j, "its \"alg\" does not fit the key");
+	if (alg != JWT_ALG_COUNT && jwk_pin(k, alg) < 0)
+		rc = fail_jwk_member(j, "its \"alg\" does not fit the key");
 	if (rc == 0)
-		rc = take_kid(k, j);
+		rc = take_key_id(k, j);
 	if (rc < 0)
-		jwt_key_finish(k);
+		jwk_finish(k);
 	return rc;
 }
 
 /* RFC 7517, 5: a key with values out of range is ignored, and the set is not.
  */
-static void skip_faulty(struct jwt_keys *s, const char *fault)
+static void skip_faulty(struct jwks *s, const char *fault)
 {
 	if (s->faulty++ == 0)
 		snprintf(s->fault, sizeof(s->fault), "%s", fault);
 }
 
-static int take_set(struct jwt_keys *s, const json_t *array, char *err)
+static int take_jwk_set(struct jwks *s, const json_t *array, char *err)
 {
 	const json_t *object;
 	size_t i;
 
 	json_array_foreach(array, i, object)
 	{
-		char fault[JWT_KEYS_ERROR_MAX];
-		struct jwk j = {object, i + 1, fault};
-		struct jwt_key k = {0};
-		int rc = take_jwk(&k, &j);
+		char fault[JWKS_ERROR_MAX];
+		struct jwks_entry j = {object, i + 1, fault};
+		struct jwk k = {0};
+		int rc = take_one_jwk(&k, &j);
 
 		if (rc == -EINVAL) {
 			skip_faulty(s, fault);
@@ -233,61 +239,64 @@ static int take_set(struct jwt_keys *s, const json_t *array, char *err)
 			s->passed_over++;
 			continue;
 		}
-		if (s->n == JWT_KEYS_MAX) {
-			jwt_key_finish(&k);
-			return fail(err, "it has more than 16 keys");
+		if (s->n == JWKS_MAX) {
+			jwk_finish(&k);
+			return fail_key_set(err, "it has more than 16 keys");
 		}
 		s->keys[s->n++] = k;
 	}
 	if (s->n == 0 && s->faulty > 0) {
-		snprintf(err, JWT_KEYS_ERROR_MAX,
+		snprintf(err, JWKS_ERROR_MAX,
 			 "its key set has no key that can be used (%.100s)",
 			 s->fault);
 		return -EINVAL;
 	}
 	if (s->n == 0)
-		return fail(err, "its key set has no key that can be used");
+		return fail_key_set(err,
+				    "its key set has no key that can be used");
 	return 0;
 }
 
 /* A set, or one key alone. */
-static int take_object(struct jwt_keys *s, const json_t *root, char *err)
+static int take_jwk_object(struct jwks *s, const json_t *root, char *err)
 {
 	const json_t *array = json_object_get(root, "keys");
-	struct jwk j = {root, 1, err};
+	struct jwks_entry j = {root, 1, err};
 	int rc;
 
 	if (array != NULL)
 		return json_is_array(array)
-			       ? take_set(s, array, err)
-			       : fail(err, "its \"keys\" is no array");
+			       ? take_jwk_set(s, array, err)
+			       : fail_key_set(err, "its \"keys\" is no array");
 	if (!json_is_object(root))
-		return fail(err, "it is JSON, and no key set (an object)");
-	rc = take_jwk(&s->keys[0], &j);
+		return fail_key_set(err,
+				    "it is JSON, and no key set (an object)");
+	rc = take_one_jwk(&s->keys[0], &j);
 	if (rc == 0)
 		s->n = 1;
-	return rc > 0 ? fail(err, "its key is not one that can be used") : rc;
+	return rc > 0 ? fail_key_set(err, "its key is not one that can be used")
+		      : rc;
 }
 
-static int take_json(struct jwt_keys *s, const char *text, size_t len,
-		     char *err)
+static int take_json_keys(struct jwks *s, const char *text, size_t len,
+			  char *err)
 {
 	json_error_t where;
 	json_t *root;
 	int rc;
 
-	if (values_json_depth(text, len) > VALUES_JSON_DEPTH)
-		return fail(err, "its JSON is nested too deeply");
+	if (json_depth(text, len) > JSON_DEPTH_MAX)
+		return fail_key_set(err, "its JSON is nested too deeply");
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
 	/* jansson's own words may quote a secret. */
 	if (root == NULL) {
-		snprintf(err, JWT_KEYS_ERROR_MAX,
+		snprintf(err, JWKS_ERROR_MAX,
 			 "it begins like JSON and is none, or has a member "
 			 "twice (line %d, column %d)",
 			 where.line, where.column);
 		return -EINVAL;
 	}
-	rc = take_object(s, root, err);
+	rc = take_jwk_object(s, root, err);
 	json_decref(root);
 	return rc;
 }
@@ -296,7 +305,7 @@ static int take_json(struct jwt_keys *s, const char *text, size_t len,
 
 static const char pem_begin[] = "-----BEGIN ";
 
-static size_t count_pem(const char *text, size_t len)
+static size_t count_pem_blocks(const char *text, size_t len)
 {
 	const char *at = text;
 	size_t n = 0;
@@ -310,18 +319,19 @@ static size_t count_pem(const char *text, size_t len)
 }
 
 /* Of a chain the certificates of authorities would be keys for tokens, too. */
-static int take_pem(struct jwt_keys *s, const char *text, size_t len, char *err)
+static int take_pem_key(struct jwks *s, const char *text, size_t len, char *err)
 {
 	const char *why = NULL;
 	int rc;
 
-	if (count_pem(text, len) > 1)
-		return fail(err, "it has more than one key or certificate in "
-				 "PEM, for several there is JWKS");
-	rc = jwt_key_init_pem(&s->keys[0], text, len, &why);
+	if (count_pem_blocks(text, len) > 1)
+		return fail_key_set(
+			err, "it has more than one key or certificate in "
+			     "PEM, for several there is JWKS");
+	rc = jwk_init_pem(&s->keys[0], text, len, &why);
 	if (rc == 0)
 		s->n = 1;
-	return fail_key(err, rc, why);
+	return fail_key_text(err, rc, why);
 }
 
 static bool begins_with(const char *text, size_t len, const char *with)
@@ -329,7 +339,7 @@ static bool begins_with(const char *text, size_t len, const char *with)
 	return len >= strlen(with) && memcmp(text, with, strlen(with)) == 0;
 }
 
-static bool is_blank(char c)
+static bool is_blank_text(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
@@ -345,10 +355,10 @@ static bool is_base64_der(const char *text, size_t len)
 	if (packed == NULL)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!is_blank(text[i]))
+		if (!is_blank_text(text[i]))
 			packed[n++] = text[i];
-	ret = values_base64(packed, n, der, sizeof(der), &der_len) == 0 &&
-	      jwt_key_is_der(der, der_len);
+	ret = base64_decode(packed, n, der, sizeof(der), &der_len) == 0 &&
+	      jwk_is_der(der, der_len);
 	explicit_bzero(packed, len);
 	explicit_bzero(der, sizeof(der));
 	free(packed);
@@ -364,27 +374,27 @@ static bool is_other_form(const char *text, size_t len)
 	for (size_t i = 0; i < ARRAY_LEN(openings); i++)
 		if (begins_with(text, len, openings[i]))
 			return true;
-	return jwt_key_is_der(text, len) || is_base64_der(text, len);
+	return jwk_is_der(text, len) || is_base64_der(text, len);
 }
 
-static int take_keys(struct jwt_keys *s, const char *text, size_t len,
-		     char *err)
+static int take_keys(struct jwks *s, const char *text, size_t len, char *err)
 {
 	size_t blanks = begins_with(text, len, "\xef\xbb\xbf") ? 3 : 0;
 
-	if (len > 0 && count_pem(text, len) > 0)
-		return take_pem(s, text, len, err);
-	while (blanks < len && is_blank(text[blanks]))
+	if (len > 0 && count_pem_blocks(text, len) > 0)
+		return take_pem_key(s, text, len, err);
+	while (blanks < len && is_blank_text(text[blanks]))
 		blanks++;
 	if (blanks == len)
-		return fail(err, "it is empty");
+		return fail_key_set(err, "it is empty");
 	if (text[blanks] == '{' || text[blanks] == '[')
-		return take_json(s, text + blanks, len - blanks, err);
-	return fail(err, is_other_form(text + blanks, len - blanks)
-				 ? "it is a key in a form that is not taken; "
-				   "PEM and JWKS are"
-				 : "it is neither PEM nor JWKS (a secret is "
-				   "given by --jwt-secret)");
+		return take_json_keys(s, text + blanks, len - blanks, err);
+	return fail_key_set(
+		err, is_other_form(text + blanks, len - blanks)
+			     ? "it is a key in a form that is not taken; "
+			       "PEM and JWKS are"
+			     : "it is neither PEM nor JWKS (a secret is "
+			       "given by --jwt-secret)");
 }
 
 /* ---- secrets ------------------------------------------------------------- */
@@ -423,7 +433,7 @@ static bool is_utf16(const char *text, size_t len)
 static bool is_markup(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ' && !is_blank(text[i]))
+		if ((unsigned char)text[i] < ' ' && !is_blank_text(text[i]))
 			return false;
 	return len > 0 && text[0] == '<' && memchr(text, '>', len) != NULL;
 }
@@ -436,13 +446,13 @@ static const char *public_form(const char *text, size_t len)
 	size_t blanks = begins_with(text, len, "\xef\xbb\xbf") ? 3 : 0;
 	json_t *root = NULL;
 
-	while (blanks < len && is_blank(text[blanks]))
+	while (blanks < len && is_blank_text(text[blanks]))
 		blanks++;
 	if (blanks == len)
 		return "it is empty";
 	text += blanks;
 	len -= blanks;
-	if (count_pem(text, len) > 0 || is_other_form(text, len))
+	if (count_pem_blocks(text, len) > 0 || is_other_form(text, len))
 		return "it is a key and no secret (keys are given by "
 		       "--jwt-key)";
 	if (is_utf16(text, len))
@@ -450,7 +460,7 @@ static const char *public_form(const char *text, size_t len)
 	if (is_markup(text, len))
 		return "it is markup (an error page?) and no secret";
 	if ((text[0] == '{' || text[0] == '[') &&
-	    values_json_depth(text, len) <= VALUES_JSON_DEPTH)
+	    json_depth(text, len) <= JSON_DEPTH_MAX)
 		root = json_loadb(text, len, 0, NULL);
 	json_decref(root);
 	return root != NULL ? "it is JSON and no secret (a JWKS is given by "
@@ -458,77 +468,76 @@ static const char *public_form(const char *text, size_t len)
 			    : NULL;
 }
 
-static int take_secret(struct jwt_keys *s, const char *text, size_t len,
-		       char *err)
+static int take_secret_key(struct jwks *s, const char *text, size_t len,
+			   char *err)
 {
 	const char *why = public_form(text, len);
 	int rc;
 
 	if (why != NULL)
-		return fail(err, why);
-	rc = jwt_key_init_secret(&s->keys[0], text, without_line_end(text, len),
-				 &why);
+		return fail_key_set(err, why);
+	rc = jwk_init_secret(&s->keys[0], text, without_line_end(text, len),
+			     &why);
 	if (rc == 0)
 		s->n = 1;
-	return fail_key(err, rc, why);
+	return fail_key_text(err, rc, why);
 }
 
 /* ---- a set --------------------------------------------------------------- */
 
-int jwt_keys_new(struct jwt_keys **ret, enum jwt_keys_kind kind,
-		 const void *bytes, size_t len, char *err)
+int jwks_new(struct jwks **ret, enum jwks_kind kind, const void *bytes,
+	     size_t len, char *err)
 {
-	struct jwt_keys *s = calloc(1, sizeof(*s));
+	struct jwks *s = calloc(1, sizeof(*s));
 	int rc;
 
 	if (s == NULL)
 		return -ENOMEM;
-	rc = kind == JWT_KEYS_SECRET ? take_secret(s, bytes, len, err)
-				     : take_keys(s, bytes, len, err);
+	rc = kind == JWKS_SECRET ? take_secret_key(s, bytes, len, err)
+				 : take_keys(s, bytes, len, err);
 	if (rc < 0)
-		jwt_keys_free(s);
+		jwks_free(s);
 	else
 		*ret = s;
 	return rc;
 }
 
-void jwt_keys_free(struct jwt_keys *s)
+void jwks_free(struct jwks *s)
 {
 	if (s == NULL)
 		return;
 	for (size_t i = 0; i < s->n; i++)
-		jwt_key_finish(&s->keys[i]);
+		jwk_finish(&s->keys[i]);
 	free(s);
 }
 
-size_t jwt_keys_count(const struct jwt_keys *s)
+size_t jwks_count(const struct jwks *s)
 {
 	return s->n;
 }
 
-size_t jwt_keys_passed_over(const struct jwt_keys *s)
+size_t jwks_passed_over(const struct jwks *s)
 {
 	return s->passed_over;
 }
 
-size_t jwt_keys_faulty(const struct jwt_keys *s, const char **why)
+size_t jwks_faulty(const struct jwks *s, const char **why)
 {
 	*why = s->fault;
 	return s->faulty;
 }
 
-static bool is_candidate(const struct jwt_key *k, enum jwt_alg alg,
-			 const char *kid)
+static bool is_candidate(const struct jwk *k, enum jwt_alg alg, const char *kid)
 {
 	return (k->algs & JWT_ALG_BIT(alg)) != 0 &&
 	       (kid == NULL || k->kid == NULL || strcmp(kid, k->kid) == 0);
 }
 
-int jwt_keys_verify(const struct jwt_keys *s, const char *alg, const char *kid,
-		    const void *bytes, size_t len, const uint8_t *sig,
-		    size_t sig_len)
+int jwks_verify(const struct jwks *s, const char *alg, const char *kid,
+		const void *bytes, size_t len, const uint8_t *sig,
+		size_t sig_len)
 {
-	const struct jwt_key *candidates[JWT_KEYS_TRIES];
+	const struct jwk *candidates[JWKS_TRIES];
 	enum jwt_alg which;
 	size_t n = 0;
 
@@ -537,13 +546,12 @@ int jwt_keys_verify(const struct jwt_keys *s, const char *alg, const char *kid,
 	for (size_t i = 0; i < s->n; i++) {
 		if (!is_candidate(&s->keys[i], which, kid))
 			continue;
-		if (n == JWT_KEYS_TRIES)
+		if (n == JWKS_TRIES)
 			return -E2BIG;
 		candidates[n++] = &s->keys[i];
 	}
 	for (size_t i = 0; i < n; i++)
-		if (jwt_key_verify(candidates[i], which, bytes, len, sig,
-				   sig_len))
+		if (jwk_verify(candidates[i], which, bytes, len, sig, sig_len))
 			return 0;
 	return n == 0 ? -ENOKEY : -EBADMSG;
 }

@@ -10,8 +10,10 @@
 
 #include <jansson.h>
 
+#include "base/base64.h"
+#include "base/json_depth.h"
+#include "base/printable.h"
 #include "nats/subject.h"
-#include "base/values.h"
 
 /* Times beyond are cut: some 285,000 years. */
 #define TIME_MAX_S 9007199254740.0
@@ -26,34 +28,21 @@ struct parts {
 	struct part signed_bytes; /* header.claims */
 };
 
-struct jwt_rules jwt_rules_of(const struct options *o)
+static int reject_token(struct http_error *why, enum reject_reason reason,
+			const char *text)
 {
-	return (struct jwt_rules){
-		.claim = o->jwt_claim,
-		.audiences = o->jwt_audience.items,
-		.n_audiences = o->jwt_audience.n,
-		.issuers = o->jwt_issuer.items,
-		.n_issuers = o->jwt_issuer.n,
-		.leeway_ms = o->jwt_leeway_ms,
-		.no_exp = o->jwt_allow_no_exp,
-	};
+	return http_error_set(why, 401, reason, "%s", text);
 }
 
-static int refuse(struct refusal *why, enum refusal_reason reason,
-		  const char *text)
+static int reject_token_form(struct http_error *why, const char *text)
 {
-	return refusal_set(why, 401, reason, "%s", text);
-}
-
-static int refuse_form(struct refusal *why, const char *text)
-{
-	return refuse(why, REFUSAL_BAD_TOKEN, text);
+	return reject_token(why, REJECT_BAD_TOKEN, text);
 }
 
 /* ---- the form ------------------------------------------------------------ */
 
 /* Up to the next dot, or all of it. */
-static struct part take_part(const char **at, const char *end)
+static struct part take_token_part(const char **at, const char *end)
 {
 	const char *dot = memchr(*at, '.', (size_t)(end - *at));
 	struct part ret = {*at, (size_t)((dot != NULL ? dot : end) - *at)};
@@ -62,94 +51,102 @@ static struct part take_part(const char **at, const char *end)
 	return ret;
 }
 
-static int split(struct parts *ret, const char *token, size_t len,
-		 struct refusal *why)
+static int split_token(struct parts *ret, const char *token, size_t len,
+		       struct http_error *why)
 {
 	const char *at = token, *end = token + len;
 	size_t dots = 0;
 
 	if (len == 0)
-		return refuse_form(why, "the token is empty");
+		return reject_token_form(why, "the token is empty");
 	if (len > JWT_MAX)
-		return refuse_form(why, "the token has more than 8192 bytes");
+		return reject_token_form(why,
+					 "the token has more than 8192 bytes");
 	for (size_t i = 0; i < len; i++)
 		dots += token[i] == '.';
 	if (dots != 2)
-		return refuse_form(why, "the token does not have the three "
-					"parts of a signed JWT");
-	ret->header = take_part(&at, end);
-	ret->claims = take_part(&at, end);
-	ret->signature = take_part(&at, end);
+		return reject_token_form(why,
+					 "the token does not have the three "
+					 "parts of a signed JWT");
+	ret->header = take_token_part(&at, end);
+	ret->claims = take_token_part(&at, end);
+	ret->signature = take_token_part(&at, end);
 	ret->signed_bytes.at = token;
 	ret->signed_bytes.len = ret->header.len + 1 + ret->claims.len;
 	return 0;
 }
 
 /* NULL with *why, or the object, which the caller lets go. */
-static json_t *read_object(const struct part *p, struct refusal *why)
+static json_t *read_part_object(const struct part *p, struct http_error *why)
 {
 	char text[JWT_MAX];
 	size_t len;
 	json_t *ret;
 
-	if (values_base64url(p->at, p->len, text, sizeof(text), &len) < 0) {
-		refuse_form(why, "the token's parts are not base64url");
+	if (base64url_decode(p->at, p->len, text, sizeof(text), &len) < 0) {
+		reject_token_form(why, "the token's parts are not base64url");
 		return NULL;
 	}
-	if (values_json_depth(text, len) > VALUES_JSON_DEPTH) {
-		refuse_form(why, "the token's parts are nested too deeply");
+	if (json_depth(text, len) > JSON_DEPTH_MAX) {
+		reject_token_form(why,
+				  "the token's parts are nested too deeply");
 		return NULL;
 	}
 	ret = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	if (json_is_object(ret))
 		return ret;
 	json_decref(ret);
-	refuse_form(why, "the token's parts are no JSON objects without "
-			 "doubled members");
+	reject_token_form(why, "the token's parts are no JSON objects without "
+			       "doubled members");
 	return NULL;
 }
 
 /* ---- the header and the signature ---------------------------------------- */
 
-static int check_header(const json_t *header, struct refusal *why)
+static int check_header(const json_t *header, struct http_error *why)
 {
 	const json_t *kid = json_object_get(header, "kid");
 
 	if (json_object_get(header, "crit") != NULL ||
 	    json_object_get(header, "b64") != NULL)
-		return refuse_form(why, "the token has crit or b64, which are "
-					"not taken");
+		return reject_token_form(why,
+					 "the token has crit or b64, which are "
+					 "not taken");
 	if (!json_is_string(json_object_get(header, "alg")))
-		return refuse_form(why, "the token names no algorithm (alg)");
+		return reject_token_form(why,
+					 "the token names no algorithm (alg)");
 	if (kid != NULL && !json_is_string(kid))
-		return refuse_form(why, "the token's kid is no string");
+		return reject_token_form(why, "the token's kid is no string");
 	return 0;
 }
 
-static int check_signature(const struct jwt_keys *keys, const json_t *header,
-			   const struct parts *p, struct refusal *why)
+static int check_signature(const struct jwks *keys, const json_t *header,
+			   const struct parts *p, struct http_error *why)
 {
 	uint8_t sig[JWT_MAX];
 	size_t len;
 
-	if (values_base64url(p->signature.at, p->signature.len, sig,
+	if (base64url_decode(p->signature.at, p->signature.len, sig,
 			     sizeof(sig), &len) < 0)
-		return refuse_form(why, "the token's parts are not base64url");
-	switch (jwt_keys_verify(
-		keys, json_string_value(json_object_get(header, "alg")),
-		json_string_value(json_object_get(header, "kid")),
-		p->signed_bytes.at, p->signed_bytes.len, sig, len)) {
+		return reject_token_form(why,
+					 "the token's parts are not base64url");
+	switch (jwks_verify(keys,
+			    json_string_value(json_object_get(header, "alg")),
+			    json_string_value(json_object_get(header, "kid")),
+			    p->signed_bytes.at, p->signed_bytes.len, sig,
+			    len)) {
 	case 0:
 		return 0;
 	case -ENOKEY:
-		return refuse(why, REFUSAL_BAD_SIGNATURE,
-			      "the token's algorithm and kid fit no key");
+		return reject_token(why, REJECT_BAD_SIGNATURE,
+				    "the token's algorithm and kid fit no key");
 	case -E2BIG:
-		return refuse(why, REFUSAL_BAD_SIGNATURE,
-			      "the token needs a kid, more than 4 keys fit it");
+		return reject_token(
+			why, REJECT_BAD_SIGNATURE,
+			"the token needs a kid, more than 4 keys fit it");
 	default:
-		return refuse(why, REFUSAL_BAD_SIGNATURE,
-			      "the token's signature is not by our key");
+		return reject_token(why, REJECT_BAD_SIGNATURE,
+				    "the token's signature is not by our key");
 	}
 }
 
@@ -157,7 +154,7 @@ static int check_signature(const struct jwt_keys *keys, const json_t *header,
 
 /* NumericDate (RFC 7519, 2) in milliseconds, what is before 1970 as 0. False:
  * it is no number. */
-static bool take_time(const json_t *value, uint64_t *ms)
+static bool take_numeric_date(const json_t *value, uint64_t *ms)
 {
 	double s = json_number_value(value);
 
@@ -168,34 +165,35 @@ static bool take_time(const json_t *value, uint64_t *ms)
 	return true;
 }
 
-static int check_times(struct jwt *t, const struct jwt_rules *rules,
-		       const json_t *claims, uint64_t now_ms,
-		       struct refusal *why)
+static int check_token_times(struct jwt *t, const struct jwt_rules *rules,
+			     const json_t *claims, uint64_t now_ms,
+			     struct http_error *why)
 {
 	const json_t *exp = json_object_get(claims, "exp");
 	const json_t *nbf = json_object_get(claims, "nbf");
 	uint64_t from_ms = 0;
 
-	if (exp != NULL && !take_time(exp, &t->end_ms))
-		return refuse_form(why, "the token's exp is no number");
-	if (nbf != NULL && !take_time(nbf, &from_ms))
-		return refuse_form(why, "the token's nbf is no number");
+	if (exp != NULL && !take_numeric_date(exp, &t->end_ms))
+		return reject_token_form(why, "the token's exp is no number");
+	if (nbf != NULL && !take_numeric_date(nbf, &from_ms))
+		return reject_token_form(why, "the token's nbf is no number");
 	t->expires = exp != NULL;
 	if (exp == NULL && !rules->no_exp)
-		return refuse_form(why, "the token has no exp, and one that "
-					"never expires is not taken here "
-					"(--jwt-allow-no-exp)");
+		return reject_token_form(why,
+					 "the token has no exp, and one that "
+					 "never expires is not taken here "
+					 "(--jwt-allow-no-exp)");
 	/* RFC 7519, 4.1.4: on or after exp it is too late. */
 	if (t->expires && t->end_ms + rules->leeway_ms <= now_ms)
-		return refuse(why, REFUSAL_TOKEN_EXPIRED,
-			      "the token has expired (exp)");
+		return reject_token(why, REJECT_TOKEN_EXPIRED,
+				    "the token has expired (exp)");
 	if (nbf != NULL && from_ms > now_ms + rules->leeway_ms)
-		return refuse(why, REFUSAL_TOKEN_EARLY,
-			      "the token is not good yet (nbf)");
+		return reject_token(why, REJECT_TOKEN_NOT_YET_VALID,
+				    "the token is not good yet (nbf)");
 	return 0;
 }
 
-static bool is_one_of(const json_t *value, char *const *list, size_t n)
+static bool is_audience_of(const json_t *value, char *const *list, size_t n)
 {
 	const char *text = json_string_value(value);
 
@@ -210,43 +208,45 @@ static bool audience_fits(const json_t *aud, const struct jwt_rules *rules)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(aud, i,
-			   one) if (is_one_of(one, rules->audiences,
-					      rules->n_audiences)) return true;
-	return is_one_of(aud, rules->audiences, rules->n_audiences);
+	json_array_foreach(
+		aud, i,
+		one) if (is_audience_of(one, rules->audiences,
+					rules->n_audiences)) return true;
+	return is_audience_of(aud, rules->audiences, rules->n_audiences);
 }
 
 static int check_audience(const struct jwt_rules *rules, const json_t *claims,
-			  struct refusal *why)
+			  struct http_error *why)
 {
 	const json_t *aud = json_object_get(claims, "aud");
 
 	if (aud == NULL && rules->n_audiences == 0)
 		return 0;
 	if (aud == NULL)
-		return refuse(
-			why, REFUSAL_TOKEN_AUDIENCE,
+		return reject_token(
+			why, REJECT_TOKEN_AUDIENCE,
 			"the token has no audience (aud), and one of ours "
 			"is wanted");
 	if (rules->n_audiences == 0)
-		return refuse(why, REFUSAL_TOKEN_AUDIENCE,
-			      "the token is for an audience (aud), and none is "
-			      "set here (--jwt-audience)");
+		return reject_token(
+			why, REJECT_TOKEN_AUDIENCE,
+			"the token is for an audience (aud), and none is "
+			"set here (--jwt-audience)");
 	if (!audience_fits(aud, rules))
-		return refuse(why, REFUSAL_TOKEN_AUDIENCE,
-			      "the token is for another audience (aud)");
+		return reject_token(why, REJECT_TOKEN_AUDIENCE,
+				    "the token is for another audience (aud)");
 	return 0;
 }
 
 static int check_issuer(const struct jwt_rules *rules, const json_t *claims,
-			struct refusal *why)
+			struct http_error *why)
 {
 	if (rules->n_issuers == 0 ||
-	    is_one_of(json_object_get(claims, "iss"), rules->issuers,
-		      rules->n_issuers))
+	    is_audience_of(json_object_get(claims, "iss"), rules->issuers,
+			   rules->n_issuers))
 		return 0;
-	return refuse(why, REFUSAL_TOKEN_ISSUER,
-		      "the token is of another issuer (iss)");
+	return reject_token(why, REJECT_TOKEN_ISSUER,
+			    "the token is of another issuer (iss)");
 }
 
 /* What is wrong with the claim. Its value is not quoted: it may be an address,
@@ -265,21 +265,20 @@ static const char *claim_fault(const json_t *value)
 		       : "not";
 }
 
-static int take_identity(struct identity *ret, const char *claim,
-			 const json_t *claims, struct refusal *why)
+static int take_claimed_identity(struct identity *ret, const char *claim,
+				 const json_t *claims, struct http_error *why)
 {
 	const json_t *value = json_object_get(claims, claim);
 	const char *fault = claim_fault(value);
-	char shown[REFUSAL_QUOTE_MAX];
+	char shown[PRINTABLE_MAX];
 
 	if (fault != NULL)
-		return refusal_set(
-			why, 403, REFUSAL_BAD_CLAIM,
+		return http_error_set(
+			why, 403, REJECT_BAD_IDENTITY_CLAIM,
 			"the token's claim \"%s\" is %s one NATS subject token "
 			"of 1 to 128 printable ASCII bytes without '.', '*', "
 			"'>'",
-			refusal_quote(shown, sizeof(shown), claim,
-				      strlen(claim)),
+			printable(shown, sizeof(shown), claim, strlen(claim)),
 			fault);
 	ret->len = json_string_length(value);
 	memcpy(ret->id, json_string_value(value), ret->len + 1);
@@ -288,33 +287,33 @@ static int take_identity(struct identity *ret, const char *claim,
 
 static int check_claims(struct jwt *t, const struct jwt_rules *rules,
 			const json_t *claims, uint64_t now_ms,
-			struct refusal *why)
+			struct http_error *why)
 {
-	if (check_times(t, rules, claims, now_ms, why) < 0 ||
+	if (check_token_times(t, rules, claims, now_ms, why) < 0 ||
 	    check_audience(rules, claims, why) < 0 ||
 	    check_issuer(rules, claims, why) < 0)
 		return -EINVAL;
-	return take_identity(&t->id, rules->claim, claims, why);
+	return take_claimed_identity(&t->id, rules->claim, claims, why);
 }
 
-int jwt_verify(struct jwt *ret, struct refusal *why,
-	       const struct jwt_keys *keys, const struct jwt_rules *rules,
-	       const char *token, size_t len, uint64_t now_ms)
+int jwt_verify(struct jwt *ret, struct http_error *why, const struct jwks *keys,
+	       const struct jwt_rules *rules, const char *token, size_t len,
+	       uint64_t now_ms)
 {
 	struct jwt t = {0};
 	json_t *header, *claims = NULL;
 	struct parts p;
-	int rc = split(&p, token, len, why);
+	int rc = split_token(&p, token, len, why);
 
 	if (rc < 0)
 		return rc;
-	header = read_object(&p.header, why);
+	header = read_part_object(&p.header, why);
 	rc = header == NULL ? -EINVAL : check_header(header, why);
 	if (rc == 0)
 		rc = check_signature(keys, header, &p, why);
 	json_decref(header);
 	if (rc == 0)
-		claims = read_object(&p.claims, why);
+		claims = read_part_object(&p.claims, why);
 	if (rc == 0 && claims == NULL)
 		rc = -EINVAL;
 	if (rc == 0)

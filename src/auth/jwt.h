@@ -9,7 +9,6 @@
 
 #include "auth/identity.h"
 #include "auth/jwks.h"
-#include "config/options.h"
 #include "http/http_error.h"
 
 enum { JWT_MAX = 8 * 1024 }; /* bytes of a token */
@@ -25,9 +24,6 @@ struct jwt_rules {
 	bool no_exp;	    /* tokens without exp are taken */
 };
 
-/* What the options say; borrowed from them. */
-struct jwt_rules jwt_rules_of(const struct options *o);
-
 struct jwt {
 	struct identity id;
 	bool expires;
@@ -37,7 +33,7 @@ struct jwt {
 /* Verifies a token at a time (ms since 1970). 0, or -EINVAL with *why, whose
  * text says what is wrong and quotes nothing of the token:
  *
- * - 401: not of the form, or nested deeper than VALUES_JSON_DEPTH; an
+ * - 401: not of the form, or nested deeper than JSON_DEPTH_MAX; an
  *   algorithm, key or signature that is not ours; too old (exp), too young
  * (nbf); an audience that is none of ours, also when we have none (RFC
  * 7519, 4.1.3), or none where we have one; another issuer.
@@ -45,8 +41,8 @@ struct jwt {
  *
  * Nothing of the claims is read before the signature is good. A token without
  * exp, where the rules take it, does not expire; else it is a 401. */
-int jwt_verify(struct jwt *ret, struct refusal *why,
-	       const struct jwt_keys *keys, const struct jwt_rules *rules,
-	       const char *token, size_t len, uint64_t now_ms);
+int jwt_verify(struct jwt *ret, struct http_error *why, const struct jwks *keys,
+	       const struct jwt_rules *rules, const char *token, size_t len,
+	       uint64_t now_ms);
 
 #endif

@@ -16,53 +16,59 @@
 #include <stdint.h>
 
 enum {
-	PATIENCE_STEPS = 4,	  /* 2.5 s become 40 s */
-	PATIENCE_STEP_MS = 2000,  /* answers in so short a time are one sign */
-	PATIENCE_KEPT_MS = 60000, /* for each step */
+	ADAPTIVE_TIMEOUT_STEPS = 4, /* 2.5 s become 40 s */
+	ADAPTIVE_TIMEOUT_STEP_MS =
+		2000, /* answers in so short a time are one sign */
+	ADAPTIVE_TIMEOUT_KEPT_MS = 60000, /* for each step */
 };
 
-struct patience {
+struct adaptive_timeout {
 	unsigned steps;	  /* as of `late_ms` */
 	uint64_t late_ms; /* when the last late answer came */
 };
 
 /* The numbers of one asker's requests whose time was out, of those whose answer
  * may still come. */
-struct patience_late {
+struct adaptive_timeout_expired {
 	uint32_t from;
 	uint32_t to; /* 0: none */
 };
 
-static inline unsigned patience_steps(const struct patience *p, uint64_t now_ms)
+static inline unsigned adaptive_timeout_steps(const struct adaptive_timeout *p,
+					      uint64_t now_ms)
 {
 	uint64_t back = 0;
 
 	if (now_ms > p->late_ms) /* it may be asked about an earlier time */
-		back = (now_ms - p->late_ms) / PATIENCE_KEPT_MS;
+		back = (now_ms - p->late_ms) / ADAPTIVE_TIMEOUT_KEPT_MS;
 	return back < p->steps ? p->steps - (unsigned)back : 0;
 }
 
 /* What `ms` is at present, when at most `max` doublings make sense. */
-static inline uint64_t patience_ms(const struct patience *p, uint64_t ms,
-				   unsigned max, uint64_t now_ms)
+static inline uint64_t adaptive_timeout_ms(const struct adaptive_timeout *p,
+					   uint64_t ms, unsigned max,
+					   uint64_t now_ms)
 {
-	unsigned steps = patience_steps(p, now_ms);
+	unsigned steps = adaptive_timeout_steps(p, now_ms);
 
 	return ms << (steps < max ? steps : max);
 }
 
 /* An answer has come after its time-out. */
-static inline void patience_grow(struct patience *p, uint64_t now_ms)
+static inline void adaptive_timeout_on_late(struct adaptive_timeout *p,
+					    uint64_t now_ms)
 {
-	unsigned steps = patience_steps(p, now_ms);
+	unsigned steps = adaptive_timeout_steps(p, now_ms);
 
-	if (steps != 0 && now_ms < p->late_ms + PATIENCE_STEP_MS)
+	if (steps != 0 && now_ms < p->late_ms + ADAPTIVE_TIMEOUT_STEP_MS)
 		return;
-	p->steps = steps < PATIENCE_STEPS ? steps + 1 : PATIENCE_STEPS;
+	p->steps = steps < ADAPTIVE_TIMEOUT_STEPS ? steps + 1
+						  : ADAPTIVE_TIMEOUT_STEPS;
 	p->late_ms = now_ms;
 }
 
-static inline void patience_give_up(struct patience_late *l, uint32_t number)
+static inline void adaptive_timeout_expired_add(
+	struct adaptive_timeout_expired *l, uint32_t number)
 {
 	if (l->to == 0)
 		l->from = number;
@@ -70,7 +76,8 @@ static inline void patience_give_up(struct patience_late *l, uint32_t number)
 }
 
 /* Is it an answer to one of those? They come in order. */
-static inline bool patience_takes_late(struct patience_late *l, uint32_t number)
+static inline bool adaptive_timeout_expired_take(
+	struct adaptive_timeout_expired *l, uint32_t number)
 {
 	if (l->to == 0 || number < l->from || number > l->to)
 		return false;

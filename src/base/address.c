@@ -42,14 +42,14 @@ int address_parse(struct address *ret, const char *text, size_t len)
 	return 0;
 }
 
-static bool is_v4(const struct address *a)
+static bool is_mapped_v4(const struct address *a)
 {
 	return memcmp(a->bytes, mapped, sizeof(mapped)) == 0;
 }
 
 /* What inet_ntop() writes; most lines of the log have one, and it does this by
  * way of sprintf(). */
-static void v4_text(const unsigned char *bytes, char *out)
+static void format_v4(const unsigned char *bytes, char *out)
 {
 	for (int i = 0; i < 4; i++) {
 		unsigned n = bytes[i];
@@ -69,8 +69,8 @@ void address_text(const struct address *a, char *out)
 {
 	if (!address_known(a))
 		strcpy(out, "unix");
-	else if (is_v4(a))
-		v4_text(a->bytes + sizeof(mapped), out);
+	else if (is_mapped_v4(a))
+		format_v4(a->bytes + sizeof(mapped), out);
 	else
 		inet_ntop(AF_INET6, a->bytes, out, ADDRESS_TEXT_MAX);
 }
@@ -90,14 +90,15 @@ struct address address_party(const struct address *a)
 {
 	struct address party = *a;
 
-	if (!is_v4(a))
+	if (!is_mapped_v4(a))
 		memset(party.bytes + 8, 0, 8);
 	return party;
 }
 
 /* ---- ranges -------------------------------------------------------------- */
 
-static const char *parse_bits(const char *text, unsigned most, uint8_t *ret)
+static const char *parse_prefix_bits(const char *text, unsigned most,
+				     uint8_t *ret)
 {
 	size_t len = strspn(text, "0123456789");
 	unsigned long n = strtoul(text, NULL, 10);
@@ -125,7 +126,8 @@ const char *address_range_parse(struct address_range *ret, const char *text)
 		return "it begins with no IPv4 or IPv6 address";
 	if (text[len] == '/') {
 		v4 = memchr(text, ':', len) == NULL;
-		why = parse_bits(text + len + 1, v4 ? 32 : ADDRESS_BITS, &bits);
+		why = parse_prefix_bits(text + len + 1, v4 ? 32 : ADDRESS_BITS,
+					&bits);
 		if (why != NULL)
 			return why;
 		r.bits = (uint8_t)(bits + (v4 ? ADDRESS_V4_BITS : 0));
@@ -141,8 +143,8 @@ const char *address_range_fault(const char *text)
 	return address_range_parse(&r, text);
 }
 
-static bool same_bits(const struct address *a, const struct address *b,
-		      unsigned bits)
+static bool has_same_prefix(const struct address *a, const struct address *b,
+			    unsigned bits)
 {
 	unsigned whole = bits / 8, rest = bits % 8;
 
@@ -161,7 +163,7 @@ bool address_in(const struct address *a, const struct address_range *ranges,
 		const struct address_range *r = &ranges[i];
 
 		if (r->local ? !known
-			     : known && same_bits(a, &r->first, r->bits))
+			     : known && has_same_prefix(a, &r->first, r->bits))
 			return true;
 	}
 	return false;

@@ -7,29 +7,30 @@
 
 #include <sodium.h>
 
-enum { TALLY_BUCKETS_MIN = 64 };
+enum { ADDRESS_COUNTER_BUCKETS_MIN = 64 };
 
-struct tally_entry {
-	struct tally_entry *next;
+struct address_counter_entry {
+	struct address_counter_entry *next;
 	struct address address;
 	uint64_t count;
 };
 
-struct tally {
-	struct tally_entry **buckets;
+struct address_counter {
+	struct address_counter_entry **buckets;
 	size_t n_buckets; /* a power of two */
 	size_t n;
 	unsigned char key[crypto_shorthash_KEYBYTES];
 };
 
-int tally_new(struct tally **ret)
+int address_counter_new(struct address_counter **ret)
 {
-	struct tally *t = calloc(1, sizeof(*t));
+	struct address_counter *t = calloc(1, sizeof(*t));
 
 	if (t == NULL)
 		return -ENOMEM;
-	t->n_buckets = TALLY_BUCKETS_MIN;
-	t->buckets = calloc(t->n_buckets, sizeof(struct tally_entry *));
+	t->n_buckets = ADDRESS_COUNTER_BUCKETS_MIN;
+	t->buckets =
+		calloc(t->n_buckets, sizeof(struct address_counter_entry *));
 	if (t->buckets == NULL) {
 		free(t);
 		return -ENOMEM;
@@ -39,12 +40,12 @@ int tally_new(struct tally **ret)
 	return 0;
 }
 
-void tally_free(struct tally *t)
+void address_counter_free(struct address_counter *t)
 {
 	if (t == NULL)
 		return;
 	for (size_t i = 0; i < t->n_buckets; i++) {
-		struct tally_entry *e = t->buckets[i], *next;
+		struct address_counter_entry *e = t->buckets[i], *next;
 
 		for (; e != NULL; e = next) {
 			next = e->next;
@@ -55,7 +56,8 @@ void tally_free(struct tally *t)
 	free(t);
 }
 
-static size_t bucket_of(const struct tally *t, const struct address *a)
+static size_t counter_bucket_of(const struct address_counter *t,
+				const struct address *a)
 {
 	unsigned char hash[crypto_shorthash_BYTES];
 	uint64_t n = 0;
@@ -67,40 +69,43 @@ static size_t bucket_of(const struct tally *t, const struct address *a)
 }
 
 /* Where the entry hangs, or would. */
-static struct tally_entry **find(const struct tally *t, const struct address *a)
+static struct address_counter_entry **find_counter_entry(
+	const struct address_counter *t, const struct address *a)
 {
-	struct tally_entry **at = &t->buckets[bucket_of(t, a)];
+	struct address_counter_entry **at =
+		&t->buckets[counter_bucket_of(t, a)];
 
 	while (*at != NULL && !address_equal(&(*at)->address, a))
 		at = &(*at)->next;
 	return at;
 }
 
-uint64_t tally_count(const struct tally *t, const struct address *a)
+uint64_t address_counter_count(const struct address_counter *t,
+			       const struct address *a)
 {
-	const struct tally_entry *e = *find(t, a);
+	const struct address_counter_entry *e = *find_counter_entry(t, a);
 
 	return e == NULL ? 0 : e->count;
 }
 
 /* Without memory it stays as it is, with longer chains. */
-static void grow(struct tally *t)
+static void grow_counter_table(struct address_counter *t)
 {
-	struct tally_entry **old = t->buckets;
+	struct address_counter_entry **old = t->buckets;
 	size_t n_old = t->n_buckets;
-	struct tally_entry **new =
-		calloc(2 * n_old, sizeof(struct tally_entry *));
+	struct address_counter_entry **new =
+		calloc(2 * n_old, sizeof(struct address_counter_entry *));
 
 	if (new == NULL)
 		return;
 	t->buckets = new;
 	t->n_buckets = 2 * n_old;
 	for (size_t i = 0; i < n_old; i++) {
-		struct tally_entry *e = old[i], *next;
+		struct address_counter_entry *e = old[i], *next;
 
 		for (; e != NULL; e = next) {
-			struct tally_entry **at =
-				&new[bucket_of(t, &e->address)];
+			struct address_counter_entry **at =
+				&new[counter_bucket_of(t, &e->address)];
 
 			next = e->next;
 			e->next = *at;
@@ -110,12 +115,12 @@ static void grow(struct tally *t)
 	free(old);
 }
 
-int tally_add(struct tally *t, const struct address *a)
+int address_counter_add(struct address_counter *t, const struct address *a)
 {
-	struct tally_entry **at = find(t, a);
+	struct address_counter_entry **at = find_counter_entry(t, a);
 
 	if (*at == NULL) {
-		struct tally_entry *e = calloc(1, sizeof(*e));
+		struct address_counter_entry *e = calloc(1, sizeof(*e));
 
 		if (e == NULL)
 			return -ENOMEM;
@@ -123,16 +128,16 @@ int tally_add(struct tally *t, const struct address *a)
 		e->count = 1;
 		*at = e;
 		if (++t->n > t->n_buckets)
-			grow(t);
+			grow_counter_table(t);
 		return 0;
 	}
 	(*at)->count++;
 	return 0;
 }
 
-int tally_take(struct tally *t, const struct address *a)
+int address_counter_take(struct address_counter *t, const struct address *a)
 {
-	struct tally_entry **at = find(t, a), *e = *at;
+	struct address_counter_entry **at = find_counter_entry(t, a), *e = *at;
 
 	if (e == NULL)
 		return -ENOENT;
@@ -144,7 +149,7 @@ int tally_take(struct tally *t, const struct address *a)
 	return 0;
 }
 
-size_t tally_size(const struct tally *t)
+size_t address_counter_size(const struct address_counter *t)
 {
 	return t->n;
 }

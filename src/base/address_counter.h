@@ -9,19 +9,20 @@
 
 #include "base/address.h"
 
-struct tally;
+struct address_counter;
 
 /* -ENOMEM or 0. */
-int tally_new(struct tally **ret);
+int address_counter_new(struct address_counter **ret);
 /* NULL is fine. */
-void tally_free(struct tally *t);
+void address_counter_free(struct address_counter *t);
 
-uint64_t tally_count(const struct tally *t, const struct address *a);
+uint64_t address_counter_count(const struct address_counter *t,
+			       const struct address *a);
 /* One more. -ENOMEM: it is not counted. */
-int tally_add(struct tally *t, const struct address *a);
+int address_counter_add(struct address_counter *t, const struct address *a);
 /* One less, of one that was counted; -ENOENT: it was not. */
-int tally_take(struct tally *t, const struct address *a);
+int address_counter_take(struct address_counter *t, const struct address *a);
 /* Entries, for tests. */
-size_t tally_size(const struct tally *t);
+size_t address_counter_size(const struct address_counter *t);
 
 #endif

@@ -41,7 +41,7 @@ static void move_to_front(struct buf *b)
 	b->start = 0;
 }
 
-static int grow(struct buf *b, size_t cap)
+static int grow_buf(struct buf *b, size_t cap)
 {
 	uint8_t *data = cap == SIZE_MAX ? NULL : realloc(b->data, cap + 1);
 
@@ -73,7 +73,7 @@ int buf_reserve(struct buf *b, size_t len)
 	if (cap < unread + len)
 		cap = unread + len;
 	move_to_front(b);
-	return grow(b, cap);
+	return grow_buf(b, cap);
 }
 
 int buf_reserve_step(struct buf *b, size_t len, size_t step)
@@ -90,7 +90,7 @@ int buf_reserve_step(struct buf *b, size_t len, size_t step)
 	if (b->data != NULL && len <= buf_room(b))
 		return 0;
 	cap = (unread + len + step - 1) / step * step;
-	return grow(b, cap < b->max ? cap : b->max);
+	return grow_buf(b, cap < b->max ? cap : b->max);
 }
 
 int buf_put(struct buf *b, const void *bytes, size_t len)

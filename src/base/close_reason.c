@@ -2,14 +2,14 @@
 
 #include "base/check.h"
 
-const char *ending_label(enum ending why)
+const char *close_reason_label(enum close_reason why)
 {
 	static const char *const labels[] = {
-#define X(name, label) [ENDING_##name] = label,
-		ENDINGS(X)
+#define X(name, label) [CLOSE_##name] = label,
+		CLOSE_REASONS(X)
 #undef X
 	};
 
-	MUST(why < ENDING_COUNT);
+	MUST(why < CLOSE_REASON_COUNT);
 	return labels[why];
 }

@@ -3,27 +3,28 @@
 #ifndef SLUICE_CLOSE_REASON_H
 #define SLUICE_CLOSE_REASON_H
 
-#define ENDINGS(X)                                                      \
-	X(CLIENT_LEFT, "client_left") /* it closed, or reset */         \
-	X(WRITE_ERROR, "write_error") /* what was sent could not be */  \
-	X(GONE_DARK, "gone_dark")     /* its machine is silent */       \
-	X(STRAY_BYTES, "stray_bytes") /* it sent more than a request */ \
-	X(DRAIN, "drain")	      /* this gateway goes */           \
-	X(SHUTDOWN, "shutdown")	      /* at once */                     \
-	X(ADMIN, "admin")	      /* DELETE /streams */             \
-	X(MAX_AGE, "max_age")	      /* it was open for long enough */ \
-	X(LIMIT, "limit")	      /* the client wanted no more */   \
-	X(TIMEOUT, "timeout")	      /* it wanted no longer */         \
-	X(EXPIRED, "expired")	      /* its token is too old */
+#define CLOSE_REASONS(X)                                                    \
+	X(CLIENT_CLOSED, "client_closed") /* it closed, or reset */         \
+	X(WRITE_ERROR, "write_error")	  /* what was sent could not be */  \
+	X(PEER_TIMEOUT, "peer_timeout")	  /* its machine is silent */       \
+	X(UNEXPECTED_DATA,                                                  \
+	  "unexpected_data")		  /* it sent more than a request */ \
+	X(DRAIN, "drain")		  /* this gateway goes */           \
+	X(SHUTDOWN, "shutdown")		  /* at once */                     \
+	X(ADMIN, "admin")		  /* DELETE /subscriptions */       \
+	X(MAX_AGE, "max_age")		  /* it was open for long enough */ \
+	X(LIMIT, "limit")		  /* the client wanted no more */   \
+	X(TIMEOUT, "timeout")		  /* it wanted no longer */         \
+	X(TOKEN_EXPIRED, "token_expired") /* its token is too old */
 
-enum ending {
-#define X(name, label) ENDING_##name,
-	ENDINGS(X)
+enum close_reason {
+#define X(name, label) CLOSE_##name,
+	CLOSE_REASONS(X)
 #undef X
-		ENDING_COUNT
+		CLOSE_REASON_COUNT
 };
 
-/* "client_left" */
-const char *ending_label(enum ending why);
+/* "client_closed" */
+const char *close_reason_label(enum close_reason why);
 
 #endif

@@ -7,24 +7,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BUCKETS_MAX = 16 };
+enum { HISTOGRAM_MAX = 16 };
 
 /* Rising; `text` is the same in seconds, as it stands in the label "le". */
-struct buckets_bound {
+struct histogram_bound {
 	uint64_t us;
 	const char *text;
 };
 
-struct buckets {
-	uint64_t
-		count[BUCKETS_MAX + 1]; /* of each alone; the last: above all */
+struct histogram {
+	uint64_t count[HISTOGRAM_MAX +
+		       1]; /* of each alone; the last: above all */
 	uint64_t sum_us;
 };
 
-/* `n` values of `us` each. At most BUCKETS_MAX bounds. */
-static inline void buckets_add(struct buckets *b,
-			       const struct buckets_bound *bounds,
-			       size_t n_bounds, uint64_t us, uint64_t n)
+/* `n` values of `us` each. At most HISTOGRAM_MAX bounds. */
+static inline void histogram_add(struct histogram *b,
+				 const struct histogram_bound *bounds,
+				 size_t n_bounds, uint64_t us, uint64_t n)
 {
 	size_t i = 0;
 

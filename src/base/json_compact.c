@@ -9,36 +9,36 @@ struct reader {
 	const uint8_t *end;
 	size_t blanks; /* that go */
 	unsigned depth;
-	uint8_t is_object[JSON_LINE_DEPTH];
+	uint8_t is_object[JSON_COMPACT_DEPTH];
 };
 
-static bool is_blank(uint8_t c)
+static bool is_json_blank(uint8_t c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static bool is_digit(uint8_t c)
+static bool is_json_digit(uint8_t c)
 {
 	return c >= '0' && c <= '9';
 }
 
 /* 0 at the end: no byte of JSON outside of a string is a NUL. */
-static uint8_t peek(const struct reader *r)
+static uint8_t peek_byte(const struct reader *r)
 {
 	return r->p < r->end ? *r->p : 0;
 }
 
-static bool take(struct reader *r, uint8_t c)
+static bool take_value(struct reader *r, uint8_t c)
 {
-	if (peek(r) != c)
+	if (peek_byte(r) != c)
 		return false;
 	r->p++;
 	return true;
 }
 
-static void skip_blanks(struct reader *r)
+static void skip_json_blanks(struct reader *r)
 {
-	while (r->p < r->end && is_blank(*r->p)) {
+	while (r->p < r->end && is_json_blank(*r->p)) {
 		r->p++;
 		r->blanks++;
 	}
@@ -46,7 +46,7 @@ static void skip_blanks(struct reader *r)
 
 /* ---- strings ------------------------------------------------------------- */
 
-static bool take_hex4(struct reader *r, unsigned *ret)
+static bool take_hex_quad(struct reader *r, unsigned *ret)
 {
 	unsigned n = 0;
 
@@ -56,7 +56,7 @@ static bool take_hex4(struct reader *r, unsigned *ret)
 		uint8_t c = *r->p++;
 		uint8_t low = c | 0x20;
 
-		if (is_digit(c))
+		if (is_json_digit(c))
 			n = n * 16 + c - '0';
 		else if (low >= 'a' && low <= 'f')
 			n = n * 16 + low - 'a' + 10;
@@ -72,17 +72,18 @@ static bool take_unicode(struct reader *r)
 {
 	unsigned unit, second;
 
-	if (!take_hex4(r, &unit) || (unit >= 0xdc00 && unit <= 0xdfff))
+	if (!take_hex_quad(r, &unit) || (unit >= 0xdc00 && unit <= 0xdfff))
 		return false;
 	if (unit < 0xd800 || unit > 0xdbff)
 		return true;
-	return take(r, '\\') && take(r, 'u') && take_hex4(r, &second) &&
-	       second >= 0xdc00 && second <= 0xdfff;
+	return take_value(r, '\\') && take_value(r, 'u') &&
+	       take_hex_quad(r, &second) && second >= 0xdc00 &&
+	       second <= 0xdfff;
 }
 
-static bool take_escape(struct reader *r)
+static bool take_string_escape(struct reader *r)
 {
-	uint8_t c = peek(r);
+	uint8_t c = peek_byte(r);
 
 	if (c == 0 || strchr("\"\\/bfnrtu", c) == NULL)
 		return false;
@@ -90,16 +91,16 @@ static bool take_escape(struct reader *r)
 	return c != 'u' || take_unicode(r);
 }
 
-static bool take_string(struct reader *r)
+static bool take_json_string(struct reader *r)
 {
-	if (!take(r, '"'))
+	if (!take_value(r, '"'))
 		return false;
 	while (r->p < r->end) {
 		uint8_t c = *r->p++;
 
 		if (c == '"')
 			return true;
-		if (c < 0x20 || (c == '\\' && !take_escape(r)))
+		if (c < 0x20 || (c == '\\' && !take_string_escape(r)))
 			return false;
 	}
 	return false;
@@ -107,30 +108,30 @@ static bool take_string(struct reader *r)
 
 /* ---- numbers and words --------------------------------------------------- */
 
-static bool take_digits(struct reader *r)
+static bool take_json_digits(struct reader *r)
 {
 	const uint8_t *begin = r->p;
 
-	while (is_digit(peek(r)))
+	while (is_json_digit(peek_byte(r)))
 		r->p++;
 	return r->p > begin;
 }
 
-static bool take_number(struct reader *r)
+static bool take_json_number(struct reader *r)
 {
-	take(r, '-');
-	if (!take(r, '0') && !take_digits(r))
+	take_value(r, '-');
+	if (!take_value(r, '0') && !take_json_digits(r))
 		return false;
-	if (take(r, '.') && !take_digits(r))
+	if (take_value(r, '.') && !take_json_digits(r))
 		return false;
-	if (!take(r, 'e') && !take(r, 'E'))
+	if (!take_value(r, 'e') && !take_value(r, 'E'))
 		return true;
-	if (!take(r, '+'))
-		take(r, '-');
-	return take_digits(r);
+	if (!take_value(r, '+'))
+		take_value(r, '-');
+	return take_json_digits(r);
 }
 
-static bool take_word(struct reader *r, const char *word)
+static bool take_literal(struct reader *r, const char *word)
 {
 	size_t len = strlen(word);
 
@@ -140,104 +141,104 @@ static bool take_word(struct reader *r, const char *word)
 	return true;
 }
 
-static bool take_scalar(struct reader *r)
+static bool take_scalar_value(struct reader *r)
 {
-	switch (peek(r)) {
+	switch (peek_byte(r)) {
 	case '"':
-		return take_string(r);
+		return take_json_string(r);
 	case 't':
-		return take_word(r, "true");
+		return take_literal(r, "true");
 	case 'f':
-		return take_word(r, "false");
+		return take_literal(r, "false");
 	case 'n':
-		return take_word(r, "null");
+		return take_literal(r, "null");
 	default:
-		return take_number(r);
+		return take_json_number(r);
 	}
 }
 
 /* ---- arrays and objects -------------------------------------------------- */
 
-static bool take_name(struct reader *r)
+static bool take_member_name(struct reader *r)
 {
-	skip_blanks(r);
-	if (!take_string(r))
+	skip_json_blanks(r);
+	if (!take_json_string(r))
 		return false;
-	skip_blanks(r);
-	return take(r, ':');
+	skip_json_blanks(r);
+	return take_value(r, ':');
 }
 
 /* Behind "{" or "[". *done: it is empty, and so over. */
-static bool go_in(struct reader *r, bool is_object, bool *done)
+static bool enter_level(struct reader *r, bool is_object, bool *done)
 {
-	if (r->depth == JSON_LINE_DEPTH)
+	if (r->depth == JSON_COMPACT_DEPTH)
 		return false;
-	skip_blanks(r);
-	*done = take(r, is_object ? '}' : ']');
+	skip_json_blanks(r);
+	*done = take_value(r, is_object ? '}' : ']');
 	if (*done)
 		return true;
 	r->is_object[r->depth++] = is_object;
-	return !is_object || take_name(r);
+	return !is_object || take_member_name(r);
 }
 
 /* Behind a value: out of all that ends here. *more: another value follows. */
-static bool go_on(struct reader *r, bool *more)
+static bool continue_value(struct reader *r, bool *more)
 {
 	*more = false;
 	for (;;) {
 		bool is_object;
 
-		skip_blanks(r);
+		skip_json_blanks(r);
 		if (r->depth == 0)
 			return r->p == r->end;
 		is_object = r->is_object[r->depth - 1];
-		if (take(r, ',')) {
+		if (take_value(r, ',')) {
 			*more = true;
-			return !is_object || take_name(r);
+			return !is_object || take_member_name(r);
 		}
-		if (!take(r, is_object ? '}' : ']'))
+		if (!take_value(r, is_object ? '}' : ']'))
 			return false;
 		r->depth--;
 	}
 }
 
-static bool take_text(struct reader *r)
+static bool take_json_text(struct reader *r)
 {
 	bool more = true;
 
 	while (more) {
 		bool done = true;
 
-		skip_blanks(r);
-		if (peek(r) == '{' || peek(r) == '[') {
+		skip_json_blanks(r);
+		if (peek_byte(r) == '{' || peek_byte(r) == '[') {
 			bool is_object = *r->p++ == '{';
 
-			if (!go_in(r, is_object, &done))
+			if (!enter_level(r, is_object, &done))
 				return false;
-		} else if (!take_scalar(r)) {
+		} else if (!take_scalar_value(r)) {
 			return false;
 		}
-		if (done && !go_on(r, &more))
+		if (done && !continue_value(r, &more))
 			return false;
 	}
 	return true;
 }
 
-size_t json_line_len(const void *text, size_t len)
+size_t json_compact_len(const void *text, size_t len)
 {
 	struct reader r = {.p = text};
 
 	r.end = r.p + len;
-	return take_text(&r) ? len - r.blanks : 0;
+	return take_json_text(&r) ? len - r.blanks : 0;
 }
 
-uint8_t *json_line_put(uint8_t *out, const void *text, size_t len)
+uint8_t *json_compact_put(uint8_t *out, const void *text, size_t len)
 {
 	const uint8_t *p = text, *end = p + len;
 	bool in_string = false;
 
 	for (; p < end; p++) {
-		if (!in_string && is_blank(*p))
+		if (!in_string && is_json_blank(*p))
 			continue;
 		if (in_string && *p == '\\')
 			*out++ = *p++; /* what it escapes ends no string */

@@ -7,14 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { JSON_LINE_DEPTH = 128 }; /* arrays and objects inside of each other */
+enum { JSON_COMPACT_DEPTH = 128 }; /* arrays and objects inside of each other */
 
 /* How many bytes the one-line form of the text has. 0: it is not JSON, is
  * nested too deep, or has half of a surrogate pair in an escape, which is no
  * character. `text` must be UTF-8. */
-size_t json_line_len(const void *text, size_t len);
-/* Writes these bytes, of a text that json_line_len() has taken. Returns what
+size_t json_compact_len(const void *text, size_t len);
+/* Writes these bytes, of a text that json_compact_len() has taken. Returns what
  * follows. */
-uint8_t *json_line_put(uint8_t *out, const void *text, size_t len);
+uint8_t *json_compact_put(uint8_t *out, const void *text, size_t len);
 
 #endif

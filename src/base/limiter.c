@@ -4,31 +4,31 @@
 
 #include "base/check.h"
 
-void turns_init(struct turns *ts, unsigned most)
+void limiter_init(struct limiter *ts, unsigned most)
 {
-	*ts = (struct turns){.max = most, .most = most};
+	*ts = (struct limiter){.max = most, .most = most};
 	list_init(&ts->waiting);
 }
 
-static void give(struct turns *ts, struct turn *t)
+static void grant_permit(struct limiter *ts, struct permit *t)
 {
 	ts->taken++;
 	t->taken = true;
 }
 
-bool turn_take(struct turns *ts, struct turn *t)
+bool permit_acquire(struct limiter *ts, struct permit *t)
 {
 	MUST(t->of == NULL);
 	t->of = ts;
 	if (ts->taken < ts->max && list_empty(&ts->waiting)) {
-		give(ts, t);
+		grant_permit(ts, t);
 		return true;
 	}
 	list_push_back(&ts->waiting, &t->link);
 	return false;
 }
 
-void turn_end(struct turn *t)
+void permit_release(struct permit *t)
 {
 	if (t->of == NULL)
 		return;
@@ -40,37 +40,37 @@ void turn_end(struct turn *t)
 	t->taken = false;
 }
 
-struct turn *turns_next(struct turns *ts)
+struct permit *limiter_next(struct limiter *ts)
 {
-	struct turn *t;
+	struct permit *t;
 
 	if (ts->taken >= ts->max || list_empty(&ts->waiting))
 		return NULL;
-	t = LIST_ENTRY(list_pop(&ts->waiting), struct turn, link);
-	give(ts, t);
+	t = LIST_ENTRY(list_pop(&ts->waiting), struct permit, link);
+	grant_permit(ts, t);
 	return t;
 }
 
-bool turns_wanted(const struct turns *ts)
+bool limiter_has_waiters(const struct limiter *ts)
 {
 	return !list_empty(&ts->waiting);
 }
 
-static unsigned at_least(unsigned n, const struct turns *ts)
+static unsigned lower_bound(unsigned n, const struct limiter *ts)
 {
-	unsigned least = ts->most < TURNS_LEAST ? ts->most : TURNS_LEAST;
+	unsigned least = ts->most < LIMITER_LEAST ? ts->most : LIMITER_LEAST;
 
 	return n > least ? n : least;
 }
 
-void turn_took(struct turn *t, uint64_t ms)
+void permit_record_latency(struct permit *t, uint64_t ms)
 {
-	struct turns *ts = t->of;
+	struct limiter *ts = t->of;
 
 	if (ts == NULL || !t->taken)
 		return;
-	if (ms >= TURNS_LATE_MS) {
-		ts->max = at_least(ts->max / 2, ts);
+	if (ms >= LIMITER_LATE_MS) {
+		ts->max = lower_bound(ts->max / 2, ts);
 		ts->in_time = 0;
 	} else if (++ts->in_time >= ts->max && ts->max < ts->most) {
 		ts->max++;

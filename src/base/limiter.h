@@ -11,37 +11,37 @@
 
 #include "base/list.h"
 
-struct turns {
-	struct list waiting; /* struct turn.link, the longest first */
+struct limiter {
+	struct list waiting; /* struct permit.link, the longest first */
 	unsigned taken;
-	unsigned max; /* now; TURNS_LEAST or most at least */
+	unsigned max; /* now; LIMITER_LEAST or most at least */
 	unsigned most;
 	unsigned in_time; /* answers since the last change of max */
 };
 
 enum {
-	TURNS_LEAST = 2,
-	TURNS_LATE_MS = 1000,
+	LIMITER_LEAST = 2,
+	LIMITER_LATE_MS = 1000,
 };
 
 /* One's place; zeroed, it has none. */
-struct turn {
+struct permit {
 	struct list link;
-	struct turns *of; /* NULL: neither has one nor waits */
+	struct limiter *of; /* NULL: neither has one nor waits */
 	bool taken;
 };
 
-void turns_init(struct turns *ts, unsigned most);
-/* True: it is its turn, until turn_end(). Else it waits for turns_next(). It
- * must have none and wait for none. */
-bool turn_take(struct turns *ts, struct turn *t);
+void limiter_init(struct limiter *ts, unsigned most);
+/* True: it is its turn, until permit_release(). Else it waits for
+ * limiter_next(). It must have none and wait for none. */
+bool permit_acquire(struct limiter *ts, struct permit *t);
 /* Does anyone wait for theirs? */
-bool turns_wanted(const struct turns *ts);
+bool limiter_has_waiters(const struct limiter *ts);
 /* Gives it back, or waits no more; any number of times. */
-void turn_end(struct turn *t);
+void permit_release(struct permit *t);
 /* Whose turn it has become; NULL: nobody's. */
-struct turn *turns_next(struct turns *ts);
+struct permit *limiter_next(struct limiter *ts);
 /* It has its answer, or has given up, after so long. */
-void turn_took(struct turn *t, uint64_t ms);
+void permit_record_latency(struct permit *t, uint64_t ms);
 
 #endif

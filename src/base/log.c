@@ -15,15 +15,15 @@
 enum { LINE_MAX_BYTES = 4096 };
 
 static const char *const level_names[] = {
-	[LOGGING_ERROR] = "error",
-	[LOGGING_WARN] = "warn",
-	[LOGGING_INFO] = "info",
-	[LOGGING_DEBUG] = "debug",
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warn",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
 };
 
 static const char *const format_names[] = {
-	[LOGGING_TEXT] = "text",
-	[LOGGING_JSON] = "json",
+	[LOG_TEXT] = "text",
+	[LOG_JSON] = "json",
 };
 
 /* The line in the making; `value_max` is for the escaped bytes of each. */
@@ -35,7 +35,7 @@ struct line {
 	bool full;
 };
 
-static void put(struct line *l, const char *text, size_t len)
+static void put_line_bytes(struct line *l, const char *text, size_t len)
 {
 	/* Two bytes stay free for "}\n". */
 	if (l->full || len > sizeof(l->text) - 2 - l->len) {
@@ -46,13 +46,13 @@ static void put(struct line *l, const char *text, size_t len)
 	l->len += len;
 }
 
-static void put_string(struct line *l, const char *text)
+static void put_field_string(struct line *l, const char *text)
 {
-	put(l, text, strlen(text));
+	put_line_bytes(l, text, strlen(text));
 }
 
 /* Bytes of the UTF-8 sequence at p (RFC 3629, section 4), 0 if it is none. */
-static size_t utf8_len(const unsigned char *p, size_t len)
+static size_t utf8_char_len(const unsigned char *p, size_t len)
 {
 	unsigned char low = 0x80, high = 0xBF;
 	size_t n;
@@ -84,8 +84,8 @@ static size_t utf8_len(const unsigned char *p, size_t len)
 /* The escaped form of what is at p, into out[8]; how many bytes of p it took.
  * Text: all but printable ASCII becomes \xNN. JSON: UTF-8 passes, except the
  * C1 controls, which a terminal may obey; what is not UTF-8 is U+FFFD. */
-static size_t escape(bool json, const unsigned char *p, size_t len, char *out,
-		     size_t *out_len)
+static size_t put_escaped_byte(bool json, const unsigned char *p, size_t len,
+			       char *out, size_t *out_len)
 {
 	static const char named[] = "\"\"\\\\\nn\rr\tt";
 	size_t taken = 1;
@@ -105,7 +105,7 @@ static size_t escape(bool json, const unsigned char *p, size_t len, char *out,
 		*out_len = (size_t)snprintf(out, 8, "\\x%02x", *p);
 	} else if (*p < 0x80) {
 		*out_len = (size_t)snprintf(out, 8, "\\u%04x", *p);
-	} else if ((taken = utf8_len(p, len)) == 0) {
+	} else if ((taken = utf8_char_len(p, len)) == 0) {
 		memcpy(out, "\\ufffd", 6);
 		*out_len = 6;
 		taken = 1;
@@ -119,7 +119,7 @@ static size_t escape(bool json, const unsigned char *p, size_t len, char *out,
 }
 
 /* Bytes at the beginning that stand for themselves in both formats. */
-static size_t plain_len(const char *text, size_t len)
+static size_t plain_prefix_len(const char *text, size_t len)
 {
 	size_t n = 0;
 
@@ -131,67 +131,68 @@ static size_t plain_len(const char *text, size_t len)
 
 /* logfmt takes what has neither of these without quotes; `plain` is its
  * plain_len(). */
-static bool is_bare(const char *text, size_t len, size_t plain)
+static bool is_bare_value(const char *text, size_t len, size_t plain)
 {
 	return len > 0 && plain == len && memchr(text, ' ', len) == NULL &&
 	       memchr(text, '=', len) == NULL;
 }
 
-static void put_value(struct line *l, const char *text, size_t len)
+static void put_field_value(struct line *l, const char *text, size_t len)
 {
-	size_t plain = plain_len(text, len), used = 0;
-	bool quoted = l->json || !is_bare(text, len, plain);
+	size_t plain = plain_prefix_len(text, len), used = 0;
+	bool quoted = l->json || !is_bare_value(text, len, plain);
 
 	if (quoted)
-		put(l, "\"", 1);
+		put_line_bytes(l, "\"", 1);
 	while (len > 0 && !l->full) {
 		char esc[8];
 		const char *piece = text;
 		size_t n = plain, taken = plain;
 
 		if (plain == 0) {
-			taken = escape(l->json, (const unsigned char *)text,
-				       len, esc, &n);
+			taken = put_escaped_byte(l->json,
+						 (const unsigned char *)text,
+						 len, esc, &n);
 			piece = esc;
 		} else if (n > l->value_max - used) {
-			put(l, text, l->value_max - used);
+			put_line_bytes(l, text, l->value_max - used);
 			n = SIZE_MAX;
 		}
 		if (n > l->value_max - used) {
-			put(l, "...", 3);
+			put_line_bytes(l, "...", 3);
 			break;
 		}
-		put(l, piece, n);
+		put_line_bytes(l, piece, n);
 		used += n;
 		text += taken;
 		len -= taken;
-		plain = plain_len(text, len);
+		plain = plain_prefix_len(text, len);
 	}
 	if (quoted)
-		put(l, "\"", 1);
+		put_line_bytes(l, "\"", 1);
 }
 
-static void put_key(struct line *l, const char *key)
+static void put_field_key(struct line *l, const char *key)
 {
 	if (l->len > (l->json ? 1u : 0u))
-		put(l, l->json ? "," : " ", 1);
+		put_line_bytes(l, l->json ? "," : " ", 1);
 	if (l->json)
-		put(l, "\"", 1);
-	put_string(l, key);
+		put_line_bytes(l, "\"", 1);
+	put_field_string(l, key);
 	if (l->json)
-		put(l, "\"", 1);
-	put(l, l->json ? ":" : "=", 1);
+		put_line_bytes(l, "\"", 1);
+	put_line_bytes(l, l->json ? ":" : "=", 1);
 }
 
-static void put_text(struct line *l, const char *key, const char *text,
-		     size_t len)
+static void put_field_text(struct line *l, const char *key, const char *text,
+			   size_t len)
 {
-	put_key(l, key);
-	put_value(l, text, len);
+	put_field_key(l, key);
+	put_field_value(l, text, len);
 }
 
 /* In decimal; for lines are many, and this is most of what is in them. */
-static void put_number(struct line *l, uint64_t number)
+static void put_field_number(struct line *l, uint64_t number)
 {
 	char digits[20];
 	size_t at = sizeof(digits);
@@ -200,36 +201,36 @@ static void put_number(struct line *l, uint64_t number)
 		digits[--at] = (char)('0' + number % 10);
 		number /= 10;
 	} while (number > 0);
-	put(l, digits + at, sizeof(digits) - at);
+	put_line_bytes(l, digits + at, sizeof(digits) - at);
 }
 
-static void put_field(struct line *l, const struct logging_field *f)
+static void put_log_field(struct line *l, const struct log_field *f)
 {
 	const char *text = f->text == NULL ? "" : f->text;
 	bool negative = (int64_t)f->number < 0;
 
 	switch (f->kind) {
-	case LOGGING_F_STR:
-		put_text(l, f->key, text, strlen(text));
+	case LOG_KIND_STR:
+		put_field_text(l, f->key, text, strlen(text));
 		return;
-	case LOGGING_F_MEM:
-		put_text(l, f->key, text, f->text == NULL ? 0 : f->len);
+	case LOG_KIND_MEM:
+		put_field_text(l, f->key, text, f->text == NULL ? 0 : f->len);
 		return;
-	case LOGGING_F_U64:
-		put_key(l, f->key);
-		put_number(l, f->number);
+	case LOG_KIND_U64:
+		put_field_key(l, f->key);
+		put_field_number(l, f->number);
 		return;
-	case LOGGING_F_I64:
-		put_key(l, f->key);
+	case LOG_KIND_I64:
+		put_field_key(l, f->key);
 		if (negative)
-			put(l, "-", 1);
-		put_number(l, negative ? 0 - f->number : f->number);
+			put_line_bytes(l, "-", 1);
+		put_field_number(l, negative ? 0 - f->number : f->number);
 		return;
-	case LOGGING_F_BOOL:
-		put_key(l, f->key);
-		put_string(l, f->number ? "true" : "false");
+	case LOG_KIND_BOOL:
+		put_field_key(l, f->key);
+		put_field_string(l, f->number ? "true" : "false");
 		return;
-	case LOGGING_F_END:
+	case LOG_KIND_END:
 		return;
 	}
 }
@@ -242,7 +243,7 @@ static uint64_t wall_clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static void digits(char *at, unsigned n, unsigned number)
+static void put_padded_digits(char *at, unsigned n, unsigned number)
 {
 	while (n-- > 0) {
 		at[n] = (char)('0' + number % 10);
@@ -252,8 +253,8 @@ static void digits(char *at, unsigned n, unsigned number)
 
 /* Year, month and day of so many days since 1970: years begin in March here, so
  * that the day that is not always there is a year's last. */
-static void date_of(unsigned days, unsigned *year, unsigned *month,
-		    unsigned *day)
+static void civil_date_of(unsigned days, unsigned *year, unsigned *month,
+			  unsigned *day)
 {
 	enum { TO_1970 = 719468, OF_400 = 146097, OF_100 = 36524, OF_4 = 1460 };
 	unsigned since = days + TO_1970, of = since % OF_400;
@@ -268,40 +269,40 @@ static void date_of(unsigned days, unsigned *year, unsigned *month,
 
 /* RFC 3339 with milliseconds, UTC. By hand, since strftime() and the C
  * library's calendar take half as long as all the rest of a line. */
-static void put_time(struct line *l, uint64_t ns)
+static void put_line_time(struct line *l, uint64_t ns)
 {
 	char text[] = "1970-01-01T00:00:00.000Z";
 	uint64_t seconds = ns / 1000000000u;
 	unsigned of_day = (unsigned)(seconds % 86400), year, month, day;
 
-	date_of((unsigned)(seconds / 86400), &year, &month, &day);
-	digits(text, 4, year);
-	digits(text + 5, 2, month);
-	digits(text + 8, 2, day);
-	digits(text + 11, 2, of_day / 3600);
-	digits(text + 14, 2, of_day / 60 % 60);
-	digits(text + 17, 2, of_day % 60);
-	digits(text + 20, 3, (unsigned)(ns / 1000000u % 1000u));
-	put_text(l, "time", text, sizeof(text) - 1);
+	civil_date_of((unsigned)(seconds / 86400), &year, &month, &day);
+	put_padded_digits(text, 4, year);
+	put_padded_digits(text + 5, 2, month);
+	put_padded_digits(text + 8, 2, day);
+	put_padded_digits(text + 11, 2, of_day / 3600);
+	put_padded_digits(text + 14, 2, of_day / 60 % 60);
+	put_padded_digits(text + 17, 2, of_day % 60);
+	put_padded_digits(text + 20, 3, (unsigned)(ns / 1000000u % 1000u));
+	put_field_text(l, "time", text, sizeof(text) - 1);
 }
 
 /* Makes the line; a field that does not fit is left out with all after it. */
-static void make(struct line *l, uint64_t ns, const char *level,
-		 const char *msg, const struct logging_field *fields)
+static void make_log_line(struct line *l, uint64_t ns, const char *level,
+			  const char *msg, const struct log_field *fields)
 {
 	size_t whole;
 
 	l->len = 0;
 	l->full = false;
 	if (l->json)
-		put_string(l, "{");
-	put_time(l, ns);
-	put_text(l, "level", level, strlen(level));
+		put_field_string(l, "{");
+	put_line_time(l, ns);
+	put_field_text(l, "level", level, strlen(level));
 	whole = l->len;
-	put_text(l, "msg", msg, strlen(msg));
-	for (; fields->kind != LOGGING_F_END && !l->full; fields++) {
+	put_field_text(l, "msg", msg, strlen(msg));
+	for (; fields->kind != LOG_KIND_END && !l->full; fields++) {
 		whole = l->len;
-		put_field(l, fields);
+		put_log_field(l, fields);
 	}
 	if (l->full)
 		l->len = whole;
@@ -310,36 +311,36 @@ static void make(struct line *l, uint64_t ns, const char *level,
 	l->text[l->len++] = '\n';
 }
 
-void logging_write(const struct logging *lg, enum logging_level level,
-		   const char *msg, const struct logging_field *fields)
+void log_write(const struct log *lg, enum log_level level, const char *msg,
+	       const struct log_field *fields)
 {
 	struct line l;
 	uint64_t ns;
 	size_t low = 0, high = LINE_MAX_BYTES;
 
-	if (!logging_on(lg, level))
+	if (!log_on(lg, level))
 		return;
 	ns = lg->now_ns != NULL ? lg->now_ns(lg->arg) : wall_clock_ns();
-	l.json = lg->format == LOGGING_JSON;
+	l.json = lg->format == LOG_JSON;
 	l.value_max = high;
-	make(&l, ns, level_names[level], msg, fields);
+	make_log_line(&l, ns, level_names[level], msg, fields);
 	if (l.full) {
 		/* The highest limit with which all fields fit. */
 		while (high - low > 1) {
 			l.value_max = low + (high - low) / 2;
-			make(&l, ns, level_names[level], msg, fields);
+			make_log_line(&l, ns, level_names[level], msg, fields);
 			if (l.full)
 				high = l.value_max;
 			else
 				low = l.value_max;
 		}
 		l.value_max = low;
-		make(&l, ns, level_names[level], msg, fields);
+		make_log_line(&l, ns, level_names[level], msg, fields);
 	}
 	lg->sink(lg->arg, l.text, l.len);
 }
 
-static void to_stderr(void *arg, const char *line, size_t len)
+static void write_to_stderr(void *arg, const char *line, size_t len)
 {
 	(void)arg;
 	while (len > 0) {
@@ -355,32 +356,31 @@ static void to_stderr(void *arg, const char *line, size_t len)
 	}
 }
 
-void logging_init(struct logging *lg, enum logging_format format,
-		  enum logging_level level)
+void log_init(struct log *lg, enum log_format format, enum log_level level)
 {
-	*lg = (struct logging){
+	*lg = (struct log){
 		.format = format,
 		.level = level,
-		.sink = to_stderr,
+		.sink = write_to_stderr,
 	};
 }
 
-int logging_level_parse(const char *word, enum logging_level *ret)
+int log_level_parse(const char *word, enum log_level *ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
 		if (strcmp(word, level_names[i]) == 0) {
-			*ret = (enum logging_level)i;
+			*ret = (enum log_level)i;
 			return 0;
 		}
 	}
 	return -EINVAL;
 }
 
-int logging_format_parse(const char *word, enum logging_format *ret)
+int log_format_parse(const char *word, enum log_format *ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(format_names); i++) {
 		if (strcmp(word, format_names[i]) == 0) {
-			*ret = (enum logging_format)i;
+			*ret = (enum log_format)i;
 			return 0;
 		}
 	}

@@ -3,7 +3,7 @@
  * field. Only the shell (conn, nats_source, gateway, main) logs, and only on
  * the loop's thread; core returns errors.
  *
- *	LOGGING(lg, LOGGING_INFO, "stream opened",
+ *	LOG(lg, LOG_INFO, "stream opened",
  *		LOG_STR("id", id), LOG_U64("seq", seq));
  *
  *	time=2026-11-24T10:00:00.123Z level=info msg="stream opened" id=42 seq=7
@@ -15,26 +15,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum logging_level {
-	LOGGING_ERROR,
-	LOGGING_WARN,
-	LOGGING_INFO,
-	LOGGING_DEBUG,
+enum log_level {
+	LOG_ERROR,
+	LOG_WARN,
+	LOG_INFO,
+	LOG_DEBUG,
 };
 
-enum logging_format { LOGGING_TEXT, LOGGING_JSON };
+enum log_format { LOG_TEXT, LOG_JSON };
 
-enum logging_kind {
-	LOGGING_F_END,
-	LOGGING_F_STR, /* NUL-terminated; NULL prints as an empty value */
-	LOGGING_F_MEM, /* pointer and length */
-	LOGGING_F_U64,
-	LOGGING_F_I64,
-	LOGGING_F_BOOL,
+enum log_kind {
+	LOG_KIND_END,
+	LOG_KIND_STR, /* NUL-terminated; NULL prints as an empty value */
+	LOG_KIND_MEM, /* pointer and length */
+	LOG_KIND_U64,
+	LOG_KIND_I64,
+	LOG_KIND_BOOL,
 };
 
-struct logging_field {
-	enum logging_kind kind;
+struct log_field {
+	enum log_kind kind;
 	const char *key;
 	const char *text;
 	size_t len;
@@ -42,65 +42,63 @@ struct logging_field {
 };
 
 #define LOG_STR(k, v) \
-	((struct logging_field){.kind = LOGGING_F_STR, .key = (k), .text = (v)})
-#define LOG_MEM(k, p, n)                                   \
-	((struct logging_field){.kind = LOGGING_F_MEM,     \
-				.key = (k),                \
-				.text = (const char *)(p), \
-				.len = (n)})
-#define LOG_U64(k, v)                                  \
-	((struct logging_field){.kind = LOGGING_F_U64, \
-				.key = (k),            \
-				.number = (uint64_t)(v)})
-#define LOG_I64(k, v)                                  \
-	((struct logging_field){.kind = LOGGING_F_I64, \
-				.key = (k),            \
-				.number = (uint64_t)(int64_t)(v)})
-#define LOG_BOOL(k, v)                                  \
-	((struct logging_field){.kind = LOGGING_F_BOOL, \
-				.key = (k),             \
-				.number = (v) ? 1 : 0})
-#define LOG_END ((struct logging_field){.kind = LOGGING_F_END})
+	((struct log_field){.kind = LOG_KIND_STR, .key = (k), .text = (v)})
+#define LOG_MEM(k, p, n)                               \
+	((struct log_field){.kind = LOG_KIND_MEM,      \
+			    .key = (k),                \
+			    .text = (const char *)(p), \
+			    .len = (n)})
+#define LOG_U64(k, v)                             \
+	((struct log_field){.kind = LOG_KIND_U64, \
+			    .key = (k),           \
+			    .number = (uint64_t)(v)})
+#define LOG_I64(k, v)                             \
+	((struct log_field){.kind = LOG_KIND_I64, \
+			    .key = (k),           \
+			    .number = (uint64_t)(int64_t)(v)})
+#define LOG_BOOL(k, v)                             \
+	((struct log_field){.kind = LOG_KIND_BOOL, \
+			    .key = (k),            \
+			    .number = (v) ? 1 : 0})
+#define LOG_END ((struct log_field){.kind = LOG_KIND_END})
 
 /* Gets one whole line with its '\n'. */
-typedef void (*logging_sink)(void *arg, const char *line, size_t len);
+typedef void (*log_sink)(void *arg, const char *line, size_t len);
 
-struct logging {
-	enum logging_format format;
-	enum logging_level level;
-	logging_sink sink;
+struct log {
+	enum log_format format;
+	enum log_level level;
+	log_sink sink;
 	void *arg;
 	/* Wall clock in nanoseconds since 1970 (UTC); NULL: clock_gettime. */
 	uint64_t (*now_ns)(void *arg);
 };
 
 /* Prints to standard error. */
-void logging_init(struct logging *lg, enum logging_format format,
-		  enum logging_level level);
+void log_init(struct log *lg, enum log_format format, enum log_level level);
 
 /* `fields` ends with LOG_END. A line longer than 4 KiB has its longest values
  * cut, and says so with "...". */
-void logging_write(const struct logging *lg, enum logging_level level,
-		   const char *msg, const struct logging_field *fields);
+void log_write(const struct log *lg, enum log_level level, const char *msg,
+	       const struct log_field *fields);
 
-static inline bool logging_on(const struct logging *lg,
-			      enum logging_level level)
+static inline bool log_on(const struct log *lg, enum log_level level)
 {
 	return lg != NULL && level <= lg->level;
 }
 
-#define LOGGING(lg, lvl, msg, ...)                                       \
-	do {                                                             \
-		if (logging_on((lg), (lvl)))                             \
-			logging_write((lg), (lvl), (msg),                \
-				      (const struct logging_field[]){    \
-					      __VA_ARGS__ __VA_OPT__(, ) \
-						      LOG_END});         \
+#define LOG(lg, lvl, msg, ...)                                       \
+	do {                                                         \
+		if (log_on((lg), (lvl)))                             \
+			log_write((lg), (lvl), (msg),                \
+				  (const struct log_field[]){        \
+					  __VA_ARGS__ __VA_OPT__(, ) \
+						  LOG_END});         \
 	} while (0)
 
 /* "error", "warn", "info", "debug"; -EINVAL for any other word. */
-int logging_level_parse(const char *word, enum logging_level *ret);
+int log_level_parse(const char *word, enum log_level *ret);
 /* "text" or "json". */
-int logging_format_parse(const char *word, enum logging_format *ret);
+int log_format_parse(const char *word, enum log_format *ret);
 
 #endif

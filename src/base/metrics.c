@@ -9,8 +9,8 @@
 #include "base/check.h"
 #include "version.h"
 
-#define REFUSED "sluice_refused_total"
-#define CLOSED	"sluice_streams_closed_total"
+#define REFUSED "sluice_requests_rejected_total"
+#define CLOSED	"sluice_subscriptions_closed_total"
 #define BUILD	"sluice_build_info"
 
 struct row {
@@ -41,7 +41,7 @@ static const struct row spreads[METRIC_SPREADS] = {
 /* ---- the bounds of histograms -------------------------------------------- */
 
 /* From what a local network takes to what nobody would call live. */
-static const struct buckets_bound latencies[] = {
+static const struct histogram_bound latencies[] = {
 	{500, "0.0005"},  {1000, "0.001"},  {2500, "0.0025"}, {5000, "0.005"},
 	{10000, "0.01"},  {25000, "0.025"}, {50000, "0.05"},  {100000, "0.1"},
 	{250000, "0.25"}, {500000, "0.5"},  {1000000, "1"},   {2500000, "2.5"},
@@ -49,14 +49,14 @@ static const struct buckets_bound latencies[] = {
 };
 
 /* From a request that was a mistake to a tab that stays open for a day. */
-static const struct buckets_bound durations[] = {
+static const struct histogram_bound durations[] = {
 	{1000000, "1"},		{10000000, "10"},	{60000000, "60"},
 	{300000000, "300"},	{900000000, "900"},	{3600000000, "3600"},
 	{14400000000, "14400"}, {86400000000, "86400"},
 };
 
 /* From one question to a long history. */
-static const struct buckets_bound replays[] = {
+static const struct histogram_bound replays[] = {
 	{5000, "0.005"},  {10000, "0.01"},    {25000, "0.025"},
 	{50000, "0.05"},  {100000, "0.1"},    {250000, "0.25"},
 	{500000, "0.5"},  {1000000, "1"},     {5000000, "5"},
@@ -64,26 +64,26 @@ static const struct buckets_bound replays[] = {
 };
 
 static const struct {
-	const struct buckets_bound *at;
+	const struct histogram_bound *at;
 	size_t n;
 } bounds[METRIC_SPREADS] = {
 	[METRIC_SPREAD_LATENCY] = {latencies, ARRAY_LEN(latencies)},
-	[METRIC_SPREAD_STREAM_TIME] = {durations, ARRAY_LEN(durations)},
+	[METRIC_SPREAD_SUBSCRIPTION_TIME] = {durations, ARRAY_LEN(durations)},
 	[METRIC_SPREAD_REPLAY_TIME] = {replays, ARRAY_LEN(replays)},
 	[METRIC_SPREAD_ROUND_TRIP] = {latencies, ARRAY_LEN(latencies)},
 	[METRIC_SPREAD_LOOP_LAG] = {latencies, ARRAY_LEN(latencies)},
 };
 
-_Static_assert(ARRAY_LEN(latencies) <= BUCKETS_MAX &&
-		       ARRAY_LEN(durations) <= BUCKETS_MAX &&
-		       ARRAY_LEN(replays) <= BUCKETS_MAX,
+_Static_assert(ARRAY_LEN(latencies) <= HISTOGRAM_MAX &&
+		       ARRAY_LEN(durations) <= HISTOGRAM_MAX &&
+		       ARRAY_LEN(replays) <= HISTOGRAM_MAX,
 	       "room for every bound");
 
 void metrics_observe(struct metrics *m, enum metric_spread which, uint64_t us,
 		     uint64_t n)
 {
-	buckets_add(&m->spread[which], bounds[which].at, bounds[which].n, us,
-		    n);
+	histogram_add(&m->spread[which], bounds[which].at, bounds[which].n, us,
+		      n);
 }
 
 /* ---- families ------------------------------------------------------------ */
@@ -109,21 +109,21 @@ const char *metrics_family(size_t i)
 	return i < ARRAY_LEN(others) ? others[i] : NULL;
 }
 
-static int put_family(struct buf *out, const char *family, const char *type,
-		      const char *help)
+static int put_family_head(struct buf *out, const char *family,
+			   const char *type, const char *help)
 {
 	return buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family, help,
 			  family, type);
 }
 
-static int put_row(struct buf *out, size_t i, uint64_t value)
+static int put_metric_row(struct buf *out, size_t i, uint64_t value)
 {
 	const struct row *row = &rows[i];
 	bool braces = row->labels[0] != '\0';
 	int rc = 0;
 
 	if (i == 0 || strcmp(row->family, rows[i - 1].family) != 0)
-		rc = put_family(out, row->family, row->type, row->help);
+		rc = put_family_head(out, row->family, row->type, row->help);
 	if (rc < 0)
 		return rc;
 	return buf_printf(out, "%s%s%s%s %" PRIu64 "\n", row->family,
@@ -131,26 +131,26 @@ static int put_row(struct buf *out, size_t i, uint64_t value)
 			  value);
 }
 
-static int put_seconds(struct buf *out, const char *name, const char *suffix,
-		       uint64_t us)
+static int put_seconds_value(struct buf *out, const char *name,
+			     const char *suffix, uint64_t us)
 {
 	return buf_printf(out, "%s%s %" PRIu64 ".%06" PRIu64 "\n", name, suffix,
 			  us / 1000000, us % 1000000);
 }
 
-static int put_time(struct buf *out, const struct row *row, uint64_t us)
+static int put_time_row(struct buf *out, const struct row *row, uint64_t us)
 {
-	int rc = put_family(out, row->family, row->type, row->help);
+	int rc = put_family_head(out, row->family, row->type, row->help);
 
-	return rc < 0 ? rc : put_seconds(out, row->family, "", us);
+	return rc < 0 ? rc : put_seconds_value(out, row->family, "", us);
 }
 
 /* Every reason from the start: a rate needs the 0 before the first one. */
-static int put_reasons(struct buf *out, const char *family, const char *help,
-		       const char *(*label)(int), const uint64_t *values,
-		       int first, int end)
+static int put_reason_rows(struct buf *out, const char *family,
+			   const char *help, const char *(*label)(int),
+			   const uint64_t *values, int first, int end)
 {
-	int rc = put_family(out, family, "counter", help);
+	int rc = put_family_head(out, family, "counter", help);
 
 	for (int i = first; rc == 0 && i < end; i++)
 		rc = buf_printf(out, "%s{reason=\"%s\"} %" PRIu64 "\n", family,
@@ -158,24 +158,24 @@ static int put_reasons(struct buf *out, const char *family, const char *help,
 	return rc;
 }
 
-static const char *refusal_name(int i)
+static const char *reject_label_at(int i)
 {
-	return refusal_label((enum refusal_reason)i);
+	return reject_reason_label((enum reject_reason)i);
 }
 
-static const char *ending_name(int i)
+static const char *close_label_at(int i)
 {
-	return ending_label((enum ending)i);
+	return close_reason_label((enum close_reason)i);
 }
 
 /* ---- histograms ---------------------------------------------------------- */
 
-static int put_spread(struct buf *out, enum metric_spread which,
-		      const struct buckets *b)
+static int put_histogram(struct buf *out, enum metric_spread which,
+			 const struct histogram *b)
 {
 	const struct row *row = &spreads[which];
 	uint64_t count = 0;
-	int rc = put_family(out, row->family, row->type, row->help);
+	int rc = put_family_head(out, row->family, row->type, row->help);
 
 	for (size_t i = 0; rc == 0 && i < bounds[which].n; i++) {
 		count += b->count[i];
@@ -187,7 +187,7 @@ static int put_spread(struct buf *out, enum metric_spread which,
 		rc = buf_printf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n",
 				row->family, count);
 	if (rc == 0)
-		rc = put_seconds(out, row->family, "_sum", b->sum_us);
+		rc = put_seconds_value(out, row->family, "_sum", b->sum_us);
 	if (rc == 0)
 		rc = buf_printf(out, "%s_count %" PRIu64 "\n", row->family,
 				count);
@@ -198,8 +198,8 @@ static int put_spread(struct buf *out, enum metric_spread which,
 
 static int put_build_info(struct buf *out)
 {
-	int rc = put_family(out, BUILD, "gauge",
-			    "Always 1; the version is in the label.");
+	int rc = put_family_head(out, BUILD, "gauge",
+				 "Always 1; the version is in the label.");
 
 	return rc < 0 ? rc
 		      : buf_puts(out,
@@ -212,18 +212,21 @@ int metrics_render(const struct metrics *m, struct buf *out)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(rows); i++)
-		rc = put_row(out, i, m->value[i]);
+		rc = put_metric_row(out, i, m->value[i]);
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(times); i++)
-		rc = put_time(out, &times[i], m->time_us[i]);
+		rc = put_time_row(out, &times[i], m->time_us[i]);
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(spreads); i++)
-		rc = put_spread(out, (enum metric_spread)i, &m->spread[i]);
+		rc = put_histogram(out, (enum metric_spread)i, &m->spread[i]);
 	if (rc == 0)
-		rc = put_reasons(out, REFUSED, "Requests refused, by reason.",
-				 refusal_name, m->refused, REFUSAL_NONE + 1,
-				 REFUSAL_COUNT);
+		rc = put_reason_rows(out, REFUSED,
+				     "Requests refused, by reason.",
+				     reject_label_at, m->refused,
+				     REJECT_NONE + 1, REJECT_COUNT);
 	if (rc == 0)
-		rc = put_reasons(out, CLOSED, "Event streams ended, by reason.",
-				 ending_name, m->ended, 0, ENDING_COUNT);
+		rc = put_reason_rows(out, CLOSED,
+				     "Event streams ended, by reason.",
+				     close_label_at, m->ended, 0,
+				     CLOSE_REASON_COUNT);
 	if (rc == 0)
 		rc = put_build_info(out);
 	if (rc < 0)

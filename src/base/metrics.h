@@ -6,19 +6,21 @@
 
 #include <stdint.h>
 
-#include "base/histogram.h"
 #include "base/buf.h"
 #include "base/close_reason.h"
-#include "http/http_error.h"
+#include "base/histogram.h"
+#include "base/reject_reason.h"
 
 /* X(enum, type, family, labels, help); the help stands in a family's first
  * row. */
 #define METRICS(X)                                                             \
-	X(CONN_HEAD, gauge, "sluice_connections", "state=\"head\"",            \
+	X(CONN_REQUEST, gauge, "sluice_connections", "state=\"request\"",      \
 	  "Open client connections by state.")                                 \
 	X(CONN_IDLE, gauge, "sluice_connections", "state=\"idle\"", "")        \
-	X(CONN_REPLY, gauge, "sluice_connections", "state=\"reply\"", "")      \
-	X(CONN_STREAM, gauge, "sluice_connections", "state=\"stream\"", "")    \
+	X(CONN_RESPONSE, gauge, "sluice_connections", "state=\"response\"",    \
+	  "")                                                                  \
+	X(CONN_SUBSCRIPTION, gauge, "sluice_connections",                      \
+	  "state=\"subscription\"", "")                                        \
 	X(CONN_LINGER, gauge, "sluice_connections", "state=\"linger\"", "")    \
 	X(CONN_MAX, gauge, "sluice_connections_max", "",                       \
 	  "Client connections that may be open at once.")                      \
@@ -39,23 +41,28 @@
 	  "reason=\"no_watch\"", "")                                           \
 	X(DROPPED_FAULT, counter, "sluice_connections_dropped_total",          \
 	  "reason=\"internal_error\"", "")                                     \
-	X(STREAMS_LIVE, gauge, "sluice_streams", "state=\"live\"",             \
+	X(SUBSCRIPTIONS_LIVE, gauge, "sluice_subscriptions", "state=\"live\"", \
 	  "Open event streams by state.")                                      \
-	X(STREAMS_LAGGED, gauge, "sluice_streams", "state=\"lagged\"", "")     \
-	X(STREAMS_REPLAY, gauge, "sluice_streams", "state=\"replay\"", "")     \
-	X(STREAMS_WAITING, gauge, "sluice_streams", "state=\"waiting\"", "")   \
-	X(STREAMS_SLOW, gauge, "sluice_streams_slow", "",                      \
+	X(SUBSCRIPTIONS_EVICTED_NOW, gauge, "sluice_subscriptions",            \
+	  "state=\"evicted\"", "")                                             \
+	X(SUBSCRIPTIONS_REPLAY, gauge, "sluice_subscriptions",                 \
+	  "state=\"replay\"", "")                                              \
+	X(SUBSCRIPTIONS_WAITING, gauge, "sluice_subscriptions",                \
+	  "state=\"waiting\"", "")                                             \
+	X(SUBSCRIPTIONS_SLOW, gauge, "sluice_subscriptions_slow", "",          \
 	  "Open event streams whose socket is full.")                          \
-	X(STREAMS_OPENED, counter, "sluice_streams_opened_total", "",          \
-	  "Event streams opened.")                                             \
-	X(STREAMS_OVERTAKEN, counter, "sluice_streams_overtaken_total", "",    \
+	X(SUBSCRIPTIONS_OPENED, counter, "sluice_subscriptions_opened_total",  \
+	  "", "Event streams opened.")                                         \
+	X(SUBSCRIPTIONS_EVICTED, counter,                                      \
+	  "sluice_subscriptions_evicted_total", "",                            \
 	  "Times that an open stream fell behind what is held in memory.")     \
-	X(EVENTS_LOG, counter, "sluice_events_sent_total", "source=\"log\"",   \
+	X(EVENTS_BUFFER, counter, "sluice_events_sent_total",                  \
+	  "source=\"buffer\"",                                                 \
 	  "Messages delivered to clients, by where they came from.")           \
 	X(EVENTS_REPLAY, counter, "sluice_events_sent_total",                  \
 	  "source=\"replay\"", "")                                             \
-	X(BYTES_LOG, counter, "sluice_event_bytes_sent_total",                 \
-	  "source=\"log\"",                                                    \
+	X(BYTES_BUFFER, counter, "sluice_event_bytes_sent_total",              \
+	  "source=\"buffer\"",                                                 \
 	  "Bytes of delivered messages as they are on the wire, by where "     \
 	  "they came from.")                                                   \
 	X(BYTES_REPLAY, counter, "sluice_event_bytes_sent_total",              \
@@ -76,18 +83,18 @@
 	X(REPLAYS, counter, "sluice_replays_total", "", "Replays begun.")      \
 	X(REPLAY_CONSUMERS, counter, "sluice_replay_consumers_total", "",      \
 	  "Consumers created for replays.")                                    \
-	X(LOG_BYTES, gauge, "sluice_log_bytes", "",                            \
+	X(BUFFER_BYTES, gauge, "sluice_buffer_bytes", "",                      \
 	  "Bytes of recent messages held in memory.")                          \
-	X(LOG_FRAMES, gauge, "sluice_log_frames", "",                          \
+	X(BUFFER_FRAMES, gauge, "sluice_buffer_frames", "",                    \
 	  "Recent messages held in memory.")                                   \
-	X(TAIL_HEAD, gauge, "sluice_tail_head_sequence", "",                   \
+	X(TAIL_LAST_SEQ, gauge, "sluice_tail_last_sequence", "",               \
 	  "Newest stream sequence that the tail has processed.")               \
 	X(TAIL_MESSAGES, counter, "sluice_tail_messages_total", "",            \
 	  "Messages that the tail has received.")                              \
 	X(TAIL_PULLS, counter, "sluice_tail_pulls_total", "",                  \
 	  "Pull requests of the tail.")                                        \
-	X(TAIL_CREDIT, gauge, "sluice_tail_credit_messages", "",               \
-	  "Messages that the tail has asked for and not yet received.")        \
+	X(TAIL_OUTSTANDING, gauge, "sluice_tail_pull_outstanding_messages",    \
+	  "", "Messages that the tail has asked for and not yet received.")    \
 	X(TAIL_LAG, gauge, "sluice_tail_lag_messages", "",                     \
 	  "Messages that the server still had for the tail at its last word.") \
 	X(RESET_LOST, counter, "sluice_tail_resets_total", "reason=\"lost\"",  \
@@ -104,13 +111,14 @@
 	  "reason=\"stream_changed\"", "")                                     \
 	X(RESET_BEHIND, counter, "sluice_tail_resets_total",                   \
 	  "reason=\"leader_behind\"", "")                                      \
-	X(CHANGE_ANEW, counter, "sluice_stream_changes_total",                 \
-	  "change=\"made_anew\"",                                              \
+	X(CHANGE_RECREATED, counter, "sluice_jetstream_stream_changes_total",  \
+	  "change=\"recreated\"",                                              \
 	  "Times that the JetStream stream was another than before.")          \
-	X(CHANGE_BACK, counter, "sluice_stream_changes_total",                 \
-	  "change=\"went_back\"", "")                                          \
-	X(CHANGE_OVERTAKEN, counter, "sluice_stream_changes_total",            \
-	  "change=\"overtook_tail\"", "")                                      \
+	X(CHANGE_ROLLED_BACK, counter,                                         \
+	  "sluice_jetstream_stream_changes_total", "change=\"rolled_back\"",   \
+	  "")                                                                  \
+	X(CHANGE_TRIMMED, counter, "sluice_jetstream_stream_changes_total",    \
+	  "change=\"trimmed\"", "")                                            \
 	X(UNMATCHED, gauge, "sluice_template_unmatched", "",                   \
 	  "1 while the template matches no subject of the stream: no event "   \
 	  "can come.")                                                         \
@@ -134,8 +142,8 @@
 	  "call=\"consumer_create\"", "")                                      \
 	X(ERRORS_PULL, counter, "sluice_jetstream_api_errors_total",           \
 	  "call=\"message_next\"", "")                                         \
-	X(LATE_ANSWERS, counter, "sluice_jetstream_late_answers_total", "",    \
-	  "JetStream answers that came after their time-out.")                 \
+	X(LATE_RESPONSES, counter, "sluice_jetstream_late_responses_total",    \
+	  "", "JetStream answers that came after their time-out.")             \
 	X(JWT_KEYS, gauge, "sluice_jwt_keys", "",                              \
 	  "Keys that tokens are verified with.")                               \
 	X(JWT_KEY_FAILURES, counter, "sluice_jwt_key_failures_total", "",      \
@@ -152,12 +160,12 @@
 	  "Most file descriptors that may be open.")
 
 /* X(enum, type, family, help): kept in microseconds, shown in seconds. */
-#define METRICS_TIMES(X)                                      \
-	X(LOG_AGE, gauge, "sluice_log_oldest_age_seconds",    \
-	  "Age of the oldest message held in memory.")        \
-	X(PROCESS_CPU, counter, "process_cpu_seconds_total",  \
-	  "User and system CPU time spent.")                  \
-	X(PROCESS_START, gauge, "process_start_time_seconds", \
+#define METRICS_TIMES(X)                                         \
+	X(BUFFER_AGE, gauge, "sluice_buffer_oldest_age_seconds", \
+	  "Age of the oldest message held in memory.")           \
+	X(PROCESS_CPU, counter, "process_cpu_seconds_total",     \
+	  "User and system CPU time spent.")                     \
+	X(PROCESS_START, gauge, "process_start_time_seconds",    \
 	  "Start time of the process since 1970.")
 
 /* X(enum, family, help): histograms of times. */
@@ -165,7 +173,7 @@
 	X(LATENCY, "sluice_event_latency_seconds",                           \
 	  "Time from when JetStream stored a message to its write into the " \
 	  "socket of a stream that follows live.")                           \
-	X(STREAM_TIME, "sluice_stream_duration_seconds",                     \
+	X(SUBSCRIPTION_TIME, "sluice_subscription_duration_seconds",         \
 	  "How long event streams were open, of those that have ended.")     \
 	X(REPLAY_TIME, "sluice_replay_duration_seconds",                     \
 	  "How long replays took, of those that are done.")                  \
@@ -199,9 +207,13 @@ enum metric_spread {
 struct metrics {
 	uint64_t value[METRIC_COUNT];
 	uint64_t time_us[METRIC_TIMES];
-	struct buckets spread[METRIC_SPREADS];
-	uint64_t refused[REFUSAL_COUNT]; /* sluice_refused_total{reason=} */
-	uint64_t ended[ENDING_COUNT]; /* sluice_streams_closed_total{reason=} */
+	struct histogram spread[METRIC_SPREADS];
+	uint64_t refused
+		[REJECT_COUNT]; /* sluice_requests_rejected_total{reason=}
+				 */
+	uint64_t ended
+		[CLOSE_REASON_COUNT]; /* sluice_subscriptions_closed_total{reason=}
+				       */
 };
 
 /* All families by name, in the order of the page; NULL beyond the last. */

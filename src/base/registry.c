@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROLL_MIN = 64 };
+enum { REGISTRY_MIN = 64 };
 
-void roll_finish(struct roll *r)
+void registry_finish(struct registry *r)
 {
 	free(r->entries);
-	*r = (struct roll){.last = r->last};
+	*r = (struct registry){.last = r->last};
 }
 
-size_t roll_above(const struct roll *r, uint64_t number)
+size_t registry_above(const struct registry *r, uint64_t number)
 {
 	size_t low = 0, high = r->end;
 
@@ -28,22 +28,23 @@ size_t roll_above(const struct roll *r, uint64_t number)
 	return low;
 }
 
-static struct roll_entry *find(const struct roll *r, uint64_t number)
+static struct registry_entry *find_entry_index(const struct registry *r,
+					       uint64_t number)
 {
-	size_t i = number == 0 ? r->end : roll_above(r, number - 1);
+	size_t i = number == 0 ? r->end : registry_above(r, number - 1);
 
 	return i < r->end && r->entries[i].number == number ? &r->entries[i]
 							    : NULL;
 }
 
-void *roll_find(const struct roll *r, uint64_t number)
+void *registry_find(const struct registry *r, uint64_t number)
 {
-	const struct roll_entry *e = find(r, number);
+	const struct registry_entry *e = find_entry_index(r, number);
 
 	return e == NULL ? NULL : e->item;
 }
 
-static void close_holes(struct roll *r)
+static void compact_entries(struct registry *r)
 {
 	size_t to = 0;
 
@@ -55,9 +56,9 @@ static void close_holes(struct roll *r)
 }
 
 /* Not having less is no failure. */
-static int resize(struct roll *r, size_t cap)
+static int resize_entries(struct registry *r, size_t cap)
 {
-	struct roll_entry *e =
+	struct registry_entry *e =
 		reallocarray(r->entries, cap, sizeof(*r->entries));
 
 	if (e == NULL)
@@ -67,39 +68,40 @@ static int resize(struct roll *r, size_t cap)
 	return 0;
 }
 
-static int make_room(struct roll *r)
+static int make_entry_room(struct registry *r)
 {
 	if (r->end < r->cap)
 		return 0;
 	if (r->holes > r->end / 8)
-		close_holes(r);
+		compact_entries(r);
 	if (r->end < r->cap)
 		return 0;
-	return resize(r, r->cap < ROLL_MIN ? ROLL_MIN : r->cap + r->cap / 2);
+	return resize_entries(r, r->cap < REGISTRY_MIN ? REGISTRY_MIN
+						       : r->cap + r->cap / 2);
 }
 
-int roll_add(struct roll *r, void *item, uint64_t *number)
+int registry_add(struct registry *r, void *item, uint64_t *number)
 {
-	int rc = make_room(r);
+	int rc = make_entry_room(r);
 
 	if (rc < 0)
 		return rc;
 	*number = ++r->last;
-	r->entries[r->end++] = (struct roll_entry){*number, item};
+	r->entries[r->end++] = (struct registry_entry){*number, item};
 	return 0;
 }
 
-void roll_remove(struct roll *r, uint64_t number)
+void registry_remove(struct registry *r, uint64_t number)
 {
-	struct roll_entry *e = find(r, number);
+	struct registry_entry *e = find_entry_index(r, number);
 
 	if (e == NULL || e->item == NULL)
 		return;
 	e->item = NULL;
 	r->holes++;
-	if (r->holes <= ROLL_MIN || r->holes <= r->end / 2)
+	if (r->holes <= REGISTRY_MIN || r->holes <= r->end / 2)
 		return;
-	close_holes(r);
-	if (r->cap > 4 * ROLL_MIN && r->end < r->cap / 4)
-		resize(r, r->cap / 2);
+	compact_entries(r);
+	if (r->cap > 4 * REGISTRY_MIN && r->end < r->cap / 4)
+		resize_entries(r, r->cap / 2);
 }

@@ -8,31 +8,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct roll_entry {
+struct registry_entry {
 	uint64_t number;
 	void *item; /* NULL: a hole */
 };
 
 /* Zeroed is an empty one. */
-struct roll {
-	struct roll_entry *entries;
+struct registry {
+	struct registry_entry *entries;
 	size_t end; /* entries, with the holes */
 	size_t cap;
 	size_t holes;
 	uint64_t last; /* number given */
 };
 
-void roll_finish(struct roll *r);
+void registry_finish(struct registry *r);
 
 /* Gives `item` the next number, from 1 on. -ENOMEM or 0. */
-int roll_add(struct roll *r, void *item, uint64_t *number);
+int registry_add(struct registry *r, void *item, uint64_t *number);
 /* Does nothing when it is not there. */
-void roll_remove(struct roll *r, uint64_t number);
+void registry_remove(struct registry *r, uint64_t number);
 /* NULL: there is none. */
-void *roll_find(const struct roll *r, uint64_t number);
+void *registry_find(const struct registry *r, uint64_t number);
 
 /* To walk: the place of the first entry above `number`; then up to r->end. The
  * places hold until an entry is added or removed. */
-size_t roll_above(const struct roll *r, uint64_t number);
+size_t registry_above(const struct registry *r, uint64_t number);
 
 #endif

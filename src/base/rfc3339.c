@@ -7,8 +7,8 @@
 static const uint64_t ns_per_s = 1000000000;
 
 /* `n` digits at *text, moved behind them. */
-static int take_digits(unsigned *ret, const char **text, const char *end,
-		       size_t n)
+static int take_fixed_digits(unsigned *ret, const char **text, const char *end,
+			     size_t n)
 {
 	unsigned value = 0;
 
@@ -23,7 +23,7 @@ static int take_digits(unsigned *ret, const char **text, const char *end,
 	return 0;
 }
 
-static int take_char(const char **text, const char *end, char c)
+static int take_expected_char(const char **text, const char *end, char c)
 {
 	if (*text == end || **text != c)
 		return -EINVAL;
@@ -52,13 +52,15 @@ static uint64_t days_since_epoch(unsigned year, unsigned month, unsigned day)
 	return days + day - 1;
 }
 
-static int take_date(uint64_t *days, const char **p, const char *end)
+static int take_calendar_date(uint64_t *days, const char **p, const char *end)
 {
 	unsigned year, month, day;
 
-	if (take_digits(&year, p, end, 4) < 0 || take_char(p, end, '-') < 0 ||
-	    take_digits(&month, p, end, 2) < 0 || take_char(p, end, '-') < 0 ||
-	    take_digits(&day, p, end, 2) < 0)
+	if (take_fixed_digits(&year, p, end, 4) < 0 ||
+	    take_expected_char(p, end, '-') < 0 ||
+	    take_fixed_digits(&month, p, end, 2) < 0 ||
+	    take_expected_char(p, end, '-') < 0 ||
+	    take_fixed_digits(&day, p, end, 2) < 0)
 		return -EINVAL;
 	if (year < 1970 || month < 1 || month > 12 || day < 1 ||
 	    day > days_in_month(year, month))
@@ -67,13 +69,15 @@ static int take_date(uint64_t *days, const char **p, const char *end)
 	return 0;
 }
 
-static int take_clock(uint64_t *seconds, const char **p, const char *end)
+static int take_time_of_day(uint64_t *seconds, const char **p, const char *end)
 {
 	unsigned hour, minute, second;
 
-	if (take_digits(&hour, p, end, 2) < 0 || take_char(p, end, ':') < 0 ||
-	    take_digits(&minute, p, end, 2) < 0 || take_char(p, end, ':') < 0 ||
-	    take_digits(&second, p, end, 2) < 0)
+	if (take_fixed_digits(&hour, p, end, 2) < 0 ||
+	    take_expected_char(p, end, ':') < 0 ||
+	    take_fixed_digits(&minute, p, end, 2) < 0 ||
+	    take_expected_char(p, end, ':') < 0 ||
+	    take_fixed_digits(&second, p, end, 2) < 0)
 		return -EINVAL;
 	if (hour > 23 || minute > 59 || second > 60) /* 60: a leap second */
 		return -EINVAL;
@@ -87,7 +91,7 @@ static int take_fraction(uint64_t *ns, const char **p, const char *end)
 	uint64_t unit = ns_per_s / 10;
 
 	*ns = 0;
-	if (take_char(p, end, '.') < 0)
+	if (take_expected_char(p, end, '.') < 0)
 		return 0;
 	if (*p == end || **p < '0' || **p > '9')
 		return -EINVAL;
@@ -100,38 +104,41 @@ static int take_fraction(uint64_t *ns, const char **p, const char *end)
 }
 
 /* 'Z', "+01:00" or "-01:00", in seconds to take off. */
-static int take_offset(int64_t *seconds, const char **p, const char *end)
+static int take_zone_offset(int64_t *seconds, const char **p, const char *end)
 {
 	unsigned hour, minute;
 	int64_t sign;
 
 	*seconds = 0;
-	if (take_char(p, end, 'Z') == 0)
+	if (take_expected_char(p, end, 'Z') == 0)
 		return 0;
-	if (take_char(p, end, '+') == 0)
+	if (take_expected_char(p, end, '+') == 0)
 		sign = 1;
-	else if (take_char(p, end, '-') == 0)
+	else if (take_expected_char(p, end, '-') == 0)
 		sign = -1;
 	else
 		return -EINVAL;
-	if (take_digits(&hour, p, end, 2) < 0 || take_char(p, end, ':') < 0 ||
-	    take_digits(&minute, p, end, 2) < 0 || hour > 23 || minute > 59)
+	if (take_fixed_digits(&hour, p, end, 2) < 0 ||
+	    take_expected_char(p, end, ':') < 0 ||
+	    take_fixed_digits(&minute, p, end, 2) < 0 || hour > 23 ||
+	    minute > 59)
 		return -EINVAL;
 	*seconds = sign * (int64_t)(hour * 3600 + minute * 60);
 	return 0;
 }
 
-int js_time_parse(uint64_t *ret, const char *text, size_t len)
+int rfc3339_parse(uint64_t *ret, const char *text, size_t len)
 {
 	const char *p = text;
 	const char *end = text + len;
 	uint64_t days, seconds, ns, total;
 	int64_t offset, whole;
 
-	if (take_date(&days, &p, end) < 0 || take_char(&p, end, 'T') < 0 ||
-	    take_clock(&seconds, &p, end) < 0 ||
+	if (take_calendar_date(&days, &p, end) < 0 ||
+	    take_expected_char(&p, end, 'T') < 0 ||
+	    take_time_of_day(&seconds, &p, end) < 0 ||
 	    take_fraction(&ns, &p, end) < 0 ||
-	    take_offset(&offset, &p, end) < 0 || p != end)
+	    take_zone_offset(&offset, &p, end) < 0 || p != end)
 		return -EINVAL;
 	whole = (int64_t)(days * 86400 + seconds) - offset;
 	if (whole < 0 ||
@@ -144,7 +151,7 @@ int js_time_parse(uint64_t *ret, const char *text, size_t len)
 
 /* In years that begin with March a leap day stands last, and the months are 31,
  * 30, 31, 30, 31 days, over and over. */
-void js_time_date(uint64_t day, unsigned *year, unsigned *month,
+void rfc3339_date(uint64_t day, unsigned *year, unsigned *month,
 		  unsigned *of_month)
 {
 	uint64_t from = day + 719468; /* 0000-03-01 */
@@ -161,13 +168,13 @@ void js_time_date(uint64_t day, unsigned *year, unsigned *month,
 	*year = era * 400 + of_era + (*month <= 2 ? 1 : 0);
 }
 
-void js_time_format(char *out, uint64_t ns)
+void rfc3339_format(char *out, uint64_t ns)
 {
 	uint64_t s = ns / ns_per_s;
 	unsigned of_day = (unsigned)(s % 86400), year, month, day;
 
-	js_time_date(s / 86400, &year, &month, &day);
-	snprintf(out, JS_TIME_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ",
+	rfc3339_date(s / 86400, &year, &month, &day);
+	snprintf(out, RFC3339_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ",
 		 year % 10000, month % 100, day % 100, of_day / 3600,
 		 of_day / 60 % 60, of_day % 60, (unsigned)(ns % ns_per_s));
 }

@@ -7,14 +7,14 @@
 
 /* RFC 3339 with up to nine digits of a second, 'Z' or an offset, to
  * nanoseconds since 1970. -EINVAL, also for what 64 bits can't hold. */
-int js_time_parse(uint64_t *ret, const char *text, size_t len);
+int rfc3339_parse(uint64_t *ret, const char *text, size_t len);
 
-enum { JS_TIME_MAX = 31 };
-/* "2026-11-28T08:31:50.000000001Z" into `out` (JS_TIME_MAX bytes). */
-void js_time_format(char *out, uint64_t ns);
+enum { RFC3339_MAX = 31 };
+/* "2026-11-28T08:31:50.000000001Z" into `out` (RFC3339_MAX bytes). */
+void rfc3339_format(char *out, uint64_t ns);
 
 /* The date of a day since 1970-01-01. */
-void js_time_date(uint64_t day, unsigned *year, unsigned *month,
+void rfc3339_date(uint64_t day, unsigned *year, unsigned *month,
 		  unsigned *of_month);
 
 #endif

@@ -5,24 +5,24 @@
 
 #include "base/check.h"
 
-enum { DUE_LEAST = 64 };
+enum { TIMER_HEAP_LEAST = 64 };
 
-void due_finish(struct due_heap *h)
+void timer_heap_finish(struct timer_heap *h)
 {
 	free(h->items);
-	*h = (struct due_heap){0};
+	*h = (struct timer_heap){0};
 }
 
-int due_reserve(struct due_heap *h)
+int timer_heap_reserve(struct timer_heap *h)
 {
-	size_t cap = h->cap == 0 ? DUE_LEAST : h->cap * 2;
-	struct due **items;
+	size_t cap = h->cap == 0 ? TIMER_HEAP_LEAST : h->cap * 2;
+	struct timer_node **items;
 
 	if (h->n < h->cap)
 		return 0;
 	if (cap > UINT32_MAX)
 		return -ENOMEM;
-	items = realloc(h->items, cap * sizeof(struct due *));
+	items = realloc(h->items, cap * sizeof(struct timer_node *));
 	if (items == NULL)
 		return -ENOMEM;
 	h->items = items;
@@ -30,19 +30,19 @@ int due_reserve(struct due_heap *h)
 	return 0;
 }
 
-static void put(struct due_heap *h, size_t i, struct due *d)
+static void put_node_at(struct timer_heap *h, size_t i, struct timer_node *d)
 {
 	h->items[i] = d;
 	d->at = (uint32_t)i + 1;
 }
 
 /* Up while its parent is later, then down while a child is sooner. */
-static void settle(struct due_heap *h, struct due *d)
+static void sift_node(struct timer_heap *h, struct timer_node *d)
 {
 	size_t i = d->at - 1;
 
 	while (i > 0 && h->items[(i - 1) / 2]->ms > d->ms) {
-		put(h, i, h->items[(i - 1) / 2]);
+		put_node_at(h, i, h->items[(i - 1) / 2]);
 		i = (i - 1) / 2;
 	}
 	for (;;) {
@@ -53,37 +53,37 @@ static void settle(struct due_heap *h, struct due *d)
 			child++;
 		if (child >= h->n || h->items[child]->ms >= d->ms)
 			break;
-		put(h, i, h->items[child]);
+		put_node_at(h, i, h->items[child]);
 		i = child;
 	}
-	put(h, i, d);
+	put_node_at(h, i, d);
 }
 
-void due_set(struct due_heap *h, struct due *d, uint64_t ms)
+void timer_heap_set(struct timer_heap *h, struct timer_node *d, uint64_t ms)
 {
 	d->ms = ms;
 	if (d->at == 0) {
 		MUST(h->n < h->cap);
-		put(h, h->n++, d);
+		put_node_at(h, h->n++, d);
 	}
-	settle(h, d);
+	sift_node(h, d);
 }
 
-void due_remove(struct due_heap *h, struct due *d)
+void timer_heap_remove(struct timer_heap *h, struct timer_node *d)
 {
-	struct due *last;
+	struct timer_node *last;
 
 	if (d->at == 0)
 		return;
 	last = h->items[--h->n];
 	if (last != d) {
-		put(h, d->at - 1, last);
-		settle(h, last);
+		put_node_at(h, d->at - 1, last);
+		sift_node(h, last);
 	}
 	d->at = 0;
 }
 
-struct due *due_first(const struct due_heap *h)
+struct timer_node *timer_heap_first(const struct timer_heap *h)
 {
 	return h->n == 0 ? NULL : h->items[0];
 }

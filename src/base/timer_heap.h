@@ -7,28 +7,28 @@
 #include <stdint.h>
 
 /* Part of what is due. Zeroed is one that is in no heap. */
-struct due {
+struct timer_node {
 	uint64_t ms;
 	uint32_t at; /* its place, from 1 on; 0: in no heap */
 };
 
 /* Zeroed is an empty one. */
-struct due_heap {
-	struct due **items; /* borrowed; items[i]->at == i + 1 */
+struct timer_heap {
+	struct timer_node **items; /* borrowed; items[i]->at == i + 1 */
 	size_t n;
 	size_t cap;
 };
 
-void due_finish(struct due_heap *h);
+void timer_heap_finish(struct timer_heap *h);
 
 /* Room for one more. -ENOMEM or 0. */
-int due_reserve(struct due_heap *h);
+int timer_heap_reserve(struct timer_heap *h);
 /* From now on it is due at `ms`. One that is not in yet needs the room of a
- * due_reserve(). */
-void due_set(struct due_heap *h, struct due *d, uint64_t ms);
+ * timer_heap_reserve(). */
+void timer_heap_set(struct timer_heap *h, struct timer_node *d, uint64_t ms);
 /* Does nothing when it is not there. */
-void due_remove(struct due_heap *h, struct due *d);
+void timer_heap_remove(struct timer_heap *h, struct timer_node *d);
 /* The first that is due; NULL: there is none. */
-struct due *due_first(const struct due_heap *h);
+struct timer_node *timer_heap_first(const struct timer_heap *h);
 
 #endif

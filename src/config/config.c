@@ -9,23 +9,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/nats_context.h"
 #include "auth/jwks.h"
+#include "base/file.h"
+#include "base/printable.h"
+#include "config/nats_context.h"
 #include "config/value_resolver.h"
-#include "base/values.h"
 
 enum { SHOWN_MAX = 256 };
 
 /* An empty variable counts as not set. */
-static const char *variable(char *const env[], const char *name)
+static const char *env_variable(char *const env[], const char *name)
 {
-	const char *value = reference_variable(env, name, strlen(name));
+	const char *value = value_resolver_variable(env, name, strlen(name));
 
 	return value == NULL || *value == '\0' ? NULL : value;
 }
 
 /* The error of a part, behind the name of what has led there. */
-static int fail(char *err, int rc, const char *before, const char *what)
+static int fail_config(char *err, int rc, const char *before, const char *what)
 {
 	if (snprintf(err, OPTIONS_ERROR_MAX, "%s%s", before, what) >=
 	    OPTIONS_ERROR_MAX)
@@ -34,7 +35,8 @@ static int fail(char *err, int rc, const char *before, const char *what)
 }
 
 /* Sets what the context says, below all that has been given. */
-static int apply(struct options *o, const struct context *c, char *err)
+static int apply_context(struct options *o, const struct nats_context *c,
+			 char *err)
 {
 	char what[OPTIONS_ERROR_MAX], name[64], before[SHOWN_MAX], path[128];
 	int rc = 0;
@@ -46,23 +48,23 @@ static int apply(struct options *o, const struct context *c, char *err)
 				 c->fields[i].value, what);
 	if (rc == 0)
 		return 0;
-	values_show(c->name, name, sizeof(name));
-	values_show(c->path, path, sizeof(path));
+	printable_text(name, sizeof(name), c->name);
+	printable_text(path, sizeof(path), c->path);
 	snprintf(before, sizeof(before), "context \"%s\" (%s), ", name, path);
-	return fail(err, rc, before, what);
+	return fail_config(err, rc, before, what);
 }
 
 static int load_context(struct options *o, char *const env[], const char *home,
 			char *err)
 {
-	const char *by_env = variable(env, "HOME");
-	struct context_env where = {
-		.xdg_config_home = variable(env, "XDG_CONFIG_HOME"),
+	const char *by_env = env_variable(env, "HOME");
+	struct nats_context_env where = {
+		.xdg_config_home = env_variable(env, "XDG_CONFIG_HOME"),
 		.home = by_env != NULL ? by_env : home,
 		.env = env,
 	};
 	char what[CONTEXT_ERROR_MAX], origin[OPTIONS_ORIGIN_MAX + 2];
-	struct context c = {0};
+	struct nats_context c = {0};
 	int rc;
 
 	if (where.home == NULL) {
@@ -70,21 +72,22 @@ static int load_context(struct options *o, char *const env[], const char *home,
 
 		where.home = pw == NULL ? NULL : pw->pw_dir;
 	}
-	rc = context_load(&c, o->context, &where, what);
+	rc = nats_context_load(&c, o->context, &where, what);
 	if (rc < 0) {
 		options_origin(o, "context", origin);
 		strcat(origin, ": ");
-		return fail(err, rc,
-			    o->context == NULL ? "the selected " : origin,
-			    what);
+		return fail_config(err, rc,
+				   o->context == NULL ? "the selected "
+						      : origin,
+				   what);
 	}
 	if (c.name != NULL)
-		rc = apply(o, &c, err);
-	context_finish(&c);
+		rc = apply_context(o, &c, err);
+	nats_context_finish(&c);
 	return rc;
 }
 
-static int check_file(const char *path)
+static int check_readable(const char *path)
 {
 	struct stat st;
 	int rc, fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -99,7 +102,7 @@ static int check_file(const char *path)
 }
 
 /* Now rather than at the first connect, which is in the background. */
-static int check_files(const struct options *o, char *err)
+static int check_option_files(const struct options *o, char *err)
 {
 	char origin[OPTIONS_ORIGIN_MAX], takes[OPTIONS_TAKES_MAX], path[160];
 	int rc;
@@ -111,12 +114,12 @@ static int check_files(const struct options *o, char *err)
 		if (!(row->flags & OPTIONS_FILE))
 			continue;
 		value = *(char *const *)((const char *)o + row->offset);
-		rc = value == NULL ? 0 : check_file(value);
+		rc = value == NULL ? 0 : check_readable(value);
 		if (rc == 0)
 			continue;
 		options_origin(o, row->name, origin);
 		options_takes(row, takes);
-		values_show(value, path, sizeof(path));
+		printable_text(path, sizeof(path), value);
 		/* What was meant as a data: URI may be a key. */
 		if (strncmp(value, "data:", 5) == 0)
 			strcpy(path, "data:(hidden)");
@@ -130,34 +133,34 @@ static int check_files(const struct options *o, char *err)
 
 /* What is in the file, too: else only the start would tell. */
 static int check_keys(const struct options *o, const char *name,
-		      const char *file, enum jwt_keys_kind kind, char *err)
+		      const char *file, enum jwks_kind kind, char *err)
 {
-	char what[JWT_KEYS_ERROR_MAX], origin[OPTIONS_ORIGIN_MAX], path[160];
-	struct jwt_keys *keys = NULL;
+	char what[JWKS_ERROR_MAX], origin[OPTIONS_ORIGIN_MAX], path[160];
+	struct jwks *keys = NULL;
 	char *text;
 	size_t len;
 	int rc;
 
 	if (file == NULL)
 		return 0;
-	rc = reference_read_file(file, &text, &len);
+	rc = file_read(file, &text, &len);
 	if (rc == 0) {
-		rc = jwt_keys_new(&keys, kind, text, len, what);
+		rc = jwks_new(&keys, kind, text, len, what);
 		explicit_bzero(text, len);
 		free(text);
 	}
-	jwt_keys_free(keys);
+	jwks_free(keys);
 	if (rc == 0)
 		return 0;
 	options_origin(o, name, origin);
-	values_show(file, path, sizeof(path));
+	printable_text(path, sizeof(path), file);
 	snprintf(err, OPTIONS_ERROR_MAX, "%s: %s: %s", origin, path,
 		 rc == -EINVAL ? what : strerror(-rc));
 	return rc;
 }
 
-int settings_load(struct options *o, char *const env[], const char *home,
-		  char *err)
+int config_load(struct options *o, char *const env[], const char *home,
+		char *err)
 {
 	int rc = options_parse_env(o, env, err);
 
@@ -166,11 +169,11 @@ int settings_load(struct options *o, char *const env[], const char *home,
 	if (rc == 0)
 		rc = options_finish_parsing(o, err);
 	if (rc == 0)
-		rc = check_files(o, err);
+		rc = check_option_files(o, err);
 	if (rc == 0)
-		rc = check_keys(o, "jwt-key", o->jwt_key, JWT_KEYS_PUBLIC, err);
+		rc = check_keys(o, "jwt-key", o->jwt_key, JWKS_PUBLIC, err);
 	if (rc == 0)
-		rc = check_keys(o, "jwt-secret", o->jwt_secret, JWT_KEYS_SECRET,
+		rc = check_keys(o, "jwt-secret", o->jwt_secret, JWKS_SECRET,
 				err);
 	return rc;
 }

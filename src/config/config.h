@@ -19,7 +19,7 @@
  *	-EINVAL	a wrong value, or values that can't go together
  *	-ENOENT	a context, or a file that an option names, is not there
  *	other	that file can't be read (-EACCES, -EISDIR, ...) */
-int settings_load(struct options *o, char *const env[], const char *home,
-		  char *err);
+int config_load(struct options *o, char *const env[], const char *home,
+		char *err);
 
 #endif

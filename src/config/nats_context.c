@@ -16,8 +16,10 @@
 #include <jansson.h>
 
 #include "base/check.h"
+#include "base/file.h"
+#include "base/json_depth.h"
+#include "base/printable.h"
 #include "config/value_resolver.h"
-#include "base/values.h"
 
 enum kind {
 	PLAIN,	 /* a string, as it is */
@@ -58,8 +60,8 @@ static const struct rule {
 };
 
 struct loading {
-	struct context *c;
-	const struct context_env *env;
+	struct nats_context *c;
+	const struct nats_context_env *env;
 	char *err;
 };
 
@@ -74,14 +76,15 @@ __attribute__((format(printf, 3, 4))) static int fail(struct loading *l, int rc,
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	values_show(l->c->name == NULL ? "" : l->c->name, name, sizeof(name));
-	values_show(known, path, sizeof(path));
+	printable_text(name, sizeof(name),
+		       l->c->name == NULL ? "" : l->c->name);
+	printable_text(path, sizeof(path), known);
 	snprintf(l->err, CONTEXT_ERROR_MAX, "context \"%s\" (%s): %s", name,
 		 path, what);
 	return rc;
 }
 
-static int no_memory(struct loading *l)
+static int fail_no_memory(struct loading *l)
 {
 	return fail(l, -ENOMEM, "out of memory");
 }
@@ -89,67 +92,69 @@ static int no_memory(struct loading *l)
 /* ---- values ----------------------------------------------------------- */
 
 /* Takes `value` over, also on failure. */
-static int add(struct loading *l, const char *option, char *value)
+static int add_context_value(struct loading *l, const char *option, char *value)
 {
-	struct context *c = l->c;
+	struct nats_context *c = l->c;
 
 	MUST(c->n_fields < CONTEXT_MAX_FIELDS);
 	if (value == NULL)
-		return no_memory(l);
+		return fail_no_memory(l);
 	if (*value == '\0') {
 		free(value);
 		return 0;
 	}
 	c->fields[c->n_fields++] =
-		(struct context_field){.option = option, .value = value};
+		(struct nats_context_field){.option = option, .value = value};
 	return 0;
 }
 
-static bool has_scheme(const char *value, const char *scheme)
+static bool has_url_scheme(const char *value, const char *scheme)
 {
 	return strncasecmp(value, scheme, strlen(scheme)) == 0;
 }
 
-static struct reference_env world(const struct loading *l)
+static struct value_resolver_env resolver_env_of(const struct loading *l)
 {
-	return (struct reference_env){.home = l->env->home,
-				      .vars = l->env->env};
+	return (struct value_resolver_env){.home = l->env->home,
+					   .vars = l->env->env};
 }
 
-static int follow(struct loading *l, const char *key, const char *value,
-		  char **ret)
+static int follow_reference(struct loading *l, const char *key,
+			    const char *value, char **ret)
 {
-	struct reference_env env = world(l);
+	struct value_resolver_env env = resolver_env_of(l);
 	const char *why = NULL;
-	int rc = reference_follow(&env, value, ret, &why);
+	int rc = value_resolver_follow(&env, value, ret, &why);
 
 	if (rc == -ENOMEM)
-		return no_memory(l);
+		return fail_no_memory(l);
 	return rc == 0 ? 0 : fail(l, rc, "field \"%s\": %s", key, why);
 }
 
-static int add_secret(struct loading *l, const struct rule *r,
-		      const char *value)
+static int add_secret_value(struct loading *l, const struct rule *r,
+			    const char *value)
 {
 	char *text = NULL;
-	int rc = follow(l, r->key, value, &text);
+	int rc = follow_reference(l, r->key, value, &text);
 
 	if (rc < 0)
 		return rc;
-	return add(l, r->option, text == NULL ? strdup(value) : text);
+	return add_context_value(l, r->option,
+				 text == NULL ? strdup(value) : text);
 }
 
-static int add_path(struct loading *l, const struct rule *r, const char *value)
+static int add_path_value(struct loading *l, const struct rule *r,
+			  const char *value)
 {
-	struct reference_env env = world(l);
+	struct value_resolver_env env = resolver_env_of(l);
 	char *path;
 	int rc;
 
-	if (has_scheme(value, "file://"))
+	if (has_url_scheme(value, "file://"))
 		value += strlen("file://");
-	rc = reference_expand(&env, value, &path);
+	rc = value_resolver_expand(&env, value, &path);
 	if (rc == -ENOMEM)
-		return no_memory(l);
+		return fail_no_memory(l);
 	if (rc < 0)
 		return fail(l, rc, "field \"%s\": %s", r->key, strerror(-rc));
 	if (*path == '\0') {
@@ -159,12 +164,12 @@ static int add_path(struct loading *l, const struct rule *r, const char *value)
 			    "variables have their values",
 			    r->key);
 	}
-	return add(l, r->option, path);
+	return add_context_value(l, r->option, path);
 }
 
 /* The line behind "-----BEGIN ..." that begins with `prefix`; NULL: none. The
  * caller frees it. */
-static char *decorated(const char *text, const char *prefix, int *rc)
+static char *is_decorated_seed(const char *text, const char *prefix, int *rc)
 {
 	bool begun = false;
 
@@ -186,32 +191,33 @@ static char *decorated(const char *text, const char *prefix, int *rc)
 static int add_creds_text(struct loading *l, const char *text)
 {
 	int rc;
-	char *line = decorated(text, "ey", &rc);
+	char *line = is_decorated_seed(text, "ey", &rc);
 
 	if (rc == 0)
-		rc = add(l, "user-jwt", line);
+		rc = add_context_value(l, "user-jwt", line);
 	if (rc == 0) {
-		line = decorated(text, "SU", &rc);
+		line = is_decorated_seed(text, "SU", &rc);
 		if (rc == 0)
-			rc = add(l, "user-seed", line);
+			rc = add_context_value(l, "user-seed", line);
 	}
 	if (rc == -EINVAL)
 		return fail(l, rc,
 			    "field \"creds\": what its URI leads to is no "
 			    "credentials file with a JWT and a seed");
-	return rc == -ENOMEM ? no_memory(l) : rc;
+	return rc == -ENOMEM ? fail_no_memory(l) : rc;
 }
 
-static int add_creds(struct loading *l, const struct rule *r, const char *value)
+static int add_creds_value(struct loading *l, const struct rule *r,
+			   const char *value)
 {
 	char *text = NULL;
 	int rc;
 
-	if (has_scheme(value, "file://"))
-		return add_path(l, r, value);
-	rc = follow(l, r->key, value, &text);
+	if (has_url_scheme(value, "file://"))
+		return add_path_value(l, r, value);
+	rc = follow_reference(l, r->key, value, &text);
 	if (rc == 0 && text == NULL)
-		return add_path(l, r, value);
+		return add_path_value(l, r, value);
 	if (rc == 0)
 		rc = add_creds_text(l, text);
 	if (text != NULL)
@@ -220,20 +226,21 @@ static int add_creds(struct loading *l, const struct rule *r, const char *value)
 	return rc;
 }
 
-static int add_nkey(struct loading *l, const struct rule *r, const char *value)
+static int add_nkey_value(struct loading *l, const struct rule *r,
+			  const char *value)
 {
-	if (has_scheme(value, "env://") || has_scheme(value, "data:") ||
-	    has_scheme(value, "op://") || has_scheme(value, "nsc://"))
+	if (has_url_scheme(value, "env://") || has_url_scheme(value, "data:") ||
+	    has_url_scheme(value, "op://") || has_url_scheme(value, "nsc://"))
 		return fail(l, -EINVAL,
 			    "field \"nkey\": only a file is supported, not "
 			    "another URI");
-	return add_path(l, r, value);
+	return add_path_value(l, r, value);
 }
 
 /* ---- the object ------------------------------------------------------- */
 
 /* As Go's encoding/json finds it: by any case, and the last one holds. */
-static const json_t *value_of(json_t *object, const char *key)
+static const json_t *field_value_of(json_t *object, const char *key)
 {
 	const json_t *ret = NULL;
 	void *i = json_object_iter(object);
@@ -244,22 +251,25 @@ static const json_t *value_of(json_t *object, const char *key)
 	return ret;
 }
 
-static int add_bool(struct loading *l, const struct rule *r, const json_t *v)
+static int add_bool_value(struct loading *l, const struct rule *r,
+			  const json_t *v)
 {
 	if (!json_is_boolean(v))
 		return fail(l, -EINVAL, "field \"%s\" must be true or false",
 			    r->key);
-	return json_is_true(v) ? add(l, r->option, strdup("1")) : 0;
+	return json_is_true(v) ? add_context_value(l, r->option, strdup("1"))
+			       : 0;
 }
 
-static int add_field(struct loading *l, const struct rule *r, const json_t *v)
+static int add_context_field(struct loading *l, const struct rule *r,
+			     const json_t *v)
 {
 	const char *text;
 
 	if (v == NULL || json_is_null(v))
 		return 0;
 	if (r->kind == BOOL)
-		return add_bool(l, r, v);
+		return add_bool_value(l, r, v);
 	text = json_string_value(v);
 	if (text == NULL)
 		return fail(l, -EINVAL, "field \"%s\" must be a string",
@@ -268,21 +278,22 @@ static int add_field(struct loading *l, const struct rule *r, const json_t *v)
 		return 0;
 	switch (r->kind) {
 	case SECRET:
-		return add_secret(l, r, text);
+		return add_secret_value(l, r, text);
 	case FILE_AT:
-		return add_path(l, r, text);
+		return add_path_value(l, r, text);
 	case CREDS:
-		return add_creds(l, r, text);
+		return add_creds_value(l, r, text);
 	case NKEY:
-		return add_nkey(l, r, text);
+		return add_nkey_value(l, r, text);
 	case REFUSED:
 		return fail(l, -EINVAL, "field \"%s\": %s", r->key, r->option);
 	default:
-		return add(l, r->option, strdup(text));
+		return add_context_value(l, r->option, strdup(text));
 	}
 }
 
-static unsigned count(const struct context *c, const char *option)
+static unsigned count_auth_fields(const struct nats_context *c,
+				  const char *option)
 {
 	unsigned n = 0;
 
@@ -300,38 +311,39 @@ static int check_credentials(struct loading *l)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		n += count(l->c, kinds[i]);
-	if (n < 2 && count(l->c, "user-seed") < 2)
+		n += count_auth_fields(l->c, kinds[i]);
+	if (n < 2 && count_auth_fields(l->c, "user-seed") < 2)
 		return 0;
 	return fail(l, -EINVAL,
 		    "only one of user, creds, nkey and user_jwt may be given");
 }
 
-static int take_object(struct loading *l, json_t *object)
+static int take_context_object(struct loading *l, json_t *object)
 {
 	int rc = 0;
 
 	if (!json_is_object(object))
 		return fail(l, -EINVAL, "it is no JSON object");
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(rules); i++)
-		rc = add_field(l, &rules[i], value_of(object, rules[i].key));
+		rc = add_context_field(l, &rules[i],
+				       field_value_of(object, rules[i].key));
 	return rc < 0 ? rc : check_credentials(l);
 }
 
-static int take_file(struct loading *l)
+static int take_context_file(struct loading *l)
 {
 	json_error_t where;
 	json_t *object;
 	char *text;
 	size_t len;
 	bool deep;
-	int rc = reference_read_file(l->c->path, &text, &len);
+	int rc = file_read(l->c->path, &text, &len);
 
 	if (rc == -ENOENT || rc == -ENOTDIR)
 		return fail(l, -ENOENT, "it is not there");
 	if (rc < 0)
 		return fail(l, rc, "%s", strerror(-rc));
-	deep = values_json_depth(text, len) > VALUES_JSON_DEPTH;
+	deep = json_depth(text, len) > JSON_DEPTH_MAX;
 	object = deep ? NULL : json_loadb(text, len, 0, &where);
 	explicit_bzero(text, len);
 	free(text);
@@ -341,7 +353,7 @@ static int take_file(struct loading *l)
 	if (object == NULL)
 		return fail(l, -EINVAL, "it is not JSON (line %d, column %d)",
 			    where.line, where.column);
-	rc = take_object(l, object);
+	rc = take_context_object(l, object);
 	json_decref(object);
 	return rc;
 }
@@ -349,8 +361,8 @@ static int take_file(struct loading *l)
 /* ---- which one -------------------------------------------------------- */
 
 /* "<config home>/nats/<rest>"; NULL: no memory, or (*known false) no home. */
-static char *nats_path(const struct context_env *env, const char *rest,
-		       const char *suffix, bool *known)
+static char *nats_config_path(const struct nats_context_env *env,
+			      const char *rest, const char *suffix, bool *known)
 {
 	const char *xdg = env->xdg_config_home;
 	const char *home = env->home;
@@ -372,29 +384,29 @@ static int find_selected(struct loading *l, char **ret)
 	char *text, *begin;
 	size_t len;
 	bool known;
-	char *path = nats_path(l->env, "context.txt", "", &known);
+	char *path = nats_config_path(l->env, "context.txt", "", &known);
 	int rc;
 
 	*ret = NULL;
 	if (path == NULL)
-		return known ? no_memory(l) : 0;
-	rc = reference_read_file(path, &text, &len);
+		return known ? fail_no_memory(l) : 0;
+	rc = file_read(path, &text, &len);
 	free(path);
 	if (rc < 0)
-		return rc == -ENOMEM ? no_memory(l) : 0;
+		return rc == -ENOMEM ? fail_no_memory(l) : 0;
 	begin = text + strspn(text, blanks);
 	len = strlen(begin);
 	while (len > 0 && strchr(blanks, begin[len - 1]) != NULL)
 		len--;
 	if (len > 0) {
 		*ret = strndup(begin, len);
-		rc = *ret == NULL ? no_memory(l) : 0;
+		rc = *ret == NULL ? fail_no_memory(l) : 0;
 	}
 	free(text);
 	return rc;
 }
 
-static bool is_name(const char *name)
+static bool is_context_name(const char *name)
 {
 	return *name != '\0' && strstr(name, "..") == NULL &&
 	       strpbrk(name, "/\\") == NULL;
@@ -408,49 +420,49 @@ static bool ends_in_json(const char *name)
 }
 
 /* A path: the context is called like the file. */
-static int place_file(struct loading *l, const char *path)
+static int context_file_place(struct loading *l, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash == NULL ? path : slash + 1;
 
 	l->c->path = strdup(path);
 	l->c->name = strndup(base, strlen(base) - strlen(".json"));
-	return l->c->path == NULL || l->c->name == NULL ? no_memory(l) : 0;
+	return l->c->path == NULL || l->c->name == NULL ? fail_no_memory(l) : 0;
 }
 
-static bool is_path(const char *name)
+static bool is_context_path(const char *name)
 {
 	return ends_in_json(name) &&
 	       (strchr(name, '/') != NULL || access(name, F_OK) == 0);
 }
 
-static int place(struct loading *l, const char *name)
+static int context_place(struct loading *l, const char *name)
 {
 	bool known;
 	char *rest;
 
 	l->c->name = strdup(name);
 	if (l->c->name == NULL)
-		return no_memory(l);
-	if (!is_name(name))
+		return fail_no_memory(l);
+	if (!is_context_name(name))
 		return fail(l, -EINVAL,
 			    "a context's name holds no \"..\", \"/\" or "
 			    "\"\\\"; a file's path ends in .json");
 	if (asprintf(&rest, "context/%s", name) < 0)
-		return no_memory(l);
-	l->c->path = nats_path(l->env, rest, ".json", &known);
+		return fail_no_memory(l);
+	l->c->path = nats_config_path(l->env, rest, ".json", &known);
 	free(rest);
 	if (l->c->path != NULL)
 		return 0;
-	return known ? no_memory(l)
+	return known ? fail_no_memory(l)
 		     : fail(l, -ENOENT,
 			    "neither XDG_CONFIG_HOME nor HOME is set");
 }
 
-int context_load(struct context *ret, const char *name,
-		 const struct context_env *env, char *err)
+int nats_context_load(struct nats_context *ret, const char *name,
+		      const struct nats_context_env *env, char *err)
 {
-	struct context c = {0};
+	struct nats_context c = {0};
 	struct loading l = {.c = &c, .env = env, .err = err};
 	char *selected = NULL;
 	int rc = 0;
@@ -461,20 +473,21 @@ int context_load(struct context *ret, const char *name,
 	}
 	if (rc == 0 && name != NULL) {
 		/* What is selected is always a name. */
-		rc = selected == NULL && is_path(name) ? place_file(&l, name)
-						       : place(&l, name);
+		rc = selected == NULL && is_context_path(name)
+			     ? context_file_place(&l, name)
+			     : context_place(&l, name);
 		if (rc == 0)
-			rc = take_file(&l);
+			rc = take_context_file(&l);
 	}
 	free(selected);
 	if (rc < 0)
-		context_finish(&c);
+		nats_context_finish(&c);
 	else
 		*ret = c;
 	return rc;
 }
 
-void context_finish(struct context *c)
+void nats_context_finish(struct nats_context *c)
 {
 	if (c == NULL)
 		return;
@@ -485,5 +498,5 @@ void context_finish(struct context *c)
 	}
 	free(c->name);
 	free(c->path);
-	*c = (struct context){0};
+	*c = (struct nats_context){0};
 }

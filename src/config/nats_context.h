@@ -10,20 +10,20 @@ enum { CONTEXT_MAX_FIELDS = 24, CONTEXT_ERROR_MAX = 512 };
 
 /* One setting: an option's name without dashes ("creds"), or "user-jwt" and
  * "user-seed", and its value; owned. */
-struct context_field {
+struct nats_context_field {
 	const char *option; /* static */
 	char *value;
 };
 
-struct context {
+struct nats_context {
 	char *name; /* NULL: none selected */
 	char *path; /* of its file */
 	size_t n_fields;
-	struct context_field fields[CONTEXT_MAX_FIELDS];
+	struct nats_context_field fields[CONTEXT_MAX_FIELDS];
 };
 
 /* Where to look; NULL for not set. */
-struct context_env {
+struct nats_context_env {
 	const char *xdg_config_home;
 	const char *home; /* $HOME, else the passwd entry: the caller's job */
 	char *const *env; /* environ's form, for $VAR in paths and env:// */
@@ -33,8 +33,8 @@ struct context_env {
  * selected one, if any. 0; or a negative errno with `err` (CONTEXT_ERROR_MAX
  * bytes) that names the context and the file: not there, not readable, not
  * JSON, a field that can't be honoured. Secrets never stand in `err`. */
-int context_load(struct context *ret, const char *name,
-		 const struct context_env *env, char *err);
-void context_finish(struct context *c);
+int nats_context_load(struct nats_context *ret, const char *name,
+		      const struct nats_context_env *env, char *err);
+void nats_context_finish(struct nats_context *c);
 
 #endif

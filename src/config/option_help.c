@@ -1,4 +1,5 @@
-/* --help and --check. */
+/* --help and --check-config. */
+#include "base/printable.h"
 #include "config/options.h"
 
 #include <errno.h>
@@ -6,31 +7,32 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/values.h"
+#include "base/units.h"
+#include "nats/server_url.h"
 #include "version.h"
 
 enum { SHOWN_MAX = 1024 };
 
-static void range_text(const struct options_row *row, char *min, char *max)
+static void format_range(const struct options_row *row, char *min, char *max)
 {
 	switch (row->type) {
 	case OPTIONS_DURATION:
-		values_duration_text(row->min, min);
-		values_duration_text(row->max, max);
+		units_duration_text(row->min, min);
+		units_duration_text(row->max, max);
 		break;
 	case OPTIONS_SIZE:
-		values_size_text(row->min, min);
-		values_size_text(row->max, max);
+		units_size_text(row->min, min);
+		units_size_text(row->max, max);
 		break;
 	default:
-		snprintf(min, VALUES_TEXT_MAX, "%" PRIu64, row->min);
-		snprintf(max, VALUES_TEXT_MAX, "%" PRIu64, row->max);
+		snprintf(min, UNITS_TEXT_MAX, "%" PRIu64, row->min);
+		snprintf(max, UNITS_TEXT_MAX, "%" PRIu64, row->max);
 		break;
 	}
 }
 
 /* "message or comment"; "error, warn, info or debug" */
-static void words_text(const struct options_row *row, char *out)
+static void format_words(const struct options_row *row, char *out)
 {
 	size_t len = 0;
 
@@ -49,13 +51,13 @@ static void words_text(const struct options_row *row, char *out)
 void options_takes(const struct options_row *row, char *out)
 {
 	const char *zero = row->flags & OPTIONS_ZERO ? ", or 0 for none" : "";
-	char min[VALUES_TEXT_MAX], max[VALUES_TEXT_MAX];
+	char min[UNITS_TEXT_MAX], max[UNITS_TEXT_MAX];
 
-	range_text(row, min, max);
+	format_range(row, min, max);
 	if (row->takes != NULL)
 		snprintf(out, OPTIONS_TAKES_MAX, "%s", row->takes);
 	else if (row->type == OPTIONS_WORD)
-		words_text(row, out);
+		format_words(row, out);
 	else if (row->type == OPTIONS_BOOL)
 		snprintf(out, OPTIONS_TAKES_MAX, "1 or 0");
 	else if (row->type == OPTIONS_DURATION)
@@ -73,7 +75,7 @@ void options_takes(const struct options_row *row, char *out)
 			 min, max, zero);
 }
 
-static int help_lines(struct buf *out, const char *text)
+static int put_help_lines(struct buf *out, const char *text)
 {
 	int rc = 0;
 
@@ -86,7 +88,7 @@ static int help_lines(struct buf *out, const char *text)
 	return rc;
 }
 
-static int help_row(struct buf *out, const struct options_row *row)
+static int put_help_row(struct buf *out, const struct options_row *row)
 {
 	const char *value = row->value != NULL ? row->value : row->none;
 	char takes[OPTIONS_TAKES_MAX];
@@ -101,7 +103,7 @@ static int help_row(struct buf *out, const struct options_row *row)
 				row->metavar == NULL ? "" : " ",
 				row->metavar == NULL ? "" : row->metavar);
 	if (rc == 0)
-		rc = help_lines(out, row->help);
+		rc = put_help_lines(out, row->help);
 	if (rc < 0 || row->type == OPTIONS_BOOL)
 		return rc;
 	options_takes(row, takes);
@@ -128,7 +130,7 @@ int options_help(struct buf *out)
 
 	for (size_t i = 0; rc == 0 && i < options_rows; i++)
 		if (!(options_table[i].flags & OPTIONS_HIDDEN))
-			rc = help_row(out, &options_table[i]);
+			rc = put_help_row(out, &options_table[i]);
 	if (rc == 0)
 		rc = buf_puts(out,
 			      "\nExit status: 0 after a drain, 2 for a wrong "
@@ -136,21 +138,21 @@ int options_help(struct buf *out)
 	return rc;
 }
 
-static int print_text(struct buf *out, const struct options_row *row,
-		      const char *text)
+static int print_text_value(struct buf *out, const struct options_row *row,
+			    const char *text)
 {
 	char url[SHOWN_MAX], shown[SHOWN_MAX];
 
 	if (row->flags & OPTIONS_URL) {
-		values_hide_userinfo(text, url, sizeof(url));
+		server_url_hide_userinfo(text, url, sizeof(url));
 		text = url;
 	}
-	values_show(text, shown, sizeof(shown));
+	printable_text(shown, sizeof(shown), text);
 	return buf_puts(out, shown);
 }
 
-static int print_list(struct buf *out, const struct options_row *row,
-		      const struct options_strings *list)
+static int print_value_list(struct buf *out, const struct options_row *row,
+			    const struct options_strings *list)
 {
 	int rc = 0;
 
@@ -160,41 +162,42 @@ static int print_list(struct buf *out, const struct options_row *row,
 		if (i > 0)
 			rc = buf_puts(out, ",");
 		if (rc == 0)
-			rc = print_text(out, row, list->items[i]);
+			rc = print_text_value(out, row, list->items[i]);
 	}
 	return rc;
 }
 
 /* A user without a password is a token. */
-static bool is_secret(const struct options *o, const struct options_row *row)
+static bool is_secret_row(const struct options *o,
+			  const struct options_row *row)
 {
 	return (row->flags & OPTIONS_SECRET) ||
 	       (row->offset == offsetof(struct options, user) &&
 		o->password == NULL);
 }
 
-static int print_value(const struct options *o, const struct options_row *row,
-		       struct buf *out)
+static int print_option_value(const struct options *o,
+			      const struct options_row *row, struct buf *out)
 {
 	const void *at = (const char *)o + row->offset;
-	char text[VALUES_TEXT_MAX];
+	char text[UNITS_TEXT_MAX];
 
 	switch (row->type) {
 	case OPTIONS_STRING:
-		return is_secret(o, row)
+		return is_secret_row(o, row)
 			       ? buf_puts(out, "(hidden)")
-			       : print_text(out, row, *(char *const *)at);
+			       : print_text_value(out, row, *(char *const *)at);
 	case OPTIONS_LIST:
-		return print_list(out, row, at);
+		return print_value_list(out, row, at);
 	case OPTIONS_WORD:
 		return buf_puts(out, row->words[*(const unsigned *)at]);
 	case OPTIONS_BOOL:
 		return buf_puts(out, *(const bool *)at ? "1" : "0");
 	case OPTIONS_DURATION:
-		values_duration_text(*(const uint64_t *)at, text);
+		units_duration_text(*(const uint64_t *)at, text);
 		return buf_puts(out, text);
 	case OPTIONS_SIZE:
-		values_size_text(*(const uint64_t *)at, text);
+		units_size_text(*(const uint64_t *)at, text);
 		return buf_puts(out, text);
 	case OPTIONS_COUNT:
 		return buf_printf(out, "%" PRIu64, *(const uint64_t *)at);
@@ -218,8 +221,8 @@ static int print_origin(const struct options *o, const struct options_row *row,
 		/* The selected context's name comes this way, too. */
 		if (row->offset == offsetof(struct options, context))
 			return buf_puts(out, "  (selected)\n");
-		values_show(o->context == NULL ? "" : o->context, context,
-			    sizeof(context));
+		printable_text(context, sizeof(context),
+			       o->context == NULL ? "" : o->context);
 		return buf_printf(out, "  (context %s)\n", context);
 	case OPTIONS_DEFAULT:
 		break;
@@ -234,11 +237,11 @@ int options_describe(const struct options *o, const struct options_row *row,
 	    options_layer_of(o, row) == OPTIONS_DEFAULT)
 		return -ENOENT;
 	options_origin(o, row->name, from);
-	return print_value(o, row, value);
+	return print_option_value(o, row, value);
 }
 
-static int print_row(const struct options *o, const struct options_row *row,
-		     struct buf *out)
+static int print_option_row(const struct options *o,
+			    const struct options_row *row, struct buf *out)
 {
 	bool given = options_layer_of(o, row) != OPTIONS_DEFAULT;
 	int rc;
@@ -252,7 +255,7 @@ static int print_row(const struct options *o, const struct options_row *row,
 	if (!given && row->value == NULL)
 		rc = buf_puts(out, row->none == NULL ? "none" : row->none);
 	else
-		rc = print_value(o, row, out);
+		rc = print_option_value(o, row, out);
 	return rc < 0 ? rc : print_origin(o, row, out);
 }
 
@@ -261,6 +264,6 @@ int options_print(const struct options *o, struct buf *out)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < options_rows; i++)
-		rc = print_row(o, &options_table[i], out);
+		rc = print_option_row(o, &options_table[i], out);
 	return rc;
 }

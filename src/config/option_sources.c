@@ -1,5 +1,6 @@
 /* Where options come from (the command line, the environment), and what only
  * holds between them. */
+#include "base/printable.h"
 #include "config/options.h"
 
 #include <errno.h>
@@ -7,11 +8,10 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/values.h"
 
 enum { NAME_MAX_BYTES = 64, SHOWN_MAX = 96 };
 
-static const struct options_row *row_of(const char *name)
+static const struct options_row *find_env_row(const char *name)
 {
 	const struct options_row *row = options_find(name);
 
@@ -23,7 +23,7 @@ static const struct options_row *row_of(const char *name)
 
 /* The name in "--name" or "--name=value", cut to what any option has; false
  * for what is no option at all. */
-static bool flag_name(const char *arg, char *name)
+static bool flag_name_of(const char *arg, char *name)
 {
 	if (strncmp(arg, "--", 2) != 0 || arg[2] == '\0')
 		return false;
@@ -40,12 +40,12 @@ static const char *long_form(const char *arg)
 	return strcmp(arg, "-V") == 0 ? "--version" : arg;
 }
 
-static const struct options_row *flag_row(const char *arg)
+static const struct options_row *find_flag_row(const char *arg)
 {
 	const struct options_row *row;
 	char name[NAME_MAX_BYTES];
 
-	if (!flag_name(arg, name))
+	if (!flag_name_of(arg, name))
 		return NULL;
 	row = options_find(name);
 	return row == NULL || (row->flags & OPTIONS_HIDDEN) ? NULL : row;
@@ -67,7 +67,7 @@ static int refuse_stray(char *err, const char *arg,
 {
 	char shown[SHOWN_MAX];
 
-	values_show(arg, shown, sizeof(shown));
+	printable_text(shown, sizeof(shown), arg);
 	if (last != NULL && (last->flags & OPTIONS_SECRET))
 		snprintf(err, OPTIONS_ERROR_MAX,
 			 "unexpected argument after --%s; options begin with "
@@ -88,12 +88,12 @@ int options_parse_args(struct options *o, int argc, char *const argv[],
 
 	for (int i = 1; i < argc; i++) {
 		const char *arg = long_form(argv[i]);
-		const struct options_row *row = flag_row(arg);
+		const struct options_row *row = find_flag_row(arg);
 		const char *value = strchr(arg, '=');
 		char name[NAME_MAX_BYTES];
 		int rc;
 
-		if (!flag_name(arg, name))
+		if (!flag_name_of(arg, name))
 			return refuse_stray(err, argv[i], last);
 		if (value != NULL) {
 			value++;
@@ -103,7 +103,7 @@ int options_parse_args(struct options *o, int argc, char *const argv[],
 			value = row->alone;
 		} else if (row != NULL) {
 			/* The next option is no value: one was forgotten. */
-			if (i + 1 == argc || flag_row(argv[i + 1]) != NULL)
+			if (i + 1 == argc || find_flag_row(argv[i + 1]) != NULL)
 				return refuse_missing(err, row);
 			value = argv[++i];
 		}
@@ -118,7 +118,7 @@ int options_parse_args(struct options *o, int argc, char *const argv[],
 /* ---- the environment -------------------------------------------------- */
 
 /* The value of "NAME=value" when its name is `name`. */
-static const char *value_of(const char *entry, const char *name)
+static const char *flag_value_of(const char *entry, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -208,7 +208,7 @@ static int refuse_variable(char *err, const char *entry)
 	const struct options_row *row;
 
 	snprintf(name, sizeof(name), "%.*s", len, entry);
-	values_show(name, shown, sizeof(shown));
+	printable_text(shown, sizeof(shown), name);
 	row = nearest_variable(name);
 	if (row != NULL) {
 		options_name(row, OPTIONS_ENV, name);
@@ -233,7 +233,7 @@ static int parse_sluice(struct options *o, const char *entry, char *err)
 		if (row->flags & OPTIONS_HIDDEN)
 			continue;
 		options_name(row, OPTIONS_ENV, name);
-		value = value_of(entry, name);
+		value = flag_value_of(entry, name);
 		if (value != NULL)
 			return options_set(o, OPTIONS_ENV, row->name, value,
 					   err);
@@ -244,20 +244,21 @@ static int parse_sluice(struct options *o, const char *entry, char *err)
 		       : refuse_variable(err, entry);
 }
 
-static int parse_nats(struct options *o, const char *entry, char *err)
+static int parse_nats_env(struct options *o, const char *entry, char *err)
 {
 	for (size_t i = 0; i < options_rows; i++) {
 		const struct options_row *row = &options_table[i];
-		const char *value = row->nats_env == NULL
-					    ? NULL
-					    : value_of(entry, row->nats_env);
+		const char *value =
+			row->nats_env == NULL
+				? NULL
+				: flag_value_of(entry, row->nats_env);
 
 		if (value != NULL)
 			return options_set(o, OPTIONS_NATS_ENV, row->name,
 					   value, err);
 	}
 	/* To ignore it would be to go past the proxy. */
-	if (value_of(entry, "NATS_SOCKS_PROXY") != NULL) {
+	if (flag_value_of(entry, "NATS_SOCKS_PROXY") != NULL) {
 		snprintf(err, OPTIONS_ERROR_MAX,
 			 "NATS_SOCKS_PROXY: SOCKS proxies are not supported; "
 			 "takes no value");
@@ -280,29 +281,30 @@ int options_parse_env(struct options *o, char *const env[], char *err)
 		if (strncmp(*env, "SLUICE_", 7) == 0)
 			rc = parse_sluice(o, *env, err);
 		else if (strncmp(*env, "NATS_", 5) == 0)
-			rc = parse_nats(o, *env, err);
+			rc = parse_nats_env(o, *env, err);
 	}
 	return rc;
 }
 
 /* ---- between options -------------------------------------------------- */
 
-static enum options_layer layer_of(const struct options *o, const char *name)
+static enum options_layer layer_of_row(const struct options *o,
+				       const char *name)
 {
-	return options_layer_of(o, row_of(name));
+	return options_layer_of(o, find_env_row(name));
 }
 
-static int reset(struct options *o, const char *name, char *err)
+static int reset_option_row(struct options *o, const char *name, char *err)
 {
-	int rc = options_reset(o, row_of(name));
+	int rc = options_reset(o, find_env_row(name));
 
 	if (rc < 0)
 		snprintf(err, OPTIONS_ERROR_MAX, "out of memory");
 	return rc;
 }
 
-static int refuse_both(const struct options *o, const char *a, const char *b,
-		       char *err)
+static int reject_both_options(const struct options *o, const char *a,
+			       const char *b, char *err)
 {
 	char a_name[OPTIONS_ORIGIN_MAX], b_name[OPTIONS_ORIGIN_MAX];
 
@@ -317,22 +319,23 @@ static int refuse_both(const struct options *o, const char *a, const char *b,
 /* Of options that exclude each other the highest layer's one stays, and what
  * the `nats` command's variables and the context say is dropped for it. Two of
  * one layer, or two of our own options, are a mistake. */
-static int exclusive(struct options *o, const char *const names[], char *err)
+static int check_exclusive(struct options *o, const char *const names[],
+			   char *err)
 {
 	const char *best = names[0];
 	int rc = 0;
 
 	for (const char *const *n = names; *n != NULL; n++)
-		if (layer_of(o, *n) > layer_of(o, best))
+		if (layer_of_row(o, *n) > layer_of_row(o, best))
 			best = *n;
 	for (const char *const *n = names; rc == 0 && *n != NULL; n++) {
-		enum options_layer layer = layer_of(o, *n);
+		enum options_layer layer = layer_of_row(o, *n);
 
 		if (layer == OPTIONS_DEFAULT || *n == best)
 			continue;
-		if (layer == layer_of(o, best) || layer >= OPTIONS_ENV)
-			return refuse_both(o, best, *n, err);
-		rc = reset(o, *n, err);
+		if (layer == layer_of_row(o, best) || layer >= OPTIONS_ENV)
+			return reject_both_options(o, best, *n, err);
+		rc = reset_option_row(o, *n, err);
 	}
 	return rc;
 }
@@ -340,11 +343,11 @@ static int exclusive(struct options *o, const char *const names[], char *err)
 /* `second` says nothing without `first`. A context's second does not go with
  * the first of another place: --user with the context's password would be
  * somebody else's. One of our own without the first is a mistake. */
-static int belongs(struct options *o, const char *second, const char *first,
-		   char *err)
+static int belongs_to_layer(struct options *o, const char *second,
+			    const char *first, char *err)
 {
-	enum options_layer first_layer = layer_of(o, first);
-	enum options_layer second_layer = layer_of(o, second);
+	enum options_layer first_layer = layer_of_row(o, first);
+	enum options_layer second_layer = layer_of_row(o, second);
 	char name[OPTIONS_ORIGIN_MAX];
 
 	if (second_layer == OPTIONS_DEFAULT)
@@ -357,14 +360,14 @@ static int belongs(struct options *o, const char *second, const char *first,
 	}
 	if (first_layer == OPTIONS_DEFAULT ||
 	    (second_layer == OPTIONS_CONTEXT && first_layer > OPTIONS_CONTEXT))
-		return reset(o, second, err);
+		return reset_option_row(o, second, err);
 	return 0;
 }
 
-static int finish_tls(struct options *o, char *err)
+static int finish_tls_options(struct options *o, char *err)
 {
 	char name[OPTIONS_ORIGIN_MAX];
-	int rc = belongs(o, "tlskey", "tlscert", err);
+	int rc = belongs_to_layer(o, "tlskey", "tlscert", err);
 
 	if (rc < 0 || (o->tlscert == NULL) == (o->tlskey == NULL))
 		return rc;
@@ -385,7 +388,7 @@ static int refuse_alone(const struct options *o, const char *name,
 
 /* Whoever sets up tokens, and believes the header all the same, would be open
  * to anybody. */
-static int finish_auth(struct options *o, char *err)
+static int finish_auth_options(struct options *o, char *err)
 {
 	static const char *const jwt[] = {"jwt-key",	"jwt-secret",
 					  "jwt-claim",	"jwt-audience",
@@ -393,7 +396,7 @@ static int finish_auth(struct options *o, char *err)
 					  "jwt-leeway", "jwt-cookie",
 					  "jwt-query",	NULL};
 	static const char *const keys[] = {"jwt-key", "jwt-secret", NULL};
-	int rc = exclusive(o, keys, err);
+	int rc = check_exclusive(o, keys, err);
 
 	if (rc < 0)
 		return rc;
@@ -407,7 +410,7 @@ static int finish_auth(struct options *o, char *err)
 				    "it is",
 				    err);
 	for (const char *const *n = jwt; o->auth != AUTH_JWT && *n != NULL; n++)
-		if (layer_of(o, *n) != OPTIONS_DEFAULT)
+		if (layer_of_row(o, *n) != OPTIONS_DEFAULT)
 			return refuse_alone(o, *n, "needs --auth jwt too", err);
 	return 0;
 }
@@ -418,18 +421,18 @@ int options_finish_parsing(struct options *o, char *err)
 						  "user-jwt", NULL};
 	static const char *const tokens[] = {"user", "token", NULL};
 	static const char *const api[] = {"js-domain", "js-api-prefix", NULL};
-	int rc = exclusive(o, credentials, err);
+	int rc = check_exclusive(o, credentials, err);
 
 	if (rc == 0)
-		rc = belongs(o, "password", "user", err);
+		rc = belongs_to_layer(o, "password", "user", err);
 	if (rc == 0)
-		rc = belongs(o, "user-seed", "user-jwt", err);
+		rc = belongs_to_layer(o, "user-seed", "user-jwt", err);
 	/* A user without a password is sent as a token. */
 	if (rc == 0 && o->password == NULL)
-		rc = exclusive(o, tokens, err);
+		rc = check_exclusive(o, tokens, err);
 	if (rc == 0)
-		rc = exclusive(o, api, err);
+		rc = check_exclusive(o, api, err);
 	if (rc == 0)
-		rc = finish_tls(o, err);
-	return rc < 0 ? rc : finish_auth(o, err);
+		rc = finish_tls_options(o, err);
+	return rc < 0 ? rc : finish_auth_options(o, err);
 }

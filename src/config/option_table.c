@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/hostport.h"
+#include "config/option_checks.h"
 #include "http/cors.h"
-#include "base/values.h"
+#include "nats/server_url.h"
 
 #define AT(member) offsetof(struct options, member)
 #define HOURS(n)   ((uint64_t)(n)*3600000)
@@ -57,7 +59,7 @@ static const char *domain_fault(const char *value)
 								      : said;
 }
 
-static const char *claim_fault(const char *value)
+static const char *claim_name_fault(const char *value)
 {
 	return strlen(value) <= 256 ? NULL : said;
 }
@@ -73,7 +75,7 @@ const struct options_row options_table[] = {
 	 .value = "127.0.0.1:8080",
 	 .takes = "HOST:PORT, [V6]:PORT or unix:PATH",
 	 .help = "where clients connect; repeatable",
-	 .fault = values_address_fault},
+	 .fault = hostport_fault},
 	{.name = "listen-mode",
 	 .type = OPTIONS_STRING,
 	 .offset = AT(listen_mode),
@@ -82,7 +84,7 @@ const struct options_row options_table[] = {
 	 .takes = "an octal number such as 660",
 	 .help = "permissions of the Unix sockets of --listen; whoever can\n"
 		 "write to one can connect",
-	 .fault = values_mode_fault},
+	 .fault = option_checks_mode_fault},
 	{.name = "admin-listen",
 	 .type = OPTIONS_LIST,
 	 .flags = OPTIONS_OFF,
@@ -91,7 +93,7 @@ const struct options_row options_table[] = {
 	 .value = "127.0.0.1:8081",
 	 .takes = "HOST:PORT, [V6]:PORT, unix:PATH, or off",
 	 .help = "/metrics and the health paths; repeatable; off for none",
-	 .fault = values_address_fault},
+	 .fault = hostport_fault},
 	{.name = "admin-host",
 	 .type = OPTIONS_LIST,
 	 .offset = AT(admin_host),
@@ -99,7 +101,7 @@ const struct options_row options_table[] = {
 	 .takes = "a host's name without a port",
 	 .help = "names by which --admin-listen may be asked, besides\n"
 		 "localhost and addresses; repeatable",
-	 .fault = values_host_fault},
+	 .fault = hostport_host_fault},
 	{.name = "admin-subscriptions",
 	 .type = OPTIONS_WORD,
 	 .offset = AT(admin_subscriptions),
@@ -138,7 +140,7 @@ const struct options_row options_table[] = {
 	 .value = "nats://127.0.0.1:4222",
 	 .takes = "nats://HOST:PORT, tls://HOST:PORT or HOST:PORT",
 	 .help = "NATS servers; repeatable",
-	 .fault = values_server_fault,
+	 .fault = server_url_fault,
 	 .nats_env = "NATS_URL",
 	 .field = "url"},
 	{.name = "context",
@@ -294,7 +296,7 @@ const struct options_row options_table[] = {
 	 .value = "user_id",
 	 .takes = "a header's name (RFC 9110 token) of at most 64 bytes",
 	 .help = "header that carries the identity",
-	 .fault = values_header_fault},
+	 .fault = option_checks_header_fault},
 	{.name = "id-query",
 	 .type = OPTIONS_STRING,
 	 .offset = AT(id_query),
@@ -303,7 +305,7 @@ const struct options_row options_table[] = {
 		  "-._~",
 	 .help = "query parameter that may carry the identity in place of\n"
 		 "the header (for trusted networks and demos)",
-	 .fault = values_query_fault},
+	 .fault = option_checks_query_fault},
 	{.name = "cors-origin",
 	 .type = OPTIONS_LIST,
 	 .offset = AT(cors_origin),
@@ -373,7 +375,7 @@ const struct options_row options_table[] = {
 	 .value = "sub",
 	 .takes = "a claim's name of at most 256 bytes",
 	 .help = "claim whose value is the identity",
-	 .fault = claim_fault},
+	 .fault = claim_name_fault},
 	{.name = "jwt-audience",
 	 .type = OPTIONS_LIST,
 	 .offset = AT(jwt_audience),
@@ -409,7 +411,7 @@ const struct options_row options_table[] = {
 	 .takes = "a cookie's name (RFC 6265) of at most 64 bytes",
 	 .help = "cookie that may carry the token, where no header and no\n"
 		 "query does",
-	 .fault = values_cookie_fault},
+	 .fault = option_checks_cookie_fault},
 	{.name = "jwt-query",
 	 .type = OPTIONS_STRING,
 	 .offset = AT(jwt_query),
@@ -418,11 +420,11 @@ const struct options_row options_table[] = {
 		  "-._~",
 	 .help = "query parameter that may carry the token in place of the\n"
 		 "header (URLs get into logs)",
-	 .fault = values_query_fault},
+	 .fault = option_checks_query_fault},
 
-	{.name = "tail-memory",
+	{.name = "buffer-size",
 	 .type = OPTIONS_SIZE,
-	 .offset = AT(tail_memory),
+	 .offset = AT(buffer_size),
 	 .metavar = "SIZE",
 	 .group = "Limits",
 	 .value = "64MiB",
@@ -446,20 +448,20 @@ const struct options_row options_table[] = {
 	 .help = "connections on --listen",
 	 .min = 1,
 	 .max = 10000000},
-	{.name = "max-streams-per-id",
+	{.name = "max-subscriptions-per-id",
 	 .type = OPTIONS_COUNT,
 	 .flags = OPTIONS_ZERO,
-	 .offset = AT(max_streams_per_id),
+	 .offset = AT(max_subscriptions_per_id),
 	 .metavar = "N",
 	 .value = "0",
 	 .takes = "a number from 1 to 10000000, or 0 for no limit",
 	 .help = "event streams that one identity has at once",
 	 .min = 1,
 	 .max = 10000000},
-	{.name = "max-streams-per-address",
+	{.name = "max-subscriptions-per-address",
 	 .type = OPTIONS_COUNT,
 	 .flags = OPTIONS_ZERO,
-	 .offset = AT(max_streams_per_address),
+	 .offset = AT(max_subscriptions_per_address),
 	 .metavar = "N",
 	 .value = "0",
 	 .takes = "a number from 1 to 10000000, or 0 for no limit",
@@ -467,10 +469,10 @@ const struct options_row options_table[] = {
 		 "IPv6 the first 64 bits count",
 	 .min = 1,
 	 .max = 10000000},
-	{.name = "max-stream-age",
+	{.name = "max-subscription-age",
 	 .type = OPTIONS_DURATION,
 	 .flags = OPTIONS_ZERO,
-	 .offset = AT(max_stream_age_ms),
+	 .offset = AT(max_subscription_age_ms),
 	 .metavar = "DURATION",
 	 .value = "0",
 	 .help = "streams are ended when they are 80 to 100 % as old, so\n"
@@ -547,7 +549,7 @@ const struct options_row options_table[] = {
 	 .takes = "off, or the path of a file",
 	 .help = "where the lines of streams go, of their begin and end;\n"
 		 "appended to, and opened anew at SIGHUP; off for none"},
-	{.name = "check",
+	{.name = "check-config",
 	 .type = OPTIONS_BOOL,
 	 .flags = OPTIONS_ACTION,
 	 .offset = AT(check),

@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/values.h"
+#include "base/printable.h"
+#include "base/units.h"
+#include "config/option_checks.h"
+#include "nats/server_url.h"
 
 enum {
 	LIST_MAX = 64, /* items */
@@ -33,8 +36,8 @@ struct parsed {
 /* Enums are stored as what they are on every ABI that we know. */
 _Static_assert(sizeof(enum options_ping_style) == sizeof(unsigned) &&
 		       sizeof(enum options_auth) == sizeof(unsigned) &&
-		       sizeof(enum logging_format) == sizeof(unsigned) &&
-		       sizeof(enum logging_level) == sizeof(unsigned),
+		       sizeof(enum log_format) == sizeof(unsigned) &&
+		       sizeof(enum log_level) == sizeof(unsigned),
 	       "an enum that is no unsigned");
 
 /* ---- names ------------------------------------------------------------ */
@@ -47,7 +50,7 @@ const struct options_row *options_find(const char *name)
 	return NULL;
 }
 
-static const struct options_row *row_of(const char *name)
+static const struct options_row *find_option_row(const char *name)
 {
 	const struct options_row *row = options_find(name);
 
@@ -56,7 +59,7 @@ static const struct options_row *row_of(const char *name)
 }
 
 /* SLUICE_PING_INTERVAL of ping-interval; `out` has OPTIONS_ORIGIN_MAX. */
-static void variable_of(const struct options_row *row, char *out)
+static void env_name_of(const struct options_row *row, char *out)
 {
 	char *p = out;
 
@@ -78,7 +81,7 @@ void options_name(const struct options_row *row, enum options_layer layer,
 		snprintf(out, OPTIONS_ORIGIN_MAX, "--%s", row->name);
 		break;
 	case OPTIONS_ENV:
-		variable_of(row, out);
+		env_name_of(row, out);
 		break;
 	case OPTIONS_NATS_ENV:
 		snprintf(out, OPTIONS_ORIGIN_MAX, "%s", nats);
@@ -100,12 +103,12 @@ enum options_layer options_layer_of(const struct options *o,
 
 void options_origin(const struct options *o, const char *name, char *out)
 {
-	const struct options_row *row = row_of(name);
+	const struct options_row *row = find_option_row(name);
 
 	options_name(row, options_layer_of(o, row), out);
 }
 
-static bool is_visible(const struct options_row *row)
+static bool is_visible_row(const struct options_row *row)
 {
 	return (row->flags & OPTIONS_HIDDEN) == 0;
 }
@@ -118,9 +121,9 @@ const struct options_row *options_nearest(const char *name)
 
 	for (size_t i = 0; i < options_rows; i++) {
 		const struct options_row *row = &options_table[i];
-		unsigned d = values_distance(name, row->name);
+		unsigned d = option_checks_distance(name, row->name);
 
-		if (!is_visible(row))
+		if (!is_visible_row(row))
 			continue;
 		if (len >= 3 && strncmp(name, row->name, len) == 0)
 			d = 0;
@@ -134,8 +137,8 @@ const struct options_row *options_nearest(const char *name)
 
 /* ---- one value -------------------------------------------------------- */
 
-static int parse_word(const struct options_row *row, const char *value,
-		      uint64_t *ret)
+static int parse_word_value(const struct options_row *row, const char *value,
+			    uint64_t *ret)
 {
 	for (uint64_t i = 0; row->words[i] != NULL; i++) {
 		if (strcmp(row->words[i], value) == 0) {
@@ -150,9 +153,9 @@ static int parse_number(const struct options_row *row, const char *value,
 			uint64_t *ret)
 {
 	uint64_t n = 0;
-	int rc = row->type == OPTIONS_DURATION ? values_duration(value, &n)
-		 : row->type == OPTIONS_SIZE   ? values_size(value, &n)
-					       : values_count(value, &n);
+	int rc = row->type == OPTIONS_DURATION ? units_duration(value, &n)
+		 : row->type == OPTIONS_SIZE   ? units_size(value, &n)
+					       : units_count(value, &n);
 
 	if (rc < 0)
 		return rc;
@@ -163,8 +166,8 @@ static int parse_number(const struct options_row *row, const char *value,
 	return 0;
 }
 
-static int parse_text(const struct options_row *row, const char *value,
-		      size_t len, char **ret, const char **why)
+static int parse_text_value(const struct options_row *row, const char *value,
+			    size_t len, char **ret, const char **why)
 {
 	char *text;
 
@@ -201,7 +204,7 @@ static void strings_finish(struct options_strings *s)
 }
 
 /* Takes `item` over, also on failure. */
-static int strings_add(struct options_strings *s, char *item)
+static int add_option_string(struct options_strings *s, char *item)
 {
 	char **items = realloc(s->items, (s->n + 1) * sizeof(*items));
 
@@ -216,8 +219,8 @@ static int strings_add(struct options_strings *s, char *item)
 
 /* "a, b": blanks around an item and empty items do not count, as in nats.go,
  * but one item there must be. */
-static int parse_list(const struct options_row *row, const char *value,
-		      struct options_strings *ret, const char **why)
+static int parse_list_value(const struct options_row *row, const char *value,
+			    struct options_strings *ret, const char **why)
 {
 	static const char blanks[] = " \t";
 	int rc = 0;
@@ -235,9 +238,9 @@ static int parse_list(const struct options_row *row, const char *value,
 		while (len > 0 && strchr(blanks, p[len - 1]) != NULL)
 			len--;
 		if (len > 0) {
-			rc = parse_text(row, p, len, &item, why);
+			rc = parse_text_value(row, p, len, &item, why);
 			if (rc == 0)
-				rc = strings_add(ret, item);
+				rc = add_option_string(ret, item);
 		}
 		p = next;
 	}
@@ -248,8 +251,8 @@ static int parse_list(const struct options_row *row, const char *value,
 	return rc;
 }
 
-static int parse(const struct options_row *row, const char *value,
-		 struct parsed *p, const char **why)
+static int parse_option(const struct options_row *row, const char *value,
+			struct parsed *p, const char **why)
 {
 	size_t len = strlen(value);
 	bool on;
@@ -260,13 +263,13 @@ static int parse(const struct options_row *row, const char *value,
 		if ((row->flags & OPTIONS_DOT) && len > 1 &&
 		    value[len - 1] == '.')
 			len--;
-		return parse_text(row, value, len, &p->text, why);
+		return parse_text_value(row, value, len, &p->text, why);
 	case OPTIONS_LIST:
-		return parse_list(row, value, &p->list, why);
+		return parse_list_value(row, value, &p->list, why);
 	case OPTIONS_WORD:
-		return parse_word(row, value, &p->number);
+		return parse_word_value(row, value, &p->number);
 	case OPTIONS_BOOL:
-		rc = values_bool(value, &on);
+		rc = units_bool(value, &on);
 		p->number = rc == 0 && on;
 		return rc;
 	default:
@@ -275,8 +278,9 @@ static int parse(const struct options_row *row, const char *value,
 }
 
 /* Moves a list's items behind those of the same layer, or in their place. */
-static int store_list(struct options_strings *to, struct options_strings *from,
-		      bool add, const char **why)
+static int store_option_list(struct options_strings *to,
+			     struct options_strings *from, bool add,
+			     const char **why)
 {
 	int rc = 0;
 
@@ -293,21 +297,21 @@ static int store_list(struct options_strings *to, struct options_strings *from,
 
 		from->items[i] = NULL;
 		if (rc == 0)
-			rc = strings_add(to, item);
+			rc = add_option_string(to, item);
 		else
 			free(item);
 	}
 	return rc;
 }
 
-static int store(struct options *o, const struct options_row *row,
-		 struct parsed *p, bool add, const char **why)
+static int store_option(struct options *o, const struct options_row *row,
+			struct parsed *p, bool add, const char **why)
 {
 	void *at = (char *)o + row->offset;
 
 	switch (row->type) {
 	case OPTIONS_LIST:
-		return store_list(at, &p->list, add, why);
+		return store_option_list(at, &p->list, add, why);
 	case OPTIONS_STRING:
 		wipe_free(*(char **)at);
 		*(char **)at = p->text;
@@ -330,8 +334,9 @@ static int store(struct options *o, const struct options_row *row,
 }
 
 /* The one line that names the option, the value and what it takes. */
-static int refuse(char *err, const struct options_row *row,
-		  enum options_layer layer, const char *value, const char *why)
+static int reject_option_value(char *err, const struct options_row *row,
+			       enum options_layer layer, const char *value,
+			       const char *why)
 {
 	char name[OPTIONS_ORIGIN_MAX], takes[OPTIONS_TAKES_MAX];
 	char url[SHOWN_MAX * 4], shown[SHOWN_MAX] = "", quoted[SHOWN_MAX + 4];
@@ -339,9 +344,9 @@ static int refuse(char *err, const struct options_row *row,
 
 	options_name(row, layer, name);
 	options_takes(row, takes);
-	values_hide_userinfo(value, url, sizeof(url));
-	values_show(row->flags & OPTIONS_URL ? url : value, shown,
-		    sizeof(shown));
+	server_url_hide_userinfo(value, url, sizeof(url));
+	printable_text(shown, sizeof(shown),
+		       row->flags & OPTIONS_URL ? url : value);
 	snprintf(quoted, sizeof(quoted), " \"%s\"", shown);
 	/* A data: URI may hold a key. */
 	if ((row->flags & OPTIONS_SECRET) || strncmp(value, "data:", 5) == 0)
@@ -352,33 +357,34 @@ static int refuse(char *err, const struct options_row *row,
 	return -EINVAL;
 }
 
-static int no_memory(char *err)
+static int fail_option_memory(char *err)
 {
 	snprintf(err, OPTIONS_ERROR_MAX, "out of memory");
 	return -ENOMEM;
 }
 
-static int set_row(struct options *o, enum options_layer layer,
-		   const struct options_row *row, const char *value, char *err)
+static int set_option_row(struct options *o, enum options_layer layer,
+			  const struct options_row *row, const char *value,
+			  char *err)
 {
 	enum options_layer *present = &o->state->layer[row - options_table];
 	struct parsed p = {0};
 	const char *why = NULL;
-	int rc = parse(row, value, &p, &why);
+	int rc = parse_option(row, value, &p, &why);
 
 	if (rc == 0 && layer >= *present) {
 		/* Only our defaults may be stored twice at their layer. */
 		bool add = layer == *present && layer != OPTIONS_DEFAULT;
 
-		rc = store(o, row, &p, add, &why);
+		rc = store_option(o, row, &p, add, &why);
 		if (rc == 0)
 			*present = layer;
 	}
 	wipe_free(p.text);
 	strings_finish(&p.list);
 	if (rc == -ENOMEM)
-		return no_memory(err);
-	return rc < 0 ? refuse(err, row, layer, value, why) : 0;
+		return fail_option_memory(err);
+	return rc < 0 ? reject_option_value(err, row, layer, value, why) : 0;
 }
 
 static int unknown_option(char *err, const char *name)
@@ -386,7 +392,7 @@ static int unknown_option(char *err, const char *name)
 	const struct options_row *row = options_nearest(name);
 	char shown[SHOWN_MAX];
 
-	values_show(name, shown, sizeof(shown));
+	printable_text(shown, sizeof(shown), name);
 	if (row != NULL)
 		snprintf(err, OPTIONS_ERROR_MAX,
 			 "unknown option --%s; did you mean --%s?", shown,
@@ -402,9 +408,9 @@ int options_set(struct options *o, enum options_layer layer, const char *name,
 {
 	const struct options_row *row = options_find(name);
 
-	if (row == NULL || (!is_visible(row) && layer >= OPTIONS_ENV))
+	if (row == NULL || (!is_visible_row(row) && layer >= OPTIONS_ENV))
 		return unknown_option(err, name);
-	return set_row(o, layer, row, value, err);
+	return set_option_row(o, layer, row, value, err);
 }
 
 /* ---- all of them ------------------------------------------------------ */
@@ -417,7 +423,7 @@ int options_reset(struct options *o, const struct options_row *row)
 
 	o->state->layer[row - options_table] = OPTIONS_DEFAULT;
 	if (row->value != NULL) {
-		rc = set_row(o, OPTIONS_DEFAULT, row, row->value, err);
+		rc = set_option_row(o, OPTIONS_DEFAULT, row, row->value, err);
 		MUST(rc == 0 || rc == -ENOMEM);
 		return rc;
 	}
@@ -470,13 +476,13 @@ static int strings_copy(struct options_strings *dst,
 	for (size_t i = 0; rc == 0 && i < src->n; i++) {
 		char *item = strdup(src->items[i]);
 
-		rc = item == NULL ? -ENOMEM : strings_add(dst, item);
+		rc = item == NULL ? -ENOMEM : add_option_string(dst, item);
 	}
 	return rc;
 }
 
-static int copy_row(struct options *dst, const struct options *src,
-		    const struct options_row *row)
+static int copy_option_row(struct options *dst, const struct options *src,
+			   const struct options_row *row)
 {
 	const void *from = (const char *)src + row->offset;
 	void *to = (char *)dst + row->offset;
@@ -515,7 +521,7 @@ int options_copy(struct options *dst, const struct options *src)
 	if (rc == 0)
 		memcpy(dst->state, src->state, size);
 	for (size_t i = 0; rc == 0 && i < options_rows; i++)
-		rc = copy_row(dst, src, &options_table[i]);
+		rc = copy_option_row(dst, src, &options_table[i]);
 	if (rc < 0)
 		options_finish(dst);
 	return rc;

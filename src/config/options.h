@@ -1,6 +1,6 @@
 /* The options: one table of name, type, default, range and help, from which
- * parsing, the environment, --help and --check are made. A new option is one
- * row of the table and one field of struct options.
+ * parsing, the environment, --help and --check-config are made. A new option is
+ * one row of the table and one field of struct options.
  *
  * Each option has layers, and the highest that is given wins: command line,
  * SLUICE_*, the `nats` command's own variables (NATS_URL, ...), a NATS CLI
@@ -43,7 +43,7 @@ enum options_healthcheck {
 struct options {
 	struct options_strings listen;	     /* checked form */
 	struct options_strings admin_listen; /* empty for "off" */
-	char *listen_mode;		     /* values_mode(); NULL: umask */
+	char *listen_mode;		     /* units_mode(); NULL: umask */
 	struct options_strings admin_host;   /* names without ports */
 	enum options_switch admin_subscriptions;
 	bool reuse_port;
@@ -85,19 +85,19 @@ struct options {
 	uint64_t ping_interval_ms; /* 0: none */
 	enum options_ping_style ping_style;
 	uint64_t retry_ms;
-	uint64_t tail_memory; /* bytes */
+	uint64_t buffer_size; /* bytes */
 	uint64_t max_replays;
-	uint64_t max_connections;	  /* 0: what RLIMIT_NOFILE allows */
-	uint64_t max_streams_per_id;	  /* 0: any number */
-	uint64_t max_streams_per_address; /* 0: any number */
-	uint64_t max_stream_age_ms;	  /* 0: any */
+	uint64_t max_connections;	   /* 0: what RLIMIT_NOFILE allows */
+	uint64_t max_subscriptions_per_id; /* 0: any number */
+	uint64_t max_subscriptions_per_address; /* 0: any number */
+	uint64_t max_subscription_age_ms;	/* 0: any */
 	uint64_t max_header_bytes;
 	uint64_t header_timeout_ms;
 	uint64_t idle_timeout_ms;
 	uint64_t drain_delay_ms;
 	uint64_t drain_timeout_ms;
-	enum logging_format log_format;
-	enum logging_level log_level;
+	enum log_format log_format;
+	enum log_level log_level;
 	char *access_log; /* path, or "off" */
 	bool check;
 	enum options_healthcheck healthcheck;
@@ -144,15 +144,15 @@ void options_origin(const struct options *o, const char *name, char *out);
 /* --help: usage, every option with its default and what it takes. -ENOBUFS,
  * -ENOMEM. */
 int options_help(struct buf *out);
-/* --check: "name = value  (where from)" a line, secrets as "(hidden)".
+/* --check-config: "name = value  (where from)" a line, secrets as "(hidden)".
  * -ENOBUFS, -ENOMEM. */
 int options_print(const struct options *o, struct buf *out);
 
 struct options_row;
 
-/* For the log: the value of one that is not at its default, as --check prints
- * it (secrets hidden), and where it comes from (OPTIONS_ORIGIN_MAX bytes).
- * -ENOENT: it is, or is no setting; -ENOBUFS, -ENOMEM. */
+/* For the log: the value of one that is not at its default, as --check-config
+ * prints it (secrets hidden), and where it comes from (OPTIONS_ORIGIN_MAX
+ * bytes). -ENOENT: it is, or is no setting; -ENOBUFS, -ENOMEM. */
 int options_describe(const struct options *o, const struct options_row *row,
 		     struct buf *value, char *from);
 

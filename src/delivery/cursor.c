@@ -3,9 +3,9 @@
 #include "base/check.h"
 #include "base/mutation.h"
 
-uint64_t cursor_covered(const struct cursor *c, const struct log *l)
+uint64_t cursor_covered(const struct cursor *c, const struct event_buffer *l)
 {
-	uint64_t head = log_head(l);
+	uint64_t head = event_buffer_last_seq(l);
 
 	return c->caught_up && head > c->covered ? head : c->covered;
 }
@@ -38,13 +38,14 @@ static const char *check_wakeup(const struct cursor *c, bool last)
 	IMPLIES(c->state == CURSOR_REPLAY, c->replay != NULL);
 	IMPLIES(c->replay != NULL, c->state == CURSOR_REPLAY || last);
 	IMPLIES(c->state == CURSOR_LIVE, c->caught_up || c->blocked || dirty);
-	IMPLIES(c->state == CURSOR_LAGGED,
-		dirty || c->listed == LISTED_LAGGED || c->blocked);
+	IMPLIES(c->state == CURSOR_EVICTED,
+		dirty || c->listed == LISTED_EVICTED || c->blocked);
 	IMPLIES(c->state == CURSOR_WAITING,
 		c->listed == LISTED_WAITING || c->blocked || last);
 	IMPLIES(last, c->listed == LISTED_WAITING ||
-			      c->listed == LISTED_LAGGED || c->replay != NULL ||
-			      c->rides != RIDES_NOT || c->blocked);
+			      c->listed == LISTED_EVICTED ||
+			      c->replay != NULL || c->rides != RIDES_NOT ||
+			      c->blocked);
 	return NULL;
 }
 
@@ -52,8 +53,8 @@ static const char *check_list(const struct cursor *c, bool last)
 {
 	enum cursor_list in = c->listed;
 
-	IMPLIES(in == LISTED_LAGGED, c->state == CURSOR_LAGGED || last);
-	IMPLIES(in == LISTED_LAGGED, c->replay == NULL && !c->blocked);
+	IMPLIES(in == LISTED_EVICTED, c->state == CURSOR_EVICTED || last);
+	IMPLIES(in == LISTED_EVICTED, c->replay == NULL && !c->blocked);
 	IMPLIES(in == LISTED_WAITING, c->state == CURSOR_WAITING);
 	IMPLIES(in == LISTED_DIRTY, c->state != CURSOR_WAITING);
 	IMPLIES(c->rides != RIDES_NOT,
@@ -65,37 +66,39 @@ static const char *check_list(const struct cursor *c, bool last)
 static const char *check_gap(const struct cursor *c)
 {
 	IMPLIES(c->gap != GAP_NONE,
-		c->state == CURSOR_LAGGED || c->state == CURSOR_REPLAY);
+		c->state == CURSOR_EVICTED || c->state == CURSOR_REPLAY);
 	IMPLIES(c->late_gap, c->state != CURSOR_WAITING);
 	IMPLIES(c->late_gap && c->state == CURSOR_LIVE,
 		c->listed == LISTED_DIRTY || c->blocked);
 	return NULL;
 }
 
-static const char *check_place(const struct cursor *c, const struct log *l)
+static const char *check_place(const struct cursor *c,
+			       const struct event_buffer *l)
 {
 	IMPLIES(c->caught_up, c->state == CURSOR_LIVE);
-	IMPLIES(c->caught_up, log_next(l, c->subject, c->covered, 0) == 0);
-	IMPLIES(c->follows, c->state == CURSOR_LIVE && !c->blocked);
-	IMPLIES(c->fell_off,
-		c->state == CURSOR_LAGGED || c->state == CURSOR_REPLAY);
+	IMPLIES(c->caught_up,
+		event_buffer_next(l, c->subject, c->covered, 0) == 0);
+	IMPLIES(c->live_since_write, c->state == CURSOR_LIVE && !c->blocked);
+	IMPLIES(c->evicted,
+		c->state == CURSOR_EVICTED || c->state == CURSOR_REPLAY);
 	IMPLIES(c->state != CURSOR_WAITING && c->gap < GAP_BACK,
 		c->sent <= c->covered);
-	IMPLIES(c->opened, c->greeted);
+	IMPLIES(c->id_sent, c->retry_sent);
 	return NULL;
 }
 
 #undef RULE
 #undef IMPLIES
 
-const char *cursor_check(const struct cursor *c, const struct log *l)
+const char *cursor_check(const struct cursor *c, const struct event_buffer *l)
 {
 	bool last = c->state == CURSOR_WAITING && c->start == START_LAST;
 	const char *broken;
 
 	if (c->state == CURSOR_CLOSED)
 		return check_closed(c);
-	if (c->dead || cursor_left(c) == 0)
+	if (c->failed || cursor_left(c) == 0)
 		return NULL; /* its owner is about to close it */
 	broken = check_place(c, l);
 	if (broken == NULL)
@@ -107,21 +110,23 @@ const char *cursor_check(const struct cursor *c, const struct log *l)
 	return broken;
 }
 
-bool cursor_joins(const struct cursor *c, const struct log *l)
+bool cursor_joins(const struct cursor *c, const struct event_buffer *l)
 {
 	uint64_t covered = cursor_covered(c, l);
-	uint64_t need = c->fell_off ? log_quarter(l) : log_floor(l);
+	uint64_t need =
+		c->evicted ? event_buffer_quarter(l) : event_buffer_floor(l);
 
-	if (MUTATED(FIRST_FRAME) && log_count(l) > 0)
-		return covered + 3 >= log_floor(l);
+	if (MUTATED(FIRST_FRAME) && event_buffer_count(l) > 0)
+		return covered + 3 >= event_buffer_floor(l);
 	return covered >= need;
 }
 
 /* What of the frame goes to this client: the chunk, or the event alone. */
-static const uint8_t *frame_part(const struct cursor *c, const struct log *l,
-				 const struct log_frame *f, size_t *len)
+static const uint8_t *frame_part_of(const struct cursor *c,
+				    const struct event_buffer *l,
+				    const struct buffer_frame *f, size_t *len)
 {
-	const uint8_t *bytes = log_frame_bytes(l, f);
+	const uint8_t *bytes = event_buffer_frame_bytes(l, f);
 
 	if (c->chunked) {
 		*len = f->len;
@@ -151,19 +156,19 @@ bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len)
 	return true;
 }
 
-void cursor_gather(const struct cursor *c, const struct log *l,
+void cursor_gather(const struct cursor *c, const struct event_buffer *l,
 		   struct cursor_batch *ret)
 {
-	uint64_t n = log_next(l, c->subject, c->covered, c->at);
+	uint64_t n = event_buffer_next(l, c->subject, c->covered, c->at);
 	size_t left = cursor_left(c);
 
 	ret->n = 0;
 	ret->bytes = 0;
 	ret->first = n;
 	while (n != 0 && left-- > 0) {
-		const struct log_frame *f = log_frame(l, n);
+		const struct buffer_frame *f = event_buffer_frame(l, n);
 		size_t len;
-		const uint8_t *part = frame_part(c, l, f, &len);
+		const uint8_t *part = frame_part_of(c, l, f, &len);
 
 		if (!cursor_batch_add(ret, part, len))
 			return;
@@ -171,7 +176,7 @@ void cursor_gather(const struct cursor *c, const struct log *l,
 	}
 }
 
-void cursor_advance(struct cursor *c, const struct log *l,
+void cursor_advance(struct cursor *c, const struct event_buffer *l,
 		    const struct cursor_batch *b, size_t written,
 		    const uint8_t **rest, size_t *rest_len)
 {
@@ -181,9 +186,9 @@ void cursor_advance(struct cursor *c, const struct log *l,
 	*rest_len = 0;
 	MUST(written <= b->bytes);
 	while (left > 0) {
-		const struct log_frame *f = log_frame(l, n);
+		const struct buffer_frame *f = event_buffer_frame(l, n);
 		size_t len;
-		const uint8_t *part = frame_part(c, l, f, &len);
+		const uint8_t *part = frame_part_of(c, l, f, &len);
 
 		c->at = n;
 		cursor_hand_out(c, f->seq);

@@ -23,7 +23,7 @@ enum cursor_state {
 	CURSOR_CLOSED,
 	CURSOR_WAITING,
 	CURSOR_LIVE,
-	CURSOR_LAGGED,
+	CURSOR_EVICTED,
 	CURSOR_REPLAY,
 	CURSOR_STATES
 };
@@ -39,7 +39,7 @@ enum cursor_start {
 enum cursor_list {
 	LISTED_NOWHERE,
 	LISTED_DIRTY,
-	LISTED_LAGGED,
+	LISTED_EVICTED,
 	LISTED_WAITING
 };
 
@@ -60,19 +60,19 @@ struct cursor {
 			     accounted as well: see cursor_covered() */
 	uint64_t sent;	  /* last sequence handed out */
 	uint64_t at;	  /* log's number of the last frame taken; 0 unknown */
-	struct log_subject *subject;
+	struct buffer_subject *subject;
 	struct replay *replay;
-	struct list watch; /* log_subject.watchers */
+	struct list watch; /* buffer_subject.watchers */
 	struct list queue; /* hub: dirty, lagged or waiting */
 	struct list ping;  /* hub: in due order */
 	uint64_t ping_due_ms;
-	uint64_t events;   /* messages handed out */
-	uint64_t bytes;	   /* that the socket took */
-	uint32_t tag;	   /* of a resume, until it is checked: 24 bits */
-	uint32_t ahead_ms; /* above the stream's end, by the leader's word,
+	uint64_t events;	/* messages handed out */
+	uint64_t bytes;		/* that the socket took */
+	uint32_t tag;		/* of a resume, until it is checked: 24 bits */
+	uint32_t beyond_end_ms; /* above the stream's end, by the leader's word,
 			      since when (the low bits); 0: it isn't */
-	uint32_t left;	   /* of a limit: messages that may still come */
-	uint32_t held;	   /* bytes that the sink holds */
+	uint32_t left;		/* of a limit: messages that may still come */
+	uint32_t held;		/* bytes that the sink holds */
 	uint8_t state;
 	uint8_t start;
 	uint8_t gap;	/* enum cursor_gap: to be told before anything */
@@ -86,16 +86,16 @@ struct cursor {
 	bool system : 1;    /* ... with those of the opening and of pings */
 	bool caught_up : 1; /* nothing is coming up to log.head */
 	bool blocked : 1;   /* the sink holds bytes */
-	bool dead : 1;	    /* the sink failed: its owner will close */
+	bool failed : 1;    /* the sink failed: its owner will close */
 	bool late_gap : 1; /* messages before `covered` are missing as well, see
 			      hub.late: to be told before `gap` */
 	bool ping_waits : 1;
 	bool expiry_waits : 1; /* its token: to be told */
-	bool fell_off : 1;     /* comes back only at log_quarter() */
-	bool greeted : 1;      /* retry: is out */
-	bool opened : 1;       /* the id of the opening block is out */
-	bool follows : 1;      /* has been caught up since it was last not LIVE,
-				  or blocked */
+	bool evicted : 1;      /* comes back only at event_buffer_quarter() */
+	bool retry_sent : 1;   /* retry: is out */
+	bool id_sent : 1;      /* the id of the opening block is out */
+	bool live_since_write : 1; /* has been caught up since it was last not
+			     LIVE, or blocked */
 };
 
 /* How many messages may still be handed out. */
@@ -134,7 +134,7 @@ enum { CURSOR_IOV_MAX = 64, CURSOR_BATCH_BYTES = 256 * 1024 };
 
 /* Is everything that it still needs in the log? One that fell off comes back
  * only with some room to spare, or it would flap. */
-bool cursor_joins(const struct cursor *c, const struct log *l);
+bool cursor_joins(const struct cursor *c, const struct event_buffer *l);
 
 /* Frames for one write: neighbours in the log are one buffer. */
 struct cursor_batch {
@@ -146,15 +146,15 @@ struct cursor_batch {
 };
 
 /* Every message of the subject up to this is accounted for. */
-uint64_t cursor_covered(const struct cursor *c, const struct log *l);
+uint64_t cursor_covered(const struct cursor *c, const struct event_buffer *l);
 
 /* Which of its states, lists and flags stand together that must not, between
  * two calls of the hub; NULL: none. For tests. */
-const char *cursor_check(const struct cursor *c, const struct log *l);
+const char *cursor_check(const struct cursor *c, const struct event_buffer *l);
 
 /* The frames of the subject with seq > sent, up to the batch's limits. The
  * batch holds while the log is not changed. */
-void cursor_gather(const struct cursor *c, const struct log *l,
+void cursor_gather(const struct cursor *c, const struct event_buffer *l,
 		   struct cursor_batch *ret);
 
 /* Adds to a batch; false when it is full. */
@@ -163,7 +163,7 @@ bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len);
 /* `written` bytes of the batch are on the socket. A frame that was cut (or, if
  * none was and some are left, the next one) is to be held by the sink: *rest
  * and *rest_len, 0 for none. All of these count as handed out. */
-void cursor_advance(struct cursor *c, const struct log *l,
+void cursor_advance(struct cursor *c, const struct event_buffer *l,
 		    const struct cursor_batch *b, size_t written,
 		    const uint8_t **rest, size_t *rest_len);
 

@@ -23,10 +23,10 @@
 
 /* An entry of the subject index: exists while the log has a frame of it, or a
  * cursor watches it. */
-struct log_subject {
-	struct log_subject *next; /* in its bucket */
-	struct list watchers;	  /* struct cursor.watch */
-	uint64_t first;		  /* frame numbers; 0: no frame */
+struct buffer_subject {
+	struct buffer_subject *next; /* in its bucket */
+	struct list watchers;	     /* struct cursor.watch */
+	uint64_t first;		     /* frame numbers; 0: no frame */
 	uint64_t last;
 	uint32_t hash;
 	uint32_t n_watchers;
@@ -35,12 +35,12 @@ struct log_subject {
 	char name[];	/* NUL-terminated */
 };
 
-struct log_frame {
+struct buffer_frame {
 	uint64_t seq;
 	uint64_t time_ns; /* when the server stored it */
 	uint64_t pos;	  /* absolute place of the first byte */
 	uint64_t next;	  /* frame of the same subject, 0: none yet */
-	struct log_subject *subject;
+	struct buffer_subject *subject;
 	/* Earlier frames of the same subject, as distances of their numbers:
 	 * the one before, and one much further back. 0: there is none. */
 	uint32_t back;
@@ -52,70 +52,80 @@ struct log_frame {
 	bool kept;	   /* behind it stands what sse_keep() wrote */
 };
 
-struct log;
+struct event_buffer;
 
 /* `memory` bytes for everything that recent messages cost: bytes, headers and
  * the entries of subjects that nobody watches. -ENOMEM or 0. */
-int log_new(struct log **ret, size_t memory);
-void log_free(struct log *l);
+int event_buffer_new(struct event_buffer **ret, size_t memory);
+void event_buffer_free(struct event_buffer *l);
 
 /* Drops all frames; head = floor = `head`. */
-void log_reset(struct log *l, uint64_t head);
+void event_buffer_reset(struct event_buffer *l, uint64_t head);
 
-uint64_t log_head(const struct log *l);
-uint64_t log_floor(const struct log *l);
-size_t log_bytes(const struct log *l);
-size_t log_count(const struct log *l);
+uint64_t event_buffer_last_seq(const struct event_buffer *l);
+uint64_t event_buffer_floor(const struct event_buffer *l);
+size_t event_buffer_bytes(const struct event_buffer *l);
+size_t event_buffer_count(const struct event_buffer *l);
 /* Number of the oldest frame; with no frame that of the next one. */
-uint64_t log_first(const struct log *l);
+uint64_t log_first(const struct event_buffer *l);
 /* When the server stored the oldest message (ns since 1970); 0: there is none.
  */
-uint64_t log_oldest_ns(const struct log *l);
+uint64_t event_buffer_oldest_ns(const struct event_buffer *l);
 /* Sequence at a quarter of the frames above floor: where a cursor that fell off
  * may come back. head for an empty log. */
-uint64_t log_quarter(const struct log *l);
+uint64_t event_buffer_quarter(const struct event_buffer *l);
 
 /* Drops the frames up to `seq` (at most head): floor is no less than it. */
-void log_drop(struct log *l, uint64_t seq);
+void log_drop(struct event_buffer *l, uint64_t seq);
 
 /* The message `seq` > head is processed and leaves no frame (not ours to
  * serve). */
-void log_pass(struct log *l, uint64_t seq);
+void event_buffer_pass(struct event_buffer *l, uint64_t seq);
 /* Encodes one message into the ring; head = f->seq. A frame too big for the
  * ring empties the log: floor = head = seq, and readers fetch it themselves.
  * Lack of memory does the same: it costs coverage, never a message. Returns the
  * subject's entry when it has watchers, else NULL. */
-struct log_subject *log_append(struct log *l, const char *subject, size_t len,
-			       const struct sse_frame *f, uint64_t time_ns);
+struct buffer_subject *event_buffer_append(struct event_buffer *l,
+					   const char *subject, size_t len,
+					   const struct sse_frame *f,
+					   uint64_t time_ns);
 
 /* Watches a subject: its entry, made if need be, with `node` among its
  * watchers. NULL: no memory. */
-struct log_subject *log_watch(struct log *l, const char *subject, size_t len,
-			      struct list *node);
+struct buffer_subject *event_buffer_watch(struct event_buffer *l,
+					  const char *subject, size_t len,
+					  struct list *node);
 /* The entry goes away when it has no watcher and no frame. */
-void log_unwatch(struct log *l, struct log_subject *s, struct list *node);
+void event_buffer_unwatch(struct event_buffer *l, struct buffer_subject *s,
+			  struct list *node);
 /* Calls `fn` for each watcher; it may not watch or unwatch. */
-void log_each_watcher(struct log *l, void (*fn)(struct list *node, void *arg),
-		      void *arg);
+void event_buffer_each_watcher(struct event_buffer *l,
+			       void (*fn)(struct list *node, void *arg),
+			       void *arg);
 
 /* The entry of a subject, or NULL. */
-const struct log_subject *log_find(const struct log *l, const char *subject,
-				   size_t len);
+const struct buffer_subject *event_buffer_find(const struct event_buffer *l,
+					       const char *subject, size_t len);
 /* Frame by number; must be in the log. */
-const struct log_frame *log_frame(const struct log *l, uint64_t number);
-const uint8_t *log_frame_bytes(const struct log *l, const struct log_frame *f);
+const struct buffer_frame *event_buffer_frame(const struct event_buffer *l,
+					      uint64_t number);
+const uint8_t *event_buffer_frame_bytes(const struct event_buffer *l,
+					const struct buffer_frame *f);
 /* The payload it was made of; `room` has f->len bytes. */
-void log_frame_payload(const struct log *l, const struct log_frame *f,
-		       struct sse_payload *ret, uint8_t *room);
-bool log_has(const struct log *l, uint64_t number);
+void event_buffer_frame_payload(const struct event_buffer *l,
+				const struct buffer_frame *f,
+				struct sse_payload *ret, uint8_t *room);
+bool event_buffer_has(const struct event_buffer *l, uint64_t number);
 /* The first frame of the subject with seq > `covered`; `at` is the number of
  * the last one taken, or 0 when not known. 0: none. O(1) where `at` is known,
  * else O(log n). */
-uint64_t log_next(const struct log *l, const struct log_subject *s,
-		  uint64_t covered, uint64_t at);
+uint64_t event_buffer_next(const struct event_buffer *l,
+			   const struct buffer_subject *s, uint64_t covered,
+			   uint64_t at);
 /* The same without `at`. *steps, unless NULL, grows by the number of frames
  * that were looked at. */
-uint64_t log_search(const struct log *l, const struct log_subject *s,
-		    uint64_t covered, unsigned *steps);
+uint64_t log_search(const struct event_buffer *l,
+		    const struct buffer_subject *s, uint64_t covered,
+		    unsigned *steps);
 
 #endif

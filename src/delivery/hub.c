@@ -15,8 +15,9 @@ enum {
 	HUB_CLOCK_WRITES = 32, /* after which the clock is looked at again */
 };
 
-int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
-	    const struct hub_sink *sink, struct metrics *metrics)
+int hub_new(struct hub **ret, const struct hub_config *cfg,
+	    struct jetstream *src, const struct hub_sink *sink,
+	    struct metrics *metrics)
 {
 	struct hub *h = calloc(1, sizeof(*h));
 
@@ -29,25 +30,27 @@ int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
 	list_init(&h->running);
 	list_init(&h->idle);
 	list_init(&h->dirty);
-	list_init(&h->lagged);
+	list_init(&h->evicted);
 	list_init(&h->waiting);
 	list_init(&h->pings);
-	hub_lines_init(h);
+	hub_ndjson_init(h);
 	h->replays = calloc(cfg->max_replays, sizeof(*h->replays));
-	if (h->replays == NULL || log_new(&h->log, cfg->tail_memory) < 0) {
+	if (h->replays == NULL ||
+	    event_buffer_new(&h->buffer, cfg->buffer_size) < 0) {
 		free(h->replays);
 		free(h);
 		return -ENOMEM;
 	}
-	turns_init(&h->turns.asks,
-		   cfg->max_asks > 0 ? cfg->max_asks : HUB_ASKS);
-	turns_init(&h->turns.consumers,
-		   cfg->max_consumers > 0 ? cfg->max_consumers : HUB_CONSUMERS);
-	leader_init(&h->leader, src, h->log, &h->patience, metrics);
-	tail_init(&h->tail, src, h->log, &h->leader, &h->cfg.subject,
+	limiter_init(&h->turns.asks,
+		     cfg->max_asks > 0 ? cfg->max_asks : HUB_ASKS);
+	limiter_init(&h->turns.consumers, cfg->max_consumers > 0
+						  ? cfg->max_consumers
+						  : HUB_CONSUMERS);
+	leader_init(&h->leader, src, h->buffer, &h->patience, metrics);
+	tail_init(&h->tail, src, h->buffer, &h->leader, &h->cfg.subject,
 		  &h->patience, metrics);
 	for (size_t i = 0; i < cfg->max_replays; i++) {
-		replay_init(&h->replays[i], (uint32_t)i + 1, src, h->log,
+		replay_init(&h->replays[i], (uint32_t)i + 1, src, h->buffer,
 			    &h->tail.tag, &h->leader.word, &h->patience,
 			    &h->turns, metrics);
 		list_push_back(&h->idle, &h->replays[i].link);
@@ -58,7 +61,7 @@ int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
 
 void hub_end(struct hub *h)
 {
-	MUST(h->n_streams == 0);
+	MUST(h->n_subscriptions == 0);
 	tail_end(&h->tail);
 }
 
@@ -66,17 +69,17 @@ void hub_free(struct hub *h)
 {
 	if (h == NULL)
 		return;
-	MUST(h->n_streams == 0);
+	MUST(h->n_subscriptions == 0);
 	tail_finish(&h->tail);
-	log_free(h->log);
-	hub_lines_finish(h);
+	event_buffer_free(h->buffer);
+	hub_ndjson_finish(h);
 	free(h->replays);
 	free(h);
 }
 
-const struct log *hub_log(const struct hub *h)
+const struct event_buffer *hub_buffer(const struct hub *h)
 {
-	return h->log;
+	return h->buffer;
 }
 
 const struct sse_tag *hub_tag(const struct hub *h)
@@ -89,7 +92,8 @@ const struct list *hub_watchers(const struct hub *h, const char *id,
 {
 	char subject[SUBJECT_MAX];
 	size_t len = subject_render(&h->cfg.subject, id, id_len, subject);
-	const struct log_subject *s = log_find(h->log, subject, len);
+	const struct buffer_subject *s =
+		event_buffer_find(h->buffer, subject, len);
 
 	return s == NULL || list_empty(&s->watchers) ? NULL : &s->watchers;
 }
@@ -110,7 +114,7 @@ bool hub_ready(const struct hub *h, const char **why)
 	return tail_ready(&h->tail);
 }
 
-bool hub_take_news(struct hub *h, struct hub_news *ret)
+bool hub_take_status_message(struct hub *h, struct hub_status_message *ret)
 {
 	if (!h->tail.has_news)
 		return false;
@@ -127,7 +131,7 @@ static void look_at_clock(struct hub *h)
 }
 
 /* `then_ns` 0: of nothing. The server's clock may be ahead of ours. */
-static uint64_t age_us(const struct hub *h, uint64_t then_ns)
+static uint64_t message_age_us(const struct hub *h, uint64_t then_ns)
 {
 	return then_ns == 0 || then_ns > h->now_ns
 		       ? 0
@@ -138,21 +142,24 @@ void hub_gauges(struct hub *h)
 {
 	struct metrics *m = h->metrics;
 
-	metric_set(m, METRIC_STREAMS_LIVE, h->in_state[CURSOR_LIVE]);
-	metric_set(m, METRIC_STREAMS_LAGGED, h->in_state[CURSOR_LAGGED]);
-	metric_set(m, METRIC_STREAMS_REPLAY, h->in_state[CURSOR_REPLAY]);
-	metric_set(m, METRIC_STREAMS_WAITING, h->in_state[CURSOR_WAITING]);
-	metric_set(m, METRIC_STREAMS_SLOW, h->n_slow);
+	metric_set(m, METRIC_SUBSCRIPTIONS_LIVE, h->in_state[CURSOR_LIVE]);
+	metric_set(m, METRIC_SUBSCRIPTIONS_EVICTED_NOW,
+		   h->in_state[CURSOR_EVICTED]);
+	metric_set(m, METRIC_SUBSCRIPTIONS_REPLAY, h->in_state[CURSOR_REPLAY]);
+	metric_set(m, METRIC_SUBSCRIPTIONS_WAITING,
+		   h->in_state[CURSOR_WAITING]);
+	metric_set(m, METRIC_SUBSCRIPTIONS_SLOW, h->n_slow);
 	metric_set(m, METRIC_REPLAYS_RUNNING, h->n_running);
-	metric_set(m, METRIC_REPLAYS_WAITING, h->n_lagged);
+	metric_set(m, METRIC_REPLAYS_WAITING, h->n_evicted);
 	metric_set(m, METRIC_REPLAYS_MAX, h->cfg.max_replays);
-	metric_set(m, METRIC_LOG_BYTES, log_bytes(h->log));
-	metric_set(m, METRIC_LOG_FRAMES, log_count(h->log));
-	metric_set(m, METRIC_TAIL_HEAD, log_head(h->log));
-	metric_set(m, METRIC_TAIL_CREDIT, h->tail.credit);
+	metric_set(m, METRIC_BUFFER_BYTES, event_buffer_bytes(h->buffer));
+	metric_set(m, METRIC_BUFFER_FRAMES, event_buffer_count(h->buffer));
+	metric_set(m, METRIC_TAIL_LAST_SEQ, event_buffer_last_seq(h->buffer));
+	metric_set(m, METRIC_TAIL_OUTSTANDING, h->tail.credit);
 	metric_set(m, METRIC_TAIL_LAG, h->tail.lag);
 	look_at_clock(h);
-	m->time_us[METRIC_TIME_LOG_AGE] = age_us(h, log_oldest_ns(h->log));
+	m->time_us[METRIC_TIME_BUFFER_AGE] =
+		message_age_us(h, event_buffer_oldest_ns(h->buffer));
 }
 
 /* ---- events -------------------------------------------------------------- */
@@ -164,7 +171,8 @@ static void ask_leader(struct hub *h, uint64_t now_ms)
 		leader_ask(&h->leader, now_ms);
 }
 
-static void on_touched(struct hub *h, struct log_subject *s, uint64_t seq)
+static void on_subject_changed(struct hub *h, struct buffer_subject *s,
+			       uint64_t seq)
 {
 	struct list *n;
 
@@ -178,15 +186,15 @@ static void on_touched(struct hub *h, struct log_subject *s, uint64_t seq)
 	}
 }
 
-struct told {
+struct gap_notice {
 	struct hub *hub;
 	enum cursor_gap gap;
 	uint64_t head; /* before */
 };
 
-static void tell(struct list *node, void *arg)
+static void notify_gap(struct list *node, void *arg)
 {
-	const struct told *t = arg;
+	const struct gap_notice *t = arg;
 	struct hub *h = t->hub;
 	struct cursor *c = LIST_ENTRY(node, struct cursor, watch);
 
@@ -206,10 +214,10 @@ static void tell(struct list *node, void *arg)
  * and read it from the stream. */
 static void tell_back(struct list *node, void *arg)
 {
-	const struct told *t = arg;
+	const struct gap_notice *t = arg;
 	struct hub *h = t->hub;
 	struct cursor *c = LIST_ENTRY(node, struct cursor, watch);
-	uint64_t end = log_head(h->log);
+	uint64_t end = event_buffer_last_seq(h->buffer);
 
 	if (c->state == CURSOR_WAITING)
 		return;
@@ -229,10 +237,10 @@ static void tell_back(struct list *node, void *arg)
  * stream, where the gap is seen. */
 static void tell_late(struct list *node, void *arg)
 {
-	const struct told *t = arg;
+	const struct gap_notice *t = arg;
 	struct hub *h = t->hub;
 	struct cursor *c = LIST_ENTRY(node, struct cursor, watch);
-	uint64_t covered = cursor_covered(c, h->log), upto = h->late.upto;
+	uint64_t covered = cursor_covered(c, h->buffer), upto = h->late.upto;
 	bool fresh =
 		c->events == 0 && c->sent >= (covered < upto ? covered : upto);
 
@@ -253,31 +261,31 @@ static void note_late(struct list *node, void *arg)
 
 /* One text for all: where some have still to be told of another gap, of both.
  */
-static void on_late_gap(struct hub *h, struct told *t)
+static void on_late_gap(struct hub *h, struct gap_notice *t)
 {
 	struct tail_gap before = h->late;
 	bool waits = false;
 
 	h->late = h->tail.gap;
-	log_each_watcher(h->log, note_late, &waits);
+	event_buffer_each_watcher(h->buffer, note_late, &waits);
 	if (waits && before.after < h->late.after)
 		h->late.after = before.after;
-	log_each_watcher(h->log, tell_late, t);
+	event_buffer_each_watcher(h->buffer, tell_late, t);
 }
 
 static void on_outcome(struct hub *h, unsigned bits, uint64_t head_before,
 		       uint64_t now_ms)
 {
-	struct told t = {.hub = h, .head = head_before};
+	struct gap_notice t = {.hub = h, .head = head_before};
 
 	if (bits & (TAIL_RESET | TAIL_OVERTAKEN)) {
 		hub_abort_replays(h);
 		t.gap = bits & TAIL_RESET ? GAP_RESET : GAP_EXPIRED;
-		log_each_watcher(h->log, tell, &t);
+		event_buffer_each_watcher(h->buffer, notify_gap, &t);
 	}
 	if (bits & TAIL_BACK) {
 		hub_abort_replays(h);
-		log_each_watcher(h->log, tell_back, &t);
+		event_buffer_each_watcher(h->buffer, tell_back, &t);
 	}
 	if (bits & TAIL_GAP)
 		on_late_gap(h, &t);
@@ -290,31 +298,31 @@ static void on_outcome(struct hub *h, unsigned bits, uint64_t head_before,
 /* Messages that waited may go on, when an answer has come. */
 static void take_on(struct hub *h, uint64_t now_ms)
 {
-	struct log_subject *touched;
+	struct buffer_subject *touched;
 	unsigned bits;
-	uint64_t seq, head = log_head(h->log);
+	uint64_t seq, head = event_buffer_last_seq(h->buffer);
 
 	while ((bits = tail_next(&h->tail, now_ms, &touched, &seq)) != 0) {
 		if (touched != NULL)
-			on_touched(h, touched, seq);
+			on_subject_changed(h, touched, seq);
 		if (bits & ~(unsigned)TAIL_FRAME)
 			on_outcome(h, bits, head, now_ms);
-		head = log_head(h->log);
+		head = event_buffer_last_seq(h->buffer);
 	}
 }
 
-static void on_leader_info(struct hub *h, const struct source_event *ev,
+static void on_leader_info(struct hub *h, const struct jetstream_event *ev,
 			   uint64_t now_ms)
 {
 	unsigned answer = leader_on_info(&h->leader, ev, now_ms), bits;
-	uint64_t head = log_head(h->log);
+	uint64_t head = event_buffer_last_seq(h->buffer);
 
 	if (answer & LEADER_RIVAL)
-		hub_distrust_replays(h);
+		hub_invalidate_replays(h);
 	if ((answer & LEADER_OURS) == 0 ||
 	    !tail_same_stream(&h->tail, ev, h->leader.head, now_ms))
 		return;
-	bits = tail_on_leader_info(&h->tail, ev->who.gen, now_ms);
+	bits = tail_on_leader_info(&h->tail, ev->request.generation, now_ms);
 	if (bits != 0)
 		on_outcome(h, bits, head, now_ms);
 	take_on(h, now_ms);
@@ -322,15 +330,15 @@ static void on_leader_info(struct hub *h, const struct source_event *ev,
 	hub_place_waiting(h, true, now_ms);
 }
 
-static void on_tail_event(struct hub *h, const struct source_event *ev,
+static void on_tail_event(struct hub *h, const struct jetstream_event *ev,
 			  uint64_t now_ms)
 {
-	uint64_t head = log_head(h->log);
-	struct log_subject *touched;
+	uint64_t head = event_buffer_last_seq(h->buffer);
+	struct buffer_subject *touched;
 	unsigned bits = tail_on_event(&h->tail, ev, now_ms, &touched);
 
 	if (touched != NULL)
-		on_touched(h, touched, ev->msg.seq);
+		on_subject_changed(h, touched, ev->msg.seq);
 	if (bits & ~(unsigned)TAIL_FRAME)
 		on_outcome(h, bits, head, now_ms);
 	take_on(h, now_ms);
@@ -342,7 +350,7 @@ static void forget_ahead(struct hub *h)
 	struct list *n = h->waiting.next;
 
 	for (; n != &h->waiting; n = n->next)
-		LIST_ENTRY(n, struct cursor, queue)->ahead_ms = 0;
+		LIST_ENTRY(n, struct cursor, queue)->beyond_end_ms = 0;
 }
 
 /* Replays rest on the tail: no tail, no replay. */
@@ -353,49 +361,50 @@ static void on_tail_lost(struct hub *h, uint64_t now_ms)
 	leader_forget_question(&h->leader);
 	if (!list_empty(&h->waiting))
 		leader_want_info(&h->leader);
-	hub_greet_waiting(h, now_ms);
+	hub_send_retry_waiting(h, now_ms);
 }
 
 /* A time-out was too short, when its answer comes after all. */
-static void look_whether_late(struct hub *h, const struct source_event *ev,
+static void look_whether_late(struct hub *h, const struct jetstream_event *ev,
 			      uint64_t now_ms)
 {
-	struct patience_late *l = &h->leader.late;
-	struct patience *p = &h->patience;
+	struct adaptive_timeout_expired *l = &h->leader.late;
+	struct adaptive_timeout *p = &h->patience;
 
-	if (ev->kind == SOURCE_UP || ev->kind == SOURCE_DOWN)
+	if (ev->kind == JETSTREAM_UP || ev->kind == JETSTREAM_DOWN)
 		return;
-	if (ev->who.slot == TAIL_SLOT) {
+	if (ev->request.owner == TAIL_SLOT) {
 		l = &h->tail.late;
-	} else if (ev->who.slot <= h->cfg.max_replays) {
-		l = &h->replays[ev->who.slot - 1].late;
-		p = &h->replays[ev->who.slot - 1].search;
+	} else if (ev->request.owner <= h->cfg.max_replays) {
+		l = &h->replays[ev->request.owner - 1].late;
+		p = &h->replays[ev->request.owner - 1].search;
 	}
-	if (!patience_takes_late(l, ev->who.gen))
+	if (!adaptive_timeout_expired_take(l, ev->request.generation))
 		return;
-	metric_add(h->metrics, METRIC_LATE_ANSWERS, 1);
-	patience_grow(p, now_ms);
+	metric_add(h->metrics, METRIC_LATE_RESPONSES, 1);
+	adaptive_timeout_on_late(p, now_ms);
 }
 
-void hub_on_event(struct hub *h, const struct source_event *ev, uint64_t now_ms)
+void hub_on_event(struct hub *h, const struct jetstream_event *ev,
+		  uint64_t now_ms)
 {
 	bool was_live = tail_live(&h->tail);
 
 	look_whether_late(h, ev, now_ms);
-	if (ev->kind == SOURCE_UP || ev->kind == SOURCE_DOWN) {
+	if (ev->kind == JETSTREAM_UP || ev->kind == JETSTREAM_DOWN) {
 		metric_set(h->metrics, METRIC_NATS_CONNECTED,
-			   ev->kind == SOURCE_UP);
-		if (ev->kind == SOURCE_UP)
+			   ev->kind == JETSTREAM_UP);
+		if (ev->kind == JETSTREAM_UP)
 			metric_add(h->metrics, METRIC_NATS_SESSIONS, 1);
 		hub_abort_replays(h);
 		on_tail_event(h, ev, now_ms);
-	} else if (ev->who.slot == TAIL_SLOT) {
+	} else if (ev->request.owner == TAIL_SLOT) {
 		on_tail_event(h, ev, now_ms);
-	} else if (ev->who.slot == LEADER_SLOT) {
-		if (ev->kind == SOURCE_INFO)
+	} else if (ev->request.owner == LEADER_SLOT) {
+		if (ev->kind == JETSTREAM_INFO)
 			on_leader_info(h, ev, now_ms);
-	} else if (ev->who.slot <= h->cfg.max_replays) {
-		struct replay *r = &h->replays[ev->who.slot - 1];
+	} else if (ev->request.owner <= h->cfg.max_replays) {
+		struct replay *r = &h->replays[ev->request.owner - 1];
 
 		if (r->phase != REPLAY_IDLE)
 			hub_outcome(h, r, replay_on_event(r, ev, now_ms),
@@ -421,7 +430,7 @@ bool hub_flush(struct hub *h, uint64_t now_ms, size_t max)
 		hub_unqueue(h, c);
 		hub_pump(h, c, now_ms);
 	}
-	hub_lines_written(h);
+	hub_ndjson_written(h);
 	hub_start_replays(h, now_ms);
 	ask_leader(h, now_ms);
 	return !list_empty(&h->dirty);
@@ -483,26 +492,28 @@ uint64_t hub_next_ms(const struct hub *h)
 
 /* ---- streams ------------------------------------------------------------- */
 
-static int watch(struct hub *h, struct cursor *c, const struct hub_open *open)
+static int watch_subject(struct hub *h, struct cursor *c,
+			 const struct hub_open *open)
 {
 	char subject[SUBJECT_MAX];
 	size_t len = subject_render(&h->cfg.subject, open->id, open->id_len,
 				    subject);
 
-	c->subject = log_watch(h->log, subject, len, &c->watch);
+	c->subject = event_buffer_watch(h->buffer, subject, len, &c->watch);
 	return c->subject == NULL ? -ENOMEM : 0;
 }
 
-size_t hub_streams_of(const struct hub *h, const char *id, size_t id_len)
+size_t hub_subscriptions_of(const struct hub *h, const char *id, size_t id_len)
 {
 	char subject[SUBJECT_MAX];
 	size_t len = subject_render(&h->cfg.subject, id, id_len, subject);
-	const struct log_subject *s = log_find(h->log, subject, len);
+	const struct buffer_subject *s =
+		event_buffer_find(h->buffer, subject, len);
 
 	return s == NULL ? 0 : s->n_watchers;
 }
 
-static void set_start(struct cursor *c, const struct hub_open *open)
+static void set_cursor_start(struct cursor *c, const struct hub_open *open)
 {
 	c->start = (uint8_t)open->start;
 	c->chunked = open->chunked;
@@ -528,11 +539,11 @@ int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
 	list_init(&c->watch);
 	list_init(&c->queue);
 	list_init(&c->ping);
-	rc = watch(h, c, open);
+	rc = watch_subject(h, c, open);
 	if (rc < 0)
 		return rc;
-	set_start(c, open);
-	h->n_streams++;
+	set_cursor_start(c, open);
+	h->n_subscriptions++;
 	h->in_state[CURSOR_CLOSED]++;
 	hub_set_state(h, c, CURSOR_WAITING);
 	if (h->cfg.ping_ms > 0) {
@@ -556,8 +567,8 @@ void hub_set_blocked(struct hub *h, struct cursor *c, bool blocked)
 	if (c->blocked == blocked)
 		return;
 	c->blocked = blocked;
-	c->follows = false;
-	if (blocked && c->listed == LISTED_LAGGED)
+	c->live_since_write = false;
+	if (blocked && c->listed == LISTED_EVICTED)
 		hub_unqueue(h, c); /* hub_writable() brings it back */
 	if (blocked)
 		h->n_slow++;
@@ -576,7 +587,7 @@ void hub_writable(struct hub *h, struct cursor *c, uint64_t now_ms)
 		c->replay->blocked_ms = 0;
 		hub_check_again(h, c->replay);
 	}
-	if (c->state == CURSOR_LAGGED ||
+	if (c->state == CURSOR_EVICTED ||
 	    (c->state == CURSOR_WAITING && c->start == START_LAST &&
 	     c->replay == NULL && c->rides == RIDES_NOT && h->tail.known))
 		hub_wait_for_replay(h, c);
@@ -594,11 +605,11 @@ void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms)
 	if (c->replay != NULL)
 		hub_end_replay(h, c->replay);
 	list_remove(&c->ping);
-	log_unwatch(h->log, c->subject, &c->watch);
+	event_buffer_unwatch(h->buffer, c->subject, &c->watch);
 	c->subject = NULL;
 	c->rides = RIDES_NOT;
 	hub_set_state(h, c, CURSOR_CLOSED);
 	h->in_state[CURSOR_CLOSED]--;
-	h->n_streams--;
+	h->n_subscriptions--;
 	hub_start_replays(h, now_ms);
 }

@@ -1,6 +1,6 @@
 /* The hub finds, limits and wires: every open stream's cursor, the log, the
  * tail and the replays. Pure: sockets are behind struct hub_sink, JetStream
- * behind struct source, time is an argument (monotonic milliseconds).
+ * behind struct jetstream, time is an argument (monotonic milliseconds).
  *
  * A turn: hub_on_event() for each event from JetStream, then hub_flush() until
  * it says that no more is left. Each client is written at most once a flush,
@@ -14,11 +14,11 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "base/metrics.h"
 #include "delivery/cursor.h"
 #include "delivery/event_buffer.h"
-#include "base/metrics.h"
-#include "nats/jetstream.h"
 #include "http/sse.h"
+#include "nats/jetstream.h"
 #include "nats/subject.h"
 
 struct hub;
@@ -41,7 +41,7 @@ struct hub_sink {
 
 struct hub_config {
 	struct subject_template subject;
-	size_t tail_memory;
+	size_t buffer_size;
 	size_t max_replays;
 	/* Of the replays, how many wait at once for a probe's answer, and how
 	 * many have a consumer. 0: the usual. */
@@ -56,14 +56,15 @@ struct hub_config {
 };
 
 /* Everything is borrowed and must outlive the hub. -ENOMEM or 0. */
-int hub_new(struct hub **ret, const struct hub_config *cfg, struct source *src,
-	    const struct hub_sink *sink, struct metrics *metrics);
+int hub_new(struct hub **ret, const struct hub_config *cfg,
+	    struct jetstream *src, const struct hub_sink *sink,
+	    struct metrics *metrics);
 /* The end of it all: what is left on the server is taken away. All streams must
  * be closed; only hub_free() may follow. */
 void hub_end(struct hub *h);
 void hub_free(struct hub *h);
 
-void hub_on_event(struct hub *h, const struct source_event *ev,
+void hub_on_event(struct hub *h, const struct jetstream_event *ev,
 		  uint64_t now_ms);
 /* Writes to at most `max` clients. True: more wait, call again soon. */
 bool hub_flush(struct hub *h, uint64_t now_ms, size_t max);
@@ -102,7 +103,7 @@ void hub_say_expiry(struct hub *h, struct cursor *c, uint64_t now_ms);
 void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms);
 
 /* Open streams of one identity. */
-size_t hub_streams_of(const struct hub *h, const char *id, size_t id_len);
+size_t hub_subscriptions_of(const struct hub *h, const char *id, size_t id_len);
 
 /* /readyz: session up, stream there, tail live. *why: what is missing. */
 bool hub_ready(const struct hub *h, const char **why);
@@ -111,7 +112,7 @@ bool hub_ready(const struct hub *h, const char **why);
 void hub_gauges(struct hub *h);
 
 /* The log, for those who want to look (the simulation, the admin's list). */
-const struct log *hub_log(const struct hub *h);
+const struct event_buffer *hub_buffer(const struct hub *h);
 /* The open streams of an identity: the head of a list of struct cursor.watch,
  * in the order in which they were opened; NULL when there is none. It holds
  * until a stream is opened or closed. */
@@ -125,10 +126,10 @@ const struct sse_tag *hub_tag(const struct hub *h);
 
 /* For the log: what happened to the tail since the last call, one line of
  * text; false when nothing did. */
-struct hub_news {
+struct hub_status_message {
 	bool warn;
 	char text[256];
 };
-bool hub_take_news(struct hub *h, struct hub_news *ret);
+bool hub_take_status_message(struct hub *h, struct hub_status_message *ret);
 
 #endif

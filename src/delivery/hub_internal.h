@@ -16,7 +16,7 @@ enum {
 
 /* Lines of the last batch. Subscriptions at the same place that want the same
  * form share them: a frame's number is never used for another frame. */
-struct hub_lines {
+struct hub_ndjson {
 	struct buf bytes;
 	struct buf payload; /* of one of them */
 	uint64_t first;	    /* number of the first frame; 0: no lines */
@@ -29,11 +29,11 @@ struct hub_lines {
 
 struct hub {
 	struct hub_config cfg;
-	struct source *source;
+	struct jetstream *source;
 	const struct hub_sink *sink;
 	struct metrics *metrics;
-	struct log *log;
-	struct patience patience; /* of the line */
+	struct event_buffer *buffer;
+	struct adaptive_timeout patience; /* of the line */
 	struct leader leader;
 	struct tail tail;
 	struct tail_gap late; /* what cursor.late_gap says */
@@ -42,23 +42,23 @@ struct hub {
 	struct list running;	/* struct replay.link */
 	struct list idle;
 	size_t n_running;
-	struct replay_turns turns;
+	struct replay_limiters turns;
 
 	struct list dirty;   /* struct cursor.queue: written at the flush */
-	struct list lagged;  /* wait for a replay's place */
+	struct list evicted; /* wait for a replay's place */
 	struct list waiting; /* for a STREAM.INFO, or the first contact */
 	struct list pings;   /* struct cursor.ping, in due order */
-	size_t n_lagged;
+	size_t n_evicted;
 	bool no_memory; /* for a replay or for lines of JSON: no LAGGED cursor
 			   is served before the next tick */
-	size_t n_streams;
+	size_t n_subscriptions;
 	size_t n_slow; /* cursors that are blocked */
 	size_t in_state[CURSOR_STATES];
 
 	uint64_t tick_ms; /* the last hub_tick() */
 	uint64_t now_ns;  /* the wall clock, as of some writes ago; 0: none */
 	const char *text; /* of the resume that is being opened */
-	struct hub_lines lines;
+	struct hub_ndjson lines;
 };
 
 /* ---- hub_place.c --------------------------------------------------------- */
@@ -80,15 +80,15 @@ void hub_place(struct hub *h, struct cursor *c);
 /* The same for all that wait; `informed`: a STREAM.INFO is at hand. */
 void hub_place_waiting(struct hub *h, bool informed, uint64_t now_ms);
 /* Those who wait and can't be answered soon get their retry: at least. */
-void hub_greet_waiting(struct hub *h, uint64_t now_ms);
+void hub_send_retry_waiting(struct hub *h, uint64_t now_ms);
 
 void hub_start_replays(struct hub *h, uint64_t now_ms);
 void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what,
 		 uint64_t now_ms);
-void hub_check_replays(struct hub *h, const struct source_event *info,
+void hub_check_replays(struct hub *h, const struct jetstream_event *info,
 		       uint64_t now_ms);
 /* Another server than the leader has answered for the stream. */
-void hub_distrust_replays(struct hub *h);
+void hub_invalidate_replays(struct hub *h);
 /* It is LAGGED, whatever its socket does: the log does not have what is next.
  * The gap is told at the flush, or when the socket drains. */
 void hub_owe_gap(struct hub *h, struct cursor *c, enum cursor_gap gap);
@@ -120,17 +120,17 @@ void hub_set_blocked(struct hub *h, struct cursor *c, bool blocked);
 
 /* ---- hub_lines.c --------------------------------------------------------- */
 
-void hub_lines_init(struct hub *h);
-void hub_lines_finish(struct hub *h);
+void hub_ndjson_init(struct hub *h);
+void hub_ndjson_finish(struct hub *h);
 /* As cursor_gather() and cursor_advance(), for who wants lines of JSON; the
  * batch holds until the next gather. False: no memory. */
-bool hub_lines_gather(struct hub *h, const struct cursor *c,
-		      struct cursor_batch *ret);
-void hub_lines_advance(struct hub *h, struct cursor *c,
-		       const struct cursor_batch *b, size_t written,
-		       const uint8_t **rest, size_t *rest_len);
+bool hub_ndjson_gather(struct hub *h, const struct cursor *c,
+		       struct cursor_batch *ret);
+void hub_ndjson_advance(struct hub *h, struct cursor *c,
+			const struct cursor_batch *b, size_t written,
+			const uint8_t **rest, size_t *rest_len);
 /* At the end of a loop iteration: frees the memory of large batches. */
-void hub_lines_written(struct hub *h);
+void hub_ndjson_written(struct hub *h);
 
 /* ---- hub_write.c --------------------------------------------------------- */
 

@@ -21,50 +21,50 @@ void hub_set_state(struct hub *h, struct cursor *c, enum cursor_state to)
 	h->in_state[to]++;
 	c->state = (uint8_t)to;
 	if (to != CURSOR_LIVE)
-		c->follows = false;
+		c->live_since_write = false;
 }
 
 /* A cursor is in one of dirty, lagged and waiting, or in none. */
 void hub_unqueue(struct hub *h, struct cursor *c)
 {
-	if (c->listed == LISTED_LAGGED)
-		h->n_lagged--;
+	if (c->listed == LISTED_EVICTED)
+		h->n_evicted--;
 	list_remove(&c->queue);
 	c->listed = LISTED_NOWHERE;
 }
 
 void hub_enqueue(struct hub *h, struct cursor *c, enum cursor_list which)
 {
-	struct list *to = which == LISTED_DIRTY	   ? &h->dirty
-			  : which == LISTED_LAGGED ? &h->lagged
-						   : &h->waiting;
+	struct list *to = which == LISTED_DIRTY	    ? &h->dirty
+			  : which == LISTED_EVICTED ? &h->evicted
+						    : &h->waiting;
 
 	hub_unqueue(h, c);
 	list_push_back(to, &c->queue);
 	c->listed = (uint8_t)which;
-	if (which == LISTED_LAGGED)
-		h->n_lagged++;
+	if (which == LISTED_EVICTED)
+		h->n_evicted++;
 }
 
 void hub_mark_dirty(struct hub *h, struct cursor *c)
 {
-	if (c->listed != LISTED_DIRTY && !c->blocked && !c->dead)
+	if (c->listed != LISTED_DIRTY && !c->blocked && !c->failed)
 		hub_enqueue(h, c, LISTED_DIRTY);
 }
 
 /* A blocked one has no use for a replay; hub_writable() brings it back. */
 void hub_wait_for_replay(struct hub *h, struct cursor *c)
 {
-	if (c->blocked || c->dead)
+	if (c->blocked || c->failed)
 		hub_unqueue(h, c);
 	else
-		hub_enqueue(h, c, LISTED_LAGGED);
+		hub_enqueue(h, c, LISTED_EVICTED);
 }
 
 void hub_wait_for_memory(struct hub *h, struct cursor *c)
 {
 	h->no_memory = true;
-	hub_set_state(h, c, CURSOR_LAGGED);
+	hub_set_state(h, c, CURSOR_EVICTED);
 	hub_wait_for_replay(h, c);
 }
 
@@ -100,7 +100,7 @@ static void take_riders(struct hub *h, struct replay *r)
 	for (struct list *n = all->next; n != all; n = n->next) {
 		struct cursor *c = LIST_ENTRY(n, struct cursor, watch);
 
-		if (!waits_for_last(c) || c->listed != LISTED_LAGGED ||
+		if (!waits_for_last(c) || c->listed != LISTED_EVICTED ||
 		    form_of(c) != form_of(asks))
 			continue;
 		hub_unqueue(h, c);
@@ -123,8 +123,8 @@ static void start_rider(struct hub *h, struct cursor *c, const struct replay *r,
 {
 	c->covered = c->sent = r->cursor->covered;
 	c->at = 0;
-	hub_set_state(h, c, CURSOR_LAGGED);
-	if (r->found && !c->blocked && !c->dead) {
+	hub_set_state(h, c, CURSOR_EVICTED);
+	if (r->found && !c->blocked && !c->failed) {
 		hub_pump_found(h, c, r, now_ms);
 		return;
 	}
@@ -170,35 +170,35 @@ void hub_end_replay(struct hub *h, struct replay *r)
 void hub_settle(struct hub *h, struct cursor *c)
 {
 	hub_unqueue(h, c); /* a blocked one would stay where it waits */
-	if (cursor_joins(c, h->log)) {
+	if (cursor_joins(c, h->buffer)) {
 		hub_set_state(h, c, CURSOR_LIVE);
-		c->fell_off = false;
+		c->evicted = false;
 		hub_mark_dirty(h, c);
 		return;
 	}
-	hub_set_state(h, c, CURSOR_LAGGED);
+	hub_set_state(h, c, CURSOR_EVICTED);
 	hub_wait_for_replay(h, c);
 }
 
 /* ---- replays ------------------------------------------------------------- */
 
-static void give_turns(struct turns *ts, uint64_t now_ms)
+static void grant_permits(struct limiter *ts, uint64_t now_ms)
 {
-	struct turn *t;
+	struct permit *t;
 
-	while ((t = turns_next(ts)) != NULL)
+	while ((t = limiter_next(ts)) != NULL)
 		replay_go(LIST_ENTRY(t, struct replay, turn), now_ms);
 }
 
 void hub_start_replays(struct hub *h, uint64_t now_ms)
 {
-	give_turns(&h->turns.asks, now_ms);
-	give_turns(&h->turns.consumers, now_ms);
+	grant_permits(&h->turns.asks, now_ms);
+	grant_permits(&h->turns.consumers, now_ms);
 	if (h->no_memory)
 		return;
-	while (tail_live(&h->tail) && !list_empty(&h->lagged) &&
+	while (tail_live(&h->tail) && !list_empty(&h->evicted) &&
 	       !list_empty(&h->idle)) {
-		struct cursor *c = LIST_ENTRY(list_first(&h->lagged),
+		struct cursor *c = LIST_ENTRY(list_first(&h->evicted),
 					      struct cursor, queue);
 		struct replay *r =
 			LIST_ENTRY(h->idle.next, struct replay, link);
@@ -206,7 +206,7 @@ void hub_start_replays(struct hub *h, uint64_t now_ms)
 		if (rides_next(h, c))
 			continue;
 		hub_unqueue(h, c);
-		if (c->state == CURSOR_LAGGED && cursor_joins(c, h->log)) {
+		if (c->state == CURSOR_EVICTED && cursor_joins(c, h->buffer)) {
 			hub_settle(h, c);
 			continue;
 		}
@@ -220,7 +220,7 @@ void hub_start_replays(struct hub *h, uint64_t now_ms)
 		list_remove(&r->link);
 		list_push_back(&h->running, &r->link);
 		h->n_running++;
-		if (c->state == CURSOR_LAGGED)
+		if (c->state == CURSOR_EVICTED)
 			hub_set_state(h, c, CURSOR_REPLAY);
 	}
 }
@@ -253,7 +253,7 @@ void hub_outcome(struct hub *h, struct replay *r, enum replay_outcome what,
 				(now_ms - r->begun_ms) * 1000, 1);
 		hub_end_replay(h, r);
 		hub_set_state(h, c, CURSOR_LIVE);
-		c->fell_off = false;
+		c->evicted = false;
 		hub_mark_dirty(h, c);
 		break;
 	}
@@ -266,7 +266,7 @@ static void abort_replay(struct hub *h, struct replay *r)
 
 	hub_end_replay(h, r);
 	if (c->state == CURSOR_REPLAY)
-		hub_set_state(h, c, CURSOR_LAGGED);
+		hub_set_state(h, c, CURSOR_EVICTED);
 	hub_wait_for_replay(h, c);
 }
 
@@ -277,12 +277,12 @@ void hub_abort_replays(struct hub *h)
 			     LIST_ENTRY(h->running.next, struct replay, link));
 }
 
-void hub_distrust_replays(struct hub *h)
+void hub_invalidate_replays(struct hub *h)
 {
 	struct list *n;
 
 	for (n = h->running.next; n != &h->running; n = n->next)
-		replay_distrust(LIST_ENTRY(n, struct replay, link));
+		replay_invalidate(LIST_ENTRY(n, struct replay, link));
 }
 
 /* ---- gaps ---------------------------------------------------------------- */
@@ -295,7 +295,7 @@ void hub_owe_gap(struct hub *h, struct cursor *c, enum cursor_gap gap)
 		c->late_gap = false; /* of the stream before */
 	c->at = 0;
 	hub_unqueue(h, c);
-	hub_set_state(h, c, CURSOR_LAGGED);
+	hub_set_state(h, c, CURSOR_EVICTED);
 	hub_mark_dirty(h, c);
 }
 
@@ -307,8 +307,8 @@ static uint64_t first_behind_gap(const struct hub *h, const struct cursor *c)
 
 	if (c->gap == GAP_BACK)
 		return c->sent + 1;
-	if (c->gap == GAP_EXPIRED && log_floor(h->log) + 1 < first)
-		return log_floor(h->log) + 1;
+	if (c->gap == GAP_EXPIRED && event_buffer_floor(h->buffer) + 1 < first)
+		return event_buffer_floor(h->buffer) + 1;
 	return first;
 }
 
@@ -319,14 +319,14 @@ static void go_on_after(struct hub *h, struct cursor *c, uint64_t seq,
 	cursor_fall_behind(c, seq);
 	c->covered = c->sent = seq;
 	c->at = 0;
-	c->fell_off = false;
-	c->follows = false;
+	c->evicted = false;
+	c->live_since_write = false;
 	if (c->replay == NULL) {
 		hub_settle(h, c);
 		return;
 	}
 	replay_told(c->replay);
-	if (cursor_joins(c, h->log))
+	if (cursor_joins(c, h->buffer))
 		hub_outcome(h, c->replay, REPLAY_JOINS, now_ms);
 	else
 		replay_again(c->replay, now_ms);
@@ -337,14 +337,14 @@ void hub_pass_late_gap(struct hub *h, struct cursor *c, struct hub_gap *ret)
 	c->late_gap = false;
 	*ret = (struct hub_gap){.after = h->late.after,
 				.first = h->late.first,
-				.id = cursor_covered(c, h->log)};
+				.id = cursor_covered(c, h->buffer)};
 }
 
 bool hub_pass_gap(struct hub *h, struct cursor *c, struct hub_gap *ret,
 		  uint64_t now_ms)
 {
 	struct hub_gap g = {.reset = c->gap >= GAP_BACK,
-			    .after = cursor_covered(c, h->log),
+			    .after = cursor_covered(c, h->buffer),
 			    .first = first_behind_gap(h, c)};
 	bool none = c->gap == GAP_EXPIRED && g.first <= g.after + 1;
 
@@ -364,7 +364,7 @@ void hub_check_again(struct hub *h, struct replay *r)
 
 bool hub_rotate_replay(struct hub *h, struct replay *r, uint64_t now_ms)
 {
-	if (now_ms - r->begun_ms < HUB_SLOT_MS || list_empty(&h->lagged) ||
+	if (now_ms - r->begun_ms < HUB_SLOT_MS || list_empty(&h->evicted) ||
 	    !list_empty(&h->idle) || !replay_may_rotate(r) ||
 	    MUTATED(NO_ROTATION))
 		return false;
@@ -385,7 +385,7 @@ void hub_tick_replay(struct hub *h, struct replay *r, uint64_t now_ms)
 	}
 }
 
-void hub_check_replays(struct hub *h, const struct source_event *ev,
+void hub_check_replays(struct hub *h, const struct jetstream_event *ev,
 		       uint64_t now_ms)
 {
 	struct list all;
@@ -397,7 +397,7 @@ void hub_check_replays(struct hub *h, const struct source_event *ev,
 
 		list_push_back(&h->running, &r->link);
 		if (!replay_awaits_check(r) || r->cursor->blocked ||
-		    (int32_t)(ev->who.gen - r->info_no) < 0)
+		    (int32_t)(ev->request.generation - r->info_no) < 0)
 			continue;
 		hub_outcome(h, r, replay_check(r, &ev->info, now_ms), now_ms);
 	}
@@ -405,14 +405,14 @@ void hub_check_replays(struct hub *h, const struct source_event *ev,
 
 /* ---- where a stream starts ----------------------------------------------- */
 
-static bool same_tag(const struct hub *h, const struct cursor *c)
+static bool has_stream_tag(const struct hub *h, const struct cursor *c)
 {
 	struct sse_tag t = h->tail.tag;
 
 	return !c->has_tag || strtoul(t.hex, NULL, 16) == c->tag;
 }
 
-static void start_at(struct hub *h, struct cursor *c, uint64_t seq)
+static void start_cursor_at(struct hub *h, struct cursor *c, uint64_t seq)
 {
 	c->covered = c->sent = seq;
 	c->at = 0;
@@ -424,7 +424,7 @@ void hub_place(struct hub *h, struct cursor *c)
 {
 	switch (c->start) {
 	case START_NEW:
-		start_at(h, c, log_head(h->log));
+		start_cursor_at(h, c, event_buffer_last_seq(h->buffer));
 		break;
 	case START_ALL:
 		wait_for_info(h, c);
@@ -433,23 +433,24 @@ void hub_place(struct hub *h, struct cursor *c)
 		hub_wait_for_replay(h, c);
 		break;
 	case START_RESUME:
-		if (!same_tag(h, c) || c->sent > log_head(h->log))
+		if (!has_stream_tag(h, c) ||
+		    c->sent > event_buffer_last_seq(h->buffer))
 			wait_for_info(h, c);
 		else
-			start_at(h, c, c->sent);
+			start_cursor_at(h, c, c->sent);
 		break;
 	}
 }
 
 /* A cursor above the stream's end: another gateway was ahead, or a new leader
  * is behind for a moment, or the stream is not what it was. */
-static void place_ahead(struct hub *h, struct cursor *c, uint64_t now_ms)
+static void start_beyond_end(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
 	if (h->leader.word.last_seq >= c->sent) {
-		start_at(h, c, c->sent);
+		start_cursor_at(h, c, c->sent);
 		return;
 	}
-	if (leader_had_grace(&h->leader, &c->ahead_ms, now_ms))
+	if (leader_had_grace(&h->leader, &c->beyond_end_ms, now_ms))
 		hub_owe_gap(h, c, GAP_RESET);
 	else
 		leader_want_info_by(&h->leader, now_ms + LEADER_RECHECK_MS);
@@ -459,11 +460,11 @@ static void place_ahead(struct hub *h, struct cursor *c, uint64_t now_ms)
 static void place_informed(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
 	if (c->start == START_ALL) {
-		start_at(h, c, h->leader.word.first_seq - 1);
-	} else if (!same_tag(h, c)) {
+		start_cursor_at(h, c, h->leader.word.first_seq - 1);
+	} else if (!has_stream_tag(h, c)) {
 		hub_owe_gap(h, c, GAP_RESET);
 	} else {
-		place_ahead(h, c, now_ms);
+		start_beyond_end(h, c, now_ms);
 	}
 }
 
@@ -481,12 +482,13 @@ void hub_place_waiting(struct hub *h, bool informed, uint64_t now_ms)
 			place_informed(h, c, now_ms);
 		else
 			hub_place(h, c);
-		if (!c->opened && c->state != CURSOR_WAITING)
+		if (!c->id_sent && c->state != CURSOR_WAITING)
 			hub_pump(h, c, now_ms);
 	}
 }
 
-static void greet_list(struct hub *h, struct list *which, uint64_t now_ms)
+static void send_retry_to_list(struct hub *h, struct list *which,
+			       uint64_t now_ms)
 {
 	struct list *n = which->next;
 
@@ -494,14 +496,14 @@ static void greet_list(struct hub *h, struct list *which, uint64_t now_ms)
 		struct cursor *c = LIST_ENTRY(n, struct cursor, queue);
 
 		n = n->next;
-		if (!c->greeted)
+		if (!c->retry_sent)
 			hub_pump(h, c, now_ms);
 	}
 }
 
 /* Those who wait and can't be answered soon get their retry: at least. */
-void hub_greet_waiting(struct hub *h, uint64_t now_ms)
+void hub_send_retry_waiting(struct hub *h, uint64_t now_ms)
 {
-	greet_list(h, &h->waiting, now_ms);
-	greet_list(h, &h->lagged, now_ms);
+	send_retry_to_list(h, &h->waiting, now_ms);
+	send_retry_to_list(h, &h->evicted, now_ms);
 }

@@ -13,12 +13,13 @@ static const struct backoff_times fail_times = {.first_ms = LEADER_RECHECK_MS,
 						.min_ms = LEADER_RECHECK_MS,
 						.max_ms = LEADER_RECHECK_MS};
 
-void leader_init(struct leader *l, struct source *src, struct log *log,
-		 const struct patience *p, struct metrics *m)
+void leader_init(struct leader *l, struct jetstream *src,
+		 struct event_buffer *buffer, const struct adaptive_timeout *p,
+		 struct metrics *m)
 {
 	memset(l, 0, sizeof(*l));
 	l->source = src;
-	l->log = log;
+	l->buffer = buffer;
 	l->patience = p;
 	l->metrics = m;
 }
@@ -39,23 +40,24 @@ void leader_want_info_by(struct leader *l, uint64_t at_ms)
 
 void leader_ask(struct leader *l, uint64_t now_ms)
 {
-	struct source_who who = {.slot = LEADER_SLOT};
+	struct request_id request = {.owner = LEADER_SLOT};
 
 	if (l->want_ms != 0 && now_ms >= l->want_ms)
 		l->wanted = true;
 	if (!l->wanted || l->asked || !backoff_over(&l->fail, now_ms))
 		return;
-	who.gen = ++l->no;
+	request.generation = ++l->no;
 	l->wanted = false;
 	l->want_ms = 0;
 	l->asked = true;
 	l->asked_ms = now_ms;
-	l->due_ms = now_ms + patience_ms(l->patience, LEADER_ANSWER_MS,
-					 PATIENCE_STEPS, now_ms);
-	l->head = log_head(l->log);
+	l->due_ms =
+		now_ms + adaptive_timeout_ms(l->patience, LEADER_ANSWER_MS,
+					     ADAPTIVE_TIMEOUT_STEPS, now_ms);
+	l->head = event_buffer_last_seq(l->buffer);
 	if (l->head < l->seen_seq)
 		l->head = l->seen_seq;
-	l->source->ops->info(l->source, who);
+	l->source->ops->info(l->source, request);
 }
 
 void leader_forget_question(struct leader *l)
@@ -68,7 +70,7 @@ void leader_forget_question(struct leader *l)
 void leader_tick(struct leader *l, uint64_t now_ms)
 {
 	if (l->asked && now_ms >= l->due_ms) {
-		patience_give_up(&l->late, l->no);
+		adaptive_timeout_expired_add(&l->late, l->no);
 		l->asked = false;
 		l->wanted = true;
 	}
@@ -89,16 +91,16 @@ uint64_t leader_due(const struct leader *l)
 	return from < l->fail.due_ms ? l->fail.due_ms : from;
 }
 
-unsigned leader_on_info(struct leader *l, const struct source_event *ev,
+unsigned leader_on_info(struct leader *l, const struct jetstream_event *ev,
 			uint64_t now_ms)
 {
 	unsigned bits = 0;
 
 	/* Servers that all take themselves for the leader all answer. */
 	if (ev->err == 0 &&
-	    (ev->info.unled || ev->info.leader != l->word.leader))
+	    (ev->info.no_leader || ev->info.leader != l->word.leader))
 		bits |= LEADER_RIVAL;
-	if (!l->asked || ev->who.gen != l->no)
+	if (!l->asked || ev->request.generation != l->no)
 		return bits;
 	l->asked = false;
 	l->seen_ms = now_ms;
@@ -106,7 +108,7 @@ unsigned leader_on_info(struct leader *l, const struct source_event *ev,
 			(now_ms - l->asked_ms) * 1000, 1);
 	if (ev->err != 0)
 		metric_add(l->metrics, METRIC_ERRORS_INFO, 1);
-	if (ev->err == 0 && !ev->info.unled) {
+	if (ev->err == 0 && !ev->info.no_leader) {
 		backoff_reset(&l->fail);
 	} else {
 		backoff_fail(&l->fail, &fail_times, now_ms);
@@ -117,18 +119,18 @@ unsigned leader_on_info(struct leader *l, const struct source_event *ev,
 
 /* ---- its word ------------------------------------------------------------ */
 
-void leader_take_word(struct leader *l, const struct source_info *i)
+void leader_take_word(struct leader *l, const struct jetstream_info *i)
 {
-	l->word = (struct source_word){.leader = i->leader,
-				       .first_seq = i->first_seq,
-				       .last_seq = i->last_seq,
-				       .max_inactive_ms = i->max_inactive_ms};
+	l->word = (struct stream_state){.leader = i->leader,
+					.first_seq = i->first_seq,
+					.last_seq = i->last_seq,
+					.max_inactive_ms = i->max_inactive_ms};
 }
 
 /* A leader may be behind the replica that feeds the tail for a moment, and
  * while messages come it may be so at each moment that it is asked. It must
  * come to where the head once was. */
-bool leader_rolled_back(struct leader *l, const struct source_info *i,
+bool leader_rolled_back(struct leader *l, const struct jetstream_info *i,
 			uint64_t asked_head, uint64_t now_ms)
 {
 	uint64_t since = now_ms - l->behind_ms;

@@ -12,14 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/backoff.h"
-#include "delivery/event_buffer.h"
-#include "base/metrics.h"
 #include "base/adaptive_timeout.h"
+#include "base/backoff.h"
+#include "base/metrics.h"
+#include "delivery/event_buffer.h"
 #include "nats/jetstream.h"
 
 enum {
-	LEADER_SLOT = 0x7fffffff, /* struct source_who.slot of its questions */
+	LEADER_SLOT = 0x7fffffff, /* struct request_id.slot of its questions */
 	LEADER_GRACE_MS = 5000,	  /* until a last sequence below what was seen
 				     counts, where there are replicas */
 	LEADER_ALONE_MS = 1000,	  /* where there are none: for a cursor that
@@ -29,12 +29,12 @@ enum {
 };
 
 struct leader {
-	struct source *source;
-	struct log *log;
+	struct jetstream *source;
+	struct event_buffer *buffer;
 	struct metrics *metrics;
-	const struct patience *patience;
+	const struct adaptive_timeout *patience;
 
-	struct source_word word; /* the last answer */
+	struct stream_state word; /* the last answer */
 
 	uint32_t no; /* of the last question */
 	bool wanted;
@@ -46,7 +46,7 @@ struct leader {
 	uint64_t seen_seq;   /* of messages that are not in the log as yet */
 	uint64_t head;	     /* the log's, or that, when it was sent */
 	struct backoff fail; /* answers that say nothing */
-	struct patience_late late;
+	struct adaptive_timeout_expired late;
 
 	/* The last sequence is below what the log's head was at some time: when
 	 * the leader last said so (0: it isn't), for how long it says so. */
@@ -55,8 +55,9 @@ struct leader {
 };
 
 /* Everything is borrowed. */
-void leader_init(struct leader *l, struct source *src, struct log *log,
-		 const struct patience *p, struct metrics *m);
+void leader_init(struct leader *l, struct jetstream *src,
+		 struct event_buffer *buffer, const struct adaptive_timeout *p,
+		 struct metrics *m);
 
 /* ---- the question -------------------------------------------------------- */
 
@@ -81,18 +82,18 @@ enum leader_answer {
 	LEADER_OURS = 1,  /* to the question in flight */
 	LEADER_RIVAL = 2, /* another server than the leader of before answers */
 };
-/* A SOURCE_INFO for LEADER_SLOT. It does not yet take the leader's word, for it
- * may be of another stream. */
-unsigned leader_on_info(struct leader *l, const struct source_event *ev,
+/* A JETSTREAM_INFO for LEADER_SLOT. It does not yet take the leader's word, for
+ * it may be of another stream. */
+unsigned leader_on_info(struct leader *l, const struct jetstream_event *ev,
 			uint64_t now_ms);
 
 /* ---- its word ------------------------------------------------------------ */
 
-void leader_take_word(struct leader *l, const struct source_info *i);
+void leader_take_word(struct leader *l, const struct jetstream_info *i);
 /* The leader's last sequence, when the log's head was `asked_head` at the time
  * of the question. True: the stream was rolled back; until then
  * leader_is_behind() says whether the leader has still to catch up. */
-bool leader_rolled_back(struct leader *l, const struct source_info *i,
+bool leader_rolled_back(struct leader *l, const struct jetstream_info *i,
 			uint64_t asked_head, uint64_t now_ms);
 bool leader_is_behind(const struct leader *l);
 /* A session or a stream begins: nothing is known of how far it is. */

@@ -43,20 +43,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/adaptive_timeout.h"
 #include "base/backoff.h"
 #include "base/buf.h"
+#include "base/limiter.h"
+#include "base/metrics.h"
 #include "delivery/cursor.h"
 #include "delivery/event_buffer.h"
-#include "base/metrics.h"
-#include "base/adaptive_timeout.h"
 #include "delivery/replay_queue.h"
-#include "nats/jetstream.h"
 #include "http/sse.h"
-#include "base/limiter.h"
+#include "nats/jetstream.h"
 
 enum replay_phase {
 	REPLAY_IDLE,
-	REPLAY_TURN, /* for `wants` */
+	REPLAY_QUEUED, /* for `wants` */
 	REPLAY_LAST,
 	REPLAY_PROBE,
 	REPLAY_CHECK,
@@ -71,49 +71,50 @@ enum replay_phase {
 };
 
 /* All replays share them. */
-struct replay_turns {
-	struct turns asks; /* what the server answers when it has searched */
-	struct turns consumers; /* from CREATE until it goes away */
+struct replay_limiters {
+	struct limiter asks; /* what the server answers when it has searched */
+	struct limiter consumers; /* from CREATE until it goes away */
 };
 
 enum { REPLAY_QUESTIONS = 4 };
 
 /* A question to the leader, PROBE or LAST, and its first answer. */
 struct replay_question {
-	uint32_t gen; /* 0: none */
+	uint32_t generation; /* 0: none */
 	bool answered;
 	uint64_t seq; /* 0: no message */
 };
 
 struct replay {
-	struct source *source;
-	struct log *log;
+	struct jetstream *source;
+	struct event_buffer *buffer;
 	struct metrics *metrics;
 	const struct sse_tag *tag;
-	const struct source_word *word; /* the leader's last */
-	const struct patience *line;	/* of all: STREAM.INFO, silence */
-	struct patience search; /* of this cursor's own requests: how long the
-				   server searches is the subject's matter */
-	struct replay_turns *turns;
-	struct turn turn;
+	const struct stream_state *word;     /* the leader's last */
+	const struct adaptive_timeout *line; /* of all: STREAM.INFO, silence */
+	struct adaptive_timeout
+		search; /* of this cursor's own requests: how long the
+		   server searches is the subject's matter */
+	struct replay_limiters *turns;
+	struct permit turn;
 
 	uint32_t slot;
-	uint32_t gen; /* of the last request */
+	uint32_t generation; /* of the last request */
 	enum replay_phase phase;
 	enum replay_phase wants; /* TURN: what follows */
 	uint64_t due_ms;	 /* an answer is late */
 	uint64_t asked_ms;	 /* or a message of the pull has come */
-	struct patience_late late;
+	struct adaptive_timeout_expired late;
 	uint64_t blocked_ms; /* the socket is blocked since; 0: it isn't */
 	uint64_t begun_ms;
 	struct cursor *cursor;
 	struct backoff asks;	  /* probes that were refused */
 	struct backoff consumers; /* consumers and pulls that were */
 
-	uint64_t h0;	  /* when the probe (or pull) was sent */
-	uint32_t leader;  /* and its leader */
-	bool found;	  /* the probe's answer: the queue has it */
-	bool last;	  /* the probe was "last" */
+	uint64_t evidence_seq; /* when the probe (or pull) was sent */
+	uint32_t leader;       /* and its leader */
+	bool found;	       /* the probe's answer: the queue has it */
+	bool last;	       /* the probe was "last" */
 	bool shares;	  /* ... and the hub hands its answer to others, too */
 	unsigned probes;  /* that found something, since the consumer */
 	uint32_t info_no; /* CHECK: the STREAM.INFO that serves */
@@ -121,7 +122,7 @@ struct replay {
 	struct replay_question asked[REPLAY_QUESTIONS]; /* the last first */
 
 	/* Asked twice: the first "no message". */
-	bool sure;	      /* this probe is the second one */
+	bool confirmed;	      /* this probe is the second one */
 	bool followed;	      /* all replicas followed the leader between */
 	uint64_t sure_ms;     /* when the first was answered */
 	uint64_t sure_h0;     /* how far it went */
@@ -145,16 +146,17 @@ struct replay {
 };
 
 /* Everything is borrowed. */
-void replay_init(struct replay *r, uint32_t slot, struct source *src,
-		 struct log *log, const struct sse_tag *tag,
-		 const struct source_word *word, const struct patience *line,
-		 struct replay_turns *turns, struct metrics *m);
+void replay_init(struct replay *r, uint32_t slot, struct jetstream *src,
+		 struct event_buffer *buffer, const struct sse_tag *tag,
+		 const struct stream_state *word,
+		 const struct adaptive_timeout *line,
+		 struct replay_limiters *turns, struct metrics *m);
 
-/* It is this one's turn (turns_next()), and it asks. */
+/* It is this one's turn (limiter_next()), and it asks. */
 void replay_go(struct replay *r, uint64_t now_ms);
 
 /* Someone else has answered for the leader. */
-void replay_distrust(struct replay *r);
+void replay_invalidate(struct replay *r);
 
 /* The cursor is set, LAGGED (or a START_LAST that waits for its answer).
  * -ENOMEM or 0. */
@@ -173,7 +175,7 @@ enum replay_outcome {
 };
 
 enum replay_outcome replay_on_event(struct replay *r,
-				    const struct source_event *ev,
+				    const struct jetstream_event *ev,
 				    uint64_t now_ms);
 /* REPLAY_STARTED: beside the queue's message there is nothing up to this. */
 uint64_t replay_evidence(const struct replay *r);
@@ -183,7 +185,7 @@ bool replay_awaits_check(const struct replay *r);
 /* The answer to a STREAM.INFO of our stream that was sent after
  * REPLAY_WANT_INFO. The cursor must not be blocked. */
 enum replay_outcome replay_check(struct replay *r,
-				 const struct source_info *info,
+				 const struct jetstream_info *info,
 				 uint64_t now_ms);
 /* What next? Call with an unblocked cursor, when frames were handed out. */
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms);

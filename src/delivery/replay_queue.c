@@ -37,8 +37,9 @@ void replay_queue_clear(struct replay_queue *q)
 }
 
 /* Room for a frame of `total` bytes; NULL: *rc says why not. */
-static struct replay_frame *add(struct replay_queue *q, size_t total,
-				size_t head_len, int *rc)
+static struct replay_frame *add_queued_frame(struct replay_queue *q,
+					     size_t total, size_t head_len,
+					     int *rc)
 {
 	struct replay_frame *frame;
 
@@ -52,8 +53,9 @@ static struct replay_frame *add(struct replay_queue *q, size_t total,
 	return frame;
 }
 
-static int put_line(struct replay_queue *q, const struct source_message *m,
-		    const struct sse_frame *f, const struct cursor *c)
+static int put_queued_line(struct replay_queue *q,
+			   const struct jetstream_message *m,
+			   const struct sse_frame *f, const struct cursor *c)
 {
 	const struct ndjson_message what = {
 		.seq = m->seq,
@@ -70,7 +72,7 @@ static int put_line(struct replay_queue *q, const struct source_message *m,
 	int rc;
 
 	ndjson_measure(&l, &what, c->json);
-	frame = add(q, l.total, l.head_len, &rc);
+	frame = add_queued_frame(q, l.total, l.head_len, &rc);
 	if (frame == NULL)
 		return rc;
 	frame->seq = m->seq;
@@ -79,14 +81,15 @@ static int put_line(struct replay_queue *q, const struct source_message *m,
 	return 0;
 }
 
-static bool is_of(const struct log_subject *s, const struct source_message *m)
+static bool is_of(const struct buffer_subject *s,
+		  const struct jetstream_message *m)
 {
 	return (m->subject_len == s->len &&
 		memcmp(m->subject, s->name, s->len) == 0) ||
 	       MUTATED(ANY_SUBJECT);
 }
 
-int replay_queue_put(struct replay_queue *q, const struct source_message *m,
+int replay_queue_put(struct replay_queue *q, const struct jetstream_message *m,
 		     const struct sse_tag *tag, const struct cursor *c)
 {
 	struct replay_frame *frame;
@@ -96,7 +99,7 @@ int replay_queue_put(struct replay_queue *q, const struct source_message *m,
 	if (!is_of(c->subject, m))
 		return -EBADMSG;
 	if (m->internal) {
-		frame = add(q, 0, 0, &rc);
+		frame = add_queued_frame(q, 0, 0, &rc);
 		if (frame == NULL)
 			return rc;
 		frame->seq = m->seq;
@@ -105,8 +108,8 @@ int replay_queue_put(struct replay_queue *q, const struct source_message *m,
 	}
 	sse_measure(&f, m->data, m->len, m->seq, tag);
 	if (c->ndjson)
-		return put_line(q, m, &f, c);
-	frame = add(q, f.total, f.head_len, &rc);
+		return put_queued_line(q, m, &f, c);
+	frame = add_queued_frame(q, f.total, f.head_len, &rc);
 	if (frame == NULL)
 		return rc;
 	frame->seq = m->seq;
@@ -115,8 +118,8 @@ int replay_queue_put(struct replay_queue *q, const struct source_message *m,
 	return 0;
 }
 
-static const uint8_t *part_of(const struct replay_frame *f, bool chunked,
-			      const uint8_t *bytes, size_t *len)
+static const uint8_t *queued_part_of(const struct replay_frame *f, bool chunked,
+				     const uint8_t *bytes, size_t *len)
 {
 	if (chunked || f->internal) {
 		*len = f->len;
@@ -138,7 +141,7 @@ void replay_queue_gather(const struct replay_queue *q, size_t max, bool chunked,
 		if (q->frames[i].internal)
 			continue;
 		max--;
-		part = part_of(&q->frames[i], chunked, at, &len);
+		part = queued_part_of(&q->frames[i], chunked, at, &len);
 
 		at += q->frames[i].len;
 		if (!cursor_batch_add(ret, part, len))
@@ -156,7 +159,8 @@ const uint8_t *replay_queue_first(const struct replay_queue *q, bool chunked,
 				  size_t *len)
 {
 	MUST(!replay_queue_empty(q));
-	return part_of(&q->frames[q->first], chunked, buf_head(&q->bytes), len);
+	return queued_part_of(&q->frames[q->first], chunked,
+			      buf_head(&q->bytes), len);
 }
 
 bool replay_queue_internal(const struct replay_queue *q)

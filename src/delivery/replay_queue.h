@@ -9,14 +9,14 @@
 
 #include "base/buf.h"
 #include "delivery/cursor.h"
-#include "nats/jetstream.h"
 #include "http/sse.h"
+#include "nats/jetstream.h"
 
 struct replay_frame {
 	uint64_t seq;
 	uint32_t len;
 	uint16_t head_len;
-	bool internal; /* of no bytes: see struct source_message */
+	bool internal; /* of no bytes: see struct jetstream_message */
 };
 
 struct replay_queue {
@@ -42,7 +42,7 @@ static inline bool replay_queue_empty(const struct replay_queue *q)
 void replay_queue_clear(struct replay_queue *q);
 /* In the form that the cursor's client takes. -EBADMSG: it is not of the
  * cursor's subject, whatever was asked for; -ENOBUFS: it is full; -ENOMEM. */
-int replay_queue_put(struct replay_queue *q, const struct source_message *m,
+int replay_queue_put(struct replay_queue *q, const struct jetstream_message *m,
 		     const struct sse_tag *tag, const struct cursor *c);
 /* All that a batch has room for, from the first one on; at most `max`. */
 void replay_queue_gather(const struct replay_queue *q, size_t max, bool chunked,

@@ -13,28 +13,28 @@ enum {
 	LINES_STAY = 4 * 256 * 1024, /* of memory that is kept for the next */
 };
 
-void hub_lines_init(struct hub *h)
+void hub_ndjson_init(struct hub *h)
 {
 	buf_init(&h->lines.bytes, LINES_MAX);
 	buf_init(&h->lines.payload, LINES_MAX);
 }
 
-void hub_lines_finish(struct hub *h)
+void hub_ndjson_finish(struct hub *h)
 {
 	buf_finish(&h->lines.bytes);
 	buf_finish(&h->lines.payload);
 	h->lines.first = 0;
 }
 
-void hub_lines_written(struct hub *h)
+void hub_ndjson_written(struct hub *h)
 {
 	if (h->lines.bytes.cap + h->lines.payload.cap > LINES_STAY)
-		hub_lines_finish(h);
+		hub_ndjson_finish(h);
 }
 
 /* The part that goes out, without chunks the line alone. */
-static int put_line(struct hub_lines *to, const struct ndjson_line *l,
-		    bool chunked)
+static int put_json_line(struct hub_ndjson *to, const struct ndjson_line *l,
+			 bool chunked)
 {
 	int rc = buf_reserve(&to->bytes, l->total);
 	size_t len = chunked ? l->total : l->body_len;
@@ -50,10 +50,10 @@ static int put_line(struct hub_lines *to, const struct ndjson_line *l,
 	return 0;
 }
 
-static int make_line(struct hub *h, const struct cursor *c,
-		     const struct log_frame *f)
+static int make_json_line(struct hub *h, const struct cursor *c,
+			  const struct buffer_frame *f)
 {
-	struct hub_lines *to = &h->lines;
+	struct hub_ndjson *to = &h->lines;
 	struct ndjson_message m = {
 		.seq = f->seq,
 		.time_ns = f->time_ns,
@@ -69,24 +69,25 @@ static int make_line(struct hub *h, const struct cursor *c,
 	rc = buf_reserve(&to->payload, f->len);
 	if (rc < 0)
 		return rc;
-	log_frame_payload(h->log, f, &p, buf_tail(&to->payload));
+	event_buffer_frame_payload(h->buffer, f, &p, buf_tail(&to->payload));
 	m.kind = p.base64 ? NDJSON_BASE64 : NDJSON_TEXT;
 	m.data = p.at;
 	m.len = p.len;
 	ndjson_measure(&l, &m, c->json);
-	return put_line(to, &l, c->chunked);
+	return put_json_line(to, &l, c->chunked);
 }
 
 /* A batch that held all frames of its time may lack newer ones. */
-static bool is_whole(const struct hub *h, const struct hub_lines *l)
+static bool is_whole(const struct hub *h, const struct hub_ndjson *l)
 {
-	return l->more != 0 || log_frame(h->log, l->last)->next == 0;
+	return l->more != 0 ||
+	       event_buffer_frame(h->buffer, l->last)->next == 0;
 }
 
 static bool has_lines(const struct hub *h, const struct cursor *c,
 		      uint64_t first)
 {
-	const struct hub_lines *l = &h->lines;
+	const struct hub_ndjson *l = &h->lines;
 
 	return l->first == first && l->json == c->json &&
 	       l->chunked == c->chunked && is_whole(h, l);
@@ -94,7 +95,7 @@ static bool has_lines(const struct hub *h, const struct cursor *c,
 
 static void make_lines(struct hub *h, const struct cursor *c, uint64_t first)
 {
-	struct hub_lines *to = &h->lines;
+	struct hub_ndjson *to = &h->lines;
 	size_t left = cursor_left(c);
 	uint64_t n = first;
 
@@ -102,9 +103,9 @@ static void make_lines(struct hub *h, const struct cursor *c, uint64_t first)
 	buf_clear(&to->bytes);
 	while (n != 0 && left-- > 0 && to->n < HUB_LINES &&
 	       buf_unread(&to->bytes) < CURSOR_BATCH_BYTES) {
-		const struct log_frame *f = log_frame(h->log, n);
+		const struct buffer_frame *f = event_buffer_frame(h->buffer, n);
 
-		if (make_line(h, c, f) < 0)
+		if (make_json_line(h, c, f) < 0)
 			break;
 		to->last = n;
 		n = f->next;
@@ -115,11 +116,12 @@ static void make_lines(struct hub *h, const struct cursor *c, uint64_t first)
 	to->chunked = c->chunked;
 }
 
-bool hub_lines_gather(struct hub *h, const struct cursor *c,
-		      struct cursor_batch *ret)
+bool hub_ndjson_gather(struct hub *h, const struct cursor *c,
+		       struct cursor_batch *ret)
 {
-	const struct hub_lines *from = &h->lines;
-	uint64_t first = log_next(h->log, c->subject, c->covered, c->at);
+	const struct hub_ndjson *from = &h->lines;
+	uint64_t first =
+		event_buffer_next(h->buffer, c->subject, c->covered, c->at);
 	size_t left = cursor_left(c);
 
 	ret->n = 0;
@@ -139,18 +141,18 @@ bool hub_lines_gather(struct hub *h, const struct cursor *c,
 	return true;
 }
 
-void hub_lines_advance(struct hub *h, struct cursor *c,
-		       const struct cursor_batch *b, size_t written,
-		       const uint8_t **rest, size_t *rest_len)
+void hub_ndjson_advance(struct hub *h, struct cursor *c,
+			const struct cursor_batch *b, size_t written,
+			const uint8_t **rest, size_t *rest_len)
 {
-	const struct hub_lines *lines = &h->lines;
+	const struct hub_ndjson *lines = &h->lines;
 	const uint8_t *line = buf_head(&lines->bytes);
 	size_t left = b->bytes;
 	uint64_t n = b->first;
 
 	*rest_len = 0;
 	for (size_t i = 0; left > 0; i++) {
-		const struct log_frame *f = log_frame(h->log, n);
+		const struct buffer_frame *f = event_buffer_frame(h->buffer, n);
 		size_t len = lines->len[i];
 
 		c->at = n;

@@ -12,9 +12,9 @@ struct words { /* opening, two gaps, ping, expiry */
 	size_t len;
 };
 
-static void dead(struct hub *h, struct cursor *c)
+static void mark_failed(struct hub *h, struct cursor *c)
 {
-	c->dead = true;
+	c->failed = true;
 	hub_unqueue(h, c);
 }
 
@@ -24,12 +24,13 @@ void hub_count_bytes(struct hub *h, struct cursor *c, size_t len)
 	metric_add(h->metrics, METRIC_BYTES_SENT, len);
 }
 
-static void hold(struct hub *h, struct cursor *c, const void *rest, size_t len)
+static void buffer_rest(struct hub *h, struct cursor *c, const void *rest,
+			size_t len)
 {
 	if (len == 0)
 		return;
 	if (h->sink->hold(c, rest, len) < 0) {
-		dead(h, c);
+		mark_failed(h, c);
 		return;
 	}
 	c->held = (uint32_t)len;
@@ -39,18 +40,18 @@ static void hold(struct hub *h, struct cursor *c, const void *rest, size_t len)
 /* Only of streams that had everything before these messages, on sockets that
  * had room: what a resume or a slow client asks for late says nothing of us.
  * All of one write count with the age of the oldest among them. */
-static void observe(struct hub *h, const struct cursor *c, uint64_t stored_ns,
-		    uint64_t n)
+static void observe_latency(struct hub *h, const struct cursor *c,
+			    uint64_t stored_ns, uint64_t n)
 {
 	uint64_t age_ns = h->now_ns > stored_ns ? h->now_ns - stored_ns : 0;
 
-	if (c->follows && h->now_ns != 0)
+	if (c->live_since_write && h->now_ns != 0)
 		metrics_observe(h->metrics, METRIC_SPREAD_LATENCY,
 				age_ns / 1000, n);
 }
 
-static void advance(struct hub *h, struct cursor *c, struct cursor_batch *b,
-		    size_t written)
+static void advance_cursor(struct hub *h, struct cursor *c,
+			   struct cursor_batch *b, size_t written)
 {
 	const uint8_t *rest = NULL;
 	uint64_t before = c->events, oldest_ns;
@@ -60,16 +61,17 @@ static void advance(struct hub *h, struct cursor *c, struct cursor_batch *b,
 		replay_advance(c->replay, b, written, &rest, &len);
 		metric_add(h->metrics, METRIC_BYTES_REPLAY, written + len);
 	} else {
-		oldest_ns = log_frame(h->log, b->first)->time_ns;
+		oldest_ns = event_buffer_frame(h->buffer, b->first)->time_ns;
 		if (c->ndjson)
-			hub_lines_advance(h, c, b, written, &rest, &len);
+			hub_ndjson_advance(h, c, b, written, &rest, &len);
 		else
-			cursor_advance(c, h->log, b, written, &rest, &len);
-		observe(h, c, oldest_ns, c->events - before);
-		metric_add(h->metrics, METRIC_EVENTS_LOG, c->events - before);
-		metric_add(h->metrics, METRIC_BYTES_LOG, written + len);
+			cursor_advance(c, h->buffer, b, written, &rest, &len);
+		observe_latency(h, c, oldest_ns, c->events - before);
+		metric_add(h->metrics, METRIC_EVENTS_BUFFER,
+			   c->events - before);
+		metric_add(h->metrics, METRIC_BYTES_BUFFER, written + len);
 	}
-	hold(h, c, rest, len);
+	buffer_rest(h, c, rest, len);
 }
 
 /* One write of words and frames: how many bytes of the frames it took, or -1
@@ -91,29 +93,29 @@ static ssize_t write_all(struct hub *h, struct cursor *c, const struct words *w,
 		return 0;
 	wrote = h->sink->write(c, iov, n);
 	if (wrote < 0) {
-		dead(h, c);
+		mark_failed(h, c);
 		return -1;
 	}
 	hub_count_bytes(h, c, (size_t)wrote);
 	if ((size_t)wrote < w->len) {
-		hold(h, c, w->text + wrote, w->len - (size_t)wrote);
+		buffer_rest(h, c, w->text + wrote, w->len - (size_t)wrote);
 		return -1;
 	}
 	return wrote - (ssize_t)w->len;
 }
 
-static void give(struct hub *h, struct cursor *c, const struct words *w,
-		 struct cursor_batch *b)
+static void write_batch(struct hub *h, struct cursor *c, const struct words *w,
+			struct cursor_batch *b)
 {
 	ssize_t wrote = write_all(h, c, w, b);
 
 	if (wrote >= 0 && b->bytes > 0)
-		advance(h, c, b, (size_t)wrote);
+		advance_cursor(h, c, b, (size_t)wrote);
 }
 
-static void say_cursor(struct hub *h, struct cursor *c, char *out)
+static void put_cursor_block(struct hub *h, struct cursor *c, char *out)
 {
-	sse_cursor_format(out, cursor_covered(c, h->log), &h->tail.tag);
+	sse_cursor_format(out, cursor_covered(c, h->buffer), &h->tail.tag);
 	if (c->replay != NULL)
 		replay_told(c->replay);
 }
@@ -121,7 +123,7 @@ static void say_cursor(struct hub *h, struct cursor *c, char *out)
 /* retry: and the block with the id: at once when the start is known, else the
  * block as soon as it is. Who waits for an answer that is on its way waits with
  * both. */
-static void say_opening(struct hub *h, struct cursor *c, struct words *w)
+static void put_opening_block(struct hub *h, struct cursor *c, struct words *w)
 {
 	char text[SSE_CURSOR_MAX];
 	const char *cursor = NULL;
@@ -137,7 +139,7 @@ static void say_opening(struct hub *h, struct cursor *c, struct words *w)
 		if (cursor != NULL && c->system)
 			w->len += ndjson_put_system(w->text + w->len,
 						    c->chunked, "open", cursor);
-	} else if (!c->greeted) {
+	} else if (!c->retry_sent) {
 		if (cursor == NULL && tail_live(&h->tail) && !c->ping_waits &&
 		    !c->expiry_waits)
 			return;
@@ -147,12 +149,12 @@ static void say_opening(struct hub *h, struct cursor *c, struct words *w)
 		w->len += sse_put_system(w->text + w->len, c->chunked, "open",
 					 cursor);
 	}
-	c->greeted = true;
-	c->opened = cursor != NULL;
+	c->retry_sent = true;
+	c->id_sent = cursor != NULL;
 }
 
-static void say_gap(struct hub *h, const struct cursor *c,
-		    const struct hub_gap *g, struct words *w)
+static void put_gap_block(struct hub *h, const struct cursor *c,
+			  const struct hub_gap *g, struct words *w)
 {
 	w->len += (c->ndjson ? ndjson_put_gap
 			     : sse_put_gap)(w->text + w->len, c->chunked,
@@ -163,13 +165,13 @@ static void say_gap(struct hub *h, const struct cursor *c,
 		   g->reset ? METRIC_GAPS_RESET : METRIC_GAPS_EXPIRED, 1);
 }
 
-static void say_ping(struct hub *h, struct cursor *c, struct words *w)
+static void put_ping_block(struct hub *h, struct cursor *c, struct words *w)
 {
 	char text[SSE_CURSOR_MAX];
-	bool known = c->opened && c->state != CURSOR_WAITING;
+	bool known = c->id_sent && c->state != CURSOR_WAITING;
 
 	if (known)
-		say_cursor(h, c, text);
+		put_cursor_block(h, c, text);
 	if (!c->ndjson)
 		w->len += sse_put_ping(w->text + w->len, c->chunked,
 				       h->cfg.ping, known ? text : NULL);
@@ -182,13 +184,13 @@ static void say_ping(struct hub *h, struct cursor *c, struct words *w)
 	metric_add(h->metrics, METRIC_PINGS, 1);
 }
 
-static void say_expired(struct hub *h, struct cursor *c, struct words *w)
+static void put_expired_block(struct hub *h, struct cursor *c, struct words *w)
 {
 	char text[SSE_CURSOR_MAX];
-	bool known = c->opened && c->state != CURSOR_WAITING;
+	bool known = c->id_sent && c->state != CURSOR_WAITING;
 
 	if (known)
-		say_cursor(h, c, text);
+		put_cursor_block(h, c, text);
 	if (!c->ndjson)
 		w->len += sse_put_system(w->text + w->len, c->chunked,
 					 "expired", known ? text : NULL);
@@ -198,30 +200,32 @@ static void say_expired(struct hub *h, struct cursor *c, struct words *w)
 	c->expiry_waits = false;
 }
 
-static void fall_off(struct hub *h, struct cursor *c)
+static void mark_evicted(struct hub *h, struct cursor *c)
 {
-	c->fell_off = true;
-	metric_add(h->metrics, METRIC_STREAMS_OVERTAKEN, 1);
-	hub_set_state(h, c, CURSOR_LAGGED);
+	c->evicted = true;
+	metric_add(h->metrics, METRIC_SUBSCRIPTIONS_EVICTED, 1);
+	hub_set_state(h, c, CURSOR_EVICTED);
 	hub_wait_for_replay(h, c);
 }
 
-static void gather(struct hub *h, struct cursor *c, struct cursor_batch *b)
+static void gather_batch(struct hub *h, struct cursor *c,
+			 struct cursor_batch *b)
 {
 	b->n = 0;
 	b->bytes = 0;
 	b->first = 0;
 	if (c->state == CURSOR_LIVE) {
-		if (cursor_covered(c, h->log) < log_floor(h->log) &&
+		if (cursor_covered(c, h->buffer) <
+			    event_buffer_floor(h->buffer) &&
 		    !MUTATED(NO_FALL_OFF) && !MUTATED(FIRST_FRAME)) {
-			fall_off(h, c);
+			mark_evicted(h, c);
 			return;
 		}
 		if (c->caught_up)
 			return;
 		if (!c->ndjson)
-			cursor_gather(c, h->log, b);
-		else if (!hub_lines_gather(h, c, b))
+			cursor_gather(c, h->buffer, b);
+		else if (!hub_ndjson_gather(h, c, b))
 			hub_wait_for_memory(h, c);
 	} else if (c->state == CURSOR_REPLAY) {
 		replay_gather(c->replay, b);
@@ -229,9 +233,9 @@ static void gather(struct hub *h, struct cursor *c, struct cursor_batch *b)
 }
 
 /* What is next, when all that was gathered is on the socket. */
-static void after_write(struct hub *h, struct cursor *c, uint64_t now_ms)
+static void finish_write(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
-	if (c->dead || c->blocked)
+	if (c->failed || c->blocked)
 		return;
 	if (cursor_left(c) == 0) {
 		h->sink->done(c);
@@ -243,8 +247,9 @@ static void after_write(struct hub *h, struct cursor *c, uint64_t now_ms)
 		hub_outcome(h, c->replay, replay_step(c->replay, now_ms),
 			    now_ms);
 	} else if (c->state == CURSOR_LIVE && !c->caught_up) {
-		if (log_next(h->log, c->subject, c->covered, c->at) == 0)
-			c->caught_up = c->follows = true;
+		if (event_buffer_next(h->buffer, c->subject, c->covered,
+				      c->at) == 0)
+			c->caught_up = c->live_since_write = true;
 		else
 			hub_mark_dirty(h, c);
 	}
@@ -256,23 +261,24 @@ void hub_pump(struct hub *h, struct cursor *c, uint64_t now_ms)
 	struct words w = {.len = 0};
 	struct hub_gap gap;
 
-	if (c->blocked || c->dead)
+	if (c->blocked || c->failed)
 		return;
-	if (!c->opened)
-		say_opening(h, c, &w);
-	if (c->late_gap && c->opened) {
+	if (!c->id_sent)
+		put_opening_block(h, c, &w);
+	if (c->late_gap && c->id_sent) {
 		hub_pass_late_gap(h, c, &gap);
-		say_gap(h, c, &gap, &w);
+		put_gap_block(h, c, &gap, &w);
 	}
-	if (c->gap != GAP_NONE && c->opened && hub_pass_gap(h, c, &gap, now_ms))
-		say_gap(h, c, &gap, &w);
+	if (c->gap != GAP_NONE && c->id_sent &&
+	    hub_pass_gap(h, c, &gap, now_ms))
+		put_gap_block(h, c, &gap, &w);
 	if (c->ping_waits)
-		say_ping(h, c, &w);
+		put_ping_block(h, c, &w);
 	if (c->expiry_waits)
-		say_expired(h, c, &w);
-	gather(h, c, &b);
-	give(h, c, &w, &b);
-	after_write(h, c, now_ms);
+		put_expired_block(h, c, &w);
+	gather_batch(h, c, &b);
+	write_batch(h, c, &w, &b);
+	finish_write(h, c, now_ms);
 }
 
 void hub_pump_found(struct hub *h, struct cursor *c, const struct replay *from,
@@ -284,8 +290,8 @@ void hub_pump_found(struct hub *h, struct cursor *c, const struct replay *from,
 	size_t len;
 	ssize_t wrote;
 
-	if (!c->opened)
-		say_opening(h, c, &w);
+	if (!c->id_sent)
+		put_opening_block(h, c, &w);
 	frame = replay_queue_first(&from->queue, c->chunked, &len);
 	cursor_batch_add(&b, frame, len);
 	wrote = write_all(h, c, &w, &b);
@@ -295,12 +301,12 @@ void hub_pump_found(struct hub *h, struct cursor *c, const struct replay *from,
 			c->covered = replay_evidence(from);
 		metric_add(h->metrics, METRIC_EVENTS_REPLAY, 1);
 		metric_add(h->metrics, METRIC_BYTES_REPLAY, len);
-		hold(h, c, frame + wrote, len - (size_t)wrote);
+		buffer_rest(h, c, frame + wrote, len - (size_t)wrote);
 	}
-	if (c->dead)
+	if (c->failed)
 		return;
 	hub_settle(h, c);
-	after_write(h, c, now_ms);
+	finish_write(h, c, now_ms);
 }
 
 void hub_say_expiry(struct hub *h, struct cursor *c, uint64_t now_ms)

@@ -35,13 +35,14 @@ static const struct backoff_times try_times = {.first_ms = 0,
 					       .min_ms = 2 * TAIL_PAUSE_MIN_MS,
 					       .max_ms = TAIL_PAUSE_MAX_MS};
 
-void tail_init(struct tail *t, struct source *src, struct log *log,
-	       struct leader *leader, const struct subject_template *subject,
-	       const struct patience *p, struct metrics *m)
+void tail_init(struct tail *t, struct jetstream *src,
+	       struct event_buffer *buffer, struct leader *leader,
+	       const struct subject_template *subject,
+	       const struct adaptive_timeout *p, struct metrics *m)
 {
 	memset(t, 0, sizeof(*t));
 	t->source = src;
-	t->log = log;
+	t->buffer = buffer;
 	t->leader = leader;
 	t->metrics = m;
 	t->subject = subject;
@@ -61,25 +62,27 @@ bool tail_ready(const struct tail *t)
 	return tail_live(t) && !t->refused;
 }
 
-static struct source_who next_who(struct tail *t)
+static struct request_id next_tail_request(struct tail *t)
 {
-	return (struct source_who){.slot = TAIL_SLOT, .gen = ++t->gen};
+	return (struct request_id){.owner = TAIL_SLOT,
+				   .generation = ++t->generation};
 }
 
-static void drop_consumer(struct tail *t)
+static void drop_tail_consumer(struct tail *t)
 {
 	tail_drop_held(t);
 	if (!t->has_consumer)
 		return;
 	t->has_consumer = false;
 	t->source->ops->forget(t->source,
-			       (struct source_who){.slot = TAIL_SLOT,
-						   .gen = t->consumer_gen});
+			       (struct request_id){.owner = TAIL_SLOT,
+						   .generation =
+							   t->consumer_gen});
 }
 
 void tail_end(struct tail *t)
 {
-	drop_consumer(t);
+	drop_tail_consumer(t);
 	t->state = TAIL_DOWN;
 }
 
@@ -100,29 +103,32 @@ set_why(struct tail *t, const char *fmt, ...)
 	t->why = t->why_text;
 }
 
-static void expect(struct tail *t, enum tail_state state, uint64_t now_ms)
+static void expect_tail_state(struct tail *t, enum tail_state state,
+			      uint64_t now_ms)
 {
 	t->state = state;
 	t->asked_ms = now_ms;
-	t->due_ms = now_ms + patience_ms(t->patience, TAIL_ANSWER_MS,
-					 PATIENCE_STEPS, now_ms);
+	t->due_ms =
+		now_ms + adaptive_timeout_ms(t->patience, TAIL_ANSWER_MS,
+					     ADAPTIVE_TIMEOUT_STEPS, now_ms);
 }
 
-static void ask_info(struct tail *t, enum tail_state state, uint64_t now_ms)
+static void ask_stream_info(struct tail *t, enum tail_state state,
+			    uint64_t now_ms)
 {
-	expect(t, state, now_ms);
-	t->source->ops->info(t->source, next_who(t));
+	expect_tail_state(t, state, now_ms);
+	t->source->ops->info(t->source, next_tail_request(t));
 }
 
-static void pause_for(struct tail *t, uint64_t ms, uint64_t now_ms)
+static void pause_tail(struct tail *t, uint64_t ms, uint64_t now_ms)
 {
-	drop_consumer(t);
+	drop_tail_consumer(t);
 	t->state = TAIL_PAUSE;
 	t->due_ms = now_ms + ms;
 }
 
 /* Another try after something failed, at once the first time, then slower. */
-static void try_again(struct tail *t, uint64_t now_ms)
+static void retry_tail(struct tail *t, uint64_t now_ms)
 {
 	uint64_t ms;
 
@@ -130,25 +136,25 @@ static void try_again(struct tail *t, uint64_t now_ms)
 	    t->unanswered < TAIL_UNANSWERED)
 		backoff_reset(&t->fails);
 	ms = backoff_fail(&t->fails, &try_times, now_ms);
-	drop_consumer(t);
+	drop_tail_consumer(t);
 	if (ms == 0)
-		ask_info(t, TAIL_INFO, now_ms);
+		ask_stream_info(t, TAIL_INFO, now_ms);
 	else
-		pause_for(t, ms, now_ms);
+		pause_tail(t, ms, now_ms);
 }
 
 /* `why`: one of METRIC_RESET_*. */
-static void start_over(struct tail *t, enum metric why, const char *reason,
-		       uint64_t now_ms)
+static void restart_tail(struct tail *t, enum metric why, const char *reason,
+			 uint64_t now_ms)
 {
 	metric_add(t->metrics, why, 1);
 	tail_news(t, true, "tail begins anew after sequence %" PRIu64 ": %s",
-		  log_head(t->log), reason);
+		  event_buffer_last_seq(t->buffer), reason);
 	if (!t->refused)
 		t->why = "the tail is being made anew";
 	if (why != METRIC_RESET_LOST && why != METRIC_RESET_SKIPPED)
 		t->doubts = true;
-	try_again(t, now_ms);
+	retry_tail(t, now_ms);
 }
 
 /* ---- the stream ---------------------------------------------------------- */
@@ -158,26 +164,26 @@ static uint64_t min_unless_0(uint64_t value, uint64_t limit)
 	return limit != 0 && limit < value ? limit : value;
 }
 
-static void create(struct tail *t, uint64_t now_ms)
+static void create_tail_consumer(struct tail *t, uint64_t now_ms)
 {
-	struct source_consumer c = {
-		.who = next_who(t),
-		.start_seq = log_head(t->log) + 1,
+	struct jetstream_consumer c = {
+		.request = next_tail_request(t),
+		.start_seq = event_buffer_last_seq(t->buffer) + 1,
 		.filter = t->wants_filter ? t->filter : NULL,
 		.inactive_ms =
 			min_unless_0(TAIL_INACTIVE_MS, t->max_inactive_ms),
 	};
 
-	expect(t, TAIL_CREATE, now_ms);
-	t->consumer_gen = c.who.gen;
+	expect_tail_state(t, TAIL_CREATE, now_ms);
+	t->consumer_gen = c.request.generation;
 	t->has_consumer = true;
 	t->source->ops->create(t->source, &c);
 }
 
-static void info_failed(struct tail *t, const struct source_event *ev,
-			uint64_t now_ms)
+static void on_info_failed(struct tail *t, const struct jetstream_event *ev,
+			   uint64_t now_ms)
 {
-	if (ev->err == SOURCE_ERR_NO_STREAM) {
+	if (ev->err == JETSTREAM_ERR_NO_STREAM) {
 		t->why = "the JetStream stream does not exist";
 		tail_news(t, true,
 			  "the JetStream stream does not exist: waiting "
@@ -189,32 +195,32 @@ static void info_failed(struct tail *t, const struct source_event *ev,
 			  ev->err_text ? ev->err_text : "no answer", ev->err);
 	}
 	metric_add(t->metrics, METRIC_ERRORS_INFO, 1);
-	pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
+	pause_tail(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
 }
 
-static void pull(struct tail *t, uint64_t now_ms);
+static void send_tail_pull(struct tail *t, uint64_t now_ms);
 
-static void go_live(struct tail *t, uint64_t now_ms)
+static void become_live(struct tail *t, uint64_t now_ms)
 {
 	t->state = TAIL_LIVE;
 	t->live_ms = t->heard_ms = now_ms;
 	t->cseq = t->credit = 0;
-	t->read_seq = log_head(t->log);
+	t->read_seq = event_buffer_last_seq(t->buffer);
 	t->skipped = t->late_tick = false;
 	t->idle_gen = 0;
 	t->idle_to = 0;
 	t->fruitless = 0;
 	memset(t->pulls, 0, sizeof(t->pulls));
 	if (t->refused) {
-		pull(t, now_ms);
+		send_tail_pull(t, now_ms);
 		return; /* not said to be live before a pull is taken */
 	}
 	t->why = NULL;
 	if (!t->has_news)
 		t->news[0] = '\0'; /* each time, whatever was said before */
 	tail_news(t, false, "tail is live after sequence %" PRIu64,
-		  log_head(t->log));
-	pull(t, now_ms);
+		  event_buffer_last_seq(t->buffer));
+	send_tail_pull(t, now_ms);
 }
 
 /* An answer to what was asked for the present state. */
@@ -231,14 +237,15 @@ static unsigned match(struct tail *t, enum tail_verdict verdict,
 
 	switch (verdict) {
 	case MATCH_ASK:
-		drop_consumer(t);
-		expect(t, TAIL_MATCH, now_ms);
-		t->source->ops->get(t->source, next_who(t),
-				    log_frame(t->log, t->match.frame)->seq);
+		drop_tail_consumer(t);
+		expect_tail_state(t, TAIL_MATCH, now_ms);
+		t->source->ops->get(
+			t->source, next_tail_request(t),
+			event_buffer_frame(t->buffer, t->match.frame)->seq);
 		return 0;
 	case MATCH_FAILED:
 		t->why = "the JetStream stream's messages can't be read";
-		try_again(t, now_ms);
+		retry_tail(t, now_ms);
 		return 0;
 	case MATCH_BACK:
 		out = tail_went_back(t);
@@ -247,8 +254,8 @@ static unsigned match(struct tail *t, enum tail_verdict verdict,
 		break;
 	}
 	t->doubts = false;
-	drop_consumer(t);
-	create(t, now_ms);
+	drop_tail_consumer(t);
+	create_tail_consumer(t, now_ms);
 	return out;
 }
 
@@ -264,7 +271,7 @@ static void take_matches_none(struct tail *t, bool none)
 	metric_set(t->metrics, METRIC_UNMATCHED, none);
 }
 
-static unsigned on_info(struct tail *t, const struct source_event *ev,
+static unsigned on_info(struct tail *t, const struct jetstream_event *ev,
 			uint64_t now_ms)
 {
 	bool verify = t->state == TAIL_VERIFY;
@@ -272,13 +279,13 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 
 	observe_answer(t, now_ms);
 	if (ev->err != 0) {
-		info_failed(t, ev, now_ms);
+		on_info_failed(t, ev, now_ms);
 		return 0;
 	}
-	if (ev->info.unled && !MUTATED(UNLED)) {
+	if (ev->info.no_leader && !MUTATED(UNLED)) {
 		t->why = "the stream has no leader";
 		tail_news(t, true, "the stream has no leader: waiting for one");
-		pause_for(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
+		pause_tail(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
 		return 0;
 	}
 	if (ev->info.work_queue) {
@@ -286,7 +293,7 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 		tail_news(t, true,
 			  "the stream has work-queue retention: its "
 			  "messages can't be read more than once");
-		pause_for(t, TAIL_PAUSE_MAX_MS, now_ms);
+		pause_tail(t, TAIL_PAUSE_MAX_MS, now_ms);
 		return 0;
 	}
 	t->wants_filter = !ev->info.filter_covers_all;
@@ -299,29 +306,29 @@ static unsigned on_info(struct tail *t, const struct source_event *ev,
 	if (leader_is_behind(t->leader)) {
 		t->doubts = true;
 		t->why = "the stream's leader is behind";
-		pause_for(t, TAIL_PAUSE_MIN_MS * 2, now_ms);
+		pause_tail(t, TAIL_PAUSE_MIN_MS * 2, now_ms);
 		return out;
 	}
 	if (verify && (out & TAIL_RESET) == 0) {
-		go_live(t, now_ms);
+		become_live(t, now_ms);
 		return out;
 	}
-	drop_consumer(t);
+	drop_tail_consumer(t);
 	if (t->doubts)
 		return out | match(t, tail_match_begin(t, false), now_ms);
-	create(t, now_ms);
+	create_tail_consumer(t, now_ms);
 	return out;
 }
 
-bool tail_same_stream(struct tail *t, const struct source_event *ev,
+bool tail_same_stream(struct tail *t, const struct jetstream_event *ev,
 		      uint64_t asked_head, uint64_t now_ms)
 {
 	enum metric why = METRIC_RESET_STREAM;
 	const char *what = "the stream has changed";
 
-	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_STREAM)
+	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_STREAM)
 		return false; /* JetStream's matter, not the stream's */
-	if (ev->err == 0 && ev->info.unled && !MUTATED(UNLED))
+	if (ev->err == 0 && ev->info.no_leader && !MUTATED(UNLED))
 		return false;
 	if (ev->err == 0 && t->known && tail_is_ours(t, &ev->info)) {
 		leader_take_word(t->leader, &ev->info);
@@ -332,7 +339,7 @@ bool tail_same_stream(struct tail *t, const struct source_event *ev,
 		what = "the stream's leader stays behind";
 	}
 	if (t->state == TAIL_LIVE)
-		start_over(t, why, what, now_ms);
+		restart_tail(t, why, what, now_ms);
 	return false;
 }
 
@@ -346,11 +353,11 @@ static uint32_t batch_of(const struct tail *t)
 
 /* A message larger than the limit of bytes that the server sets can't be had at
  * all; without a limit of ours the server would refuse the pull. */
-static void pull(struct tail *t, uint64_t now_ms)
+static void send_tail_pull(struct tail *t, uint64_t now_ms)
 {
 	uint64_t expires_ms = min_unless_0(TAIL_EXPIRES_MS, t->max_expires_ms);
-	struct source_pull p = {
-		.who = {.slot = TAIL_SLOT, .gen = t->consumer_gen},
+	struct jetstream_pull p = {
+		.request = {.owner = TAIL_SLOT, .generation = t->consumer_gen},
 		.number = ++t->pull_no,
 		.batch = batch_of(t),
 		.max_bytes =
@@ -371,14 +378,14 @@ static void pull(struct tail *t, uint64_t now_ms)
 }
 
 /* Not while messages wait for an answer: they take memory. */
-static void refill(struct tail *t, uint64_t now_ms)
+static void refill_pulls(struct tail *t, uint64_t now_ms)
 {
 	if (tail_holds(t))
 		return;
 	if (t->credit == 0)
 		memset(t->pulls, 0, sizeof(t->pulls));
 	if (t->credit <= batch_of(t) / 2)
-		pull(t, now_ms);
+		send_tail_pull(t, now_ms);
 }
 
 /* Messages or heartbeats come: the server takes what is asked. */
@@ -393,11 +400,11 @@ static void taken(struct tail *t)
 	t->why = NULL;
 	t->news[0] = '\0';
 	tail_news(t, false, "tail is live after sequence %" PRIu64,
-		  log_head(t->log));
+		  event_buffer_last_seq(t->buffer));
 }
 
 /* The server said how much it takes. False: no less can be asked for. */
-static bool ask_for_less(struct tail *t, const struct source_status *s)
+static bool ask_for_less(struct tail *t, const struct jetstream_status *s)
 {
 	uint32_t batch = batch_of(t);
 
@@ -415,8 +422,8 @@ static bool ask_for_less(struct tail *t, const struct source_status *s)
 	return true;
 }
 
-static void refused(struct tail *t, const struct source_status *s,
-		    enum metric why, uint64_t now_ms)
+static void note_refused_pull(struct tail *t, const struct jetstream_status *s,
+			      enum metric why, uint64_t now_ms)
 {
 	char text[160];
 
@@ -425,10 +432,10 @@ static void refused(struct tail *t, const struct source_status *s,
 	metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
 	t->refused = true;
 	set_why(t, "%s", text);
-	start_over(t, why, text, now_ms);
+	restart_tail(t, why, text, now_ms);
 }
 
-static bool close_pull(struct tail *t, uint32_t number)
+static bool close_tail_pull(struct tail *t, uint32_t number)
 {
 	for (size_t i = 0; i < TAIL_MAX_PULLS; i++) {
 		if (t->pulls[i] == number) {
@@ -439,7 +446,7 @@ static bool close_pull(struct tail *t, uint32_t number)
 	return false;
 }
 
-static bool pulls_open(const struct tail *t)
+static bool count_open_pulls(const struct tail *t)
 {
 	for (size_t i = 0; i < TAIL_MAX_PULLS; i++)
 		if (t->pulls[i] != 0)
@@ -448,13 +455,13 @@ static bool pulls_open(const struct tail *t)
 }
 
 /* A pull is over: what it did not bring is no longer owed. */
-static void on_pull_end(struct tail *t, const struct source_status *s,
+static void on_pull_end(struct tail *t, const struct jetstream_status *s,
 			uint64_t now_ms)
 {
 	uint64_t back = s->has_pending ? s->pending_msgs : batch_of(t);
 	bool limited;
 
-	if (!close_pull(t, s->number))
+	if (!close_tail_pull(t, s->number))
 		return;
 	limited = ask_for_less(t, s);
 	if (limited) {
@@ -464,7 +471,7 @@ static void on_pull_end(struct tail *t, const struct source_status *s,
 			  s->code, s->text != NULL ? s->text : "");
 		t->credit = 0;
 		memset(t->pulls, 0, sizeof(t->pulls));
-		pull(t, now_ms);
+		send_tail_pull(t, now_ms);
 		return;
 	}
 	t->big = s->too_big;
@@ -472,22 +479,22 @@ static void on_pull_end(struct tail *t, const struct source_status *s,
 	    now_ms - t->pull_ms < TAIL_HEARTBEAT_MS &&
 	    ++t->fruitless >=
 		    (s->code == 409 ? TAIL_FRUITLESS : TAIL_FRUITLESS_ENDS)) {
-		refused(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
+		note_refused_pull(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
 		return;
 	}
 	t->credit = t->credit > back ? t->credit - back : 0;
-	if (!pulls_open(t)) {
+	if (!count_open_pulls(t)) {
 		if (s->has_pending && t->credit != 0 && !MUTATED(NO_CREDIT)) {
-			start_over(t, METRIC_RESET_LOST,
-				   "messages were lost on the way", now_ms);
+			restart_tail(t, METRIC_RESET_LOST,
+				     "messages were lost on the way", now_ms);
 			return;
 		}
 		t->credit = 0;
 	}
-	refill(t, now_ms);
+	refill_pulls(t, now_ms);
 }
 
-static void on_status(struct tail *t, const struct source_status *s,
+static void on_status(struct tail *t, const struct jetstream_status *s,
 		      uint64_t now_ms)
 {
 	t->heard_ms = now_ms;
@@ -498,18 +505,18 @@ static void on_status(struct tail *t, const struct source_status *s,
 			tail_on_idle(t, s->last_stream);
 		if (s->has_last_consumer && s->last_consumer > t->cseq &&
 		    !MUTATED(NO_CREDIT))
-			start_over(t, METRIC_RESET_LOST,
-				   "messages were lost on the way", now_ms);
+			restart_tail(t, METRIC_RESET_LOST,
+				     "messages were lost on the way", now_ms);
 		return;
 	}
 	if (s->consumer_gone || s->code == 503) {
 		metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
-		start_over(t, METRIC_RESET_CONSUMER_GONE,
-			   "the consumer is gone", now_ms);
+		restart_tail(t, METRIC_RESET_CONSUMER_GONE,
+			     "the consumer is gone", now_ms);
 		return;
 	}
 	if (s->code == 400) {
-		refused(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
+		note_refused_pull(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
 		return;
 	}
 	on_pull_end(t, s, now_ms);
@@ -517,7 +524,8 @@ static void on_status(struct tail *t, const struct source_status *s,
 
 /* ---- messages ------------------------------------------------------------ */
 
-static struct log_subject *keep(struct tail *t, const struct source_message *m)
+static struct buffer_subject *store_message(struct tail *t,
+					    const struct jetstream_message *m)
 {
 	struct sse_frame f;
 	const char *id;
@@ -525,42 +533,43 @@ static struct log_subject *keep(struct tail *t, const struct source_message *m)
 
 	if (m->internal || !subject_matches(t->subject, m->subject,
 					    m->subject_len, &id, &id_len)) {
-		log_pass(t->log, m->seq);
+		event_buffer_pass(t->buffer, m->seq);
 		return NULL;
 	}
 	sse_measure(&f, m->data, m->len, m->seq, &t->tag);
-	return log_append(t->log, m->subject, m->subject_len, &f, m->time_ns);
+	return event_buffer_append(t->buffer, m->subject, m->subject_len, &f,
+				   m->time_ns);
 }
 
 /* A message that none was read behind. */
-static unsigned read_on(struct tail *t, const struct source_message *m,
-			uint64_t now_ms, struct log_subject **touched)
+static unsigned read_on(struct tail *t, const struct jetstream_message *m,
+			uint64_t now_ms, struct buffer_subject **touched)
 {
 	if (tail_hole_waits(t, m)) {
 		if (tail_hold(t, m, now_ms) < 0)
-			start_over(t, METRIC_RESET_LOST,
-				   "too many messages wait for an answer",
-				   now_ms);
+			restart_tail(t, METRIC_RESET_LOST,
+				     "too many messages wait for an answer",
+				     now_ms);
 		else
 			t->read_seq = t->leader->seen_seq = m->seq;
 		return 0;
 	}
 	tail_note_hole(t, t->read_seq, m->seq, now_ms);
 	t->read_seq = m->seq;
-	*touched = keep(t, m);
-	refill(t, now_ms);
+	*touched = store_message(t, m);
+	refill_pulls(t, now_ms);
 	return TAIL_FRAME;
 }
 
-static unsigned on_message(struct tail *t, const struct source_message *m,
-			   uint64_t now_ms, struct log_subject **touched)
+static unsigned on_message(struct tail *t, const struct jetstream_message *m,
+			   uint64_t now_ms, struct buffer_subject **touched)
 {
 	t->heard_ms = now_ms;
 	metric_add(t->metrics, METRIC_TAIL_MESSAGES, 1);
 	taken(t);
 	if (m->cseq != t->cseq + 1 && !MUTATED(NO_CSEQ)) {
-		start_over(t, METRIC_RESET_LOST,
-			   "a message was lost on the way", now_ms);
+		restart_tail(t, METRIC_RESET_LOST,
+			     "a message was lost on the way", now_ms);
 		return 0;
 	}
 	t->cseq = m->cseq;
@@ -569,16 +578,16 @@ static unsigned on_message(struct tail *t, const struct source_message *m,
 		t->credit--;
 	if (m->seq > t->read_seq)
 		return read_on(t, m, now_ms, touched);
-	refill(t, now_ms);
+	refill_pulls(t, now_ms);
 	return 0;
 }
 
 unsigned tail_next(struct tail *t, uint64_t now_ms,
-		   struct log_subject **touched, uint64_t *seq)
+		   struct buffer_subject **touched, uint64_t *seq)
 {
 	uint64_t after;
 	bool gone;
-	const struct source_message *m = tail_next_held(t, &after, &gone);
+	const struct jetstream_message *m = tail_next_held(t, &after, &gone);
 
 	*touched = NULL;
 	if (m == NULL || t->state != TAIL_LIVE)
@@ -591,26 +600,26 @@ unsigned tail_next(struct tail *t, uint64_t now_ms,
 	}
 	*seq = m->seq;
 	tail_note_hole(t, after, m->seq, now_ms);
-	*touched = keep(t, m);
+	*touched = store_message(t, m);
 	tail_taken_held(t);
-	refill(t, now_ms);
+	refill_pulls(t, now_ms);
 	return TAIL_FRAME;
 }
 
-static unsigned on_match(struct tail *t, const struct source_event *ev,
+static unsigned on_match(struct tail *t, const struct jetstream_event *ev,
 			 uint64_t now_ms)
 {
 	observe_answer(t, now_ms);
 	return match(t, tail_match_answer(t, ev), now_ms);
 }
 
-static void on_created(struct tail *t, const struct source_event *ev,
+static void on_created(struct tail *t, const struct jetstream_event *ev,
 		       uint64_t now_ms)
 {
 	observe_answer(t, now_ms);
 	if (ev->err == 0) {
 		t->lag = ev->num_pending;
-		ask_info(t, TAIL_VERIFY, now_ms);
+		ask_stream_info(t, TAIL_VERIFY, now_ms);
 		return;
 	}
 	t->has_consumer = false;
@@ -619,17 +628,17 @@ static void on_created(struct tail *t, const struct source_event *ev,
 		ev->err_text ? ev->err_text : "no answer", ev->err);
 	tail_news(t, true, "the consumer can't be created: %s (%d)",
 		  ev->err_text ? ev->err_text : "no answer", ev->err);
-	try_again(t, now_ms);
+	retry_tail(t, now_ms);
 }
 
-unsigned tail_on_event(struct tail *t, const struct source_event *ev,
-		       uint64_t now_ms, struct log_subject **touched)
+unsigned tail_on_event(struct tail *t, const struct jetstream_event *ev,
+		       uint64_t now_ms, struct buffer_subject **touched)
 {
-	bool latest = ev->who.gen == t->gen;
+	bool latest = ev->request.generation == t->generation;
 
 	*touched = NULL;
 	switch (ev->kind) {
-	case SOURCE_UP:
+	case JETSTREAM_UP:
 		backoff_reset(&t->fails);
 		t->refused = t->matches_none = false;
 		t->unanswered = 0;
@@ -638,39 +647,41 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 		t->doubts = t->known;
 		leader_forget_behind(t->leader);
 		t->why = "the JetStream stream is being asked for";
-		ask_info(t, TAIL_INFO, now_ms);
+		ask_stream_info(t, TAIL_INFO, now_ms);
 		return 0;
-	case SOURCE_DOWN:
+	case JETSTREAM_DOWN:
 		tail_drop_held(t);
 		t->has_consumer = false; /* gone with its session */
 		t->state = TAIL_DOWN;
 		t->credit = t->lag = 0;
 		t->why = "NATS is not connected";
 		return 0;
-	case SOURCE_INFO:
+	case JETSTREAM_INFO:
 		if (latest &&
 		    (t->state == TAIL_INFO || t->state == TAIL_VERIFY))
 			return on_info(t, ev, now_ms);
 		return 0;
-	case SOURCE_CREATED:
+	case JETSTREAM_CREATED:
 		if (latest && t->state == TAIL_CREATE)
 			on_created(t, ev, now_ms);
 		return 0;
-	case SOURCE_MESSAGE:
-		if (t->state == TAIL_LIVE && ev->who.gen == t->consumer_gen)
+	case JETSTREAM_MESSAGE:
+		if (t->state == TAIL_LIVE &&
+		    ev->request.generation == t->consumer_gen)
 			return on_message(t, &ev->msg, now_ms, touched);
 		return 0;
-	case SOURCE_STATUS:
-		if (t->state == TAIL_LIVE && ev->who.gen == t->consumer_gen)
+	case JETSTREAM_STATUS:
+		if (t->state == TAIL_LIVE &&
+		    ev->request.generation == t->consumer_gen)
 			on_status(t, &ev->status, now_ms);
 		return 0;
-	case SOURCE_FOUND:
+	case JETSTREAM_FOUND:
 		if (t->state == TAIL_LIVE)
 			tail_on_hole_found(t, ev, now_ms);
 		if (latest && t->state == TAIL_MATCH)
 			return on_match(t, ev, now_ms);
 		if (t->skipped)
-			start_over(
+			restart_tail(
 				t, METRIC_RESET_SKIPPED,
 				"the server passed over messages that it has",
 				now_ms);
@@ -682,8 +693,9 @@ unsigned tail_on_event(struct tail *t, const struct source_event *ev,
 /* When a live tail is silent for too long. */
 static uint64_t silent_ms(const struct tail *t)
 {
-	return t->heard_ms + patience_ms(t->patience, TAIL_SILENCE_MS,
-					 TAIL_SILENCE_STEPS, t->heard_ms);
+	return t->heard_ms + adaptive_timeout_ms(t->patience, TAIL_SILENCE_MS,
+						 TAIL_SILENCE_STEPS,
+						 t->heard_ms);
 }
 
 /* A loop that stood still (a suspended process, say) has not heard what came
@@ -709,7 +721,7 @@ static void on_silence(struct tail *t, uint64_t now_ms)
 		t->refused = true;
 		t->why = reason;
 	}
-	start_over(t, METRIC_RESET_SILENT, reason, now_ms);
+	restart_tail(t, METRIC_RESET_SILENT, reason, now_ms);
 }
 
 uint64_t tail_due(const struct tail *t)
@@ -731,9 +743,9 @@ void tail_tick(struct tail *t, uint64_t now_ms)
 			return;
 	}
 	if (t->state != TAIL_PAUSE)
-		patience_give_up(&t->late, t->state == TAIL_LIVE
-						   ? t->consumer_gen
-						   : t->gen);
+		adaptive_timeout_expired_add(&t->late, t->state == TAIL_LIVE
+							       ? t->consumer_gen
+							       : t->generation);
 	switch (t->state) {
 	case TAIL_DOWN:
 		break;
@@ -741,7 +753,7 @@ void tail_tick(struct tail *t, uint64_t now_ms)
 		on_silence(t, now_ms);
 		break;
 	case TAIL_PAUSE:
-		ask_info(t, TAIL_INFO, now_ms);
+		ask_stream_info(t, TAIL_INFO, now_ms);
 		break;
 	case TAIL_INFO:
 	case TAIL_MATCH:
@@ -749,7 +761,7 @@ void tail_tick(struct tail *t, uint64_t now_ms)
 	case TAIL_VERIFY:
 		t->why = "JetStream does not answer";
 		tail_news(t, true, "JetStream does not answer");
-		try_again(t, now_ms);
+		retry_tail(t, now_ms);
 		break;
 	}
 }

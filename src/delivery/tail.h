@@ -16,13 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "delivery/leader.h"
-#include "base/list.h"
-#include "delivery/event_buffer.h"
-#include "base/metrics.h"
 #include "base/adaptive_timeout.h"
-#include "nats/jetstream.h"
+#include "base/list.h"
+#include "base/metrics.h"
+#include "delivery/event_buffer.h"
+#include "delivery/leader.h"
 #include "http/sse.h"
+#include "nats/jetstream.h"
 #include "nats/subject.h"
 
 enum { TAIL_SLOT = 0, TAIL_MAX_PULLS = 3 };
@@ -70,22 +70,22 @@ struct tail_match {
 };
 
 struct tail {
-	struct source *source;
-	struct log *log;
+	struct jetstream *source;
+	struct event_buffer *buffer;
 	struct leader *leader;
 	struct metrics *metrics;
 	const struct subject_template *subject;
-	const struct patience *patience;
+	const struct adaptive_timeout *patience;
 	char filter[SUBJECT_MAX];
 
 	enum tail_state state;
-	uint32_t gen;	       /* of the last request */
+	uint32_t generation;   /* of the last request */
 	uint32_t consumer_gen; /* of the consumer's name */
 	bool has_consumer;
 	bool wants_filter;
 	uint64_t due_ms; /* of the present state */
 	uint64_t asked_ms;
-	struct patience_late late;
+	struct adaptive_timeout_expired late;
 	uint64_t live_ms; /* since when */
 	struct backoff fails;
 
@@ -140,9 +140,10 @@ struct tail {
 };
 
 /* Everything is borrowed. */
-void tail_init(struct tail *t, struct source *src, struct log *log,
-	       struct leader *leader, const struct subject_template *subject,
-	       const struct patience *p, struct metrics *m);
+void tail_init(struct tail *t, struct jetstream *src,
+	       struct event_buffer *buffer, struct leader *leader,
+	       const struct subject_template *subject,
+	       const struct adaptive_timeout *p, struct metrics *m);
 
 /* Nothing more is to come: its consumer is taken away. */
 void tail_end(struct tail *t);
@@ -153,17 +154,17 @@ bool tail_live(const struct tail *t);
 /* Live, and the server takes its pulls. */
 bool tail_ready(const struct tail *t);
 
-/* Events for TAIL_SLOT, and SOURCE_UP and SOURCE_DOWN. Returns bits of enum
- * tail_outcome; with TAIL_FRAME, *touched is the subject's entry if it has
+/* Events for TAIL_SLOT, and JETSTREAM_UP and JETSTREAM_DOWN. Returns bits of
+ * enum tail_outcome; with TAIL_FRAME, *touched is the subject's entry if it has
  * watchers, else NULL. */
-unsigned tail_on_event(struct tail *t, const struct source_event *ev,
-		       uint64_t now_ms, struct log_subject **touched);
+unsigned tail_on_event(struct tail *t, const struct jetstream_event *ev,
+		       uint64_t now_ms, struct buffer_subject **touched);
 
 /* What may go to the log now of the messages that waited: call until it is 0,
  * after each call of tail_on_event() and tail_on_leader_info(). As there;
  * *seq is the message's. */
 unsigned tail_next(struct tail *t, uint64_t now_ms,
-		   struct log_subject **touched, uint64_t *seq);
+		   struct buffer_subject **touched, uint64_t *seq);
 /* The leader has answered question `no`, and it is our stream. */
 unsigned tail_on_leader_info(struct tail *t, uint32_t no, uint64_t now_ms);
 
@@ -171,7 +172,7 @@ unsigned tail_on_leader_info(struct tail *t, uint32_t no, uint64_t now_ms);
  * true when it is still our stream. If another, the tail has begun anew; an
  * answer may also say neither. (The head of now says nothing: messages may
  * overtake the answer.) */
-bool tail_same_stream(struct tail *t, const struct source_event *ev,
+bool tail_same_stream(struct tail *t, const struct jetstream_event *ev,
 		      uint64_t asked_head, uint64_t now_ms);
 
 /* Time-outs. */

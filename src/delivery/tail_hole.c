@@ -43,7 +43,7 @@ struct tail_held {
 	uint32_t none_gen; /* ... to which "no message" was an answer */
 	bool finds;	   /* a question about it is still to be answered */
 	bool gone;	   /* what was before it is gone from the stream */
-	struct source_message msg;
+	struct jetstream_message msg;
 	char bytes[]; /* subject, data */
 };
 
@@ -91,12 +91,13 @@ static void ask_finds(struct tail *t, uint64_t now_ms)
 
 		if (!w->finds || w->find_gen != 0)
 			continue;
-		w->find_gen = ++t->gen;
+		w->find_gen = ++t->generation;
 		t->finds++;
 		t->find_due_ms = now_ms + HOLE_FIND_MS;
 		t->source->ops->find(t->source,
-				     (struct source_who){.slot = TAIL_SLOT,
-							 .gen = w->find_gen},
+				     (struct request_id){.owner = TAIL_SLOT,
+							 .generation =
+								 w->find_gen},
 				     w->prev + 1,
 				     t->wants_filter ? t->filter : ">");
 	}
@@ -107,19 +108,21 @@ static void ask_finds(struct tail *t, uint64_t now_ms)
  * that is behind says so too: the question is put again, ever more rarely. The
  * leader's answer may come after one of a leader that was deposed: so a later
  * answer to the same question counts as well. */
-static bool is_idle_answer(struct tail *t, const struct source_event *ev)
+static bool is_idle_answer(struct tail *t, const struct jetstream_event *ev)
 {
-	if (t->idle_gen == 0 || ev->who.gen != t->idle_gen)
+	if (t->idle_gen == 0 || ev->request.generation != t->idle_gen)
 		return false;
 	if (ev->err == 0 && ev->msg.seq <= t->idle_to)
 		/* Where messages have come since, a heartbeat asks again. */
-		t->skipped = !tail_holds(t) && log_head(t->log) == t->idle_from;
+		t->skipped = !tail_holds(t) &&
+			     event_buffer_last_seq(t->buffer) == t->idle_from;
 	return true;
 }
 
 void tail_on_idle(struct tail *t, uint64_t last_stream)
 {
-	if (!t->jumps || tail_holds(t) || last_stream <= log_head(t->log))
+	if (!t->jumps || tail_holds(t) ||
+	    last_stream <= event_buffer_last_seq(t->buffer))
 		return;
 	if (last_stream > t->idle_to)
 		t->idle_beats = t->idle_wait = 0;
@@ -131,12 +134,12 @@ void tail_on_idle(struct tail *t, uint64_t last_stream)
 	t->idle_wait = t->idle_wait == 0 ? 1 : t->idle_wait * 2;
 	if (t->idle_wait > IDLE_WAIT_MAX)
 		t->idle_wait = IDLE_WAIT_MAX;
-	t->idle_from = log_head(t->log);
+	t->idle_from = event_buffer_last_seq(t->buffer);
 	t->idle_to = last_stream;
-	t->idle_gen = ++t->gen;
+	t->idle_gen = ++t->generation;
 	t->source->ops->find(t->source,
-			     (struct source_who){.slot = TAIL_SLOT,
-						 .gen = t->idle_gen},
+			     (struct request_id){.owner = TAIL_SLOT,
+						 .generation = t->idle_gen},
 			     t->idle_from + 1,
 			     t->wants_filter ? t->filter : ">");
 }
@@ -144,17 +147,18 @@ void tail_on_idle(struct tail *t, uint64_t last_stream)
 /* The message behind the hole is there, or was just now: who has nothing from
  * the hole on is behind, unless another question brings the same answer. Until
  * then the first one may still be answered by the leader. */
-static bool is_none_at_first(struct tail_held *w, const struct source_event *ev)
+static bool is_none_at_first(struct tail_held *w,
+			     const struct jetstream_event *ev)
 {
 	bool first = w->none_gen == 0 || w->none_gen == w->find_gen;
 
-	if (ev->err != SOURCE_ERR_NO_MESSAGE || !first)
+	if (ev->err != JETSTREAM_ERR_NO_MESSAGE || !first)
 		return false;
 	w->none_gen = w->find_gen;
 	return true;
 }
 
-void tail_on_hole_found(struct tail *t, const struct source_event *ev,
+void tail_on_hole_found(struct tail *t, const struct jetstream_event *ev,
 			uint64_t now_ms)
 {
 	struct list *n = t->held.next;
@@ -162,11 +166,11 @@ void tail_on_hole_found(struct tail *t, const struct source_event *ev,
 
 	if (is_idle_answer(t, ev))
 		return;
-	while (n != &t->held && held_of(n)->find_gen != ev->who.gen)
+	while (n != &t->held && held_of(n)->find_gen != ev->request.generation)
 		n = n->next;
-	if (n == &t->held || ev->who.gen == 0)
+	if (n == &t->held || ev->request.generation == 0)
 		return;
-	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_MESSAGE)
+	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_MESSAGE)
 		return; /* as if there were no answer: asked again when late */
 	w = held_of(n);
 	if (is_none_at_first(w, ev))
@@ -204,7 +208,8 @@ uint64_t tail_holes_due(const struct tail *t)
 
 /* ---- holding ------------------------------------------------------------- */
 
-int tail_hold(struct tail *t, const struct source_message *m, uint64_t now_ms)
+int tail_hold(struct tail *t, const struct jetstream_message *m,
+	      uint64_t now_ms)
 {
 	bool hole = m->seq != t->read_seq + 1;
 	struct tail_held *w;
@@ -229,7 +234,7 @@ int tail_hold(struct tail *t, const struct source_message *m, uint64_t now_ms)
 	return 0;
 }
 
-bool tail_hole_waits(const struct tail *t, const struct source_message *m)
+bool tail_hole_waits(const struct tail *t, const struct jetstream_message *m)
 {
 	if (MUTATED(HOLES_UNSEEN))
 		return false;
@@ -237,8 +242,8 @@ bool tail_hole_waits(const struct tail *t, const struct source_message *m)
 	       (m->seq != t->read_seq + 1 && (!t->wants_filter || t->jumps));
 }
 
-const struct source_message *tail_next_held(const struct tail *t,
-					    uint64_t *after, bool *gone)
+const struct jetstream_message *tail_next_held(const struct tail *t,
+					       uint64_t *after, bool *gone)
 {
 	const struct tail_held *w;
 
@@ -293,7 +298,7 @@ void tail_note_hole(struct tail *t, uint64_t after, uint64_t to,
 
 /* ---- the leader's answer ------------------------------------------------- */
 
-static unsigned tell_late(struct tail *t, uint64_t first)
+static unsigned report_late_gap(struct tail *t, uint64_t first)
 {
 	uint64_t upto = t->holes.to - 1;
 
@@ -306,8 +311,8 @@ static unsigned tell_late(struct tail *t, uint64_t first)
 		  "messages after sequence %" PRIu64 " up to %" PRIu64
 		  " may be gone from the stream",
 		  t->gap.after, first - 1);
-	metric_add(t->metrics, METRIC_CHANGE_OVERTAKEN, 1);
-	log_drop(t->log, upto);
+	metric_add(t->metrics, METRIC_CHANGE_TRIMMED, 1);
+	log_drop(t->buffer, upto);
 	return TAIL_GAP;
 }
 
@@ -320,7 +325,7 @@ static unsigned clear_noted(struct tail *t, uint32_t no, uint64_t now_ms)
 		return 0;
 	t->hole_ms = now_ms;
 	if (first > t->holes.from + 1)
-		out = tell_late(t, first);
+		out = report_late_gap(t, first);
 	t->holes = (struct tail_holes){0};
 	if (t->next_holes.to != 0)
 		ask_about(t, now_ms);
@@ -338,7 +343,7 @@ unsigned tail_clear_holes(struct tail *t, uint64_t first)
 	if (t->next_holes.to != 0)
 		t->holes.to = t->next_holes.to;
 	if (first > t->holes.from + 1)
-		out = tell_late(t, first);
+		out = report_late_gap(t, first);
 	tail_forget_holes(t);
 	return out;
 }

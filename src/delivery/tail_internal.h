@@ -12,14 +12,14 @@
 /* For the log; the same text again is no news. */
 void tail_news(struct tail *t, bool warn, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-bool tail_is_ours(const struct tail *t, const struct source_info *i);
+bool tail_is_ours(const struct tail *t, const struct jetstream_info *i);
 /* What comes next, below `first`, is gone from the stream: TAIL_OVERTAKEN, or
  * 0.
  */
 unsigned tail_overtaken(struct tail *t, uint64_t first);
 /* What the stream's state means for head and floor; bits of tail_outcome, of
  * which TAIL_BACK has still to be done (tail_match_begin()). */
-unsigned tail_compare(struct tail *t, const struct source_info *i,
+unsigned tail_compare(struct tail *t, const struct jetstream_info *i,
 		      uint64_t now_ms);
 
 /* The stream went back; t->match says where to. Bits. */
@@ -34,17 +34,18 @@ enum tail_verdict {
 	MATCH_FAILED, /* no answer to the question */
 };
 enum tail_verdict tail_match_begin(struct tail *t, bool went_back);
-/* A SOURCE_FOUND. */
+/* A JETSTREAM_FOUND. */
 enum tail_verdict tail_match_answer(struct tail *t,
-				    const struct source_event *ev);
+				    const struct jetstream_event *ev);
 
 /* tail_hole.c */
 
 bool tail_holds(const struct tail *t);
 /* Must this message wait? */
-bool tail_hole_waits(const struct tail *t, const struct source_message *m);
+bool tail_hole_waits(const struct tail *t, const struct jetstream_message *m);
 /* It waits. -ENOBUFS, -ENOMEM. */
-int tail_hold(struct tail *t, const struct source_message *m, uint64_t now_ms);
+int tail_hold(struct tail *t, const struct jetstream_message *m,
+	      uint64_t now_ms);
 void tail_drop_held(struct tail *t);
 /* The holes that a tail which filters has read on behind: they outlive its
  * consumer and its session, until a STREAM.INFO of the same stream says what
@@ -53,15 +54,15 @@ unsigned tail_clear_holes(struct tail *t, uint64_t first);
 void tail_forget_holes(struct tail *t);
 /* The first that waits, if it need not any more; *after: the sequence before
  * it, behind which messages are *gone. */
-const struct source_message *tail_next_held(const struct tail *t,
-					    uint64_t *after, bool *gone);
+const struct jetstream_message *tail_next_held(const struct tail *t,
+					       uint64_t *after, bool *gone);
 void tail_said_gone(struct tail *t);
 void tail_taken_held(struct tail *t);
 /* A tail that filters reads on from `after` to `to`. */
 void tail_note_hole(struct tail *t, uint64_t after, uint64_t to,
 		    uint64_t now_ms);
-/* A SOURCE_FOUND of a live tail. */
-void tail_on_hole_found(struct tail *t, const struct source_event *ev,
+/* A JETSTREAM_FOUND of a live tail. */
+void tail_on_hole_found(struct tail *t, const struct jetstream_event *ev,
 			uint64_t now_ms);
 /* A heartbeat: where the consumer is. */
 void tail_on_idle(struct tail *t, uint64_t last_stream);

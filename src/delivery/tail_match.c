@@ -16,9 +16,10 @@
 
 enum { MATCH_TRIES = 8 };
 
-static bool is_same(const struct tail *t, const struct source_message *m)
+static bool is_same(const struct tail *t, const struct jetstream_message *m)
 {
-	const struct log_frame *f = log_frame(t->log, t->match.frame);
+	const struct buffer_frame *f =
+		event_buffer_frame(t->buffer, t->match.frame);
 
 	return m->seq == f->seq && m->time_ns == f->time_ns &&
 	       m->subject_len == f->subject->len &&
@@ -38,7 +39,7 @@ static enum tail_verdict search_below(struct tail *t, uint64_t other)
 	struct tail_match *m = &t->match;
 
 	m->searching = true;
-	m->same = log_first(t->log) - 1;
+	m->same = log_first(t->buffer) - 1;
 	m->other = other;
 	return search_on(t);
 }
@@ -46,12 +47,12 @@ static enum tail_verdict search_below(struct tail *t, uint64_t other)
 enum tail_verdict tail_match_begin(struct tail *t, bool went_back)
 {
 	struct tail_match *m = &t->match;
-	uint64_t next = log_first(t->log) + log_count(t->log);
+	uint64_t next = log_first(t->buffer) + event_buffer_count(t->buffer);
 
 	*m = (struct tail_match){0};
 	if (went_back)
 		return search_below(t, next);
-	if (log_count(t->log) == 0 || MUTATED(NO_MATCH))
+	if (event_buffer_count(t->buffer) == 0 || MUTATED(NO_MATCH))
 		return MATCH_SAME;
 	m->frame = next - 1;
 	return MATCH_ASK;
@@ -63,21 +64,21 @@ static enum tail_verdict look_further_back(struct tail *t)
 	struct tail_match *m = &t->match;
 	uint64_t step = (uint64_t)1 << m->tries;
 
-	if (++m->tries >= MATCH_TRIES || m->frame < log_first(t->log) + step)
+	if (++m->tries >= MATCH_TRIES || m->frame < log_first(t->buffer) + step)
 		return MATCH_SAME;
 	m->frame -= step;
 	return MATCH_ASK;
 }
 
 enum tail_verdict tail_match_answer(struct tail *t,
-				    const struct source_event *ev)
+				    const struct jetstream_event *ev)
 {
 	struct tail_match *m = &t->match;
 
-	if (ev->err != 0 && ev->err != SOURCE_ERR_NO_MESSAGE)
+	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_MESSAGE)
 		return MATCH_FAILED;
-	if (!log_has(t->log, m->frame))
-		return search_below(t, log_first(t->log));
+	if (!event_buffer_has(t->buffer, m->frame))
+		return search_below(t, log_first(t->buffer));
 	if (m->searching) {
 		if (ev->err == 0 && is_same(t, &ev->msg))
 			m->same = m->frame;

@@ -27,7 +27,7 @@ void tail_news(struct tail *t, bool warn, const char *fmt, ...)
 	t->has_news = true;
 }
 
-bool tail_is_ours(const struct tail *t, const struct source_info *i)
+bool tail_is_ours(const struct tail *t, const struct jetstream_info *i)
 {
 	if (MUTATED(NO_IDENTITY))
 		return true;
@@ -35,7 +35,7 @@ bool tail_is_ours(const struct tail *t, const struct source_info *i)
 	       memcmp(t->created, i->created, i->created_len) == 0;
 }
 
-static void take_identity(struct tail *t, const struct source_info *i)
+static void take_stream_identity(struct tail *t, const struct jetstream_info *i)
 {
 	MUST(i->created_len <= sizeof(t->created));
 	memcpy(t->created, i->created, i->created_len);
@@ -44,20 +44,20 @@ static void take_identity(struct tail *t, const struct source_info *i)
 	t->known = true;
 	leader_forget_behind(t->leader);
 	tail_forget_holes(t);
-	log_reset(t->log, i->last_seq);
+	event_buffer_reset(t->buffer, i->last_seq);
 }
 
 /* What comes next was taken from the stream by limits or a purge. */
 unsigned tail_overtaken(struct tail *t, uint64_t first)
 {
-	if (first <= log_head(t->log) + 1)
+	if (first <= event_buffer_last_seq(t->buffer) + 1)
 		return 0;
 	tail_news(t, true,
 		  "messages after sequence %" PRIu64 " up to %" PRIu64
 		  " are gone from the stream",
-		  log_head(t->log), first - 1);
-	metric_add(t->metrics, METRIC_CHANGE_OVERTAKEN, 1);
-	log_reset(t->log, first - 1);
+		  event_buffer_last_seq(t->buffer), first - 1);
+	metric_add(t->metrics, METRIC_CHANGE_TRIMMED, 1);
+	event_buffer_reset(t->buffer, first - 1);
 	return TAIL_OVERTAKEN;
 }
 
@@ -66,39 +66,41 @@ unsigned tail_overtaken(struct tail *t, uint64_t first)
 unsigned tail_went_back(struct tail *t)
 {
 	uint64_t frame = t->match.same, end = t->leader->word.last_seq;
-	bool found = log_has(t->log, frame), empty = log_count(t->log) == 0;
+	bool found = event_buffer_has(t->buffer, frame),
+	     empty = event_buffer_count(t->buffer) == 0;
 
 	if (found)
-		end = log_frame(t->log, frame)->seq;
+		end = event_buffer_frame(t->buffer, frame)->seq;
 	tail_news(t, true,
 		  "the stream went back from sequence %" PRIu64 " to %" PRIu64,
-		  log_head(t->log), end);
-	metric_add(t->metrics, METRIC_CHANGE_BACK, 1);
+		  event_buffer_last_seq(t->buffer), end);
+	metric_add(t->metrics, METRIC_CHANGE_ROLLED_BACK, 1);
 	leader_forget_behind(t->leader);
 	tail_forget_holes(t);
-	log_reset(t->log, end);
+	event_buffer_reset(t->buffer, end);
 	return found || empty ? TAIL_BACK : TAIL_RESET;
 }
 
 /* What the stream's state means for head, floor and everybody. */
-unsigned tail_compare(struct tail *t, const struct source_info *i,
+unsigned tail_compare(struct tail *t, const struct jetstream_info *i,
 		      uint64_t now_ms)
 {
 	leader_take_word(t->leader, i);
 	if (!t->known) {
-		take_identity(t, i);
+		take_stream_identity(t, i);
 		return TAIL_CONTACT;
 	}
 	if (!tail_is_ours(t, i)) {
-		take_identity(t, i);
-		metric_add(t->metrics, METRIC_CHANGE_ANEW, 1);
+		take_stream_identity(t, i);
+		metric_add(t->metrics, METRIC_CHANGE_RECREATED, 1);
 		tail_news(t, true,
 			  "the stream was made anew, its last sequence is "
 			  "%" PRIu64,
 			  i->last_seq);
 		return TAIL_RESET;
 	}
-	if (leader_rolled_back(t->leader, i, log_head(t->log), now_ms))
+	if (leader_rolled_back(t->leader, i, event_buffer_last_seq(t->buffer),
+			       now_ms))
 		return TAIL_BACK;
 	if (leader_is_behind(t->leader))
 		return 0;

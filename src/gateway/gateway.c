@@ -2,6 +2,7 @@
  * connections, the NATS source and our handles close, each asynchronously; the
  * last of them frees the gateway. The public functions are here too.
  */
+#include "gateway/gateway_config.h"
 #include "gateway/gateway_internal.h"
 
 #include <errno.h>
@@ -16,8 +17,9 @@
 #include <uv.h>
 
 #include "base/check.h"
+#include "base/hostport.h"
+#include "base/units.h"
 #include "config/config.h"
-#include "base/values.h"
 #include "version.h"
 
 enum {
@@ -70,7 +72,7 @@ int sluice_options_set(struct sluice_options *o, const char *name,
 
 int sluice_options_load(struct sluice_options *o, char *err)
 {
-	return settings_load(&o->options, environ, NULL, err);
+	return config_load(&o->options, environ, NULL, err);
 }
 
 int sluice_start(struct sluice **ret, struct uv_loop_s *loop,
@@ -95,7 +97,8 @@ static void on_metrics(void *arg)
 	if (gw->source != NULL && gw->phase != PHASE_STOPPING)
 		metric_set(&gw->metrics, METRIC_NATS_HUNG,
 			   nats_source_hung(gw->source));
-	process_gauges(&gw->process, &gw->metrics, conn_set_count(gw->conns));
+	process_stats_gauges(&gw->process, &gw->metrics,
+			     conn_set_count(gw->conns));
 }
 
 static void on_trouble(void *arg, int err, bool first)
@@ -105,16 +108,16 @@ static void on_trouble(void *arg, int err, bool first)
 	metric_add(&l->gw->metrics, METRIC_ACCEPT_ERRORS, 1);
 	if (!first)
 		return;
-	LOGGING(&l->gw->log, LOGGING_WARN, "can't accept connections",
-		LOG_STR("error", strerror(-err)));
+	LOG(&l->gw->log, LOG_WARN, "can't accept connections",
+	    LOG_STR("error", strerror(-err)));
 }
 
 /* ---- the end ------------------------------------------------------------- */
 
-static void part_closed(struct sluice *gw)
+static void count_closed_part(struct sluice *gw)
 {
-	MUST(gw->parts > 0);
-	if (--gw->parts == 0)
+	MUST(gw->open_parts > 0);
+	if (--gw->open_parts == 0)
 		gateway_close_logs(gw);
 }
 
@@ -124,7 +127,7 @@ void gateway_on_logs_closed(struct sluice *gw)
 	void *arg = gw->done_arg;
 
 	hub_free(gw->hub);
-	ui_finish(&gw->ui);
+	live_page_finish(&gw->ui);
 	free(gw->listeners);
 	free(gw->trusted);
 	options_finish(&gw->options);
@@ -137,12 +140,12 @@ static void on_listener_closed(void *arg)
 {
 	struct gateway_listener *l = arg;
 
-	part_closed(l->gw);
+	count_closed_part(l->gw);
 }
 
 void gateway_part_closed(void *arg)
 {
-	part_closed(arg);
+	count_closed_part(arg);
 }
 
 /* Before the other parts, as a rule: who asks until then sees no streams. */
@@ -151,12 +154,12 @@ static void on_conns_closed(void *arg)
 	struct sluice *gw = arg;
 
 	gw->conns = NULL;
-	part_closed(gw);
+	count_closed_part(gw);
 }
 
 static void on_handles_gone(struct handles *h)
 {
-	part_closed(CONTAINER_OF(h, struct sluice, handles));
+	count_closed_part(CONTAINER_OF(h, struct sluice, handles));
 }
 
 void gateway_close_listeners(struct sluice *gw)
@@ -182,9 +185,9 @@ void gateway_stop(struct sluice *gw)
 	if (gw->source != NULL)
 		nats_source_close(gw->source);
 	handles_end(&gw->handles);
-	handles_close(&gw->handles, (uv_handle_t *)&gw->woken);
-	handles_close(&gw->handles, (uv_handle_t *)&gw->turn);
-	handles_close(&gw->handles, (uv_handle_t *)&gw->more);
+	handles_close(&gw->handles, (uv_handle_t *)&gw->poll_returned);
+	handles_close(&gw->handles, (uv_handle_t *)&gw->loop_iteration);
+	handles_close(&gw->handles, (uv_handle_t *)&gw->keep_spinning);
 	handles_close(&gw->handles, (uv_handle_t *)&gw->timer);
 }
 
@@ -206,7 +209,7 @@ void sluice_stop(struct sluice *gw, sluice_done_cb done, void *arg)
 /* ---- the start ----------------------------------------------------------- */
 
 /* What the soft limit of descriptors allows, less those for all else. */
-static size_t max_connections(const struct options *o, const struct logging *lg)
+static size_t max_connections(const struct options *o, const struct log *lg)
 {
 	struct rlimit lim = {.rlim_cur = 1024};
 	size_t most;
@@ -218,18 +221,18 @@ static size_t max_connections(const struct options *o, const struct logging *lg)
 	if (o->max_connections == 0)
 		return most;
 	if (o->max_connections > most)
-		LOGGING(lg, LOGGING_WARN,
-			"fewer descriptors than --max-connections needs",
-			LOG_U64("max_connections", o->max_connections),
-			LOG_U64("limit", lim.rlim_cur),
-			LOG_U64("enough_for", most));
+		LOG(lg, LOG_WARN,
+		    "fewer descriptors than --max-connections needs",
+		    LOG_U64("max_connections", o->max_connections),
+		    LOG_U64("limit", lim.rlim_cur),
+		    LOG_U64("enough_for", most));
 	return (size_t)o->max_connections;
 }
 
 /* The kernel doubles the table of a process's descriptors when it is full.
  * Where there are threads each time waits for all processors, some 20 ms in
  * which nobody is accepted: so it is made large while there are none. */
-static void make_table(const struct sluice *gw)
+static void make_listener_table(const struct sluice *gw)
 {
 	size_t n = gw->max_connections + GATEWAY_FDS;
 	struct rlimit lim;
@@ -251,7 +254,7 @@ static bool asks_any_port(const char *address)
 	char host[LISTENER_ADDRESS_MAX];
 	const char *port;
 
-	return values_address_split(address, host, sizeof(host), &port) == 0 &&
+	return hostport_split(address, host, sizeof(host), &port) == 0 &&
 	       strtol(port, NULL, 10) == 0;
 }
 
@@ -273,7 +276,7 @@ static int open_listener(struct sluice *gw, const char *address, int fd,
 	int rc;
 
 	if (!admin && gw->options.listen_mode != NULL)
-		MUST(values_mode(gw->options.listen_mode, &how.mode) == 0);
+		MUST(units_mode(gw->options.listen_mode, &how.mode) == 0);
 	l->gw = gw;
 	l->admin = admin;
 	l->any_port = address != NULL && asks_any_port(address);
@@ -284,14 +287,15 @@ static int open_listener(struct sluice *gw, const char *address, int fd,
 				  err);
 	if (rc < 0)
 		return rc;
-	gw->parts++;
+	gw->open_parts++;
 	gw->n_listeners++;
 	return 0;
 }
 
 /* Those of one kind: what is inherited, else what the option says. */
-static int open_kind(struct sluice *gw, const struct inherited *sockets,
-		     size_t n, bool admin, char *err)
+static int open_listener_kind(struct sluice *gw,
+			      const struct inherited *sockets, size_t n,
+			      bool admin, char *err)
 {
 	const struct options_strings *list =
 		admin ? &gw->options.admin_listen : &gw->options.listen;
@@ -318,9 +322,9 @@ static int open_listeners(struct sluice *gw, const struct inherited *sockets,
 			       sizeof(*gw->listeners));
 	if (gw->listeners == NULL)
 		return -ENOMEM;
-	rc = open_kind(gw, sockets, n, false, err);
+	rc = open_listener_kind(gw, sockets, n, false, err);
 	gw->n_public = gw->n_listeners;
-	return rc < 0 ? rc : open_kind(gw, sockets, n, true, err);
+	return rc < 0 ? rc : open_listener_kind(gw, sockets, n, true, err);
 }
 
 /* Which port 0 has become is said here alone: it is an answer to who asked for
@@ -328,24 +332,23 @@ static int open_listeners(struct sluice *gw, const struct inherited *sockets,
 static void log_listeners(const struct sluice *gw)
 {
 	char address[LISTENER_ADDRESS_MAX];
-	struct logging told = gw->log;
+	struct log told = gw->log;
 
 	for (size_t i = 0; i < gw->n_listeners; i++) {
 		const struct gateway_listener *l = &gw->listeners[i];
 
 		told.level = gw->log.level;
-		if (l->any_port && told.level < LOGGING_INFO)
-			told.level = LOGGING_INFO;
+		if (l->any_port && told.level < LOG_INFO)
+			told.level = LOG_INFO;
 		for (size_t k = 0; listener_address_of(l->listener, k, address);
 		     k++)
-			LOGGING(&told, LOGGING_INFO, "listening",
-				LOG_STR("address", address),
-				LOG_STR("listener",
-					l->admin ? "admin" : "public"));
+			LOG(&told, LOG_INFO, "listening",
+			    LOG_STR("address", address),
+			    LOG_STR("listener", l->admin ? "admin" : "public"));
 	}
 }
 
-static uint64_t wall_ns(void)
+static uint64_t wall_clock_now_ns(void)
 {
 	uv_timeval64_t now;
 
@@ -359,17 +362,17 @@ _Static_assert((int)PING_MESSAGE == (int)SSE_PING_MESSAGE &&
 		       (int)PING_EVENT == (int)SSE_PING_EVENT,
 	       "the words of --ping-style are those of sse.h");
 
-static int open_hub(struct sluice *gw)
+static int open_gateway_hub(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
 	const struct hub_config cfg = {
 		.subject = o->subject_template,
-		.tail_memory = (size_t)o->tail_memory,
+		.buffer_size = (size_t)o->buffer_size,
 		.max_replays = (size_t)o->max_replays,
 		.ping_ms = o->ping_interval_ms,
 		.ping = (enum sse_ping)o->ping_style,
 		.retry_ms = o->retry_ms,
-		.now_ns = wall_ns,
+		.now_ns = wall_clock_now_ns,
 	};
 
 	return hub_new(&gw->hub, &cfg, nats_source_source(gw->source),
@@ -389,12 +392,12 @@ static int read_trusted(struct sluice *gw)
 	return 0;
 }
 
-static int make_page(struct sluice *gw)
+static int make_live_page(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
-	const struct ui_config cfg = ui_config_of(o);
+	const struct live_page_config cfg = gateway_live_page_config(o);
 
-	return o->ui ? ui_init(&gw->ui, &cfg) : 0;
+	return o->ui ? live_page_init(&gw->ui, &cfg) : 0;
 }
 
 /* The list names identities and addresses, and DELETE ends streams: by default
@@ -418,7 +421,7 @@ static uint64_t wall_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_usec / 1000;
 }
 
-static int open_conns(struct sluice *gw)
+static int open_conn_set(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
 	bool by_token = o->auth == AUTH_JWT;
@@ -447,9 +450,9 @@ static int open_conns(struct sluice *gw)
 		.ping_ms = o->ping_interval_ms,
 		.max_header_bytes = (size_t)o->max_header_bytes,
 		.max_connections = gw->max_connections,
-		.max_per_id = (size_t)o->max_streams_per_id,
-		.max_per_address = (size_t)o->max_streams_per_address,
-		.max_age_ms = o->max_stream_age_ms,
+		.max_per_id = (size_t)o->max_subscriptions_per_id,
+		.max_per_address = (size_t)o->max_subscriptions_per_address,
+		.max_age_ms = o->max_subscription_age_ms,
 		.on_metrics = on_metrics,
 		.on_closed = on_conns_closed,
 		.arg = gw,
@@ -457,7 +460,7 @@ static int open_conns(struct sluice *gw)
 	int rc = conn_set_new(&gw->conns, &cfg);
 
 	if (rc == 0)
-		gw->parts++;
+		gw->open_parts++;
 	return rc;
 }
 
@@ -465,43 +468,43 @@ static int open_conns(struct sluice *gw)
 static void open_handles(struct sluice *gw)
 {
 	handles_init(&gw->handles, on_handles_gone);
-	uv_check_init(gw->loop, &gw->woken);
-	handles_add(&gw->handles, (uv_handle_t *)&gw->woken);
-	uv_prepare_init(gw->loop, &gw->turn);
-	handles_add(&gw->handles, (uv_handle_t *)&gw->turn);
-	uv_idle_init(gw->loop, &gw->more);
-	handles_add(&gw->handles, (uv_handle_t *)&gw->more);
+	uv_check_init(gw->loop, &gw->poll_returned);
+	handles_add(&gw->handles, (uv_handle_t *)&gw->poll_returned);
+	uv_prepare_init(gw->loop, &gw->loop_iteration);
+	handles_add(&gw->handles, (uv_handle_t *)&gw->loop_iteration);
+	uv_idle_init(gw->loop, &gw->keep_spinning);
+	handles_add(&gw->handles, (uv_handle_t *)&gw->keep_spinning);
 	uv_timer_init(gw->loop, &gw->timer);
 	handles_add(&gw->handles, (uv_handle_t *)&gw->timer);
 	gw->timer_ms = UINT64_MAX;
-	gw->parts++;
+	gw->open_parts++;
 }
 
-static int open_all(struct sluice *gw, const struct inherited *sockets,
-		    size_t n, char *err)
+static int open_all_parts(struct sluice *gw, const struct inherited *sockets,
+			  size_t n, char *err)
 {
 	int rc = gateway_open_access_log(gw, err);
 
 	gw->max_connections = max_connections(&gw->options, &gw->log);
-	make_table(gw);
+	make_listener_table(gw);
 	if (rc == 0)
 		rc = open_listeners(gw, sockets, n, err);
 	if (rc == 0)
 		rc = gateway_open_source(gw, err);
 	if (rc == 0)
-		rc = open_hub(gw);
+		rc = open_gateway_hub(gw);
 	if (rc == 0)
 		rc = read_trusted(gw);
 	if (rc == 0)
-		rc = make_page(gw);
+		rc = make_live_page(gw);
 	if (rc == 0)
 		rc = gateway_open_keys(gw, err);
 	if (rc == 0)
-		rc = open_conns(gw);
+		rc = open_conn_set(gw);
 	if (rc == 0)
-		rc = uv_check_start(&gw->woken, gateway_on_woken);
+		rc = uv_check_start(&gw->poll_returned, gateway_on_woken);
 	if (rc == 0)
-		rc = uv_prepare_start(&gw->turn, gateway_on_turn);
+		rc = uv_prepare_start(&gw->loop_iteration, gateway_on_turn);
 	return rc;
 }
 
@@ -534,7 +537,7 @@ int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 	open_handles(gw);
 	rc = options_finish_parsing(&gw->options, err);
 	if (rc == 0)
-		rc = open_all(gw, sockets, n, err);
+		rc = open_all_parts(gw, sockets, n, err);
 	if (rc < 0) {
 		if (err[0] == '\0')
 			snprintf(err, SLUICE_ERROR_MAX, "%s", strerror(-rc));
@@ -573,11 +576,11 @@ void gateway_status(const struct sluice *gw, char *out, size_t size)
 	const char *why = "shutting down";
 	bool ready = gw->phase == PHASE_OPEN && hub_ready(gw->hub, &why);
 
-	snprintf(out, size, "%zu streams, %s%s", sluice_streams(gw),
+	snprintf(out, size, "%zu streams, %s%s", sluice_subscriptions(gw),
 		 ready ? "ready" : "not ready: ", ready ? "" : why);
 }
 
-size_t sluice_streams(const struct sluice *gw)
+size_t sluice_subscriptions(const struct sluice *gw)
 {
-	return gw->conns != NULL ? conn_set_streams(gw->conns) : 0;
+	return gw->conns != NULL ? conn_set_subscriptions(gw->conns) : 0;
 }

@@ -3,9 +3,9 @@
 #ifndef SLUICE_GATEWAY_H
 #define SLUICE_GATEWAY_H
 
-#include "sluice.h"
 #include "config/options.h"
 #include "gateway/inherited.h"
+#include "sluice.h"
 
 /* sluice_start() for options that the program has parsed itself, and with `n`
  * sockets that listen already, which are the gateway's from here on: the public

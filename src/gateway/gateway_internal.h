@@ -10,17 +10,17 @@
 
 #include <uv.h>
 
-#include "delivery/hub.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "delivery/hub.h"
 #include "gateway/gateway.h"
-#include "server/conn.h"
-#include "loop/handles.h"
-#include "auth/jwks_file.h"
-#include "server/listener.h"
+#include "gateway/jwks_file.h"
 #include "gateway/log_file.h"
-#include "upstream/nats_source.h"
 #include "gateway/process_stats.h"
+#include "loop/handles.h"
+#include "server/conn.h"
+#include "server/listener.h"
+#include "upstream/nats_source.h"
 
 enum gateway_phase {
 	PHASE_OPEN,
@@ -40,33 +40,34 @@ struct gateway_listener {
 struct sluice {
 	struct uv_loop_s *loop;
 	struct options options;
-	struct logging log;	      /* to standard error */
-	struct logging access;	      /* there too, or to a file */
+	struct log log;		      /* to standard error */
+	struct log access;	      /* there too, or to a file */
 	struct log_file *errors;      /* standard error */
 	struct log_file *access_file; /* NULL: none of its own */
 	struct metrics metrics;
 	struct process_stats process;
 	struct nats_source *source;
 	struct hub *hub;
-	struct ui ui; /* empty without --ui */
+	struct live_page ui; /* empty without --ui */
 	struct conn_set *conns;
-	struct key_file key_file;	     /* --auth jwt */
-	uv_async_t keys_bell;		     /* of its thread */
-	char keys_error[KEY_FILE_ERROR_MAX]; /* that has been logged */
-	struct conn_tokens tokens;	     /* the same; with its keys */
-	uint64_t keys_due_ms;		     /* then the file is looked at */
-	struct address_range *trusted;	     /* of options.trusted_proxy */
+	struct jwks_file key_file;	      /* --auth jwt */
+	uv_async_t keys_bell;		      /* of its thread */
+	char keys_error[JWKS_FILE_ERROR_MAX]; /* that has been logged */
+	struct conn_tokens tokens;	      /* the same; with its keys */
+	uint64_t keys_due_ms;		      /* then the file is looked at */
+	struct address_range *trusted;	      /* of options.trusted_proxy */
 	struct gateway_listener *listeners;
 	size_t n_listeners;
 	size_t n_public; /* of them, the first ones */
 	size_t max_connections;
-	size_t parts; /* that must close before all is freed */
+	size_t open_parts; /* that must close before all is freed */
 
 	struct handles handles;
-	uv_check_t woken;
-	uint64_t woken_ms; /* when the loop last came back from the kernel */
-	uv_prepare_t turn;
-	uv_idle_t more;
+	uv_check_t poll_returned;
+	uint64_t poll_returned_ms; /* when the loop last came back from the
+				      kernel */
+	uv_prepare_t loop_iteration;
+	uv_idle_t keep_spinning;
 	uv_timer_t timer;
 	uint64_t timer_ms; /* when it rings; UINT64_MAX: never */
 
@@ -98,7 +99,7 @@ void gateway_close_logs(struct sluice *gw);
 /* Negative errno and a text. */
 int gateway_open_access_log(struct sluice *gw, char *err);
 /* Its own, or the log; NULL: off. */
-const struct logging *gateway_access_log(const struct sluice *gw);
+const struct log *gateway_access_log(const struct sluice *gw);
 void gateway_log_settings(const struct sluice *gw);
 
 /* gateway_nats.c: a part more. Negative errno and a text. */
@@ -116,8 +117,8 @@ void gateway_look_at_keys(struct sluice *gw, uint64_t now_ms);
 void gateway_close_keys(struct sluice *gw);
 
 /* gateway_turn.c */
-void gateway_on_woken(uv_check_t *woken);
-void gateway_on_turn(uv_prepare_t *turn);
+void gateway_on_woken(uv_check_t *poll_returned);
+void gateway_on_turn(uv_prepare_t *loop_iteration);
 /* Writes to those who have something coming. */
 void gateway_flush(struct sluice *gw, uint64_t now_ms);
 

@@ -3,6 +3,7 @@
  * (key_file.h). A file that is broken, half written or gone leaves the keys
  * that there were.
  */
+#include "gateway/gateway_config.h"
 #include "gateway/gateway_internal.h"
 
 #include <stdio.h>
@@ -17,24 +18,24 @@ static const char *keys_path(const struct options *o)
 	return o->jwt_secret != NULL ? o->jwt_secret : o->jwt_key;
 }
 
-static void take_keys(struct sluice *gw)
+static void take_read_keys(struct sluice *gw)
 {
-	const struct jwt_keys *keys = gw->key_file.keys;
-	size_t n = jwt_keys_count(keys), faulty;
+	const struct jwks *keys = gw->key_file.keys;
+	size_t n = jwks_count(keys), faulty;
 	const char *why;
 
 	gw->tokens.keys = keys;
 	gw->keys_error[0] = '\0';
 	metric_set(&gw->metrics, METRIC_JWT_KEYS, n);
-	LOGGING(&gw->log, LOGGING_INFO, "keys read",
-		LOG_STR("file", keys_path(&gw->options)), LOG_U64("keys", n),
-		LOG_U64("passed_over", jwt_keys_passed_over(keys)));
-	faulty = jwt_keys_faulty(keys, &why);
+	LOG(&gw->log, LOG_INFO, "keys read",
+	    LOG_STR("file", keys_path(&gw->options)), LOG_U64("keys", n),
+	    LOG_U64("passed_over", jwks_passed_over(keys)));
+	faulty = jwks_faulty(keys, &why);
 	if (faulty > 0)
-		LOGGING(&gw->log, LOGGING_WARN,
-			"keys skipped, the others of the set are used",
-			LOG_STR("file", keys_path(&gw->options)),
-			LOG_U64("keys", faulty), LOG_STR("first", why));
+		LOG(&gw->log, LOG_WARN,
+		    "keys skipped, the others of the set are used",
+		    LOG_STR("file", keys_path(&gw->options)),
+		    LOG_U64("keys", faulty), LOG_STR("first", why));
 }
 
 /* It is tried again every second, and logged when the reason is another one. */
@@ -44,39 +45,38 @@ static void note_failure(struct sluice *gw, const char *what)
 	if (strcmp(what, gw->keys_error) == 0)
 		return;
 	snprintf(gw->keys_error, sizeof(gw->keys_error), "%s", what);
-	LOGGING(&gw->log, LOGGING_ERROR,
-		"can't read the keys, going on with the old ones",
-		LOG_STR("file", keys_path(&gw->options)),
-		LOG_STR("error", what));
+	LOG(&gw->log, LOG_ERROR,
+	    "can't read the keys, going on with the old ones",
+	    LOG_STR("file", keys_path(&gw->options)), LOG_STR("error", what));
 }
 
-static void on_looked(uv_async_t *bell)
+static void on_looked(uv_async_t *wakeup)
 {
-	struct sluice *gw = CONTAINER_OF((struct handles *)bell->data,
+	struct sluice *gw = CONTAINER_OF((struct handles *)wakeup->data,
 					 struct sluice, handles);
-	char what[KEY_FILE_ERROR_MAX];
+	char what[JWKS_FILE_ERROR_MAX];
 
 	if (gw->key_file.watch == NULL)
 		return;
-	switch (key_file_take(&gw->key_file, what)) {
-	case KEY_FILE_READ:
-		take_keys(gw);
+	switch (jwks_file_take(&gw->key_file, what)) {
+	case JWKS_FILE_READ:
+		take_read_keys(gw);
 		break;
-	case KEY_FILE_FAILED:
+	case JWKS_FILE_FAILED:
 		note_failure(gw, what);
 		break;
-	case KEY_FILE_SAME:
-	case KEY_FILE_PENDING:
+	case JWKS_FILE_SAME:
+	case JWKS_FILE_PENDING:
 		break;
 	}
 }
 
-static void set_rules(struct sluice *gw)
+static void set_jwt_rules(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
 
 	gw->tokens = (struct conn_tokens){
-		.rules = jwt_rules_of(o),
+		.rules = gateway_jwt_rules(o),
 		.places = {.cookie = o->jwt_cookie, .query = o->jwt_query},
 	};
 }
@@ -85,7 +85,7 @@ int gateway_open_keys(struct sluice *gw, char *err)
 {
 	const struct options *o = &gw->options;
 	bool secret = o->jwt_secret != NULL;
-	char what[KEY_FILE_ERROR_MAX];
+	char what[JWKS_FILE_ERROR_MAX];
 	int rc;
 
 	gw->keys_due_ms = UINT64_MAX;
@@ -95,17 +95,17 @@ int gateway_open_keys(struct sluice *gw, char *err)
 	if (rc < 0)
 		return rc;
 	handles_add(&gw->handles, (uv_handle_t *)&gw->keys_bell);
-	rc = key_file_open(&gw->key_file, keys_path(o),
-			   secret ? JWT_KEYS_SECRET : JWT_KEYS_PUBLIC,
-			   &gw->keys_bell, what);
+	rc = jwks_file_open(&gw->key_file, keys_path(o),
+			    secret ? JWKS_SECRET : JWKS_PUBLIC, &gw->keys_bell,
+			    what);
 	if (rc < 0) {
 		snprintf(err, SLUICE_ERROR_MAX, "%s: %s: %s",
 			 secret ? "--jwt-secret" : "--jwt-key", keys_path(o),
 			 what);
 		return rc;
 	}
-	set_rules(gw);
-	take_keys(gw);
+	set_jwt_rules(gw);
+	take_read_keys(gw);
 	gw->keys_due_ms = uv_now(gw->loop) + KEYS_LOOK_MS;
 	return 0;
 }
@@ -114,7 +114,7 @@ void gateway_close_keys(struct sluice *gw)
 {
 	gw->keys_due_ms = UINT64_MAX;
 	gw->tokens.keys = NULL;
-	key_file_close(&gw->key_file);
+	jwks_file_close(&gw->key_file);
 	if (gw->keys_bell.loop != NULL)
 		handles_close(&gw->handles, (uv_handle_t *)&gw->keys_bell);
 }
@@ -125,7 +125,7 @@ void gateway_read_keys(struct sluice *gw)
 		return;
 	/* Whoever asks is told, if it is the same as the last time, too. */
 	gw->keys_error[0] = '\0';
-	key_file_look(&gw->key_file, true);
+	jwks_file_look(&gw->key_file, true);
 }
 
 void gateway_look_at_keys(struct sluice *gw, uint64_t now_ms)
@@ -133,5 +133,5 @@ void gateway_look_at_keys(struct sluice *gw, uint64_t now_ms)
 	if (gw->keys_due_ms > now_ms)
 		return;
 	gw->keys_due_ms = now_ms + KEYS_LOOK_MS;
-	key_file_look(&gw->key_file, false);
+	jwks_file_look(&gw->key_file, false);
 }

@@ -6,7 +6,7 @@
 
 enum { GATEWAY_VALUE_MAX = 4096 }; /* of a setting, in the log */
 
-static bool is_off(const char *access_log)
+static bool is_access_log_off(const char *access_log)
 {
 	return access_log != NULL && strcmp(access_log, "off") == 0;
 }
@@ -17,20 +17,20 @@ static void log_news(struct sluice *gw, const char *log,
 	const char *file = gw->options.access_log;
 
 	if (news->reopened && news->reopen_rc < 0)
-		LOGGING(&gw->log, LOGGING_WARN,
-			"can't open the access log anew, going on with the old",
-			LOG_STR("file", file),
-			LOG_STR("error", strerror(-news->reopen_rc)));
+		LOG(&gw->log, LOG_WARN,
+		    "can't open the access log anew, going on with the old",
+		    LOG_STR("file", file),
+		    LOG_STR("error", strerror(-news->reopen_rc)));
 	else if (news->reopened)
-		LOGGING(&gw->log, LOGGING_INFO, "access log opened anew",
-			LOG_STR("file", file));
+		LOG(&gw->log, LOG_INFO, "access log opened anew",
+		    LOG_STR("file", file));
 	if (news->write_rc < 0)
-		LOGGING(&gw->log, LOGGING_WARN, "cannot write, lines are lost",
-			LOG_STR("log", log),
-			LOG_STR("error", strerror(-news->write_rc)));
+		LOG(&gw->log, LOG_WARN, "cannot write, lines are lost",
+		    LOG_STR("log", log),
+		    LOG_STR("error", strerror(-news->write_rc)));
 	if (news->lost > 0)
-		LOGGING(&gw->log, LOGGING_WARN, "log lines were lost",
-			LOG_STR("log", log), LOG_U64("lines", news->lost));
+		LOG(&gw->log, LOG_WARN, "log lines were lost",
+		    LOG_STR("log", log), LOG_U64("lines", news->lost));
 }
 
 static void on_errors_news(void *arg)
@@ -82,7 +82,7 @@ int gateway_open_log(struct sluice *gw)
 
 	if (rc < 0)
 		return rc;
-	logging_init(&gw->log, o->log_format, o->log_level);
+	log_init(&gw->log, o->log_format, o->log_level);
 	gw->log.sink = log_file_put_now;
 	gw->log.arg = gw->errors;
 	gw->access = gw->log;
@@ -111,9 +111,9 @@ int gateway_open_access_log(struct sluice *gw, char *err)
 	};
 	int rc;
 
-	if (path == NULL || is_off(path))
+	if (path == NULL || is_access_log_off(path))
 		return 0;
-	gw->access.level = LOGGING_INFO;
+	gw->access.level = LOG_INFO;
 	if (log_file_is_stderr(path))
 		return 0;
 	rc = log_file_new(&gw->access_file, gw->loop, path,
@@ -138,15 +138,14 @@ void gateway_log_settings(const struct sluice *gw)
 		buf_clear(&value);
 		if (options_describe(&gw->options, row, &value, from) < 0)
 			continue;
-		LOGGING(&gw->log, LOGGING_INFO, "setting",
-			LOG_STR("name", row->name),
-			LOG_MEM("value", buf_head(&value), buf_unread(&value)),
-			LOG_STR("from", from));
+		LOG(&gw->log, LOG_INFO, "setting", LOG_STR("name", row->name),
+		    LOG_MEM("value", buf_head(&value), buf_unread(&value)),
+		    LOG_STR("from", from));
 	}
 	buf_finish(&value);
 }
 
-const struct logging *gateway_access_log(const struct sluice *gw)
+const struct log *gateway_access_log(const struct sluice *gw)
 {
-	return is_off(gw->options.access_log) ? NULL : &gw->access;
+	return is_access_log_off(gw->options.access_log) ? NULL : &gw->access;
 }

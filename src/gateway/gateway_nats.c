@@ -3,7 +3,7 @@
 
 #include "version.h"
 
-static void on_source_event(void *arg, const struct source_event *ev)
+static void on_source_event(void *arg, const struct jetstream_event *ev)
 {
 	struct sluice *gw = arg;
 
@@ -18,50 +18,49 @@ static void on_source_turn(void *arg)
 }
 
 /* A server that is not there is said once, until it is there again. */
-static void on_failed(struct sluice *gw, const struct nats_note *note)
+static void on_failed(struct sluice *gw, const struct nats_status *status)
 {
-	LOGGING(&gw->log, gw->away ? LOGGING_DEBUG : LOGGING_WARN,
-		"can't connect to NATS, trying on",
-		LOG_STR("server", note->server), LOG_STR("error", note->text));
+	LOG(&gw->log, gw->away ? LOG_DEBUG : LOG_WARN,
+	    "can't connect to NATS, trying on",
+	    LOG_STR("server", status->server), LOG_STR("error", status->text));
 	gw->away = true;
 	metric_add(&gw->metrics, METRIC_NATS_FAILURES, 1);
 }
 
-static void on_source_note(void *arg, const struct nats_note *note)
+static void on_source_status(void *arg, const struct nats_status *status)
 {
 	struct sluice *gw = arg;
 
-	switch (note->kind) {
-	case NATS_NOTE_CONNECTED:
+	switch (status->kind) {
+	case NATS_STATUS_CONNECTED:
 		gw->away = false;
-		LOGGING(&gw->log, LOGGING_INFO, "connected to NATS",
-			LOG_STR("server", note->server));
+		LOG(&gw->log, LOG_INFO, "connected to NATS",
+		    LOG_STR("server", status->server));
 		break;
-	case NATS_NOTE_DISCONNECTED:
-		LOGGING(&gw->log, LOGGING_WARN, "disconnected from NATS",
-			LOG_STR("error", note->text));
+	case NATS_STATUS_DISCONNECTED:
+		LOG(&gw->log, LOG_WARN, "disconnected from NATS",
+		    LOG_STR("error", status->text));
 		break;
-	case NATS_NOTE_FAILED:
-		on_failed(gw, note);
+	case NATS_STATUS_FAILED:
+		on_failed(gw, status);
 		break;
-	case NATS_NOTE_ERROR:
-		LOGGING(&gw->log, LOGGING_WARN, "NATS reports an error",
-			LOG_STR("error", note->text));
+	case NATS_STATUS_ERROR:
+		LOG(&gw->log, LOG_WARN, "NATS reports an error",
+		    LOG_STR("error", status->text));
 		break;
-	case NATS_NOTE_LAME_DUCK:
-		LOGGING(&gw->log, LOGGING_INFO,
-			"the NATS server is about to shut down",
-			LOG_STR("server", note->server));
+	case NATS_STATUS_LAME_DUCK:
+		LOG(&gw->log, LOG_INFO, "the NATS server is about to shut down",
+		    LOG_STR("server", status->server));
 		break;
-	case NATS_NOTE_HUNG:
-		LOGGING(&gw->log, LOGGING_WARN,
-			"connect to NATS hangs, skipping the server",
-			LOG_STR("server", note->server));
+	case NATS_STATUS_HUNG:
+		LOG(&gw->log, LOG_WARN,
+		    "connect to NATS hangs, skipping the server",
+		    LOG_STR("server", status->server));
 		break;
-	case NATS_NOTE_RETURNED:
-		LOGGING(&gw->log, LOGGING_INFO,
-			"hung connect to NATS returned, retrying the server",
-			LOG_STR("server", note->server));
+	case NATS_STATUS_RETURNED:
+		LOG(&gw->log, LOG_INFO,
+		    "hung connect to NATS returned, retrying the server",
+		    LOG_STR("server", status->server));
 		break;
 	}
 }
@@ -94,7 +93,7 @@ int gateway_open_source(struct sluice *gw, char *err)
 	const struct nats_source_cbs cbs = {
 		.on_event = on_source_event,
 		.on_turn = on_source_turn,
-		.on_note = on_source_note,
+		.on_status = on_source_status,
 		.on_closed = gateway_part_closed,
 		.arg = gw,
 	};
@@ -103,6 +102,6 @@ int gateway_open_source(struct sluice *gw, char *err)
 	subject_filter(&o->subject_template, filter);
 	rc = nats_source_new(&gw->source, gw->loop, &settings, &cbs, err);
 	if (rc == 0)
-		gw->parts++;
+		gw->open_parts++;
 	return rc;
 }

@@ -12,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/values.h"
+#include "base/hostport.h"
+#include "base/printable.h"
 
 enum {
 	HEALTHCHECK_MS = 3000,
@@ -25,7 +26,7 @@ static const char unix_scheme[] = "unix:";
 /* The connection is nobody's but ours. */
 #define PREFACE "PROXY UNKNOWN\r\n"
 
-static int64_t now_ms(void)
+static int64_t steady_now_ms(void)
 {
 	struct timespec t;
 
@@ -42,12 +43,12 @@ struct question {
 /* ---- one address --------------------------------------------------------- */
 
 /* 0 when the socket is ready for these events, -ETIMEDOUT. */
-static int wait_for(int fd, short events, int64_t deadline_ms)
+static int wait_for_socket(int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 
 	for (;;) {
-		int64_t left = deadline_ms - now_ms();
+		int64_t left = deadline_ms - steady_now_ms();
 		int n = left <= 0 ? 0 : poll(&p, 1, (int)left);
 
 		if (n > 0)
@@ -59,8 +60,8 @@ static int wait_for(int fd, short events, int64_t deadline_ms)
 	}
 }
 
-static int connect_to(int fd, const struct sockaddr *addr, socklen_t len,
-		      int64_t deadline_ms)
+static int connect_with_timeout(int fd, const struct sockaddr *addr,
+				socklen_t len, int64_t deadline_ms)
 {
 	int err = 0, rc;
 	socklen_t size = sizeof(err);
@@ -69,7 +70,7 @@ static int connect_to(int fd, const struct sockaddr *addr, socklen_t len,
 		return 0;
 	if (errno != EINPROGRESS)
 		return -errno;
-	rc = wait_for(fd, POLLOUT, deadline_ms);
+	rc = wait_for_socket(fd, POLLOUT, deadline_ms);
 	if (rc < 0)
 		return rc;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size) < 0)
@@ -78,7 +79,7 @@ static int connect_to(int fd, const struct sockaddr *addr, socklen_t len,
 }
 
 /* To the end of the answer, or as much of it as there is room. */
-static int exchange(int fd, struct question *q)
+static int exchange_request(int fd, struct question *q)
 {
 	size_t size = strlen(q->request), len = 0;
 	int rc = 0;
@@ -90,7 +91,7 @@ static int exchange(int fd, struct question *q)
 	while (rc == 0 && len < ANSWER_MAX - 1) {
 		ssize_t n;
 
-		rc = wait_for(fd, POLLIN, q->deadline_ms);
+		rc = wait_for_socket(fd, POLLIN, q->deadline_ms);
 		if (rc < 0)
 			break;
 		n = recv(fd, q->answer + len, ANSWER_MAX - 1 - len, 0);
@@ -105,7 +106,8 @@ static int exchange(int fd, struct question *q)
 	return rc;
 }
 
-static int ask(const struct sockaddr *addr, socklen_t len, struct question *q)
+static int ask_gateway(const struct sockaddr *addr, socklen_t len,
+		       struct question *q)
 {
 	int fd = socket(addr->sa_family,
 			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -113,27 +115,27 @@ static int ask(const struct sockaddr *addr, socklen_t len, struct question *q)
 
 	if (fd < 0)
 		return -errno;
-	rc = connect_to(fd, addr, len, q->deadline_ms);
+	rc = connect_with_timeout(fd, addr, len, q->deadline_ms);
 	if (rc == 0)
-		rc = exchange(fd, q);
+		rc = exchange_request(fd, q);
 	close(fd);
 	return rc;
 }
 
 /* ---- where to ask -------------------------------------------------------- */
 
-static int ask_unix(const char *path, struct question *q)
+static int ask_unix_path(const char *path, struct question *q)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(addr.sun_path, path);
-	return ask((const struct sockaddr *)&addr, sizeof(addr), q);
+	return ask_gateway((const struct sockaddr *)&addr, sizeof(addr), q);
 }
 
 /* Who listens everywhere is asked here. */
-static void to_loopback(struct sockaddr *addr)
+static void map_to_loopback(struct sockaddr *addr)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)addr;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)addr;
@@ -146,14 +148,15 @@ static void to_loopback(struct sockaddr *addr)
 		v6->sin6_addr = in6addr_loopback;
 }
 
-static int ask_inet(const char *address, struct question *q, const char **why)
+static int ask_inet_address(const char *address, struct question *q,
+			    const char **why)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 				 .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *all, *a;
 	char host[256];
 	const char *port;
-	int rc = values_address_split(address, host, sizeof(host), &port);
+	int rc = hostport_split(address, host, sizeof(host), &port);
 
 	if (rc < 0)
 		return rc;
@@ -168,8 +171,8 @@ static int ask_inet(const char *address, struct question *q, const char **why)
 	}
 	rc = -EADDRNOTAVAIL;
 	for (a = all; a != NULL && rc < 0; a = a->ai_next) {
-		to_loopback(a->ai_addr);
-		rc = ask(a->ai_addr, a->ai_addrlen, q);
+		map_to_loopback(a->ai_addr);
+		rc = ask_gateway(a->ai_addr, a->ai_addrlen, q);
 	}
 	freeaddrinfo(all);
 	return rc;
@@ -178,8 +181,8 @@ static int ask_inet(const char *address, struct question *q, const char **why)
 /* ---- what came ----------------------------------------------------------- */
 
 /* The first line behind the head; whoever answers may be no gateway. */
-static bool read_answer(char *answer, const char *what, const char *address,
-			char *line)
+static bool read_status_line(char *answer, const char *what,
+			     const char *address, char *line)
 {
 	const char *head = "HTTP/1.1 ";
 	char *body = strstr(answer, "\r\n\r\n");
@@ -196,7 +199,7 @@ static bool read_answer(char *answer, const char *what, const char *address,
 	}
 	body += 4;
 	body[strcspn(body, "\r\n")] = '\0';
-	values_show(body, shown, sizeof(shown));
+	printable_text(shown, sizeof(shown), body);
 	if (shown[0] != '\0')
 		snprintf(line, HEALTHCHECK_LINE_MAX, "%s", shown);
 	else
@@ -210,7 +213,7 @@ bool healthcheck_ask(const struct options *o, char *line)
 	const char *address =
 		admin ? o->admin_listen.items[0] : o->listen.items[0];
 	bool ready = o->healthcheck == HEALTHCHECK_READY;
-	struct question q = {.deadline_ms = now_ms() + HEALTHCHECK_MS};
+	struct question q = {.deadline_ms = steady_now_ms() + HEALTHCHECK_MS};
 	const char *why = NULL;
 	int rc;
 
@@ -220,12 +223,12 @@ bool healthcheck_ask(const struct options *o, char *line)
 		 !admin && o->proxy_protocol ? PREFACE : "",
 		 ready ? "/readyz" : "/livez");
 	if (strncmp(address, unix_scheme, strlen(unix_scheme)) == 0)
-		rc = ask_unix(address + strlen(unix_scheme), &q);
+		rc = ask_unix_path(address + strlen(unix_scheme), &q);
 	else
-		rc = ask_inet(address, &q, &why);
+		rc = ask_inet_address(address, &q, &why);
 	if (rc == 0)
-		return read_answer(q.answer, ready ? "ready" : "live", address,
-				   line);
+		return read_status_line(q.answer, ready ? "ready" : "live",
+					address, line);
 	snprintf(line, HEALTHCHECK_LINE_MAX, "can't ask %s: %s", address,
 		 why != NULL ? why : strerror(-rc));
 	return false;

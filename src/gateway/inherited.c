@@ -12,7 +12,7 @@ enum { INHERITED_FIRST = 3 };
 static const char admin_name[] = "admin";
 
 /* A variable's number; false for what is none. */
-static bool number_of(const char *name, long *ret)
+static bool env_number(const char *name, long *ret)
 {
 	const char *text = getenv(name);
 	char *end;
@@ -25,7 +25,7 @@ static bool number_of(const char *name, long *ret)
 }
 
 /* "a:admin:b": is the n-th one (from 0) the admin's? */
-static bool is_admin(const char *names, int n)
+static bool is_admin_name(const char *names, int n)
 {
 	size_t len;
 
@@ -41,13 +41,13 @@ static bool is_admin(const char *names, int n)
 	       memcmp(names, admin_name, len) == 0;
 }
 
-static int take(struct inherited *out, char *err)
+static int take_inherited(struct inherited *out, char *err)
 {
 	long pid, n;
 
 	if (getenv("LISTEN_PID") == NULL || getenv("LISTEN_FDS") == NULL)
 		return 0;
-	if (!number_of("LISTEN_PID", &pid) || !number_of("LISTEN_FDS", &n)) {
+	if (!env_number("LISTEN_PID", &pid) || !env_number("LISTEN_FDS", &n)) {
 		snprintf(err, INHERITED_ERROR_MAX,
 			 "LISTEN_PID or LISTEN_FDS is no number");
 		return -EINVAL;
@@ -69,14 +69,14 @@ static int take(struct inherited *out, char *err)
 			return -errno;
 		}
 		out[i].fd = fd;
-		out[i].admin = is_admin(getenv("LISTEN_FDNAMES"), i);
+		out[i].admin = is_admin_name(getenv("LISTEN_FDNAMES"), i);
 	}
 	return (int)n;
 }
 
 int inherited_take(struct inherited *out, char *err)
 {
-	int rc = take(out, err);
+	int rc = take_inherited(out, err);
 
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");

@@ -65,7 +65,7 @@ struct log_file {
 	bool unwoken;	   /* lines were put, and the thread not woken */
 	struct log_file_cbs cbs;
 	struct handles handles;
-	uv_async_t bell;
+	uv_async_t wakeup;
 	uv_timer_t timer; /* for the end */
 };
 
@@ -96,7 +96,7 @@ static int standard_fd(const char *path)
  * under systemd, and would give a regular file an offset of its own, with which
  * the lines of others would be overwritten. O_NONBLOCK: a named pipe without a
  * reader is an error, and is not waited for. */
-static int open_path(const char *path)
+static int open_log_path(const char *path)
 {
 	int standard = standard_fd(path), fd;
 
@@ -192,8 +192,8 @@ static int await_room(struct log_file *f)
 }
 
 /* 0 when all went out; `done` has how much did. */
-static int write_all(struct log_file *f, const char *at, size_t len,
-		     size_t *done)
+static int write_log_bytes(struct log_file *f, const char *at, size_t len,
+			   size_t *done)
 {
 	*done = 0;
 	while (*done < len) {
@@ -222,19 +222,19 @@ static int write_lines(struct log_file *f, size_t len, size_t *lost)
 	int rc = 0;
 
 	if (f->torn)
-		rc = write_all(f, "\n", 1, &done);
+		rc = write_log_bytes(f, "\n", 1, &done);
 	if (rc == 0) {
-		rc = write_all(f, f->writing, len, &done);
+		rc = write_log_bytes(f, f->writing, len, &done);
 		f->torn = done > 0 && f->writing[done - 1] != '\n';
 	}
 	*lost = count_lines(f->writing + done, len - done);
 	return rc;
 }
 
-static void ring(struct log_file *f)
+static void wake(struct log_file *f)
 {
 	if (!f->silent)
-		uv_async_send(&f->bell);
+		uv_async_send(&f->wakeup);
 }
 
 /* These two are called with the lock, and let go of it meanwhile. */
@@ -249,7 +249,7 @@ static void write_filled(struct log_file *f)
 	f->writing = full;
 	f->len = 0;
 	if (f->crowded)
-		ring(f);
+		wake(f);
 	f->crowded = false;
 	uv_mutex_unlock(&f->lock);
 	rc = write_lines(f, len, &lost);
@@ -258,7 +258,7 @@ static void write_filled(struct log_file *f)
 	if (rc < 0 && !f->failing)
 		f->write_rc = rc;
 	if (rc < 0 || f->failing)
-		ring(f);
+		wake(f);
 	f->failing = rc < 0;
 }
 
@@ -268,13 +268,13 @@ static void reopen(struct log_file *f)
 
 	f->reopen_due = false;
 	uv_mutex_unlock(&f->lock);
-	fd = open_path(f->path);
+	fd = open_log_path(f->path);
 	if (fd >= 0)
 		set_fd(f, fd, true);
 	uv_mutex_lock(&f->lock);
 	f->reopen_rc = fd < 0 ? fd : 0;
 	f->reopened = true;
-	ring(f);
+	wake(f);
 }
 
 static void work(struct log_file *f)
@@ -328,7 +328,7 @@ static void run(void *arg)
 	uv_mutex_lock(&f->lock);
 	work(f);
 	f->ended = true;
-	ring(f);
+	wake(f);
 	drop_owner(f);
 }
 
@@ -341,7 +341,7 @@ static void wake_thread(struct log_file *f)
 }
 
 /* What the thread has lost, into the counter. With the lock. */
-static void count_lost(struct log_file *f)
+static void count_lost_lines(struct log_file *f)
 {
 	*f->counter += f->lost;
 	f->untold += f->lost;
@@ -350,10 +350,10 @@ static void count_lost(struct log_file *f)
 
 static void end_handles(struct log_file *f)
 {
-	if (uv_is_closing((uv_handle_t *)&f->bell))
+	if (uv_is_closing((uv_handle_t *)&f->wakeup))
 		return;
 	handles_end(&f->handles);
-	handles_close(&f->handles, (uv_handle_t *)&f->bell);
+	handles_close(&f->handles, (uv_handle_t *)&f->wakeup);
 	handles_close(&f->handles, (uv_handle_t *)&f->timer);
 }
 
@@ -363,7 +363,7 @@ static void on_handles_gone(struct handles *h)
 	struct log_file_cbs cbs = f->cbs;
 
 	uv_mutex_lock(&f->lock);
-	count_lost(f);
+	count_lost_lines(f);
 	drop_owner(f);
 	cbs.on_closed(cbs.arg);
 }
@@ -373,9 +373,9 @@ static struct log_file *file_of(void *data)
 	return CONTAINER_OF((struct handles *)data, struct log_file, handles);
 }
 
-static void on_bell(uv_async_t *bell)
+static void on_wakeup(uv_async_t *wakeup)
 {
-	struct log_file *f = file_of(bell->data);
+	struct log_file *f = file_of(wakeup->data);
 	bool ended;
 
 	uv_mutex_lock(&f->lock);
@@ -442,7 +442,7 @@ static int prepare(struct log_file *f, const char *path)
 	    (path != NULL && f->path == NULL))
 		return -ENOMEM;
 	if (path != NULL)
-		fd = open_path(path);
+		fd = open_log_path(path);
 	if (fd < 0)
 		return fd;
 	set_fd(f, fd, path != NULL);
@@ -487,13 +487,13 @@ static int start_thread(struct log_file *f, struct uv_loop_s *loop)
 		free_unstarted(f);
 		return rc;
 	}
-	rc = uv_async_init(loop, &f->bell, on_bell);
+	rc = uv_async_init(loop, &f->wakeup, on_wakeup);
 	if (rc < 0) {
 		end_thread(f);
 		return rc;
 	}
 	handles_init(&f->handles, on_handles_gone);
-	handles_add(&f->handles, (uv_handle_t *)&f->bell);
+	handles_add(&f->handles, (uv_handle_t *)&f->wakeup);
 	uv_timer_init(loop, &f->timer);
 	handles_add(&f->handles, (uv_handle_t *)&f->timer);
 	uv_mutex_lock(&f->lock);
@@ -542,7 +542,7 @@ bool log_file_take_news(struct log_file *f, struct log_file_news *ret)
 
 	*ret = (struct log_file_news){0};
 	uv_mutex_lock(&f->lock);
-	count_lost(f);
+	count_lost_lines(f);
 	ret->write_rc = f->write_rc;
 	ret->reopened = f->reopened;
 	ret->reopen_rc = f->reopen_rc;
@@ -566,7 +566,7 @@ static void put(struct log_file *f, const char *line, size_t len, bool now)
 	} else {
 		f->crowded = true;
 		f->lost++;
-		count_lost(f);
+		count_lost_lines(f);
 	}
 	if (now)
 		wake_thread(f);

@@ -57,7 +57,7 @@ void log_file_flush(struct log_file *f);
 /* False: no news. Lost lines are none as long as more are being lost. */
 bool log_file_take_news(struct log_file *f, struct log_file_news *ret);
 
-/* Both are a logging_sink with a struct log_file: the line waits for the flush;
+/* Both are a log_sink with a struct log_file: the line waits for the flush;
  * the line is written with all before it. */
 void log_file_put(void *arg, const char *line, size_t len);
 void log_file_put_now(void *arg, const char *line, size_t len);

@@ -30,7 +30,7 @@ struct notify {
 };
 
 /* A datagram goes whole or not at all; the loop waits for nobody. */
-static void say(struct notify *n)
+static void send_notification(struct notify *n)
 {
 	char status[NOTIFY_STATUS_MAX] = "";
 	char text[NOTIFY_STATUS_MAX + 64];
@@ -54,10 +54,10 @@ static void say(struct notify *n)
 
 static void on_timer(uv_timer_t *timer)
 {
-	say(CONTAINER_OF(timer, struct notify, timer));
+	send_notification(CONTAINER_OF(timer, struct notify, timer));
 }
 
-static int set_address(struct notify *n, const char *path)
+static int set_notify_address(struct notify *n, const char *path)
 {
 	size_t len = strlen(path);
 
@@ -75,7 +75,7 @@ static int set_address(struct notify *n, const char *path)
 }
 
 /* Milliseconds between two signs of life; 0: nobody watches. */
-static uint64_t watchdog_ms(void)
+static uint64_t watchdog_period_ms(void)
 {
 	const char *pid = getenv("WATCHDOG_PID");
 	const char *usec = getenv("WATCHDOG_USEC");
@@ -92,7 +92,7 @@ int notify_new(struct notify **ret, struct uv_loop_s *loop,
 	       notify_status_cb status, void *arg, char *err)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	uint64_t ms = watchdog_ms();
+	uint64_t ms = watchdog_period_ms();
 	struct notify *n;
 	int rc;
 
@@ -100,7 +100,7 @@ int notify_new(struct notify **ret, struct uv_loop_s *loop,
 	if (path == NULL || *path == '\0')
 		return 0;
 	n = calloc(1, sizeof(*n));
-	rc = n == NULL ? -ENOMEM : set_address(n, path);
+	rc = n == NULL ? -ENOMEM : set_notify_address(n, path);
 	if (rc == 0) {
 		n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		rc = n->fd < 0 ? -errno : 0;
@@ -127,7 +127,7 @@ void notify_ready(struct notify *n)
 	if (n == NULL)
 		return;
 	n->ready_due = true;
-	say(n);
+	send_notification(n);
 }
 
 void notify_stopping(struct notify *n)
@@ -135,7 +135,7 @@ void notify_stopping(struct notify *n)
 	if (n == NULL)
 		return;
 	n->stopping_due = true;
-	say(n);
+	send_notification(n);
 }
 
 static void on_closed(uv_handle_t *h)

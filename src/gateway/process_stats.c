@@ -14,7 +14,7 @@
 enum { PROCESS_FEW = 4096 }; /* descriptors that are counted one by one */
 
 /* The beginning of a file of /proc, as a string. */
-static bool read_text(const char *path, char *out, size_t size)
+static bool read_proc_text(const char *path, char *out, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
@@ -29,7 +29,7 @@ static bool read_text(const char *path, char *out, size_t size)
 	return true;
 }
 
-static uint64_t clock_us(clockid_t which)
+static uint64_t cpu_clock_us(clockid_t which)
 {
 	struct timespec now = {0};
 
@@ -39,16 +39,16 @@ static uint64_t clock_us(clockid_t which)
 
 /* Computed once, so that a clock that is set does not make it another process.
  * (/proc/stat may be hidden from us.) */
-static uint64_t boot_us(struct process_stats *stats)
+static uint64_t boot_time_us(struct process_stats *stats)
 {
 	if (stats->boot_us == 0)
-		stats->boot_us =
-			clock_us(CLOCK_REALTIME) - clock_us(CLOCK_BOOTTIME);
+		stats->boot_us = cpu_clock_us(CLOCK_REALTIME) -
+				 cpu_clock_us(CLOCK_BOOTTIME);
 	return stats->boot_us;
 }
 
 /* proc(5); the name, which may hold anything, ends with the last ')'. */
-static void take_stat(struct process_stats *stats, struct metrics *m)
+static void take_proc_stat(struct process_stats *stats, struct metrics *m)
 {
 	uint64_t user, system, start, virtual, rss;
 	uint64_t tick_us = 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
@@ -56,7 +56,7 @@ static void take_stat(struct process_stats *stats, struct metrics *m)
 	char text[1024];
 	const char *at;
 
-	if (!read_text("/proc/self/stat", text, sizeof(text)))
+	if (!read_proc_text("/proc/self/stat", text, sizeof(text)))
 		return;
 	at = strrchr(text, ')');
 	if (at == NULL ||
@@ -68,12 +68,12 @@ static void take_stat(struct process_stats *stats, struct metrics *m)
 		return;
 	m->time_us[METRIC_TIME_PROCESS_CPU] = (user + system) * tick_us;
 	m->time_us[METRIC_TIME_PROCESS_START] =
-		boot_us(stats) + start * tick_us;
+		boot_time_us(stats) + start * tick_us;
 	metric_set(m, METRIC_PROCESS_VIRTUAL, virtual);
 	metric_set(m, METRIC_PROCESS_RSS, rss * page);
 }
 
-static uint64_t read_folder(void)
+static uint64_t read_fd_folder(void)
 {
 	uint64_t n = 0;
 	DIR *dir = opendir("/proc/self/fd");
@@ -89,7 +89,8 @@ static uint64_t read_folder(void)
 /* From Linux 6.2 on the kernel counts them. Before, the folder must be read,
  * which takes 80 ms for 100,000: with so many only our own are counted, and the
  * others are those of the last time. */
-static uint64_t count_fds(struct process_stats *stats, uint64_t connections)
+static uint64_t count_descriptors(struct process_stats *stats,
+				  uint64_t connections)
 {
 	struct stat st;
 	uint64_t n;
@@ -97,19 +98,20 @@ static uint64_t count_fds(struct process_stats *stats, uint64_t connections)
 	if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0)
 		return (uint64_t)st.st_size;
 	if (connections < PROCESS_FEW) {
-		n = read_folder();
+		n = read_fd_folder();
 		stats->other_fds = n > connections ? n - connections : 0;
 	}
 	return connections + stats->other_fds;
 }
 
-void process_gauges(struct process_stats *stats, struct metrics *m,
-		    uint64_t connections)
+void process_stats_gauges(struct process_stats *stats, struct metrics *m,
+			  uint64_t connections)
 {
 	struct rlimit lim;
 
-	take_stat(stats, m);
-	metric_set(m, METRIC_PROCESS_FDS, count_fds(stats, connections));
+	take_proc_stat(stats, m);
+	metric_set(m, METRIC_PROCESS_FDS,
+		   count_descriptors(stats, connections));
 	if (getrlimit(RLIMIT_NOFILE, &lim) == 0)
 		metric_set(m, METRIC_PROCESS_MAX_FDS, lim.rlim_cur);
 }

@@ -12,7 +12,7 @@ struct process_stats {
 
 /* Sets those that can be read; the others stay as they are. `connections`: how
  * many descriptors are known to be clients'. */
-void process_gauges(struct process_stats *stats, struct metrics *m,
-		    uint64_t connections);
+void process_stats_gauges(struct process_stats *stats, struct metrics *m,
+			  uint64_t connections);
 
 #endif

@@ -21,7 +21,8 @@ static bool is_default_port(const char *text, size_t scheme, const char *port)
 		strcmp(port, "443") == 0);
 }
 
-static const char *port_fault(const char *text, size_t scheme, const char *port)
+static const char *origin_port_fault(const char *text, size_t scheme,
+				     const char *port)
 {
 	size_t len = strspn(port, DIGITS);
 	unsigned number = 0;
@@ -61,7 +62,7 @@ const char *cors_origin_fault(const char *text)
 	if (len == 0)
 		return "it has no host";
 	if (host[len] == ':')
-		return port_fault(text, scheme, host + len + 1);
+		return origin_port_fault(text, scheme, host + len + 1);
 	return host[len] == '\0' ? NULL
 				 : "nothing may stand behind its host "
 				   "but :PORT, no / either";
@@ -69,7 +70,7 @@ const char *cors_origin_fault(const char *text)
 
 /* ---- an answer's lines --------------------------------------------------- */
 
-static const char *find(const struct cors *c, const char *origin)
+static const char *find_origin(const struct cors *c, const char *origin)
 {
 	for (size_t i = 0; origin != NULL && i < c->n; i++)
 		if (strcmp(c->origins[i], origin) == 0 && strcmp(origin, "*"))
@@ -92,7 +93,7 @@ static int put_preflight(char *out, size_t size, const char *id_header)
 void cors_lines(const struct cors *c, const char *origin, bool preflight,
 		char *out)
 {
-	const char *exact = find(c, origin);
+	const char *exact = find_origin(c, origin);
 	bool any = false, others = false;
 	int len = 0;
 

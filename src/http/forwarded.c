@@ -16,14 +16,14 @@ struct hops {
 	size_t n;	      /* all that were found */
 };
 
-static void add_unknown(struct hops *hops)
+static void add_unknown_hop(struct hops *hops)
 {
 	hops->at[hops->n++ % FORWARDED_HOPS] = (struct hop){.known = false};
 }
 
 /* ---- one address --------------------------------------------------------- */
 
-static bool is_port(const char *text, size_t len)
+static bool is_node_port(const char *text, size_t len)
 {
 	if (len == 0 || len > 5)
 		return false;
@@ -36,7 +36,8 @@ static bool is_port(const char *text, size_t len)
 /* "192.0.2.1", "192.0.2.1:5000", "2001:db8::1", "[2001:db8::1]" and
  * "[2001:db8::1]:5000": the forms of RFC 7239, 6, and those that are seen in
  * X-Forwarded-For. */
-static bool read_node(const char *text, size_t len, struct address *ret)
+static bool read_forwarded_node(const char *text, size_t len,
+				struct address *ret)
 {
 	const char *end = NULL;
 	size_t host = len;
@@ -51,49 +52,50 @@ static bool read_node(const char *text, size_t len, struct address *ret)
 		if (address_parse(ret, text + 1, host) < 0)
 			return false;
 		len -= host + 2;
-		return len == 0 || (end[1] == ':' && is_port(end + 2, len - 1));
+		return len == 0 ||
+		       (end[1] == ':' && is_node_port(end + 2, len - 1));
 	}
 	end = memchr(text, ':', len);
 	if (end != NULL &&
 	    memchr(end + 1, ':', len - (size_t)(end + 1 - text)) == NULL) {
 		host = (size_t)(end - text);
-		if (!is_port(end + 1, len - host - 1))
+		if (!is_node_port(end + 1, len - host - 1))
 			return false;
 	}
 	return address_parse(ret, text, host) == 0;
 }
 
-static void add(struct hops *hops, const char *text, size_t len)
+static void add_hop(struct hops *hops, const char *text, size_t len)
 {
 	struct hop *hop = &hops->at[hops->n++ % FORWARDED_HOPS];
 
-	hop->known = read_node(text, len, &hop->address);
+	hop->known = read_forwarded_node(text, len, &hop->address);
 }
 
 /* ---- X-Forwarded-For ----------------------------------------------------- */
 
-static const char *skip_blanks(const char *at)
+static const char *skip_list_blanks(const char *at)
 {
 	return at + strspn(at, " \t");
 }
 
-static size_t trimmed(const char *text, size_t len)
+static size_t trimmed_hop(const char *text, size_t len)
 {
 	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
 		len--;
 	return len;
 }
 
-static void read_list(struct hops *hops, const char *at)
+static void read_hop_list(struct hops *hops, const char *at)
 {
 	for (;;) {
 		size_t len;
 
-		at = skip_blanks(at);
+		at = skip_list_blanks(at);
 		len = strcspn(at, ",");
 		/* Empty ones count for nothing (RFC 9110, 5.6.1). */
-		if (trimmed(at, len) > 0)
-			add(hops, at, trimmed(at, len));
+		if (trimmed_hop(at, len) > 0)
+			add_hop(hops, at, trimmed_hop(at, len));
 		if (at[len] == '\0')
 			return;
 		at += len + 1;
@@ -102,7 +104,7 @@ static void read_list(struct hops *hops, const char *at)
 
 /* ---- Forwarded ----------------------------------------------------------- */
 
-static size_t token_len(const char *at)
+static size_t header_token_len(const char *at)
 {
 	return strspn(at, "!#$%&'*+-.^_`|~0123456789"
 			  "abcdefghijklmnopqrstuvwxyz"
@@ -112,10 +114,10 @@ static size_t token_len(const char *at)
 /* A token or a quoted string at *at, which moves behind it; its text into
  * `out`, with a NUL. False when it is neither, or too long to be an address:
  * then `out` is empty. */
-static bool take_value(const char **at, char *out, size_t size)
+static bool take_pair_value(const char **at, char *out, size_t size)
 {
 	const char *p = *at;
-	size_t n = 0, len = token_len(p);
+	size_t n = 0, len = header_token_len(p);
 
 	out[0] = '\0';
 	if (*p != '"') {
@@ -150,22 +152,22 @@ static bool take_element(const char **at, char *node, size_t size)
 
 	node[0] = '\0';
 	for (;;) {
-		size_t len = token_len(p);
+		size_t len = header_token_len(p);
 		bool is_for = len == 3 && strncasecmp(p, "for", 3) == 0;
 
 		if (len > 0) {
 			if (p[len] != '=' || (is_for && said))
 				return false;
 			p += len + 1;
-			if (!take_value(&p, is_for ? node : other,
-					is_for ? size : sizeof(other)))
+			if (!take_pair_value(&p, is_for ? node : other,
+					     is_for ? size : sizeof(other)))
 				return false;
 			said = said || is_for;
 		}
-		p = skip_blanks(p);
+		p = skip_list_blanks(p);
 		if (*p != ';')
 			break;
-		p = skip_blanks(p + 1);
+		p = skip_list_blanks(p + 1);
 	}
 	*at = p;
 	return *p == ',' || *p == '\0';
@@ -176,7 +178,7 @@ static void read_forwarded(struct hops *hops, const char *at)
 	char node[ADDRESS_TEXT_MAX + 16];
 
 	for (;;) {
-		at = skip_blanks(at);
+		at = skip_list_blanks(at);
 		if (*at == ',') {
 			at++;
 			continue;
@@ -187,19 +189,20 @@ static void read_forwarded(struct hops *hops, const char *at)
 			/* Whoever is named behind it, it can't be known whom
 			 * the line means; and this one stands between whoever
 			 * was named before and those who are believed. */
-			add_unknown(hops);
+			add_unknown_hop(hops);
 			return;
 		}
-		add(hops, node, strlen(node));
+		add_hop(hops, node, strlen(node));
 	}
 }
 
 /* ---- judging ------------------------------------------------------------- */
 
 /* False when there is no such header. */
-static bool read_header(const struct http_head *h, const char *name,
-			void (*read)(struct hops *hops, const char *value),
-			struct hops *hops)
+static bool read_forwarded_header(const struct request *h, const char *name,
+				  void (*read)(struct hops *hops,
+					       const char *value),
+				  struct hops *hops)
 {
 	bool found = false;
 
@@ -213,8 +216,9 @@ static bool read_header(const struct http_head *h, const char *name,
 	return found;
 }
 
-static struct address judge(const struct hops *hops, const struct address *peer,
-			    const struct address_range *trusted, size_t n)
+static struct address judge_hops(const struct hops *hops,
+				 const struct address *peer,
+				 const struct address_range *trusted, size_t n)
 {
 	struct address client = *peer;
 	size_t left = hops->n < FORWARDED_HOPS ? hops->n : FORWARDED_HOPS;
@@ -272,7 +276,7 @@ static const struct address *believed(struct forwarded_proxies *proxies,
 }
 
 struct address forwarded_client(struct forwarded_proxies *proxies,
-				const struct http_head *h,
+				const struct request *h,
 				const struct address *peer,
 				const struct address_range *trusted, size_t n)
 {
@@ -282,12 +286,14 @@ struct address forwarded_client(struct forwarded_proxies *proxies,
 
 	if (!address_in(peer, trusted, n))
 		return *peer;
-	list = read_header(h, "X-Forwarded-For", read_list, &hops);
+	list = read_forwarded_header(h, "X-Forwarded-For", read_hop_list,
+				     &hops);
 	if (list)
-		by_list = judge(&hops, peer, trusted, n);
-	forwarded = read_header(h, "Forwarded", read_forwarded, &hops);
+		by_list = judge_hops(&hops, peer, trusted, n);
+	forwarded =
+		read_forwarded_header(h, "Forwarded", read_forwarded, &hops);
 	if (forwarded)
-		by_forwarded = judge(&hops, peer, trusted, n);
+		by_forwarded = judge_hops(&hops, peer, trusted, n);
 	if (list != forwarded)
 		learn(proxies, peer, list);
 	if (list && forwarded && !address_equal(&by_list, &by_forwarded)) {

@@ -39,7 +39,7 @@ struct forwarded_proxies {
  * alone is believed; while that is not known (or both were seen alone, by one
  * address with several proxies behind it), the client is `peer`. */
 struct address forwarded_client(struct forwarded_proxies *proxies,
-				const struct http_head *h,
+				const struct request *h,
 				const struct address *peer,
 				const struct address_range *trusted, size_t n);
 

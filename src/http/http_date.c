@@ -19,7 +19,7 @@ int http_date_format(char *out, uint64_t seconds)
 
 	if (seconds >= year_10000)
 		return -ERANGE;
-	js_time_date(seconds / DAY_S, &year, &month, &day);
+	rfc3339_date(seconds / DAY_S, &year, &month, &day);
 	snprintf(out, HTTP_DATE_MAX, "%s, %02u %s %04u %02u:%02u:%02u GMT",
 		 days[seconds / DAY_S % 7], day % 100, months[month - 1],
 		 year % 10000, of_day / 3600, of_day / 60 % 60, of_day % 60);

@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/printable.h"
 
-int refusal_set(struct refusal *r, int status, enum refusal_reason reason,
-		const char *fmt, ...)
+int http_error_set(struct http_error *r, int status, enum reject_reason reason,
+		   const char *fmt, ...)
 {
 	va_list ap;
 
@@ -20,55 +21,6 @@ int refusal_set(struct refusal *r, int status, enum refusal_reason reason,
 	vsnprintf(r->text, sizeof(r->text), fmt, ap);
 	va_end(ap);
 	return -EINVAL;
-}
-
-const char *refusal_label(enum refusal_reason reason)
-{
-	static const char *const labels[] = {
-#define X(name, label) [REFUSAL_##name] = label,
-		REFUSALS(X)
-#undef X
-	};
-
-	MUST(reason < REFUSAL_COUNT);
-	return labels[reason];
-}
-
-static size_t quoted_len(char c)
-{
-	return c >= 0x20 && c <= 0x7e ? 1 : 4;
-}
-
-const char *refusal_quote(char *out, size_t size, const char *bytes, size_t len)
-{
-	static const char more[] = "...";
-	size_t total = 0, used = 0;
-	bool cut;
-
-	MUST(size >= sizeof(more));
-	for (size_t i = 0; i < len && total < size; i++)
-		total += quoted_len(bytes[i]);
-	cut = total >= size;
-	if (cut)
-		size -= sizeof(more) - 1;
-	for (size_t i = 0; i < len; i++) {
-		size_t n = quoted_len(bytes[i]);
-
-		if (used + n >= size)
-			break;
-		if (n == 1)
-			out[used] = bytes[i];
-		else
-			snprintf(out + used, n + 1, "\\x%02x",
-				 (unsigned char)bytes[i]);
-		used += n;
-	}
-	if (cut) {
-		memcpy(out + used, more, sizeof(more) - 1);
-		used += sizeof(more) - 1;
-	}
-	out[used] = '\0';
-	return out;
 }
 
 /* Between two of these stands a word. */
@@ -100,6 +52,6 @@ const char *refusal_quote_harmless(char *out, size_t size, const char *bytes,
 	static const char hidden[] = "(hidden)";
 
 	return is_harmless(bytes, len)
-		       ? refusal_quote(out, size, bytes, len)
-		       : refusal_quote(out, size, hidden, strlen(hidden));
+		       ? printable(out, size, bytes, len)
+		       : printable(out, size, hidden, strlen(hidden));
 }

@@ -14,14 +14,14 @@
 #include "version.h"
 
 enum {
-	UI_PAGE_MAX = 512 * 1024,
-	UI_HASH_BYTES = crypto_generichash_BYTES_MIN,
-	UI_TAG_BYTES = 8, /* of the hash, in the ETag */
+	LIVE_PAGE_PAGE_MAX = 512 * 1024,
+	LIVE_PAGE_HASH_BYTES = crypto_generichash_BYTES_MIN,
+	LIVE_PAGE_TAG_BYTES = 8, /* of the hash, in the ETag */
 };
 
 /* Text for between two quotes (HTML, 13.1.2.3). `<` and `>` would do no harm
  * there, and whoever reads the page's source is not to wonder. */
-static int put_escaped(struct buf *b, const char *text)
+static int put_html_escaped(struct buf *b, const char *text)
 {
 	int rc = 0;
 
@@ -52,11 +52,11 @@ static int put_attribute(struct buf *b, const char *name, const char *value)
 	int rc = buf_printf(b, " data-%s=\"", name);
 
 	if (rc == 0)
-		rc = put_escaped(b, value);
+		rc = put_html_escaped(b, value);
 	return rc < 0 ? rc : buf_putc(b, '"');
 }
 
-static int put_page(struct buf *b, const struct ui_config *cfg)
+static int put_page_document(struct buf *b, const struct live_page_config *cfg)
 {
 	char ping[24], retry[24];
 	const struct {
@@ -70,79 +70,69 @@ static int put_page(struct buf *b, const struct ui_config *cfg)
 		{"ping", ping},
 		{"retry", retry},
 	};
-	int rc = buf_put(b, ui_source_head, ui_source_head_len);
+	int rc = buf_put(b, live_page_source_head, live_page_source_head_len);
 
 	snprintf(ping, sizeof(ping), "%" PRIu64, cfg->ping_ms);
 	snprintf(retry, sizeof(retry), "%" PRIu64, cfg->retry_ms);
 	for (size_t i = 0; i < ARRAY_LEN(list) && rc == 0; i++)
 		rc = put_attribute(b, list[i].name, list[i].value);
-	return rc < 0 ? rc : buf_put(b, ui_source_tail, ui_source_tail_len);
+	return rc < 0 ? rc
+		      : buf_put(b, live_page_source_tail,
+				live_page_source_tail_len);
 }
 
-static void make_etag(struct ui *ui)
+static void make_page_etag(struct live_page *ui)
 {
-	unsigned char hash[UI_HASH_BYTES];
-	char hex[2 * UI_TAG_BYTES + 1];
+	unsigned char hash[LIVE_PAGE_HASH_BYTES];
+	char hex[2 * LIVE_PAGE_TAG_BYTES + 1];
 	int len;
 
 	MUST(crypto_generichash(hash, sizeof(hash), buf_head(&ui->page),
 				buf_unread(&ui->page), NULL, 0) == 0);
-	sodium_bin2hex(hex, sizeof(hex), hash, UI_TAG_BYTES);
+	sodium_bin2hex(hex, sizeof(hex), hash, LIVE_PAGE_TAG_BYTES);
 	len = snprintf(ui->etag, sizeof(ui->etag), "\"%s\"", hex);
 	MUST(len > 0 && (size_t)len < sizeof(ui->etag));
 }
 
-struct ui_config ui_config_of(const struct options *o)
-{
-	return (struct ui_config){
-		.stream = o->stream,
-		.subject = o->subject,
-		.id_header = o->id_header,
-		.auth = o->auth == AUTH_JWT ? "jwt" : "header",
-		.ping_ms = o->ping_interval_ms,
-		.retry_ms = o->retry_ms,
-	};
-}
-
-int ui_init(struct ui *ui, const struct ui_config *cfg)
+int live_page_init(struct live_page *ui, const struct live_page_config *cfg)
 {
 	int rc;
 
 	memset(ui, 0, sizeof(*ui));
-	buf_init(&ui->page, UI_PAGE_MAX);
-	rc = put_page(&ui->page, cfg);
+	buf_init(&ui->page, LIVE_PAGE_PAGE_MAX);
+	rc = put_page_document(&ui->page, cfg);
 	if (rc < 0)
-		ui_finish(ui);
+		live_page_finish(ui);
 	else
-		make_etag(ui);
+		make_page_etag(ui);
 	return rc;
 }
 
-void ui_finish(struct ui *ui)
+void live_page_finish(struct live_page *ui)
 {
 	buf_finish(&ui->page);
 }
 
 /* One of a list, weak or not: a proxy that packs the page makes it weak. An
  * ETag has no comma and no quote inside, so nothing else holds ours. */
-static bool is_named(const struct ui *ui, const char *if_none_match)
+static bool is_etag_named(const struct live_page *ui, const char *if_none_match)
 {
 	return if_none_match != NULL &&
 	       (strcmp(if_none_match, "*") == 0 ||
 		strstr(if_none_match, ui->etag) != NULL);
 }
 
-int ui_reply(const struct ui *ui, struct buf *out,
-	     const struct http_reply_to *to, const char *if_none_match)
+int live_page_reply(const struct live_page *ui, struct buf *out,
+		    const struct response_to *to, const char *if_none_match)
 {
-	const struct http_reply_page page = {
+	const struct response_page page = {
 		.type = "text/html; charset=utf-8",
-		.policy = ui_source_policy,
+		.policy = live_page_source_policy,
 		.etag = ui->etag,
 	};
 
-	if (is_named(ui, if_none_match))
-		return http_reply_unchanged(out, to, &page);
-	return http_reply_page(out, to, &page, buf_head(&ui->page),
-			       buf_unread(&ui->page));
+	if (is_etag_named(ui, if_none_match))
+		return response_unchanged(out, to, &page);
+	return response_page(out, to, &page, buf_head(&ui->page),
+			     buf_unread(&ui->page));
 }

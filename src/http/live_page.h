@@ -9,9 +9,8 @@
 
 #include "base/buf.h"
 #include "http/response.h"
-#include "config/options.h"
 
-struct ui_config {
+struct live_page_config {
 	const char *stream;
 	const char *subject; /* the template */
 	const char *id_header;
@@ -20,23 +19,20 @@ struct ui_config {
 	uint64_t retry_ms;
 };
 
-/* What the options say; borrowed from them. */
-struct ui_config ui_config_of(const struct options *o);
+enum { LIVE_PAGE_ETAG_MAX = 20 };
 
-enum { UI_ETAG_MAX = 20 };
-
-struct ui {
+struct live_page {
 	struct buf page;
-	char etag[UI_ETAG_MAX]; /* with its quotes */
+	char etag[LIVE_PAGE_ETAG_MAX]; /* with its quotes */
 };
 
 /* -ENOMEM, -ENOBUFS or 0. */
-int ui_init(struct ui *ui, const struct ui_config *cfg);
-void ui_finish(struct ui *ui);
+int live_page_init(struct live_page *ui, const struct live_page_config *cfg);
+void live_page_finish(struct live_page *ui);
 
 /* The page, or 304 when If-None-Match (NULL: there is none) names it (RFC 9110,
  * 13.1.2). As in http_reply.h: whole, or -ENOBUFS or -ENOMEM. */
-int ui_reply(const struct ui *ui, struct buf *out,
-	     const struct http_reply_to *to, const char *if_none_match);
+int live_page_reply(const struct live_page *ui, struct buf *out,
+		    const struct response_to *to, const char *if_none_match);
 
 #endif

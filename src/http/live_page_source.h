@@ -6,11 +6,11 @@
 
 #include <stddef.h>
 
-extern const unsigned char ui_source_head[];
-extern const size_t ui_source_head_len;
-extern const unsigned char ui_source_tail[];
-extern const size_t ui_source_tail_len;
+extern const unsigned char live_page_source_head[];
+extern const size_t live_page_source_head_len;
+extern const unsigned char live_page_source_tail[];
+extern const size_t live_page_source_tail_len;
 /* A Content-Security-Policy, which names script and style by their SHA-256. */
-extern const char ui_source_policy[];
+extern const char live_page_source_policy[];
 
 #endif

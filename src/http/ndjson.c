@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/check.h"
-#include "base/rfc3339.h"
-#include "base/json_compact.h"
 #include "base/encode.h"
+#include "base/json_compact.h"
+#include "base/rfc3339.h"
+#include "http/chunked.h"
 
 #define LEN(literal) (sizeof(literal) - 1)
 
@@ -35,7 +37,7 @@ static inline uint8_t escape_of(uint8_t c)
 	}
 }
 
-static size_t string_len(const uint8_t *p, size_t len)
+static size_t json_string_len(const uint8_t *p, size_t len)
 {
 	size_t total = len;
 
@@ -48,7 +50,7 @@ static size_t string_len(const uint8_t *p, size_t len)
 	return total;
 }
 
-static uint8_t *put_string(uint8_t *out, const uint8_t *p, size_t len)
+static uint8_t *put_json_string(uint8_t *out, const uint8_t *p, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -63,7 +65,7 @@ static uint8_t *put_string(uint8_t *out, const uint8_t *p, size_t len)
 		*out++ = escape;
 		if (escape != 'u')
 			continue;
-		out = put_bytes(out, "00", 2);
+		out = encode_bytes(out, "00", 2);
 		*out++ = (uint8_t)digits[p[i] >> 4];
 		*out++ = (uint8_t)digits[p[i] & 15];
 	}
@@ -73,19 +75,20 @@ static uint8_t *put_string(uint8_t *out, const uint8_t *p, size_t len)
 /* ---- messages ------------------------------------------------------------ */
 
 /* All up to the data, with the quotation mark before it. */
-static void put_begin(struct ndjson_line *l, const struct ndjson_message *m)
+static void put_line_begin(struct ndjson_line *l,
+			   const struct ndjson_message *m)
 {
-	char subject[2 * SUBJECT_MAX], time[JS_TIME_MAX];
+	char subject[2 * SUBJECT_MAX], time[RFC3339_MAX];
 	char cursor[SSE_CURSOR_MAX];
 	uint8_t *end;
 	int len;
 
-	MUST(string_len((const uint8_t *)m->subject, m->subject_len) <
+	MUST(json_string_len((const uint8_t *)m->subject, m->subject_len) <
 	     sizeof(subject));
-	end = put_string((uint8_t *)subject, (const uint8_t *)m->subject,
-			 m->subject_len);
+	end = put_json_string((uint8_t *)subject, (const uint8_t *)m->subject,
+			      m->subject_len);
 	*end = '\0';
-	js_time_format(time, m->time_ns);
+	rfc3339_format(time, m->time_ns);
 	sse_cursor_format(cursor, m->seq, m->tag);
 	len = snprintf(l->begin, sizeof(l->begin),
 		       "{\"seq\":%" PRIu64
@@ -100,19 +103,19 @@ static void put_begin(struct ndjson_line *l, const struct ndjson_message *m)
 	l->begin_len = (size_t)len;
 }
 
-static size_t data_len(const struct ndjson_line *l)
+static size_t data_member_len(const struct ndjson_line *l)
 {
 	switch (l->kind) {
 	case NDJSON_TEXT:
-		return string_len(l->data, l->len) + LEN("\"");
+		return json_string_len(l->data, l->len) + LEN("\"");
 	case NDJSON_BINARY:
-		return put_base64_len(l->len) + LEN("\"");
+		return base64_encoded_len(l->len) + LEN("\"");
 	case NDJSON_BASE64:
 		return l->len + LEN("\"");
 	case NDJSON_JSON:
 		break;
 	}
-	return json_line_len(l->data, l->len);
+	return json_compact_len(l->data, l->len);
 }
 
 void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
@@ -122,36 +125,36 @@ void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
 	l->len = m->len;
 	l->kind = m->kind;
 	if (json && m->kind == NDJSON_TEXT &&
-	    json_line_len(l->data, l->len) > 0)
+	    json_compact_len(l->data, l->len) > 0)
 		l->kind = NDJSON_JSON;
-	put_begin(l, m);
-	l->body_len = l->begin_len + data_len(l) + LEN("}\n");
-	l->head_len = put_hex_len(l->body_len) + LEN("\r\n");
+	put_line_begin(l, m);
+	l->body_len = l->begin_len + data_member_len(l) + LEN("}\n");
+	l->head_len = chunk_size_len(l->body_len) + LEN("\r\n");
 	l->total = l->head_len + l->body_len + SSE_CHUNK_TAIL;
 }
 
 void ndjson_encode(const struct ndjson_line *l, uint8_t *out)
 {
-	uint8_t *p = put_chunk_head(out, l->body_len);
+	uint8_t *p = encode_chunk_size_line(out, l->body_len);
 
-	p = put_bytes(p, l->begin, l->begin_len);
+	p = encode_bytes(p, l->begin, l->begin_len);
 	switch (l->kind) {
 	case NDJSON_TEXT:
-		p = put_string(p, l->data, l->len);
+		p = put_json_string(p, l->data, l->len);
 		break;
 	case NDJSON_BINARY:
-		p = put_base64(p, l->data, l->len);
+		p = base64_encode(p, l->data, l->len);
 		break;
 	case NDJSON_BASE64:
-		p = put_bytes(p, l->data, l->len);
+		p = encode_bytes(p, l->data, l->len);
 		break;
 	case NDJSON_JSON:
-		p = json_line_put(p, l->data, l->len);
+		p = json_compact_put(p, l->data, l->len);
 		break;
 	}
 	if (l->kind != NDJSON_JSON)
 		*p++ = '"';
-	p = put_bytes(p, "}\n\r\n", 4);
+	p = encode_bytes(p, "}\n\r\n", 4);
 	MUST((size_t)(p - out) == l->total);
 }
 

@@ -22,8 +22,8 @@ enum {
 /* ---- version 1 ----------------------------------------------------------- */
 
 /* The word up to the next blank, which is passed over; false without one. */
-static bool take_word(const char **at, const char *end, const char **word,
-		      size_t *len)
+static bool take_v1_word(const char **at, const char *end, const char **word,
+			 size_t *len)
 {
 	const char *blank = memchr(*at, ' ', (size_t)(end - *at));
 
@@ -35,7 +35,7 @@ static bool take_word(const char **at, const char *end, const char **word,
 	return true;
 }
 
-static bool is_port(const char *text, size_t len)
+static bool is_proxy_port(const char *text, size_t len)
 {
 	unsigned n = 0;
 
@@ -50,8 +50,8 @@ static bool is_port(const char *text, size_t len)
 }
 
 /* An address as the word before it has said. */
-static bool is_address(const char *text, size_t len, bool v6,
-		       struct address *ret)
+static bool is_proxy_address(const char *text, size_t len, bool v6,
+			     struct address *ret)
 {
 	if ((memchr(text, ':', len) != NULL) != v6)
 		return false;
@@ -59,7 +59,8 @@ static bool is_address(const char *text, size_t len, bool v6,
 }
 
 /* "TCP4 192.0.2.1 198.51.100.1 5000 80", without what stands around it. */
-static bool read_v1(struct proxy_preface *p, const char *at, const char *end)
+static bool read_v1_line(struct proxy_protocol *p, const char *at,
+			 const char *end)
 {
 	struct address source, ours;
 	const char *word;
@@ -68,16 +69,16 @@ static bool read_v1(struct proxy_preface *p, const char *at, const char *end)
 
 	if (end - at >= 7 && memcmp(at, "UNKNOWN", 7) == 0)
 		return end - at == 7 || at[7] == ' ';
-	if (!take_word(&at, end, &word, &len) || len != 4 ||
+	if (!take_v1_word(&at, end, &word, &len) || len != 4 ||
 	    memcmp(word, "TCP", 3) != 0 || (word[3] != '4' && word[3] != '6'))
 		return false;
 	v6 = word[3] == '6';
-	if (!take_word(&at, end, &word, &len) ||
-	    !is_address(word, len, v6, &source) ||
-	    !take_word(&at, end, &word, &len) ||
-	    !is_address(word, len, v6, &ours) ||
-	    !take_word(&at, end, &word, &len) || !is_port(word, len) ||
-	    !is_port(at, (size_t)(end - at)))
+	if (!take_v1_word(&at, end, &word, &len) ||
+	    !is_proxy_address(word, len, v6, &source) ||
+	    !take_v1_word(&at, end, &word, &len) ||
+	    !is_proxy_address(word, len, v6, &ours) ||
+	    !take_v1_word(&at, end, &word, &len) || !is_proxy_port(word, len) ||
+	    !is_proxy_port(at, (size_t)(end - at)))
 		return false;
 	p->address = source;
 	p->has_address = true;
@@ -85,7 +86,7 @@ static bool read_v1(struct proxy_preface *p, const char *at, const char *end)
 }
 
 /* One byte more of the line. */
-static enum proxy_verdict feed_v1(struct proxy_preface *p)
+static enum proxy_verdict feed_v1_line(struct proxy_protocol *p)
 {
 	const char *text = (const char *)p->bytes;
 	size_t begin = sizeof(v1_begin) - 1;
@@ -102,19 +103,19 @@ static enum proxy_verdict feed_v1(struct proxy_preface *p)
 	}
 	if (text[p->len - 2] != '\r')
 		return PROXY_REJECT;
-	return read_v1(p, text + begin, text + p->len - 2) ? PROXY_READY
-							   : PROXY_REJECT;
+	return read_v1_line(p, text + begin, text + p->len - 2) ? PROXY_READY
+								: PROXY_REJECT;
 }
 
 /* ---- version 2 ----------------------------------------------------------- */
 
-static size_t v2_length(const struct proxy_preface *p)
+static size_t v2_body_length(const struct proxy_protocol *p)
 {
 	return (size_t)p->bytes[V2_LENGTH] << 8 | p->bytes[V2_LENGTH + 1];
 }
 
 /* How many bytes of addresses are wanted of this one. */
-static size_t v2_wanted(const struct proxy_preface *p)
+static size_t v2_bytes_wanted(const struct proxy_protocol *p)
 {
 	if (p->bytes[V2_COMMAND] != V2_PROXY)
 		return 0;
@@ -124,21 +125,21 @@ static size_t v2_wanted(const struct proxy_preface *p)
 }
 
 /* The fixed part is here: is it good? */
-static bool v2_head_ok(const struct proxy_preface *p)
+static bool is_v2_head_valid(const struct proxy_protocol *p)
 {
 	uint8_t command = p->bytes[V2_COMMAND], family = p->bytes[V2_FAMILY];
 
 	if (command == V2_LOCAL) /* the rest of it says nothing */
 		return true;
 	return command == V2_PROXY && family >> 4 <= 3 && (family & 15) <= 2 &&
-	       v2_length(p) >= v2_wanted(p);
+	       v2_body_length(p) >= v2_bytes_wanted(p);
 }
 
-static enum proxy_verdict v2_end(struct proxy_preface *p)
+static enum proxy_verdict v2_header_end(struct proxy_protocol *p)
 {
-	size_t wanted = v2_wanted(p);
+	size_t wanted = v2_bytes_wanted(p);
 
-	p->skip = v2_length(p) - wanted;
+	p->skip = v2_body_length(p) - wanted;
 	p->has_address = wanted > 0;
 	if (wanted == V2_TCP4_LEN)
 		p->address = address_of_v4(p->bytes + PROXY_V2_HEAD);
@@ -148,32 +149,33 @@ static enum proxy_verdict v2_end(struct proxy_preface *p)
 }
 
 /* One byte more of the head and addresses. */
-static enum proxy_verdict feed_v2(struct proxy_preface *p)
+static enum proxy_verdict feed_v2_header(struct proxy_protocol *p)
 {
 	if (p->len <= sizeof(signature))
 		return memcmp(p->bytes, signature, p->len) == 0 ? PROXY_MORE
 								: PROXY_REJECT;
 	if (p->len < PROXY_V2_HEAD)
 		return PROXY_MORE;
-	if (p->len == PROXY_V2_HEAD && !v2_head_ok(p))
+	if (p->len == PROXY_V2_HEAD && !is_v2_head_valid(p))
 		return PROXY_REJECT;
-	if (p->len < PROXY_V2_HEAD + v2_wanted(p))
+	if (p->len < PROXY_V2_HEAD + v2_bytes_wanted(p))
 		return PROXY_MORE;
-	return v2_end(p);
+	return v2_header_end(p);
 }
 
 /* ---- both ---------------------------------------------------------------- */
 
-static enum proxy_verdict feed_byte(struct proxy_preface *p, uint8_t byte)
+static enum proxy_verdict feed_header_byte(struct proxy_protocol *p,
+					   uint8_t byte)
 {
 	MUST(p->len < sizeof(p->bytes));
 	p->bytes[p->len++] = byte;
-	return p->bytes[0] == 'P' ? feed_v1(p) : feed_v2(p);
+	return p->bytes[0] == 'P' ? feed_v1_line(p) : feed_v2_header(p);
 }
 
-enum proxy_verdict proxy_preface_feed(struct proxy_preface *p,
-				      const void *bytes, size_t len,
-				      size_t *used)
+enum proxy_verdict proxy_protocol_feed(struct proxy_protocol *p,
+				       const void *bytes, size_t len,
+				       size_t *used)
 {
 	const uint8_t *at = bytes;
 	size_t n = 0;
@@ -188,7 +190,7 @@ enum proxy_verdict proxy_preface_feed(struct proxy_preface *p,
 				p->verdict = PROXY_READY;
 			continue;
 		}
-		p->verdict = (uint8_t)feed_byte(p, at[n++]);
+		p->verdict = (uint8_t)feed_header_byte(p, at[n++]);
 	}
 	*used = n;
 	return (enum proxy_verdict)p->verdict;

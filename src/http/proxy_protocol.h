@@ -21,7 +21,7 @@ enum proxy_verdict {
  * what of its addresses is wanted. */
 enum { PROXY_V1_MAX = 107, PROXY_V2_HEAD = 16, PROXY_V2_KEPT = 16 + 36 };
 
-struct proxy_preface {
+struct proxy_protocol {
 	size_t len;  /* bytes in `bytes` */
 	size_t skip; /* version 2: still to be passed over */
 	uint8_t verdict;
@@ -33,8 +33,8 @@ struct proxy_preface {
 
 /* Zeroed is ready to be fed. Takes bytes; *used says how many are the
  * preface's, what is left is the client's. */
-enum proxy_verdict proxy_preface_feed(struct proxy_preface *p,
-				      const void *bytes, size_t len,
-				      size_t *used);
+enum proxy_verdict proxy_protocol_feed(struct proxy_protocol *p,
+				       const void *bytes, size_t len,
+				       size_t *used);
 
 #endif

@@ -18,7 +18,7 @@ struct http_header {
 /* Everything points into the parser and lives as long as it. All strings are
  * NUL-terminated and hold no NUL. A method other than GET and HEAD may announce
  * a body; then `keep_alive` is false, because that body is never read. */
-struct http_head {
+struct request {
 	const char *method; /* "GET" */
 	const char *target; /* origin form: "/path?query"; of an absolute-form
 			       target the scheme and authority are cut off;
@@ -36,16 +36,16 @@ struct http_head {
 
 /* The value of a header by name (no case); NULL when absent. Names with '_' and
  * '-' are different names. */
-const char *http_head_find(const struct http_head *h, const char *name,
-			   size_t *len);
+const char *request_find(const struct request *h, const char *name,
+			 size_t *len);
 /* How often it is there. */
-size_t http_head_count(const struct http_head *h, const char *name);
+size_t request_count(const struct request *h, const char *name);
 
 /* Takes a head whose method, minor and headers are filled in, and `target` as
  * it was sent, which it may change. Fills in all else; 0, or -EINVAL with *why:
  * a target that is not ours, Host missing or doubled, bad framing, a body that
  * does not belong (413), a header that may come only once, Expect (417). */
-int http_head_finish(struct http_head *h, char *target, const char *id_header,
-		     struct refusal *why);
+int request_finish(struct request *h, char *target, const char *id_header,
+		   struct http_error *why);
 
 #endif

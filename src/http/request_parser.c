@@ -15,10 +15,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <llhttp.h>
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/printable.h"
 
 #define VERSION_FORM "HTTP/1.1"
 #define EMPTY_BODY   "0\r\n\r\n"
@@ -44,11 +46,11 @@ enum part {
 /* Where the callbacks are. */
 enum field { FIELD_NONE, FIELD_NAME, FIELD_VALUE };
 
-struct http_parser {
+struct request_parser {
 	llhttp_t llhttp;
 	enum http_verdict verdict;
-	struct http_head head;
-	struct refusal refusal;
+	struct request head;
+	struct http_error refusal;
 	const char *id_header;
 
 	size_t max_bytes;
@@ -70,19 +72,21 @@ struct http_parser {
 
 /* ---- what llhttp calls --------------------------------------------------- */
 
-static int refuse_room(struct http_parser *p, int rc)
+static int reject_over_limit(struct request_parser *p, int rc)
 {
 	p->told = true;
 	if (rc == -ENOMEM)
-		refusal_set(&p->refusal, 503, REFUSAL_FULL, "out of memory");
+		http_error_set(&p->refusal, 503, REJECT_MAX_CONNECTIONS,
+			       "out of memory");
 	else
-		refusal_set(&p->refusal, 431, REFUSAL_TOO_LARGE,
-			    "the head of the request is over %zu bytes",
-			    p->max_bytes);
+		http_error_set(&p->refusal, 431, REJECT_TOO_LARGE,
+			       "the head of the request is over %zu bytes",
+			       p->max_bytes);
 	return -1;
 }
 
-static int put_text(struct http_parser *p, const char *at, size_t len)
+static int append_head_text(struct request_parser *p, const char *at,
+			    size_t len)
 {
 	/* Large heads in larger steps: each may copy all that is there. */
 	size_t step = p->text.cap / 4 > TEXT_STEP ? p->text.cap / 4 : TEXT_STEP;
@@ -90,21 +94,21 @@ static int put_text(struct http_parser *p, const char *at, size_t len)
 
 	if (rc == 0)
 		rc = buf_put(&p->text, at, len);
-	return rc < 0 ? refuse_room(p, rc) : 0;
+	return rc < 0 ? reject_over_limit(p, rc) : 0;
 }
 
 static int on_url(llhttp_t *llhttp, const char *at, size_t len)
 {
-	return put_text(llhttp->data, at, len);
+	return append_head_text(llhttp->data, at, len);
 }
 
 static int on_url_complete(llhttp_t *llhttp)
 {
-	return put_text(llhttp->data, "", 1);
+	return append_head_text(llhttp->data, "", 1);
 }
 
 /* Blanks behind a value are no part of it (RFC 9112, 5.1). */
-static int end_value(struct http_parser *p)
+static int end_header_value(struct request_parser *p)
 {
 	struct http_header *h = &p->headers[p->head.n_headers - 1];
 
@@ -113,25 +117,25 @@ static int end_value(struct http_parser *p)
 		h->value_len--;
 		p->text.end--;
 	}
-	return put_text(p, "", 1);
+	return append_head_text(p, "", 1);
 }
 
-static int grow_headers(struct http_parser *p)
+static int grow_headers(struct request_parser *p)
 {
 	size_t cap = p->cap_headers > 0 ? p->cap_headers * 2 : HEADERS_FIRST;
 	struct http_header *headers;
 
 	headers = realloc(p->headers, cap * sizeof(*headers));
 	if (headers == NULL)
-		return refuse_room(p, -ENOMEM);
+		return reject_over_limit(p, -ENOMEM);
 	p->headers = headers;
 	p->cap_headers = cap;
 	return 0;
 }
 
-static int begin_name(struct http_parser *p)
+static int begin_header_name(struct request_parser *p)
 {
-	if (p->field == FIELD_VALUE && end_value(p) < 0)
+	if (p->field == FIELD_VALUE && end_header_value(p) < 0)
 		return -1;
 	if (p->head.n_headers == p->cap_headers && grow_headers(p) < 0)
 		return -1;
@@ -142,42 +146,42 @@ static int begin_name(struct http_parser *p)
 
 static int on_header_field(llhttp_t *llhttp, const char *at, size_t len)
 {
-	struct http_parser *p = llhttp->data;
+	struct request_parser *p = llhttp->data;
 
-	if (p->field != FIELD_NAME && begin_name(p) < 0)
+	if (p->field != FIELD_NAME && begin_header_name(p) < 0)
 		return -1;
 	p->headers[p->head.n_headers - 1].name_len += len;
-	return put_text(p, at, len);
+	return append_head_text(p, at, len);
 }
 
 static int on_header_field_complete(llhttp_t *llhttp)
 {
-	struct http_parser *p = llhttp->data;
+	struct request_parser *p = llhttp->data;
 
 	if (p->head.n_headers > HEAD_MAX_FIELDS) {
 		p->told = true;
-		refusal_set(&p->refusal, 431, REFUSAL_TOO_LARGE,
-			    "the request has more than %d headers",
-			    HEAD_MAX_FIELDS);
+		http_error_set(&p->refusal, 431, REJECT_TOO_LARGE,
+			       "the request has more than %d headers",
+			       HEAD_MAX_FIELDS);
 		return -1;
 	}
 	p->field = FIELD_VALUE;
-	return put_text(p, "", 1);
+	return append_head_text(p, "", 1);
 }
 
 static int on_header_value(llhttp_t *llhttp, const char *at, size_t len)
 {
-	struct http_parser *p = llhttp->data;
+	struct request_parser *p = llhttp->data;
 
 	p->headers[p->head.n_headers - 1].value_len += len;
-	return put_text(p, at, len);
+	return append_head_text(p, at, len);
 }
 
 static int on_headers_complete(llhttp_t *llhttp)
 {
-	struct http_parser *p = llhttp->data;
+	struct request_parser *p = llhttp->data;
 
-	if (p->field == FIELD_VALUE && end_value(p) < 0)
+	if (p->field == FIELD_VALUE && end_header_value(p) < 0)
 		return -1;
 	return HPE_PAUSED;
 }
@@ -196,95 +200,98 @@ static const llhttp_settings_t callbacks = {
 /* Each scan_...() is false when the byte is refused, with `refusal` filled in.
  */
 
-static bool malformed(struct http_parser *p, const char *what)
+static bool reject_malformed(struct request_parser *p, const char *what)
 {
-	refusal_set(&p->refusal, 400, REFUSAL_MALFORMED,
-		    "malformed request: %s", what);
+	http_error_set(&p->refusal, 400, REJECT_MALFORMED,
+		       "malformed request: %s", what);
 	return false;
 }
 
-static void begin_part(struct http_parser *p, enum part part)
+static void begin_head_part(struct request_parser *p, enum part part)
 {
 	p->part = part;
 	p->part_len = 0;
 }
 
-static bool scan_target(struct http_parser *p, char c)
+static bool scan_request_target(struct request_parser *p, char c)
 {
-	char shown[REFUSAL_QUOTE_MAX];
+	char shown[PRINTABLE_MAX];
 
 	if ((c == ' ' || c == '\r' || c == '\n') && p->part_len == 0)
-		return malformed(p, "no target behind the method and one "
-				    "blank");
+		return reject_malformed(p,
+					"no target behind the method and one "
+					"blank");
 	if (c == ' ') {
-		begin_part(p, PART_VERSION);
+		begin_head_part(p, PART_VERSION);
 		return true;
 	}
 	if (c == '\r' || c == '\n') {
-		refusal_set(&p->refusal, 505, REFUSAL_MALFORMED,
-			    "no HTTP version behind the target, allowed are "
-			    "HTTP/1.1 and HTTP/1.0");
+		http_error_set(&p->refusal, 505, REJECT_MALFORMED,
+			       "no HTTP version behind the target, allowed are "
+			       "HTTP/1.1 and HTTP/1.0");
 		return false;
 	}
 	if (c == '#')
-		return malformed(p, "the target has a fragment (#)");
+		return reject_malformed(p, "the target has a fragment (#)");
 	if (c < 0x21 || c > 0x7e) {
-		refusal_set(&p->refusal, 400, REFUSAL_MALFORMED,
-			    "malformed request: the target has the byte %s, "
-			    "allowed are printable ASCII and %%XX",
-			    refusal_quote(shown, sizeof(shown), &c, 1));
+		http_error_set(&p->refusal, 400, REJECT_MALFORMED,
+			       "malformed request: the target has the byte %s, "
+			       "allowed are printable ASCII and %%XX",
+			       printable(shown, sizeof(shown), &c, 1));
 		return false;
 	}
 	p->part_len++;
 	return true;
 }
 
-static bool is_digit(char c)
+static bool is_version_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
 
-static bool scan_version(struct http_parser *p, char c)
+static bool scan_version(struct request_parser *p, char c)
 {
 	static const char form[] = VERSION_FORM;
 	const size_t major = VERSION_LEN - 3, minor = VERSION_LEN - 1;
 
 	if (c == ' ' && p->part_len == 0)
-		return malformed(p, "two blanks behind the target");
+		return reject_malformed(p, "two blanks behind the target");
 	if (p->part_len != major && p->part_len != minor &&
 	    c != form[p->part_len])
-		return malformed(p, "what is behind the target is not HTTP/1.1 "
-				    "or HTTP/1.0");
+		return reject_malformed(
+			p, "what is behind the target is not HTTP/1.1 "
+			   "or HTTP/1.0");
 	p->version[p->part_len++] = c;
 	if (p->part_len < VERSION_LEN)
 		return true;
 	p->part = PART_LINE;
 	if (p->version[major] == '1' && (c == '0' || c == '1'))
 		return true;
-	if (!is_digit(p->version[major]) || !is_digit(c))
-		return malformed(p, "the HTTP version is not of digits");
-	refusal_set(&p->refusal, 505, REFUSAL_MALFORMED,
-		    "HTTP version %.*s is not one of HTTP/1.1, HTTP/1.0",
-		    VERSION_LEN, p->version);
+	if (!is_version_digit(p->version[major]) || !is_version_digit(c))
+		return reject_malformed(p, "the HTTP version is not of digits");
+	http_error_set(&p->refusal, 505, REJECT_MALFORMED,
+		       "HTTP version %.*s is not one of HTTP/1.1, HTTP/1.0",
+		       VERSION_LEN, p->version);
 	return false;
 }
 
-static bool scan_line_start(struct http_parser *p, char c)
+static bool scan_line_start(struct request_parser *p, char c)
 {
 	p->part = PART_LINE;
 	if (c == ' ' || c == '\t')
-		return malformed(p, "a header line begins with a blank, "
-				    "continuation lines are not allowed");
+		return reject_malformed(p,
+					"a header line begins with a blank, "
+					"continuation lines are not allowed");
 	if (c == ':')
-		return malformed(p, "a header has no name");
+		return reject_malformed(p, "a header has no name");
 	return true;
 }
 
 /* Lines end with CR LF, and neither stands alone. */
-static bool scan_line(struct http_parser *p, char c)
+static bool scan_head_line(struct request_parser *p, char c)
 {
 	if (p->after_cr != (c == '\n'))
-		return malformed(p, "a CR or LF that is no line's end");
+		return reject_malformed(p, "a CR or LF that is no line's end");
 	p->after_cr = c == '\r';
 	if (c == '\n')
 		p->part = PART_LINE_START;
@@ -292,20 +299,21 @@ static bool scan_line(struct http_parser *p, char c)
 }
 
 /* Exactly "0\r\n\r\n": an extension or a trailer is more than nothing. */
-static bool scan_body(struct http_parser *p, char c)
+static bool scan_body(struct request_parser *p, char c)
 {
 	if (c == EMPTY_BODY[p->part_len]) {
 		p->part_len++;
 		return true;
 	}
-	refusal_set(&p->refusal, 413, REFUSAL_HAS_BODY,
-		    "the request has a body, %s is taken without one, or with "
-		    "an empty one",
-		    p->head.method);
+	http_error_set(
+		&p->refusal, 413, REJECT_HAS_BODY,
+		"the request has a body, %s is taken without one, or with "
+		"an empty one",
+		p->head.method);
 	return false;
 }
 
-static bool scan_byte(struct http_parser *p, char c)
+static bool scan_head_byte(struct request_parser *p, char c)
 {
 	switch (p->part) {
 	case PART_LEADING:
@@ -313,38 +321,38 @@ static bool scan_byte(struct http_parser *p, char c)
 		return true;
 	case PART_METHOD:
 		if (c == ' ')
-			begin_part(p, PART_TARGET);
+			begin_head_part(p, PART_TARGET);
 		return true;
 	case PART_TARGET:
-		return scan_target(p, c);
+		return scan_request_target(p, c);
 	case PART_VERSION:
 		return scan_version(p, c);
 	case PART_LINE:
-		return scan_line(p, c);
+		return scan_head_line(p, c);
 	case PART_LINE_START:
-		return scan_line_start(p, c) && scan_line(p, c);
+		return scan_line_start(p, c) && scan_head_line(p, c);
 	case PART_BODY: /* feed_body() reads it */
 		break;
 	}
 	return true;
 }
 
-static bool scan_limit(struct http_parser *p)
+static bool scan_size_limit(struct request_parser *p)
 {
 	bool in_target = p->part == PART_METHOD || p->part == PART_TARGET;
 
 	if (++p->n_bytes <= p->max_bytes)
 		return true;
-	refusal_set(&p->refusal, in_target ? 414 : 431, REFUSAL_TOO_LARGE,
-		    "the %s of the request is over %zu bytes",
-		    in_target ? "target" : "head", p->max_bytes);
+	http_error_set(&p->refusal, in_target ? 414 : 431, REJECT_TOO_LARGE,
+		       "the %s of the request is over %zu bytes",
+		       in_target ? "target" : "head", p->max_bytes);
 	return false;
 }
 
 /* Empty lines before a request are skipped (RFC 9112, 2.2), some of them.
  * Returns how many bytes; false in *ok when there is too much of it. */
-static size_t scan_leading(struct http_parser *p, const char *bytes, size_t len,
-			   bool *ok)
+static size_t scan_leading(struct request_parser *p, const char *bytes,
+			   size_t len, bool *ok)
 {
 	size_t n = 0;
 
@@ -352,11 +360,12 @@ static size_t scan_leading(struct http_parser *p, const char *bytes, size_t len,
 		char c = bytes[n];
 
 		if (p->after_cr != (c == '\n'))
-			*ok = malformed(p, "a lone CR or LF before it");
+			*ok = reject_malformed(p, "a lone CR or LF before it");
 		else if (c != '\r' && c != '\n')
 			break;
 		else if (c == '\n' && ++p->n_leading > HEAD_MAX_LEADING_CRLF)
-			*ok = malformed(p, "too many empty lines before it");
+			*ok = reject_malformed(
+				p, "too many empty lines before it");
 		p->after_cr = c == '\r';
 		n++;
 	}
@@ -364,13 +373,13 @@ static size_t scan_leading(struct http_parser *p, const char *bytes, size_t len,
 }
 
 /* How many bytes are good; false in *ok when the next one is not. */
-static size_t scan(struct http_parser *p, const char *bytes, size_t len,
-		   bool *ok)
+static size_t scan_bytes(struct request_parser *p, const char *bytes,
+			 size_t len, bool *ok)
 {
 	size_t n = 0;
 
 	while (*ok && n < len) {
-		*ok = scan_limit(p) && scan_byte(p, bytes[n]);
+		*ok = scan_size_limit(p) && scan_head_byte(p, bytes[n]);
 		n += *ok;
 	}
 	return n;
@@ -378,17 +387,17 @@ static size_t scan(struct http_parser *p, const char *bytes, size_t len,
 
 /* ---- the parser ---------------------------------------------------------- */
 
-static void begin(struct http_parser *p)
+static void begin_request(struct request_parser *p)
 {
 	llhttp_init(&p->llhttp, HTTP_REQUEST, &callbacks);
 	p->llhttp.data = p;
 	p->verdict = VERDICT_MORE;
 }
 
-int http_parser_new(struct http_parser **ret, size_t max_bytes,
-		    const char *id_header)
+int request_parser_new(struct request_parser **ret, size_t max_bytes,
+		       const char *id_header)
 {
-	struct http_parser *p = calloc(1, sizeof(*p));
+	struct request_parser *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return -ENOMEM;
@@ -396,14 +405,14 @@ int http_parser_new(struct http_parser **ret, size_t max_bytes,
 	p->id_header = id_header;
 	/* Each of the NULs stands for a byte of the head that is not kept. */
 	buf_init(&p->text, max_bytes);
-	begin(p);
+	begin_request(p);
 	*ret = p;
 	return 0;
 }
 
-void http_parser_again(struct http_parser *p)
+void request_parser_again(struct request_parser *p)
 {
-	struct http_parser kept = {
+	struct request_parser kept = {
 		.id_header = p->id_header,
 		.max_bytes = p->max_bytes,
 		.text = p->text,
@@ -415,10 +424,10 @@ void http_parser_again(struct http_parser *p)
 	buf_clear(&p->text);
 	if (p->text.cap > TEXT_KEPT)
 		buf_finish(&p->text);
-	begin(p);
+	begin_request(p);
 }
 
-void http_parser_free(struct http_parser *p)
+void request_parser_free(struct request_parser *p)
 {
 	if (p == NULL)
 		return;
@@ -427,7 +436,7 @@ void http_parser_free(struct http_parser *p)
 	free(p);
 }
 
-size_t http_parser_bytes(const struct http_parser *p)
+size_t request_parser_bytes(const struct request_parser *p)
 {
 	return p == NULL ? 0
 			 : sizeof(*p) + p->text.cap +
@@ -435,9 +444,9 @@ size_t http_parser_bytes(const struct http_parser *p)
 }
 
 /* Finds the pointers, now that the text stands still. */
-static enum http_verdict finish_head(struct http_parser *p)
+static enum http_verdict finish_request_head(struct request_parser *p)
 {
-	struct http_head *h = &p->head;
+	struct request *h = &p->head;
 	char *target = (char *)p->text.data;
 	const char *at = target + strlen(target) + 1;
 
@@ -451,14 +460,14 @@ static enum http_verdict finish_head(struct http_parser *p)
 	h->headers = p->headers;
 	h->method = llhttp_method_name((llhttp_method_t)p->llhttp.method);
 	h->minor = p->version[VERSION_LEN - 1] - '0';
-	return http_head_finish(h, target, p->id_header, &p->refusal) < 0
+	return request_finish(h, target, p->id_header, &p->refusal) < 0
 		       ? VERDICT_REJECT
 		       : VERDICT_READY;
 }
 
 /* llhttp stops at the first byte that no method of its own has there. A method
  * that is only unknown is 501 (RFC 9110, 9.1). */
-static bool is_unknown_method(const struct http_parser *p, llhttp_errno_t rc)
+static bool is_unknown_method(const struct request_parser *p, llhttp_errno_t rc)
 {
 	const char *at = llhttp_get_error_pos(&p->llhttp);
 
@@ -467,29 +476,30 @@ static bool is_unknown_method(const struct http_parser *p, llhttp_errno_t rc)
 }
 
 /* `ok`: the scan found nothing wrong with the bytes that llhttp has had. */
-static enum http_verdict judge(struct http_parser *p, llhttp_errno_t rc,
-			       bool ok)
+static enum http_verdict judge_parser_error(struct request_parser *p,
+					    llhttp_errno_t rc, bool ok)
 {
 	const char *reason = llhttp_get_error_reason(&p->llhttp);
 
 	if (rc == HPE_PAUSED)
-		return finish_head(p);
+		return finish_request_head(p);
 	if (rc == HPE_OK)
 		return ok ? VERDICT_MORE : VERDICT_REJECT;
 	if (!p->told && is_unknown_method(p, rc))
-		refusal_set(&p->refusal, 501, REFUSAL_BAD_METHOD,
-			    "the method is not known here, allowed are GET, "
-			    "HEAD, OPTIONS and DELETE, each where its resource "
-			    "has it");
+		http_error_set(
+			&p->refusal, 501, REJECT_BAD_METHOD,
+			"the method is not known here, allowed are GET, "
+			"HEAD, OPTIONS and DELETE, each where its resource "
+			"has it");
 	else if (!p->told)
-		malformed(p, reason != NULL && *reason != '\0'
-				     ? reason
-				     : llhttp_errno_name(rc));
+		reject_malformed(p, reason != NULL && *reason != '\0'
+					    ? reason
+					    : llhttp_errno_name(rc));
 	return VERDICT_REJECT;
 }
 
 /* How many bytes belong to it; the verdict is MORE until it is whole. */
-static size_t feed_body(struct http_parser *p, const char *bytes, size_t len)
+static size_t feed_body(struct request_parser *p, const char *bytes, size_t len)
 {
 	for (size_t n = 0; n < len; n++) {
 		if (!scan_body(p, bytes[n])) {
@@ -504,8 +514,9 @@ static size_t feed_body(struct http_parser *p, const char *bytes, size_t len)
 	return len;
 }
 
-enum http_verdict http_parser_feed(struct http_parser *p, const void *bytes,
-				   size_t len, size_t *used)
+enum http_verdict request_parser_feed(struct request_parser *p,
+				      const void *bytes, size_t len,
+				      size_t *used)
 {
 	llhttp_errno_t rc = HPE_OK;
 	const char *begin = bytes;
@@ -521,38 +532,38 @@ enum http_verdict http_parser_feed(struct http_parser *p, const void *bytes,
 	}
 	n = scan_leading(p, begin, len, &ok);
 	begin += n;
-	n = scan(p, begin, len - n, &ok);
+	n = scan_bytes(p, begin, len - n, &ok);
 	if (n > 0)
 		rc = llhttp_execute(&p->llhttp, begin, n);
-	p->verdict = judge(p, rc, ok);
+	p->verdict = judge_parser_error(p, rc, ok);
 	if (p->verdict == VERDICT_READY)
 		*used = (size_t)(llhttp_get_error_pos(&p->llhttp) -
 				 (const char *)bytes);
 	if (p->verdict == VERDICT_READY && p->head.chunked) {
 		p->verdict = VERDICT_MORE;
-		begin_part(p, PART_BODY);
+		begin_head_part(p, PART_BODY);
 		*used += feed_body(p, (const char *)bytes + *used, len - *used);
 	}
 	return p->verdict;
 }
 
-bool http_parser_is_head(const struct http_parser *p)
+bool request_parser_is_head(const struct request_parser *p)
 {
 	return p->part > PART_METHOD && p->llhttp.method == HTTP_HEAD;
 }
 
-bool http_parser_started(const struct http_parser *p)
+bool request_parser_started(const struct request_parser *p)
 {
 	return p->part != PART_LEADING;
 }
 
-const struct http_head *http_parser_head(const struct http_parser *p)
+const struct request *request_parser_head(const struct request_parser *p)
 {
 	MUST(p->verdict == VERDICT_READY);
 	return &p->head;
 }
 
-const struct refusal *http_parser_refusal(const struct http_parser *p)
+const struct http_error *request_parser_refusal(const struct request_parser *p)
 {
 	MUST(p->verdict == VERDICT_REJECT);
 	return &p->refusal;

@@ -29,7 +29,7 @@
 	X(503, "Service Unavailable")             \
 	X(505, "HTTP Version Not Supported")
 
-const char *http_reply_reason(int status)
+const char *response_reason(int status)
 {
 	switch (status) {
 #define X(number, reason) \
@@ -42,33 +42,33 @@ const char *http_reply_reason(int status)
 	}
 }
 
-static const char *connection(bool keep_alive)
+static const char *connection_value(bool keep_alive)
 {
 	return keep_alive ? "keep-alive" : "close";
 }
 
-static bool is_chunked(const struct http_reply_to *to)
+static bool is_chunked_response(const struct response_to *to)
 {
 	return to->minor > 0;
 }
 
-static const char *date_of(const struct http_reply_to *to)
+static const char *date_of(const struct response_to *to)
 {
 	return to->date != NULL ? to->date : "";
 }
 
-static const char *date_name(const struct http_reply_to *to)
+static const char *date_name(const struct response_to *to)
 {
 	return to->date != NULL ? "\r\nDate: " : "";
 }
 
-static const char *lines_of(const struct http_reply_to *to)
+static const char *extra_lines_of(const struct response_to *to)
 {
 	return to->lines != NULL ? to->lines : "";
 }
 
 /* All of them, or nothing. The last is NULL. */
-static int put_all(struct buf *out, const char *const parts[])
+static int put_whole_response(struct buf *out, const char *const parts[])
 {
 	size_t len = 0;
 	int rc;
@@ -81,42 +81,43 @@ static int put_all(struct buf *out, const char *const parts[])
 	return rc;
 }
 
-static int put_stream_head(struct buf *out, const struct http_reply_to *to,
+static int put_stream_head(struct buf *out, const struct response_to *to,
 			   bool keep_alive)
 {
 	const char *const parts[] = {
 		"HTTP/1.1 ",
-		http_reply_reason(200),
+		response_reason(200),
 		date_name(to),
 		date_of(to),
 		"\r\nContent-Type: ",
 		to->type != NULL ? to->type : "text/event-stream",
 		"\r\nCache-Control: no-cache, no-transform"
 		"\r\nConnection: ",
-		connection(keep_alive),
+		connection_value(keep_alive),
 		"\r\nVary: Accept"
 		"\r\nX-Accel-Buffering: no"
 		"\r\nX-Content-Type-Options: nosniff\r\n",
-		is_chunked(to) ? "Transfer-Encoding: chunked\r\n" : "",
-		lines_of(to),
+		is_chunked_response(to) ? "Transfer-Encoding: chunked\r\n" : "",
+		extra_lines_of(to),
 		"\r\n",
 		NULL,
 	};
 
-	return put_all(out, parts);
+	return put_whole_response(out, parts);
 }
 
-int http_reply_stream(struct buf *out, const struct http_reply_to *to)
+int response_subscription(struct buf *out, const struct response_to *to)
 {
 	/* HEAD opens no subscription. */
 	return put_stream_head(out, to,
-			       to->is_head && to->keep_alive && is_chunked(to));
+			       to->is_head && to->keep_alive &&
+				       is_chunked_response(to));
 }
 
 /* The body is all or nothing with the head before it: `had` bytes were there
  * without that. */
-static int put_body(struct buf *out, const struct http_reply_to *to, size_t had,
-		    const void *body, size_t len)
+static int put_response_body(struct buf *out, const struct response_to *to,
+			     size_t had, const void *body, size_t len)
 {
 	int rc = to->is_head ? 0 : buf_put(out, body, len);
 
@@ -125,12 +126,12 @@ static int put_body(struct buf *out, const struct http_reply_to *to, size_t had,
 	return rc;
 }
 
-int http_reply_short(struct buf *out, const struct http_reply_to *to,
-		     int status, const char *type, const char *extra,
-		     const void *body, size_t len)
+int response_short(struct buf *out, const struct response_to *to, int status,
+		   const char *type, const char *extra, const void *body,
+		   size_t len)
 {
 	size_t had = buf_unread(out);
-	const char *reason = http_reply_reason(status);
+	const char *reason = response_reason(status);
 	char length[24];
 	const char *const parts[] = {
 		"HTTP/1.1 ",
@@ -144,10 +145,10 @@ int http_reply_short(struct buf *out, const struct http_reply_to *to,
 		"\r\nCache-Control: no-store"
 		/* "keep-alive" tells HTTP/1.0 what 1.1 knows. */
 		"\r\nConnection: ",
-		connection(to->keep_alive),
+		connection_value(to->keep_alive),
 		"\r\nX-Content-Type-Options: nosniff\r\n",
 		extra != NULL ? extra : "",
-		lines_of(to),
+		extra_lines_of(to),
 		"\r\n",
 		NULL,
 	};
@@ -156,14 +157,14 @@ int http_reply_short(struct buf *out, const struct http_reply_to *to,
 	if (reason == NULL || (status == 204) != (type == NULL))
 		return -EINVAL;
 	snprintf(length, sizeof(length), "%zu", len);
-	rc = put_all(out, parts);
-	return rc < 0 ? rc : put_body(out, to, had, body, len);
+	rc = put_whole_response(out, parts);
+	return rc < 0 ? rc : put_response_body(out, to, had, body, len);
 }
 
 /* The head of 200 and 304 alike (RFC 9110, 15.4.5), up to what the body wants.
  */
-static int put_page_head(struct buf *out, const struct http_reply_to *to,
-			 const struct http_reply_page *page, int status,
+static int put_page_head(struct buf *out, const struct response_to *to,
+			 const struct response_page *page, int status,
 			 const char *length)
 {
 	return buf_printf(out,
@@ -176,14 +177,14 @@ static int put_page_head(struct buf *out, const struct http_reply_to *to,
 			  "Referrer-Policy: no-referrer\r\n"
 			  "X-Content-Type-Options: nosniff\r\n"
 			  "%s\r\n",
-			  http_reply_reason(status), date_name(to), date_of(to),
-			  length, connection(to->keep_alive), page->policy,
-			  page->etag, lines_of(to));
+			  response_reason(status), date_name(to), date_of(to),
+			  length, connection_value(to->keep_alive),
+			  page->policy, page->etag, extra_lines_of(to));
 }
 
-int http_reply_page(struct buf *out, const struct http_reply_to *to,
-		    const struct http_reply_page *page, const void *body,
-		    size_t len)
+int response_page(struct buf *out, const struct response_to *to,
+		  const struct response_page *page, const void *body,
+		  size_t len)
 {
 	size_t had = buf_unread(out);
 	char length[128];
@@ -195,20 +196,20 @@ int http_reply_page(struct buf *out, const struct http_reply_to *to,
 	if (n < 0 || (size_t)n >= sizeof(length))
 		return -EINVAL;
 	rc = put_page_head(out, to, page, 200, length);
-	return rc < 0 ? rc : put_body(out, to, had, body, len);
+	return rc < 0 ? rc : put_response_body(out, to, had, body, len);
 }
 
-int http_reply_unchanged(struct buf *out, const struct http_reply_to *to,
-			 const struct http_reply_page *page)
+int response_unchanged(struct buf *out, const struct response_to *to,
+		       const struct response_page *page)
 {
 	return put_page_head(out, to, page, 304, "");
 }
 
 /* RFC 6750, 3: what is wrong with a token is said, but not to whom has sent
  * none. The texts of these refusals are our own, without quotation marks. */
-static int put_challenge(char *out, size_t size, const struct refusal *r)
+static int put_challenge(char *out, size_t size, const struct http_error *r)
 {
-	if (r->reason == REFUSAL_NO_TOKEN)
+	if (r->reason == REJECT_NO_TOKEN)
 		return snprintf(out, size, "WWW-Authenticate: Bearer\r\n");
 	if (strpbrk(r->text, "\"\\") != NULL)
 		return -EINVAL;
@@ -218,8 +219,8 @@ static int put_challenge(char *out, size_t size, const struct refusal *r)
 			r->text);
 }
 
-int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
-		       const struct refusal *r, unsigned retry_after_s)
+int response_error(struct buf *out, const struct response_to *to,
+		   const struct http_error *r, unsigned retry_after_s)
 {
 	char body[sizeof(r->text) + 1];
 	char extra[512] = "";
@@ -241,22 +242,23 @@ int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
 	if (len < 0 || (size_t)len >= sizeof(extra))
 		return -EINVAL;
 	len = snprintf(body, sizeof(body), "%s\n", r->text);
-	return http_reply_short(out, to, r->status, "text/plain; charset=utf-8",
-				extra, body, (size_t)len);
+	return response_short(out, to, r->status, "text/plain; charset=utf-8",
+			      extra, body, (size_t)len);
 }
 
-int http_reply_come_back(struct buf *out, const struct http_reply_to *to,
-			 uint64_t retry_ms)
+int response_come_back(struct buf *out, const struct response_to *to,
+		       uint64_t retry_ms)
 {
 	char body[2 * SSE_TEXT_MAX];
 	size_t had = buf_unread(out);
 	size_t len;
 	int rc;
 
-	rc = put_stream_head(out, to, to->keep_alive && is_chunked(to));
+	rc = put_stream_head(out, to,
+			     to->keep_alive && is_chunked_response(to));
 	if (rc < 0)
 		return rc;
-	len = sse_put_retry(body, is_chunked(to), retry_ms);
-	len += sse_put_end(body + len, is_chunked(to));
-	return put_body(out, to, had, body, len);
+	len = sse_put_retry(body, is_chunked_response(to), retry_ms);
+	len += sse_put_end(body + len, is_chunked_response(to));
+	return put_response_body(out, to, had, body, len);
 }

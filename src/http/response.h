@@ -16,7 +16,7 @@
 #include "http/http_error.h"
 
 /* How the connection of the request goes on, and what the head must say. */
-struct http_reply_to {
+struct response_to {
 	int minor;	   /* HTTP/1.minor of the request; 1 when unknown */
 	bool is_head;	   /* HEAD: the same head, no body */
 	bool keep_alive;   /* false: "Connection: close" */
@@ -27,44 +27,44 @@ struct http_reply_to {
 };
 
 /* "200 OK" ..., for every status that we send; NULL for others. */
-const char *http_reply_reason(int status);
+const char *response_reason(int status);
 
 /* The head of an event stream (docs/http.md): chunked for HTTP/1.1. It says
  * "Connection: close" whatever to->keep_alive is, but for HEAD: the gateway
  * closes after the stream, and a proxy must not send another request in the
  * meantime. */
-int http_reply_stream(struct buf *out, const struct http_reply_to *to);
+int response_subscription(struct buf *out, const struct response_to *to);
 
 /* A whole short answer with Content-Length, not to be stored. `type` is the
  * Content-Type; `extra` is header lines of this answer alone, each with its
  * CRLF, or NULL. 204 has neither type nor body (RFC 9110, 8.6). */
-int http_reply_short(struct buf *out, const struct http_reply_to *to,
-		     int status, const char *type, const char *extra,
-		     const void *body, size_t len);
+int response_short(struct buf *out, const struct response_to *to, int status,
+		   const char *type, const char *extra, const void *body,
+		   size_t len);
 
 /* A document for people. Browsers may keep it, and ask each time whether it is
  * still the same. `policy` is its Content-Security-Policy. */
-struct http_reply_page {
+struct response_page {
 	const char *type;
 	const char *policy;
 	const char *etag; /* with its quotes */
 };
 
-int http_reply_page(struct buf *out, const struct http_reply_to *to,
-		    const struct http_reply_page *page, const void *body,
-		    size_t len);
+int response_page(struct buf *out, const struct response_to *to,
+		  const struct response_page *page, const void *body,
+		  size_t len);
 /* 304: the one that the client has is it. */
-int http_reply_unchanged(struct buf *out, const struct http_reply_to *to,
-			 const struct http_reply_page *page);
+int response_unchanged(struct buf *out, const struct response_to *to,
+		       const struct response_page *page);
 
 /* text/plain; charset=utf-8, one line; Allow (405), Retry-After (503, 429),
  * WWW-Authenticate (401) and Vary (406) where the status wants them. */
-int http_reply_refusal(struct buf *out, const struct http_reply_to *to,
-		       const struct refusal *r, unsigned retry_after_s);
+int response_error(struct buf *out, const struct response_to *to,
+		   const struct http_error *r, unsigned retry_after_s);
 
 /* The browser-safe refusal: 200, "retry: MS" and the end of the stream. An
  * EventSource gives up for good on any other status. */
-int http_reply_come_back(struct buf *out, const struct http_reply_to *to,
-			 uint64_t retry_ms);
+int response_come_back(struct buf *out, const struct response_to *to,
+		       uint64_t retry_ms);
 
 #endif

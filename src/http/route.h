@@ -16,8 +16,8 @@ enum route_kind {
 	ROUTE_UI, /* / */
 	/* admin listener only: */
 	ROUTE_METRICS,
-	ROUTE_STREAMS, /* /streams */
-	ROUTE_STREAM,  /* /streams/NUMBER */
+	ROUTE_SUBSCRIPTIONS, /* /subscriptions */
+	ROUTE_SUBSCRIPTION,  /* /subscriptions/NUMBER */
 };
 
 enum route_deliver { DELIVER_NEW, DELIVER_ALL, DELIVER_LAST };
@@ -26,14 +26,14 @@ enum route_deliver { DELIVER_NEW, DELIVER_ALL, DELIVER_LAST };
 enum route_state {
 	STATE_ANY,
 	STATE_LIVE,
-	STATE_LAGGED,
+	STATE_EVICTED,
 	STATE_REPLAY,
 	STATE_WAITING,
 	STATE_SLOW, /* the socket is full */
 };
 
 /* The request as route_parse() wants it; all borrowed, NUL-terminated. The
- * strings come from struct http_head. NULL: no such header. */
+ * strings come from struct request. NULL: no such header. */
 struct route_request {
 	const char *method;
 	const char *target;
@@ -65,12 +65,12 @@ struct route {
 	bool ndjson;	     /* by Accept: lines of JSON and not events */
 	bool json;	     /* ... payloads that are JSON stand as JSON */
 	bool system;	     /* ... with the lines that only say how it is */
-	/* ROUTE_STREAMS: the identity, if any, is query_id. */
+	/* ROUTE_SUBSCRIPTIONS: the identity, if any, is query_id. */
 	bool is_delete;
 	enum route_state state;
 	bool has_after;
 	uint64_t after;
-	uint64_t number; /* ROUTE_STREAM */
+	uint64_t number; /* ROUTE_SUBSCRIPTION */
 };
 
 /* 0, or -EINVAL with *why filled in. What is checked, in this order:
@@ -83,12 +83,12 @@ struct route {
  * anywhere; unknown parameters are ignored. A bad or doubled lastEventId is 400
  * even where the header wins; so is a doubled `deliver` or identity parameter,
  * and a `limit`, `timeout`, `json` or `system` that is bad or doubled.
- * - For /streams its parameters: an unknown one is 400 here, since DELETE must
- *   never end more than was meant. DELETE takes an id, and nothing else.
+ * - For /subscriptions its parameters: an unknown one is 400 here, since DELETE
+ * must never end more than was meant. DELETE takes an id, and nothing else.
  * - Last-Event-ID. An empty one is none; else it wins over the query.
  *
  * `deliver` is what the query says, also where has_cursor overrides it. */
-int route_parse(struct route *ret, struct refusal *why,
+int route_parse(struct route *ret, struct http_error *why,
 		const struct route_request *req);
 
 /* Does an Accept value allow `type`/`subtype` (RFC 9110 12.5.1: q=0 rules out,

@@ -46,7 +46,7 @@ static inline struct span text_kept(const struct text *t)
 /* What is read of one request. */
 struct reader {
 	const struct route_request *req;
-	struct refusal *why;
+	struct http_error *why;
 	struct route route;
 	bool has_deliver;
 	bool has_last_event_id; /* in the query, maybe empty */
@@ -54,7 +54,7 @@ struct reader {
 };
 
 /* What `name` is given twice for. */
-int route_refuse_twice(struct reader *r, enum refusal_reason reason,
+int route_refuse_twice(struct reader *r, enum reject_reason reason,
 		       const char *name);
 /* Its value is not what is allowed. */
 int route_refuse_value(struct reader *r, const char *name,
@@ -71,7 +71,7 @@ int route_take_filter(struct reader *r, const struct text *name,
 		      const struct text *value);
 /* ... and all of them together, by the method. */
 int route_check_filter(struct reader *r);
-/* "17" of "/streams/17"; false when it is no number. */
+/* "17" of "/subscriptions/17"; false when it is no number. */
 bool route_take_number(struct span digits, uint64_t *ret);
 
 #endif

@@ -15,8 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/encode.h"
+#include "http/chunked.h"
 
 #define DATA_FIELD    "data: "
 #define ID_FIELD      "id: "
@@ -54,7 +56,7 @@ static inline bool is_line_end(uint8_t c)
 }
 
 /* The first byte that is no ASCII, or ends a line; else `end`. */
-static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
+static const uint8_t *skip_plain_bytes(const uint8_t *p, const uint8_t *end)
 {
 	while (end - p >= (ptrdiff_t)sizeof(uint64_t)) {
 		uint64_t word = load_word(p);
@@ -69,7 +71,7 @@ static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
 }
 
 /* The first byte that ends a line; else `end`. */
-static const uint8_t *skip_line(const uint8_t *p, const uint8_t *end)
+static const uint8_t *skip_text_line(const uint8_t *p, const uint8_t *end)
 {
 	while (end - p >= (ptrdiff_t)sizeof(uint64_t)) {
 		if (has_line_end(load_word(p)) != 0)
@@ -89,7 +91,7 @@ static inline size_t line_end_len(const uint8_t *p, const uint8_t *end)
 
 /* Bytes of the multi-byte character at `p`, 0 if it is none: the table of
  * RFC 3629, section 4. */
-static size_t utf8_len(const uint8_t *p, const uint8_t *end)
+static size_t utf8_sequence_len(const uint8_t *p, const uint8_t *end)
 {
 	uint8_t lead = *p, low = 0x80, high = 0xbf;
 	size_t len;
@@ -121,7 +123,7 @@ static size_t utf8_len(const uint8_t *p, const uint8_t *end)
 
 /* What the data lines of a text take; 0 if it is not UTF-8. *kept: how many
  * line ends there are, if some of them are not \n. */
-static size_t text_len(const uint8_t *data, size_t len, size_t *kept)
+static size_t data_lines_len(const uint8_t *data, size_t len, size_t *kept)
 {
 	const uint8_t *p = data, *end = data + len;
 	size_t lines = 1, line_end_bytes = 0;
@@ -131,13 +133,13 @@ static size_t text_len(const uint8_t *data, size_t len, size_t *kept)
 		size_t n;
 
 		if (*p >= 0x80) {
-			n = utf8_len(p, end);
+			n = utf8_sequence_len(p, end);
 			if (n == 0)
 				return 0;
 			p += n;
 			continue;
 		}
-		p = skip_plain(p, end);
+		p = skip_plain_bytes(p, end);
 		if (p < end && is_line_end(*p)) {
 			n = line_end_len(p, end);
 			lines++;
@@ -152,15 +154,15 @@ static size_t text_len(const uint8_t *data, size_t len, size_t *kept)
 
 /* ---- writing ------------------------------------------------------------- */
 
-static uint8_t *put_lines(uint8_t *out, const uint8_t *p, size_t len)
+static uint8_t *put_data_lines(uint8_t *out, const uint8_t *p, size_t len)
 {
 	const uint8_t *end = p + len;
 
 	for (;;) {
-		const uint8_t *stop = skip_line(p, end);
+		const uint8_t *stop = skip_text_line(p, end);
 
-		out = put_bytes(out, DATA_FIELD, LEN(DATA_FIELD));
-		out = put_bytes(out, p, (size_t)(stop - p));
+		out = encode_bytes(out, DATA_FIELD, LEN(DATA_FIELD));
+		out = encode_bytes(out, p, (size_t)(stop - p));
 		*out++ = '\n';
 		if (stop == end)
 			return out;
@@ -168,12 +170,12 @@ static uint8_t *put_lines(uint8_t *out, const uint8_t *p, size_t len)
 	}
 }
 
-static uint8_t *put_cursor(uint8_t *out, uint64_t seq,
-			   const struct sse_tag *tag)
+static uint8_t *put_event_id(uint8_t *out, uint64_t seq,
+			     const struct sse_tag *tag)
 {
-	out = put_decimal(out, seq);
+	out = encode_decimal(out, seq);
 	*out++ = '-';
-	return put_bytes(out, tag->hex, SSE_TAG_LEN);
+	return encode_bytes(out, tag->hex, SSE_TAG_LEN);
 }
 
 /* ---- frames -------------------------------------------------------------- */
@@ -205,30 +207,30 @@ void sse_measure(struct sse_frame *f, const void *data, size_t len,
 	f->len = len;
 	f->seq = seq;
 	f->tag = tag;
-	data_len = text_len(f->data, len, &f->kept);
+	data_len = data_lines_len(f->data, len, &f->kept);
 	f->base64 = data_len == 0;
 	if (f->base64)
-		data_len = LEN(BASE64_FIELDS "\n") + put_base64_len(len);
-	f->body_len = data_len + LEN(ID_FIELD) + put_decimal_len(seq) +
+		data_len = LEN(BASE64_FIELDS "\n") + base64_encoded_len(len);
+	f->body_len = data_len + LEN(ID_FIELD) + encode_decimal_len(seq) +
 		      LEN("-") + SSE_TAG_LEN + LEN("\n\n");
-	f->head_len = put_hex_len(f->body_len) + LEN("\r\n");
+	f->head_len = chunk_size_len(f->body_len) + LEN("\r\n");
 	f->total = f->head_len + f->body_len + SSE_CHUNK_TAIL;
 }
 
 void sse_encode(const struct sse_frame *f, uint8_t *out)
 {
-	uint8_t *p = put_chunk_head(out, f->body_len);
+	uint8_t *p = encode_chunk_size_line(out, f->body_len);
 
 	if (f->base64) {
-		p = put_bytes(p, BASE64_FIELDS, LEN(BASE64_FIELDS));
-		p = put_base64(p, f->data, f->len);
+		p = encode_bytes(p, BASE64_FIELDS, LEN(BASE64_FIELDS));
+		p = base64_encode(p, f->data, f->len);
 		*p++ = '\n';
 	} else {
-		p = put_lines(p, f->data, f->len);
+		p = put_data_lines(p, f->data, f->len);
 	}
-	p = put_bytes(p, ID_FIELD, LEN(ID_FIELD));
-	p = put_cursor(p, f->seq, f->tag);
-	p = put_bytes(p, "\n\n\r\n", 4);
+	p = encode_bytes(p, ID_FIELD, LEN(ID_FIELD));
+	p = put_event_id(p, f->seq, f->tag);
+	p = encode_bytes(p, "\n\n\r\n", 4);
 	MUST((size_t)(p - out) == f->total);
 }
 
@@ -240,7 +242,7 @@ void sse_keep(const struct sse_frame *f, uint8_t *out)
 {
 	const uint8_t *p = f->data, *end = p + f->len;
 
-	for (p = skip_line(p, end); p < end; p = skip_line(p, end)) {
+	for (p = skip_text_line(p, end); p < end; p = skip_text_line(p, end)) {
 		size_t n = line_end_len(p, end);
 
 		*out++ = n == 2 ? KEPT_BOTH : *p;
@@ -248,8 +250,8 @@ void sse_keep(const struct sse_frame *f, uint8_t *out)
 	}
 }
 
-static bool begins(const uint8_t *p, const uint8_t *end, const char *with,
-		   size_t len)
+static bool begins_with_field(const uint8_t *p, const uint8_t *end,
+			      const char *with, size_t len)
 {
 	return (size_t)(end - p) >= len && memcmp(p, with, len) == 0;
 }
@@ -259,7 +261,7 @@ static uint8_t *put_line_end(uint8_t *out, const uint8_t **kept)
 	uint8_t c = *kept == NULL ? '\n' : *(*kept)++;
 
 	if (c == KEPT_BOTH)
-		return put_bytes(out, "\r\n", 2);
+		return encode_bytes(out, "\r\n", 2);
 	*out++ = c;
 	return out;
 }
@@ -270,23 +272,24 @@ void sse_decode(struct sse_payload *ret, const uint8_t *body, size_t len,
 	const uint8_t *p = body, *end = body + len;
 	uint8_t *out = room;
 
-	ret->base64 = begins(p, end, BASE64_FIELDS, LEN(BASE64_FIELDS));
+	ret->base64 =
+		begins_with_field(p, end, BASE64_FIELDS, LEN(BASE64_FIELDS));
 	if (ret->base64)
 		p += LEN(BASE64_FIELDS) - LEN(DATA_FIELD);
-	MUST(begins(p, end, DATA_FIELD, LEN(DATA_FIELD)));
+	MUST(begins_with_field(p, end, DATA_FIELD, LEN(DATA_FIELD)));
 	for (;;) {
 		const uint8_t *line = p + LEN(DATA_FIELD);
 		const uint8_t *stop = memchr(line, '\n', (size_t)(end - line));
 		size_t n = (size_t)(stop - line);
 
 		p = stop + 1;
-		if (!begins(p, end, DATA_FIELD, LEN(DATA_FIELD)) &&
+		if (!begins_with_field(p, end, DATA_FIELD, LEN(DATA_FIELD)) &&
 		    out == room) {
 			*ret = (struct sse_payload){line, n, ret->base64};
 			return;
 		}
-		out = put_bytes(out, line, n);
-		if (!begins(p, end, DATA_FIELD, LEN(DATA_FIELD)))
+		out = encode_bytes(out, line, n);
+		if (!begins_with_field(p, end, DATA_FIELD, LEN(DATA_FIELD)))
 			break;
 		out = put_line_end(out, &kept);
 	}
@@ -301,7 +304,8 @@ size_t sse_put_body(char *out, bool chunked, const char *body, int len)
 	uint8_t *begin = (uint8_t *)out;
 
 	MUST(len > 0 && len <= SSE_BODY_MAX);
-	return (size_t)(put_chunk(begin, chunked, body, (size_t)len) - begin);
+	return (size_t)(encode_chunk(begin, chunked, body, (size_t)len) -
+			begin);
 }
 
 /* The parts of an optional id line, for "%s%s%s". */
@@ -379,13 +383,13 @@ size_t sse_put_end(char *out, bool chunked)
 
 size_t sse_cursor_format(char *out, uint64_t seq, const struct sse_tag *tag)
 {
-	uint8_t *end = put_cursor((uint8_t *)out, seq, tag);
+	uint8_t *end = put_event_id((uint8_t *)out, seq, tag);
 
 	*end = '\0';
 	return (size_t)(end - (uint8_t *)out);
 }
 
-static bool is_tag(const char *text, size_t len)
+static bool is_tag_text(const char *text, size_t len)
 {
 	if (len != SSE_TAG_LEN)
 		return false;
@@ -409,7 +413,7 @@ int sse_cursor_parse(struct sse_cursor *ret, const char *text, size_t len)
 	if (i == 0)
 		return -EINVAL;
 	if (i < len) {
-		if (text[i] != '-' || !is_tag(text + i + 1, len - i - 1))
+		if (text[i] != '-' || !is_tag_text(text + i + 1, len - i - 1))
 			return -EINVAL;
 		c.has_tag = true;
 		memcpy(c.tag.hex, text + i + 1, SSE_TAG_LEN);

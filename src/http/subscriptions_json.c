@@ -5,8 +5,8 @@
 
 /* Identities and subjects are printable ASCII, so only the two that JSON itself
  * gives a meaning need it; whatever else would come is escaped as well. */
-static int put_text(struct buf *out, const char *key, const char *text,
-		    size_t len)
+static int put_json_text(struct buf *out, const char *key, const char *text,
+			 size_t len)
 {
 	int rc = buf_printf(out, "\"%s\": \"", key);
 
@@ -23,21 +23,25 @@ static int put_text(struct buf *out, const char *key, const char *text,
 	return rc < 0 ? rc : buf_puts(out, "\", ");
 }
 
-static int put_names(struct buf *out, const struct stream_list_entry *e)
+static int put_entry_names(struct buf *out,
+			   const struct subscriptions_json_entry *e)
 {
 	int rc = buf_printf(out, "{\"stream\": %" PRIu64 ", ", e->number);
 
 	if (rc == 0)
-		rc = put_text(out, "id", e->id, e->id_len);
+		rc = put_json_text(out, "id", e->id, e->id_len);
 	if (rc == 0)
-		rc = put_text(out, "subject", e->subject, strlen(e->subject));
+		rc = put_json_text(out, "subject", e->subject,
+				   strlen(e->subject));
 	if (rc == 0)
-		rc = put_text(out, "address", e->address, strlen(e->address));
-	return rc == 0 ? put_text(out, "state", e->state, strlen(e->state))
+		rc = put_json_text(out, "address", e->address,
+				   strlen(e->address));
+	return rc == 0 ? put_json_text(out, "state", e->state, strlen(e->state))
 		       : rc;
 }
 
-static int put_numbers(struct buf *out, const struct stream_list_entry *e)
+static int put_entry_numbers(struct buf *out,
+			     const struct subscriptions_json_entry *e)
 {
 	return buf_printf(
 		out,
@@ -50,27 +54,28 @@ static int put_numbers(struct buf *out, const struct stream_list_entry *e)
 		e->unsent_bytes, e->events, e->bytes);
 }
 
-int stream_list_put(struct buf *out, const struct stream_list_entry *e)
+int subscriptions_json_put(struct buf *out,
+			   const struct subscriptions_json_entry *e)
 {
-	int rc = put_names(out, e);
+	int rc = put_entry_names(out, e);
 
-	return rc < 0 ? rc : put_numbers(out, e);
+	return rc < 0 ? rc : put_entry_numbers(out, e);
 }
 
-int stream_list_begin(struct buf *out)
+int subscriptions_json_begin(struct buf *out)
 {
 	return buf_puts(out, "{\"streams\": [");
 }
 
-int stream_list_add(struct buf *out, bool first,
-		    const struct stream_list_entry *e)
+int subscriptions_json_add(struct buf *out, bool first,
+			   const struct subscriptions_json_entry *e)
 {
 	int rc = buf_puts(out, first ? "\n" : ",\n");
 
-	return rc < 0 ? rc : stream_list_put(out, e);
+	return rc < 0 ? rc : subscriptions_json_put(out, e);
 }
 
-int stream_list_end(struct buf *out, uint64_t next)
+int subscriptions_json_end(struct buf *out, uint64_t next)
 {
 	return next == 0
 		       ? buf_puts(out, "\n], \"next\": null}\n")

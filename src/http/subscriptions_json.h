@@ -12,7 +12,7 @@
 #include "base/buf.h"
 
 /* Texts are borrowed. */
-struct stream_list_entry {
+struct subscriptions_json_entry {
 	uint64_t number;
 	const char *id;
 	size_t id_len;
@@ -30,13 +30,14 @@ struct stream_list_entry {
 };
 
 /* One entry is one object. All: 0, -ENOBUFS or -ENOMEM. */
-int stream_list_put(struct buf *out, const struct stream_list_entry *e);
+int subscriptions_json_put(struct buf *out,
+			   const struct subscriptions_json_entry *e);
 
-/* Head, entries with stream_list_put() (`first` in front of the first one), and
- * the end. `next`: where the following page begins, 0 for none. */
-int stream_list_begin(struct buf *out);
-int stream_list_add(struct buf *out, bool first,
-		    const struct stream_list_entry *e);
-int stream_list_end(struct buf *out, uint64_t next);
+/* Head, entries with subscriptions_json_put() (`first` in front of the first
+ * one), and the end. `next`: where the following page begins, 0 for none. */
+int subscriptions_json_begin(struct buf *out);
+int subscriptions_json_add(struct buf *out, bool first,
+			   const struct subscriptions_json_entry *e);
+int subscriptions_json_end(struct buf *out, uint64_t next);
 
 #endif

@@ -22,22 +22,22 @@ struct mailbox_slab {
 	_Alignas(ALIGN) unsigned char bytes[];
 };
 
-_Static_assert(sizeof(struct mailbox_letter) == ALIGN, "bodies are aligned");
+_Static_assert(sizeof(struct mailbox_message) == ALIGN, "bodies are aligned");
 
-static size_t letter_size(size_t len)
+static size_t message_size(size_t len)
 {
-	return sizeof(struct mailbox_letter) +
+	return sizeof(struct mailbox_message) +
 	       (len + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-int mailbox_init(struct mailbox *m, size_t cap, void (*ring)(void *arg),
+int mailbox_init(struct mailbox *m, size_t cap, void (*wake)(void *arg),
 		 void *arg)
 {
 	int rc;
 
 	memset(m, 0, sizeof(*m));
 	m->cap = cap;
-	m->ring = ring;
+	m->wake = wake;
 	m->arg = arg;
 	rc = uv_mutex_init(&m->lock);
 	if (rc < 0)
@@ -56,7 +56,7 @@ fail_lock:
 	return rc;
 }
 
-static void free_slabs(struct mailbox *m, struct mailbox_slab *s)
+static void free_slab_list(struct mailbox *m, struct mailbox_slab *s)
 {
 	while (s != NULL) {
 		struct mailbox_slab *next = s->next;
@@ -69,8 +69,8 @@ static void free_slabs(struct mailbox *m, struct mailbox_slab *s)
 
 void mailbox_finish(struct mailbox *m)
 {
-	free_slabs(m, m->first);
-	free_slabs(m, m->spare);
+	free_slab_list(m, m->first);
+	free_slab_list(m, m->spare);
 	MUST(m->held == 0);
 	uv_cond_destroy(&m->taken);
 	uv_cond_destroy(&m->posted);
@@ -79,7 +79,7 @@ void mailbox_finish(struct mailbox *m)
 
 /* ---- writing ------------------------------------------------------------- */
 
-static struct mailbox_slab *new_slab(struct mailbox *m, size_t room)
+static struct mailbox_slab *new_slab_for(struct mailbox *m, size_t room)
 {
 	size_t size = room > SLAB_BYTES ? room : SLAB_BYTES;
 	struct mailbox_slab *s = malloc(sizeof(*s) + size);
@@ -91,7 +91,7 @@ static struct mailbox_slab *new_slab(struct mailbox *m, size_t room)
 	return s;
 }
 
-static struct mailbox_slab *spare_slab(struct mailbox *m, size_t room)
+static struct mailbox_slab *keep_spare_slab(struct mailbox *m, size_t room)
 {
 	struct mailbox_slab **at = &m->spare;
 	struct mailbox_slab *s;
@@ -107,15 +107,15 @@ static struct mailbox_slab *spare_slab(struct mailbox *m, size_t room)
 }
 
 /* Makes m->last one that has the room. */
-static int make_room(struct mailbox *m, size_t room)
+static int make_message_room(struct mailbox *m, size_t room)
 {
 	struct mailbox_slab *s = m->last;
 
 	if (s != NULL && s->size - s->used >= room)
 		return 0;
-	s = spare_slab(m, room);
+	s = keep_spare_slab(m, room);
 	if (s == NULL)
-		s = new_slab(m, room);
+		s = new_slab_for(m, room);
 	if (s == NULL)
 		return -ENOMEM;
 	s->next = NULL;
@@ -128,15 +128,15 @@ static int make_room(struct mailbox *m, size_t room)
 	return 0;
 }
 
-static bool over_cap(const struct mailbox *m, size_t size)
+static bool is_over_cap(const struct mailbox *m, size_t size)
 {
 	return size > m->cap || m->waiting > m->cap - size;
 }
 
 /* 0 when a letter of `size` may come in now. */
-static int enter(struct mailbox *m, size_t size, enum mailbox_full full)
+static int enter_lock(struct mailbox *m, size_t size, enum mailbox_full full)
 {
-	while (!m->closed && over_cap(m, size)) {
+	while (!m->closed && is_over_cap(m, size)) {
 		if (full == MAILBOX_REFUSE)
 			return -ENOBUFS;
 		if (m->waiting == 0)
@@ -149,20 +149,20 @@ static int enter(struct mailbox *m, size_t size, enum mailbox_full full)
 int mailbox_reserve(struct mailbox *m, uint32_t kind, size_t len,
 		    enum mailbox_full full, void **body)
 {
-	struct mailbox_letter *l;
+	struct mailbox_message *l;
 	int rc;
 
 	if (len > UINT32_MAX)
 		return -EMSGSIZE;
 	uv_mutex_lock(&m->lock);
-	rc = enter(m, letter_size(len), full);
+	rc = enter_lock(m, message_size(len), full);
 	if (rc == 0)
-		rc = make_room(m, letter_size(len));
+		rc = make_message_room(m, message_size(len));
 	if (rc < 0) {
 		uv_mutex_unlock(&m->lock);
 		return rc;
 	}
-	l = (struct mailbox_letter *)(void *)(m->last->bytes + m->last->used);
+	l = (struct mailbox_message *)(void *)(m->last->bytes + m->last->used);
 	l->kind = kind;
 	m->reserved = len;
 	*body = l + 1;
@@ -172,17 +172,17 @@ int mailbox_reserve(struct mailbox *m, uint32_t kind, size_t len,
 void mailbox_commit(struct mailbox *m, size_t len)
 {
 	struct mailbox_slab *s = m->last;
-	struct mailbox_letter *l = (void *)(s->bytes + s->used);
+	struct mailbox_message *l = (void *)(s->bytes + s->used);
 	bool was_empty = m->waiting == 0;
 
 	MUST(len <= m->reserved);
 	l->len = (uint32_t)len;
-	s->used += letter_size(len);
-	m->waiting += letter_size(len);
+	s->used += message_size(len);
+	m->waiting += message_size(len);
 	if (was_empty) {
 		uv_cond_signal(&m->posted);
-		if (m->ring != NULL)
-			m->ring(m->arg);
+		if (m->wake != NULL)
+			m->wake(m->arg);
 	}
 	uv_mutex_unlock(&m->lock);
 }
@@ -220,9 +220,9 @@ bool mailbox_take(struct mailbox *m, struct mailbox_batch *ret)
 	return ret->first != NULL;
 }
 
-const struct mailbox_letter *mailbox_next(struct mailbox_batch *b)
+const struct mailbox_message *mailbox_next(struct mailbox_batch *b)
 {
-	const struct mailbox_letter *l;
+	const struct mailbox_message *l;
 
 	while (b->at != NULL && b->offset == b->at->used) {
 		b->at = b->at->next;
@@ -231,7 +231,7 @@ const struct mailbox_letter *mailbox_next(struct mailbox_batch *b)
 	if (b->at == NULL)
 		return NULL;
 	l = (const void *)(b->at->bytes + b->offset);
-	b->offset += letter_size(l->len);
+	b->offset += message_size(l->len);
 	return l;
 }
 
@@ -251,7 +251,7 @@ static void keep_or_free(struct mailbox *m, struct mailbox_slab *s)
 		return;
 	}
 	s->next = NULL;
-	free_slabs(m, s);
+	free_slab_list(m, s);
 }
 
 void mailbox_return(struct mailbox *m, struct mailbox_batch *b)
@@ -269,9 +269,9 @@ void mailbox_return(struct mailbox *m, struct mailbox_batch *b)
 		s = next;
 	}
 	while (m->spared > m->keep) {
-		s = spare_slab(m, 0);
+		s = keep_spare_slab(m, 0);
 		s->next = NULL;
-		free_slabs(m, s);
+		free_slab_list(m, s);
 	}
 	uv_mutex_unlock(&m->lock);
 	*b = (struct mailbox_batch){0};

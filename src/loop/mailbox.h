@@ -40,26 +40,26 @@ struct mailbox {
 	size_t reserved; /* of the letter between reserve and commit */
 	bool closed;
 	bool woken;
-	void (*ring)(void *arg);
+	void (*wake)(void *arg);
 	void *arg;
 };
 
 enum mailbox_full { MAILBOX_WAIT, MAILBOX_REFUSE };
 
 /* A letter's body follows it, at an address that 8 divides. */
-struct mailbox_letter {
+struct mailbox_message {
 	uint32_t kind; /* whatever the two sides agree on */
 	uint32_t len;  /* bytes of the body */
 };
 
-static inline const void *mailbox_body(const struct mailbox_letter *l)
+static inline const void *mailbox_body(const struct mailbox_message *l)
 {
 	return l + 1;
 }
 
 /* `cap` in bytes; `ring` may be NULL. 0 or a negative errno, and then there is
  * nothing to finish. */
-int mailbox_init(struct mailbox *m, size_t cap, void (*ring)(void *arg),
+int mailbox_init(struct mailbox *m, size_t cap, void (*wake)(void *arg),
 		 void *arg);
 /* No thread may be in a call, no batch taken and not returned. */
 void mailbox_finish(struct mailbox *m);
@@ -88,7 +88,7 @@ struct mailbox_batch {
 bool mailbox_take(struct mailbox *m, struct mailbox_batch *ret);
 /* The letters in the order of their posts; NULL at the end. They live until
  * mailbox_return(). */
-const struct mailbox_letter *mailbox_next(struct mailbox_batch *b);
+const struct mailbox_message *mailbox_next(struct mailbox_batch *b);
 void mailbox_return(struct mailbox *m, struct mailbox_batch *b);
 
 /* Waits until there is a letter, mailbox_wake() has been called since the last

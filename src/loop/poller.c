@@ -26,13 +26,13 @@ struct poller {
 	struct epoll_event found[POLLER_BURST];
 };
 
-static uint32_t to_epoll(unsigned events)
+static uint32_t events_to_epoll(unsigned events)
 {
 	return (events & POLLER_IN ? (uint32_t)EPOLLIN : 0) |
 	       (events & POLLER_OUT ? (uint32_t)EPOLLOUT : 0);
 }
 
-static unsigned from_epoll(uint32_t found)
+static unsigned events_from_epoll(uint32_t found)
 {
 	if (found & (EPOLLERR | EPOLLHUP))
 		return POLLER_IN | POLLER_OUT;
@@ -55,11 +55,11 @@ static void on_found(uv_poll_t *poll, int status, int events)
 
 		if (watcher != NULL)
 			p->cbs.on_events(watcher,
-					 from_epoll(p->found[i].events));
+					 events_from_epoll(p->found[i].events));
 	}
 }
 
-static int make_place(struct poller *p, int fd)
+static int make_entry_room_for(struct poller *p, int fd)
 {
 	int n = fd + fd / 8 + 64;
 	void **more;
@@ -79,7 +79,7 @@ static int make_place(struct poller *p, int fd)
 int poller_add(struct poller *p, int fd, void *watcher)
 {
 	struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
-	int rc = make_place(p, fd);
+	int rc = make_entry_room_for(p, fd);
 
 	if (rc < 0)
 		return rc;
@@ -98,7 +98,8 @@ static bool is_watched(const struct poller *p, int fd)
 
 int poller_change(struct poller *p, int fd, unsigned events)
 {
-	struct epoll_event e = {.events = to_epoll(events), .data.fd = fd};
+	struct epoll_event e = {.events = events_to_epoll(events),
+				.data.fd = fd};
 
 	if (!is_watched(p, fd))
 		return -ENOENT;

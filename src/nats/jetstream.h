@@ -12,80 +12,81 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct source;
+struct jetstream;
 
 /* JetStream API error codes that mean something to us (ADR-7). */
 enum {
-	SOURCE_ERR_NO_MESSAGE = 10037, /* nothing there: evidence */
-	SOURCE_ERR_NO_STREAM = 10059,
-	SOURCE_ERR_NO_CONSUMER = 10014,
-	SOURCE_ERR_MAX_CONSUMERS = 10026,
-	SOURCE_ERR_MALFORMED = 1, /* an answer that we can't read */
-	SOURCE_ERR_NO_RESPONDERS = 503,
+	JETSTREAM_ERR_NO_MESSAGE = 10037, /* nothing there: evidence */
+	JETSTREAM_ERR_NO_STREAM = 10059,
+	JETSTREAM_ERR_NO_CONSUMER = 10014,
+	JETSTREAM_ERR_MAX_CONSUMERS = 10026,
+	JETSTREAM_ERR_MALFORMED = 1, /* an answer that we can't read */
+	JETSTREAM_ERR_NO_RESPONDERS = 503,
 };
 
-struct source_who {
-	uint32_t slot;
-	uint32_t gen;
+struct request_id {
+	uint32_t owner;
+	uint32_t generation;
 };
 
 /* An ephemeral pull consumer: ack none, memory, one replica. Its name is made
  * of `who` and something unguessable. */
-struct source_consumer {
-	struct source_who who;
+struct jetstream_consumer {
+	struct request_id request;
 	uint64_t start_seq;
 	const char *filter; /* subject; NULL for the whole stream */
 	uint64_t inactive_ms;
 };
 
-struct source_pull {
-	struct source_who who; /* of the consumer */
-	uint32_t number;       /* comes back in statuses */
-	uint32_t batch;	       /* messages */
-	uint64_t max_bytes;    /* 0 for no limit */
-	uint64_t expires_ms;   /* 0 with no_wait */
-	uint64_t heartbeat_ms; /* 0 for none */
+struct jetstream_pull {
+	struct request_id request; /* of the consumer */
+	uint32_t number;	   /* comes back in statuses */
+	uint32_t batch;		   /* messages */
+	uint64_t max_bytes;	   /* 0 for no limit */
+	uint64_t expires_ms;	   /* 0 with no_wait */
+	uint64_t heartbeat_ms;	   /* 0 for none */
 	bool no_wait;
 };
 
 /* All return 0, or a negative errno when the request could not even be taken
  * (-ENOTCONN, -ENOBUFS); that is treated like one that was lost. */
-struct source_ops {
-	/* STREAM.INFO -> SOURCE_INFO */
-	int (*info)(struct source *s, struct source_who who);
-	/* STREAM.MSG.GET {"seq", "next_by_subj"} -> SOURCE_FOUND */
-	int (*find)(struct source *s, struct source_who who, uint64_t seq,
+struct jetstream_ops {
+	/* STREAM.INFO -> JETSTREAM_INFO */
+	int (*info)(struct jetstream *s, struct request_id request);
+	/* STREAM.MSG.GET {"seq", "next_by_subj"} -> JETSTREAM_FOUND */
+	int (*find)(struct jetstream *s, struct request_id request,
+		    uint64_t seq, const char *subject);
+	/* STREAM.MSG.GET {"seq"} -> JETSTREAM_FOUND */
+	int (*get)(struct jetstream *s, struct request_id request,
+		   uint64_t seq);
+	/* STREAM.MSG.GET {"last_by_subj"} -> JETSTREAM_FOUND */
+	int (*last)(struct jetstream *s, struct request_id request,
 		    const char *subject);
-	/* STREAM.MSG.GET {"seq"} -> SOURCE_FOUND */
-	int (*get)(struct source *s, struct source_who who, uint64_t seq);
-	/* STREAM.MSG.GET {"last_by_subj"} -> SOURCE_FOUND */
-	int (*last)(struct source *s, struct source_who who,
-		    const char *subject);
-	/* CONSUMER.CREATE -> SOURCE_CREATED */
-	int (*create)(struct source *s, const struct source_consumer *c);
-	/* CONSUMER.MSG.NEXT -> SOURCE_MESSAGE ..., SOURCE_STATUS */
-	int (*pull)(struct source *s, const struct source_pull *p);
+	/* CONSUMER.CREATE -> JETSTREAM_CREATED */
+	int (*create)(struct jetstream *s, const struct jetstream_consumer *c);
+	/* CONSUMER.MSG.NEXT -> JETSTREAM_MESSAGE ..., JETSTREAM_STATUS */
+	int (*pull)(struct jetstream *s, const struct jetstream_pull *p);
 	/* CONSUMER.DELETE; no answer */
-	int (*forget)(struct source *s, struct source_who who);
+	int (*forget)(struct jetstream *s, struct request_id request);
 };
 
-struct source {
-	const struct source_ops *ops;
+struct jetstream {
+	const struct jetstream_ops *ops;
 };
 
-enum source_kind {
-	SOURCE_UP,   /* a new session: nothing asked before is answered */
-	SOURCE_DOWN, /* the session is over */
-	SOURCE_INFO,
-	SOURCE_FOUND,
-	SOURCE_CREATED,
-	SOURCE_MESSAGE,
-	SOURCE_STATUS,
+enum jetstream_event_kind {
+	JETSTREAM_UP,	/* a new session: nothing asked before is answered */
+	JETSTREAM_DOWN, /* the session is over */
+	JETSTREAM_INFO,
+	JETSTREAM_FOUND,
+	JETSTREAM_CREATED,
+	JETSTREAM_MESSAGE,
+	JETSTREAM_STATUS,
 };
 
-struct source_message {
+struct jetstream_message {
 	uint64_t seq;	  /* stream sequence */
-	uint64_t cseq;	  /* consumer sequence; 0 in SOURCE_FOUND */
+	uint64_t cseq;	  /* consumer sequence; 0 in JETSTREAM_FOUND */
 	uint64_t pending; /* behind this one, by the consumer's word */
 	uint64_t time_ns; /* when the server stored it, since 1970 */
 	const char *subject;
@@ -97,7 +98,7 @@ struct source_message {
 	bool internal;
 };
 
-struct source_info {
+struct jetstream_info {
 	uint64_t first_seq; /* at least 1; last_seq + 1 for an empty stream */
 	uint64_t last_seq;
 	uint64_t messages;
@@ -108,7 +109,7 @@ struct source_info {
 	/* The word of nobody: a server without a leader, or a leader whom most
 	 * of the replicas don't follow any more. It may be behind by anything,
 	 * and is evidence of nothing. */
-	bool unled;
+	bool no_leader;
 	/* All other replicas have answered this leader just now: none of them
 	 * takes itself for the leader. */
 	bool all_follow;
@@ -122,14 +123,14 @@ struct source_info {
 };
 
 /* Where the stream was by its leader's last word. */
-struct source_word {
+struct stream_state {
 	uint32_t leader;
 	uint64_t first_seq;
 	uint64_t last_seq;
 	uint64_t max_inactive_ms; /* of consumers; 0: any */
 };
 
-struct source_status {
+struct jetstream_status {
 	uint32_t number;    /* of the pull */
 	int code;	    /* 100, 400, 404, 408, 409, 503 */
 	bool consumer_gone; /* 409 Consumer Deleted, push based */
@@ -149,16 +150,16 @@ struct source_status {
 };
 
 /* Borrowed for the length of the call that hands it over. */
-struct source_event {
-	enum source_kind kind;
-	struct source_who who;
+struct jetstream_event {
+	enum jetstream_event_kind kind;
+	struct request_id request;
 	int err;	      /* INFO, FOUND, CREATED: 0 or an API error code */
 	const char *err_text; /* with err: what the server said; may be NULL */
 	uint64_t num_pending; /* CREATED */
 	union {
-		struct source_message msg; /* MESSAGE, FOUND with err 0 */
-		struct source_info info;   /* INFO with err 0 */
-		struct source_status status;
+		struct jetstream_message msg; /* MESSAGE, FOUND with err 0 */
+		struct jetstream_info info;   /* INFO with err 0 */
+		struct jetstream_status status;
 	};
 };
 

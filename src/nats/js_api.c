@@ -7,10 +7,11 @@
 
 #include <jansson.h>
 
+#include "base/base64.h"
 #include "base/check.h"
+#include "base/json_depth.h"
 #include "base/rfc3339.h"
 #include "nats/subject.h"
-#include "base/values.h"
 
 /* Every parser here reads the whole of its input or says MALFORMED: a field
  * that is missing, of the wrong type or out of range is never taken as zero.
@@ -29,7 +30,7 @@ static const json_int_t followed_ns = 3000000000;
 /* ---- numbers and tokens -------------------------------------------------- */
 
 /* Decimal digits and nothing else. -EINVAL also for more than 64 bits. */
-static int parse_u64(uint64_t *ret, const char *text, size_t len)
+static int parse_header_u64(uint64_t *ret, const char *text, size_t len)
 {
 	uint64_t value = 0;
 
@@ -48,15 +49,15 @@ static int parse_u64(uint64_t *ret, const char *text, size_t len)
 	return 0;
 }
 
-struct token {
+struct bearer_token {
 	const char *text;
 	size_t len;
 };
 
 /* Cuts at the dots. The first `max` tokens are kept, all are counted; 0 when
  * one is empty. */
-static size_t split_tokens(struct token *tokens, size_t max, const char *text,
-			   size_t len)
+static size_t split_tokens(struct bearer_token *tokens, size_t max,
+			   const char *text, size_t len)
 {
 	size_t n = 0;
 
@@ -67,23 +68,23 @@ static size_t split_tokens(struct token *tokens, size_t max, const char *text,
 		if (end == at)
 			return 0;
 		if (n < max)
-			tokens[n] = (struct token){text + at, end - at};
+			tokens[n] = (struct bearer_token){text + at, end - at};
 		n++;
 		at = end + 1;
 	}
 	return n;
 }
 
-static bool token_is(const struct token *t, const char *word)
+static bool bearer_token_is(const struct bearer_token *t, const char *word)
 {
 	return t->len == strlen(word) && memcmp(t->text, word, t->len) == 0;
 }
 
 int js_ack_parse(struct js_ack *ret, const char *reply, size_t len)
 {
-	struct token t[11];
+	struct bearer_token t[11];
 	size_t n = split_tokens(t, ARRAY_LEN(t), reply, len);
-	const struct token *from; /* the stream's name */
+	const struct bearer_token *from; /* the stream's name */
 	struct js_ack ack;
 
 	if (n == 9)
@@ -92,15 +93,16 @@ int js_ack_parse(struct js_ack *ret, const char *reply, size_t len)
 		from = &t[4];
 	else
 		return -EINVAL;
-	if (!token_is(&t[0], "$JS") || !token_is(&t[1], "ACK"))
+	if (!bearer_token_is(&t[0], "$JS") || !bearer_token_is(&t[1], "ACK"))
 		return -EINVAL;
 	ack.consumer = from[1].text;
 	ack.consumer_len = from[1].len;
-	if (parse_u64(&ack.delivered, from[2].text, from[2].len) < 0 ||
-	    parse_u64(&ack.stream_seq, from[3].text, from[3].len) < 0 ||
-	    parse_u64(&ack.consumer_seq, from[4].text, from[4].len) < 0 ||
-	    parse_u64(&ack.time_ns, from[5].text, from[5].len) < 0 ||
-	    parse_u64(&ack.pending, from[6].text, from[6].len) < 0)
+	if (parse_header_u64(&ack.delivered, from[2].text, from[2].len) < 0 ||
+	    parse_header_u64(&ack.stream_seq, from[3].text, from[3].len) < 0 ||
+	    parse_header_u64(&ack.consumer_seq, from[4].text, from[4].len) <
+		    0 ||
+	    parse_header_u64(&ack.time_ns, from[5].text, from[5].len) < 0 ||
+	    parse_header_u64(&ack.pending, from[6].text, from[6].len) < 0)
 		return -EINVAL;
 	*ret = ack;
 	return 0;
@@ -116,25 +118,26 @@ struct body {
 	int rc;
 };
 
-static struct body body_begin(struct buf *out)
+static struct body begin_body(struct buf *out)
 {
 	return (struct body){out, buf_unread(out), 0};
 }
 
-static int body_end(struct body *b)
+static int end_body(struct body *b)
 {
 	if (b->rc < 0)
 		buf_truncate(b->out, b->unread_before);
 	return b->rc;
 }
 
-static void put_text(struct body *b, const char *text)
+static void put_body_text(struct body *b, const char *text)
 {
 	if (b->rc == 0)
 		b->rc = buf_puts(b->out, text);
 }
 
-static void put_number(struct body *b, const char *before, uint64_t number)
+static void put_number_member(struct body *b, const char *before,
+			      uint64_t number)
 {
 	if (b->rc == 0)
 		b->rc = buf_printf(b->out, "%s%" PRIu64, before, number);
@@ -149,11 +152,12 @@ static int on_piece(const char *text, size_t len, void *arg)
 }
 
 /* A JSON string, escaped by the library; must be UTF-8. */
-static void put_string(struct body *b, const char *before, const char *text)
+static void put_string_member(struct body *b, const char *before,
+			      const char *text)
 {
 	json_t *json = json_string(text);
 
-	put_text(b, before);
+	put_body_text(b, before);
 	if (b->rc == 0 && json == NULL)
 		b->rc = -ENOMEM;
 	/* It may fail for want of memory of its own, and say nothing to
@@ -167,30 +171,30 @@ static void put_string(struct body *b, const char *before, const char *text)
 
 int js_put_find(struct buf *out, uint64_t seq, const char *subject)
 {
-	struct body b = body_begin(out);
+	struct body b = begin_body(out);
 
-	put_number(&b, "{\"seq\":", seq);
-	put_string(&b, ",\"next_by_subj\":", subject);
-	put_text(&b, "}");
-	return body_end(&b);
+	put_number_member(&b, "{\"seq\":", seq);
+	put_string_member(&b, ",\"next_by_subj\":", subject);
+	put_body_text(&b, "}");
+	return end_body(&b);
 }
 
 int js_put_get(struct buf *out, uint64_t seq)
 {
-	struct body b = body_begin(out);
+	struct body b = begin_body(out);
 
-	put_number(&b, "{\"seq\":", seq);
-	put_text(&b, "}");
-	return body_end(&b);
+	put_number_member(&b, "{\"seq\":", seq);
+	put_body_text(&b, "}");
+	return end_body(&b);
 }
 
 int js_put_last(struct buf *out, const char *subject)
 {
-	struct body b = body_begin(out);
+	struct body b = begin_body(out);
 
-	put_string(&b, "{\"last_by_subj\":", subject);
-	put_text(&b, "}");
-	return body_end(&b);
+	put_string_member(&b, "{\"last_by_subj\":", subject);
+	put_body_text(&b, "}");
+	return end_body(&b);
 }
 
 /* No num_replicas: 0 is one replica on a stream with limits, and the only
@@ -198,43 +202,46 @@ int js_put_last(struct buf *out, const char *subject)
  * a name that exists an error instead of an update (2.10 and later). */
 int js_put_create(struct buf *out, const struct js_consumer *c)
 {
-	struct body b = body_begin(out);
+	struct body b = begin_body(out);
 
-	put_string(&b, "{\"stream_name\":", c->stream);
-	put_string(&b, ",\"config\":{\"name\":", c->name);
+	put_string_member(&b, "{\"stream_name\":", c->stream);
+	put_string_member(&b, ",\"config\":{\"name\":", c->name);
 	if (c->filter != NULL)
-		put_string(&b, ",\"filter_subject\":", c->filter);
-	put_text(&b, ",\"deliver_policy\":\"by_start_sequence\"");
-	put_number(&b,
-		   ",\"opt_start_seq\":", c->start_seq == 0 ? 1 : c->start_seq);
-	put_text(&b, ",\"ack_policy\":\"none\",\"replay_policy\":\"instant\""
-		     ",\"mem_storage\":true");
-	put_number(&b, ",\"inactive_threshold\":", c->inactive_ms * ns_per_ms);
-	put_text(&b, "},\"action\":\"create\"}");
-	return body_end(&b);
+		put_string_member(&b, ",\"filter_subject\":", c->filter);
+	put_body_text(&b, ",\"deliver_policy\":\"by_start_sequence\"");
+	put_number_member(&b, ",\"opt_start_seq\":",
+			  c->start_seq == 0 ? 1 : c->start_seq);
+	put_body_text(&b,
+		      ",\"ack_policy\":\"none\",\"replay_policy\":\"instant\""
+		      ",\"mem_storage\":true");
+	put_number_member(&b, ",\"inactive_threshold\":",
+			  c->inactive_ms * ns_per_ms);
+	put_body_text(&b, "},\"action\":\"create\"}");
+	return end_body(&b);
 }
 
 int js_put_pull(struct buf *out, const struct js_pull *p)
 {
-	struct body b = body_begin(out);
+	struct body b = begin_body(out);
 
-	put_number(&b, "{\"batch\":", p->batch);
+	put_number_member(&b, "{\"batch\":", p->batch);
 	if (p->max_bytes > 0)
-		put_number(&b, ",\"max_bytes\":", p->max_bytes);
+		put_number_member(&b, ",\"max_bytes\":", p->max_bytes);
 	if (p->expires_ms > 0)
-		put_number(&b, ",\"expires\":", p->expires_ms * ns_per_ms);
+		put_number_member(&b,
+				  ",\"expires\":", p->expires_ms * ns_per_ms);
 	if (p->heartbeat_ms > 0)
-		put_number(&b,
-			   ",\"idle_heartbeat\":", p->heartbeat_ms * ns_per_ms);
+		put_number_member(&b, ",\"idle_heartbeat\":",
+				  p->heartbeat_ms * ns_per_ms);
 	if (p->no_wait)
-		put_text(&b, ",\"no_wait\":true");
-	put_text(&b, "}");
-	return body_end(&b);
+		put_body_text(&b, ",\"no_wait\":true");
+	put_body_text(&b, "}");
+	return end_body(&b);
 }
 
 /* ---- replies: what they share -------------------------------------------- */
 
-static void set_error(struct js_error *e, int err, const char *text)
+static void set_api_error(struct js_error *e, int err, const char *text)
 {
 	size_t n = 0;
 
@@ -256,10 +263,10 @@ static void take_api_error(struct js_error *e, const json_t *error)
 	if (code == 0)
 		code = json_integer_value(json_object_get(error, "code"));
 	if (code <= ERR_MALFORMED || code > 1000000) {
-		set_error(e, ERR_MALFORMED, "an error without a code");
+		set_api_error(e, ERR_MALFORMED, "an error without a code");
 		return;
 	}
-	set_error(e, (int)code, text == NULL ? "" : text);
+	set_api_error(e, (int)code, text == NULL ? "" : text);
 }
 
 /* ---- what jansson can't read --------------------------------------------- */
@@ -351,9 +358,9 @@ static json_t *load_again(const char *text, size_t len)
 }
 
 /* The answer's object, or NULL with the error set. To json_decref(). */
-static json_t *load_reply(struct js_error *e, const char *text, size_t len)
+static json_t *load_response(struct js_error *e, const char *text, size_t len)
 {
-	bool deep = values_json_depth(text, len) > VALUES_JSON_DEPTH;
+	bool deep = json_depth(text, len) > JSON_DEPTH_MAX;
 	json_t *json = NULL;
 	const json_t *error;
 
@@ -364,7 +371,7 @@ static json_t *load_reply(struct js_error *e, const char *text, size_t len)
 	error = json_object_get(json, "error");
 	*e = (struct js_error){0};
 	if (!json_is_object(json))
-		set_error(e, ERR_MALFORMED, "not a JSON object");
+		set_api_error(e, ERR_MALFORMED, "not a JSON object");
 	else if (error != NULL)
 		take_api_error(e, error);
 	if (e->err == 0)
@@ -373,13 +380,13 @@ static json_t *load_reply(struct js_error *e, const char *text, size_t len)
 	return NULL;
 }
 
-static int get_u64(uint64_t *ret, const json_t *obj, const char *key)
+static int u64_member(uint64_t *ret, const json_t *obj, const char *key)
 {
 	const json_t *json = json_object_get(obj, key);
 	const char *big = json_string_value(json);
 
 	if (big != NULL && *big == *BIG)
-		return parse_u64(ret, big + 1, strlen(big + 1));
+		return parse_header_u64(ret, big + 1, strlen(big + 1));
 	if (!json_is_integer(json) || json_integer_value(json) < 0)
 		return -EINVAL;
 	*ret = (uint64_t)json_integer_value(json);
@@ -388,8 +395,8 @@ static int get_u64(uint64_t *ret, const json_t *obj, const char *key)
 
 /* 1 to size - 1 bytes without control characters or blanks; NUL-terminated in
  * `out`. */
-static int get_word(char *out, size_t size, size_t *ret_len, const json_t *obj,
-		    const char *key)
+static int string_member_of(char *out, size_t size, size_t *ret_len,
+			    const json_t *obj, const char *key)
 {
 	const json_t *json = json_object_get(obj, key);
 	size_t len = json_string_length(json);
@@ -423,7 +430,7 @@ static const json_t *known_subjects(const json_t *config)
 	return subjects;
 }
 
-static bool covers_all(const json_t *config, const char *filter)
+static bool covers_all_subjects(const json_t *config, const char *filter)
 {
 	const json_t *subjects = known_subjects(config);
 	const json_t *subject;
@@ -471,11 +478,11 @@ static uint64_t max_inactive_ms(const json_t *config)
 	return ns < (json_int_t)ns_per_ms ? 1 : (uint64_t)ns / ns_per_ms;
 }
 
-static int take_state(struct js_info *ret, const json_t *state)
+static int take_stream_state(struct js_info *ret, const json_t *state)
 {
-	if (get_u64(&ret->messages, state, "messages") < 0 ||
-	    get_u64(&ret->first_seq, state, "first_seq") < 0 ||
-	    get_u64(&ret->last_seq, state, "last_seq") < 0 ||
+	if (u64_member(&ret->messages, state, "messages") < 0 ||
+	    u64_member(&ret->first_seq, state, "first_seq") < 0 ||
+	    u64_member(&ret->last_seq, state, "last_seq") < 0 ||
 	    ret->last_seq == UINT64_MAX)
 		return -EINVAL;
 	if (ret->messages == 0) {
@@ -489,7 +496,7 @@ static int take_state(struct js_info *ret, const json_t *state)
 }
 
 /* FNV-1a. */
-static uint32_t hash(const char *text)
+static uint32_t hash_name(const char *text)
 {
 	uint32_t h = 2166136261u;
 
@@ -537,34 +544,34 @@ static int take_cluster(struct js_info *ret, const json_t *cluster)
 	if (!json_is_object(cluster))
 		return -EINVAL;
 	if (name == NULL || *name == '\0') {
-		ret->unled = true;
+		ret->no_leader = true;
 		return 0;
 	}
 	/* From 2.10 on a server without a cluster names itself as the leader,
 	 * by an id that each start changes, and names no cluster. */
 	if (json_object_get(cluster, "name") == NULL && servers == 1)
 		return 0;
-	ret->leader = hash(name);
-	ret->unled = (followers + 1) * 2 <= servers;
+	ret->leader = hash_name(name);
+	ret->no_leader = (followers + 1) * 2 <= servers;
 	ret->all_follow = followers + 1 == servers;
 	return 0;
 }
 
-static int take_info(struct js_info *ret, const json_t *json,
-		     const char *filter)
+static int take_stream_config(struct js_info *ret, const json_t *json,
+			      const char *filter)
 {
 	const json_t *config = json_object_get(json, "config");
 	const char *retention =
 		json_string_value(json_object_get(config, "retention"));
 
 	if (retention == NULL ||
-	    get_word(ret->created, sizeof(ret->created), &ret->created_len,
-		     json, "created") < 0 ||
-	    take_state(ret, json_object_get(json, "state")) < 0 ||
+	    string_member_of(ret->created, sizeof(ret->created),
+			     &ret->created_len, json, "created") < 0 ||
+	    take_stream_state(ret, json_object_get(json, "state")) < 0 ||
 	    take_cluster(ret, json_object_get(json, "cluster")) < 0)
 		return -EINVAL;
 	ret->work_queue = strcmp(retention, "workqueue") == 0;
-	ret->filter_covers_all = covers_all(config, filter);
+	ret->filter_covers_all = covers_all_subjects(config, filter);
 	ret->filter_matches_none = matches_none(config, filter);
 	ret->max_inactive_ms = max_inactive_ms(config);
 	/* The time of the answer is there from 2.10 on. */
@@ -583,12 +590,12 @@ void js_info_parse(struct js_info *ret, const char *json, size_t len,
 	json_t *root;
 
 	*ret = (struct js_info){0};
-	root = load_reply(&ret->error, json, len);
+	root = load_response(&ret->error, json, len);
 	if (root == NULL)
 		return;
-	if (take_info(ret, root, filter) < 0)
-		set_error(&ret->error, ERR_MALFORMED,
-			  "not a stream's information");
+	if (take_stream_config(ret, root, filter) < 0)
+		set_api_error(&ret->error, ERR_MALFORMED,
+			      "not a stream's information");
 	json_decref(root);
 }
 
@@ -596,7 +603,7 @@ void js_info_parse(struct js_info *ret, const char *json, size_t len,
 
 /* Standard base64 with padding, at most `data->max` bytes; absent when empty.
  */
-static int take_data(struct buf *data, const json_t *message)
+static int take_message_data(struct buf *data, const json_t *message)
 {
 	const json_t *json = json_object_get(message, "data");
 	size_t len = json_string_length(json);
@@ -613,7 +620,7 @@ static int take_data(struct buf *data, const json_t *message)
 	    buf_reserve(data,
 			data->max < len / 4 * 3 ? data->max : len / 4 * 3) < 0)
 		return -ENOBUFS;
-	if (values_base64(json_string_value(json), len, buf_tail(data),
+	if (base64_decode(json_string_value(json), len, buf_tail(data),
 			  buf_room(data), &got) < 0)
 		return -EINVAL;
 	buf_added(data, got);
@@ -648,7 +655,7 @@ static int take_headers(struct js_found *ret, const json_t *message)
 	block = malloc(len);
 	if (block == NULL)
 		return -ENOBUFS;
-	rc = values_base64(json_string_value(json), len, block, len, &got);
+	rc = base64_decode(json_string_value(json), len, block, len, &got);
 	if (rc == 0)
 		ret->internal = block_has(block, got, "Nats-Marker-Reason") ||
 				block_has(block, got, "Nats-Schedule");
@@ -656,24 +663,25 @@ static int take_headers(struct js_found *ret, const json_t *message)
 	return rc;
 }
 
-static int take_found(struct js_found *ret, const json_t *message)
+static int take_stored_message(struct js_found *ret, const json_t *message)
 {
 	char time[64];
 	size_t len;
-	int rc = get_u64(&ret->seq, message, "seq");
+	int rc = u64_member(&ret->seq, message, "seq");
 
 	if (rc == 0 && ret->seq == 0)
 		rc = -EINVAL;
 	if (rc == 0)
-		rc = get_word(ret->subject, sizeof(ret->subject),
-			      &ret->subject_len, message, "subject");
+		rc = string_member_of(ret->subject, sizeof(ret->subject),
+				      &ret->subject_len, message, "subject");
 	if (rc == 0)
-		rc = get_word(time, sizeof(time), &len, message, "time");
+		rc = string_member_of(time, sizeof(time), &len, message,
+				      "time");
 	if (rc == 0)
-		rc = js_time_parse(&ret->time_ns, time, len);
+		rc = rfc3339_parse(&ret->time_ns, time, len);
 	if (rc == 0)
 		rc = take_headers(ret, message);
-	return rc == 0 ? take_data(&ret->data, message) : rc;
+	return rc == 0 ? take_message_data(&ret->data, message) : rc;
 }
 
 void js_found_parse(struct js_found *ret, const char *json, size_t len,
@@ -684,14 +692,14 @@ void js_found_parse(struct js_found *ret, const char *json, size_t len,
 
 	memset(ret, 0, sizeof(*ret));
 	buf_init(&ret->data, max);
-	root = load_reply(&ret->error, json, len);
+	root = load_response(&ret->error, json, len);
 	if (root == NULL)
 		return;
-	rc = take_found(ret, json_object_get(root, "message"));
+	rc = take_stored_message(ret, json_object_get(root, "message"));
 	if (rc < 0) {
-		set_error(&ret->error, ERR_MALFORMED,
-			  rc == -ENOBUFS ? "a message too big to take"
-					 : "not a stored message");
+		set_api_error(&ret->error, ERR_MALFORMED,
+			      rc == -ENOBUFS ? "a message too big to take"
+					     : "not a stored message");
 		buf_finish(&ret->data);
 	}
 	json_decref(root);
@@ -711,14 +719,15 @@ void js_created_parse(struct js_created *ret, const char *json, size_t len)
 	size_t name_len;
 
 	*ret = (struct js_created){0};
-	root = load_reply(&ret->error, json, len);
+	root = load_response(&ret->error, json, len);
 	if (root == NULL)
 		return;
-	if (get_word(ret->name, sizeof(ret->name), &name_len, root, "name") < 0)
-		set_error(&ret->error, ERR_MALFORMED,
-			  "not a consumer's information");
+	if (string_member_of(ret->name, sizeof(ret->name), &name_len, root,
+			     "name") < 0)
+		set_api_error(&ret->error, ERR_MALFORMED,
+			      "not a consumer's information");
 	/* For a gauge alone; servers have had underflows of it. */
-	if (get_u64(&ret->num_pending, root, "num_pending") < 0 ||
+	if (u64_member(&ret->num_pending, root, "num_pending") < 0 ||
 	    ret->num_pending > INT64_MAX)
 		ret->num_pending = 0;
 	json_decref(root);
@@ -726,7 +735,7 @@ void js_created_parse(struct js_created *ret, const char *json, size_t len)
 
 /* ---- statuses ------------------------------------------------------------ */
 
-static bool says(const char *description, const char *words)
+static bool description_says(const char *description, const char *words)
 {
 	return description != NULL && strcasestr(description, words) != NULL;
 }
@@ -746,7 +755,7 @@ static uint64_t limit_in(const char *description, const char *words)
 	uint64_t number;
 
 	if (text == NULL ||
-	    parse_u64(&number, text, strspn(text, "0123456789")) < 0)
+	    parse_header_u64(&number, text, strspn(text, "0123456789")) < 0)
 		return 0;
 	return number;
 }
@@ -764,7 +773,8 @@ static uint64_t duration_in(const char *description, const char *words)
 	while (text != NULL && *text >= '0' && *text <= '9') {
 		size_t n = strspn(text, "0123456789"), u = 0;
 
-		if (parse_u64(&number, text, n) < 0 || number > 1000000000)
+		if (parse_header_u64(&number, text, n) < 0 ||
+		    number > 1000000000)
 			return 0;
 		text += n;
 		if (*text == '.')
@@ -800,25 +810,27 @@ int js_status_parse(struct js_status *ret, const char *code,
 	uint64_t number;
 
 	if (code == NULL || strlen(code) != HTTP_CODE_LEN ||
-	    parse_u64(&number, code, HTTP_CODE_LEN) < 0 || number < 100)
+	    parse_header_u64(&number, code, HTTP_CODE_LEN) < 0 || number < 100)
 		return -EINVAL;
 	st.code = (int)number;
-	st.consumer_gone =
-		st.code == 409 && (says(description, "consumer deleted") ||
-				   says(description, "push based"));
-	st.too_big = st.code == 409 &&
-		     says(description, "message size exceeds maxbytes");
+	st.consumer_gone = st.code == 409 &&
+			   (description_says(description, "consumer deleted") ||
+			    description_says(description, "push based"));
+	st.too_big =
+		st.code == 409 &&
+		description_says(description, "message size exceeds maxbytes");
 	take_limits(&st, description);
-	set_error(&text, 0, description == NULL ? "" : description);
+	set_api_error(&text, 0, description == NULL ? "" : description);
 	snprintf(st.text, sizeof(st.text), "%.*s", (int)sizeof(st.text) - 1,
 		 text.text);
 	st.has_pending = pending_msgs != NULL;
-	if (st.has_pending &&
-	    parse_u64(&st.pending_msgs, pending_msgs, strlen(pending_msgs)) < 0)
+	if (st.has_pending && parse_header_u64(&st.pending_msgs, pending_msgs,
+					       strlen(pending_msgs)) < 0)
 		return -EINVAL;
 	st.has_last_consumer = last_consumer != NULL;
-	if (st.has_last_consumer && parse_u64(&st.last_consumer, last_consumer,
-					      strlen(last_consumer)) < 0)
+	if (st.has_last_consumer &&
+	    parse_header_u64(&st.last_consumer, last_consumer,
+			     strlen(last_consumer)) < 0)
 		return -EINVAL;
 	*ret = st;
 	return 0;
@@ -829,5 +841,6 @@ int js_status_last_stream(struct js_status *ret, const char *last_stream)
 	ret->has_last_stream = last_stream != NULL;
 	if (last_stream == NULL)
 		return 0;
-	return parse_u64(&ret->last_stream, last_stream, strlen(last_stream));
+	return parse_header_u64(&ret->last_stream, last_stream,
+				strlen(last_stream));
 }

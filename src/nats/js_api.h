@@ -48,8 +48,8 @@ struct js_pull {
 };
 int js_put_pull(struct buf *out, const struct js_pull *p);
 
-/* Replies. `err` 0 or an API error code (SOURCE_ERR_MALFORMED's value, 1, when
- * it can't be read). Texts are owned by the struct. */
+/* Replies. `err` 0 or an API error code (JETSTREAM_ERR_MALFORMED's value, 1,
+ * when it can't be read). Texts are owned by the struct. */
 struct js_error {
 	int err;
 	char text[160]; /* printable ASCII */
@@ -64,7 +64,7 @@ struct js_info {
 	size_t created_len;
 	bool filter_covers_all;
 	bool work_queue;
-	bool unled;	 /* see struct source_info */
+	bool no_leader;	 /* see struct jetstream_info */
 	bool all_follow; /* ... and this one */
 	uint32_t leader; /* a hash of its name; 0: not in a cluster */
 	bool before_2_10;
@@ -83,7 +83,7 @@ struct js_found {
 	char subject[512];
 	size_t subject_len;
 	struct buf data; /* decoded */
-	bool internal;	 /* see struct source_message */
+	bool internal;	 /* see struct jetstream_message */
 };
 /* `max` bytes of payload at the most. */
 void js_found_parse(struct js_found *ret, const char *json, size_t len,

@@ -22,7 +22,7 @@ enum {
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-static uint16_t crc16(const uint8_t *bytes, size_t len)
+static uint16_t crc16_xmodem(const uint8_t *bytes, size_t len)
 {
 	unsigned crc = 0;
 
@@ -70,14 +70,15 @@ static void encode_base32(char *out, const uint8_t *bytes, size_t len)
 	*out = '\0';
 }
 
-static int from_seed(struct nkey *ret, const char *text)
+static int key_from_seed(struct nkey *ret, const char *text)
 {
 	uint8_t raw[SEED_RAW];
 	int rc = decode_base32(raw, text);
 
-	if (rc == 0 && ((raw[0] & 0xf8) != PREFIX_SEED ||
-			((raw[0] & 7) << 5 | raw[1] >> 3) != PREFIX_USER ||
-			crc16(raw, SEED_RAW - 2) != (raw[34] | raw[35] << 8)))
+	if (rc == 0 &&
+	    ((raw[0] & 0xf8) != PREFIX_SEED ||
+	     ((raw[0] & 7) << 5 | raw[1] >> 3) != PREFIX_USER ||
+	     crc16_xmodem(raw, SEED_RAW - 2) != (raw[34] | raw[35] << 8)))
 		rc = -EINVAL;
 	if (rc == 0)
 		crypto_sign_seed_keypair(ret->public_key, ret->secret_key,
@@ -96,7 +97,7 @@ int nkey_find(struct nkey *ret, const char *text, size_t len)
 
 		while (end < len && memchr(blanks, text[end], 4) == NULL)
 			end++;
-		if (end - at == SEED_TEXT && from_seed(ret, text + at) == 0)
+		if (end - at == SEED_TEXT && key_from_seed(ret, text + at) == 0)
 			return 0;
 		at = end + 1;
 	}
@@ -110,7 +111,7 @@ void nkey_public(const struct nkey *k, char *out)
 
 	raw[0] = PREFIX_USER;
 	memcpy(raw + 1, k->public_key, sizeof(k->public_key));
-	crc = crc16(raw, PUBLIC_RAW - 2);
+	crc = crc16_xmodem(raw, PUBLIC_RAW - 2);
 	raw[33] = (uint8_t)(crc & 0xff);
 	raw[34] = (uint8_t)(crc >> 8);
 	encode_base32(out, raw, sizeof(raw));

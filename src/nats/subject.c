@@ -9,7 +9,7 @@ static const char placeholder[] = "{id}";
 enum { PLACEHOLDER_LEN = sizeof(placeholder) - 1 };
 
 /* Printable ASCII that has no meaning of its own in a subject. */
-static bool is_plain(char c)
+static bool is_plain_token(char c)
 {
 	return c >= 33 && c <= 126 && c != '.' && c != '*' && c != '>';
 }
@@ -24,7 +24,7 @@ static bool is_plain_subject(const char *text, size_t len)
 			if (empty)
 				return false;
 			empty = true;
-		} else if (is_plain(text[i])) {
+		} else if (is_plain_token(text[i])) {
 			empty = false;
 		} else {
 			return false;
@@ -38,7 +38,7 @@ bool subject_id_ok(const char *id, size_t len)
 	if (len == 0 || len > SUBJECT_ID_MAX)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!is_plain(id[i]))
+		if (!is_plain_token(id[i]))
 			return false;
 	return true;
 }
@@ -89,8 +89,8 @@ int subject_template_parse(struct subject_template *ret, const char *text,
 	return 0;
 }
 
-static size_t render(const struct subject_template *t, const char *token,
-		     size_t len, char *out)
+static size_t render_template(const struct subject_template *t,
+			      const char *token, size_t len, char *out)
 {
 	char *end = out;
 
@@ -109,12 +109,12 @@ size_t subject_render(const struct subject_template *t, const char *id,
 		      size_t id_len, char *out)
 {
 	MUST(subject_id_ok(id, id_len));
-	return render(t, id, id_len, out);
+	return render_template(t, id, id_len, out);
 }
 
 size_t subject_filter(const struct subject_template *t, char *out)
 {
-	return render(t, "*", 1, out);
+	return render_template(t, "*", 1, out);
 }
 
 bool subject_matches(const struct subject_template *t, const char *subject,
@@ -189,7 +189,8 @@ bool subject_stream_name_ok(const char *name)
 	if (len == 0 || len > SUBJECT_NAME_MAX)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!is_plain(name[i]) || name[i] == '\\' || name[i] == '/')
+		if (!is_plain_token(name[i]) || name[i] == '\\' ||
+		    name[i] == '/')
 			return false;
 	return true;
 }

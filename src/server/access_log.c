@@ -7,13 +7,13 @@
 #include "base/check.h"
 
 enum {
-	CONN_REFUSALS = 10, /* that are told one by one, in each second */
-	CONN_REFUSALS_MS = 1000,
+	CONN_REJECTIONS = 10, /* that are told one by one, in each second */
+	CONN_REJECTIONS_MS = 1000,
 };
 
 /* ---- streams ------------------------------------------------------------- */
 
-static const char *start_text(enum cursor_start start)
+static const char *format_start(enum cursor_start start)
 {
 	static const char *const texts[] = {
 		[START_NEW] = "new",
@@ -25,26 +25,25 @@ static const char *start_text(enum cursor_start start)
 	return texts[start];
 }
 
-void conn_note_opened(struct conn *c)
+void access_log_opened(struct conn *c)
 {
 	const struct conn_config *cfg = &c->set->cfg;
 	char address[ADDRESS_TEXT_MAX];
 	const char *id;
 	size_t id_len;
 
-	metric_add(cfg->metrics, METRIC_STREAMS_OPENED, 1);
-	if (!logging_on(cfg->access, LOGGING_INFO))
+	metric_add(cfg->metrics, METRIC_SUBSCRIPTIONS_OPENED, 1);
+	if (!log_on(cfg->access, LOG_INFO))
 		return;
 	hub_identity(cfg->hub, &c->cursor, &id, &id_len);
 	conn_address(c, address);
-	LOGGING(cfg->access, LOGGING_INFO, "stream opened",
-		LOG_U64("stream", c->number), LOG_MEM("id", id, id_len),
-		LOG_STR("address", address),
-		LOG_STR("start",
-			start_text((enum cursor_start)c->cursor.start)));
+	LOG(cfg->access, LOG_INFO, "stream opened",
+	    LOG_U64("stream", c->number), LOG_MEM("id", id, id_len),
+	    LOG_STR("address", address),
+	    LOG_STR("start", format_start((enum cursor_start)c->cursor.start)));
 }
 
-void conn_note_over(struct conn *c)
+void access_log_closed(struct conn *c)
 {
 	const struct conn_config *cfg = &c->set->cfg;
 	uint64_t age_ms = conn_now_ms(c->set) - c->opened_ms;
@@ -54,22 +53,23 @@ void conn_note_over(struct conn *c)
 
 	if (c->cursor.state == CURSOR_CLOSED)
 		return;
-	cfg->metrics->ended[c->ending]++;
-	metrics_observe(cfg->metrics, METRIC_SPREAD_STREAM_TIME, age_ms * 1000,
-			1);
-	if (!logging_on(cfg->access, LOGGING_INFO))
+	cfg->metrics->ended[c->close_reason]++;
+	metrics_observe(cfg->metrics, METRIC_SPREAD_SUBSCRIPTION_TIME,
+			age_ms * 1000, 1);
+	if (!log_on(cfg->access, LOG_INFO))
 		return;
 	snprintf(duration, sizeof(duration), "%" PRIu64 ".%03us", age_ms / 1000,
 		 (unsigned)(age_ms % 1000));
 	hub_identity(cfg->hub, &c->cursor, &id, &id_len);
 	conn_address(c, address);
-	LOGGING(cfg->access, LOGGING_INFO, "stream closed",
-		LOG_STR("reason", ending_label((enum ending)c->ending)),
-		LOG_U64("stream", c->number), LOG_MEM("id", id, id_len),
-		LOG_STR("address", address), LOG_STR("duration", duration),
-		LOG_U64("events", c->cursor.events),
-		LOG_U64("bytes", c->cursor.bytes),
-		LOG_U64("sequence", c->cursor.sent));
+	LOG(cfg->access, LOG_INFO, "stream closed",
+	    LOG_STR("reason",
+		    close_reason_label((enum close_reason)c->close_reason)),
+	    LOG_U64("stream", c->number), LOG_MEM("id", id, id_len),
+	    LOG_STR("address", address), LOG_STR("duration", duration),
+	    LOG_U64("events", c->cursor.events),
+	    LOG_U64("bytes", c->cursor.bytes),
+	    LOG_U64("sequence", c->cursor.sent));
 }
 
 /* ---- refusals and drops -------------------------------------------------- */
@@ -86,40 +86,39 @@ static const enum metric drop_metrics[DROP_REASONS] = {
 #undef X
 };
 
-static void end_window(struct conn_set *s)
+static void end_reject_window(struct conn_set *s)
 {
-	struct conn_refusals *r = &s->refusals;
+	struct conn_rejections *r = &s->refusals;
 
-	for (int i = 0; i < REFUSAL_COUNT; i++) {
+	for (int i = 0; i < REJECT_COUNT; i++) {
 		if (r->left_out[i] == 0)
 			continue;
-		LOGGING(s->cfg.log, LOGGING_INFO, "more were refused",
-			LOG_U64("requests", r->left_out[i]),
-			LOG_STR("reason",
-				refusal_label((enum refusal_reason)i)));
+		LOG(s->cfg.log, LOG_INFO, "more were refused",
+		    LOG_U64("requests", r->left_out[i]),
+		    LOG_STR("reason",
+			    reject_reason_label((enum reject_reason)i)));
 	}
 	for (int i = 0; i < DROP_REASONS; i++) {
 		if (r->drops_left_out[i] == 0)
 			continue;
-		LOGGING(s->cfg.log, LOGGING_WARN,
-			"more connections were dropped",
-			LOG_U64("connections", r->drops_left_out[i]),
-			LOG_STR("reason", drop_labels[i]));
+		LOG(s->cfg.log, LOG_WARN, "more connections were dropped",
+		    LOG_U64("connections", r->drops_left_out[i]),
+		    LOG_STR("reason", drop_labels[i]));
 	}
-	*r = (struct conn_refusals){0};
+	*r = (struct conn_rejections){0};
 }
 
 /* False: `left_out` counts it, for one line at the end of the second. */
 static bool may_say(struct conn_set *s, uint64_t *left_out)
 {
-	struct conn_refusals *r = &s->refusals;
+	struct conn_rejections *r = &s->refusals;
 	uint64_t now_ms = conn_now_ms(s);
 
-	if (now_ms - r->since_ms >= CONN_REFUSALS_MS) {
-		end_window(s);
+	if (now_ms - r->since_ms >= CONN_REJECTIONS_MS) {
+		end_reject_window(s);
 		r->since_ms = now_ms;
 	}
-	if (r->told == CONN_REFUSALS) {
+	if (r->told == CONN_REJECTIONS) {
 		++*left_out;
 		r->any_left_out = true;
 		return false;
@@ -128,7 +127,7 @@ static bool may_say(struct conn_set *s, uint64_t *left_out)
 	return true;
 }
 
-void conn_note_refused(struct conn *c, const struct refusal *why)
+void access_log_rejected(struct conn *c, const struct http_error *why)
 {
 	struct conn_set *s = c->set;
 	char address[ADDRESS_TEXT_MAX];
@@ -138,16 +137,16 @@ void conn_note_refused(struct conn *c, const struct refusal *why)
 		return;
 	conn_address(c, address);
 	if (why->status == 0) {
-		LOGGING(s->cfg.log, LOGGING_INFO, "refused",
-			LOG_STR("address", address),
-			LOG_STR("reason", refusal_label(why->reason)),
-			LOG_STR("text", why->text));
+		LOG(s->cfg.log, LOG_INFO, "refused",
+		    LOG_STR("address", address),
+		    LOG_STR("reason", reject_reason_label(why->reason)),
+		    LOG_STR("text", why->text));
 		return;
 	}
-	LOGGING(s->cfg.log, LOGGING_INFO, "refused",
-		LOG_STR("address", address), LOG_U64("status", why->status),
-		LOG_STR("reason", refusal_label(why->reason)),
-		LOG_STR("text", why->text));
+	LOG(s->cfg.log, LOG_INFO, "refused", LOG_STR("address", address),
+	    LOG_U64("status", why->status),
+	    LOG_STR("reason", reject_reason_label(why->reason)),
+	    LOG_STR("text", why->text));
 }
 
 void conn_note_dropped(struct conn_set *s, const struct address *from,
@@ -159,9 +158,8 @@ void conn_note_dropped(struct conn_set *s, const struct address *from,
 	if (!may_say(s, &s->refusals.drops_left_out[why]))
 		return;
 	address_text(from, address);
-	LOGGING(s->cfg.log, LOGGING_WARN, "connection dropped",
-		LOG_STR("address", address),
-		LOG_STR("reason", drop_labels[why]));
+	LOG(s->cfg.log, LOG_WARN, "connection dropped",
+	    LOG_STR("address", address), LOG_STR("reason", drop_labels[why]));
 }
 
 void conn_note_fault(const struct conn *c, const char *what)
@@ -173,21 +171,20 @@ void conn_note_fault(const struct conn *c, const char *what)
 	if (!may_say(s, &s->refusals.drops_left_out[DROP_FAULT]))
 		return;
 	conn_address(c, address);
-	LOGGING(s->cfg.log, LOGGING_ERROR, "connection dropped",
-		LOG_STR("address", address),
-		LOG_STR("reason", drop_labels[DROP_FAULT]),
-		LOG_STR("fault", what));
+	LOG(s->cfg.log, LOG_ERROR, "connection dropped",
+	    LOG_STR("address", address),
+	    LOG_STR("reason", drop_labels[DROP_FAULT]), LOG_STR("fault", what));
 }
 
-uint64_t conn_note_next_ms(const struct conn_set *s)
+uint64_t access_log_next_ms(const struct conn_set *s)
 {
 	return s->refusals.any_left_out
-		       ? s->refusals.since_ms + CONN_REFUSALS_MS
+		       ? s->refusals.since_ms + CONN_REJECTIONS_MS
 		       : UINT64_MAX;
 }
 
-void conn_note_tick(struct conn_set *s, uint64_t now_ms)
+void access_log_tick(struct conn_set *s, uint64_t now_ms)
 {
-	if (conn_note_next_ms(s) <= now_ms)
-		end_window(s);
+	if (access_log_next_ms(s) <= now_ms)
+		end_reject_window(s);
 }

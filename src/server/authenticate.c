@@ -3,17 +3,17 @@
 
 #include <errno.h>
 
-int conn_take_token(const struct conn *c, const struct http_head *h,
+int conn_take_token(const struct conn *c, const struct request *h,
 		    const struct route *r, struct identity *ret,
-		    uint64_t *end_ms, struct refusal *why)
+		    uint64_t *end_ms, struct http_error *why)
 {
 	const struct conn_tokens *t = c->set->cfg.tokens;
 	uint64_t wall_ms = c->set->cfg.wall_ms();
-	struct token found;
+	struct bearer_token found;
 	struct jwt jwt;
 
-	if (token_find(&found, why, &t->places, h, r->token, r->token_len) <
-		    0 ||
+	if (bearer_token_find(&found, why, &t->places, h, r->token,
+			      r->token_len) < 0 ||
 	    jwt_verify(&jwt, why, t->keys, &t->rules, found.at, found.len,
 		       wall_ms) < 0)
 		return -EINVAL;

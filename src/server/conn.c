@@ -20,7 +20,7 @@
 #include "base/check.h"
 
 enum {
-	CONN_REPLY_MS = 10000,
+	CONN_RESPONSE_MS = 10000,
 	/* What a client still sends of a request that is answered already, a
 	 * body above all, is read and discarded: a close with unread bytes is a
 	 * reset, which can overtake the response. As long as nginx does. */
@@ -30,37 +30,39 @@ enum {
 	/* Of requests one read takes so much. Each of them costs more than its
 	 * bytes say: whoever sends them without end is answered some of them
 	 * and then waits for its next turn, as everybody. */
-	CONN_REQUEST_BYTES = 2048,
+	CONN_HEAD_BYTES = 2048,
 };
 
 #define TO(state) (1u << (state))
 
 static const unsigned may_go[CONN_STATES] = {
-	[CONN_NEW] = TO(CONN_HEAD),
-	[CONN_HEAD] = TO(CONN_IDLE) | TO(CONN_REPLY) | TO(CONN_STREAM) |
-		      TO(CONN_LINGER) | TO(CONN_CLOSING),
-	[CONN_IDLE] = TO(CONN_HEAD) | TO(CONN_CLOSING),
-	[CONN_REPLY] = TO(CONN_IDLE) | TO(CONN_LINGER) | TO(CONN_CLOSING),
-	[CONN_STREAM] = TO(CONN_HEAD) | TO(CONN_REPLY) | TO(CONN_LINGER) |
-			TO(CONN_DOOMED) | TO(CONN_CLOSING),
+	[CONN_NEW] = TO(CONN_REQUEST),
+	[CONN_REQUEST] = TO(CONN_IDLE) | TO(CONN_RESPONSE) |
+			 TO(CONN_SUBSCRIPTION) | TO(CONN_LINGER) |
+			 TO(CONN_CLOSING),
+	[CONN_IDLE] = TO(CONN_REQUEST) | TO(CONN_CLOSING),
+	[CONN_RESPONSE] = TO(CONN_IDLE) | TO(CONN_LINGER) | TO(CONN_CLOSING),
+	[CONN_SUBSCRIPTION] = TO(CONN_REQUEST) | TO(CONN_RESPONSE) |
+			      TO(CONN_LINGER) | TO(CONN_FAILED) |
+			      TO(CONN_CLOSING),
 	[CONN_LINGER] = TO(CONN_CLOSING),
-	[CONN_DOOMED] = TO(CONN_CLOSING),
+	[CONN_FAILED] = TO(CONN_CLOSING),
 };
 
 /* ---- states -------------------------------------------------------------- */
 
-static uint64_t time_out(const struct conn_set *s, enum conn_state state)
+static uint64_t time_out_conns(const struct conn_set *s, enum conn_state state)
 {
 	switch (state) {
-	case CONN_HEAD:
+	case CONN_REQUEST:
 		return s->cfg.header_timeout_ms;
 	case CONN_IDLE:
 		return s->cfg.idle_timeout_ms;
-	case CONN_REPLY:
-		return CONN_REPLY_MS;
+	case CONN_RESPONSE:
+		return CONN_RESPONSE_MS;
 	case CONN_LINGER:
 		return CONN_LINGER_MS;
-	case CONN_STREAM:
+	case CONN_SUBSCRIPTION:
 		return s->cfg.ping_ms;
 	default:
 		return 0;
@@ -80,9 +82,9 @@ void conn_arm(struct conn *c)
 {
 	unsigned events = 0;
 
-	if (c->state != CONN_REPLY && c->state != CONN_DOOMED)
+	if (c->state != CONN_RESPONSE && c->state != CONN_FAILED)
 		events |= POLLER_IN;
-	if (c->rest != NULL && c->state != CONN_DOOMED)
+	if (c->unsent != NULL && c->state != CONN_FAILED)
 		events |= POLLER_OUT;
 	if (events == c->polled)
 		return;
@@ -90,36 +92,36 @@ void conn_arm(struct conn *c)
 	if (poller_change(c->set->poller, c->fd, events) == 0)
 		return;
 	conn_note_fault(c, "epoll_ctl() failed");
-	if (c->state == CONN_STREAM)
-		conn_doom(c);
-	else if (c->state != CONN_DOOMED)
-		conn_drop(c);
+	if (c->state == CONN_SUBSCRIPTION)
+		conn_fail(c);
+	else if (c->state != CONN_FAILED)
+		conn_close_now(c);
 }
 
 /* The next head is often a moment away. */
-static void drop_parser(struct conn *c)
+static void release_parser(struct conn *c)
 {
 	struct conn_set *s = c->set;
 
-	s->head_bytes -= http_parser_bytes(c->parser);
+	s->head_bytes -= request_parser_bytes(c->parser);
 	if (c->parser != NULL && s->spare == NULL) {
-		http_parser_again(c->parser);
+		request_parser_again(c->parser);
 		s->spare = c->parser;
 	} else {
-		http_parser_free(c->parser);
+		request_parser_free(c->parser);
 	}
 	c->parser = NULL;
 }
 
-static int need_parser(struct conn *c)
+static int acquire_parser(struct conn *c)
 {
 	struct conn_set *s = c->set;
 
 	if (c->parser != NULL)
 		return 0;
 	if (s->spare == NULL)
-		return http_parser_new(&c->parser, s->cfg.max_header_bytes,
-				       s->cfg.id_header);
+		return request_parser_new(&c->parser, s->cfg.max_header_bytes,
+					  s->cfg.id_header);
 	c->parser = s->spare;
 	s->spare = NULL;
 	return 0;
@@ -131,45 +133,46 @@ void conn_move(struct conn *c, enum conn_state to)
 
 	if (!(may_go[c->state] & TO(to))) {
 		conn_note_fault(c, "no such change of state");
-		conn_drop(c);
+		conn_close_now(c);
 		return;
 	}
-	if (to != CONN_HEAD)
-		drop_parser(c);
+	if (to != CONN_REQUEST)
+		release_parser(c);
 	list_remove(&c->link);
-	list_remove(&c->look);
-	if (c->state == CONN_STREAM)
-		conn_stream_ends(c);
+	list_remove(&c->peer_check);
+	if (c->state == CONN_SUBSCRIPTION)
+		conn_subscription_ends(c);
 	s->n_in[c->state]--;
 	c->state = (uint8_t)to;
 	s->n_in[to]++;
 	list_push_back(&s->in[to], &c->link);
 	if (to == CONN_CLOSING)
 		return;
-	c->due_ms = conn_now_ms(s) + time_out(s, to);
+	c->due_ms = conn_now_ms(s) + time_out_conns(s, to);
 	if (to == CONN_LINGER)
 		c->opened_ms = conn_now_ms(s);
 	if (c->admin)
-		list_push_back(&s->admins, &c->look);
-	if (to == CONN_STREAM)
-		conn_stream_begins(c);
-	if (to == CONN_STREAM && s->cfg.ping_ms > 0)
-		list_push_back(&s->looks, &c->look);
+		list_push_back(&s->admins, &c->peer_check);
+	if (to == CONN_SUBSCRIPTION)
+		conn_subscription_begins(c);
+	if (to == CONN_SUBSCRIPTION && s->cfg.ping_ms > 0)
+		list_push_back(&s->peer_checks, &c->peer_check);
 	conn_arm(c);
 }
 
-static struct conn *first_of(const struct conn_set *s, enum conn_state state)
+static struct conn *first_conn_in(const struct conn_set *s,
+				  enum conn_state state)
 {
 	struct list *first = list_first(&s->in[state]);
 
 	return first == NULL ? NULL : LIST_ENTRY(first, struct conn, link);
 }
 
-static void free_closed(struct conn_set *s)
+static void free_closed_conns(struct conn_set *s)
 {
 	struct conn *c;
 
-	while ((c = first_of(s, CONN_CLOSING)) != NULL) {
+	while ((c = first_conn_in(s, CONN_CLOSING)) != NULL) {
 		list_remove(&c->link);
 		s->n_in[CONN_CLOSING]--;
 		free(c);
@@ -178,7 +181,7 @@ static void free_closed(struct conn_set *s)
 
 static void on_bell(uv_idle_t *bell)
 {
-	free_closed(CONTAINER_OF(bell, struct conn_set, bell));
+	free_closed_conns(CONTAINER_OF(bell, struct conn_set, bell));
 	uv_idle_stop(bell);
 }
 
@@ -188,12 +191,12 @@ static void on_part_closed(void *arg)
 
 	if (--s->n_parts > 0)
 		return;
-	free_closed(s);
-	for (int i = 0; i < STREAM_HEADS; i++)
+	free_closed_conns(s);
+	for (int i = 0; i < SUBSCRIPTION_HEADS; i++)
 		buf_finish(&s->heads[i]);
-	http_parser_free(s->spare);
+	request_parser_free(s->spare);
 	conn_limits_finish(s);
-	roll_finish(&s->roll);
+	registry_finish(&s->roll);
 	s->cfg.on_closed(s->cfg.arg);
 	free(s);
 }
@@ -202,13 +205,13 @@ static void close_stream(struct conn *c)
 {
 	struct conn_set *s = c->set;
 
-	conn_note_over(c);
-	roll_remove(&s->roll, c->number);
+	access_log_closed(c);
+	registry_remove(&s->roll, c->number);
 	hub_close(s->cfg.hub, &c->cursor, conn_now_ms(s));
 }
 
 /* Closes at once; of one that is closed nothing is left to do. */
-void conn_drop(struct conn *c)
+void conn_close_now(struct conn *c)
 {
 	struct conn_set *s = c->set;
 
@@ -216,12 +219,12 @@ void conn_drop(struct conn *c)
 		return;
 	close_stream(c);
 	conn_move(c, CONN_CLOSING);
-	free(c->rest);
-	c->rest = NULL;
-	free(c->ahead);
-	c->ahead = NULL;
-	free(c->preface);
-	c->preface = NULL;
+	free(c->unsent);
+	c->unsent = NULL;
+	free(c->pipelined);
+	c->pipelined = NULL;
+	free(c->proxy_header);
+	c->proxy_header = NULL;
 	s->n_open--;
 	if (c->admin)
 		s->n_admin--;
@@ -235,7 +238,7 @@ void conn_drop(struct conn *c)
 
 static bool takes_requests(const struct conn *c)
 {
-	return c->state == CONN_HEAD || c->state == CONN_IDLE;
+	return c->state == CONN_REQUEST || c->state == CONN_IDLE;
 }
 
 /* An empty line too many is no offence (RFC 9112, 2.2); more than that is not
@@ -244,47 +247,48 @@ static void on_stray_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (bytes[i] != '\r' && bytes[i] != '\n') {
-			c->ending = ENDING_STRAY_BYTES;
-			conn_drop(c);
+			c->close_reason = CLOSE_UNEXPECTED_DATA;
+			conn_close_now(c);
 			return;
 		}
 	}
 }
 
 /* A head of which nothing is known but, perhaps, its method. */
-static void reject_head(struct conn *c, const struct refusal *why)
+static void reject_head(struct conn *c, const struct http_error *why)
 {
-	const struct http_reply_to to = {
+	const struct response_to to = {
 		.minor = 1,
-		.is_head = http_parser_is_head(c->parser),
+		.is_head = request_parser_is_head(c->parser),
 		.date = conn_date(c->set),
 	};
 
-	conn_refuse(c, &to, why);
+	conn_reject(c, &to, why);
 }
 
-static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
+static void feed_request_bytes(struct conn *c, const uint8_t **bytes,
+			       size_t *len)
 {
 	struct conn_set *s = c->set;
-	size_t had = http_parser_bytes(c->parser);
+	size_t had = request_parser_bytes(c->parser);
 	enum http_verdict verdict;
 	size_t used;
 
-	if (c->preface != NULL) {
-		conn_take_preface(c, bytes, len);
+	if (c->proxy_header != NULL) {
+		conn_take_proxy_header(c, bytes, len);
 		return;
 	}
-	if (need_parser(c) < 0) {
-		conn_drop(c);
+	if (acquire_parser(c) < 0) {
+		conn_close_now(c);
 		return;
 	}
-	verdict = http_parser_feed(c->parser, *bytes, *len, &used);
+	verdict = request_parser_feed(c->parser, *bytes, *len, &used);
 	*bytes += used;
 	*len -= used;
-	s->head_bytes += http_parser_bytes(c->parser) - had;
+	s->head_bytes += request_parser_bytes(c->parser) - had;
 	if (c->state == CONN_IDLE &&
-	    (verdict != VERDICT_MORE || http_parser_started(c->parser)))
-		conn_move(c, CONN_HEAD);
+	    (verdict != VERDICT_MORE || request_parser_started(c->parser)))
+		conn_move(c, CONN_REQUEST);
 	if (!takes_requests(c))
 		return;
 	if (verdict == VERDICT_MORE)
@@ -292,19 +296,19 @@ static void feed(struct conn *c, const uint8_t **bytes, size_t *len)
 	else if (verdict == VERDICT_READY)
 		conn_serve(c);
 	else if (verdict == VERDICT_REJECT)
-		reject_head(c, http_parser_refusal(c->parser));
+		reject_head(c, request_parser_refusal(c->parser));
 }
 
 /* The list stays nearly in due order: a connection whose time in all is over
  * may stand behind others, by CONN_LINGER_MS at the most. */
-static void throw_away(struct conn *c, size_t len)
+static void discard_bytes(struct conn *c, size_t len)
 {
 	struct conn_set *s = c->set;
 	uint64_t last_ms = c->opened_ms + CONN_LINGER_MOST_MS;
 
-	c->thrown_away += (uint32_t)len;
-	if (c->thrown_away > CONN_LINGER_BYTES) {
-		conn_drop(c);
+	c->discarded += (uint32_t)len;
+	if (c->discarded > CONN_LINGER_BYTES) {
+		conn_close_now(c);
 		return;
 	}
 	c->due_ms = conn_now_ms(s) + CONN_LINGER_MS;
@@ -316,65 +320,65 @@ static void throw_away(struct conn *c, size_t len)
 
 /* Requests that come one behind the other are answered in their order. While an
  * answer waits for the socket no more is read, and what had been read already,
- * at most CONN_REQUEST_BYTES, waits as well. */
+ * at most CONN_HEAD_BYTES, waits as well. */
 static void on_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 {
 	while (len > 0 && takes_requests(c))
-		feed(c, &bytes, &len);
+		feed_request_bytes(c, &bytes, &len);
 	if (len == 0)
 		return;
-	if (c->state == CONN_STREAM)
+	if (c->state == CONN_SUBSCRIPTION)
 		on_stray_bytes(c, bytes, len);
 	else if (c->state == CONN_LINGER)
-		throw_away(c, len);
-	else if (c->state == CONN_REPLY && c->keep_alive &&
-		 conn_keep(&c->ahead, bytes, len) < 0)
+		discard_bytes(c, len);
+	else if (c->state == CONN_RESPONSE && c->keep_alive &&
+		 conn_keep(&c->pipelined, bytes, len) < 0)
 		c->keep_alive = false;
 }
 
-static void take_ahead(struct conn *c)
+static void take_pipelined(struct conn *c)
 {
-	struct conn_rest *ahead = c->ahead;
+	struct conn_unsent *pipelined = c->pipelined;
 
-	if (ahead == NULL || c->state == CONN_CLOSING)
+	if (pipelined == NULL || c->state == CONN_CLOSING)
 		return;
-	c->ahead = NULL;
-	on_bytes(c, ahead->bytes, ahead->end);
-	free(ahead);
+	c->pipelined = NULL;
+	on_bytes(c, pipelined->bytes, pipelined->end);
+	free(pipelined);
 }
 
 static void on_readable(struct conn *c)
 {
 	struct conn_set *s = c->set;
-	size_t most = takes_requests(c) ? CONN_REQUEST_BYTES : sizeof(s->input);
+	size_t most = takes_requests(c) ? CONN_HEAD_BYTES : sizeof(s->input);
 	ssize_t n = recv(c->fd, s->input, most, 0);
 
 	if (n > 0)
 		on_bytes(c, s->input, (size_t)n);
 	else if (n == 0 ||
 		 (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
-		conn_drop(c);
+		conn_close_now(c);
 }
 
 static void on_writable(struct conn *c)
 {
 	struct conn_set *s = c->set;
 
-	if (c->rest == NULL)
+	if (c->unsent == NULL)
 		return;
-	if (conn_send_rest(c) < 0) {
-		c->ending = ENDING_WRITE_ERROR;
-		conn_drop(c);
+	if (conn_send_unsent(c) < 0) {
+		c->close_reason = CLOSE_WRITE_ERROR;
+		conn_close_now(c);
 		return;
 	}
-	if (c->rest != NULL)
+	if (c->unsent != NULL)
 		return;
-	if (c->state == CONN_REPLY) {
+	if (c->state == CONN_RESPONSE) {
 		conn_after_answer(c);
-		take_ahead(c);
+		take_pipelined(c);
 		return;
 	}
-	if (c->state == CONN_STREAM)
+	if (c->state == CONN_SUBSCRIPTION)
 		hub_writable(s->cfg.hub, &c->cursor, conn_now_ms(s));
 	conn_arm(c);
 }
@@ -386,7 +390,7 @@ static void on_events(void *watcher, unsigned events)
 	struct conn *c = watcher;
 
 	if (c->polled == 0) {
-		conn_drop(c);
+		conn_close_now(c);
 		return;
 	}
 	if (events & POLLER_OUT)
@@ -400,38 +404,39 @@ static void on_events(void *watcher, unsigned events)
 
 static void on_head_timeout(struct conn *c)
 {
-	struct refusal why;
+	struct http_error why;
 
-	if (c->parser == NULL || !http_parser_started(c->parser)) {
-		conn_drop(c);
+	if (c->parser == NULL || !request_parser_started(c->parser)) {
+		conn_close_now(c);
 		return;
 	}
-	refusal_set(&why, 408, REFUSAL_HEAD_TIMEOUT,
-		    "the head of the request was not complete within %llu ms",
-		    (unsigned long long)c->set->cfg.header_timeout_ms);
+	http_error_set(
+		&why, 408, REJECT_HEAD_TIMEOUT,
+		"the head of the request was not complete within %llu ms",
+		(unsigned long long)c->set->cfg.header_timeout_ms);
 	reject_head(c, &why);
 }
 
-static const enum conn_state timed[] = {CONN_HEAD, CONN_IDLE, CONN_REPLY,
-					CONN_LINGER, CONN_DOOMED};
+static const enum conn_state timed[] = {CONN_REQUEST, CONN_IDLE, CONN_RESPONSE,
+					CONN_LINGER, CONN_FAILED};
 
 void conn_set_tick(struct conn_set *s, uint64_t now_ms)
 {
 	struct conn *c;
 
 	for (size_t i = 0; i < ARRAY_LEN(timed); i++) {
-		while ((c = first_of(s, timed[i])) != NULL &&
+		while ((c = first_conn_in(s, timed[i])) != NULL &&
 		       c->due_ms <= now_ms) {
-			if (timed[i] == CONN_HEAD)
+			if (timed[i] == CONN_REQUEST)
 				on_head_timeout(c);
 			else
-				conn_drop(c);
+				conn_close_now(c);
 		}
 	}
-	conn_look_for_peers(s, now_ms);
+	conn_check_peers(s, now_ms);
 	conn_compare_clocks(s, now_ms);
 	conn_end_due(s, now_ms);
-	conn_note_tick(s, now_ms);
+	access_log_tick(s, now_ms);
 }
 
 uint64_t conn_set_next_ms(const struct conn_set *s)
@@ -440,16 +445,16 @@ uint64_t conn_set_next_ms(const struct conn_set *s)
 
 	if (conn_next_clocks_ms(s) < next)
 		next = conn_next_clocks_ms(s);
-	if (conn_next_look_ms(s) < next)
-		next = conn_next_look_ms(s);
+	if (conn_next_peer_check_ms(s) < next)
+		next = conn_next_peer_check_ms(s);
 	for (size_t i = 0; i < ARRAY_LEN(timed); i++) {
-		const struct conn *c = first_of(s, timed[i]);
+		const struct conn *c = first_conn_in(s, timed[i]);
 
 		if (c != NULL && c->due_ms < next)
 			next = c->due_ms;
 	}
-	if (conn_note_next_ms(s) < next)
-		next = conn_note_next_ms(s);
+	if (access_log_next_ms(s) < next)
+		next = access_log_next_ms(s);
 	return next;
 }
 
@@ -460,44 +465,45 @@ void conn_set_drain(struct conn_set *s)
 	s->draining = true;
 }
 
-void conn_end_stream(struct conn *c, enum ending why)
+void conn_end_subscription(struct conn *c, enum close_reason why)
 {
 	struct conn_set *s = c->set;
 	bool chunked = c->cursor.chunked;
 	char text[2 * SSE_TEXT_MAX];
 	size_t len = 0;
 
-	if (c->state != CONN_STREAM) { /* doomed */
-		conn_drop(c);
+	if (c->state != CONN_SUBSCRIPTION) { /* doomed */
+		conn_close_now(c);
 		return;
 	}
-	c->ending = (uint8_t)why;
+	c->close_reason = (uint8_t)why;
 	if (!c->cursor.ndjson)
 		len = sse_put_retry(text, chunked, conn_jittered_retry_ms(s));
 	len += sse_put_end(text + len, chunked);
 	close_stream(c);
 	c->keep_alive = false;
 	if (conn_send(c, text, len) < 0)
-		conn_drop(c);
+		conn_close_now(c);
 	else
 		conn_after_answer(c);
 }
 
-size_t conn_set_end_streams(struct conn_set *s, size_t n)
+size_t conn_set_end_subscriptions(struct conn_set *s, size_t n)
 {
 	struct conn *c;
 	size_t ended = 0;
 
-	while ((c = first_of(s, CONN_IDLE)) != NULL)
-		conn_drop(c);
-	for (; ended < n && (c = first_of(s, CONN_STREAM)) != NULL; ended++)
-		conn_end_stream(c, ENDING_DRAIN);
+	while ((c = first_conn_in(s, CONN_IDLE)) != NULL)
+		conn_close_now(c);
+	for (; ended < n && (c = first_conn_in(s, CONN_SUBSCRIPTION)) != NULL;
+	     ended++)
+		conn_end_subscription(c, CLOSE_DRAIN);
 	return ended;
 }
 
-size_t conn_set_streams(const struct conn_set *s)
+size_t conn_set_subscriptions(const struct conn_set *s)
 {
-	return s->n_in[CONN_STREAM];
+	return s->n_in[CONN_SUBSCRIPTION];
 }
 
 size_t conn_set_count(const struct conn_set *s)
@@ -516,9 +522,9 @@ int conn_set_new(struct conn_set **ret, const struct conn_config *cfg)
 	s->cfg = *cfg;
 	for (int i = 0; i < CONN_STATES; i++)
 		list_init(&s->in[i]);
-	list_init(&s->looks);
+	list_init(&s->peer_checks);
 	list_init(&s->admins);
-	for (int i = 0; i < STREAM_HEADS; i++)
+	for (int i = 0; i < SUBSCRIPTION_HEADS; i++)
 		buf_init(&s->heads[i], CONN_ANSWER_MAX);
 	rc = conn_limits_init(s);
 	if (rc == 0)
@@ -544,13 +550,13 @@ void conn_set_close(struct conn_set *s)
 	if (s == NULL || s->closing)
 		return;
 	s->closing = true;
-	for (int i = CONN_HEAD; i < CONN_CLOSING; i++) {
+	for (int i = CONN_REQUEST; i < CONN_CLOSING; i++) {
 		struct conn *c;
 
-		while ((c = first_of(s, (enum conn_state)i)) != NULL) {
-			if (i == CONN_STREAM)
-				c->ending = ENDING_SHUTDOWN;
-			conn_drop(c);
+		while ((c = first_conn_in(s, (enum conn_state)i)) != NULL) {
+			if (i == CONN_SUBSCRIPTION)
+				c->close_reason = CLOSE_SHUTDOWN;
+			conn_close_now(c);
 		}
 	}
 	poller_close(s->poller);

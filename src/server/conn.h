@@ -20,12 +20,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/bearer_token.h"
 #include "base/address.h"
-#include "http/cors.h"
-#include "delivery/hub.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "auth/bearer_token.h"
+#include "delivery/hub.h"
+#include "http/cors.h"
 #include "http/live_page.h"
 
 struct uv_loop_s;
@@ -34,9 +34,9 @@ struct conn_set;
 /* How --auth jwt takes tokens; the keys may be others from one turn of the loop
  * to the next. */
 struct conn_tokens {
-	const struct jwt_keys *keys;
+	const struct jwks *keys;
 	struct jwt_rules rules;
-	struct token_places places;
+	struct token_sources places;
 };
 
 struct conn_config {
@@ -44,13 +44,13 @@ struct conn_config {
 	uint64_t (*wall_ms)(void); /* since 1970 */
 	struct hub *hub;	   /* made with conn_sink() */
 	struct metrics *metrics;
-	const struct logging *log;    /* may be NULL */
-	const struct logging *access; /* streams' lines; NULL: none */
+	const struct log *log;	  /* may be NULL */
+	const struct log *access; /* streams' lines; NULL: none */
 	const char *id_header;
 	const char *id_query;		  /* NULL: none */
 	const struct conn_tokens *tokens; /* NULL: the two above say who asks */
 	struct cors cors;		  /* of public requests */
-	const struct ui *ui;		  /* the live page; NULL: none */
+	const struct live_page *ui;	  /* the live page; NULL: none */
 	/* Public connections begin with a preface of the PROXY protocol. */
 	bool proxy_protocol;
 	/* Whose word about addresses is believed. */
@@ -99,8 +99,8 @@ uint64_t conn_set_next_ms(const struct conn_set *s);
 void conn_set_drain(struct conn_set *s);
 /* Ends up to n streams, the oldest first, each with a reconnection time around
  * retry_ms and its last chunk. Returns how many there were to end. */
-size_t conn_set_end_streams(struct conn_set *s, size_t n);
-size_t conn_set_streams(const struct conn_set *s);
+size_t conn_set_end_subscriptions(struct conn_set *s, size_t n);
+size_t conn_set_subscriptions(const struct conn_set *s);
 /* All connections, in whatever state. */
 size_t conn_set_count(const struct conn_set *s);
 /* Closes all of them as they are; on_closed comes from the loop, and the set is

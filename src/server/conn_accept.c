@@ -20,12 +20,12 @@ enum {
 };
 
 /* Is there more to come before its first request? */
-static int meet(struct conn *c, bool admin)
+static int open_new_conn(struct conn *c, bool admin)
 {
 	if (admin || !c->set->cfg.proxy_protocol)
 		return 0;
-	c->preface = calloc(1, sizeof(*c->preface));
-	return c->preface == NULL ? -ENOMEM : 0;
+	c->proxy_header = calloc(1, sizeof(*c->proxy_header));
+	return c->proxy_header == NULL ? -ENOMEM : 0;
 }
 
 static bool is_full(const struct conn_set *s)
@@ -36,7 +36,7 @@ static bool is_full(const struct conn_set *s)
 static void drop_for(struct conn *c, enum conn_drop_reason why)
 {
 	conn_note_dropped(c->set, &c->address, why);
-	conn_drop(c);
+	conn_close_now(c);
 }
 
 /* The public connection that has waited longest without asking for anything;
@@ -44,7 +44,7 @@ static void drop_for(struct conn *c, enum conn_drop_reason why)
 static struct conn *idle_longest(const struct conn_set *s)
 {
 	static const enum conn_state order[] = {CONN_LINGER, CONN_IDLE,
-						CONN_HEAD, CONN_REPLY};
+						CONN_REQUEST, CONN_RESPONSE};
 
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
 		const struct list *all = &s->in[order[i]];
@@ -67,7 +67,7 @@ static bool has_room(struct conn_set *s, const struct address *from, bool admin)
 
 	if (admin) {
 		if (s->n_admin >= CONN_ADMIN && first != NULL)
-			drop_for(LIST_ENTRY(first, struct conn, look),
+			drop_for(LIST_ENTRY(first, struct conn, peer_check),
 				 DROP_ADMIN_FULL);
 		return true;
 	}
@@ -82,8 +82,8 @@ static bool has_room(struct conn_set *s, const struct address *from, bool admin)
 }
 
 /* -ENOMEM, or another negative errno when there is no place in the poller. */
-static int new_conn(struct conn **ret, struct conn_set *s, int fd,
-		    const struct address *from, bool admin)
+static int alloc_conn(struct conn **ret, struct conn_set *s, int fd,
+		      const struct address *from, bool admin)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 	int rc;
@@ -95,11 +95,11 @@ static int new_conn(struct conn **ret, struct conn_set *s, int fd,
 	c->address = *from;
 	c->polled = POLLER_IN;
 	c->admin = admin;
-	rc = meet(c, admin);
+	rc = open_new_conn(c, admin);
 	if (rc == 0)
 		rc = poller_add(s->poller, fd, c);
 	if (rc < 0) {
-		free(c->preface);
+		free(c->proxy_header);
 		free(c);
 		return rc;
 	}
@@ -117,7 +117,7 @@ void conn_set_accept(struct conn_set *s, int fd, const struct address *from,
 		close(fd);
 		return;
 	}
-	rc = new_conn(&c, s, fd, from, admin);
+	rc = alloc_conn(&c, s, fd, from, admin);
 	if (rc < 0) {
 		conn_note_dropped(s, from,
 				  rc == -ENOMEM ? DROP_NO_MEMORY
@@ -129,7 +129,7 @@ void conn_set_accept(struct conn_set *s, int fd, const struct address *from,
 	if (admin)
 		s->n_admin++;
 	s->n_in[CONN_NEW]++;
-	conn_move(c, CONN_HEAD);
+	conn_move(c, CONN_REQUEST);
 	metric_add(s->cfg.metrics, METRIC_ACCEPTED, 1);
 }
 
@@ -142,44 +142,44 @@ void conn_bound_heads(struct conn_set *s)
 	struct list *first;
 
 	while (s->head_bytes > CONN_HEADS_BYTES &&
-	       (first = list_first(&s->in[CONN_HEAD])) != NULL)
+	       (first = list_first(&s->in[CONN_REQUEST])) != NULL)
 		drop_for(LIST_ENTRY(first, struct conn, link), DROP_HEADS_FULL);
 }
 
 /* ---- the preface -------------------------------------------------------- */
 
 /* Nothing is answered: the client may speak another protocol. */
-static void reject(struct conn *c)
+static void reject_proxy_header(struct conn *c)
 {
-	struct refusal why;
+	struct http_error why;
 
-	refusal_set(&why, 0, REFUSAL_BAD_PREFACE,
-		    "the connection does not begin with the PROXY protocol");
-	conn_note_refused(c, &why);
-	conn_drop(c);
+	http_error_set(&why, 0, REJECT_BAD_PROXY_HEADER,
+		       "the connection does not begin with the PROXY protocol");
+	access_log_rejected(c, &why);
+	conn_close_now(c);
 }
 
-void conn_take_preface(struct conn *c, const uint8_t **bytes, size_t *len)
+void conn_take_proxy_header(struct conn *c, const uint8_t **bytes, size_t *len)
 {
 	enum proxy_verdict verdict;
 	size_t used;
 
-	verdict = proxy_preface_feed(c->preface, *bytes, *len, &used);
+	verdict = proxy_protocol_feed(c->proxy_header, *bytes, *len, &used);
 	*bytes += used;
 	*len -= used;
 	if (verdict == PROXY_MORE)
 		return;
 	if (verdict == PROXY_REJECT) {
-		reject(c);
+		reject_proxy_header(c);
 		return;
 	}
-	if (c->preface->has_address)
-		c->address = c->preface->address;
-	free(c->preface);
-	c->preface = NULL;
+	if (c->proxy_header->has_address)
+		c->address = c->proxy_header->address;
+	free(c->proxy_header);
+	c->proxy_header = NULL;
 }
 
-struct address conn_identify_client(struct conn *c, const struct http_head *h)
+struct address conn_identify_client(struct conn *c, const struct request *h)
 {
 	const struct conn_config *cfg = &c->set->cfg;
 

@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 
 enum {
-	CONN_LOOKS = 256,      /* in one turn */
-	CONN_MISSED_PINGS = 2, /* without a sign of life */
-	CONN_MISSED_TRIES = 4, /* of the kernel's, meanwhile */
+	CONN_PEER_CHECKS = 256, /* in one turn */
+	CONN_MISSED_PINGS = 2,	/* without a sign of life */
+	CONN_MISSED_TRIES = 4,	/* of the kernel's, meanwhile */
 };
 
 /* Its machine is silent, as one without power or network: what was sent to it
@@ -29,35 +29,37 @@ static bool peer_is_missed(const struct conn *c)
 		info.tcpi_probes >= CONN_MISSED_TRIES);
 }
 
-static struct conn *first_look(const struct conn_set *s)
+static struct conn *first_peer_check(const struct conn_set *s)
 {
-	struct list *first = list_first(&s->looks);
+	struct list *first = list_first(&s->peer_checks);
 
-	return first == NULL ? NULL : LIST_ENTRY(first, struct conn, look);
+	return first == NULL ? NULL
+			     : LIST_ENTRY(first, struct conn, peer_check);
 }
 
 /* Each stream once in the time between its pings. */
-void conn_look_for_peers(struct conn_set *s, uint64_t now_ms)
+void conn_check_peers(struct conn_set *s, uint64_t now_ms)
 {
 	struct conn *c;
 
-	for (int i = 0; i < CONN_LOOKS && (c = first_look(s)) != NULL; i++) {
+	for (int i = 0;
+	     i < CONN_PEER_CHECKS && (c = first_peer_check(s)) != NULL; i++) {
 		if (c->due_ms > now_ms)
 			return;
 		if (peer_is_missed(c)) {
-			c->ending = ENDING_GONE_DARK;
-			conn_drop(c);
+			c->close_reason = CLOSE_PEER_TIMEOUT;
+			conn_close_now(c);
 			continue;
 		}
 		c->due_ms = now_ms + s->cfg.ping_ms;
-		list_remove(&c->look);
-		list_push_back(&s->looks, &c->look);
+		list_remove(&c->peer_check);
+		list_push_back(&s->peer_checks, &c->peer_check);
 	}
 }
 
-uint64_t conn_next_look_ms(const struct conn_set *s)
+uint64_t conn_next_peer_check_ms(const struct conn_set *s)
 {
-	const struct conn *look = first_look(s);
+	const struct conn *peer_check = first_peer_check(s);
 
-	return look == NULL ? UINT64_MAX : look->due_ms;
+	return peer_check == NULL ? UINT64_MAX : peer_check->due_ms;
 }

@@ -31,10 +31,10 @@ const char *conn_date(struct conn_set *s)
 }
 
 /* All is out: it is for the client to read to the end and go. */
-static void linger(struct conn *c)
+static void linger_conn(struct conn *c)
 {
 	if (shutdown(c->fd, SHUT_WR) < 0)
-		conn_drop(c);
+		conn_close_now(c);
 	else
 		conn_move(c, CONN_LINGER);
 }
@@ -42,12 +42,12 @@ static void linger(struct conn *c)
 /* The answer is out, or the rest of it waits. */
 void conn_after_answer(struct conn *c)
 {
-	if (c->rest != NULL)
-		conn_move(c, CONN_REPLY);
+	if (c->unsent != NULL)
+		conn_move(c, CONN_RESPONSE);
 	else if (c->keep_alive)
 		conn_move(c, CONN_IDLE);
 	else
-		linger(c);
+		linger_conn(c);
 }
 
 void conn_finish(struct conn *c, struct buf *out, int rc, bool keep_alive)
@@ -59,31 +59,31 @@ void conn_finish(struct conn *c, struct buf *out, int rc, bool keep_alive)
 	if (rc == -EINVAL)
 		conn_note_fault(c, "no such response");
 	if (rc < 0)
-		conn_drop(c);
+		conn_close_now(c);
 	else
 		conn_after_answer(c);
 }
 
-void conn_answer(struct conn *c, const struct http_reply_to *to, int status,
+void conn_answer(struct conn *c, const struct response_to *to, int status,
 		 const char *type, const void *body, size_t len)
 {
 	struct buf out;
 	int rc;
 
 	buf_init(&out, CONN_ANSWER_MAX);
-	rc = http_reply_short(&out, to, status, type, NULL, body, len);
+	rc = response_short(&out, to, status, type, NULL, body, len);
 	conn_finish(c, &out, rc, to->keep_alive);
 }
 
-void conn_refuse(struct conn *c, const struct http_reply_to *to,
-		 const struct refusal *why)
+void conn_reject(struct conn *c, const struct response_to *to,
+		 const struct http_error *why)
 {
 	struct buf out;
 	int rc;
 
-	conn_note_refused(c, why);
+	access_log_rejected(c, why);
 	buf_init(&out, CONN_ANSWER_MAX);
-	rc = http_reply_refusal(&out, to, why, CONN_RETRY_AFTER_S);
+	rc = response_error(&out, to, why, CONN_RETRY_AFTER_S);
 	conn_finish(c, &out, rc, to->keep_alive);
 }
 
@@ -98,56 +98,56 @@ uint64_t conn_jittered_retry_ms(const struct conn_set *s)
 
 /* Why there is no stream. Whose fault it is tells 429 (RFC 6585, 4) from 503.
  */
-static void say_why(const struct conn_config *cfg, enum refusal_reason reason,
-		    struct refusal *ret)
+static void not_ready_reason(const struct conn_config *cfg,
+			     enum reject_reason reason, struct http_error *ret)
 {
 	switch (reason) {
-	case REFUSAL_DRAINING:
-		refusal_set(ret, 503, reason,
-			    "this gateway is shutting down, try again");
+	case REJECT_DRAINING:
+		http_error_set(ret, 503, reason,
+			       "this gateway is shutting down, try again");
 		break;
-	case REFUSAL_ID_FULL:
-		refusal_set(ret, 429, reason,
-			    "an identity may have %zu streams at once",
-			    cfg->max_per_id);
+	case REJECT_MAX_SUBSCRIPTIONS_PER_ID:
+		http_error_set(ret, 429, reason,
+			       "an identity may have %zu streams at once",
+			       cfg->max_per_id);
 		break;
-	case REFUSAL_ADDRESS_FULL:
-		refusal_set(ret, 429, reason,
-			    "an address may have %zu streams at once",
-			    cfg->max_per_address);
+	case REJECT_MAX_SUBSCRIPTIONS_PER_ADDRESS:
+		http_error_set(ret, 429, reason,
+			       "an address may have %zu streams at once",
+			       cfg->max_per_address);
 		break;
 	default:
-		refusal_set(ret, 503, reason,
-			    "all %zu connections are taken, try again later",
-			    cfg->max_connections);
+		http_error_set(ret, 503, reason,
+			       "all %zu connections are taken, try again later",
+			       cfg->max_connections);
 		break;
 	}
 }
 
 /* No place for a stream. A browser gives up for good on any status but 200. */
-static void turn_away(struct conn *c, const struct http_reply_to *to,
-		      enum refusal_reason reason, const char *accept)
+static void reject_over_capacity(struct conn *c, const struct response_to *to,
+				 enum reject_reason reason, const char *accept)
 {
 	struct conn_set *s = c->set;
-	struct refusal why;
+	struct http_error why;
 	struct buf out;
 	int rc;
 
-	say_why(&s->cfg, reason, &why);
+	not_ready_reason(&s->cfg, reason, &why);
 	if (to->type != NULL ||
 	    !route_accepts_exactly(accept, "text", "event-stream")) {
-		conn_refuse(c, to, &why);
+		conn_reject(c, to, &why);
 		return;
 	}
-	conn_note_refused(c, &why);
+	access_log_rejected(c, &why);
 	buf_init(&out, CONN_ANSWER_MAX);
-	rc = http_reply_come_back(&out, to, conn_jittered_retry_ms(s));
+	rc = response_come_back(&out, to, conn_jittered_retry_ms(s));
 	conn_finish(c, &out, rc, to->keep_alive && to->minor > 0);
 }
 
 /* ---- what is asked for --------------------------------------------------- */
 
-static void say_ready(struct conn *c, const struct http_reply_to *to)
+static void serve_ready(struct conn *c, const struct response_to *to)
 {
 	static const char type[] = "text/plain; charset=utf-8";
 	const struct conn_set *s = c->set;
@@ -165,14 +165,14 @@ static void say_ready(struct conn *c, const struct http_reply_to *to)
 
 /* All headers of the name as one value (RFC 9110, 5.3), NULL for none; *owned
  * is to be freed. */
-static int join_headers(const struct http_head *h, const char *name,
+static int join_headers(const struct request *h, const char *name,
 			const char **ret, char **owned)
 {
 	size_t len = 0;
 
 	*owned = NULL;
-	*ret = http_head_find(h, name, NULL);
-	if (http_head_count(h, name) <= 1)
+	*ret = request_find(h, name, NULL);
+	if (request_count(h, name) <= 1)
 		return 0;
 	for (size_t i = 0; i < h->n_headers; i++)
 		len += h->headers[i].value_len + 1;
@@ -194,8 +194,8 @@ static int join_headers(const struct http_head *h, const char *name,
 	return 0;
 }
 
-static void say_page(struct conn *c, const struct http_reply_to *to,
-		     const struct http_head *h)
+static void serve_live_page(struct conn *c, const struct response_to *to,
+			    const struct request *h)
 {
 	const char *etags;
 	char *owned;
@@ -203,26 +203,26 @@ static void say_page(struct conn *c, const struct http_reply_to *to,
 	int rc;
 
 	if (join_headers(h, "If-None-Match", &etags, &owned) < 0) {
-		conn_drop(c);
+		conn_close_now(c);
 		return;
 	}
 	buf_init(&out, CONN_ANSWER_MAX);
-	rc = ui_reply(c->set->cfg.ui, &out, to, etags);
+	rc = live_page_reply(c->set->cfg.ui, &out, to, etags);
 	free(owned);
 	conn_finish(c, &out, rc, to->keep_alive);
 }
 
-static void set_gauges(struct conn_set *s)
+static void set_conn_gauges(struct conn_set *s)
 {
 	struct metrics *m = s->cfg.metrics;
 	const char *why;
 
 	hub_gauges(s->cfg.hub);
-	metric_set(m, METRIC_CONN_HEAD, s->n_in[CONN_HEAD]);
+	metric_set(m, METRIC_CONN_REQUEST, s->n_in[CONN_REQUEST]);
 	metric_set(m, METRIC_CONN_IDLE, s->n_in[CONN_IDLE]);
-	metric_set(m, METRIC_CONN_REPLY, s->n_in[CONN_REPLY]);
-	metric_set(m, METRIC_CONN_STREAM,
-		   s->n_in[CONN_STREAM] + s->n_in[CONN_DOOMED]);
+	metric_set(m, METRIC_CONN_RESPONSE, s->n_in[CONN_RESPONSE]);
+	metric_set(m, METRIC_CONN_SUBSCRIPTION,
+		   s->n_in[CONN_SUBSCRIPTION] + s->n_in[CONN_FAILED]);
 	metric_set(m, METRIC_CONN_LINGER, s->n_in[CONN_LINGER]);
 	metric_set(m, METRIC_CONN_MAX, s->cfg.max_connections);
 	metric_set(m, METRIC_READY,
@@ -231,15 +231,15 @@ static void set_gauges(struct conn_set *s)
 		s->cfg.on_metrics(s->cfg.arg);
 }
 
-static void say_metrics(struct conn *c, const struct http_reply_to *to)
+static void serve_metrics(struct conn *c, const struct response_to *to)
 {
 	struct conn_set *s = c->set;
 	struct buf page;
 
-	set_gauges(s);
+	set_conn_gauges(s);
 	buf_init(&page, CONN_ANSWER_MAX / 2);
 	if (metrics_render(s->cfg.metrics, &page) < 0)
-		conn_drop(c);
+		conn_close_now(c);
 	else
 		conn_answer(c, to, 200,
 			    "text/plain; version=0.0.4; charset=utf-8",
@@ -248,9 +248,9 @@ static void say_metrics(struct conn *c, const struct http_reply_to *to)
 }
 
 /* *end_ms: when a stream of it ends, since 1970; UINT64_MAX: never. */
-static int identify(const struct conn *c, const struct http_head *h,
-		    const struct route *r, struct identity *ret,
-		    uint64_t *end_ms, struct refusal *why)
+static int identify_request(const struct conn *c, const struct request *h,
+			    const struct route *r, struct identity *ret,
+			    uint64_t *end_ms, struct http_error *why)
 {
 	const struct conn_set *s = c->set;
 	struct identity_request req = {
@@ -263,7 +263,7 @@ static int identify(const struct conn *c, const struct http_head *h,
 	*end_ms = UINT64_MAX;
 	if (s->cfg.tokens != NULL)
 		return conn_take_token(c, h, r, ret, end_ms, why);
-	req.header = http_head_find(h, s->cfg.id_header, &req.header_len);
+	req.header = request_find(h, s->cfg.id_header, &req.header_len);
 	return identity_take(ret, why, &req);
 }
 
@@ -272,12 +272,12 @@ static int identify(const struct conn *c, const struct http_head *h,
  * the accept (conn_peer.c). */
 static bool has_place(const struct conn_set *s)
 {
-	return s->n_in[CONN_STREAM] + s->n_in[CONN_DOOMED] <
+	return s->n_in[CONN_SUBSCRIPTION] + s->n_in[CONN_FAILED] <
 	       s->cfg.max_connections;
 }
 
-static void fill_open(struct hub_open *o, const struct route *r,
-		      const struct identity *id, int minor)
+static void fill_hub_open(struct hub_open *o, const struct route *r,
+			  const struct identity *id, int minor)
 {
 	static const enum cursor_start starts[] = {
 		[DELIVER_NEW] = START_NEW,
@@ -307,82 +307,83 @@ static void fill_open(struct hub_open *o, const struct route *r,
 }
 
 /* -ENOMEM or 0. */
-static int enter(struct conn *c, const struct hub_open *open)
+static int enter_response(struct conn *c, const struct hub_open *open)
 {
 	struct conn_set *s = c->set;
-	int rc = roll_add(&s->roll, c, &c->number);
+	int rc = registry_add(&s->roll, c, &c->number);
 
 	if (rc < 0)
 		return rc;
 	c->opened_ms = conn_now_ms(s);
-	c->ending = ENDING_CLIENT_LEFT;
+	c->close_reason = CLOSE_CLIENT_CLOSED;
 	rc = hub_open(s->cfg.hub, &c->cursor, open, c->opened_ms);
 	if (rc < 0)
-		roll_remove(&s->roll, c->number);
+		registry_remove(&s->roll, c->number);
 	return rc;
 }
 
-static void refuse_for_memory(struct conn *c, const struct http_reply_to *to)
+static void refuse_for_memory(struct conn *c, const struct response_to *to)
 {
-	struct refusal why;
+	struct http_error why;
 
-	refusal_set(&why, 503, REFUSAL_FULL, "out of memory, try again later");
-	conn_refuse(c, to, &why);
+	http_error_set(&why, 503, REJECT_MAX_CONNECTIONS,
+		       "out of memory, try again later");
+	conn_reject(c, to, &why);
 }
 
-static bool may_end(const struct conn_set *s, const struct route *r,
-		    uint64_t end_ms)
+static bool may_end_conn(const struct conn_set *s, const struct route *r,
+			 uint64_t end_ms)
 {
 	return end_ms != UINT64_MAX || s->cfg.max_age_ms > 0 ||
 	       r->timeout_ms > 0 || r->limit > 0;
 }
 
-static void begin_stream(struct conn *c, const struct http_reply_to *to,
+static void begin_stream(struct conn *c, const struct response_to *to,
 			 const struct route *r, const struct hub_open *open,
 			 uint64_t end_ms)
 {
 	const struct buf *head = c->set->head;
 
-	if (may_end(c->set, r, end_ms) && conn_reserve_end(c->set) < 0) {
+	if (may_end_conn(c->set, r, end_ms) && conn_reserve_end(c->set) < 0) {
 		refuse_for_memory(c, to);
 		return;
 	}
 	c->head_due = true;
-	conn_move(c, CONN_STREAM);
-	if (c->state != CONN_STREAM)
+	conn_move(c, CONN_SUBSCRIPTION);
+	if (c->state != CONN_SUBSCRIPTION)
 		return;
 	if (end_ms != UINT64_MAX)
 		conn_end_with_token(c, end_ms);
 	if (r->timeout_ms > 0)
 		conn_end_by(c, conn_now_ms(c->set) + r->timeout_ms,
-			    ENDING_TIMEOUT);
-	if (enter(c, open) < 0) {
-		conn_move(c, CONN_HEAD);
+			    CLOSE_TIMEOUT);
+	if (enter_response(c, open) < 0) {
+		conn_move(c, CONN_REQUEST);
 		refuse_for_memory(c, to);
 		return;
 	}
-	conn_note_opened(c);
+	access_log_opened(c);
 	/* When there is no word to say yet, the head goes out alone. */
-	if (c->state == CONN_STREAM && c->head_due) {
+	if (c->state == CONN_SUBSCRIPTION && c->head_due) {
 		c->head_due = false;
 		if (conn_send(c, buf_head(head), buf_unread(head)) < 0)
-			conn_doom(c);
+			conn_fail(c);
 	}
 	conn_arm(c);
 }
 
 /* With the date of the request. NULL: no memory. */
-static const struct buf *stream_head(struct conn_set *s,
-				     const struct http_reply_to *to)
+static const struct buf *subscription_head(struct conn_set *s,
+					   const struct response_to *to)
 {
 	struct buf *head = &s->heads[to->minor == 0 ? HEAD_OLD : HEAD_CHUNKED];
 
 	if (s->heads_s != s->date_s) {
-		for (int i = 0; i < STREAM_HEADS; i++)
+		for (int i = 0; i < SUBSCRIPTION_HEADS; i++)
 			buf_clear(&s->heads[i]);
 		s->heads_s = s->date_s;
 	}
-	if (buf_unread(head) == 0 && http_reply_stream(head, to) < 0)
+	if (buf_unread(head) == 0 && response_subscription(head, to) < 0)
 		return NULL;
 	return head;
 }
@@ -390,17 +391,17 @@ static const struct buf *stream_head(struct conn_set *s,
 /* Most have one of the two heads that are the same for all requests of a
  * second; another is made for the request, and is out when this returns, or
  * waits with what the socket did not take. */
-static void open_stream(struct conn *c, const struct http_reply_to *to,
-			const struct route *r, const struct hub_open *open,
-			uint64_t end_ms)
+static void open_subscription(struct conn *c, const struct response_to *to,
+			      const struct route *r,
+			      const struct hub_open *open, uint64_t end_ms)
 {
 	struct conn_set *s = c->set;
 	struct buf made;
 
 	buf_init(&made, CONN_ANSWER_MAX);
 	if (to->lines == NULL && to->type == NULL)
-		s->head = stream_head(s, to);
-	else if (http_reply_stream(&made, to) == 0)
+		s->head = subscription_head(s, to);
+	else if (response_subscription(&made, to) == 0)
 		s->head = &made;
 	if (s->head == NULL)
 		refuse_for_memory(c, to);
@@ -410,68 +411,70 @@ static void open_stream(struct conn *c, const struct http_reply_to *to,
 	buf_finish(&made);
 }
 
-static void serve_events(struct conn *c, const struct http_reply_to *request,
-			 const struct route *r, const struct http_head *h,
+static void serve_events(struct conn *c, const struct response_to *request,
+			 const struct route *r, const struct request *h,
 			 const char *accept)
 {
-	struct http_reply_to stream = *request, *to = &stream;
+	struct response_to stream = *request, *to = &stream;
 	struct identity id;
 	uint64_t end_ms;
-	enum refusal_reason limit;
+	enum reject_reason limit;
 	struct hub_open open;
-	struct refusal why;
+	struct http_error why;
 	struct buf out;
 	int rc;
 
 	stream.type = r->ndjson ? "application/x-ndjson" : NULL;
-	if (identify(c, h, r, &id, &end_ms, &why) < 0) {
-		conn_refuse(c, to, &why);
+	if (identify_request(c, h, r, &id, &end_ms, &why) < 0) {
+		conn_reject(c, to, &why);
 	} else if (c->set->draining) {
-		turn_away(c, to, REFUSAL_DRAINING, accept);
-	} else if ((limit = conn_over_limit(c, &id)) != REFUSAL_NONE) {
-		turn_away(c, to, limit, accept);
+		reject_over_capacity(c, to, REJECT_DRAINING, accept);
+	} else if ((limit = conn_over_limit(c, &id)) != REJECT_NONE) {
+		reject_over_capacity(c, to, limit, accept);
 	} else if (!has_place(c->set)) {
-		turn_away(c, to, REFUSAL_FULL, accept);
+		reject_over_capacity(c, to, REJECT_MAX_CONNECTIONS, accept);
 	} else if (to->is_head) {
 		buf_init(&out, CONN_ANSWER_MAX);
-		rc = http_reply_stream(&out, to);
+		rc = response_subscription(&out, to);
 		conn_finish(c, &out, rc,
 			    to->is_head && to->keep_alive && to->minor > 0);
 	} else {
-		fill_open(&open, r, &id, to->minor);
-		open_stream(c, to, r, &open, end_ms);
+		fill_hub_open(&open, r, &id, to->minor);
+		open_subscription(c, to, r, &open, end_ms);
 	}
 }
 
-static void refuse_list(struct conn *c, const struct http_reply_to *to)
+static void refuse_list(struct conn *c, const struct response_to *to)
 {
-	struct refusal why;
+	struct http_error why;
 
-	refusal_set(&why, 404, REFUSAL_NOT_FOUND,
-		    "the list of streams is not served: --admin-listen has an "
-		    "address that is neither a loopback address nor a Unix "
-		    "socket; --admin-subscriptions on serves it anyway");
-	conn_refuse(c, to, &why);
+	http_error_set(
+		&why, 404, REJECT_NOT_FOUND,
+		"the list of streams is not served: --admin-listen has an "
+		"address that is neither a loopback address nor a Unix "
+		"socket; --admin-subscriptions on serves it anyway");
+	conn_reject(c, to, &why);
 }
 
-static void refuse_host(struct conn *c, const struct http_reply_to *to)
+static void refuse_host(struct conn *c, const struct response_to *to)
 {
-	struct refusal why;
+	struct http_error why;
 
-	refusal_set(&why, 421, REFUSAL_BAD_HOST,
-		    "the admin listener answers to an address, to localhost "
-		    "and to the names of --admin-host, and not to this Host");
-	conn_refuse(c, to, &why);
+	http_error_set(
+		&why, 421, REJECT_BAD_HOST,
+		"the admin listener answers to an address, to localhost "
+		"and to the names of --admin-host, and not to this Host");
+	conn_reject(c, to, &why);
 }
 
-static void serve(struct conn *c, const struct http_reply_to *to,
-		  const struct http_head *h, const char *accept)
+static void serve_route(struct conn *c, const struct response_to *to,
+			const struct request *h, const char *accept)
 {
 	struct route_request req = {
 		.method = h->method,
 		.target = h->target,
 		.accept = accept,
-		.last_event_id = http_head_find(h, "Last-Event-ID", NULL),
+		.last_event_id = request_find(h, "Last-Event-ID", NULL),
 		.id_query = c->set->cfg.id_query,
 		.token_query = c->set->cfg.tokens == NULL
 				       ? NULL
@@ -480,7 +483,7 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 		.admin = c->admin,
 		.cors = to->lines != NULL,
 	};
-	struct refusal why;
+	struct http_error why;
 	struct route r;
 
 	if (c->admin && !conn_admin_knows_host(c, h)) {
@@ -488,7 +491,7 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 		return;
 	}
 	if (route_parse(&r, &why, &req) < 0) {
-		conn_refuse(c, to, &why);
+		conn_reject(c, to, &why);
 		return;
 	}
 	switch (r.kind) {
@@ -496,22 +499,22 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 		conn_answer(c, to, 200, "text/plain; charset=utf-8", "ok\n", 3);
 		break;
 	case ROUTE_READYZ:
-		say_ready(c, to);
+		serve_ready(c, to);
 		break;
 	case ROUTE_UI:
-		say_page(c, to, h);
+		serve_live_page(c, to, h);
 		break;
 	case ROUTE_METRICS:
-		say_metrics(c, to);
+		serve_metrics(c, to);
 		break;
-	case ROUTE_STREAMS:
-	case ROUTE_STREAM:
+	case ROUTE_SUBSCRIPTIONS:
+	case ROUTE_SUBSCRIPTION:
 		if (!c->set->cfg.admin_subscriptions)
 			refuse_list(c, to);
-		else if (r.kind == ROUTE_STREAMS)
-			conn_admin_streams(c, to, &r);
+		else if (r.kind == ROUTE_SUBSCRIPTIONS)
+			conn_admin_subscriptions(c, to, &r);
 		else
-			conn_admin_stream(c, to, r.number);
+			conn_admin_subscription(c, to, r.number);
 		break;
 	case ROUTE_OPTIONS:
 		conn_answer_options(c, to, h);
@@ -524,8 +527,8 @@ static void serve(struct conn *c, const struct http_reply_to *to,
 
 void conn_serve(struct conn *c)
 {
-	const struct http_head *h = http_parser_head(c->parser);
-	struct http_reply_to to = {
+	const struct request *h = request_parser_head(c->parser);
+	struct response_to to = {
 		.minor = h->minor,
 		.is_head = h->is_head,
 		.keep_alive = h->keep_alive && !c->set->draining,
@@ -538,14 +541,14 @@ void conn_serve(struct conn *c)
 
 	to.lines = conn_cors_lines(c, h, lines);
 	if (join_headers(h, "Accept", &accept, &owned) < 0) {
-		conn_drop(c);
+		conn_close_now(c);
 		return;
 	}
 	c->address = conn_identify_client(c, h);
-	serve(c, &to, h, accept);
+	serve_route(c, &to, h, accept);
 	free(owned);
 	/* The next request may be another client's. A stream is logged with its
 	 * client's address, also when its first write failed. */
-	if (c->state != CONN_STREAM && c->state != CONN_DOOMED)
+	if (c->state != CONN_SUBSCRIPTION && c->state != CONN_FAILED)
 		c->address = peer;
 }

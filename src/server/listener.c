@@ -28,7 +28,7 @@
 
 #include "base/address.h"
 #include "base/check.h"
-#include "base/values.h"
+#include "base/hostport.h"
 #include "loop/handles.h"
 
 enum {
@@ -84,7 +84,7 @@ struct listener {
 
 static void on_acceptable(uv_poll_t *poll, int status, int events);
 
-static struct listener *listener_of(void *data)
+static struct listener *listener_of_handle(void *data)
 {
 	return CONTAINER_OF((struct handles *)data, struct listener, handles);
 }
@@ -96,7 +96,7 @@ static void on_pause_over(uv_timer_t *timer)
 	uv_poll_start(&s->poll, UV_READABLE, on_acceptable);
 }
 
-static bool lacks_room(int err)
+static bool lacks_descriptors(int err)
 {
 	return err == EMFILE || err == ENFILE || err == ENOBUFS ||
 	       err == ENOMEM;
@@ -117,7 +117,7 @@ static void pause_accepting(struct listener *l, struct listening *s, int err)
 {
 	bool first = !l->in_trouble;
 
-	if (first || lacks_room(err))
+	if (first || lacks_descriptors(err))
 		l->pause_ms = LISTENER_PAUSE_MS;
 	else if (l->pause_ms < LISTENER_PAUSE_MAX_MS / 2)
 		l->pause_ms *= 2;
@@ -145,7 +145,7 @@ static struct address address_from(const struct sockaddr_storage *peer)
 
 static void on_acceptable(uv_poll_t *poll, int status, int events)
 {
-	struct listener *l = listener_of(poll->data);
+	struct listener *l = listener_of_handle(poll->data);
 	struct listening *s = CONTAINER_OF(poll, struct listening, poll);
 	int failures = 0;
 
@@ -175,7 +175,7 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
 
 /* ---- sockets ------------------------------------------------------------- */
 
-static int set_int(int fd, int level, int name, int value)
+static int set_socket_option(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno
 								      : 0;
@@ -196,8 +196,8 @@ static int set_tcp_options(int fd)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-		int rc = set_int(fd, options[i].level, options[i].name,
-				 options[i].value);
+		int rc = set_socket_option(fd, options[i].level,
+					   options[i].name, options[i].value);
 
 		if (rc < 0)
 			return rc;
@@ -216,9 +216,9 @@ static int new_socket(int family, bool shared)
 	if (family != AF_UNIX)
 		rc = set_tcp_options(fd);
 	if (rc == 0 && family == AF_INET6)
-		rc = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+		rc = set_socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (rc == 0 && shared && family != AF_UNIX)
-		rc = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+		rc = set_socket_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (rc == 0)
 		return fd;
 	close(fd);
@@ -264,7 +264,8 @@ static void take_port(const struct listener *l, struct sockaddr_storage *addr)
 		to_v6->sin6_port = port;
 }
 
-static int listen_on(struct listener *l, const struct addrinfo *a, bool shared)
+static int listen_on_socket(struct listener *l, const struct addrinfo *a,
+			    bool shared)
 {
 	struct sockaddr_storage addr;
 	int fd = new_socket(a->ai_family, shared), rc;
@@ -298,7 +299,7 @@ static int listen_on_all(struct listener *l, const struct addrinfo *all,
 			continue;
 		if (l->n == LISTENER_SOCKETS_MAX)
 			return -E2BIG;
-		rc = listen_on(l, a, shared);
+		rc = listen_on_socket(l, a, shared);
 		if (rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT)
 			missing = rc;
 		else if (rc < 0)
@@ -307,15 +308,15 @@ static int listen_on_all(struct listener *l, const struct addrinfo *all,
 	return l->n > 0 ? 0 : missing;
 }
 
-static int listen_inet(struct listener *l, const char *address, bool shared,
-		       const char **why)
+static int listen_on_inet(struct listener *l, const char *address, bool shared,
+			  const char **why)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *all;
 	char host[256];
 	const char *port;
-	int rc = values_address_split(address, host, sizeof(host), &port);
+	int rc = hostport_split(address, host, sizeof(host), &port);
 
 	if (rc < 0)
 		return rc;
@@ -381,7 +382,7 @@ static bool refuses(const struct sockaddr_un *addr)
 /* Is it a socket that was left behind, on which no process listens? One that
  * was just bound refuses as well, until its owner listens: so it is asked more
  * than once. */
-static bool is_stale(const struct sockaddr_un *addr)
+static bool is_stale_socket(const struct sockaddr_un *addr)
 {
 	struct stat st;
 
@@ -421,7 +422,7 @@ static int listen_at(struct listener *l, const struct sockaddr_un *addr,
 
 	if (fd < 0)
 		return fd;
-	if (is_stale(addr))
+	if (is_stale_socket(addr))
 		unlink(addr->sun_path);
 	rc = bind_and_listen(fd, addr, mode);
 	if (rc < 0) {
@@ -437,7 +438,7 @@ static int listen_at(struct listener *l, const struct sockaddr_un *addr,
 	return 0;
 }
 
-static int listen_unix(struct listener *l, const char *path, int mode)
+static int listen_on_unix(struct listener *l, const char *path, int mode)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int lock, rc;
@@ -452,7 +453,7 @@ static int listen_unix(struct listener *l, const char *path, int mode)
 	return rc;
 }
 
-static void remove_path(const struct listener *l)
+static void remove_socket_path(const struct listener *l)
 {
 	struct stat st;
 
@@ -472,7 +473,7 @@ static void on_gone(struct handles *h)
 	free(l);
 }
 
-static int start(struct listener *l, struct uv_loop_s *loop)
+static int start_polling(struct listener *l, struct uv_loop_s *loop)
 {
 	while (l->n_started < l->n) {
 		struct listening *s = &l->sockets[l->n_started];
@@ -491,7 +492,7 @@ static int start(struct listener *l, struct uv_loop_s *loop)
 	return 0;
 }
 
-static struct listener *make(const struct listener_cbs *cbs, char *err)
+static struct listener *make_listener(const struct listener_cbs *cbs, char *err)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 
@@ -505,7 +506,7 @@ static struct listener *make(const struct listener_cbs *cbs, char *err)
 }
 
 /* It did not come to listening: nothing is left, or handles that close. */
-static void unmake(struct listener *l)
+static void unmake_listener(struct listener *l)
 {
 	l->cbs.on_closed = NULL;
 	if (l->handles.open > 0) {
@@ -513,7 +514,7 @@ static void unmake(struct listener *l)
 		return;
 	}
 	close_sockets(l);
-	remove_path(l);
+	remove_socket_path(l);
 	free(l);
 }
 
@@ -521,29 +522,30 @@ int listener_new(struct listener **ret, struct uv_loop_s *loop,
 		 const char *address, const struct listener_how *how,
 		 const struct listener_cbs *cbs, char *err)
 {
-	struct listener *l = make(cbs, err);
+	struct listener *l = make_listener(cbs, err);
 	const char *why = NULL;
 	int rc;
 
 	if (l == NULL)
 		return -ENOMEM;
 	if (strncmp(address, unix_scheme, strlen(unix_scheme)) == 0)
-		rc = listen_unix(l, address + strlen(unix_scheme), how->mode);
+		rc = listen_on_unix(l, address + strlen(unix_scheme),
+				    how->mode);
 	else
-		rc = listen_inet(l, address, how->shared, &why);
+		rc = listen_on_inet(l, address, how->shared, &why);
 	if (rc == 0)
-		rc = start(l, loop);
+		rc = start_polling(l, loop);
 	if (rc == 0) {
 		*ret = l;
 		return 0;
 	}
 	snprintf(err, LISTENER_ERROR_MAX, "can't listen on %s: %s", address,
 		 why != NULL ? why : strerror(-rc));
-	unmake(l);
+	unmake_listener(l);
 	return rc;
 }
 
-static int get_int(int fd, int name)
+static int socket_option_of(int fd, int name)
 {
 	int value = 0;
 	socklen_t len = sizeof(value);
@@ -553,14 +555,15 @@ static int get_int(int fd, int name)
 }
 
 /* Accepting may not block, whatever it was opened for. */
-static int prepare(int fd)
+static int prepare_socket(int fd)
 {
-	int domain = get_int(fd, SO_DOMAIN), flags = fcntl(fd, F_GETFL);
+	int domain = socket_option_of(fd, SO_DOMAIN),
+	    flags = fcntl(fd, F_GETFL);
 
 	if (domain < 0)
 		return domain;
-	if (get_int(fd, SO_TYPE) != SOCK_STREAM ||
-	    get_int(fd, SO_ACCEPTCONN) != 1)
+	if (socket_option_of(fd, SO_TYPE) != SOCK_STREAM ||
+	    socket_option_of(fd, SO_ACCEPTCONN) != 1)
 		return -EPROTOTYPE;
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
@@ -570,7 +573,7 @@ static int prepare(int fd)
 int listener_adopt(struct listener **ret, struct uv_loop_s *loop, int fd,
 		   const struct listener_cbs *cbs, char *err)
 {
-	int rc = prepare(fd);
+	int rc = prepare_socket(fd);
 	struct listener *l;
 
 	if (rc < 0) {
@@ -579,18 +582,18 @@ int listener_adopt(struct listener **ret, struct uv_loop_s *loop, int fd,
 					   : strerror(-rc));
 		return rc;
 	}
-	l = make(cbs, err);
+	l = make_listener(cbs, err);
 	if (l == NULL)
 		return -ENOMEM;
 	l->sockets[l->n++].fd = fd;
-	rc = start(l, loop);
+	rc = start_polling(l, loop);
 	if (rc == 0) {
 		*ret = l;
 		return 0;
 	}
 	snprintf(err, LISTENER_ERROR_MAX, "descriptor %d: %s", fd,
 		 strerror(-rc));
-	unmake(l);
+	unmake_listener(l);
 	return rc;
 }
 
@@ -679,5 +682,5 @@ void listener_close(struct listener *l)
 	}
 	/* Not polled any more from here on, so they may be closed. */
 	close_sockets(l);
-	remove_path(l);
+	remove_socket_path(l);
 }

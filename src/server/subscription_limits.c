@@ -1,9 +1,9 @@
 /* How many streams one identity and one address may have, and for how long.
  *
- * Ages are from 80 to 100 % of --max-stream-age, by chance: so the streams that
- * came at once do not go at once. Whatever else ends a stream by the clock is
- * in the same heap, with its reason; the soonest of a stream's ends is the one
- * that counts. */
+ * Ages are from 80 to 100 % of --max-subscription-age, by chance: so the
+ * streams that came at once do not go at once. Whatever else ends a stream by
+ * the clock is in the same heap, with its reason; the soonest of a stream's
+ * ends is the one that counts. */
 #include "server/conn_internal.h"
 
 #include <sodium.h>
@@ -21,24 +21,26 @@ enum {
 
 /* ---- how many ------------------------------------------------------------ */
 
-enum refusal_reason conn_over_limit(const struct conn *c,
-				    const struct identity *id)
+enum reject_reason conn_over_limit(const struct conn *c,
+				   const struct identity *id)
 {
 	const struct conn_set *s = c->set;
 	struct address party = address_party(&c->address);
 
 	if (s->cfg.max_per_id > 0 &&
-	    hub_streams_of(s->cfg.hub, id->id, id->len) >= s->cfg.max_per_id)
-		return REFUSAL_ID_FULL;
-	if (s->parties != NULL && address_known(&party) &&
-	    tally_count(s->parties, &party) >= s->cfg.max_per_address)
-		return REFUSAL_ADDRESS_FULL;
-	return REFUSAL_NONE;
+	    hub_subscriptions_of(s->cfg.hub, id->id, id->len) >=
+		    s->cfg.max_per_id)
+		return REJECT_MAX_SUBSCRIPTIONS_PER_ID;
+	if (s->by_address != NULL && address_known(&party) &&
+	    address_counter_count(s->by_address, &party) >=
+		    s->cfg.max_per_address)
+		return REJECT_MAX_SUBSCRIPTIONS_PER_ADDRESS;
+	return REJECT_NONE;
 }
 
 /* ---- for how long -------------------------------------------------------- */
 
-static uint64_t age_of(const struct conn_set *s, unsigned which)
+static uint64_t jittered_max_age(const struct conn_set *s, unsigned which)
 {
 	uint64_t most = s->cfg.max_age_ms;
 
@@ -47,35 +49,35 @@ static uint64_t age_of(const struct conn_set *s, unsigned which)
 
 int conn_reserve_end(struct conn_set *s)
 {
-	return due_reserve(&s->ends);
+	return timer_heap_reserve(&s->ends);
 }
 
 /* In the heap it has the time of its notice, until that is out. */
 static bool is_to_be_warned(const struct conn *c)
 {
-	return c->end_why == ENDING_EXPIRED && !c->warned;
+	return c->deadline_reason == CLOSE_TOKEN_EXPIRED && !c->warned;
 }
 
-static uint64_t end_of(const struct conn *c)
+static uint64_t conn_of_deadline(const struct conn *c)
 {
 	return is_to_be_warned(c) ? c->end.ms + CONN_NOTICE_MS : c->end.ms;
 }
 
-void conn_end_by(struct conn *c, uint64_t ms, enum ending why)
+void conn_end_by(struct conn *c, uint64_t ms, enum close_reason why)
 {
-	if (c->state != CONN_STREAM) {
+	if (c->state != CONN_SUBSCRIPTION) {
 		conn_note_fault(c, "an end for what is no stream");
 		return;
 	}
-	if (c->end.at != 0 && end_of(c) <= ms)
+	if (c->end.at != 0 && conn_of_deadline(c) <= ms)
 		return;
 	/* Told once is enough, whatever the end. */
-	if (c->end_why != why)
+	if (c->deadline_reason != why)
 		c->warned = false;
-	c->end_why = (uint8_t)why;
+	c->deadline_reason = (uint8_t)why;
 	if (is_to_be_warned(c))
 		ms = ms > CONN_NOTICE_MS ? ms - CONN_NOTICE_MS : 0;
-	due_set(&c->set->ends, &c->end, ms);
+	timer_heap_set(&c->set->ends, &c->end, ms);
 }
 
 /* Both clocks at one moment: the loop's is that of the turn's beginning, and in
@@ -92,7 +94,7 @@ static void end_by_wall(struct conn *c, uint64_t now_ms, uint64_t wall_ms)
 {
 	uint64_t left_ms = c->token_ms > wall_ms ? c->token_ms - wall_ms : 0;
 
-	conn_end_by(c, now_ms + left_ms, ENDING_EXPIRED);
+	conn_end_by(c, now_ms + left_ms, CLOSE_TOKEN_EXPIRED);
 }
 
 void conn_end_with_token(struct conn *c, uint64_t end_ms)
@@ -105,7 +107,7 @@ void conn_end_with_token(struct conn *c, uint64_t end_ms)
 
 uint64_t conn_next_clocks_ms(const struct conn_set *s)
 {
-	return s->cfg.tokens != NULL && s->n_in[CONN_STREAM] > 0
+	return s->cfg.tokens != NULL && s->n_in[CONN_SUBSCRIPTION] > 0
 		       ? s->clocks_due_ms
 		       : UINT64_MAX;
 }
@@ -113,20 +115,20 @@ uint64_t conn_next_clocks_ms(const struct conn_set *s)
 void conn_compare_clocks(struct conn_set *s, uint64_t now_ms)
 {
 	uint64_t wall_ms;
-	int64_t ahead_ms, moved_ms;
+	int64_t beyond_end_ms, moved_ms;
 
 	if (now_ms < conn_next_clocks_ms(s))
 		return;
 	s->clocks_due_ms = now_ms + CONN_CLOCKS_MS;
 	now_ms = read_clocks(s, &wall_ms);
-	ahead_ms = (int64_t)(wall_ms - now_ms);
-	moved_ms = ahead_ms - s->wall_ahead_ms;
+	beyond_end_ms = (int64_t)(wall_ms - now_ms);
+	moved_ms = beyond_end_ms - s->wall_ahead_ms;
 	if (moved_ms <= CONN_CLOCKS_APART_MS &&
 	    moved_ms >= -CONN_CLOCKS_APART_MS)
 		return;
-	s->wall_ahead_ms = ahead_ms;
-	for (struct list *at = s->in[CONN_STREAM].next;
-	     at != &s->in[CONN_STREAM]; at = at->next) {
+	s->wall_ahead_ms = beyond_end_ms;
+	for (struct list *at = s->in[CONN_SUBSCRIPTION].next;
+	     at != &s->in[CONN_SUBSCRIPTION]; at = at->next) {
 		struct conn *c = LIST_ENTRY(at, struct conn, link);
 
 		if (c->token_ms != 0)
@@ -136,18 +138,18 @@ void conn_compare_clocks(struct conn_set *s, uint64_t now_ms)
 
 /* Then the end. The words are the last that is done: where the write of them
  * fails, the stream is doomed. */
-static void warn(struct conn *c, uint64_t now_ms)
+static void warn_of_expiry(struct conn *c, uint64_t now_ms)
 {
-	uint64_t end_ms = end_of(c);
+	uint64_t end_ms = conn_of_deadline(c);
 
 	c->warned = true;
-	due_set(&c->set->ends, &c->end, end_ms);
+	timer_heap_set(&c->set->ends, &c->end, end_ms);
 	hub_say_expiry(c->set->cfg.hub, &c->cursor, now_ms);
 }
 
 static struct conn *first_to_end(const struct conn_set *s)
 {
-	struct due *first = due_first(&s->ends);
+	struct timer_node *first = timer_heap_first(&s->ends);
 
 	return first == NULL ? NULL : CONTAINER_OF(first, struct conn, end);
 }
@@ -167,15 +169,16 @@ void conn_end_due(struct conn_set *s, uint64_t now_ms)
 			c->end.ms <= now_ms;
 	     i++) {
 		if (is_to_be_warned(c))
-			warn(c, now_ms);
+			warn_of_expiry(c, now_ms);
 		else
-			conn_end_stream(c, (enum ending)c->end_why);
+			conn_end_subscription(c, (enum close_reason)
+							 c->deadline_reason);
 	}
 }
 
 /* ---- begin and end ------------------------------------------------------- */
 
-void conn_stream_begins(struct conn *c)
+void conn_subscription_begins(struct conn *c)
 {
 	struct conn_set *s = c->set;
 	struct address party = address_party(&c->address);
@@ -183,31 +186,34 @@ void conn_stream_begins(struct conn *c)
 	if (s->cfg.max_age_ms > 0)
 		conn_end_by(c,
 			    conn_now_ms(s) +
-				    age_of(s, randombytes_uniform(CONN_AGES)),
-			    ENDING_MAX_AGE);
-	c->tallied = s->parties != NULL && address_known(&party) &&
-		     tally_add(s->parties, &party) == 0;
+				    jittered_max_age(s, randombytes_uniform(
+								CONN_AGES)),
+			    CLOSE_MAX_AGE);
+	c->address_counted = s->by_address != NULL && address_known(&party) &&
+			     address_counter_add(s->by_address, &party) == 0;
 }
 
-void conn_stream_ends(struct conn *c)
+void conn_subscription_ends(struct conn *c)
 {
 	struct address party = address_party(&c->address);
 
-	due_remove(&c->set->ends, &c->end);
+	timer_heap_remove(&c->set->ends, &c->end);
 	c->token_ms = 0;
-	if (c->tallied && tally_take(c->set->parties, &party) < 0)
+	if (c->address_counted &&
+	    address_counter_take(c->set->by_address, &party) < 0)
 		conn_note_fault(c, "an address was not counted");
-	c->tallied = false;
+	c->address_counted = false;
 }
 
 int conn_limits_init(struct conn_set *s)
 {
-	return s->cfg.max_per_address > 0 ? tally_new(&s->parties) : 0;
+	return s->cfg.max_per_address > 0 ? address_counter_new(&s->by_address)
+					  : 0;
 }
 
 void conn_limits_finish(struct conn_set *s)
 {
-	due_finish(&s->ends);
-	tally_free(s->parties);
-	s->parties = NULL;
+	timer_heap_finish(&s->ends);
+	address_counter_free(s->by_address);
+	s->by_address = NULL;
 }

@@ -50,12 +50,12 @@ static bool is_literal(const char *host)
 }
 
 /* HTTP/1.0 without a Host comes from a health check and from no browser. */
-bool conn_admin_knows_host(const struct conn *c, const struct http_head *h)
+bool conn_admin_knows_host(const struct conn *c, const struct request *h)
 {
 	const struct conn_config *cfg = &c->set->cfg;
 
 	if (h->host[0] == '\0')
-		return http_head_find(h, "Host", NULL) == NULL;
+		return request_find(h, "Host", NULL) == NULL;
 	if (is_literal(h->host) || is_name(h->host, "localhost"))
 		return true;
 	for (size_t i = 0; i < cfg->n_admin_hosts; i++)
@@ -66,26 +66,26 @@ bool conn_admin_knows_host(const struct conn *c, const struct http_head *h)
 
 /* ---- one stream ---------------------------------------------------------- */
 
-static const char *state_text(enum cursor_state state)
+static const char *subscription_state_text(enum cursor_state state)
 {
 	static const char *const texts[CURSOR_STATES] = {
 		[CURSOR_CLOSED] = "closed", [CURSOR_WAITING] = "waiting",
-		[CURSOR_LIVE] = "live",	    [CURSOR_LAGGED] = "lagged",
+		[CURSOR_LIVE] = "live",	    [CURSOR_EVICTED] = "lagged",
 		[CURSOR_REPLAY] = "replay",
 	};
 
 	return texts[state];
 }
 
-static bool in_state(const struct conn *c, enum route_state want)
+static bool matches_state(const struct conn *c, enum route_state want)
 {
 	switch (want) {
 	case STATE_ANY:
 		return true;
 	case STATE_LIVE:
 		return c->cursor.state == CURSOR_LIVE;
-	case STATE_LAGGED:
-		return c->cursor.state == CURSOR_LAGGED;
+	case STATE_EVICTED:
+		return c->cursor.state == CURSOR_EVICTED;
 	case STATE_REPLAY:
 		return c->cursor.state == CURSOR_REPLAY;
 	case STATE_WAITING:
@@ -97,9 +97,9 @@ static bool in_state(const struct conn *c, enum route_state want)
 }
 
 /* What waits here, and what the kernel has not yet seen acknowledged. */
-static uint64_t unsent(const struct conn *c)
+static uint64_t unsent_bytes_of(const struct conn *c)
 {
-	uint64_t bytes = c->rest == NULL ? 0 : c->rest->end - c->rest->at;
+	uint64_t bytes = c->unsent == NULL ? 0 : c->unsent->end - c->unsent->at;
 	int queued = 0;
 
 	if (ioctl(c->fd, SIOCOUTQ, &queued) == 0 && queued > 0)
@@ -107,7 +107,7 @@ static uint64_t unsent(const struct conn *c)
 	return bytes;
 }
 
-static void opened_text(uint64_t age_ms, char *out, size_t size)
+static void format_opened(uint64_t age_ms, char *out, size_t size)
 {
 	struct timespec now;
 	uint64_t ms;
@@ -123,22 +123,23 @@ static void opened_text(uint64_t age_ms, char *out, size_t size)
 		out[0] = '\0';
 }
 
-static int put_stream(struct buf *out, const struct conn *c, bool listed,
-		      bool first)
+static int put_subscription(struct buf *out, const struct conn *c, bool listed,
+			    bool first)
 {
 	const struct conn_set *s = c->set;
 	const struct cursor *cursor = &c->cursor;
-	uint64_t head = log_head(hub_log(s->cfg.hub));
+	uint64_t head = event_buffer_last_seq(hub_buffer(s->cfg.hub));
 	char address[ADDRESS_TEXT_MAX], opened[32];
-	struct stream_list_entry e = {
+	struct subscriptions_json_entry e = {
 		.number = c->number,
 		.address = address,
-		.state = state_text((enum cursor_state)cursor->state),
+		.state = subscription_state_text(
+			(enum cursor_state)cursor->state),
 		.opened = opened,
 		.age_ms = conn_now_ms(s) - c->opened_ms,
 		.slow = cursor->blocked,
-		.sequence = cursor_covered(cursor, hub_log(s->cfg.hub)),
-		.unsent_bytes = unsent(c),
+		.sequence = cursor_covered(cursor, hub_buffer(s->cfg.hub)),
+		.unsent_bytes = unsent_bytes_of(c),
 		.events = cursor->events,
 		.bytes = cursor->bytes,
 	};
@@ -146,42 +147,42 @@ static int put_stream(struct buf *out, const struct conn *c, bool listed,
 	conn_address(c, address);
 	e.subject = hub_identity(s->cfg.hub, cursor, &e.id, &e.id_len);
 	e.lag = head > e.sequence ? head - e.sequence : 0;
-	opened_text(e.age_ms, opened, sizeof(opened));
-	return listed ? stream_list_add(out, first, &e)
-		      : stream_list_put(out, &e);
+	format_opened(e.age_ms, opened, sizeof(opened));
+	return listed ? subscriptions_json_add(out, first, &e)
+		      : subscriptions_json_put(out, &e);
 }
 
-static void not_found(struct conn *c, const struct http_reply_to *to,
-		      uint64_t number)
+static void answer_not_found(struct conn *c, const struct response_to *to,
+			     uint64_t number)
 {
-	struct refusal why;
+	struct http_error why;
 
-	refusal_set(&why, 404, REFUSAL_NOT_FOUND,
-		    "no stream is open that has the number %llu",
-		    (unsigned long long)number);
-	conn_refuse(c, to, &why);
+	http_error_set(&why, 404, REJECT_NOT_FOUND,
+		       "no stream is open that has the number %llu",
+		       (unsigned long long)number);
+	conn_reject(c, to, &why);
 }
 
 /* Doomed ones are as good as gone. */
-static bool is_open(const struct conn *c)
+static bool is_open_subscription(const struct conn *c)
 {
-	return c != NULL && c->state == CONN_STREAM;
+	return c != NULL && c->state == CONN_SUBSCRIPTION;
 }
 
-void conn_admin_stream(struct conn *c, const struct http_reply_to *to,
-		       uint64_t number)
+void conn_admin_subscription(struct conn *c, const struct response_to *to,
+			     uint64_t number)
 {
-	const struct conn *about = roll_find(&c->set->roll, number);
+	const struct conn *about = registry_find(&c->set->roll, number);
 	struct buf out;
 
-	if (!is_open(about)) {
-		not_found(c, to, number);
+	if (!is_open_subscription(about)) {
+		answer_not_found(c, to, number);
 		return;
 	}
 	buf_init(&out, 2 * CONN_ENTRY_BYTES);
-	if (put_stream(&out, about, false, true) < 0 ||
+	if (put_subscription(&out, about, false, true) < 0 ||
 	    buf_putc(&out, '\n') < 0)
-		conn_drop(c);
+		conn_close_now(c);
 	else
 		conn_answer(c, to, 200, json, buf_head(&out), buf_unread(&out));
 	buf_finish(&out);
@@ -200,13 +201,13 @@ struct page {
 	int rc;
 };
 
-static bool is_full(const struct page *p)
+static bool is_page_full(const struct page *p)
 {
 	return p->n == CONN_PAGE || p->looked == CONN_SEARCH ||
 	       buf_unread(p->out) > CONN_PAGE_BYTES;
 }
 
-static bool is_of(const struct conn *c, const struct route *want)
+static bool matches_identity(const struct conn *c, const struct route *want)
 {
 	const char *id;
 	size_t len;
@@ -221,31 +222,32 @@ static bool is_of(const struct conn *c, const struct route *want)
 }
 
 /* False when the page ends before this one. */
-static bool show(struct page *p, const struct conn *c)
+static bool show_subscription(struct page *p, const struct conn *c)
 {
 	if (p->rc < 0)
 		return false;
-	if (is_full(p)) {
+	if (is_page_full(p)) {
 		p->next = p->last;
 		return false;
 	}
 	p->looked++;
 	p->last = c->number;
-	if (is_open(c) && in_state(c, p->want->state) && is_of(c, p->want)) {
-		p->rc = put_stream(p->out, c, true, p->n == 0);
+	if (is_open_subscription(c) && matches_state(c, p->want->state) &&
+	    matches_identity(c, p->want)) {
+		p->rc = put_subscription(p->out, c, true, p->n == 0);
 		p->n++;
 	}
 	return true;
 }
 
-static void walk_roll(struct page *p)
+static void walk_registry(struct page *p)
 {
-	const struct roll *r = &p->set->roll;
+	const struct registry *r = &p->set->roll;
 
-	for (size_t i = roll_above(r, p->want->after); i < r->end; i++) {
+	for (size_t i = registry_above(r, p->want->after); i < r->end; i++) {
 		const struct conn *c = r->entries[i].item;
 
-		if (c != NULL && !show(p, c))
+		if (c != NULL && !show_subscription(p, c))
 			return;
 	}
 }
@@ -272,25 +274,25 @@ static bool walk_identity(struct page *p)
 			CONTAINER_OF(cursor, struct conn, cursor);
 
 		if (c->number > p->want->after)
-			show(p, c);
+			show_subscription(p, c);
 	}
 	return true;
 }
 
-static void list(struct conn *c, const struct http_reply_to *to,
-		 const struct route *want)
+static void list_subscriptions(struct conn *c, const struct response_to *to,
+			       const struct route *want)
 {
 	struct buf out;
 	struct page p = {.set = c->set, .want = want, .out = &out};
 
 	buf_init(&out, CONN_ANSWER_MAX - 4096);
-	p.rc = stream_list_begin(&out);
+	p.rc = subscriptions_json_begin(&out);
 	if (!want->has_query_id || !walk_identity(&p))
-		walk_roll(&p);
+		walk_registry(&p);
 	if (p.rc == 0)
-		p.rc = stream_list_end(&out, p.next);
+		p.rc = subscriptions_json_end(&out, p.next);
 	if (p.rc < 0)
-		conn_drop(c);
+		conn_close_now(c);
 	else
 		conn_answer(c, to, 200, json, buf_head(&out), buf_unread(&out));
 	buf_finish(&out);
@@ -310,8 +312,8 @@ static struct conn *first_of_identity(const struct conn_set *s,
 					  struct conn, cursor);
 }
 
-static void end_all(struct conn *c, const struct http_reply_to *to,
-		    const struct route *want)
+static void end_all_of_identity(struct conn *c, const struct response_to *to,
+				const struct route *want)
 {
 	char text[64];
 	unsigned ended = 0;
@@ -320,24 +322,24 @@ static void end_all(struct conn *c, const struct http_reply_to *to,
 
 	while (ended < CONN_ENDED &&
 	       (next = first_of_identity(c->set, want)) != NULL) {
-		conn_end_stream(next, ENDING_ADMIN);
+		conn_end_subscription(next, CLOSE_ADMIN);
 		ended++;
 	}
 	len = snprintf(text, sizeof(text), "{\"ended\": %u, \"more\": %s}\n",
 		       ended,
 		       first_of_identity(c->set, want) != NULL ? "true"
 							       : "false");
-	LOGGING(c->set->cfg.log, LOGGING_INFO, "streams ended by the admin",
-		LOG_MEM("id", want->query_id, want->query_id_len),
-		LOG_U64("streams", ended));
+	LOG(c->set->cfg.log, LOG_INFO, "streams ended by the admin",
+	    LOG_MEM("id", want->query_id, want->query_id_len),
+	    LOG_U64("streams", ended));
 	conn_answer(c, to, 200, json, text, (size_t)len);
 }
 
-void conn_admin_streams(struct conn *c, const struct http_reply_to *to,
-			const struct route *want)
+void conn_admin_subscriptions(struct conn *c, const struct response_to *to,
+			      const struct route *want)
 {
 	if (want->is_delete)
-		end_all(c, to, want);
+		end_all_of_identity(c, to, want);
 	else
-		list(c, to, want);
+		list_subscriptions(c, to, want);
 }

@@ -15,19 +15,20 @@
  * behind it. */
 
 enum {
-	LETTER_NOTE = 1000, /* the others' kinds are enum source_kind */
-	RANDOM_LEN = 22,    /* of 62 letters: 130 bits */
+	MESSAGE_STATUS =
+		1000,	 /* the others' kinds are enum jetstream_event_kind */
+	RANDOM_LEN = 22, /* of 62 letters: 130 bits */
 	PAYLOAD_MAX = 64 * 1024 * 1024,
 };
 
-struct letter_head {
+struct packed_head {
 	uint64_t session;
-	struct source_who who;
+	struct request_id request;
 	int err; /* if not 0, the rest is the server's text, with its NUL */
 };
 
-struct letter_message {
-	struct letter_head head;
+struct packed_message {
+	struct packed_head head;
 	uint64_t seq;
 	uint64_t cseq;
 	uint64_t pending;
@@ -38,15 +39,15 @@ struct letter_message {
 	/* subject, data */
 };
 
-struct letter_info {
-	struct letter_head head;
+struct packed_info {
+	struct packed_head head;
 	uint64_t first_seq;
 	uint64_t last_seq;
 	uint64_t messages;
 	size_t created_len;
 	bool filter_covers_all;
 	bool work_queue;
-	bool unled;
+	bool no_leader;
 	bool before_2_10;
 	bool filter_matches_none;
 	bool all_follow;
@@ -55,32 +56,32 @@ struct letter_info {
 	/* created */
 };
 
-struct letter_created {
-	struct letter_head head;
+struct packed_created {
+	struct packed_head head;
 	uint64_t num_pending;
 };
 
-struct letter_status {
-	struct letter_head head;
-	struct source_status status; /* without its text */
-				     /* text, NUL */
+struct packed_pull_status {
+	struct packed_head head;
+	struct jetstream_status status; /* without its text */
+					/* text, NUL */
 };
 
-struct letter_note {
-	enum nats_note_kind kind;
+struct packed_status {
+	enum nats_status_kind kind;
 	uint32_t server_len;
 	/* server, NUL, text, NUL */
 };
 
 /* ---- addresses ----------------------------------------------------------- */
 
-static void put_random(char *out)
+static void put_random_name(char *out)
 {
-	static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz";
+	static const char messages[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "abcdefghijklmnopqrstuvwxyz";
 
 	for (size_t i = 0; i < RANDOM_LEN; i++)
-		out[i] = letters[randombytes_uniform(sizeof(letters) - 1)];
+		out[i] = messages[randombytes_uniform(sizeof(messages) - 1)];
 	out[RANDOM_LEN] = '\0';
 }
 
@@ -90,11 +91,11 @@ void nats_address_init(struct nats_address *a, uint64_t session,
 	char random[RANDOM_LEN + 1];
 
 	a->session = session;
-	put_random(random);
+	put_random_name(random);
 	a->inbox_len = (size_t)snprintf(a->inbox, sizeof(a->inbox), "%s.%s",
 					prefix, random);
 	MUST(a->inbox_len < sizeof(a->inbox));
-	put_random(random);
+	put_random_name(random);
 	a->consumer_len = (size_t)snprintf(a->consumer, sizeof(a->consumer),
 					   "sluice_%s", random);
 }
@@ -105,19 +106,19 @@ void nats_address_wildcard(const struct nats_address *a, char *out)
 }
 
 void nats_address_reply(const struct nats_address *a,
-			enum nats_command_kind kind, struct source_who who,
+			enum nats_command_kind kind, struct request_id request,
 			uint32_t number, char *out)
 {
 	snprintf(out, NATS_ADDRESS_MAX,
 		 "%s.%d.%" PRIu32 ".%" PRIu32 ".%" PRIu32, a->inbox, (int)kind,
-		 who.slot, who.gen, number);
+		 request.owner, request.generation, number);
 }
 
-void nats_address_consumer(const struct nats_address *a, struct source_who who,
-			   char *out)
+void nats_address_consumer(const struct nats_address *a,
+			   struct request_id request, char *out)
 {
 	snprintf(out, NATS_CONSUMER_MAX, "%s_%" PRIu32 "_%" PRIu32, a->consumer,
-		 who.slot, who.gen);
+		 request.owner, request.generation);
 }
 
 /* Decimal numbers, each behind a `separator`, to the end of the text. */
@@ -145,8 +146,9 @@ static int read_numbers(uint32_t *out, size_t n, char separator,
 	return text == end ? 0 : -EINVAL;
 }
 
-static int who_of_consumer(struct source_who *ret, const struct nats_address *a,
-			   const char *name, size_t len)
+static int request_of_consumer(struct request_id *ret,
+			       const struct nats_address *a, const char *name,
+			       size_t len)
 {
 	uint32_t numbers[2];
 
@@ -155,14 +157,15 @@ static int who_of_consumer(struct source_who *ret, const struct nats_address *a,
 	    read_numbers(numbers, 2, '_', name + a->consumer_len,
 			 len - a->consumer_len) < 0)
 		return -EINVAL;
-	*ret = (struct source_who){.slot = numbers[0], .gen = numbers[1]};
+	*ret = (struct request_id){.owner = numbers[0],
+				   .generation = numbers[1]};
 	return 0;
 }
 
 /* What a reply subject of ours says. */
 struct reply_to {
 	uint32_t kind;
-	struct source_who who;
+	struct request_id request;
 	uint32_t number;
 };
 
@@ -179,7 +182,7 @@ static int read_reply_to(struct reply_to *ret, const struct nats_address *a,
 		return -EINVAL;
 	*ret = (struct reply_to){
 		.kind = numbers[0],
-		.who = {.slot = numbers[1], .gen = numbers[2]},
+		.request = {.owner = numbers[1], .generation = numbers[2]},
 		.number = numbers[3],
 	};
 	return 0;
@@ -190,11 +193,11 @@ static int read_reply_to(struct reply_to *ret, const struct nats_address *a,
 /* One letter of a struct and what stands behind it. A letter that can't be
  * posted (no memory, or the loop has closed the mailbox) is as good as one lost
  * on the network: those who wait have their time-outs, and the count of the
- * consumer shows a message that is missing. Only nats_letter_session() looks.
+ * consumer shows a message that is missing. Only nats_codec_session() looks.
  */
-static int post(struct mailbox *to, uint32_t kind, const void *head,
-		size_t head_len, const void *first, size_t first_len,
-		const void *second, size_t second_len)
+static int post_message(struct mailbox *to, uint32_t kind, const void *head,
+			size_t head_len, const void *first, size_t first_len,
+			const void *second, size_t second_len)
 {
 	size_t len = head_len + first_len + second_len;
 	char *body;
@@ -213,55 +216,56 @@ static int post(struct mailbox *to, uint32_t kind, const void *head,
 	return 0;
 }
 
-static void post_error(struct mailbox *to, enum source_kind kind,
-		       const struct letter_head *head, const char *text)
+static void post_api_error(struct mailbox *to, enum jetstream_event_kind kind,
+			   const struct packed_head *head, const char *text)
 {
-	post(to, kind, head, sizeof(*head), text, strlen(text) + 1, NULL, 0);
+	post_message(to, kind, head, sizeof(*head), text, strlen(text) + 1,
+		     NULL, 0);
 }
 
-int nats_letter_session(struct mailbox *to, enum source_kind kind,
-			uint64_t session)
+int nats_codec_session(struct mailbox *to, enum jetstream_event_kind kind,
+		       uint64_t session)
 {
-	struct letter_head head = {.session = session};
+	struct packed_head head = {.session = session};
 
-	return post(to, kind, &head, sizeof(head), NULL, 0, NULL, 0);
+	return post_message(to, kind, &head, sizeof(head), NULL, 0, NULL, 0);
 }
 
-void nats_letter_note(struct mailbox *to, enum nats_note_kind kind,
-		      const char *server, const char *text,
-		      enum mailbox_full full)
+void nats_codec_note(struct mailbox *to, enum nats_status_kind kind,
+		     const char *server, const char *text,
+		     enum mailbox_full full)
 {
-	struct letter_note note = {.kind = kind,
-				   .server_len = (uint32_t)strlen(server)};
+	struct packed_status status = {.kind = kind,
+				       .server_len = (uint32_t)strlen(server)};
 	size_t text_len = strlen(text) + 1;
-	size_t len = sizeof(note) + note.server_len + 1 + text_len;
+	size_t len = sizeof(status) + status.server_len + 1 + text_len;
 	char *body;
 	void *at;
 
-	if (mailbox_reserve(to, LETTER_NOTE, len, full, &at) < 0)
+	if (mailbox_reserve(to, MESSAGE_STATUS, len, full, &at) < 0)
 		return;
 	body = at;
-	memcpy(body, &note, sizeof(note));
-	memcpy(body + sizeof(note), server, note.server_len + 1);
-	memcpy(body + sizeof(note) + note.server_len + 1, text, text_len);
+	memcpy(body, &status, sizeof(status));
+	memcpy(body + sizeof(status), server, status.server_len + 1);
+	memcpy(body + sizeof(status) + status.server_len + 1, text, text_len);
 	mailbox_commit(to, len);
 }
 
 /* ---- arrivals ------------------------------------------------------------ */
 
-static void take_info(struct mailbox *to, struct letter_head head,
-		      const char *filter, const struct nats_arrival *in)
+static void take_info_answer(struct mailbox *to, struct packed_head head,
+			     const char *filter, const struct nats_arrival *in)
 {
-	struct letter_info letter;
+	struct packed_info message;
 	struct js_info info;
 
 	js_info_parse(&info, in->data, in->len, filter);
 	head.err = info.error.err;
 	if (head.err != 0) {
-		post_error(to, SOURCE_INFO, &head, info.error.text);
+		post_api_error(to, JETSTREAM_INFO, &head, info.error.text);
 		return;
 	}
-	letter = (struct letter_info){
+	message = (struct packed_info){
 		.head = head,
 		.first_seq = info.first_seq,
 		.last_seq = info.last_seq,
@@ -269,29 +273,29 @@ static void take_info(struct mailbox *to, struct letter_head head,
 		.created_len = info.created_len,
 		.filter_covers_all = info.filter_covers_all,
 		.work_queue = info.work_queue,
-		.unled = info.unled,
+		.no_leader = info.no_leader,
 		.all_follow = info.all_follow,
 		.leader = info.leader,
 		.before_2_10 = info.before_2_10,
 		.filter_matches_none = info.filter_matches_none,
 		.max_inactive_ms = info.max_inactive_ms,
 	};
-	post(to, SOURCE_INFO, &letter, sizeof(letter), info.created,
-	     info.created_len, NULL, 0);
+	post_message(to, JETSTREAM_INFO, &message, sizeof(message),
+		     info.created, info.created_len, NULL, 0);
 }
 
-static void take_found(struct mailbox *to, struct letter_head head,
-		       const struct nats_arrival *in)
+static void take_stored_answer(struct mailbox *to, struct packed_head head,
+			       const struct nats_arrival *in)
 {
-	struct letter_message letter;
+	struct packed_message message;
 	struct js_found found;
 
 	js_found_parse(&found, in->data, in->len, PAYLOAD_MAX);
 	head.err = found.error.err;
 	if (head.err != 0) {
-		post_error(to, SOURCE_FOUND, &head, found.error.text);
+		post_api_error(to, JETSTREAM_FOUND, &head, found.error.text);
 	} else {
-		letter = (struct letter_message){
+		message = (struct packed_message){
 			.head = head,
 			.seq = found.seq,
 			.time_ns = found.time_ns,
@@ -299,33 +303,36 @@ static void take_found(struct mailbox *to, struct letter_head head,
 			.len = buf_unread(&found.data),
 			.internal = found.internal,
 		};
-		post(to, SOURCE_FOUND, &letter, sizeof(letter), found.subject,
-		     found.subject_len, buf_head(&found.data), letter.len);
+		post_message(to, JETSTREAM_FOUND, &message, sizeof(message),
+			     found.subject, found.subject_len,
+			     buf_head(&found.data), message.len);
 	}
 	js_found_finish(&found);
 }
 
-static void take_created(struct mailbox *to, struct letter_head head,
+static void take_created(struct mailbox *to, struct packed_head head,
 			 const struct nats_arrival *in)
 {
-	struct letter_created letter;
+	struct packed_created message;
 	struct js_created created;
 
 	js_created_parse(&created, in->data, in->len);
 	head.err = created.error.err;
 	if (head.err != 0) {
-		post_error(to, SOURCE_CREATED, &head, created.error.text);
+		post_api_error(to, JETSTREAM_CREATED, &head,
+			       created.error.text);
 		return;
 	}
-	letter = (struct letter_created){.head = head,
-					 .num_pending = created.num_pending};
-	post(to, SOURCE_CREATED, &letter, sizeof(letter), NULL, 0, NULL, 0);
+	message = (struct packed_created){.head = head,
+					  .num_pending = created.num_pending};
+	post_message(to, JETSTREAM_CREATED, &message, sizeof(message), NULL, 0,
+		     NULL, 0);
 }
 
-static void take_status(struct mailbox *to, struct letter_head head,
-			uint32_t number, const struct js_status *st)
+static void take_pull_status(struct mailbox *to, struct packed_head head,
+			     uint32_t number, const struct js_status *st)
 {
-	struct letter_status letter = {
+	struct packed_pull_status message = {
 		.head = head,
 		.status = {.number = number,
 			   .code = st->code,
@@ -342,44 +349,44 @@ static void take_status(struct mailbox *to, struct letter_head head,
 			   .max_expires_ms = st->max_expires_ms},
 	};
 
-	post(to, SOURCE_STATUS, &letter, sizeof(letter), st->text,
-	     strlen(st->text) + 1, NULL, 0);
+	post_message(to, JETSTREAM_STATUS, &message, sizeof(message), st->text,
+		     strlen(st->text) + 1, NULL, 0);
 }
 
-static enum source_kind answer_to(uint32_t kind)
+static enum jetstream_event_kind request_of_subject(uint32_t kind)
 {
 	switch (kind) {
 	case NATS_COMMAND_INFO:
-		return SOURCE_INFO;
+		return JETSTREAM_INFO;
 	case NATS_COMMAND_CREATE:
-		return SOURCE_CREATED;
+		return JETSTREAM_CREATED;
 	default:
-		return SOURCE_FOUND;
+		return JETSTREAM_FOUND;
 	}
 }
 
 /* Nobody answers, or (never seen) another status in an answer's place. */
-static void take_no_answer(struct mailbox *to, struct letter_head head,
+static void take_no_answer(struct mailbox *to, struct packed_head head,
 			   uint32_t kind, const struct js_status *st)
 {
-	head.err = st->code == 503 ? SOURCE_ERR_NO_RESPONDERS
-				   : SOURCE_ERR_MALFORMED;
-	post_error(to, answer_to(kind), &head,
-		   st->code == 503 ? "no responders" : "a status");
+	head.err = st->code == 503 ? JETSTREAM_ERR_NO_RESPONDERS
+				   : JETSTREAM_ERR_MALFORMED;
+	post_api_error(to, request_of_subject(kind), &head,
+		       st->code == 503 ? "no responders" : "a status");
 }
 
-static void take_answer(struct mailbox *to, struct letter_head head,
-			uint32_t kind, const char *filter,
-			const struct nats_arrival *in)
+static void take_api_answer(struct mailbox *to, struct packed_head head,
+			    uint32_t kind, const char *filter,
+			    const struct nats_arrival *in)
 {
 	switch (kind) {
 	case NATS_COMMAND_INFO:
-		take_info(to, head, filter, in);
+		take_info_answer(to, head, filter, in);
 		break;
-	case NATS_COMMAND_FIND:
+	case NATS_COMMAND_GET_NEXT:
 	case NATS_COMMAND_GET:
-	case NATS_COMMAND_LAST:
-		take_found(to, head, in);
+	case NATS_COMMAND_GET_LAST:
+		take_stored_answer(to, head, in);
 		break;
 	case NATS_COMMAND_CREATE:
 		take_created(to, head, in);
@@ -389,19 +396,20 @@ static void take_answer(struct mailbox *to, struct letter_head head,
 	}
 }
 
-static void take_reply(struct mailbox *to, const struct nats_address *a,
-		       const char *filter, const struct nats_arrival *in)
+static void take_reply_subject(struct mailbox *to, const struct nats_address *a,
+			       const char *filter,
+			       const struct nats_arrival *in)
 {
-	struct letter_head head = {.session = a->session};
+	struct packed_head head = {.session = a->session};
 	struct js_status status;
 	struct reply_to reply;
 
 	if (read_reply_to(&reply, a, in->subject) < 0 ||
-	    reply.kind >= NATS_COMMAND_FORGET)
+	    reply.kind >= NATS_COMMAND_DELETE_CONSUMER)
 		return;
-	head.who = reply.who;
+	head.request = reply.request;
 	if (in->status == NULL) {
-		take_answer(to, head, reply.kind, filter, in);
+		take_api_answer(to, head, reply.kind, filter, in);
 		return;
 	}
 	if (js_status_parse(&status, in->status, in->description,
@@ -409,7 +417,7 @@ static void take_reply(struct mailbox *to, const struct nats_address *a,
 	    js_status_last_stream(&status, in->last_stream) < 0)
 		return;
 	if (reply.kind == NATS_COMMAND_PULL)
-		take_status(to, head, reply.number, &status);
+		take_pull_status(to, head, reply.number, &status);
 	else
 		take_no_answer(to, head, reply.kind, &status);
 }
@@ -418,7 +426,7 @@ static void take_message(struct mailbox *to, const struct nats_address *a,
 			 const struct js_ack *ack,
 			 const struct nats_arrival *in)
 {
-	struct letter_message letter = {
+	struct packed_message message = {
 		.head = {.session = a->session},
 		.seq = ack->stream_seq,
 		.cseq = ack->consumer_seq,
@@ -429,15 +437,15 @@ static void take_message(struct mailbox *to, const struct nats_address *a,
 		.internal = in->internal,
 	};
 
-	if (who_of_consumer(&letter.head.who, a, ack->consumer,
-			    ack->consumer_len) < 0)
+	if (request_of_consumer(&message.head.request, a, ack->consumer,
+				ack->consumer_len) < 0)
 		return;
-	post(to, SOURCE_MESSAGE, &letter, sizeof(letter), in->subject,
-	     letter.subject_len, in->data, in->len);
+	post_message(to, JETSTREAM_MESSAGE, &message, sizeof(message),
+		     in->subject, message.subject_len, in->data, in->len);
 }
 
-void nats_letter_arrival(struct mailbox *to, const struct nats_address *a,
-			 const char *filter, const struct nats_arrival *in)
+void nats_codec_arrival(struct mailbox *to, const struct nats_address *a,
+			const char *filter, const struct nats_arrival *in)
 {
 	struct js_ack ack;
 
@@ -445,17 +453,17 @@ void nats_letter_arrival(struct mailbox *to, const struct nats_address *a,
 	    js_ack_parse(&ack, in->reply, strlen(in->reply)) == 0)
 		take_message(to, a, &ack, in);
 	else
-		take_reply(to, a, filter, in);
+		take_reply_subject(to, a, filter, in);
 }
 
 /* ---- reading ------------------------------------------------------------- */
 
-static void read_message(struct source_event *ev, const void *body)
+static void read_message(struct jetstream_event *ev, const void *body)
 {
-	const struct letter_message *m = body;
+	const struct packed_message *m = body;
 	const char *behind = (const char *)(m + 1);
 
-	ev->msg = (struct source_message){
+	ev->msg = (struct jetstream_message){
 		.seq = m->seq,
 		.cseq = m->cseq,
 		.pending = m->pending,
@@ -468,11 +476,11 @@ static void read_message(struct source_event *ev, const void *body)
 	};
 }
 
-static void read_info(struct source_event *ev, const void *body)
+static void read_packed_info(struct jetstream_event *ev, const void *body)
 {
-	const struct letter_info *i = body;
+	const struct packed_info *i = body;
 
-	ev->info = (struct source_info){
+	ev->info = (struct jetstream_info){
 		.first_seq = i->first_seq,
 		.last_seq = i->last_seq,
 		.messages = i->messages,
@@ -480,7 +488,7 @@ static void read_info(struct source_event *ev, const void *body)
 		.created_len = i->created_len,
 		.filter_covers_all = i->filter_covers_all,
 		.work_queue = i->work_queue,
-		.unled = i->unled,
+		.no_leader = i->no_leader,
 		.all_follow = i->all_follow,
 		.leader = i->leader,
 		.before_2_10 = i->before_2_10,
@@ -489,47 +497,49 @@ static void read_info(struct source_event *ev, const void *body)
 	};
 }
 
-static void read_status(struct source_event *ev, const void *body)
+static void read_status(struct jetstream_event *ev, const void *body)
 {
-	const struct letter_status *s = body;
+	const struct packed_pull_status *s = body;
 
 	ev->status = s->status;
 	ev->status.text = (const char *)(s + 1);
 }
 
-static void read_note(struct nats_note *ret, const void *body)
+static void read_packed_status(struct nats_status *ret, const void *body)
 {
-	const struct letter_note *n = body;
+	const struct packed_status *n = body;
 
 	ret->kind = n->kind;
 	ret->server = (const char *)(n + 1);
 	ret->text = ret->server + n->server_len + 1;
 }
 
-void nats_letter_read(struct nats_letter *ret, const struct mailbox_letter *l)
+void nats_codec_read(struct nats_codec_message *ret,
+		     const struct mailbox_message *l)
 {
 	const void *body = mailbox_body(l);
-	const struct letter_head *head = body;
-	struct source_event *ev = &ret->event;
+	const struct packed_head *head = body;
+	struct jetstream_event *ev = &ret->event;
 
-	*ret = (struct nats_letter){.is_note = l->kind == LETTER_NOTE};
+	*ret = (struct nats_codec_message){.is_note =
+						   l->kind == MESSAGE_STATUS};
 	if (ret->is_note) {
-		read_note(&ret->note, body);
+		read_packed_status(&ret->status, body);
 		return;
 	}
 	ret->session = head->session;
-	ev->kind = (enum source_kind)l->kind;
-	ev->who = head->who;
+	ev->kind = (enum jetstream_event_kind)l->kind;
+	ev->request = head->request;
 	ev->err = head->err;
 	if (ev->err != 0)
 		ev->err_text = (const char *)(head + 1);
-	else if (ev->kind == SOURCE_MESSAGE || ev->kind == SOURCE_FOUND)
+	else if (ev->kind == JETSTREAM_MESSAGE || ev->kind == JETSTREAM_FOUND)
 		read_message(ev, body);
-	else if (ev->kind == SOURCE_INFO)
-		read_info(ev, body);
-	else if (ev->kind == SOURCE_CREATED)
+	else if (ev->kind == JETSTREAM_INFO)
+		read_packed_info(ev, body);
+	else if (ev->kind == JETSTREAM_CREATED)
 		ev->num_pending =
-			((const struct letter_created *)body)->num_pending;
-	else if (ev->kind == SOURCE_STATUS)
+			((const struct packed_created *)body)->num_pending;
+	else if (ev->kind == JETSTREAM_STATUS)
 		read_status(ev, body);
 }

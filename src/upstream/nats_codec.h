@@ -8,30 +8,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "loop/mailbox.h"
 #include "nats/jetstream.h"
 #include "nats/subject.h"
-#include "loop/mailbox.h"
 #include "upstream/nats_status.h"
 
 /* ---- commands: loop -> worker -------------------------------------------- */
 
 enum nats_command_kind {
 	NATS_COMMAND_INFO,
-	NATS_COMMAND_FIND,
+	NATS_COMMAND_GET_NEXT,
 	NATS_COMMAND_GET,
-	NATS_COMMAND_LAST,
+	NATS_COMMAND_GET_LAST,
 	NATS_COMMAND_CREATE,
 	NATS_COMMAND_PULL,
-	NATS_COMMAND_FORGET,
+	NATS_COMMAND_DELETE_CONSUMER,
 };
 
 /* The body of a letter with its kind, cut behind the subject's NUL. */
 struct nats_command {
 	uint64_t session; /* for which it is; void in any other */
-	struct source_who who;
+	struct request_id request;
 	uint64_t seq;
 	uint64_t inactive_ms;
-	struct source_pull pull;
+	struct jetstream_pull pull;
 	bool has_subject;
 	char subject[SUBJECT_MAX];
 };
@@ -58,11 +58,11 @@ void nats_address_init(struct nats_address *a, uint64_t session,
  * NATS_ADDRESS_MAX bytes. `number` counts for pulls only. */
 void nats_address_wildcard(const struct nats_address *a, char *out);
 void nats_address_reply(const struct nats_address *a,
-			enum nats_command_kind kind, struct source_who who,
+			enum nats_command_kind kind, struct request_id request,
 			uint32_t number, char *out);
 /* `out` has NATS_CONSUMER_MAX bytes. */
-void nats_address_consumer(const struct nats_address *a, struct source_who who,
-			   char *out);
+void nats_address_consumer(const struct nats_address *a,
+			   struct request_id request, char *out);
 
 /* A message as it came. Texts are NULL where there is none. */
 struct nats_arrival {
@@ -75,32 +75,33 @@ struct nats_arrival {
 	const char *pending_msgs;
 	const char *last_consumer;
 	const char *last_stream;
-	bool internal; /* of a stored message: see struct source_message */
+	bool internal; /* of a stored message: see struct jetstream_message */
 };
 
 /* Reads it and posts what it means; may wait for room. What is not for this
  * session is dropped. `filter`: the template's. */
-void nats_letter_arrival(struct mailbox *to, const struct nats_address *a,
-			 const char *filter, const struct nats_arrival *in);
-/* SOURCE_UP, SOURCE_DOWN; may wait. -ENOMEM, or negative when the mailbox is
- * closed: of a session whose SOURCE_UP is lost nothing is heard. */
-int nats_letter_session(struct mailbox *to, enum source_kind kind,
-			uint64_t session);
+void nats_codec_arrival(struct mailbox *to, const struct nats_address *a,
+			const char *filter, const struct nats_arrival *in);
+/* JETSTREAM_UP, JETSTREAM_DOWN; may wait. -ENOMEM, or negative when the mailbox
+ * is closed: of a session whose JETSTREAM_UP is lost nothing is heard. */
+int nats_codec_session(struct mailbox *to, enum jetstream_event_kind kind,
+		       uint64_t session);
 /* May wait with MAILBOX_WAIT. */
-void nats_letter_note(struct mailbox *to, enum nats_note_kind kind,
-		      const char *server, const char *text,
-		      enum mailbox_full full);
+void nats_codec_note(struct mailbox *to, enum nats_status_kind kind,
+		     const char *server, const char *text,
+		     enum mailbox_full full);
 
-struct nats_letter {
+struct nats_codec_message {
 	bool is_note;
 	uint64_t session; /* of an event */
 	union {
-		struct source_event event;
-		struct nats_note note;
+		struct jetstream_event event;
+		struct nats_status status;
 	};
 };
 
 /* Points into the letter. */
-void nats_letter_read(struct nats_letter *ret, const struct mailbox_letter *l);
+void nats_codec_read(struct nats_codec_message *ret,
+		     const struct mailbox_message *l);
 
 #endif

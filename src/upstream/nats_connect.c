@@ -11,14 +11,14 @@
 #include "base/check.h"
 #include "upstream/nats_reason.h"
 
-struct nats_dial {
-	struct nats_dial *next; /* in `ended` */
-	uv_mutex_t lock;	/* of conn, done, left */
+struct nats_connect {
+	struct nats_connect *next; /* in `ended` */
+	uv_mutex_t lock;	   /* of conn, done, left */
 	uv_thread_t thread;
 	struct nats_options *options;
 	natsOptions *nats_options;
 	natsConnection *conn; /* the result */
-	char error[NATS_DIAL_ERROR_MAX];
+	char error[NATS_CONNECT_ERROR_MAX];
 	char *server; /* its URL, without secrets */
 	char *host;
 	struct mailbox *wake;
@@ -32,7 +32,7 @@ struct nats_dial {
  * stop gateways. The lock is taken before that of a dial. */
 static struct {
 	pthread_mutex_t lock;
-	struct nats_dial *first;
+	struct nats_connect *first;
 } ended = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* "(conn.c:773): text" is for the library's own people. */
@@ -43,16 +43,16 @@ static const char *without_place(const char *text)
 	return *text == '(' && end != NULL ? end + 3 : text;
 }
 
-void nats_dial_error(char *err, int status)
+void nats_connect_error(char *err, int status)
 {
 	const char *text = nats_GetLastError(NULL);
 
 	if (text == NULL || *text == '\0')
 		text = natsStatus_GetText((natsStatus)status);
-	snprintf(err, NATS_DIAL_ERROR_MAX, "%s", without_place(text));
+	snprintf(err, NATS_CONNECT_ERROR_MAX, "%s", without_place(text));
 }
 
-static void free_dial(struct nats_dial *d)
+static void free_connect(struct nats_connect *d)
 {
 	natsConnection_Destroy(d->conn);
 	natsOptions_Destroy(d->nats_options);
@@ -64,32 +64,32 @@ static void free_dial(struct nats_dial *d)
 }
 
 /* With the lock of `ended`. */
-static void unlink_ended(struct nats_dial *d)
+static void unlink_ended(struct nats_connect *d)
 {
-	struct nats_dial **at = &ended.first;
+	struct nats_connect **at = &ended.first;
 
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;
 }
 
-static void end_left(struct nats_dial *d)
+static void end_left(struct nats_connect *d)
 {
 	pthread_mutex_lock(&ended.lock);
 	unlink_ended(d);
 	pthread_mutex_unlock(&ended.lock);
-	free_dial(d);
+	free_connect(d);
 }
 
-static void run(void *arg)
+static void run_connect(void *arg)
 {
-	struct nats_dial *d = arg;
+	struct nats_connect *d = arg;
 	natsConnection *conn = NULL;
 	natsStatus status = natsConnection_Connect(&conn, d->nats_options);
 	bool left;
 
 	if (status != NATS_OK) {
-		nats_dial_error(d->error, (int)status);
+		nats_connect_error(d->error, (int)status);
 		nats_reason_find(d->server, d->host, d->error,
 				 sizeof(d->error));
 	}
@@ -105,12 +105,12 @@ static void run(void *arg)
 	nats_ReleaseThreadMemory();
 }
 
-struct nats_dial *nats_dial_new(const struct nats_servers_item *server,
-				struct nats_options *o,
-				struct __natsOptions *nats_options,
-				struct mailbox *wake, char *err)
+struct nats_connect *nats_connect_new(const struct nats_servers_item *server,
+				      struct nats_options *o,
+				      struct __natsOptions *nats_options,
+				      struct mailbox *wake, char *err)
 {
-	struct nats_dial *d = calloc(1, sizeof(*d));
+	struct nats_connect *d = calloc(1, sizeof(*d));
 
 	if (d != NULL) {
 		d->server = strdup(server->url);
@@ -124,20 +124,20 @@ struct nats_dial *nats_dial_new(const struct nats_servers_item *server,
 		}
 		free(d);
 		natsOptions_Destroy(nats_options);
-		snprintf(err, NATS_DIAL_ERROR_MAX, "out of memory");
+		snprintf(err, NATS_CONNECT_ERROR_MAX, "out of memory");
 		return NULL;
 	}
 	d->options = nats_options_ref(o);
 	d->nats_options = nats_options;
 	d->wake = wake;
-	if (uv_thread_create(&d->thread, run, d) == 0)
+	if (uv_thread_create(&d->thread, run_connect, d) == 0)
 		return d;
-	free_dial(d);
-	snprintf(err, NATS_DIAL_ERROR_MAX, "no thread to connect with");
+	free_connect(d);
+	snprintf(err, NATS_CONNECT_ERROR_MAX, "no thread to connect with");
 	return NULL;
 }
 
-bool nats_dial_done(struct nats_dial *d)
+bool nats_connect_done(struct nats_connect *d)
 {
 	bool done;
 
@@ -147,23 +147,23 @@ bool nats_dial_done(struct nats_dial *d)
 	return done;
 }
 
-struct __natsConnection *nats_dial_end(struct nats_dial *d, char *err)
+struct __natsConnection *nats_connect_end(struct nats_connect *d, char *err)
 {
 	natsConnection *conn;
 
-	MUST(nats_dial_done(d));
+	MUST(nats_connect_done(d));
 	uv_thread_join(&d->thread);
 	conn = d->conn;
 	d->conn = NULL;
-	snprintf(err, NATS_DIAL_ERROR_MAX, "%s", d->error);
-	free_dial(d);
+	snprintf(err, NATS_CONNECT_ERROR_MAX, "%s", d->error);
+	free_connect(d);
 	return conn;
 }
 
 /* ---- those that hang ----------------------------------------------------- */
 
 /* Joined and freed if it is done, else left to its thread. */
-static void leave(struct nats_dial *d)
+static void leave(struct nats_connect *d)
 {
 	bool done;
 
@@ -181,12 +181,12 @@ static void leave(struct nats_dial *d)
 	if (!done)
 		return;
 	uv_thread_join(&d->thread);
-	free_dial(d);
+	free_connect(d);
 }
 
-void nats_hung_add(struct nats_hung *h, struct nats_dial *d, uint64_t now_ms)
+void nats_hung_add(struct nats_hung *h, struct nats_connect *d, uint64_t now_ms)
 {
-	if (h->n == NATS_HUNG_MAX || nats_dial_done(d)) {
+	if (h->n == NATS_HUNG_MAX || nats_connect_done(d)) {
 		leave(d);
 		return;
 	}
@@ -216,9 +216,9 @@ bool nats_hung_skips(const struct nats_hung *h, const char *server,
 bool nats_hung_take(struct nats_hung *h, char *out, size_t size)
 {
 	for (size_t i = 0; i < h->n; i++) {
-		struct nats_dial *d = h->dials[i];
+		struct nats_connect *d = h->dials[i];
 
-		if (!nats_dial_done(d))
+		if (!nats_connect_done(d))
 			continue;
 		snprintf(out, size, "%s", d->server);
 		h->dials[i] = h->dials[--h->n];
@@ -239,7 +239,7 @@ unsigned nats_hung_ended(const char *server)
 	unsigned n = 0;
 
 	pthread_mutex_lock(&ended.lock);
-	for (const struct nats_dial *d = ended.first; d != NULL; d = d->next)
+	for (const struct nats_connect *d = ended.first; d != NULL; d = d->next)
 		n += server == NULL || strcmp(d->server, server) == 0;
 	pthread_mutex_unlock(&ended.lock);
 	return n;

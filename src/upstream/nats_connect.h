@@ -16,21 +16,21 @@
 #include "upstream/nats_options.h"
 
 struct __natsConnection; /* natsConnection */
-struct nats_dial;
+struct nats_connect;
 
-enum { NATS_DIAL_ERROR_MAX = NATS_OPTIONS_ERROR_MAX };
+enum { NATS_CONNECT_ERROR_MAX = NATS_OPTIONS_ERROR_MAX };
 
 /* Takes the natsOptions over, also on
  * failure; they may refer to `o`, of which a reference is taken. `wake` is
  * borrowed until the end, and woken when it is done. NULL with `err`. */
-struct nats_dial *nats_dial_new(const struct nats_servers_item *server,
-				struct nats_options *o,
-				struct __natsOptions *nats_options,
-				struct mailbox *wake, char *err);
-bool nats_dial_done(struct nats_dial *d);
+struct nats_connect *nats_connect_new(const struct nats_servers_item *server,
+				      struct nats_options *o,
+				      struct __natsOptions *nats_options,
+				      struct mailbox *wake, char *err);
+bool nats_connect_done(struct nats_connect *d);
 /* Of one that is done: frees it, and returns the connection, or NULL with
  * `err`. */
-struct __natsConnection *nats_dial_end(struct nats_dial *d, char *err);
+struct __natsConnection *nats_connect_end(struct nats_connect *d, char *err);
 
 /* ---- those that hang ----------------------------------------------------- */
 
@@ -46,12 +46,13 @@ enum {
 
 /* Of one gateway; the worker's. Zeroed at first. */
 struct nats_hung {
-	struct nats_dial *dials[NATS_HUNG_MAX];
+	struct nats_connect *dials[NATS_HUNG_MAX];
 	size_t n;
 };
 
 /* Keeps it, unless it is done: then it is freed. */
-void nats_hung_add(struct nats_hung *h, struct nats_dial *d, uint64_t now_ms);
+void nats_hung_add(struct nats_hung *h, struct nats_connect *d,
+		   uint64_t now_ms);
 /* The server is not to be tried now. */
 bool nats_hung_skips(const struct nats_hung *h, const char *server,
 		     uint64_t now_ms);
@@ -64,6 +65,6 @@ void nats_hung_finish(struct nats_hung *h);
 unsigned nats_hung_ended(const char *server);
 
 /* What the calling thread's last call of nats.c has to say. */
-void nats_dial_error(char *err, int status);
+void nats_connect_error(char *err, int status);
 
 #endif

@@ -12,9 +12,9 @@
 #include <nats/nats.h>
 #include <sodium.h>
 
+#include "base/printable.h"
 #include "nats/nkey.h"
 #include "nats/subject.h"
-#include "base/values.h"
 
 enum {
 	CONNECT_MS = 2000,
@@ -29,7 +29,7 @@ enum {
 
 /* ---- files --------------------------------------------------------------- */
 
-static void wipe_free(char *text, size_t len)
+static void wipe_and_free(char *text, size_t len)
 {
 	if (text == NULL)
 		return;
@@ -38,7 +38,7 @@ static void wipe_free(char *text, size_t len)
 }
 
 /* The whole file, NUL-terminated; to wipe_free(). */
-static int read_file(char **ret, size_t *ret_len, const char *path)
+static int read_secret_file(char **ret, size_t *ret_len, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char *text;
@@ -59,7 +59,7 @@ static int read_file(char **ret, size_t *ret_len, const char *path)
 		int rc = text == NULL ? -ENOMEM : n < 0 ? -errno : -EFBIG;
 
 		close(fd);
-		wipe_free(text, len);
+		wipe_and_free(text, len);
 		return rc;
 	}
 	close(fd);
@@ -101,9 +101,9 @@ static int take_file(char **ret, const char *option, const char *path,
 {
 	char shown[160], *text;
 	size_t len;
-	int rc = read_file(&text, &len, path);
+	int rc = read_secret_file(&text, &len, path);
 
-	values_show(path, shown, sizeof(shown));
+	printable_text(shown, sizeof(shown), path);
 	if (rc < 0) {
 		snprintf(err, NATS_OPTIONS_ERROR_MAX,
 			 "%s: wrong value \"%s\" (%s); takes %s", option, shown,
@@ -125,15 +125,15 @@ static int take_file(char **ret, const char *option, const char *path,
 		rc = -EINVAL;
 	}
 	if (rc < 0)
-		wipe_free(text, len);
+		wipe_and_free(text, len);
 	else
 		*ret = text;
 	return rc;
 }
 
 /* Of a path that is given. */
-static int check_file(const char *option, const char *path, const char *mark,
-		      const char *takes, char *err)
+static int check_secret_file(const char *option, const char *path,
+			     const char *mark, const char *takes, char *err)
 {
 	char *text;
 	int rc;
@@ -142,7 +142,7 @@ static int check_file(const char *option, const char *path, const char *mark,
 		return 0;
 	rc = take_file(&text, option, path, mark, takes, err);
 	if (rc == 0)
-		wipe_free(text, strlen(text));
+		wipe_and_free(text, strlen(text));
 	return rc;
 }
 
@@ -158,7 +158,7 @@ static int load_jwt(char **ret, const char *path)
 	static const char mark[] = "BEGIN NATS USER JWT", blanks[] = " \t\r\n";
 	char *text, *at;
 	size_t len;
-	int rc = read_file(&text, &len, path);
+	int rc = read_secret_file(&text, &len, path);
 
 	if (rc < 0)
 		return rc;
@@ -172,32 +172,32 @@ static int load_jwt(char **ret, const char *path)
 		*ret = strndup(at, strcspn(at, blanks));
 		rc = *ret == NULL ? -ENOMEM : 0;
 	}
-	wipe_free(text, len);
+	wipe_and_free(text, len);
 	return rc;
 }
 
-static int load_nkey(struct nkey *ret, const char *path)
+static int load_nkey_seed(struct nkey *ret, const char *path)
 {
 	char *text;
 	size_t len;
-	int rc = read_file(&text, &len, path);
+	int rc = read_secret_file(&text, &len, path);
 
 	if (rc < 0)
 		return rc;
 	rc = nkey_find(ret, text, len);
-	wipe_free(text, len);
+	wipe_and_free(text, len);
 	return rc;
 }
 
 /* ---- checks -------------------------------------------------------------- */
 
-static int refuse(char *err, const char *text)
+static int reject_setting(char *err, const char *text)
 {
 	snprintf(err, NATS_OPTIONS_ERROR_MAX, "%s", text);
 	return -EINVAL;
 }
 
-static int check_nkey(const struct nats_settings *s, char *err)
+static int check_nkey_seed(const struct nats_settings *s, char *err)
 {
 	char shown[160];
 	struct nkey key;
@@ -205,18 +205,19 @@ static int check_nkey(const struct nats_settings *s, char *err)
 
 	if (s->user_seed != NULL) {
 		if (nkey_find(&key, s->user_seed, strlen(s->user_seed)) < 0)
-			return refuse(err, "the user's seed is no nkey seed "
-					   "of a user (\"SU...\")");
+			return reject_setting(err,
+					      "the user's seed is no nkey seed "
+					      "of a user (\"SU...\")");
 		nkey_wipe(&key);
 	}
 	if (s->nkey == NULL)
 		return 0;
-	rc = load_nkey(&key, s->nkey);
+	rc = load_nkey_seed(&key, s->nkey);
 	if (rc == 0) {
 		nkey_wipe(&key);
 		return 0;
 	}
-	values_show(s->nkey, shown, sizeof(shown));
+	printable_text(shown, sizeof(shown), s->nkey);
 	snprintf(err, NATS_OPTIONS_ERROR_MAX,
 		 "--nkey: wrong value \"%s\" (%s); takes the path of a file "
 		 "with a user's seed (\"SU...\")",
@@ -224,51 +225,59 @@ static int check_nkey(const struct nats_settings *s, char *err)
 	return rc;
 }
 
-static int check_files(const struct nats_settings *s, char *err)
+static int check_secret_files(const struct nats_settings *s, char *err)
 {
-	int rc = check_file("--creds", s->creds, "BEGIN NATS USER JWT",
-			    "the path of a credentials file", err);
+	int rc = check_secret_file("--creds", s->creds, "BEGIN NATS USER JWT",
+				   "the path of a credentials file", err);
 
 	if (rc == 0)
-		rc = check_nkey(s, err);
+		rc = check_nkey_seed(s, err);
 	if (rc == 0)
-		rc = check_file("--tlsca", s->tlsca, "BEGIN", TAKES_CA, err);
+		rc = check_secret_file("--tlsca", s->tlsca, "BEGIN", TAKES_CA,
+				       err);
 	if (rc == 0)
-		rc = check_file("--tlscert", s->tlscert, "BEGIN CERTIFICATE",
-				TAKES_CERT, err);
+		rc = check_secret_file("--tlscert", s->tlscert,
+				       "BEGIN CERTIFICATE", TAKES_CERT, err);
 	if (rc == 0)
-		rc = check_file("--tlskey", s->tlskey, "PRIVATE KEY", TAKES_KEY,
-				err);
+		rc = check_secret_file("--tlskey", s->tlskey, "PRIVATE KEY",
+				       TAKES_KEY, err);
 	return rc;
 }
 
-static int check(const struct nats_settings *s, char *err)
+static int check_nats_option(const struct nats_settings *s, char *err)
 {
 	if (s->stream == NULL || !subject_stream_name_ok(s->stream))
-		return refuse(err, "--stream: not the name of a stream");
+		return reject_setting(err,
+				      "--stream: not the name of a stream");
 	if (s->js_domain != NULL && s->js_api_prefix != NULL)
-		return refuse(err, "--js-domain and --js-api-prefix say the "
-				   "same: give one");
+		return reject_setting(err,
+				      "--js-domain and --js-api-prefix say the "
+				      "same: give one");
 	/* One token, for which the rules are those of a name. */
 	if (s->js_domain != NULL && !subject_stream_name_ok(s->js_domain))
-		return refuse(err, "--js-domain: not the name of a domain");
+		return reject_setting(err,
+				      "--js-domain: not the name of a domain");
 	if (s->js_api_prefix != NULL && !subject_prefix_ok(s->js_api_prefix))
-		return refuse(err, "--js-api-prefix: not a subject's prefix");
+		return reject_setting(
+			err, "--js-api-prefix: not a subject's prefix");
 	if (s->inbox_prefix != NULL && !subject_prefix_ok(s->inbox_prefix))
-		return refuse(err, "--inbox-prefix: not a subject's prefix");
+		return reject_setting(err,
+				      "--inbox-prefix: not a subject's prefix");
 	if ((s->tlscert == NULL) != (s->tlskey == NULL))
-		return refuse(err, "--tlscert and --tlskey need each other");
+		return reject_setting(err,
+				      "--tlscert and --tlskey need each other");
 #if NATS_VERSION_NUMBER < 0x030900
 	if (s->tlsfirst)
-		return refuse(err, "--tlsfirst: needs nats.c 3.9 or later; "
-				   "this program has " NATS_VERSION_STRING);
+		return reject_setting(err,
+				      "--tlsfirst: needs nats.c 3.9 or later; "
+				      "this program has " NATS_VERSION_STRING);
 #endif
-	return check_files(s, err);
+	return check_secret_files(s, err);
 }
 
 /* ---- life ---------------------------------------------------------------- */
 
-static int copy(char **ret, const char *text)
+static int copy_setting(char **ret, const char *text)
 {
 	if (text == NULL)
 		return 0;
@@ -280,16 +289,17 @@ static int copy_api_prefix(struct nats_options *o,
 			   const struct nats_settings *s)
 {
 	if (s->js_domain == NULL)
-		return copy(&o->api_prefix, s->js_api_prefix != NULL
-						    ? s->js_api_prefix
-						    : "$JS.API");
+		return copy_setting(&o->api_prefix, s->js_api_prefix != NULL
+							    ? s->js_api_prefix
+							    : "$JS.API");
 	if (asprintf(&o->api_prefix, "$JS.%s.API", s->js_domain) >= 0)
 		return 0;
 	o->api_prefix = NULL;
 	return -ENOMEM;
 }
 
-static int copy_all(struct nats_options *o, const struct nats_settings *s)
+static int copy_all_settings(struct nats_options *o,
+			     const struct nats_settings *s)
 {
 	const struct {
 		char **to;
@@ -314,7 +324,7 @@ static int copy_all(struct nats_options *o, const struct nats_settings *s)
 	int rc = copy_api_prefix(o, s);
 
 	for (size_t i = 0; rc == 0 && i < sizeof(texts) / sizeof(*texts); i++)
-		rc = copy(texts[i].to, texts[i].from);
+		rc = copy_setting(texts[i].to, texts[i].from);
 	return rc;
 }
 
@@ -322,7 +332,7 @@ int nats_options_new(struct nats_options **ret, const struct nats_settings *s,
 		     bool tls, char *err)
 {
 	struct nats_options *o;
-	int rc = check(s, err);
+	int rc = check_nats_option(s, err);
 
 	if (rc < 0)
 		return rc;
@@ -332,7 +342,7 @@ int nats_options_new(struct nats_options **ret, const struct nats_settings *s,
 	o->refs = 1;
 	o->tlsfirst = s->tlsfirst;
 	o->tls = tls || s->tlsca != NULL || s->tlscert != NULL || s->tlsfirst;
-	rc = copy_all(o, s);
+	rc = copy_all_settings(o, s);
 	if (rc < 0) {
 		nats_options_unref(o);
 		return rc;
@@ -360,7 +370,7 @@ struct nats_options *nats_options_unref(struct nats_options *o)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		if (texts[i] != NULL)
-			wipe_free(texts[i], strlen(texts[i]));
+			wipe_and_free(texts[i], strlen(texts[i]));
 	free(o);
 	return NULL;
 }
@@ -384,7 +394,7 @@ struct build {
 
 /* No version of nats.c escapes what it puts into the JSON of CONNECT. To
  * wipe_free(). */
-static char *escape(const char *text)
+static char *escape_credentials(const char *text)
 {
 	size_t len = strlen(text);
 	char *out = malloc(len * 6 + 1), *end = out;
@@ -405,10 +415,11 @@ static char *escape(const char *text)
 	return out;
 }
 
-static void set_user(struct build *b, const char *user, const char *password)
+static void set_user_options(struct build *b, const char *user,
+			     const char *password)
 {
-	char *name = escape(user);
-	char *secret = password == NULL ? NULL : escape(password);
+	char *name = escape_credentials(user);
+	char *secret = password == NULL ? NULL : escape_credentials(password);
 
 	if (name == NULL || (password != NULL && secret == NULL))
 		b->status = NATS_NO_MEMORY;
@@ -416,12 +427,12 @@ static void set_user(struct build *b, const char *user, const char *password)
 		SET(b, "token", natsOptions_SetToken(b->to, name));
 	else
 		SET(b, "user", natsOptions_SetUserInfo(b->to, name, secret));
-	wipe_free(name, name == NULL ? 0 : strlen(name));
-	wipe_free(secret, secret == NULL ? 0 : strlen(secret));
+	wipe_and_free(name, name == NULL ? 0 : strlen(name));
+	wipe_and_free(secret, secret == NULL ? 0 : strlen(secret));
 }
 
 /* nats.c frees what these two give it with free(). */
-static natsStatus give_jwt(char **jwt, char **error, void *arg)
+static natsStatus on_user_jwt(char **jwt, char **error, void *arg)
 {
 	const struct nats_options *o = arg;
 
@@ -438,12 +449,12 @@ static natsStatus give_jwt(char **jwt, char **error, void *arg)
 	return *jwt == NULL ? NATS_NO_MEMORY : NATS_OK;
 }
 
-static int key_of(struct nkey *ret, const struct nats_options *o)
+static int public_key_of(struct nkey *ret, const struct nats_options *o)
 {
 	if (o->creds != NULL)
-		return load_nkey(ret, o->creds);
+		return load_nkey_seed(ret, o->creds);
 	if (o->nkey != NULL)
-		return load_nkey(ret, o->nkey);
+		return load_nkey_seed(ret, o->nkey);
 	if (o->user_seed != NULL)
 		return nkey_find(ret, o->user_seed, strlen(o->user_seed));
 	return -ENOENT;
@@ -455,7 +466,7 @@ static natsStatus give_signature(char **error, unsigned char **sig, int *len,
 {
 	const struct nats_options *o = arg;
 	struct nkey key;
-	int rc = key_of(&key, o);
+	int rc = public_key_of(&key, o);
 
 	if (rc < 0 && rc != -ENOENT) {
 		*error = strdup("the nkey's seed can't be read");
@@ -470,13 +481,13 @@ static natsStatus give_signature(char **error, unsigned char **sig, int *len,
 	return *sig == NULL ? NATS_NO_MEMORY : NATS_OK;
 }
 
-static void set_nkey(struct build *b, struct nats_options *o)
+static void set_nkey_option(struct build *b, struct nats_options *o)
 {
 	char public_key[NKEY_PUBLIC_MAX];
 	struct nkey key;
 
 	b->what = "--nkey";
-	if (load_nkey(&key, o->nkey) < 0) {
+	if (load_nkey_seed(&key, o->nkey) < 0) {
 		b->status = NATS_ERR;
 		return;
 	}
@@ -491,23 +502,25 @@ static void set_credentials(struct build *b, struct nats_options *o,
 			    const struct nats_servers_item *server)
 {
 	if (server->user != NULL)
-		set_user(b, server->user, server->password);
+		set_user_options(b, server->user, server->password);
 	else if (o->user != NULL)
-		set_user(b, o->user, o->password);
+		set_user_options(b, o->user, o->password);
 	/* Not by the library, which knows one line end, and no byte-order mark.
 	 */
 	else if (o->creds != NULL)
 		SET(b, "--creds",
-		    natsOptions_SetUserCredentialsCallbacks(b->to, give_jwt, o,
-							    give_signature, o));
+		    natsOptions_SetUserCredentialsCallbacks(b->to, on_user_jwt,
+							    o, give_signature,
+							    o));
 	else if (o->nkey != NULL)
-		set_nkey(b, o);
+		set_nkey_option(b, o);
 	else if (o->user_jwt != NULL)
 		SET(b, "user_jwt",
-		    natsOptions_SetUserCredentialsCallbacks(b->to, give_jwt, o,
-							    give_signature, o));
+		    natsOptions_SetUserCredentialsCallbacks(b->to, on_user_jwt,
+							    o, give_signature,
+							    o));
 	if (o->token != NULL && server->user == NULL)
-		set_user(b, o->token, NULL);
+		set_user_options(b, o->token, NULL);
 }
 
 /* From the memory of the bytes that were checked, and not from the files, which
@@ -534,14 +547,14 @@ static int set_certificates(struct build *b, const struct nats_options *o,
 	if (rc == 0 && cert != NULL)
 		SET(b, "--tlscert, --tlskey",
 		    natsOptions_SetCertificatesChain(b->to, cert, key));
-	wipe_free(ca, ca == NULL ? 0 : strlen(ca));
-	wipe_free(cert, cert == NULL ? 0 : strlen(cert));
-	wipe_free(key, key == NULL ? 0 : strlen(key));
+	wipe_and_free(ca, ca == NULL ? 0 : strlen(ca));
+	wipe_and_free(cert, cert == NULL ? 0 : strlen(cert));
+	wipe_and_free(key, key == NULL ? 0 : strlen(key));
 	return rc;
 }
 
-static int set_tls(struct build *b, const struct nats_options *o,
-		   const struct nats_servers_item *server, char *err)
+static int set_tls_options(struct build *b, const struct nats_options *o,
+			   const struct nats_servers_item *server, char *err)
 {
 	const char *name =
 		server->tls_name != NULL ? server->tls_name : server->host;
@@ -559,10 +572,10 @@ static int set_tls(struct build *b, const struct nats_options *o,
 	return 0;
 }
 
-static void set_session(struct build *b, const struct nats_options *o,
-			const struct nats_servers_item *server)
+static void set_session_options(struct build *b, const struct nats_options *o,
+				const struct nats_servers_item *server)
 {
-	char *name = escape(o->name);
+	char *name = escape_credentials(o->name);
 
 	if (name == NULL)
 		b->status = NATS_NO_MEMORY;
@@ -586,9 +599,9 @@ struct __natsOptions *nats_options_build(struct nats_options *o,
 	struct build b = {.what = "natsOptions_Create"};
 
 	b.status = natsOptions_Create(&b.to);
-	set_session(&b, o, server);
+	set_session_options(&b, o, server);
 	set_credentials(&b, o, server);
-	if (set_tls(&b, o, server, err) < 0) {
+	if (set_tls_options(&b, o, server, err) < 0) {
 		natsOptions_Destroy(b.to);
 		return NULL;
 	}

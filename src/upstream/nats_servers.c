@@ -8,7 +8,7 @@
 
 #include <sodium.h>
 
-#include "base/values.h"
+#include "nats/server_url.h"
 
 /* A URL is cut up here, because the versions of nats.c differ in what they make
  * of one: a tls:// scheme is ignored before 3.13, and an escaped password is
@@ -33,7 +33,7 @@ void nats_servers_item_finish(struct nats_servers_item *it)
 	*it = (struct nats_servers_item){0};
 }
 
-static int hex_digit(char c)
+static int userinfo_digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -43,7 +43,7 @@ static int hex_digit(char c)
 }
 
 /* %xx decoded, into memory of its own. */
-static int decode(char **ret, const char *text, size_t len)
+static int decode_userinfo(char **ret, const char *text, size_t len)
 {
 	char *out = malloc(len + 1), *end = out;
 
@@ -56,8 +56,8 @@ static int decode(char **ret, const char *text, size_t len)
 			*end++ = text[i];
 			continue;
 		}
-		high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-		low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
+		high = i + 2 < len ? userinfo_digit_value(text[i + 1]) : -1;
+		low = i + 2 < len ? userinfo_digit_value(text[i + 2]) : -1;
 		if (high < 0 || low < 0 || high * 16 + low == 0) {
 			free(out);
 			return -EINVAL;
@@ -76,15 +76,17 @@ static int take_userinfo(struct nats_servers_item *it, const char *text,
 {
 	const char *colon = memchr(text, ':', len);
 	size_t user_len = colon == NULL ? len : (size_t)(colon - text);
-	int rc = decode(&it->user, text, user_len);
+	int rc = decode_userinfo(&it->user, text, user_len);
 
 	if (rc == 0 && colon != NULL)
-		rc = decode(&it->password, colon + 1, len - user_len - 1);
+		rc = decode_userinfo(&it->password, colon + 1,
+				     len - user_len - 1);
 	return rc;
 }
 
 /* HOST, HOST:PORT, [V6], [V6]:PORT. */
-static int take_host(struct nats_servers_item *it, const char *text, size_t len)
+static int take_url_host(struct nats_servers_item *it, const char *text,
+			 size_t len)
 {
 	bool v6 = len > 0 && text[0] == '[';
 	const char *end = v6 ? memchr(text, ']', len) : memchr(text, ':', len);
@@ -118,7 +120,8 @@ static int take_host(struct nats_servers_item *it, const char *text, size_t len)
 	return 0;
 }
 
-static int parse_url(struct nats_servers_item *ret, bool *tls, const char *url)
+static int parse_server_url(struct nats_servers_item *ret, bool *tls,
+			    const char *url)
 {
 	struct nats_servers_item it = {0};
 	const char *text = url, *scheme_end = strstr(url, "://");
@@ -126,7 +129,7 @@ static int parse_url(struct nats_servers_item *ret, bool *tls, const char *url)
 	size_t len;
 	int rc = 0;
 
-	if (values_server_fault(url) != NULL)
+	if (server_url_fault(url) != NULL)
 		return -EINVAL;
 	if (scheme_end != NULL)
 		text = scheme_end + 3;
@@ -142,7 +145,7 @@ static int parse_url(struct nats_servers_item *ret, bool *tls, const char *url)
 		text = at + 1;
 	}
 	if (rc == 0)
-		rc = take_host(&it, text, len);
+		rc = take_url_host(&it, text, len);
 	if (rc < 0)
 		nats_servers_item_finish(&it);
 	else
@@ -152,7 +155,7 @@ static int parse_url(struct nats_servers_item *ret, bool *tls, const char *url)
 
 /* ---- the list ------------------------------------------------------------ */
 
-static void shuffle(struct nats_servers *s)
+static void shuffle_servers(struct nats_servers *s)
 {
 	for (size_t i = s->n; i > 1; i--) {
 		size_t j = randombytes_uniform((uint32_t)i);
@@ -163,7 +166,8 @@ static void shuffle(struct nats_servers *s)
 	}
 }
 
-static int add_given(struct nats_servers *s, const char *url, char *err)
+static int add_configured_server(struct nats_servers *s, const char *url,
+				 char *err)
 {
 	char shown[160];
 	bool tls;
@@ -174,11 +178,11 @@ static int add_given(struct nats_servers *s, const char *url, char *err)
 			 "--server: more than %d servers", NATS_SERVERS_MAX);
 		return -EINVAL;
 	}
-	rc = parse_url(&s->items[s->n], &tls, url);
+	rc = parse_server_url(&s->items[s->n], &tls, url);
 	if (rc < 0) {
-		const char *fault = values_server_fault(url);
+		const char *fault = server_url_fault(url);
 
-		values_hide_userinfo(url, shown, sizeof(shown));
+		server_url_hide_userinfo(url, shown, sizeof(shown));
 		snprintf(err, NATS_SERVERS_ERROR_MAX,
 			 "--server: wrong value \"%s\": %s", shown,
 			 rc == -ENOMEM	 ? "out of memory"
@@ -198,13 +202,13 @@ int nats_servers_init(struct nats_servers *s, const char *const *urls, size_t n,
 
 	memset(s, 0, sizeof(*s));
 	if (urls == NULL || n == 0)
-		return add_given(s, default_url, err);
+		return add_configured_server(s, default_url, err);
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = add_given(s, urls[i], err);
+		rc = add_configured_server(s, urls[i], err);
 	if (rc < 0)
 		nats_servers_finish(s);
 	else
-		shuffle(s);
+		shuffle_servers(s);
 	return rc;
 }
 
@@ -215,7 +219,7 @@ void nats_servers_finish(struct nats_servers *s)
 	s->n = 0;
 }
 
-static int copy(char **ret, const char *text)
+static int copy_url_part(char **ret, const char *text)
 {
 	if (text == NULL)
 		return 0;
@@ -232,10 +236,11 @@ int nats_servers_next(struct nats_servers *s, struct nats_servers_item *ret)
 		s->next = 0;
 	from = &s->items[s->next++];
 	to.given = from->given;
-	if (copy(&to.url, from->url) < 0 || copy(&to.host, from->host) < 0 ||
-	    copy(&to.user, from->user) < 0 ||
-	    copy(&to.password, from->password) < 0 ||
-	    copy(&to.tls_name, from->tls_name) < 0) {
+	if (copy_url_part(&to.url, from->url) < 0 ||
+	    copy_url_part(&to.host, from->host) < 0 ||
+	    copy_url_part(&to.user, from->user) < 0 ||
+	    copy_url_part(&to.password, from->password) < 0 ||
+	    copy_url_part(&to.tls_name, from->tls_name) < 0) {
 		nats_servers_item_finish(&to);
 		return -ENOMEM;
 	}
@@ -245,7 +250,7 @@ int nats_servers_next(struct nats_servers *s, struct nats_servers_item *ret)
 
 /* ---- discovered ---------------------------------------------------------- */
 
-static bool is_known(const struct nats_servers *s, const char *url)
+static bool is_known_server(const struct nats_servers *s, const char *url)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->items[i].url, url) == 0)
@@ -253,7 +258,7 @@ static bool is_known(const struct nats_servers *s, const char *url)
 	return false;
 }
 
-static bool is_address(const char *host)
+static bool is_ip_literal(const char *host)
 {
 	struct in6_addr address;
 
@@ -264,20 +269,20 @@ static bool is_address(const char *host)
 /* A cluster tells addresses, while its certificate has names: the name that has
  * been good for the server that tells is expected of the others too. Its
  * credentials are theirs as well. */
-static int inherit(struct nats_servers_item *it,
-		   const struct nats_servers_item *from)
+static int inherit_credentials(struct nats_servers_item *it,
+			       const struct nats_servers_item *from)
 {
 	const char *name = from->tls_name;
 
-	if (name == NULL && !is_address(from->host))
+	if (name == NULL && !is_ip_literal(from->host))
 		name = from->host;
-	if (is_address(it->host) && copy(&it->tls_name, name) < 0)
+	if (is_ip_literal(it->host) && copy_url_part(&it->tls_name, name) < 0)
 		return -ENOMEM;
 	if (it->user != NULL)
 		return 0;
-	if (copy(&it->user, from->user) < 0)
+	if (copy_url_part(&it->user, from->user) < 0)
 		return -ENOMEM;
-	return copy(&it->password, from->password);
+	return copy_url_part(&it->password, from->password);
 }
 
 /* Keeps the place in turn: what comes next stays what came next. */
@@ -305,9 +310,9 @@ static void add_discovered(struct nats_servers *s,
 	struct nats_servers_item it;
 	bool tls;
 
-	if (s->n == NATS_SERVERS_MAX || parse_url(&it, &tls, url) < 0)
+	if (s->n == NATS_SERVERS_MAX || parse_server_url(&it, &tls, url) < 0)
 		return;
-	if (is_known(s, it.url) || inherit(&it, from) < 0)
+	if (is_known_server(s, it.url) || inherit_credentials(&it, from) < 0)
 		nats_servers_item_finish(&it);
 	else
 		s->items[s->n++] = it;
@@ -325,7 +330,8 @@ void nats_servers_discovered(struct nats_servers *s,
 		add_discovered(&found, from, urls[i]);
 	drop_discovered(s);
 	for (size_t i = 0; i < found.n; i++) {
-		if (s->n == NATS_SERVERS_MAX || is_known(s, found.items[i].url))
+		if (s->n == NATS_SERVERS_MAX ||
+		    is_known_server(s, found.items[i].url))
 			nats_servers_item_finish(&found.items[i]);
 		else
 			s->items[s->n++] = found.items[i];

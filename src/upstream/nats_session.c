@@ -9,8 +9,8 @@
 
 #include "base/buf.h"
 #include "nats/js_api.h"
-#include "upstream/nats_connect.h"
 #include "upstream/nats_codec.h"
+#include "upstream/nats_connect.h"
 
 /* The happy path: options, a thread that connects, a subscription on the
  * session's inbox, a flush; then requests out, arrivals in; then destroy.
@@ -39,7 +39,7 @@ struct nats_session {
 	struct mailbox *events;
 	struct mailbox *wake;
 	struct nats_hung *hung;
-	struct nats_dial *dial;
+	struct nats_connect *dial;
 	natsConnection *conn;
 	natsSubscription *sub;
 	struct nats_address address;
@@ -68,12 +68,12 @@ static void open_library(void)
 
 /* ---- the register -------------------------------------------------------- */
 
-static void *number_arg(uint64_t number)
+static void *number_argument(uint64_t number)
 {
 	return (void *)(uintptr_t)number; /* never to be dereferenced */
 }
 
-static void enlist(struct nats_session *s)
+static void register_session(struct nats_session *s)
 {
 	pthread_mutex_lock(&sessions.lock);
 	s->number = ++sessions.last_number;
@@ -83,7 +83,7 @@ static void enlist(struct nats_session *s)
 }
 
 /* Returns when no callback is inside. */
-static void delist(struct nats_session *s)
+static void unregister_session(struct nats_session *s)
 {
 	struct nats_session **at = &sessions.first;
 
@@ -97,7 +97,7 @@ static void delist(struct nats_session *s)
 }
 
 /* The session of a callback, until leave(). NULL: it's gone. */
-static struct nats_session *enter(void *arg)
+static struct nats_session *enter_session_state(void *arg)
 {
 	struct nats_session *s;
 
@@ -111,7 +111,7 @@ static struct nats_session *enter(void *arg)
 	return s;
 }
 
-static void leave(struct nats_session *s)
+static void leave_session(struct nats_session *s)
 {
 	pthread_mutex_lock(&sessions.lock);
 	if (--s->busy == 0)
@@ -121,7 +121,7 @@ static void leave(struct nats_session *s)
 
 /* ---- callbacks of nats.c ------------------------------------------------- */
 
-static const char *header(natsMsg *msg, const char *key)
+static const char *header_of(natsMsg *msg, const char *key)
 {
 	const char *value = NULL;
 
@@ -131,7 +131,7 @@ static const char *header(natsMsg *msg, const char *key)
 static void on_message(natsConnection *conn, natsSubscription *sub,
 		       natsMsg *msg, void *arg)
 {
-	struct nats_session *s = enter(arg);
+	struct nats_session *s = enter_session_state(arg);
 	struct nats_arrival in;
 
 	(void)conn;
@@ -149,34 +149,34 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 	/* A stored message may have headers of any name: only what comes to
 	 * our own inbox without data can be a status. */
 	if (in.len == 0 && in.reply == NULL) {
-		in.status = header(msg, "Status");
-		in.description = header(msg, "Description");
-		in.pending_msgs = header(msg, "Nats-Pending-Messages");
-		in.last_consumer = header(msg, "Nats-Last-Consumer");
-		in.last_stream = header(msg, "Nats-Last-Stream");
+		in.status = header_of(msg, "Status");
+		in.description = header_of(msg, "Description");
+		in.pending_msgs = header_of(msg, "Nats-Pending-Messages");
+		in.last_consumer = header_of(msg, "Nats-Last-Consumer");
+		in.last_stream = header_of(msg, "Nats-Last-Stream");
 	}
 	if (in.reply != NULL)
-		in.internal = header(msg, "Nats-Marker-Reason") != NULL ||
-			      header(msg, "Nats-Schedule") != NULL;
-	nats_letter_arrival(s->events, &s->address, s->options->filter, &in);
+		in.internal = header_of(msg, "Nats-Marker-Reason") != NULL ||
+			      header_of(msg, "Nats-Schedule") != NULL;
+	nats_codec_arrival(s->events, &s->address, s->options->filter, &in);
 	natsMsg_Destroy(msg);
-	leave(s);
+	leave_session(s);
 }
 
 static void on_closed(natsConnection *conn, void *arg)
 {
-	struct nats_session *s = enter(arg);
+	struct nats_session *s = enter_session_state(arg);
 
 	(void)conn;
 	if (s == NULL)
 		return;
 	mailbox_wake(s->wake);
-	leave(s);
+	leave_session(s);
 }
 
 static void on_lame_duck(natsConnection *conn, void *arg)
 {
-	struct nats_session *s = enter(arg);
+	struct nats_session *s = enter_session_state(arg);
 
 	(void)conn;
 	if (s == NULL)
@@ -185,7 +185,7 @@ static void on_lame_duck(natsConnection *conn, void *arg)
 	s->lame = true;
 	pthread_mutex_unlock(&sessions.lock);
 	mailbox_wake(s->wake);
-	leave(s);
+	leave_session(s);
 }
 
 /* What a server refuses is refused each time; of requests about consumers only
@@ -211,8 +211,8 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 
 	(void)conn;
 	(void)sub;
-	nats_dial_error(text, (int)status);
-	s = enter(arg);
+	nats_connect_error(text, (int)status);
+	s = enter_session_state(arg);
 	if (s == NULL)
 		return;
 	pthread_mutex_lock(&sessions.lock);
@@ -220,16 +220,16 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 	snprintf(s->error, sizeof(s->error), "%s", text);
 	pthread_mutex_unlock(&sessions.lock);
 	if (!is_same)
-		nats_letter_note(s->events, NATS_NOTE_ERROR, s->server, text,
-				 MAILBOX_REFUSE);
-	leave(s);
+		nats_codec_note(s->events, NATS_STATUS_ERROR, s->server, text,
+				MAILBOX_REFUSE);
+	leave_session(s);
 }
 
 /* ---- life ---------------------------------------------------------------- */
 
 static natsStatus set_callbacks(natsOptions *o, uint64_t number)
 {
-	void *arg = number_arg(number);
+	void *arg = number_argument(number);
 	natsStatus status = natsOptions_SetClosedCB(o, on_closed, arg);
 
 	if (status == NATS_OK)
@@ -240,9 +240,9 @@ static natsStatus set_callbacks(natsOptions *o, uint64_t number)
 }
 
 /* To connect with; NULL with `err`. */
-static natsOptions *options_for(struct nats_session *s,
-				const struct nats_servers_item *server,
-				char *err)
+static natsOptions *options_for_server(struct nats_session *s,
+				       const struct nats_servers_item *server,
+				       char *err)
 {
 	natsOptions *o = nats_options_build(s->options, server, err);
 	natsStatus status;
@@ -253,18 +253,19 @@ static natsOptions *options_for(struct nats_session *s,
 	if (status == NATS_OK)
 		return o;
 	natsOptions_Destroy(o);
-	nats_dial_error(err, status);
+	nats_connect_error(err, status);
 	return NULL;
 }
 
-static struct nats_dial *dial(struct nats_session *s,
-			      const struct nats_servers_item *server, char *err)
+static struct nats_connect *begin_connect(
+	struct nats_session *s, const struct nats_servers_item *server,
+	char *err)
 {
-	natsOptions *o = options_for(s, server, err);
+	natsOptions *o = options_for_server(s, server, err);
 
 	if (o == NULL)
 		return NULL;
-	return nats_dial_new(server, s->options, o, s->wake, err);
+	return nats_connect_new(server, s->options, o, s->wake, err);
 }
 
 struct nats_session *nats_session_new(struct nats_options *o,
@@ -288,9 +289,9 @@ struct nats_session *nats_session_new(struct nats_options *o,
 	s->wake = wake;
 	s->hung = hung;
 	buf_init(&s->request, REQUEST_MAX);
-	enlist(s);
+	register_session(s);
 	nats_address_init(&s->address, s->number, o->inbox_prefix);
-	s->dial = dial(s, server, err);
+	s->dial = begin_connect(s, server, err);
 	if (s->dial == NULL) {
 		nats_session_free(s);
 		return NULL;
@@ -299,14 +300,14 @@ struct nats_session *nats_session_new(struct nats_options *o,
 }
 
 /* Pending limits off: what can come is bounded by what was asked for. */
-static natsStatus subscribe(struct nats_session *s)
+static natsStatus subscribe_inbox(struct nats_session *s)
 {
 	char subject[NATS_ADDRESS_MAX];
 	natsStatus status;
 
 	nats_address_wildcard(&s->address, subject);
 	status = natsConnection_Subscribe(&s->sub, s->conn, subject, on_message,
-					  number_arg(s->number));
+					  number_argument(s->number));
 	if (status == NATS_OK)
 		status = natsSubscription_SetPendingLimits(s->sub, -1, -1);
 	if (status == NATS_OK)
@@ -314,25 +315,25 @@ static natsStatus subscribe(struct nats_session *s)
 	return status;
 }
 
-static enum nats_session_state finish_dial(struct nats_session *s, char *err)
+static enum nats_session_state finish_connect(struct nats_session *s, char *err)
 {
 	natsStatus status;
 
-	if (!nats_dial_done(s->dial))
+	if (!nats_connect_done(s->dial))
 		return NATS_SESSION_CONNECTING;
-	s->conn = nats_dial_end(s->dial, err);
+	s->conn = nats_connect_end(s->dial, err);
 	s->dial = NULL;
 	if (s->conn == NULL)
 		return NATS_SESSION_OVER;
-	status = subscribe(s);
+	status = subscribe_inbox(s);
 	if (status == NATS_OK)
 		return NATS_SESSION_OPEN;
-	nats_dial_error(err, status);
+	nats_connect_error(err, status);
 	return NATS_SESSION_OVER;
 }
 
 /* Why it has ended: what the server said, or what the library found. */
-static void say_why(struct nats_session *s, char *err)
+static void set_session_error(struct nats_session *s, char *err)
 {
 	const char *text = NULL;
 	natsStatus status = natsConnection_GetLastError(s->conn, &text);
@@ -348,12 +349,12 @@ static void say_why(struct nats_session *s, char *err)
 enum nats_session_state nats_session_look(struct nats_session *s, char *err)
 {
 	if (s->dial != NULL)
-		return finish_dial(s, err);
+		return finish_connect(s, err);
 	if (s->conn == NULL || s->sub == NULL)
 		return NATS_SESSION_OVER;
 	if (!natsConnection_IsClosed(s->conn))
 		return NATS_SESSION_OPEN;
-	say_why(s, err);
+	set_session_error(s, err);
 	return NATS_SESSION_OVER;
 }
 
@@ -406,7 +407,7 @@ void nats_session_free(struct nats_session *s)
 	if (s->dial != NULL)
 		nats_hung_add(s->hung, s->dial, uv_hrtime() / 1000000);
 	natsConnection_Destroy(s->conn);
-	delist(s);
+	unregister_session(s);
 	natsSubscription_Destroy(s->sub);
 	buf_finish(&s->request);
 	free(s->server);
@@ -415,8 +416,9 @@ void nats_session_free(struct nats_session *s)
 
 /* ---- requests ------------------------------------------------------------ */
 
-static int put_create(struct nats_session *s, const struct nats_command *c,
-		      const char *consumer)
+static int put_create_request(struct nats_session *s,
+			      const struct nats_command *c,
+			      const char *consumer)
 {
 	const struct js_consumer create = {
 		.stream = s->options->stream,
@@ -429,7 +431,8 @@ static int put_create(struct nats_session *s, const struct nats_command *c,
 	return js_put_create(&s->request, &create);
 }
 
-static int put_pull(struct nats_session *s, const struct nats_command *c)
+static int put_pull_request(struct nats_session *s,
+			    const struct nats_command *c)
 {
 	const struct js_pull pull = {
 		.batch = c->pull.batch,
@@ -443,36 +446,36 @@ static int put_pull(struct nats_session *s, const struct nats_command *c)
 }
 
 /* `api` gets the subject behind the prefix, "STREAM.INFO.Events". */
-static int put_request(struct nats_session *s, enum nats_command_kind kind,
-		       const struct nats_command *c, char *api, size_t size)
+static int put_api_request(struct nats_session *s, enum nats_command_kind kind,
+			   const struct nats_command *c, char *api, size_t size)
 {
 	const char *stream = s->options->stream;
 	char consumer[NATS_CONSUMER_MAX];
 
-	nats_address_consumer(&s->address, c->who, consumer);
+	nats_address_consumer(&s->address, c->request, consumer);
 	switch (kind) {
 	case NATS_COMMAND_INFO:
 		snprintf(api, size, "STREAM.INFO.%s", stream);
 		return 0;
-	case NATS_COMMAND_FIND:
+	case NATS_COMMAND_GET_NEXT:
 		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
 		return js_put_find(&s->request, c->seq, c->subject);
 	case NATS_COMMAND_GET:
 		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
 		return js_put_get(&s->request, c->seq);
-	case NATS_COMMAND_LAST:
+	case NATS_COMMAND_GET_LAST:
 		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
 		return js_put_last(&s->request, c->subject);
 	case NATS_COMMAND_CREATE:
 		snprintf(api, size, "CONSUMER.CREATE.%s.%s%s%s", stream,
 			 consumer, c->has_subject ? "." : "",
 			 c->has_subject ? c->subject : "");
-		return put_create(s, c, consumer);
+		return put_create_request(s, c, consumer);
 	case NATS_COMMAND_PULL:
 		snprintf(api, size, "CONSUMER.MSG.NEXT.%s.%s", stream,
 			 consumer);
-		return put_pull(s, c);
-	case NATS_COMMAND_FORGET:
+		return put_pull_request(s, c);
+	case NATS_COMMAND_DELETE_CONSUMER:
 		snprintf(api, size, "CONSUMER.DELETE.%s.%s", stream, consumer);
 		return 0;
 	}
@@ -481,7 +484,7 @@ static int put_request(struct nats_session *s, enum nats_command_kind kind,
 
 /* A request that can't be made is as good as lost: who asks has the time-out.
  */
-bool nats_session_send(struct nats_session *s, const struct mailbox_letter *l)
+bool nats_session_send(struct nats_session *s, const struct mailbox_message *l)
 {
 	const struct nats_command *c = mailbox_body(l);
 	enum nats_command_kind kind = (enum nats_command_kind)l->kind;
@@ -492,13 +495,14 @@ bool nats_session_send(struct nats_session *s, const struct mailbox_letter *l)
 	if (c->session != s->number || s->sub == NULL)
 		return true;
 	buf_clear(&s->request);
-	if (put_request(s, kind, c, api, sizeof(api)) < 0)
+	if (put_api_request(s, kind, c, api, sizeof(api)) < 0)
 		return true;
 	len = snprintf(subject, sizeof(subject), "%s.%s",
 		       s->options->api_prefix, api);
 	if (len >= (int)sizeof(subject))
 		return true;
-	nats_address_reply(&s->address, kind, c->who, c->pull.number, reply);
+	nats_address_reply(&s->address, kind, c->request, c->pull.number,
+			   reply);
 	return natsConnection_PublishRequest(s->conn, subject, reply,
 					     buf_head(&s->request),
 					     (int)buf_unread(&s->request)) ==

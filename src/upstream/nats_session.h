@@ -43,7 +43,7 @@ void nats_session_discover(struct nats_session *s, struct nats_servers *into,
 			   const struct nats_servers_item *from);
 /* Carries out a command; one of another session is dropped. False when the
  * connection takes no more. */
-bool nats_session_send(struct nats_session *s, const struct mailbox_letter *l);
+bool nats_session_send(struct nats_session *s, const struct mailbox_message *l);
 /* Waits (bounded) until the server has what was sent. */
 void nats_session_flush(struct nats_session *s);
 /* Ends it; afterwards nothing of it comes into the mailbox. Bounded, but for a

@@ -24,20 +24,20 @@
 enum {
 	COMMANDS_CAP = 4 * 1024 * 1024,
 	EVENTS_CAP = 8 * 1024 * 1024,
-	SLICE_LETTERS = 512,
+	SLICE_MESSAGES = 512,
 	SLICE_BYTES = 256 * 1024,
 };
 
 static const uint64_t slice_ns = 5000000;
 
 struct nats_source {
-	struct source source;
+	struct jetstream source;
 	struct nats_source_cbs cbs;
 	struct nats_worker worker;
 	struct mailbox commands;
 	struct mailbox events;
 	struct handles handles;
-	uv_async_t bell;
+	uv_async_t wakeup;
 	struct mailbox_batch batch; /* being read */
 	uint64_t session;	    /* which is up; 0: none */
 	bool reading;		    /* `batch` is to be returned */
@@ -48,7 +48,7 @@ struct nats_source {
 /* ---- down: requests ------------------------------------------------------ */
 
 /* What would end a line or a token of the protocol never reaches it. */
-static bool subject_ok(const char *subject)
+static bool is_subject_valid(const char *subject)
 {
 	size_t len = strlen(subject);
 
@@ -60,8 +60,8 @@ static bool subject_ok(const char *subject)
 	return true;
 }
 
-static int post(struct source *source, enum nats_command_kind kind,
-		struct nats_command *c, const char *subject)
+static int post_command(struct jetstream *source, enum nats_command_kind kind,
+			struct nats_command *c, const char *subject)
 {
 	struct nats_source *s =
 		CONTAINER_OF(source, struct nats_source, source);
@@ -73,7 +73,7 @@ static int post(struct source *source, enum nats_command_kind kind,
 	c->has_subject = subject != NULL;
 	c->subject[0] = '\0';
 	if (subject != NULL) {
-		if (!subject_ok(subject))
+		if (!is_subject_valid(subject))
 			return -EINVAL;
 		strcpy(c->subject, subject);
 		len += strlen(subject);
@@ -81,72 +81,76 @@ static int post(struct source *source, enum nats_command_kind kind,
 	return mailbox_post(&s->commands, kind, c, len, MAILBOX_REFUSE);
 }
 
-static int source_info(struct source *s, struct source_who who)
+static int jetstream_info(struct jetstream *s, struct request_id request)
 {
-	struct nats_command c = {.who = who};
+	struct nats_command c = {.request = request};
 
-	return post(s, NATS_COMMAND_INFO, &c, NULL);
+	return post_command(s, NATS_COMMAND_INFO, &c, NULL);
 }
 
-static int source_find(struct source *s, struct source_who who, uint64_t seq,
-		       const char *subject)
+static int jetstream_get_next(struct jetstream *s, struct request_id request,
+			      uint64_t seq, const char *subject)
 {
-	struct nats_command c = {.who = who, .seq = seq};
+	struct nats_command c = {.request = request, .seq = seq};
 
-	return post(s, NATS_COMMAND_FIND, &c, subject);
+	return post_command(s, NATS_COMMAND_GET_NEXT, &c, subject);
 }
 
-static int source_get(struct source *s, struct source_who who, uint64_t seq)
+static int source_get(struct jetstream *s, struct request_id request,
+		      uint64_t seq)
 {
-	struct nats_command c = {.who = who, .seq = seq};
+	struct nats_command c = {.request = request, .seq = seq};
 
-	return post(s, NATS_COMMAND_GET, &c, NULL);
+	return post_command(s, NATS_COMMAND_GET, &c, NULL);
 }
 
-static int source_last(struct source *s, struct source_who who,
-		       const char *subject)
+static int jetstream_get_last(struct jetstream *s, struct request_id request,
+			      const char *subject)
 {
-	struct nats_command c = {.who = who};
+	struct nats_command c = {.request = request};
 
-	return post(s, NATS_COMMAND_LAST, &c, subject);
+	return post_command(s, NATS_COMMAND_GET_LAST, &c, subject);
 }
 
-static int source_create(struct source *s, const struct source_consumer *create)
+static int jetstream_create(struct jetstream *s,
+			    const struct jetstream_consumer *create)
 {
 	struct nats_command c = {
-		.who = create->who,
+		.request = create->request,
 		.seq = create->start_seq,
 		.inactive_ms = create->inactive_ms,
 	};
 
-	return post(s, NATS_COMMAND_CREATE, &c, create->filter);
+	return post_command(s, NATS_COMMAND_CREATE, &c, create->filter);
 }
 
-static int source_pull(struct source *s, const struct source_pull *pull)
+static int jetstream_pull(struct jetstream *s,
+			  const struct jetstream_pull *pull)
 {
-	struct nats_command c = {.who = pull->who, .pull = *pull};
+	struct nats_command c = {.request = pull->request, .pull = *pull};
 
-	return post(s, NATS_COMMAND_PULL, &c, NULL);
+	return post_command(s, NATS_COMMAND_PULL, &c, NULL);
 }
 
-static int source_forget(struct source *s, struct source_who who)
+static int jetstream_delete_consumer(struct jetstream *s,
+				     struct request_id request)
 {
-	struct nats_command c = {.who = who};
+	struct nats_command c = {.request = request};
 
-	return post(s, NATS_COMMAND_FORGET, &c, NULL);
+	return post_command(s, NATS_COMMAND_DELETE_CONSUMER, &c, NULL);
 }
 
-static const struct source_ops ops = {
-	.info = source_info,
-	.find = source_find,
+static const struct jetstream_ops ops = {
+	.info = jetstream_info,
+	.find = jetstream_get_next,
 	.get = source_get,
-	.last = source_last,
-	.create = source_create,
-	.pull = source_pull,
-	.forget = source_forget,
+	.last = jetstream_get_last,
+	.create = jetstream_create,
+	.pull = jetstream_pull,
+	.forget = jetstream_delete_consumer,
 };
 
-struct source *nats_source_source(struct nats_source *s)
+struct jetstream *nats_source_source(struct nats_source *s)
 {
 	return &s->source;
 }
@@ -154,40 +158,42 @@ struct source *nats_source_source(struct nats_source *s)
 /* ---- up: events ---------------------------------------------------------- */
 
 /* Between UP and DOWN, and only what belongs to that session. */
-static bool is_present(struct nats_source *s, const struct nats_letter *l)
+static bool is_session_current(struct nats_source *s,
+			       const struct nats_codec_message *l)
 {
-	if (l->event.kind == SOURCE_UP) {
+	if (l->event.kind == JETSTREAM_UP) {
 		s->session = l->session;
 		return true;
 	}
 	if (l->session != s->session)
 		return false;
-	if (l->event.kind == SOURCE_DOWN)
+	if (l->event.kind == JETSTREAM_DOWN)
 		s->session = 0;
 	return true;
 }
 
-static void deliver(struct nats_source *s, const struct mailbox_letter *letter)
+static void deliver_message(struct nats_source *s,
+			    const struct mailbox_message *message)
 {
-	struct nats_letter l;
+	struct nats_codec_message l;
 
-	nats_letter_read(&l, letter);
+	nats_codec_read(&l, message);
 	if (l.is_note)
-		s->cbs.on_note(s->cbs.arg, &l.note);
-	else if (is_present(s, &l))
+		s->cbs.on_status(s->cbs.arg, &l.status);
+	else if (is_session_current(s, &l))
 		s->cbs.on_event(s->cbs.arg, &l.event);
 }
 
-static void end_batch(struct nats_source *s)
+static void end_mailbox_batch(struct nats_source *s)
 {
 	if (s->reading)
 		mailbox_return(&s->events, &s->batch);
 	s->reading = false;
 }
 
-static const struct mailbox_letter *next_letter(struct nats_source *s)
+static const struct mailbox_message *next_message(struct nats_source *s)
 {
-	const struct mailbox_letter *l;
+	const struct mailbox_message *l;
 
 	for (;;) {
 		if (!s->reading)
@@ -197,36 +203,36 @@ static const struct mailbox_letter *next_letter(struct nats_source *s)
 		l = mailbox_next(&s->batch);
 		if (l != NULL)
 			return l;
-		end_batch(s);
+		end_mailbox_batch(s);
 	}
 }
 
 /* False when there was nothing more. */
-static bool read_slice(struct nats_source *s)
+static bool read_mailbox_slice(struct nats_source *s)
 {
 	size_t bytes = 0;
 
-	for (size_t n = 0; n < SLICE_LETTERS && bytes < SLICE_BYTES; n++) {
-		const struct mailbox_letter *l = next_letter(s);
+	for (size_t n = 0; n < SLICE_MESSAGES && bytes < SLICE_BYTES; n++) {
+		const struct mailbox_message *l = next_message(s);
 
 		if (l == NULL)
 			return false;
 		bytes += l->len;
-		deliver(s, l);
+		deliver_message(s, l);
 		if (s->closing)
 			return false;
 	}
 	return true;
 }
 
-static void read_letters(struct nats_source *s)
+static void read_messages(struct nats_source *s)
 {
 	uint64_t begin = uv_hrtime();
 	bool more = true;
 
 	s->in_turn = true;
 	while (more && !s->closing) {
-		more = read_slice(s);
+		more = read_mailbox_slice(s);
 		if (!s->closing)
 			s->cbs.on_turn(s->cbs.arg);
 		if (more && uv_hrtime() - begin >= slice_ns)
@@ -234,46 +240,47 @@ static void read_letters(struct nats_source *s)
 	}
 	s->in_turn = false;
 	if (more && !s->closing)
-		uv_async_send(&s->bell);
+		uv_async_send(&s->wakeup);
 }
 
 /* ---- life ---------------------------------------------------------------- */
 
-static void close_bell(struct nats_source *s)
+static void close_wakeup(struct nats_source *s)
 {
 	handles_end(&s->handles);
-	handles_close(&s->handles, (uv_handle_t *)&s->bell);
+	handles_close(&s->handles, (uv_handle_t *)&s->wakeup);
 }
 
-static void end_if_done(struct nats_source *s)
+static void close_if_done(struct nats_source *s)
 {
 	if (!s->closing || s->in_turn || s->handles.ending ||
 	    !nats_worker_done(&s->worker))
 		return;
 	nats_worker_finish(&s->worker);
-	close_bell(s);
+	close_wakeup(s);
 }
 
-static void on_bell(uv_async_t *bell)
+static void on_wakeup(uv_async_t *wakeup)
 {
-	struct nats_source *s = CONTAINER_OF(bell, struct nats_source, bell);
+	struct nats_source *s =
+		CONTAINER_OF(wakeup, struct nats_source, wakeup);
 
 	if (!s->closing)
-		read_letters(s);
-	end_if_done(s);
+		read_messages(s);
+	close_if_done(s);
 }
 
 /* By the mailbox under its lock, never after its close; by the worker last. */
-static void ring(void *arg)
+static void wake_loop(void *arg)
 {
 	struct nats_source *s = arg;
 
-	uv_async_send(&s->bell);
+	uv_async_send(&s->wakeup);
 }
 
-static void free_source(struct nats_source *s)
+static void free_nats_source(struct nats_source *s)
 {
-	end_batch(s);
+	end_mailbox_batch(s);
 	mailbox_finish(&s->events);
 	mailbox_finish(&s->commands);
 	free(s);
@@ -284,34 +291,34 @@ static void on_gone(struct handles *h)
 	struct nats_source *s = CONTAINER_OF(h, struct nats_source, handles);
 	struct nats_source_cbs cbs = s->cbs;
 
-	free_source(s);
+	free_nats_source(s);
 	if (cbs.on_closed != NULL)
 		cbs.on_closed(cbs.arg);
 }
 
-static int start(struct nats_source *s, struct uv_loop_s *loop)
+static int start_worker(struct nats_source *s, struct uv_loop_s *loop)
 {
 	int rc = mailbox_init(&s->commands, COMMANDS_CAP, NULL, NULL);
 
 	if (rc < 0)
 		goto fail_source;
-	rc = mailbox_init(&s->events, EVENTS_CAP, ring, s);
+	rc = mailbox_init(&s->events, EVENTS_CAP, wake_loop, s);
 	if (rc < 0)
 		goto fail_commands;
 	handles_init(&s->handles, on_gone);
-	rc = uv_async_init(loop, &s->bell, on_bell);
+	rc = uv_async_init(loop, &s->wakeup, on_wakeup);
 	if (rc < 0)
 		goto fail_events;
-	handles_add(&s->handles, (uv_handle_t *)&s->bell);
+	handles_add(&s->handles, (uv_handle_t *)&s->wakeup);
 	s->worker.commands = &s->commands;
 	s->worker.events = &s->events;
-	s->worker.on_done = ring;
+	s->worker.on_done = wake_loop;
 	s->worker.arg = s;
 	rc = nats_worker_start(&s->worker);
 	if (rc == 0)
 		return 0;
 	s->cbs.on_closed = NULL;
-	close_bell(s); /* frees */
+	close_wakeup(s); /* frees */
 	return rc;
 fail_events:
 	mailbox_finish(&s->events);
@@ -345,7 +352,8 @@ int nats_source_new(struct nats_source **ret, struct uv_loop_s *loop,
 	s->cbs = *cbs;
 	s->worker.servers = servers;
 	s->worker.options = options;
-	rc = start(s, loop); /* has the servers and options if it succeeds */
+	rc = start_worker(
+		s, loop); /* has the servers and options if it succeeds */
 	if (rc == 0) {
 		*ret = s;
 		return 0;

@@ -1,4 +1,4 @@
-/* JetStream on a real server: the implementation of core/source.h.
+/* JetStream on a real server: the implementation of nats/jetstream.h.
  *
  * One worker thread makes the calls of nats.c; nats.c's own threads deliver.
  * The loop's thread never calls nats.c: two bounded mailboxes join the sides,
@@ -9,19 +9,19 @@
 #define SLUICE_NATS_SOURCE_H
 
 #include "nats/jetstream.h"
-#include "upstream/nats_status.h"
 #include "upstream/nats_options.h"
+#include "upstream/nats_status.h"
 
 struct uv_loop_s;
 struct nats_source;
 
 /* All on the loop's thread. */
 struct nats_source_cbs {
-	void (*on_event)(void *arg, const struct source_event *ev);
+	void (*on_event)(void *arg, const struct jetstream_event *ev);
 	/* The events of this turn are in (also called between slices of a long
 	 * chain): flush. */
 	void (*on_turn)(void *arg);
-	void (*on_note)(void *arg, const struct nats_note *note);
+	void (*on_status)(void *arg, const struct nats_status *status);
 	void (*on_closed)(void *arg); /* threads joined, memory may be freed */
 	void *arg;
 };
@@ -35,7 +35,7 @@ enum { NATS_SOURCE_ERROR_MAX = 512 };
 int nats_source_new(struct nats_source **ret, struct uv_loop_s *loop,
 		    const struct nats_settings *settings,
 		    const struct nats_source_cbs *cbs, char *err);
-struct source *nats_source_source(struct nats_source *s);
+struct jetstream *nats_source_source(struct nats_source *s);
 /* Connects that hang, each with a thread. */
 unsigned nats_source_hung(const struct nats_source *s);
 /* Asynchronous: ends in on_closed, after which nothing of it is left. No

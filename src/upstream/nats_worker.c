@@ -28,26 +28,26 @@ enum {
 	LOOK_MS = 2000,
 };
 
-static uint64_t now_ms(void)
+static uint64_t monotonic_now_ms(void)
 {
 	return uv_hrtime() / 1000000;
 }
 
-static bool stopping(const struct nats_worker *w)
+static bool is_stopping(const struct nats_worker *w)
 {
 	return __atomic_load_n(&w->stop, __ATOMIC_ACQUIRE);
 }
 
-static void note(struct nats_worker *w, enum nats_note_kind kind,
-		 const char *server, const char *text)
+static void post_status(struct nats_worker *w, enum nats_status_kind kind,
+			const char *server, const char *text)
 {
-	nats_letter_note(w->events, kind, server, text, MAILBOX_WAIT);
+	nats_codec_note(w->events, kind, server, text, MAILBOX_WAIT);
 }
 
 /* Commands: for `s`, or for nobody any more. */
 static void take_commands(struct nats_worker *w, struct nats_session *s)
 {
-	const struct mailbox_letter *l;
+	const struct mailbox_message *l;
 	struct mailbox_batch batch;
 	bool open = s != NULL;
 
@@ -59,32 +59,33 @@ static void take_commands(struct nats_worker *w, struct nats_session *s)
 }
 
 /* Until the time, or the end. */
-static void pause_until(struct nats_worker *w, uint64_t until_ms)
+static void pause_until_ms(struct nats_worker *w, uint64_t until_ms)
 {
-	uint64_t now = now_ms();
+	uint64_t now = monotonic_now_ms();
 
-	while (now < until_ms && !stopping(w)) {
+	while (now < until_ms && !is_stopping(w)) {
 		mailbox_wait(w->commands, until_ms - now);
 		take_commands(w, NULL);
-		now = now_ms();
+		now = monotonic_now_ms();
 	}
 }
 
 /* ---- connecting ---------------------------------------------------------- */
 
 /* Waits for the end of a connect; false when there is no session. */
-static bool await_open(struct nats_worker *w, struct nats_session *s, char *err)
+static bool await_session_open(struct nats_worker *w, struct nats_session *s,
+			       char *err)
 {
-	uint64_t until = now_ms() + CONNECT_MAX_MS;
+	uint64_t until = monotonic_now_ms() + CONNECT_MAX_MS;
 	bool last = false;
 
 	for (;;) {
 		enum nats_session_state state = nats_session_look(s, err);
-		uint64_t now = now_ms();
+		uint64_t now = monotonic_now_ms();
 
 		if (state != NATS_SESSION_CONNECTING)
 			return state == NATS_SESSION_OPEN;
-		if (stopping(w) && !last) {
+		if (is_stopping(w) && !last) {
 			last = true;
 			until = now + CONNECT_LAST_MS;
 		}
@@ -101,23 +102,23 @@ static bool await_open(struct nats_worker *w, struct nats_session *s, char *err)
 	return false;
 }
 
-static struct nats_session *connect_to(struct nats_worker *w,
-				       const struct nats_servers_item *server)
+static struct nats_session *connect_to_server(
+	struct nats_worker *w, const struct nats_servers_item *server)
 {
 	char err[NATS_SESSION_ERROR_MAX] = "";
 	struct nats_session *s = nats_session_new(w->options, server, w->events,
 						  w->commands, &w->hung, err);
 	size_t hung = w->hung.n;
 
-	if (s != NULL && await_open(w, s, err))
+	if (s != NULL && await_session_open(w, s, err))
 		return s;
-	if (!stopping(w))
-		note(w, NATS_NOTE_FAILED, server->url, err);
+	if (!is_stopping(w))
+		post_status(w, NATS_STATUS_FAILED, server->url, err);
 	if (s != NULL)
 		nats_session_discover(s, &w->servers, server);
 	nats_session_free(s);
-	if (w->hung.n > hung && !stopping(w))
-		note(w, NATS_NOTE_HUNG, server->url, "");
+	if (w->hung.n > hung && !is_stopping(w))
+		post_status(w, NATS_STATUS_HUNG, server->url, "");
 	return NULL;
 }
 
@@ -127,19 +128,19 @@ static void take_returned(struct nats_worker *w)
 	char server[NATS_SESSION_ERROR_MAX];
 
 	while (nats_hung_take(&w->hung, server, sizeof(server)))
-		note(w, NATS_NOTE_RETURNED, server, "");
+		post_status(w, NATS_STATUS_RETURNED, server, "");
 	__atomic_store_n(&w->n_hung, (unsigned)w->hung.n, __ATOMIC_RELAXED);
 }
 
 /* ---- a session ----------------------------------------------------------- */
 
 /* Until it is over, or there is a better place. */
-static void serve(struct nats_worker *w, struct nats_session *s,
-		  const struct nats_servers_item *server, char *err)
+static void serve_commands(struct nats_worker *w, struct nats_session *s,
+			   const struct nats_servers_item *server, char *err)
 {
 	bool told = false;
 
-	while (!stopping(w)) {
+	while (!is_stopping(w)) {
 		mailbox_wait(w->commands, LOOK_MS);
 		take_commands(w, s);
 		take_returned(w);
@@ -148,7 +149,7 @@ static void serve(struct nats_worker *w, struct nats_session *s,
 		if (!nats_session_lame(s))
 			continue;
 		if (!told)
-			note(w, NATS_NOTE_LAME_DUCK, server->url, "");
+			post_status(w, NATS_STATUS_LAME_DUCK, server->url, "");
 		told = true;
 		nats_session_discover(s, &w->servers, server);
 		if (w->servers.n > 1) {
@@ -162,27 +163,27 @@ static void serve(struct nats_worker *w, struct nats_session *s,
 	nats_session_flush(s);
 }
 
-static void run_session(struct nats_worker *w, struct nats_session *s,
-			const struct nats_servers_item *server)
+static void run_one_session(struct nats_worker *w, struct nats_session *s,
+			    const struct nats_servers_item *server)
 {
 	uint64_t number = nats_session_number(s);
 	char err[NATS_SESSION_ERROR_MAX] = "";
 
 	nats_session_discover(s, &w->servers, server);
-	note(w, NATS_NOTE_CONNECTED, server->url, "");
-	if (nats_letter_session(w->events, SOURCE_UP, number) < 0)
+	post_status(w, NATS_STATUS_CONNECTED, server->url, "");
+	if (nats_codec_session(w->events, JETSTREAM_UP, number) < 0)
 		snprintf(err, sizeof(err), "out of memory");
 	else
-		serve(w, s, server, err);
+		serve_commands(w, s, server, err);
 	nats_session_discover(s, &w->servers, server);
 	nats_session_free(s);
-	nats_letter_session(w->events, SOURCE_DOWN, number);
-	note(w, NATS_NOTE_DISCONNECTED, server->url, err);
+	nats_codec_session(w->events, JETSTREAM_DOWN, number);
+	post_status(w, NATS_STATUS_DISCONNECTED, server->url, err);
 }
 
 /* ---- the thread ---------------------------------------------------------- */
 
-static uint64_t pause_after(unsigned failures, size_t n_servers)
+static uint64_t pause_after_failure(unsigned failures, size_t n_servers)
 {
 	uint64_t ms = PAUSE_MIN_MS;
 
@@ -197,7 +198,7 @@ static uint64_t pause_after(unsigned failures, size_t n_servers)
 
 /* One server; one with a connect that hangs is skipped. True when a session has
  * lasted. */
-static bool try_next(struct nats_worker *w)
+static bool try_next_server(struct nats_worker *w)
 {
 	struct nats_servers_item server;
 	struct nats_session *s;
@@ -206,30 +207,32 @@ static bool try_next(struct nats_worker *w)
 	if (nats_servers_next(&w->servers, &server) < 0)
 		return false;
 	take_returned(w);
-	if (nats_hung_skips(&w->hung, server.url, now_ms())) {
+	if (nats_hung_skips(&w->hung, server.url, monotonic_now_ms())) {
 		nats_servers_item_finish(&server);
 		return false;
 	}
-	s = connect_to(w, &server);
+	s = connect_to_server(w, &server);
 	take_returned(w);
-	begin = now_ms();
+	begin = monotonic_now_ms();
 	if (s != NULL)
-		run_session(w, s, &server);
+		run_one_session(w, s, &server);
 	nats_servers_item_finish(&server);
-	return s != NULL && now_ms() - begin >= LASTED_MS;
+	return s != NULL && monotonic_now_ms() - begin >= LASTED_MS;
 }
 
-static void run(void *arg)
+static void run_worker(void *arg)
 {
 	struct nats_worker *w = arg;
 	unsigned failures = 0;
 
-	while (!stopping(w)) {
-		if (try_next(w))
+	while (!is_stopping(w)) {
+		if (try_next_server(w))
 			failures = 0;
 		else if (failures < 1000)
 			failures++;
-		pause_until(w, now_ms() + pause_after(failures, w->servers.n));
+		pause_until_ms(w, monotonic_now_ms() +
+					  pause_after_failure(failures,
+							      w->servers.n));
 	}
 	nats_hung_finish(&w->hung);
 	nats_session_leave_thread();
@@ -239,7 +242,7 @@ static void run(void *arg)
 
 int nats_worker_start(struct nats_worker *w)
 {
-	return uv_thread_create(&w->thread, run, w);
+	return uv_thread_create(&w->thread, run_worker, w);
 }
 
 void nats_worker_stop(struct nats_worker *w)

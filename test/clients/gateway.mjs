@@ -129,9 +129,9 @@ export class Gateway {
     }
   }
 
-  /** The open streams, as GET /streams says them. */
+  /** The open streams, as GET /subscriptions says them. */
   async streams(query = "") {
-    const answer = await fetch(`http://${this.admin}/streams${query}`);
+    const answer = await fetch(`http://${this.admin}/subscriptions${query}`);
     return (await answer.json()).streams;
   }
 

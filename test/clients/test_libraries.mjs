@@ -225,7 +225,7 @@ function takeTheOnlyStream(origin) {
 }
 
 async function comesBack(client) {
-  const rig = await Rig.start(...OPTIONS, "--max-streams-per-id", "1");
+  const rig = await Rig.start(...OPTIONS, "--max-subscriptions-per-id", "1");
   const cutter = await rig.cutter();
   const endIt = await takeTheOnlyStream(rig.gateway.origin);
   const f = await follow(client, cutter.origin + EVENTS);

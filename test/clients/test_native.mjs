@@ -167,7 +167,7 @@ test("503 is the end, the gateway's word for it is not", async () => {
   assert.deepEqual((await refused.look()).errors, [2]);
 
   const rig = await Rig.start(
-    ...["--id-query", "id", "--max-streams-per-id", "1"],
+    ...["--id-query", "id", "--max-subscriptions-per-id", "1"],
   );
   const first = await follow(rig.gateway.origin);
   const second = await follow(rig.gateway.origin);

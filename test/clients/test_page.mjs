@@ -128,7 +128,7 @@ test("three tabs have one connection, and each of them every event", async () =>
   await expectAll(tabs, [...sent, [0xff, 0x00, 0xfe]]);
   assert.equal((await rig.gateway.streams()).length, 1);
   // One for each tab that opened, and none since.
-  assert.equal(await rig.gateway.metric("sluice_streams_opened_total"), 3);
+  assert.equal(await rig.gateway.metric("sluice_subscriptions_opened_total"), 3);
 });
 
 for (const [how, end, its] of [
@@ -299,7 +299,7 @@ more("a token is renewed before it ends, and no tab misses anything", async () =
     const [leader] = await split(tabs);
     return (
       leader !== undefined &&
-      (await rig.gateway.metric("sluice_streams_opened_total")) > tabs.length
+      (await rig.gateway.metric("sluice_subscriptions_opened_total")) > tabs.length
     );
   });
   sent.push(...(await rig.publishMany("alice", "after", 10)));
@@ -321,7 +321,7 @@ more("the example page shows events, as text", async () => {
   await until("it is refused", async () =>
     (await refused.$eval("#state", (e) => e.value)).startsWith("refused"),
   );
-  assert.equal(await rig.gateway.metric("sluice_streams_opened_total"), 0);
+  assert.equal(await rig.gateway.metric("sluice_subscriptions_opened_total"), 0);
   all["/index.html"].body = String(all["/index.html"].body).replace(
     "const ALLOWED = [];",
     `const ALLOWED = ["${rig.gateway.origin}"];`,

@@ -34,7 +34,7 @@ test("the gateway starts again where it was, and so does the server", async () =
   assert.equal(rig.gateway.address, before);
   assert.equal(await rig.publish("alice", "two"), 2);
   await rig.gateway.restart("kill");
-  assert.equal(await rig.gateway.metric("sluice_streams"), 0);
+  assert.equal(await rig.gateway.metric("sluice_subscriptions"), 0);
 });
 
 test("a stream is cut in the midst of an event", async () => {

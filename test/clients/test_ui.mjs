@@ -207,7 +207,7 @@ test("a list that is read keeps its place", async () => {
 
 test("a gap, pings, and a stream that is full", async () => {
   const rig = await startWith("--ping-interval", "100ms",
-    "--max-streams-per-id", "1");
+    "--max-subscriptions-per-id", "1");
   await publishAll(rig, numbered("old", 1, 3));
   const ui = await UiPage.open(chromium, rig.gateway.origin);
   await ui.fill("id", "alice");

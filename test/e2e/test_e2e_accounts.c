@@ -292,7 +292,7 @@ static void a_lame_duck_is_left_for_the_next(void **state)
 {
 	static const char *const args[] = {
 		"--js-domain", "hub",		"--ping-interval",
-		"200ms",       "--tail-memory", "4MiB",
+		"200ms",       "--buffer-size", "4MiB",
 		NULL};
 	struct accounts *a = *state;
 	struct e2e *f = &a->e2e;
@@ -410,7 +410,7 @@ static void the_largest_messages(void **state)
 		e2e_make_stream(f, NULL);
 		for (unsigned j = 0; j < 2; j++)
 			publish_large(f, &all, j);
-		e2e_gateway(f, "--tail-memory", memory[i], NULL);
+		e2e_gateway(f, "--buffer-size", memory[i], NULL);
 		a = open_large(f, &all, "deliver=all");
 		b = open_large(f, &fresh, NULL);
 		sse_client_wait_any_id(b);

@@ -62,12 +62,12 @@ static void version_and_help(void **state)
 					      "--ping-interval",
 					      "--ping-style",
 					      "--retry",
-					      "--tail-memory",
+					      "--buffer-size",
 					      "--max-replays",
 					      "--max-connections",
-					      "--max-streams-per-id",
-					      "--max-streams-per-address",
-					      "--max-stream-age",
+					      "--max-subscriptions-per-id",
+					      "--max-subscriptions-per-address",
+					      "--max-subscription-age",
 					      "--max-header-bytes",
 					      "--header-timeout",
 					      "--idle-timeout",
@@ -75,7 +75,7 @@ static void version_and_help(void **state)
 					      "--drain-timeout",
 					      "--log-format",
 					      "--log-level",
-					      "--check",
+					      "--check-config",
 					      "--healthcheck",
 					      "--version",
 					      "--help"};
@@ -105,8 +105,8 @@ static void wrong_options(void **state)
 		{"--ping-interval", "-1s", "--ping-interval"},
 		{"--ping-style", "loud", "comment"},
 		{"--retry", "", "--retry"},
-		{"--tail-memory", "1", "--tail-memory"},
-		{"--tail-memory", "10XiB", "--tail-memory"},
+		{"--buffer-size", "1", "--buffer-size"},
+		{"--buffer-size", "10XiB", "--buffer-size"},
 		{"--max-replays", "0", "--max-replays"},
 		{"--max-replays", "many", "--max-replays"},
 		{"--max-connections", "-1", "--max-connections"},
@@ -164,7 +164,9 @@ static void wrong_environment(void **state)
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		const char *env[] = {list[i][0], NULL};
 
-		assert_int_equal(run(f, (const char *[]){"--check", NULL}, env),
+		assert_int_equal(run(f,
+				     (const char *[]){"--check-config", NULL},
+				     env),
 				 2);
 		must_have(gateway_proc_log(&f->gw), list[i][1]);
 		gateway_proc_finish(&f->gw);
@@ -208,18 +210,18 @@ static void put_file(struct e2e *f, const char *name, const char *text)
 	fclose(out);
 }
 
-/* The line of --check for `name` has this value. */
+/* The line of --check-config for `name` has this value. */
 static void expect_setting(struct e2e *f, const char *const *args,
 			   const char *const *env, const char *name,
 			   const char *value)
 {
-	const char *all[16] = {"--check"};
+	const char *all[16] = {"--check-config"};
 	char *out, *line;
 
 	for (size_t i = 0; args != NULL && args[i] != NULL; i++)
 		all[i + 1] = args[i];
 	if (run(f, all, env) != 0)
-		must_have(gateway_proc_log(&f->gw), "--check ends well");
+		must_have(gateway_proc_log(&f->gw), "--check-config ends well");
 	out = gateway_proc_output(&f->gw);
 	for (line = out; line != NULL; line = strchr(line, '\n')) {
 		line += *line == '\n';
@@ -262,7 +264,8 @@ static void a_stale_selection(void **state)
 	struct e2e *f = *state;
 
 	put_file(f, ".config/nats/context.txt", "gone\n");
-	assert_int_equal(run(f, (const char *[]){"--check", NULL}, NULL), 2);
+	assert_int_equal(run(f, (const char *[]){"--check-config", NULL}, NULL),
+			 2);
 	must_have(gateway_proc_log(&f->gw), "gone");
 }
 
@@ -281,8 +284,9 @@ static void what_a_context_asks_and_cannot_be_done(void **state)
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
 		put_file(f, ".config/nats/context/mine.json", list[i][0]);
 		assert_int_equal(run(f,
-				     (const char *[]){"--check", "--context",
-						      "mine", NULL},
+				     (const char *[]){"--check-config",
+						      "--context", "mine",
+						      NULL},
 				     NULL),
 				 2);
 		must_have(gateway_proc_log(&f->gw), list[i][1]);
@@ -292,8 +296,8 @@ static void what_a_context_asks_and_cannot_be_done(void **state)
 
 static void check_hides_secrets(void **state)
 {
-	static const char *const args[] = {"--check",	 "--user", "me",
-					   "--password", "s3cret", NULL};
+	static const char *const args[] = {"--check-config", "--user", "me",
+					   "--password",     "s3cret", NULL};
 	struct e2e *f = *state;
 
 	assert_int_equal(run(f, args, NULL), 0);
@@ -425,15 +429,15 @@ static void settings_from_the_environment(void **state)
 static void metrics(void **state)
 {
 	static const char *const names[] = {
-		"sluice_connections{state=\"stream\"} 1\n",
-		"sluice_streams{state=\"live\"} 1\n",
-		"sluice_events_sent_total{source=\"log\"} 1\n",
+		"sluice_connections{state=\"subscription\"} 1\n",
+		"sluice_subscriptions{state=\"live\"} 1\n",
+		"sluice_events_sent_total{source=\"buffer\"} 1\n",
 		"sluice_bytes_sent_total ",
 		"sluice_replays_total ",
-		"sluice_log_bytes ",
+		"sluice_buffer_bytes ",
 		"sluice_nats_connected 1\n",
-		"sluice_refused_total{reason=\"not_found\"} 1\n",
-		"# TYPE sluice_streams gauge\n",
+		"sluice_requests_rejected_total{reason=\"not_found\"} 1\n",
+		"# TYPE sluice_subscriptions gauge\n",
 		"# TYPE sluice_events_sent_total counter\n"};
 	struct e2e *f = *state;
 	struct sse_client *c = e2e_client(f);
@@ -443,7 +447,8 @@ static void metrics(void **state)
 	e2e_expect_marker(f, e2e_open(f, "alice", NULL), "alice", 1);
 	assert_int_equal(gateway_proc_status_of(&f->gw, false, "/metrics"),
 			 404);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 1);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
+				 1);
 	sse_client_get(c, f->gw.admin, "/metrics", NULL);
 	sse_client_wait_reply(c);
 	assert_int_equal(c->status, 200);
@@ -451,9 +456,9 @@ static void metrics(void **state)
 				 "text/plain; version=0.0.4; charset=utf-8");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		must_have(strdup(bytes_text(&c->body)), names[i]);
-	help = strstr(bytes_text(&c->body), "# HELP sluice_streams ");
+	help = strstr(bytes_text(&c->body), "# HELP sluice_subscriptions ");
 	assert_non_null(help);
-	assert_null(strstr(help + 1, "# HELP sluice_streams "));
+	assert_null(strstr(help + 1, "# HELP sluice_subscriptions "));
 	assert_int_equal(gateway_proc_status_of(&f->gw, true, "/livez"), 200);
 	assert_int_equal(gateway_proc_status_of(&f->gw, true, "/healthz"), 200);
 	assert_int_equal(gateway_proc_status_of(&f->gw, true, "/readyz"), 200);

@@ -129,8 +129,10 @@ static void cut_everywhere(struct e2e *f)
 		cut_and_resume(f, k, k % 3 == 0 ? FAULT_FIN : FAULT_RST);
 	assert_int_equal(fault_proxy_counts(&proxy).cuts, len + 1);
 	fault_proxy_end(&proxy, FAULT_RST);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 0);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"replay\"}", 0);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
+				 0);
+	gateway_proc_wait_metric(&f->gw,
+				 "sluice_subscriptions{state=\"replay\"}", 0);
 }
 
 static void cut_in_what_memory_has(void **state)
@@ -200,7 +202,7 @@ static void throttled(void **state)
 	struct sse_client *slow = e2e_client(f), *quick;
 	uint64_t start;
 
-	e2e_gateway(f, "--tail-memory", "64KiB", "--ping-interval", "1h", NULL);
+	e2e_gateway(f, "--buffer-size", "64KiB", "--ping-interval", "1h", NULL);
 	proxy.rcvbuf = slow->rcvbuf = 4096;
 	fault_proxy_start(&proxy, f->gw.address);
 	fault_proxy_rule(&proxy, FAULT_TO_CLIENT,
@@ -225,7 +227,7 @@ static void frozen(void **state)
 	struct e2e *f = *state;
 	struct sse_client *ice = e2e_client(f), *other;
 
-	e2e_gateway(f, "--tail-memory", "64KiB", "--ping-interval", "100ms",
+	e2e_gateway(f, "--buffer-size", "64KiB", "--ping-interval", "100ms",
 		    NULL);
 	fault_proxy_start(&proxy, f->gw.address);
 	sse_client_stream(ice, proxy.address, "alice", NULL);
@@ -309,7 +311,8 @@ static void the_clients_side_is_closed(void **state)
 	e2e_expect_many(c, 0, "m", 3);
 	fault_proxy_half_close(&proxy, FAULT_TO_SERVER);
 	assert_true(sse_client_until(c, is_over, NULL, SSE_CLIENT_WAIT_MS));
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 0);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
+				 0);
 	e2e_publish_many(f, "alice", "n", 3);
 	snprintf(last_id, sizeof(last_id), "%s", sse_client_last_id(c));
 	rest = e2e_resume(f, "alice", last_id);
@@ -335,9 +338,11 @@ static void the_gateways_side_is_closed(void **state)
 	snprintf(last_id, sizeof(last_id), "%s", sse_client_last_id(c));
 	rest = e2e_resume(f, "alice", last_id);
 	e2e_expect_many(rest, 0, "n", 3);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 2);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
+				 2);
 	sse_client_close(c);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 1);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
+				 1);
 }
 
 int main(void)

@@ -57,7 +57,7 @@ static void close_many(struct sse_client *cs, size_t n)
 
 static void wait_streams(struct e2e *f, size_t n)
 {
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}",
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
 				 (double)n);
 }
 
@@ -128,7 +128,8 @@ static void slow_heads(void **state)
 		sse_client_assert_header(&cs[i], "Connection", "close");
 	}
 	gateway_proc_wait_metric(
-		&f->gw, "sluice_refused_total{reason=\"head_timeout\"}", N);
+		&f->gw,
+		"sluice_requests_rejected_total{reason=\"head_timeout\"}", N);
 	close_many(cs, N);
 	wait_connections(f, 3);
 	bystander_expect_served(&b, f);
@@ -250,7 +251,7 @@ static void slow_readers(void **state)
 	f->gw.asan = asan;
 	snprintf(address, sizeof(address), "unix:%s/s",
 		 gateway_proc_home(&f->gw));
-	e2e_gateway(f, "--listen", address, "--tail-memory", "256KiB", NULL);
+	e2e_gateway(f, "--listen", address, "--buffer-size", "256KiB", NULL);
 	open_readers(address, cs, rs, N, SIZE);
 	bystander_join(&b, f);
 	wait_streams(f, N + 1);
@@ -304,7 +305,7 @@ static void resets_in_mid_frame(void **state)
 	struct bystander b;
 
 	f->gw.asan = asan;
-	e2e_gateway(f, "--tail-memory", "4MiB", NULL);
+	e2e_gateway(f, "--buffer-size", "4MiB", NULL);
 	open_readers(f->gw.address, quick, &quick_got, 1, SIZE);
 	bystander_join(&b, f);
 	for (size_t round = 0; round < ROUNDS; round++) {
@@ -794,7 +795,7 @@ static void go_dark(const struct sse_client *c)
 
 /* Those who are dark are missed, whether they read or had closed their window;
  * those who only do not read are not, for as long as they like. */
-static void gone_dark(void **state)
+static void peer_timeout(void **state)
 {
 	enum { N = 4, MESSAGES = 6, SIZE = 1 << 20, LATER = 2 };
 	struct e2e *f = *state;
@@ -803,7 +804,7 @@ static void gone_dark(void **state)
 	struct bystander b;
 
 	f->gw.asan = asan;
-	e2e_gateway(f, "--ping-interval", "500ms", "--tail-memory", "4MiB",
+	e2e_gateway(f, "--ping-interval", "500ms", "--buffer-size", "4MiB",
 		    NULL);
 	bystander_join(&b, f);
 	open_readers(f->gw.address, quick, quick_got, N, SIZE);
@@ -844,7 +845,7 @@ int main(void)
 		E2E_TEST(a_burst_of_connects),
 		E2E_TEST(descriptors_run_out),
 		E2E_TEST(gone_without_a_word),
-		E2E_TEST(gone_dark),
+		E2E_TEST(peer_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, e2e_group_setup,

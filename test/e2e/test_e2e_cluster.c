@@ -129,7 +129,7 @@ static void say(const struct cluster_test *t, const char *what)
  * place in memory, and may need a replay. */
 static void start_gateway(struct cluster_test *t, int which)
 {
-	static const char *const args[] = {"--tail-memory", "256KiB",
+	static const char *const args[] = {"--buffer-size", "256KiB",
 					   "--ping-interval", "1s", NULL};
 
 	gateway_proc_start(&t->gateways[which], t->cluster.urls, args);

@@ -333,7 +333,7 @@ static void larger_than_the_memory_for_recent_messages(void **state)
 
 	assert_non_null(data);
 	memset(data, '\n', LEN);
-	e2e_gateway(f, "--tail-memory", "1MiB", NULL);
+	e2e_gateway(f, "--buffer-size", "1MiB", NULL);
 	c = e2e_open(f, "alice", NULL);
 	e2e_publish(f, "alice", "before");
 	publish(f, data, LEN);

@@ -203,7 +203,8 @@ static void every_kind_of_key(void **state)
 	e2e_publish(f, "alice", "on");
 	e2e_expect(first, 1, "on");
 	gateway_proc_wait_metric(
-		&f->gw, "sluice_refused_total{reason=\"bad_signature\"}", 3);
+		&f->gw,
+		"sluice_requests_rejected_total{reason=\"bad_signature\"}", 3);
 	gateway_proc_wait_metric(&f->gw, "sluice_jwt_keys", 1);
 }
 
@@ -230,7 +231,8 @@ static void a_stream_ends_with_its_token(void **state)
 	assert_true(c->last_chunk);
 	assert_int_equal(c->n_messages, 2);
 	gateway_proc_wait_metric(
-		&f->gw, "sluice_streams_closed_total{reason=\"expired\"}", 1);
+		&f->gw, "sluice_subscriptions_closed_total{reason=\"expired\"}",
+		1);
 	is_refused(f, token, "expired");
 	log = gateway_proc_log(&f->gw);
 	assert_non_null(strstr(log, "msg=\"stream closed\" reason=expired"));

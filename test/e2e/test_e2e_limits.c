@@ -33,7 +33,8 @@ static void many_streams_one_consumer(void **state)
 		sse_client_wait_any_id(&cs[i]);
 	}
 	assert_int_equal(e2e_stream_number(f, "state.consumer_count"), 1);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", N);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
+				 N);
 	for (size_t i = 0; i < N; i++) {
 		snprintf(id, sizeof(id), "user%zu", i);
 		e2e_publish(f, id, id);
@@ -47,7 +48,8 @@ static void many_streams_one_consumer(void **state)
 		sse_client_close(&cs[i]);
 	}
 	assert_int_equal(e2e_stream_number(f, "state.consumer_count"), 1);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 0);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
+				 0);
 }
 
 /* A process with threads stands still whenever the kernel has to make its table
@@ -218,7 +220,8 @@ static void connects_and_disconnects(void **state)
 	wait_fds(f, fds);
 	assert_in_range(gateway_proc_rss_kib(&f->gw), 0, rss + GROWTH_KIB);
 	e2e_wait_consumers(f, 1);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 0);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
+				 0);
 }
 
 /* ---- slow clients -------------------------------------------------------- */
@@ -263,7 +266,7 @@ static void a_slow_client_gets_everything(void **state)
 
 	assert_non_null(data);
 	f->gw.asan = "quarantine_size_mb=1";
-	e2e_gateway(f, "--tail-memory", "8MiB", NULL);
+	e2e_gateway(f, "--buffer-size", "8MiB", NULL);
 	slow->rcvbuf = 4096;
 	slow->sink = on_big;
 	slow->sink_arg = &slow_got;
@@ -324,14 +327,14 @@ static void full(void **state)
 	assert_true(c->decoder.has_retry);
 	assert_int_equal(c->n_events, 0);
 	assert_true(c->last_chunk);
-	assert_true(
-		gateway_proc_metric(&f->gw,
-				    "sluice_refused_total{reason=\"full\"}") ==
-		2);
+	assert_true(gateway_proc_metric(&f->gw,
+					"sluice_requests_rejected_total{reason="
+					"\"max_connections\"}") == 2);
 
 	/* A place that is free again is taken. */
 	sse_client_close(f->clients[0]);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 2);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
+				 2);
 	e2e_expect_marker(f, e2e_open(f, "alice", NULL), "alice", 1);
 }
 
@@ -451,7 +454,7 @@ static void a_bad_preface_is_logged(void **state)
 	sse_client_connect(c, f->gw.address);
 	sse_client_send_text(c, "GET / HTTP/1.1\r\n");
 	gateway_proc_wait_log(&f->gw, "msg=refused address=127.0.0.1 "
-				      "reason=bad_preface");
+				      "reason=bad_proxy_header");
 }
 
 /* ---- by address ---------------------------------------------------------- */
@@ -464,7 +467,7 @@ static void by_unix_nobody_is_counted(void **state)
 
 	snprintf(path, sizeof(path), "unix:%.100s/public",
 		 gateway_proc_home(&f->gw));
-	e2e_gateway(f, "--listen", path, "--max-streams-per-address", "1",
+	e2e_gateway(f, "--listen", path, "--max-subscriptions-per-address", "1",
 		    NULL);
 	snprintf(inet, sizeof(inet), "%s", f->gw.address);
 	snprintf(f->gw.address, sizeof(f->gw.address), "%s", path);

@@ -86,7 +86,7 @@ static void stall(struct e2e *f, int pipe_fds[2], const char *drain_delay)
 	f->gw.stderr_fd = pipe_fds[1];
 	spawn(f, NULL, drain_delay);
 	open_and_close(f, STREAMS);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams_opened_total",
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions_opened_total",
 				 STREAMS);
 	begun = test_now_ms();
 	assert_int_equal(gateway_proc_status_of(&f->gw, false, "/livez"), 200);

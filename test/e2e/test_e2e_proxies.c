@@ -134,7 +134,8 @@ static void streams(void **state)
 		for (size_t j = 0; j < f->n_clients; j++)
 			sse_client_close(f->clients[j]);
 		gateway_proc_wait_metric(&f->gw,
-					 "sluice_streams{state=\"live\"}", 0);
+					 "sluice_subscriptions{state=\"live\"}",
+					 0);
 	}
 }
 

@@ -107,9 +107,9 @@ static void wrong_parameters(void **state)
 
 	e2e_gateway(f, NULL);
 	EXPECT_REFUSALS(f, list);
-	assert_true(gateway_proc_metric(
-			    &f->gw,
-			    "sluice_refused_total{reason=\"bad_cursor\"}") > 5);
+	assert_true(gateway_proc_metric(&f->gw,
+					"sluice_requests_rejected_total{"
+					"reason=\"bad_cursor\"}") > 5);
 }
 
 static void wrong_identities(void **state)

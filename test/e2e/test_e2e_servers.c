@@ -54,7 +54,7 @@ static int teardown(void **state)
 static void begin(struct servers *s, unsigned rate)
 {
 	crowd_flood(&s->crowd, &s->e2e, rate);
-	e2e_gateway(&s->e2e, "--ping-interval", "200ms", "--tail-memory",
+	e2e_gateway(&s->e2e, "--ping-interval", "200ms", "--buffer-size",
 		    "4MiB", NULL);
 	crowd_gather(&s->crowd);
 	crowd_read(&s->crowd, 1000);

@@ -391,7 +391,7 @@ static void wrong_sockets(void **state)
 static void several_on_one_port(void **state)
 {
 	struct e2e *f = *state;
-	static const char live[] = "sluice_streams{state=\"live\"}";
+	static const char live[] = "sluice_subscriptions{state=\"live\"}";
 	double first = 0, other = 0;
 
 	const char *args[] = {"--server",	 f->nats.url,

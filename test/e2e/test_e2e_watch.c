@@ -86,7 +86,7 @@ static void who_is_there(void **state)
 	last = e2e_publish(f, "alice", "two");
 	e2e_expect(alice, 2, "two");
 
-	page = ask(f, "GET", "/streams", 200);
+	page = ask(f, "GET", "/subscriptions", 200);
 	assert_int_equal(entries(page), 3);
 	assert_true(json_is_null(json_object_get(page, "next")));
 	assert_string_equal(text(entry(page, 0), "id"), "alice");
@@ -104,37 +104,38 @@ static void who_is_there(void **state)
 	assert_true(number(entry(page, 0), "bytes") >
 		    number(entry(page, 1), "bytes"));
 	assert_true(json_is_false(json_object_get(entry(page, 0), "slow")));
-	snprintf(target, sizeof(target), "/streams/%d",
+	snprintf(target, sizeof(target), "/subscriptions/%d",
 		 (int)number(entry(page, 1), "stream"));
 	json_decref(page);
 
 	one = ask(f, "GET", target, 200);
 	assert_string_equal(text(one, "id"), "bob");
 	json_decref(one);
-	ask(f, "GET", "/streams/4", 404);
+	ask(f, "GET", "/subscriptions/4", 404);
 
-	page = ask(f, "GET", "/streams?id=alice", 200);
+	page = ask(f, "GET", "/subscriptions?id=alice", 200);
 	assert_int_equal(entries(page), 2);
 	json_decref(page);
-	page = ask(f, "GET", "/streams?after=1&id=alice", 200);
+	page = ask(f, "GET", "/subscriptions?after=1&id=alice", 200);
 	assert_int_equal(entries(page), 1);
 	assert_int_equal(number(entry(page, 0), "stream"), 3);
 	json_decref(page);
-	page = ask(f, "GET", "/streams?after=2", 200);
+	page = ask(f, "GET", "/subscriptions?after=2", 200);
 	assert_int_equal(entries(page), 1);
 	json_decref(page);
-	page = ask(f, "GET", "/streams?state=slow", 200);
+	page = ask(f, "GET", "/subscriptions?state=slow", 200);
 	assert_int_equal(entries(page), 0);
 	json_decref(page);
 
-	page = ask(f, "DELETE", "/streams?id=alice", 200);
+	page = ask(f, "DELETE", "/subscriptions?id=alice", 200);
 	assert_int_equal(number(page, "ended"), 2);
 	json_decref(page);
 	sse_client_wait_reply(alice);
 	assert_true(alice->last_chunk);
 	gateway_proc_wait_metric(
-		&f->gw, "sluice_streams_closed_total{reason=\"admin\"}", 2);
-	page = ask(f, "GET", "/streams", 200);
+		&f->gw, "sluice_subscriptions_closed_total{reason=\"admin\"}",
+		2);
+	page = ask(f, "GET", "/subscriptions", 200);
 	assert_int_equal(entries(page), 1);
 	json_decref(page);
 }
@@ -160,7 +161,8 @@ static void pages(void **state)
 			json_t *page;
 
 			snprintf(target, sizeof(target),
-				 "/streams?after=%" JSON_INTEGER_FORMAT "%s",
+				 "/subscriptions?after=%" JSON_INTEGER_FORMAT
+				 "%s",
 				 after, of_one ? "&id=odd" : "");
 			page = ask(f, "GET", target, 200);
 			assert_true(entries(page) <= 1000);
@@ -190,7 +192,7 @@ static void pages(void **state)
 
 static bool slow_is_listed(struct e2e *f, json_t **page)
 {
-	*page = ask(f, "GET", "/streams?state=slow", 200);
+	*page = ask(f, "GET", "/subscriptions?state=slow", 200);
 	if (entries(*page) > 0)
 		return true;
 	json_decref(*page);
@@ -227,9 +229,9 @@ static void who_is_slow(void **state)
 	assert_true(number(entry(page, 0), "lag") > 0);
 	assert_true(number(entry(page, 0), "unsent_bytes") > 0);
 	json_decref(page);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams_slow", 1);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions_slow", 1);
 	sse_client_wait_message(slow, MESSAGES);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams_slow", 0);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions_slow", 0);
 	assert_false(slow_is_listed(f, &page));
 }
 
@@ -238,7 +240,7 @@ static void stop_gateway(struct e2e *f)
 {
 	for (size_t i = 0; i < f->n_clients; i++)
 		sse_client_close(f->clients[i]);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams", 0);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions", 0);
 	gateway_proc_stop(&f->gw);
 }
 
@@ -316,7 +318,7 @@ static void a_stream_has_two_lines(void **state)
 	must_have(log, "level=info msg=\"stream opened\" stream=1 id=alice "
 		       "address=127.0.0.1 ");
 	must_have(log, " start=all\n");
-	must_have(log, "msg=\"stream closed\" reason=client_left stream=1 "
+	must_have(log, "msg=\"stream closed\" reason=client_closed stream=1 "
 		       "id=alice address=127.0.0.1 ");
 	must_have(log, " events=1 bytes=");
 	must_have(log, " sequence=1\n");
@@ -351,7 +353,8 @@ static void a_file_of_its_own(void **state)
 	free(all);
 	stop_gateway(f);
 	all = read_file(path);
-	assert_int_equal(count(all, "\"stream closed\" reason=client_left"), 3);
+	assert_int_equal(count(all, "\"stream closed\" reason=client_closed"),
+			 3);
 	free(all);
 	unlink(path);
 	unlink(moved);
@@ -363,7 +366,8 @@ static void none_at_all(void **state)
 
 	e2e_gateway(f, "--access-log", "off", NULL);
 	e2e_expect_marker(f, e2e_open(f, "alice", NULL), "alice", 1);
-	gateway_proc_wait_metric(&f->gw, "sluice_streams_opened_total", 1);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions_opened_total",
+				 1);
 	stop_gateway(f);
 	assert_int_equal(e2e_count_in_log(f, "stream opened"), 0);
 	assert_int_equal(e2e_count_in_log(f, "stream closed"), 0);
@@ -475,9 +479,9 @@ static void refusals_are_told_at_a_bounded_rate(void **state)
 	sse_client_connect(c, f->gw.address);
 	for (int i = 0; i < REQUESTS; i++)
 		sse_client_send_text(c, "GET /no HTTP/1.1\r\nHost: h\r\n\r\n");
-	gateway_proc_wait_metric(&f->gw,
-				 "sluice_refused_total{reason=\"not_found\"}",
-				 REQUESTS);
+	gateway_proc_wait_metric(
+		&f->gw, "sluice_requests_rejected_total{reason=\"not_found\"}",
+		REQUESTS);
 	gateway_proc_wait_log(&f->gw, "msg=\"more were refused\"");
 	told = e2e_count_in_log(f, "msg=refused");
 	assert_in_range(told, 10, REQUESTS / 2);
@@ -552,7 +556,8 @@ static void only_live_events_have_a_latency(void **state)
 					"sluice_event_latency_seconds_count") ==
 		    0);
 	/* It follows once it has met the log. */
-	gateway_proc_wait_metric(&f->gw, "sluice_streams{state=\"live\"}", 1);
+	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions{state=\"live\"}",
+				 1);
 	e2e_publish(f, "alice", "live");
 	e2e_expect(c, 21, "live");
 	gateway_proc_wait_metric(&f->gw, "sluice_event_latency_seconds_count",
@@ -605,7 +610,8 @@ static void the_process_is_measured(void **state)
 	assert_true(gateway_proc_metric(gw, "sluice_ready") == 1);
 	assert_true(gateway_proc_metric(gw, "sluice_loop_lag_seconds_count") >
 		    0);
-	assert_true(gateway_proc_metric(gw, "sluice_tail_credit_messages") > 0);
+	assert_true(gateway_proc_metric(
+			    gw, "sluice_tail_pull_outstanding_messages") > 0);
 	assert_true(gateway_proc_metric(gw, "sluice_tail_pulls_total") > 0);
 }
 

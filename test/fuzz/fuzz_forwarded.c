@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "http/forwarded.h"
 #include "fuzz.h"
+#include "http/forwarded.h"
 
 static struct address of(const char *text)
 {
@@ -28,7 +28,7 @@ static struct address ask(const char *name, const char *first,
 		{name, first, strlen(name), strlen(first)},
 		{name, second, strlen(name), strlen(second)},
 	};
-	struct http_head head = {.headers = headers, .n_headers = 2};
+	struct request head = {.headers = headers, .n_headers = 2};
 	struct address from = of(peer);
 	struct address_range range;
 	struct forwarded_proxies proxies = {0};

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/jwt.h"
 #include "base/check.h"
 #include "fuzz.h"
-#include "auth/jwt.h"
 #include "jwt_maker.h"
 
 #define NOW_MS UINT64_C(1700000000000)
@@ -27,16 +27,15 @@ static const struct jwt_rules strict = {.claim = "sub",
 					.issuers = audiences,
 					.n_issuers = 1};
 
-static struct jwt_keys *keys_of(enum jwt_keys_kind kind, const char *bytes,
-				size_t len)
+static struct jwks *keys_of(enum jwks_kind kind, const char *bytes, size_t len)
 {
-	char err[JWT_KEYS_ERROR_MAX] = "";
-	struct jwt_keys *keys = NULL;
-	int rc = jwt_keys_new(&keys, kind, bytes, len, err);
+	char err[JWKS_ERROR_MAX] = "";
+	struct jwks *keys = NULL;
+	int rc = jwks_new(&keys, kind, bytes, len, err);
 
 	if (rc == 0) {
-		MUST(jwt_keys_count(keys) > 0);
-		MUST(jwt_keys_count(keys) <= JWT_KEYS_MAX);
+		MUST(jwks_count(keys) > 0);
+		MUST(jwks_count(keys) <= JWKS_MAX);
 		return keys;
 	}
 	fuzz_must_be_line(err, sizeof(err));
@@ -45,10 +44,10 @@ static struct jwt_keys *keys_of(enum jwt_keys_kind kind, const char *bytes,
 }
 
 /* True: it is good. */
-static bool verify(const struct jwt_keys *keys, const struct jwt_rules *rules,
+static bool verify(const struct jwks *keys, const struct jwt_rules *rules,
 		   const char *token, size_t len)
 {
-	struct refusal why;
+	struct http_error why;
 	struct jwt jwt;
 
 	if (jwt_verify(&jwt, &why, keys, rules, token, len, NOW_MS) == 0) {
@@ -58,7 +57,7 @@ static bool verify(const struct jwt_keys *keys, const struct jwt_rules *rules,
 		return true;
 	}
 	MUST(why.status == 401 || why.status == 403);
-	MUST((why.status == 403) == (why.reason == REFUSAL_BAD_CLAIM));
+	MUST((why.status == 403) == (why.reason == REJECT_BAD_IDENTITY_CLAIM));
 	MUST(why.status == 403 || strpbrk(why.text, "\"\\") == NULL);
 	fuzz_must_be_line(why.text, sizeof(why.text));
 	fuzz_must_hide_secret(why.text);
@@ -66,8 +65,8 @@ static bool verify(const struct jwt_keys *keys, const struct jwt_rules *rules,
 }
 
 static void must_be_of_this_key(const char *token, size_t len,
-				const struct jwt_keys *ours,
-				const struct jwt_keys *other)
+				const struct jwks *ours,
+				const struct jwks *other)
 {
 	bool good = verify(ours, &any, token, len);
 
@@ -79,7 +78,7 @@ static void must_be_of_this_key(const char *token, size_t len,
 
 /* Another letter anywhere: the header, the claims or the signature. */
 static void must_notice(char *token, size_t len, size_t at, uint8_t by,
-			const struct jwt_keys *ours)
+			const struct jwks *ours)
 {
 	char was;
 
@@ -96,9 +95,8 @@ static void must_notice(char *token, size_t len, size_t at, uint8_t by,
 }
 
 static void sign_and_verify(const char *header, const char *claims,
-			    uint8_t which, uint8_t by,
-			    const struct jwt_keys *ours,
-			    const struct jwt_keys *other)
+			    uint8_t which, uint8_t by, const struct jwks *ours,
+			    const struct jwks *other)
 {
 	static char token[JWT_MAKER_MAX];
 	size_t len;
@@ -127,7 +125,7 @@ static void file_of_keys(const char *file, size_t len, char *token,
 			 size_t token_len, uint8_t which, uint8_t by)
 {
 	static char forged[JWT_MAKER_MAX];
-	struct jwt_keys *keys = keys_of(JWT_KEYS_PUBLIC, file, len);
+	struct jwks *keys = keys_of(JWKS_PUBLIC, file, len);
 	size_t forged_len;
 
 	if (keys == NULL)
@@ -137,7 +135,7 @@ static void file_of_keys(const char *file, size_t len, char *token,
 	forged_len = jwt_maker_by(forged, sizeof(forged), "{\"alg\":\"HS256\"}",
 				  "{\"sub\":\"alice\"}", file, len);
 	MUST(!is_no_secret(file) || !verify(keys, &any, forged, forged_len));
-	jwt_keys_free(keys);
+	jwks_free(keys);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -147,10 +145,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t which = fuzz_take_byte(&in), by = fuzz_take_byte(&in);
 	char *claims = fuzz_take_text(&in), *header = fuzz_take_text(&in);
 	char *file = fuzz_take_text(&in), *token;
-	struct jwt_keys *ours = keys_of(JWT_KEYS_SECRET, JWT_MAKER_SECRET,
-					strlen(JWT_MAKER_SECRET));
-	struct jwt_keys *other =
-		keys_of(JWT_KEYS_SECRET, other_secret, strlen(other_secret));
+	struct jwks *ours = keys_of(JWKS_SECRET, JWT_MAKER_SECRET,
+				    strlen(JWT_MAKER_SECRET));
+	struct jwks *other =
+		keys_of(JWKS_SECRET, other_secret, strlen(other_secret));
 	size_t len = 0;
 
 	token = fuzz_take_rest(&in, &len);
@@ -159,8 +157,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(!verify(ours, &any, token, len));
 	if (file != NULL)
 		file_of_keys(file, strlen(file), token, len, which, by);
-	jwt_keys_free(ours);
-	jwt_keys_free(other);
+	jwks_free(ours);
+	jwks_free(other);
 	free(claims);
 	free(header);
 	free(file);

@@ -12,8 +12,8 @@
 #include <sodium.h>
 
 #include "base/check.h"
-#include "fuzz.h"
 #include "base/json_compact.h"
+#include "fuzz.h"
 #include "http/ndjson.h"
 #include "http/sse.h"
 
@@ -108,7 +108,7 @@ static void check_json(const char *line, const struct ndjson_line *l,
 	MUST((is == NULL) == (was == NULL));
 	MUST(is == NULL || json_equal(is, was));
 	/* Once is enough: the one-line form is its own. */
-	MUST(json_line_len(line + l->begin_len, n) == n);
+	MUST(json_compact_len(line + l->begin_len, n) == n);
 	json_decref(is);
 	json_decref(was);
 }
@@ -175,7 +175,7 @@ static void check_verdict(const char *text, size_t len)
 	json_error_t error;
 	json_t *value =
 		json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-	bool ours = json_line_len(text, len) > 0;
+	bool ours = json_compact_len(text, len) > 0;
 
 	if (value != NULL && !ours)
 		/* Too deep; or a NUL behind the value, which ends it for

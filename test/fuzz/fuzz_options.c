@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
 #include "base/check.h"
-#include "fuzz.h"
+#include "bytes.h"
 #include "config/options.h"
+#include "fuzz.h"
 
 enum { ITEMS_MAX = 48 };
 
@@ -153,7 +153,7 @@ static void add_secrets(struct given *g)
 /* ---- what is taken --------------------------------------------------------
  */
 
-/* Text of --check; to be freed. */
+/* Text of --check-config; to be freed. */
 static char *print(const struct options *o)
 {
 	struct buf out;
@@ -163,7 +163,7 @@ static char *print(const struct options *o)
 	return (char *)out.data;
 }
 
-/* "\nNAME = VALUE  (" in the text of --check: the value, cut out. */
+/* "\nNAME = VALUE  (" in the text of --check-config: the value, cut out. */
 static char *printed(const char *text, const char *name)
 {
 	char begin[80];
@@ -182,8 +182,8 @@ static char *printed(const char *text, const char *name)
 	return strndup(at, (size_t)(end - at));
 }
 
-/* Numbers, sizes, durations and words: what --check prints gives the same
- * again. */
+/* Numbers, sizes, durations and words: what --check-config prints gives the
+ * same again. */
 static void must_come_back(const struct options *o, const char *text)
 {
 	char err[OPTIONS_ERROR_MAX], *again;

@@ -10,13 +10,13 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "base/check.h"
-#include "fuzz.h"
 #include "auth/identity.h"
+#include "base/check.h"
+#include "bytes.h"
+#include "config/option_checks.h"
+#include "fuzz.h"
 #include "http/route.h"
 #include "http/sse.h"
-#include "base/values.h"
 
 /* ---- a plain reading ------------------------------------------------------
  */
@@ -165,11 +165,11 @@ static void must_be_route(const struct route *r,
 	must_be_query_id(r, req);
 }
 
-static void must_be_refusal(const struct refusal *why)
+static void must_be_refusal(const struct http_error *why)
 {
 	fuzz_must_be_line(why->text, sizeof(why->text));
 	MUST(why->status >= 400 && (why->status <= 406 || why->status == 501));
-	MUST(why->reason != REFUSAL_NONE && why->reason < REFUSAL_COUNT);
+	MUST(why->reason != REJECT_NONE && why->reason < REJECT_COUNT);
 	MUST((why->status == 405) == (why->allow != NULL));
 }
 
@@ -186,7 +186,7 @@ static void must_be_identity(const struct route *r,
 		.query_len = r->query_id_len,
 	};
 	const char *want = header != NULL ? header : asks.query;
-	struct refusal why;
+	struct http_error why;
 	struct identity id;
 
 	if (identity_take(&id, &why, &asks) < 0) {
@@ -227,7 +227,7 @@ static char *take_target(struct fuzz_input *in)
 
 static void run(const struct route_request *req, const char *header)
 {
-	struct refusal why;
+	struct http_error why;
 	struct route r;
 
 	memset(&r, 0xa5, sizeof(r));
@@ -260,7 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 
 	/* Other names are refused when the options are read. */
-	if (id_query == NULL || values_query_fault(id_query) == NULL)
+	if (id_query == NULL || option_checks_query_fault(id_query) == NULL)
 		run(&req, header);
 	free(method);
 	free(target);

@@ -10,8 +10,8 @@
 #include <jansson.h>
 #include <sodium.h>
 
-#include "bytes.h"
 #include "base/check.h"
+#include "bytes.h"
 #include "fuzz.h"
 #include "http/sse.h"
 #include "sse_decoder.h"

@@ -3,8 +3,8 @@
  * Input: how the stream is cut (fuzz.h), then the stream. */
 #include <string.h>
 
-#include "bytes.h"
 #include "base/check.h"
+#include "bytes.h"
 #include "fuzz.h"
 #include "sse_decoder.h"
 

@@ -13,8 +13,9 @@ import tree
 
 def main(root, build_root):
     out = tap.Tap()
-    out.case("include ranks", includes.check_ranks(root))
-    out.case("libraries stay in their rooms", includes.check_libraries(root))
+    out.case("order of the folders", includes.check_folders(root))
+    out.case("libraries stay in their folders", includes.check_libraries(root))
+    out.case("static names", includes.check_static_names(root))
     out.case("no plain assert in src", text.check_asserts(root))
     out.case("no line over 100 columns", text.check_columns(root))
     out.case("no path of one machine", text.check_machine_paths(root))

@@ -23,19 +23,21 @@ OPTIONS = """const struct options_row options_table[] = {
 
 \t{.name = "user-jwt",
 \t .flags = OPTIONS_SECRET | OPTIONS_HIDDEN},
-\t{.name = "check",
+\t{.name = "check-config",
 \t .value = "0"},
 };
 """
 ROWS = ["| `--retry DURATION` | `3s` | how long |\n",
         "| `--creds FILE` | none | which |\n",
-        "| `--check` | | of --retry and others |\n"]
+        "| `--check-config` | | of --retry and others |\n"]
 
 GOOD = {
-    "src/core/log.c": '#include "log.h"\n#include "sse.h"\n'
-                      '/* assert(it) would be wrong here */\n',
-    "src/core/log.h": '#include <stdint.h>\n#include "check.h"\n',
-    "src/io/conn.c": '#include <uv.h>\n#include "../core/hub.h"\n',
+    "src/base/log.c": '#include "base/log.h"\n#include <time.h>\n'
+                      '/* assert(it) would be wrong here */\n'
+                      'static int write_line(void)\n{\n}\n',
+    "src/base/log.h": '#include <stdint.h>\n#include "base/check.h"\n',
+    "src/server/conn.c": '#include <uv.h>\n#include "delivery/hub.h"\n'
+                         'static void on_closed(void)\n{\n}\n',
     "README.md": "[the rooms](docs/rooms.md#the-rooms) "
                  "[site](https://example.org) `[no](link.md)`\n",
     "docs/rooms.md": "# The rooms\n",
@@ -46,21 +48,27 @@ GOOD = {
 
 # Name of the case, the check, a file to add to the good tree.
 BAD = [
-    ("a higher rank", includes.check_ranks,
-     "src/core/sse.c", '#include "log.h"\n'),
-    ("a sibling", includes.check_ranks,
-     "src/core/tail.c", '#include "replay.h"\n'),
-    ("a file without rank", includes.check_ranks, "src/core/util.c", "\n"),
-    ("a library in another's room", includes.check_libraries,
-     "src/core/hub.c", "#include <uv.h>\n"),
+    ("a folder below", includes.check_folders,
+     "src/http/sse.c", '#include "delivery/hub.h"\n'),
+    ("folders that never meet", includes.check_folders,
+     "src/server/listener.c", '#include "upstream/nats_source.h"\n'),
+    ("a header that is not named from src", includes.check_folders,
+     "src/http/sse.c", '#include "sse.h"\n'),
+    ("another folder's private header", includes.check_folders,
+     "src/gateway/gateway.c", '#include "server/conn_internal.h"\n'),
+    ("a file in no folder", includes.check_folders, "src/util/x.c", "\n"),
+    ("a library in another's folder", includes.check_libraries,
+     "src/delivery/hub.c", "#include <uv.h>\n"),
     ("a library under its folder", includes.check_libraries,
-     "src/io/conn.c", "#include <nats/nats.h>\n"),
+     "src/server/listener.c", "#include <nats/nats.h>\n"),
+    ("a static name that stands twice", includes.check_static_names,
+     "src/base/text.c", "static int write_line(void)\n{\n}\n"),
     ("an assert", text.check_asserts,
-     "src/core/hub.c", "int f(void)\n{\n\tassert(1);\n}\n"),
+     "src/delivery/hub.c", "int f(void)\n{\n\tassert(1);\n}\n"),
     ("assert.h", text.check_asserts,
-     "src/core/hub.c", "#include <assert.h>\n"),
+     "src/delivery/hub.c", "#include <assert.h>\n"),
     ("a long line", text.check_columns,
-     "src/core/hub.c", "\t" * 12 + "/* 101 */\n"),
+     "src/delivery/hub.c", "\t" * 12 + "/* 101 */\n"),
     ("a machine's path", text.check_machine_paths,
      "docs/a.md", "see /" + "home/me/x\n"),
     ("a host", text.check_hosts,
@@ -111,7 +119,7 @@ class Tree:
 
 
 def compile_commands(root, *paths):
-    entries = [{"directory": root, "file": p, "command": f"cc -c {p} -o x.o"}
+    entries = [{"directory": root, "file": p, "command": f"cc -Isrc -c {p} -o x.o"}
                for p in paths]
     path = os.path.join(root, "compile_commands.json")
     with open(path, "w", encoding="utf-8") as f:
@@ -127,27 +135,27 @@ def seen(problems, path):
 
 
 def build_cases(out):
-    with Tree(("src/core/hub.h", "uint64_t now;\n")) as root:
-        compiled = compile_commands(root, "src/core/log.c",
+    with Tree(("src/delivery/hub.h", "uint64_t now;\n")) as root:
+        compiled = compile_commands(root, "src/base/log.c",
                                     "src/config/option_table.c")
         out.case("a file that is not built", seen(
-            build.check_registered(root, compiled), "src/io/conn.c"))
+            build.check_registered(root, compiled), "src/server/conn.c"))
         out.case("a header that leans on others", [] if build.check_header(
-            root, "src/core/hub.h", compiled) else ["it passed"])
+            root, "src/delivery/hub.h", compiled) else ["it passed"])
         compiler = shutil.which("c++")
         if compiler is None:
             out.skip("a header that C++ can't read", "no c++")
         else:
             out.case("a header that C++ can't read",
                      [] if build.check_header_in_cxx(
-                         root, "src/core/hub.h", compiler)
+                         root, "src/delivery/hub.h", compiler)
                      else ["it passed"])
-    with Tree(("src/core/check.h", "")) as root:
-        compiled = compile_commands(root, "src/core/log.c", "src/io/conn.c",
+    with Tree(("src/base/check.h", "")) as root:
+        compiled = compile_commands(root, "src/base/log.c", "src/server/conn.c",
                                     "src/config/option_table.c")
         out.case("all built", build.check_registered(root, compiled))
         out.case("a header that stands alone", build.check_header(
-            root, "src/core/log.h", compiled))
+            root, "src/base/log.h", compiled))
 
 
 def main():

@@ -21,16 +21,16 @@ struct key {
 
 static void put_base32(char *out, const unsigned char *bytes, size_t len)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+	static const char messages[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 	unsigned bits = 0, n = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		bits = bits << 8 | bytes[i];
 		for (n += 8; n >= 5; n -= 5)
-			*out++ = letters[bits >> (n - 5) & 31];
+			*out++ = messages[bits >> (n - 5) & 31];
 	}
 	if (n > 0)
-		*out++ = letters[bits << (5 - n) & 31];
+		*out++ = messages[bits << (5 - n) & 31];
 	*out = '\0';
 }
 
@@ -71,7 +71,8 @@ static void put_seed(char *out, const struct key *k, int type)
 	put_base32(out, raw, sizeof(raw));
 }
 
-static size_t put_base64(char *out, size_t size, const void *bytes, size_t len)
+static size_t base64_encode(char *out, size_t size, const void *bytes,
+			    size_t len)
 {
 	sodium_bin2base64(out, size, bytes, len,
 			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
@@ -91,13 +92,13 @@ static void put_jwt(char *out, size_t size, const struct key *issuer,
 		 "{\"jti\":\"X\",\"iat\":1700000000,\"iss\":\"%s\","
 		 "\"sub\":\"%s\",\"name\":\"x\",\"nats\":%s}",
 		 issuer->name, subject->name, nats);
-	len = put_base64(out, size, head, strlen(head));
+	len = base64_encode(out, size, head, strlen(head));
 	out[len++] = '.';
-	len += put_base64(out + len, size - len, claims, strlen(claims));
+	len += base64_encode(out + len, size - len, claims, strlen(claims));
 	crypto_sign_detached(sig, NULL, (unsigned char *)out, len,
 			     issuer->secret_key);
 	out[len++] = '.';
-	put_base64(out + len, size - len, sig, sizeof(sig));
+	base64_encode(out + len, size - len, sig, sizeof(sig));
 }
 
 static void put_account(char *out, size_t size, const struct key *operator,
@@ -120,22 +121,22 @@ void nats_jwt_make(struct nats_jwt *ret)
 {
 	static const char user[] = "{\"type\":\"user\",\"version\":2,"
 				   "\"subs\":-1,\"data\":-1,\"payload\":-1%s}";
-	struct key operator, system, account, who;
+	struct key operator, system, account, request;
 	char operator_jwt[1024], system_jwt[1024], account_jwt[1024], nats[256];
 
 	make_key(&operator, OPERATOR);
 	make_key(&system, ACCOUNT);
 	make_key(&account, ACCOUNT);
-	make_key(&who, USER);
-	put_seed(ret->user_seed, &who, USER);
+	make_key(&request, USER);
+	put_seed(ret->user_seed, &request, USER);
 	put_jwt(operator_jwt, sizeof(operator_jwt), &operator, & operator,
 		"{\"type\":\"operator\",\"version\":2}");
 	put_account(system_jwt, sizeof(system_jwt), &operator, & system, 0);
 	put_account(account_jwt, sizeof(account_jwt), &operator, & account, -1);
 	snprintf(nats, sizeof(nats), user, "");
-	put_jwt(ret->user, sizeof(ret->user), &account, &who, nats);
+	put_jwt(ret->user, sizeof(ret->user), &account, &request, nats);
 	snprintf(nats, sizeof(nats), user, ",\"bearer_token\":true");
-	put_jwt(ret->bearer, sizeof(ret->bearer), &account, &who, nats);
+	put_jwt(ret->bearer, sizeof(ret->bearer), &account, &request, nats);
 	snprintf(ret->config, sizeof(ret->config),
 		 "operator: %s\nsystem_account: %s\nresolver: MEMORY\n"
 		 "resolver_preload: { %s: %s, %s: %s }\n",

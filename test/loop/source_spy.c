@@ -10,7 +10,8 @@
 
 enum { DEADLINE_MS = 30000 };
 
-static void keep_message(struct spy_event *to, const struct source_message *m)
+static void keep_message(struct spy_event *to,
+			 const struct jetstream_message *m)
 {
 	char *data = malloc(m->len + 1);
 
@@ -26,16 +27,16 @@ static void keep_message(struct spy_event *to, const struct source_message *m)
 
 static bool has_message(const struct spy_event *ev)
 {
-	return ev->kind == SOURCE_MESSAGE ||
-	       (ev->kind == SOURCE_FOUND && ev->err == 0);
+	return ev->kind == JETSTREAM_MESSAGE ||
+	       (ev->kind == JETSTREAM_FOUND && ev->err == 0);
 }
 
-static void on_event(void *arg, const struct source_event *ev)
+static void on_event(void *arg, const struct jetstream_event *ev)
 {
 	struct spy *s = arg;
 	struct spy_event *to;
 
-	if (s->counting && ev->kind == SOURCE_MESSAGE) {
+	if (s->counting && ev->kind == JETSTREAM_MESSAGE) {
 		s->n_counted += ev->msg.cseq == s->n_counted + 1;
 		return;
 	}
@@ -48,7 +49,7 @@ static void on_event(void *arg, const struct source_event *ev)
 	assert_non_null(to);
 	s->events[s->n_events++] = to;
 	to->kind = ev->kind;
-	to->who = ev->who;
+	to->request = ev->request;
 	to->err = ev->err;
 	to->num_pending = ev->num_pending;
 	if (ev->err_text != NULL)
@@ -56,9 +57,9 @@ static void on_event(void *arg, const struct source_event *ev)
 			 ev->err_text);
 	if (has_message(to))
 		keep_message(to, &ev->msg);
-	if (ev->kind == SOURCE_STATUS)
+	if (ev->kind == JETSTREAM_STATUS)
 		to->status = ev->status;
-	if (ev->kind == SOURCE_INFO && ev->err == 0) {
+	if (ev->kind == JETSTREAM_INFO && ev->err == 0) {
 		to->info = ev->info;
 		snprintf(to->created, sizeof(to->created), "%.*s",
 			 (int)ev->info.created_len, ev->info.created);
@@ -72,16 +73,16 @@ static void on_turn(void *arg)
 	((struct spy *)arg)->n_turns++;
 }
 
-static void on_note(void *arg, const struct nats_note *n)
+static void on_status(void *arg, const struct nats_status *n)
 {
 	static const char *const kinds[] = {
-		[NATS_NOTE_CONNECTED] = "connected",
-		[NATS_NOTE_DISCONNECTED] = "disconnected",
-		[NATS_NOTE_FAILED] = "failed",
-		[NATS_NOTE_ERROR] = "error",
-		[NATS_NOTE_LAME_DUCK] = "lame-duck",
-		[NATS_NOTE_HUNG] = "hung",
-		[NATS_NOTE_RETURNED] = "returned",
+		[NATS_STATUS_CONNECTED] = "connected",
+		[NATS_STATUS_DISCONNECTED] = "disconnected",
+		[NATS_STATUS_FAILED] = "failed",
+		[NATS_STATUS_ERROR] = "error",
+		[NATS_STATUS_LAME_DUCK] = "lame-duck",
+		[NATS_STATUS_HUNG] = "hung",
+		[NATS_STATUS_RETURNED] = "returned",
 	};
 	struct spy *s = arg;
 	size_t room = sizeof(s->notes) - s->notes_len;
@@ -103,7 +104,7 @@ void spy_start(struct spy *s, uv_loop_t *loop,
 	const struct nats_source_cbs cbs = {
 		.on_event = on_event,
 		.on_turn = on_turn,
-		.on_note = on_note,
+		.on_status = on_status,
 		.on_closed = on_closed,
 		.arg = s,
 	};
@@ -127,10 +128,13 @@ static void on_deadline(uv_timer_t *t)
 static const char *kind_of(const struct spy_event *ev)
 {
 	static const char *const names[] = {
-		[SOURCE_UP] = "up",	      [SOURCE_DOWN] = "down",
-		[SOURCE_INFO] = "info",	      [SOURCE_FOUND] = "found",
-		[SOURCE_CREATED] = "created", [SOURCE_MESSAGE] = "message",
-		[SOURCE_STATUS] = "status",
+		[JETSTREAM_UP] = "up",
+		[JETSTREAM_DOWN] = "down",
+		[JETSTREAM_INFO] = "info",
+		[JETSTREAM_FOUND] = "found",
+		[JETSTREAM_CREATED] = "created",
+		[JETSTREAM_MESSAGE] = "message",
+		[JETSTREAM_STATUS] = "status",
 	};
 
 	return names[ev->kind];
@@ -159,7 +163,7 @@ void spy_until(struct spy *s, bool (*is_so)(void *arg), void *arg)
 
 struct of_kind {
 	struct spy *spy;
-	enum source_kind kind;
+	enum jetstream_event_kind kind;
 };
 
 static bool has_kind(void *arg)
@@ -173,7 +177,7 @@ static bool has_kind(void *arg)
 	return false;
 }
 
-const struct spy_event *spy_wait(struct spy *s, enum source_kind kind)
+const struct spy_event *spy_wait(struct spy *s, enum jetstream_event_kind kind)
 {
 	struct of_kind k = {s, kind};
 

@@ -15,14 +15,14 @@ enum { SPY_TEXT_MAX = 512 };
 
 /* A copy of an event. */
 struct spy_event {
-	enum source_kind kind;
-	struct source_who who;
+	enum jetstream_event_kind kind;
+	struct request_id request;
 	int err;
 	char err_text[SPY_TEXT_MAX];
 	uint64_t num_pending;
-	struct source_message msg; /* data owned, and ends with a NUL */
-	struct source_info info;
-	struct source_status status;
+	struct jetstream_message msg; /* data owned, and ends with a NUL */
+	struct jetstream_info info;
+	struct jetstream_status status;
 	char subject[SPY_TEXT_MAX];
 	char created[SPY_TEXT_MAX];
 };
@@ -31,7 +31,7 @@ struct spy {
 	uv_loop_t *loop;
 	uv_timer_t timer;
 	struct nats_source *source;
-	struct source *js;
+	struct jetstream *js;
 	struct spy_event **events;
 	size_t n_events;
 	size_t cap;
@@ -57,7 +57,7 @@ void spy_finish(struct spy *s);
 
 /* The next event of the kind that no wait has passed; lives as long as the spy.
  */
-const struct spy_event *spy_wait(struct spy *s, enum source_kind kind);
+const struct spy_event *spy_wait(struct spy *s, enum jetstream_event_kind kind);
 /* Until the notes hold the text, or a text behind what was there at `from`. */
 void spy_wait_note(struct spy *s, size_t from, const char *text);
 /* Runs the loop until the condition holds. */

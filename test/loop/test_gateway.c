@@ -33,7 +33,7 @@ static void ask(uv_idle_t *idle)
 	char address[128];
 	int rc = sluice_address(o->gateway, 0, address, sizeof(address));
 
-	assert_int_equal(sluice_streams(o->gateway), 0);
+	assert_int_equal(sluice_subscriptions(o->gateway), 0);
 	assert_int_equal(sluice_ready(o->gateway), 0);
 	if (!o->stopped) {
 		assert_int_equal(rc, 0);

@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "loop/mailbox.h"
 
-enum { CAP = 64 * 1024, HEAD = sizeof(struct mailbox_letter) };
+enum { CAP = 64 * 1024, HEAD = sizeof(struct mailbox_message) };
 
 static void count_ring(void *arg)
 {
@@ -39,7 +39,7 @@ static size_t take_all(struct mailbox *m)
 static void letters_come_whole_and_in_order(void **state)
 {
 	struct mailbox_batch b;
-	const struct mailbox_letter *l;
+	const struct mailbox_message *l;
 	struct mailbox m;
 	char text[64];
 	uint32_t n = 0;
@@ -73,7 +73,7 @@ static void letters_come_whole_and_in_order(void **state)
 
 static void a_letter_may_be_shorter_than_its_room(void **state)
 {
-	const struct mailbox_letter *l;
+	const struct mailbox_message *l;
 	struct mailbox_batch b;
 	struct mailbox m;
 	void *body;
@@ -236,7 +236,7 @@ static void post_one_that_waits(void *arg)
 static void a_writer_at_the_cap_waits_for_the_reader(void **state)
 {
 	static char bytes[CAP];
-	const struct mailbox_letter *l;
+	const struct mailbox_message *l;
 	struct mailbox_batch b;
 	struct mailbox m;
 	uv_thread_t writer;
@@ -346,7 +346,7 @@ enum { WRITERS = 4, LETTERS = 50000 };
 
 struct crowd {
 	uv_loop_t loop;
-	uv_async_t bell;
+	uv_async_t wakeup;
 	struct mailbox box;
 	uv_thread_t writers[WRITERS];
 	uint32_t next[WRITERS]; /* number of the next letter */
@@ -362,7 +362,7 @@ static void ring_bell(void *arg)
 	struct crowd *c = arg;
 
 	MUST(!c->closed);
-	uv_async_send(&c->bell);
+	uv_async_send(&c->wakeup);
 }
 
 static void close_crowd(struct crowd *c)
@@ -372,13 +372,13 @@ static void close_crowd(struct crowd *c)
 	c->closing = true;
 	mailbox_close(&c->box);
 	c->closed = true;
-	uv_close((uv_handle_t *)&c->bell, NULL);
+	uv_close((uv_handle_t *)&c->wakeup, NULL);
 }
 
-static void on_bell(uv_async_t *bell)
+static void on_wakeup(uv_async_t *wakeup)
 {
-	struct crowd *c = bell->data;
-	const struct mailbox_letter *l;
+	struct crowd *c = wakeup->data;
+	const struct mailbox_message *l;
 	struct mailbox_batch b;
 
 	if (!mailbox_take(&c->box, &b))
@@ -429,8 +429,8 @@ static void run_crowd(struct crowd *c, size_t cap, size_t stop_after)
 	c->left = (size_t)WRITERS * LETTERS;
 	c->stop_after = stop_after;
 	assert_int_equal(uv_loop_init(&c->loop), 0);
-	assert_int_equal(uv_async_init(&c->loop, &c->bell, on_bell), 0);
-	c->bell.data = c;
+	assert_int_equal(uv_async_init(&c->loop, &c->wakeup, on_wakeup), 0);
+	c->wakeup.data = c;
 	assert_int_equal(mailbox_init(&c->box, cap, ring_bell, c), 0);
 	for (uint32_t i = 0; i < WRITERS; i++) {
 		w[i] = (struct writer){c, i};
@@ -467,7 +467,7 @@ static void closing_in_the_middle_is_safe(void **state)
 	(void)state;
 	for (size_t i = 1; i < 60; i++) {
 		struct mailbox_batch b;
-		const struct mailbox_letter *l;
+		const struct mailbox_message *l;
 		size_t posted = 0, got = 0;
 
 		run_crowd(&c, 1 << (9 + i % 12),

@@ -16,9 +16,9 @@
 #include <uv.h>
 
 #include "base/check.h"
+#include "nats/nkey.h"
 #include "nats_jwt.h"
 #include "nats_server.h"
-#include "nats/nkey.h"
 #include "source_spy.h"
 
 /* Who we are and whom we talk to: credentials, TLS, prefixes, and settings that
@@ -34,7 +34,7 @@ struct fixture {
 	char path[6][128];
 };
 
-static const struct source_who who = {3, 9};
+static const struct request_id request = {3, 9};
 static const char stream[] = "{\"name\":\"EV\",\"subjects\":[\"ev.>\"]}";
 
 static int setup(void **state)
@@ -94,10 +94,10 @@ static void serve(struct fixture *f, const char *config)
 static void assert_good(struct fixture *f)
 {
 	spy_start(&f->spy, &f->loop, &f->settings);
-	spy_wait(&f->spy, SOURCE_UP);
-	assert_int_equal(f->spy.js->ops->info(f->spy.js, who), 0);
-	assert_int_equal(spy_wait(&f->spy, SOURCE_INFO)->err,
-			 SOURCE_ERR_NO_STREAM);
+	spy_wait(&f->spy, JETSTREAM_UP);
+	assert_int_equal(f->spy.js->ops->info(f->spy.js, request), 0);
+	assert_int_equal(spy_wait(&f->spy, JETSTREAM_INFO)->err,
+			 JETSTREAM_ERR_NO_STREAM);
 	spy_finish(&f->spy);
 }
 
@@ -111,7 +111,7 @@ static void assert_refused(struct fixture *f, const char *why)
 	spy_finish(&f->spy);
 }
 
-static void no_event(void *arg, const struct source_event *ev)
+static void no_event(void *arg, const struct jetstream_event *ev)
 {
 	(void)arg;
 	(void)ev;
@@ -124,7 +124,7 @@ static void no_call(void *arg)
 	fail();
 }
 
-static void no_note(void *arg, const struct nats_note *n)
+static void no_note(void *arg, const struct nats_status *n)
 {
 	(void)arg;
 	(void)n;
@@ -136,7 +136,7 @@ static void assert_wrong(struct fixture *f, const struct nats_settings *s,
 {
 	const struct nats_source_cbs cbs = {.on_event = no_event,
 					    .on_turn = no_call,
-					    .on_note = no_note,
+					    .on_status = no_note,
 					    .on_closed = no_call};
 	struct nats_source *source = NULL;
 	char err[NATS_SOURCE_ERROR_MAX];
@@ -527,16 +527,16 @@ static void the_permissions_that_are_needed(void **state)
 		"   \"$JS.API.CONSUMER.MSG.NEXT.EV.>\",\n"
 		"   \"$JS.API.CONSUMER.DELETE.EV.*\"],\n"
 		"  subscribe: [\"_INBOX_gw.>\"] } } ] }";
-	const struct source_consumer c = {.who = who,
-					  .start_seq = 1,
-					  .filter = "ev.*",
-					  .inactive_ms = 60000};
-	const struct source_pull pull = {.who = who,
-					 .batch = 1,
-					 .expires_ms = 10000};
+	const struct jetstream_consumer c = {.request = request,
+					     .start_seq = 1,
+					     .filter = "ev.*",
+					     .inactive_ms = 60000};
+	const struct jetstream_pull pull = {.request = request,
+					    .batch = 1,
+					    .expires_ms = 10000};
 	struct fixture *f = *state;
 	struct nats_admin *admin;
-	struct source *js;
+	struct jetstream *js;
 	char url[128];
 
 	serve(f, config);
@@ -548,17 +548,17 @@ static void the_permissions_that_are_needed(void **state)
 	f->settings.password = "x";
 	f->settings.inbox_prefix = "_INBOX_gw";
 	spy_start(&f->spy, &f->loop, &f->settings);
-	spy_wait(&f->spy, SOURCE_UP);
+	spy_wait(&f->spy, JETSTREAM_UP);
 	js = f->spy.js;
-	js->ops->info(js, who);
-	assert_int_equal(spy_wait(&f->spy, SOURCE_INFO)->err, 0);
-	js->ops->find(js, who, 1, "ev.alice");
-	assert_int_equal(spy_wait(&f->spy, SOURCE_FOUND)->err, 0);
+	js->ops->info(js, request);
+	assert_int_equal(spy_wait(&f->spy, JETSTREAM_INFO)->err, 0);
+	js->ops->find(js, request, 1, "ev.alice");
+	assert_int_equal(spy_wait(&f->spy, JETSTREAM_FOUND)->err, 0);
 	js->ops->create(js, &c);
-	assert_int_equal(spy_wait(&f->spy, SOURCE_CREATED)->err, 0);
+	assert_int_equal(spy_wait(&f->spy, JETSTREAM_CREATED)->err, 0);
 	js->ops->pull(js, &pull);
-	assert_int_equal(spy_wait(&f->spy, SOURCE_MESSAGE)->msg.seq, 1);
-	js->ops->forget(js, who);
+	assert_int_equal(spy_wait(&f->spy, JETSTREAM_MESSAGE)->msg.seq, 1);
+	js->ops->forget(js, request);
 	while (nats_admin_stream_number(admin, "EV", "state.consumer_count") !=
 	       0)
 		spy_turn(&f->spy);
@@ -584,13 +584,13 @@ static void the_api_of_a_domain(void **state)
 	assert_good(f);
 	f->settings.js_api_prefix = "$JS.nowhere.API";
 	spy_start(&f->spy, &f->loop, &f->settings);
-	spy_wait(&f->spy, SOURCE_UP);
-	f->spy.js->ops->info(f->spy.js, who);
-	assert_int_equal(spy_wait(&f->spy, SOURCE_INFO)->err,
-			 SOURCE_ERR_NO_RESPONDERS);
-	f->spy.js->ops->last(f->spy.js, who, "ev.alice");
-	assert_int_equal(spy_wait(&f->spy, SOURCE_FOUND)->err,
-			 SOURCE_ERR_NO_RESPONDERS);
+	spy_wait(&f->spy, JETSTREAM_UP);
+	f->spy.js->ops->info(f->spy.js, request);
+	assert_int_equal(spy_wait(&f->spy, JETSTREAM_INFO)->err,
+			 JETSTREAM_ERR_NO_RESPONDERS);
+	f->spy.js->ops->last(f->spy.js, request, "ev.alice");
+	assert_int_equal(spy_wait(&f->spy, JETSTREAM_FOUND)->err,
+			 JETSTREAM_ERR_NO_RESPONDERS);
 }
 
 /* ---- refused settings ---------------------------------------------------- */

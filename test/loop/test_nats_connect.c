@@ -17,10 +17,10 @@
 #include <uv.h>
 
 #include "base/check.h"
-#include "upstream/nats_connect.h"
-#include "upstream/nats_codec.h"
 #include "nats_server.h"
 #include "source_spy.h"
+#include "upstream/nats_codec.h"
+#include "upstream/nats_connect.h"
 
 /* Sessions: servers that are absent, killed, frozen, silent; and the end at any
  * moment. */
@@ -38,7 +38,7 @@ struct fixture {
 	int peer;     /* a connection that it has accepted; -1 */
 };
 
-static const struct source_who who = {3, 9};
+static const struct request_id request = {3, 9};
 static const char stream[] = "{\"name\":\"EV\",\"subjects\":[\"ev.>\"]}";
 
 static int setup_without_server(void **state)
@@ -96,13 +96,13 @@ static void start(struct fixture *f)
 static void start_up(struct fixture *f)
 {
 	start(f);
-	spy_wait(&f->spy, SOURCE_UP);
+	spy_wait(&f->spy, JETSTREAM_UP);
 }
 
 static void assert_answers(struct spy *s)
 {
-	assert_int_equal(s->js->ops->info(s->js, who), 0);
-	assert_int_equal(spy_wait(s, SOURCE_INFO)->err, 0);
+	assert_int_equal(s->js->ops->info(s->js, request), 0);
+	assert_int_equal(spy_wait(s, JETSTREAM_INFO)->err, 0);
 }
 
 /* ---- servers that come and go -------------------------------------------- */
@@ -114,33 +114,33 @@ static void the_server_comes_later(void **state)
 	nats_server_kill(&f->nats, SIGKILL);
 	start(f);
 	spy_wait_note(&f->spy, 0, "failed nats://127.0.0.1:");
-	assert_int_equal(f->spy.js->ops->info(f->spy.js, who), -ENOTCONN);
+	assert_int_equal(f->spy.js->ops->info(f->spy.js, request), -ENOTCONN);
 	nats_server_again(&f->nats);
-	spy_wait(&f->spy, SOURCE_UP);
+	spy_wait(&f->spy, JETSTREAM_UP);
 	spy_wait_note(&f->spy, 0, "connected nats://127.0.0.1:");
 	assert_answers(&f->spy);
 }
 
-/* The program is linked with --wrap=nats_letter_session. */
+/* The program is linked with --wrap=nats_codec_session. */
 static _Atomic int ups_to_lose;
 
-int __real_nats_letter_session(struct mailbox *to, enum source_kind kind,
-			       uint64_t session);
-int __wrap_nats_letter_session(struct mailbox *to, enum source_kind kind,
-			       uint64_t session);
+int __real_nats_codec_session(struct mailbox *to,
+			      enum jetstream_event_kind kind, uint64_t session);
+int __wrap_nats_codec_session(struct mailbox *to,
+			      enum jetstream_event_kind kind, uint64_t session);
 
-int __wrap_nats_letter_session(struct mailbox *to, enum source_kind kind,
-			       uint64_t session)
+int __wrap_nats_codec_session(struct mailbox *to,
+			      enum jetstream_event_kind kind, uint64_t session)
 {
-	if (kind == SOURCE_UP && ups_to_lose > 0) {
+	if (kind == JETSTREAM_UP && ups_to_lose > 0) {
 		ups_to_lose--;
 		return -ENOMEM;
 	}
-	return __real_nats_letter_session(to, kind, session);
+	return __real_nats_codec_session(to, kind, session);
 }
 
-/* Of a session whose SOURCE_UP finds no memory nothing would be heard: it ends,
- * and another one begins. */
+/* Of a session whose JETSTREAM_UP finds no memory nothing would be heard: it
+ * ends, and another one begins. */
 static void a_session_that_cannot_be_told_ends(void **state)
 {
 	struct fixture *f = *state;
@@ -162,12 +162,12 @@ static void the_server_is_killed_and_comes_again(void **state)
 
 		assert_answers(&f->spy);
 		nats_server_kill(&f->nats, SIGKILL);
-		spy_wait(&f->spy, SOURCE_DOWN);
-		assert_int_equal(f->spy.js->ops->info(f->spy.js, who),
+		spy_wait(&f->spy, JETSTREAM_DOWN);
+		assert_int_equal(f->spy.js->ops->info(f->spy.js, request),
 				 -ENOTCONN);
 		spy_wait_note(&f->spy, from, "disconnected nats://");
 		nats_server_again(&f->nats);
-		spy_wait(&f->spy, SOURCE_UP);
+		spy_wait(&f->spy, JETSTREAM_UP);
 		assert_answers(&f->spy);
 	}
 }
@@ -176,30 +176,30 @@ static void the_server_is_killed_and_comes_again(void **state)
 static void nothing_comes_between_down_and_up(void **state)
 {
 	enum { N = 20000 };
-	const struct source_consumer c = {.who = who,
-					  .start_seq = 1,
-					  .inactive_ms = 60000};
-	const struct source_pull pull = {.who = who,
-					 .batch = N,
-					 .expires_ms = 30000};
+	const struct jetstream_consumer c = {.request = request,
+					     .start_seq = 1,
+					     .inactive_ms = 60000};
+	const struct jetstream_pull pull = {.request = request,
+					    .batch = N,
+					    .expires_ms = 30000};
 	struct fixture *f = *state;
 	bool up = false;
 
 	nats_admin_publish_many(f->admin, "ev.alice", "m", N);
 	start_up(f);
 	f->spy.js->ops->create(f->spy.js, &c);
-	spy_wait(&f->spy, SOURCE_CREATED);
+	spy_wait(&f->spy, JETSTREAM_CREATED);
 	f->spy.js->ops->pull(f->spy.js, &pull);
-	spy_wait(&f->spy, SOURCE_MESSAGE);
+	spy_wait(&f->spy, JETSTREAM_MESSAGE);
 	nats_server_kill(&f->nats, SIGKILL);
 	nats_server_again(&f->nats);
-	spy_wait(&f->spy, SOURCE_UP);
+	spy_wait(&f->spy, JETSTREAM_UP);
 	assert_answers(&f->spy);
 	for (size_t i = 0; i < f->spy.n_events; i++) {
-		enum source_kind kind = f->spy.events[i]->kind;
+		enum jetstream_event_kind kind = f->spy.events[i]->kind;
 
-		assert_int_equal(up, kind != SOURCE_UP);
-		up = kind != SOURCE_DOWN;
+		assert_int_equal(up, kind != JETSTREAM_UP);
+		up = kind != JETSTREAM_DOWN;
 	}
 }
 
@@ -211,10 +211,10 @@ static void a_frozen_server_is_left(void **state)
 	start_up(f);
 	nats_server_kill(&f->nats, SIGSTOP);
 	begin = uv_hrtime();
-	spy_wait(&f->spy, SOURCE_DOWN);
+	spy_wait(&f->spy, JETSTREAM_DOWN);
 	assert_true(uv_hrtime() - begin < 16ull * 1000000000);
 	nats_server_kill(&f->nats, SIGCONT);
-	spy_wait(&f->spy, SOURCE_UP);
+	spy_wait(&f->spy, JETSTREAM_UP);
 }
 
 static void a_lame_server_is_left_for_another(void **state)
@@ -232,10 +232,10 @@ static void a_lame_server_is_left_for_another(void **state)
 	nats_server_again(&f->nats);
 	from = f->spy.notes_len;
 	nats_server_kill(&other, SIGUSR2);
-	spy_wait(&f->spy, SOURCE_DOWN);
+	spy_wait(&f->spy, JETSTREAM_DOWN);
 	spy_wait_note(&f->spy, from, "lame-duck nats://");
 	spy_wait_note(&f->spy, from, f->nats.url);
-	spy_wait(&f->spy, SOURCE_UP);
+	spy_wait(&f->spy, JETSTREAM_UP);
 	assert_answers(&f->spy);
 	nats_server_stop(&other);
 }
@@ -341,14 +341,14 @@ static void a_server_that_hangs_holds_up_no_other(void **state)
 	waiting.fd = f->listener;
 	spy_wait_note(&f->spy, 0, f->servers[1]);
 	nats_server_again(&f->nats);
-	spy_wait(&f->spy, SOURCE_UP);
+	spy_wait(&f->spy, JETSTREAM_UP);
 	assert_answers(&f->spy);
 	/* As long as it hangs it is not asked again. */
 	if (nats_source_hung(f->spy.source) > 0)
 		assert_int_equal(poll(&waiting, 1, 0), 0);
 
 	spy_start(&other, &f->loop, &settings);
-	spy_wait(&other, SOURCE_UP);
+	spy_wait(&other, JETSTREAM_UP);
 	assert_answers(&other);
 	spy_finish(&other);
 
@@ -394,8 +394,8 @@ static void a_frozen_server_does_not_hold_up_the_end(void **state)
 
 	start_up(f);
 	nats_server_kill(&f->nats, SIGSTOP);
-	f->spy.js->ops->info(f->spy.js, who);
-	f->spy.js->ops->forget(f->spy.js, who);
+	f->spy.js->ops->info(f->spy.js, request);
+	f->spy.js->ops->forget(f->spy.js, request);
 	assert_true(spy_stop(&f->spy) < CLOSE_MS);
 }
 
@@ -408,7 +408,7 @@ static void a_full_socket_does_not_hold_up_the_end(void **state)
 	start_up(f);
 	nats_server_kill(&f->nats, SIGSTOP);
 	do {
-		rc = f->spy.js->ops->last(f->spy.js, who, "ev.alice");
+		rc = f->spy.js->ops->last(f->spy.js, request, "ev.alice");
 		spy_turn(&f->spy);
 	} while (rc == 0);
 	assert_int_equal(rc, -ENOBUFS);
@@ -445,19 +445,19 @@ static void it_ends_after_any_number_of_turns(void **state)
 static void it_ends_in_mid_delivery(void **state)
 {
 	enum { N = 30000 };
-	const struct source_consumer c = {.who = who,
-					  .start_seq = 1,
-					  .inactive_ms = 60000};
-	const struct source_pull pull = {.who = who,
-					 .batch = N,
-					 .expires_ms = 30000};
+	const struct jetstream_consumer c = {.request = request,
+					     .start_seq = 1,
+					     .inactive_ms = 60000};
+	const struct jetstream_pull pull = {.request = request,
+					    .batch = N,
+					    .expires_ms = 30000};
 	struct fixture *f = *state;
 
 	nats_admin_publish_many(f->admin, "ev.alice", "m", N);
 	for (size_t at = 3; at < 2000; at = at * 3 + 1) {
 		start_up(f);
 		f->spy.js->ops->create(f->spy.js, &c);
-		spy_wait(&f->spy, SOURCE_CREATED);
+		spy_wait(&f->spy, JETSTREAM_CREATED);
 		f->spy.js->ops->pull(f->spy.js, &pull);
 		f->spy.close_at = at;
 		while (!f->spy.closed)
@@ -471,19 +471,19 @@ static void it_ends_in_mid_delivery(void **state)
 static void it_ends_when_the_mailbox_is_full(void **state)
 {
 	static char big[512 * 1024];
-	const struct source_consumer c = {.who = who,
-					  .start_seq = 1,
-					  .inactive_ms = 60000};
-	const struct source_pull pull = {.who = who,
-					 .batch = 100,
-					 .expires_ms = 30000};
+	const struct jetstream_consumer c = {.request = request,
+					     .start_seq = 1,
+					     .inactive_ms = 60000};
+	const struct jetstream_pull pull = {.request = request,
+					    .batch = 100,
+					    .expires_ms = 30000};
 	struct fixture *f = *state;
 
 	for (int i = 0; i < 40; i++)
 		nats_admin_publish(f->admin, "ev.alice", big, sizeof(big));
 	start_up(f);
 	f->spy.js->ops->create(f->spy.js, &c);
-	spy_wait(&f->spy, SOURCE_CREATED);
+	spy_wait(&f->spy, JETSTREAM_CREATED);
 	f->spy.js->ops->pull(f->spy.js, &pull);
 	/* The loop stands still while the server sends all of them. */
 	while (nats_admin_stream_number(f->admin, "EV",
@@ -502,7 +502,7 @@ static void many_sources_in_one_process(void **state)
 	for (int i = 0; i < N; i++)
 		spy_start(&spies[i], &f->loop, &f->settings);
 	for (int i = 0; i < N; i++)
-		spy_wait(&spies[i], SOURCE_UP);
+		spy_wait(&spies[i], JETSTREAM_UP);
 	for (int i = 0; i < N; i++) {
 		assert_answers(&spies[i]);
 		spy_finish(&spies[i]);

@@ -26,7 +26,7 @@ struct fixture {
 	struct spy spy;
 };
 
-static const struct source_who who = {7, 4294967295};
+static const struct request_id request = {7, 4294967295};
 
 static int setup_server(void **state)
 {
@@ -72,7 +72,7 @@ static int setup(void **state)
 		.filter = filter,
 	};
 	spy_start(&f->spy, &f->loop, &f->settings);
-	spy_wait(&f->spy, SOURCE_UP);
+	spy_wait(&f->spy, JETSTREAM_UP);
 	return 0;
 }
 
@@ -103,16 +103,16 @@ static uint64_t publish(struct fixture *f, const char *id, const char *text)
 
 static void assert_is_ours(const struct spy_event *ev)
 {
-	assert_int_equal(ev->who.slot, who.slot);
-	assert_int_equal(ev->who.gen, who.gen);
+	assert_int_equal(ev->request.owner, request.owner);
+	assert_int_equal(ev->request.generation, request.generation);
 }
 
 static const struct spy_event *ask_info(struct fixture *f)
 {
 	const struct spy_event *ev;
 
-	assert_int_equal(f->spy.js->ops->info(f->spy.js, who), 0);
-	ev = spy_wait(&f->spy, SOURCE_INFO);
+	assert_int_equal(f->spy.js->ops->info(f->spy.js, request), 0);
+	ev = spy_wait(&f->spy, JETSTREAM_INFO);
 	assert_is_ours(ev);
 	return ev;
 }
@@ -122,10 +122,10 @@ static const struct spy_event *ask_find(struct fixture *f, uint64_t seq,
 {
 	const struct spy_event *ev;
 
-	assert_int_equal(f->spy.js->ops->find(f->spy.js, who, seq,
+	assert_int_equal(f->spy.js->ops->find(f->spy.js, request, seq,
 					      subject_of(f, id)),
 			 0);
-	ev = spy_wait(&f->spy, SOURCE_FOUND);
+	ev = spy_wait(&f->spy, JETSTREAM_FOUND);
 	assert_is_ours(ev);
 	return ev;
 }
@@ -134,10 +134,10 @@ static const struct spy_event *ask_last(struct fixture *f, const char *id)
 {
 	const struct spy_event *ev;
 
-	assert_int_equal(f->spy.js->ops->last(f->spy.js, who,
+	assert_int_equal(f->spy.js->ops->last(f->spy.js, request,
 					      subject_of(f, id)),
 			 0);
-	ev = spy_wait(&f->spy, SOURCE_FOUND);
+	ev = spy_wait(&f->spy, JETSTREAM_FOUND);
 	assert_is_ours(ev);
 	return ev;
 }
@@ -145,8 +145,8 @@ static const struct spy_event *ask_last(struct fixture *f, const char *id)
 static const struct spy_event *ask_create(struct fixture *f, uint64_t seq,
 					  const char *filter)
 {
-	const struct source_consumer c = {
-		.who = who,
+	const struct jetstream_consumer c = {
+		.request = request,
 		.start_seq = seq,
 		.filter = filter,
 		.inactive_ms = 60000,
@@ -154,14 +154,14 @@ static const struct spy_event *ask_create(struct fixture *f, uint64_t seq,
 	const struct spy_event *ev;
 
 	assert_int_equal(f->spy.js->ops->create(f->spy.js, &c), 0);
-	ev = spy_wait(&f->spy, SOURCE_CREATED);
+	ev = spy_wait(&f->spy, JETSTREAM_CREATED);
 	assert_is_ours(ev);
 	return ev;
 }
 
-static void ask_pull(struct fixture *f, struct source_pull pull)
+static void ask_pull(struct fixture *f, struct jetstream_pull pull)
 {
-	pull.who = who;
+	pull.request = request;
 	assert_int_equal(f->spy.js->ops->pull(f->spy.js, &pull), 0);
 }
 
@@ -224,11 +224,11 @@ static void a_missing_stream_is_an_error(void **state)
 	snprintf(api, sizeof(api), "STREAM.DELETE.%s", f->settings.stream);
 	free(nats_admin_api(f->admin, api, NULL));
 	ev = ask_info(f);
-	assert_int_equal(ev->err, SOURCE_ERR_NO_STREAM);
+	assert_int_equal(ev->err, JETSTREAM_ERR_NO_STREAM);
 	assert_string_equal(ev->err_text, "stream not found");
-	assert_int_equal(ask_find(f, 1, "alice")->err, SOURCE_ERR_NO_STREAM);
-	assert_int_equal(ask_last(f, "alice")->err, SOURCE_ERR_NO_STREAM);
-	assert_int_equal(ask_create(f, 1, NULL)->err, SOURCE_ERR_NO_STREAM);
+	assert_int_equal(ask_find(f, 1, "alice")->err, JETSTREAM_ERR_NO_STREAM);
+	assert_int_equal(ask_last(f, "alice")->err, JETSTREAM_ERR_NO_STREAM);
+	assert_int_equal(ask_create(f, 1, NULL)->err, JETSTREAM_ERR_NO_STREAM);
 }
 
 /* ---- STREAM.MSG.GET ------------------------------------------------------ */
@@ -248,14 +248,15 @@ static void find_is_the_next_of_the_subject(void **state)
 	assert_true(ev->msg.time_ns > 1700000000000000000);
 	assert_int_equal(ev->msg.cseq, 0);
 	assert_message(ask_find(f, 1, "bob"), 2, "two");
-	assert_int_equal(ask_find(f, 4, "alice")->err, SOURCE_ERR_NO_MESSAGE);
+	assert_int_equal(ask_find(f, 4, "alice")->err,
+			 JETSTREAM_ERR_NO_MESSAGE);
 }
 
 static void last_is_the_newest_of_the_subject(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(ask_last(f, "alice")->err, SOURCE_ERR_NO_MESSAGE);
+	assert_int_equal(ask_last(f, "alice")->err, JETSTREAM_ERR_NO_MESSAGE);
 	publish(f, "alice", "one");
 	publish(f, "alice", "two");
 	publish(f, "bob", "three");
@@ -291,9 +292,10 @@ static void messages_come_in_order(void **state)
 
 	nats_admin_publish_many(f->admin, subject_of(f, "alice"), "m", N);
 	assert_int_equal(ask_create(f, 1, f->settings.filter)->num_pending, N);
-	ask_pull(f, (struct source_pull){.batch = N, .expires_ms = 30000});
+	ask_pull(f, (struct jetstream_pull){.batch = N, .expires_ms = 30000});
 	for (uint64_t i = 0; i < N; i++) {
-		const struct spy_event *ev = spy_wait(&f->spy, SOURCE_MESSAGE);
+		const struct spy_event *ev =
+			spy_wait(&f->spy, JETSTREAM_MESSAGE);
 
 		snprintf(text, sizeof(text), "m-%d", (int)i);
 		assert_is_ours(ev);
@@ -317,9 +319,9 @@ static void a_consumer_has_its_filter_and_start(void **state)
 	}
 	assert_int_equal(ask_create(f, 3, subject_of(f, "bob"))->num_pending,
 			 2);
-	ask_pull(f, (struct source_pull){.batch = 2, .expires_ms = 30000});
-	assert_message(spy_wait(&f->spy, SOURCE_MESSAGE), 4, "b");
-	assert_message(spy_wait(&f->spy, SOURCE_MESSAGE), 6, "b");
+	ask_pull(f, (struct jetstream_pull){.batch = 2, .expires_ms = 30000});
+	assert_message(spy_wait(&f->spy, JETSTREAM_MESSAGE), 4, "b");
+	assert_message(spy_wait(&f->spy, JETSTREAM_MESSAGE), 6, "b");
 }
 
 static void messages_of_any_size_come(void **state)
@@ -334,13 +336,13 @@ static void messages_of_any_size_come(void **state)
 				   sizeof(big));
 	nats_admin_publish(f->admin, subject_of(f, "empty"), "", 0);
 	ask_create(f, 1, NULL);
-	ask_pull(f, (struct source_pull){.batch = 21, .expires_ms = 30000});
+	ask_pull(f, (struct jetstream_pull){.batch = 21, .expires_ms = 30000});
 	for (int i = 0; i < 20; i++) {
-		ev = spy_wait(&f->spy, SOURCE_MESSAGE);
+		ev = spy_wait(&f->spy, JETSTREAM_MESSAGE);
 		assert_int_equal(ev->msg.len, sizeof(big));
 		assert_memory_equal(ev->msg.data, big, sizeof(big));
 	}
-	assert_message(spy_wait(&f->spy, SOURCE_MESSAGE), 21, "");
+	assert_message(spy_wait(&f->spy, JETSTREAM_MESSAGE), 21, "");
 }
 
 static bool has_counted(void *arg)
@@ -357,7 +359,8 @@ static void a_burst_comes_whole(void **state)
 	nats_admin_publish_many(f->admin, subject_of(f, "alice"), "m", 200000);
 	ask_create(f, 1, f->settings.filter);
 	f->spy.counting = true;
-	ask_pull(f, (struct source_pull){.batch = 200000, .expires_ms = 60000});
+	ask_pull(f,
+		 (struct jetstream_pull){.batch = 200000, .expires_ms = 60000});
 	/* The server has sent all of them. */
 	while (consumer_pending(f) > 0)
 		uv_sleep(20);
@@ -373,19 +376,19 @@ static void a_pull_without_wait_ends_with_a_status(void **state)
 
 	publish(f, "alice", "a");
 	ask_create(f, 1, NULL);
-	ask_pull(f, (struct source_pull){.number = 41,
-					 .batch = 3,
-					 .no_wait = true});
-	assert_message(spy_wait(&f->spy, SOURCE_MESSAGE), 1, "a");
+	ask_pull(f, (struct jetstream_pull){.number = 41,
+					    .batch = 3,
+					    .no_wait = true});
+	assert_message(spy_wait(&f->spy, JETSTREAM_MESSAGE), 1, "a");
 	/* 408 or 404 by the server's release */
-	ev = spy_wait(&f->spy, SOURCE_STATUS);
+	ev = spy_wait(&f->spy, JETSTREAM_STATUS);
 	assert_is_ours(ev);
 	assert_int_equal(ev->status.number, 41);
 	assert_true(ev->status.code == 404 || ev->status.code == 408);
-	ask_pull(f, (struct source_pull){.number = 42,
-					 .batch = 1,
-					 .no_wait = true});
-	ev = spy_wait(&f->spy, SOURCE_STATUS);
+	ask_pull(f, (struct jetstream_pull){.number = 42,
+					    .batch = 1,
+					    .no_wait = true});
+	ev = spy_wait(&f->spy, JETSTREAM_STATUS);
 	assert_int_equal(ev->status.number, 42);
 	assert_int_equal(ev->status.code, 404);
 }
@@ -398,13 +401,13 @@ static void an_idle_pull_beats_and_expires(void **state)
 
 	publish(f, "alice", "a");
 	ask_create(f, 1, NULL);
-	ask_pull(f, (struct source_pull){.number = 1,
-					 .batch = 5,
-					 .expires_ms = 1500,
-					 .heartbeat_ms = 500});
-	spy_wait(&f->spy, SOURCE_MESSAGE);
+	ask_pull(f, (struct jetstream_pull){.number = 1,
+					    .batch = 5,
+					    .expires_ms = 1500,
+					    .heartbeat_ms = 500});
+	spy_wait(&f->spy, JETSTREAM_MESSAGE);
 	for (;;) {
-		ev = spy_wait(&f->spy, SOURCE_STATUS);
+		ev = spy_wait(&f->spy, JETSTREAM_STATUS);
 		assert_int_equal(ev->status.number, 1);
 		if (ev->status.code != 100)
 			break;
@@ -427,10 +430,10 @@ static void a_message_too_big_for_the_pull(void **state)
 	memset(big, 'x', sizeof(big));
 	nats_admin_publish(f->admin, subject_of(f, "big"), big, sizeof(big));
 	ask_create(f, 1, NULL);
-	ask_pull(f, (struct source_pull){.batch = 1,
-					 .max_bytes = 100,
-					 .expires_ms = 5000});
-	ev = spy_wait(&f->spy, SOURCE_STATUS);
+	ask_pull(f, (struct jetstream_pull){.batch = 1,
+					    .max_bytes = 100,
+					    .expires_ms = 5000});
+	ev = spy_wait(&f->spy, JETSTREAM_STATUS);
 	assert_int_equal(ev->status.code, 409);
 	assert_true(ev->status.too_big);
 }
@@ -446,7 +449,7 @@ static void forget_deletes_the_consumer(void **state)
 
 	ask_create(f, 1, NULL);
 	assert_int_equal(consumers(f), 1);
-	assert_int_equal(f->spy.js->ops->forget(f->spy.js, who), 0);
+	assert_int_equal(f->spy.js->ops->forget(f->spy.js, request), 0);
 	while (!has_no_consumer(f))
 		spy_turn(&f->spy);
 }
@@ -456,20 +459,20 @@ static void forget_and_close_deletes_the_consumers(void **state)
 {
 	enum { N = 300, GONE_MS = 20000 };
 	struct fixture *f = *state;
-	struct source *js = f->spy.js;
+	struct jetstream *js = f->spy.js;
 
 	for (uint32_t i = 0; i < N; i++) {
-		const struct source_consumer c = {.who = {i, 1},
-						  .start_seq = 1,
-						  .inactive_ms = 60000};
+		const struct jetstream_consumer c = {.request = {i, 1},
+						     .start_seq = 1,
+						     .inactive_ms = 60000};
 
 		assert_int_equal(js->ops->create(js, &c), 0);
 	}
 	for (uint32_t i = 0; i < N; i++)
-		assert_int_equal(spy_wait(&f->spy, SOURCE_CREATED)->err, 0);
+		assert_int_equal(spy_wait(&f->spy, JETSTREAM_CREATED)->err, 0);
 	assert_int_equal(consumers(f), N);
 	for (uint32_t i = 0; i < N; i++)
-		js->ops->forget(js, (struct source_who){i, 1});
+		js->ops->forget(js, (struct request_id){i, 1});
 	spy_stop(&f->spy);
 	/* A server may work on what it has got after it has answered the last
 	 * ping. They would go away by themselves after a minute. */
@@ -484,11 +487,11 @@ static void a_deleted_consumer_is_told(void **state)
 	const struct spy_event *ev;
 
 	ask_create(f, 1, NULL);
-	ask_pull(f, (struct source_pull){.batch = 1,
-					 .expires_ms = 20000,
-					 .heartbeat_ms = 500});
+	ask_pull(f, (struct jetstream_pull){.batch = 1,
+					    .expires_ms = 20000,
+					    .heartbeat_ms = 500});
 	/* a beat: the pull is there */
-	spy_wait(&f->spy, SOURCE_STATUS);
+	spy_wait(&f->spy, JETSTREAM_STATUS);
 	{
 		char api[64];
 
@@ -497,7 +500,7 @@ static void a_deleted_consumer_is_told(void **state)
 		free(nats_admin_api(f->admin, api, NULL));
 	}
 	do
-		ev = spy_wait(&f->spy, SOURCE_STATUS);
+		ev = spy_wait(&f->spy, JETSTREAM_STATUS);
 	while (ev->status.code == 100);
 	assert_int_equal(ev->status.code, 409);
 	assert_true(ev->status.consumer_gone);
@@ -510,19 +513,21 @@ static void subjects_that_would_break_the_line(void **state)
 	static const char *const bad[] = {"", "a b", "a\r\nPUB x 0", "a\tb",
 					  "\x80"};
 	struct fixture *f = *state;
-	struct source *js = f->spy.js;
+	struct jetstream *js = f->spy.js;
 	char longest[600];
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		const struct source_consumer c = {.who = who, .filter = bad[i]};
+		const struct jetstream_consumer c = {.request = request,
+						     .filter = bad[i]};
 
-		assert_int_equal(js->ops->find(js, who, 1, bad[i]), -EINVAL);
-		assert_int_equal(js->ops->last(js, who, bad[i]), -EINVAL);
+		assert_int_equal(js->ops->find(js, request, 1, bad[i]),
+				 -EINVAL);
+		assert_int_equal(js->ops->last(js, request, bad[i]), -EINVAL);
 		assert_int_equal(js->ops->create(js, &c), -EINVAL);
 	}
 	memset(longest, 'a', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
-	assert_int_equal(js->ops->last(js, who, longest), -EINVAL);
+	assert_int_equal(js->ops->last(js, request, longest), -EINVAL);
 	assert_int_equal(ask_info(f)->err, 0);
 }
 
@@ -534,7 +539,7 @@ static void requests_have_a_bound(void **state)
 
 	nats_server_kill(&f->nats, SIGSTOP);
 	for (int i = 0; rc == 0 && i < 10000000; i++)
-		rc = f->spy.js->ops->last(f->spy.js, who,
+		rc = f->spy.js->ops->last(f->spy.js, request,
 					  subject_of(f, "alice"));
 	nats_server_kill(&f->nats, SIGCONT);
 	assert_int_equal(rc, -ENOBUFS);

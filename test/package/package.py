@@ -222,7 +222,7 @@ def look_into(tap, tree, packages, work):
     tap.case("the program says its name", problems_of(
         [program, "--help"], ["Usage: sluice-gateway [OPTION]"]))
     tap.case("the program checks its options", problems_of(
-        [program, "--check", "--listen", "127.0.0.1:0", "--server",
+        [program, "--check-config", "--listen", "127.0.0.1:0", "--server",
          "nats://127.0.0.1:4222"], ["listen = 127.0.0.1:0  (flag)"]))
     tap.case("a program is built on the library", embed_problems(tree, root))
 

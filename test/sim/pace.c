@@ -123,7 +123,7 @@ static void begin(struct pace *p, uint64_t seed, size_t max_replays)
 	struct sim *s = &p->s;
 	struct hub_config cfg = {.ping_ms = 30000,
 				 .retry_ms = 3000,
-				 .tail_memory = 2048,
+				 .buffer_size = 2048,
 				 .max_replays = max_replays};
 
 	s->random = seed * 7919 + 29;
@@ -255,7 +255,7 @@ static void scene_slow(struct pace *p)
 	}
 	run_ms(p, 10000);
 	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++)
-		if (s->js.consumers[i].who.slot == 0)
+		if (s->js.consumers[i].request.owner == 0)
 			s->js.consumers[i].alive = false;
 	publish(p, 0, 1);
 	await_messages(p, live, 1, 12000);

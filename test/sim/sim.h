@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "delivery/hub.h"
 #include "base/mutation.h"
+#include "delivery/hub.h"
 #include "sim_js.h"
 
 /* Kinds of faults that a world may have, each in half of the seeds.
@@ -20,7 +20,7 @@
 	X(OVERTAKE, 1, "limits and purges overtake the tail")              \
 	X(JUMPS, 1, "consumers of 2.9 jump when one subject is purged")    \
 	X(ERRORS, 1, "errors in place of answers")                         \
-	X(REFUSALS, 1, "max_consumers comes and goes")                     \
+	X(CONSUMER_LIMIT, 1, "max_consumers comes and goes")               \
 	X(PULLS, 1, "pulls end with 400, 409, 503; consumers are deleted") \
 	X(BATCH, 1, "the server takes small pulls alone")                  \
 	X(BIG, 1, "messages over max_bytes")                               \
@@ -148,7 +148,7 @@ int sim_subject_of(int id);
 void sim_open(struct sim *s, struct client *c, const struct hub_open *open);
 void sim_close(struct sim *s, struct client *c);
 void sim_drain(struct sim *s, struct client *c);
-void sim_on_event(void *arg, const struct source_event *ev);
+void sim_on_event(void *arg, const struct jetstream_event *ev);
 /* Flushes until nothing more is to be written; false: it never ends. */
 bool sim_flush_all(struct sim *s);
 /* s->js, s->n_clients and s->random are set. */

@@ -10,7 +10,7 @@
  *	test_sim --pace SEEDS | --scene NAME [--seed SEED]
  *
  * --seed replays one and says what happened; --mutation switches on one wrong
- * rule of core/mutation.h; --features says which kinds of faults seeds may have
+ * rule of base/mutation.h; --features says which kinds of faults seeds may have
  * (sim.h): "all", "none", "suite" (the default), or names with commas, where
  * -NAME takes one away. TAP comes of --suite, in which all must hold, of
  * --mutations, which tries each wrong rule until a seed has caught it, and of

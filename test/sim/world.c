@@ -134,25 +134,25 @@ void sim_drain(struct sim *s, struct client *c)
 
 /* ---- what can happen ----------------------------------------------------- */
 
-void sim_on_event(void *arg, const struct source_event *ev)
+void sim_on_event(void *arg, const struct jetstream_event *ev)
 {
 	struct sim *s = arg;
 
 	sim_say(s, "event kind %d slot %u err %d seq %" PRIu64 " last %" PRIu64,
-		ev->kind, ev->who.slot, ev->err,
-		ev->kind == SOURCE_INFO ? ev->info.first_seq
-		: ev->kind == SOURCE_MESSAGE || ev->kind == SOURCE_FOUND
+		ev->kind, ev->request.owner, ev->err,
+		ev->kind == JETSTREAM_INFO ? ev->info.first_seq
+		: ev->kind == JETSTREAM_MESSAGE || ev->kind == JETSTREAM_FOUND
 			? ev->msg.seq
 			: (uint64_t)ev->status.code,
-		ev->kind == SOURCE_INFO ? ev->info.last_seq : 0);
+		ev->kind == JETSTREAM_INFO ? ev->info.last_seq : 0);
 	hub_on_event(s->hub, ev, s->now_ms);
 }
 
 /* How often the hub has seen that the stream is another one. */
 static uint64_t times_back(const struct sim *s)
 {
-	return s->metrics.value[METRIC_CHANGE_BACK] +
-	       s->metrics.value[METRIC_CHANGE_ANEW];
+	return s->metrics.value[METRIC_CHANGE_ROLLED_BACK] +
+	       s->metrics.value[METRIC_CHANGE_RECREATED];
 }
 
 /* Whatever the hub had to tell it of roll-backs, it has read. */
@@ -165,7 +165,7 @@ static bool knows(const struct sim *s, const struct client *c)
 
 static void check_invariants(struct sim *s)
 {
-	const struct log *l = hub_log(s->hub);
+	const struct event_buffer *l = hub_buffer(s->hub);
 
 	for (int i = 0; i < s->n_clients; i++) {
 		struct client *c = &s->clients[i];
@@ -178,15 +178,15 @@ static void check_invariants(struct sim *s)
 			continue;
 		/* One that is blocked finds out when it goes on. */
 		if (c->cursor.state == CURSOR_LIVE && c->cursor.caught_up &&
-		    cursor_covered(&c->cursor, l) < log_floor(l))
+		    cursor_covered(&c->cursor, l) < event_buffer_floor(l))
 			sim_fail(s, "LIVE below floor");
 		if (c->doomed != 0 && knows(s, c))
 			c->doomed = 0;
 	}
-	if (log_floor(l) > log_head(l))
+	if (event_buffer_floor(l) > event_buffer_last_seq(l))
 		sim_fail(s, "floor above head");
-	if (s->rolled_from != 0 &&
-	    (log_head(l) < s->rolled_from || times_back(s) != s->times_back))
+	if (s->rolled_from != 0 && (event_buffer_last_seq(l) < s->rolled_from ||
+				    times_back(s) != s->times_back))
 		s->rolled_from = 0; /* it has noticed */
 }
 
@@ -371,21 +371,21 @@ static void recreate(struct sim *s)
  * and has grown again can't be told from what was there. */
 static bool is_recognisable(const struct sim *s)
 {
-	const struct log *l = hub_log(s->hub);
-	uint64_t head = log_head(l);
+	const struct event_buffer *l = hub_buffer(s->hub);
+	uint64_t head = event_buffer_last_seq(l);
 	uint64_t uid = head <= s->js.last ? s->js.at[head] : 0;
 
-	return log_count(l) > 0 && uid != 0 &&
+	return event_buffer_count(l) > 0 && uid != 0 &&
 	       s->js.messages[uid].subject != SIM_OTHER;
 }
 
 /* A crash that lost what was not on the disk: the server was gone, too. */
-static void roll_back(struct sim *s)
+static void registry_back(struct sim *s)
 {
 	uint64_t back = 1 + sim_rnd(s, 4);
-	uint64_t head = log_head(hub_log(s->hub));
+	uint64_t head = event_buffer_last_seq(hub_buffer(s->hub));
 
-	if (s->js.last <= back || s->rolled_from != 0 || s->js.unled ||
+	if (s->js.last <= back || s->rolled_from != 0 || s->js.no_leader ||
 	    s->js.last - back >= head)
 		return;
 	if (sim_has(s, FEATURE_GROW) && !is_recognisable(s))
@@ -423,7 +423,7 @@ static void change_leader(struct sim *s)
 
 	if (s->js.rival) {
 		sim_step_down(&s->js);
-	} else if (s->js.unled || s->rolled_from != 0) {
+	} else if (s->js.no_leader || s->rolled_from != 0) {
 		sim_lead(&s->js);
 	} else if (s->cluster &&
 		   (sim_rnd(s, 3) == 0 || sim_has(s, FEATURE_ORDER))) {
@@ -447,7 +447,7 @@ static void change_leader(struct sim *s)
 							: 0);
 	}
 	sim_say(s, "leader %u, led %d, behind %d, rival %d", s->js.leader,
-		!s->js.unled, s->js.applied < s->js.last, s->js.rival);
+		!s->js.no_leader, s->js.applied < s->js.last, s->js.rival);
 }
 
 /* A new session may be with a server that is cut off. */
@@ -476,7 +476,7 @@ static void advance_clock(struct sim *s)
 {
 	set_clock(s,
 		  s->now_ms + 1 + sim_rnd(s, sim_rnd(s, 10) == 0 ? 3000 : 60));
-	if (!s->js.unled && s->now_ms >= s->behind_to_ms)
+	if (!s->js.no_leader && s->now_ms >= s->behind_to_ms)
 		s->js.applied = SIM_ALL;
 	if (s->js.rival && s->now_ms >= s->rival_to_ms)
 		sim_step_down(&s->js);
@@ -496,7 +496,7 @@ enum what {
 	RESTART,
 	LOSE,
 	RECREATE,
-	ROLL_BACK,
+	REGISTRY_BACK,
 	EXPIRE,
 	HEARTBEAT,
 	LAG,
@@ -520,7 +520,7 @@ static uint64_t read_to(const struct sim *s)
 	if (tag == NULL || s->rolled_from != 0 ||
 	    client_epoch(s, tag->hex) != s->js.epoch)
 		return 0;
-	return log_head(hub_log(s->hub));
+	return event_buffer_last_seq(hub_buffer(s->hub));
 }
 
 /* What happens to the stream. */
@@ -584,11 +584,11 @@ static void happen(struct sim *s, enum what what)
 		sim_lose(&s->js, (unsigned)sim_rnd(s, SIM_MAX_QUEUE));
 		break;
 	case RECREATE:
-		if (!s->js.unled)
+		if (!s->js.no_leader)
 			recreate(s);
 		break;
-	case ROLL_BACK:
-		roll_back(s);
+	case REGISTRY_BACK:
+		registry_back(s);
 		break;
 	case EXPIRE:
 		sim_expire_pull(&s->js, (unsigned)sim_rnd(s, 64));
@@ -648,7 +648,7 @@ static void choose_weights(struct sim *s)
 	w[RESTART] = sim_rnd(s, 3) == 0;
 	w[LOSE] = sim_rnd(s, 2) == 0;
 	w[RECREATE] = sim_rnd(s, 4) == 0;
-	w[ROLL_BACK] = sim_rnd(s, 4) == 0;
+	w[REGISTRY_BACK] = sim_rnd(s, 4) == 0;
 	w[EXPIRE] = 1;
 	w[HEARTBEAT] = 1;
 	w[LAG] = s->cluster ? 6 : 0;
@@ -658,12 +658,12 @@ static void choose_weights(struct sim *s)
 	w[FLUSH] = 10;
 	w[DRAIN] = 3;
 	w[PURGE_SUBJECT] = sim_has(s, FEATURE_JUMPS);
-	w[MORE_CONSUMERS] = sim_has(s, FEATURE_REFUSALS);
+	w[MORE_CONSUMERS] = sim_has(s, FEATURE_CONSUMER_LIMIT);
 	w[DELETE_CONSUMER] = sim_has(s, FEATURE_PULLS);
 	if (sim_has(s, FEATURE_OVERTAKE))
 		w[PURGE] = 2;
 	if (sim_has(s, FEATURE_GROW))
-		w[ROLL_BACK] = 2;
+		w[REGISTRY_BACK] = 2;
 	if (sim_has(s, FEATURE_ORDER)) {
 		w[LATE] = 12;
 		w[LEADER] = s->cluster ? 4 : 0;
@@ -684,8 +684,9 @@ static enum what choose(struct sim *s)
 		at = (unsigned)sim_rnd(s, total);
 		while (at >= s->weights[what])
 			at -= s->weights[what++];
-		if ((what == RESTART || what == RECREATE || what == ROLL_BACK ||
-		     what == PURGE || what == LOSE || what == PURGE_SUBJECT) &&
+		if ((what == RESTART || what == RECREATE ||
+		     what == REGISTRY_BACK || what == PURGE || what == LOSE ||
+		     what == PURGE_SUBJECT) &&
 		    sim_rnd(s, what == LOSE ? 3 : 8) != 0)
 			continue;
 		return what;
@@ -717,11 +718,12 @@ static bool is_under_way(const struct sim *s)
 
 static bool at_rest(const struct sim *s)
 {
-	const struct log *l = hub_log(s->hub);
+	const struct event_buffer *l = hub_buffer(s->hub);
 	const char *why;
 
 	if (!hub_ready(s->hub, &why) ||
-	    sim_next(&s->js, log_head(l), "ev.*", s->js.last) != 0 ||
+	    sim_next(&s->js, event_buffer_last_seq(l), "ev.*", s->js.last) !=
+		    0 ||
 	    hub_tag(s->hub) == NULL || waits_for_roll_back(s) ||
 	    client_epoch(s, hub_tag(s->hub)->hex) != s->js.epoch)
 		return false;
@@ -744,7 +746,7 @@ static void mend_all(struct sim *s)
 	s->js.faults.shuffles = false;
 	s->features &= ~(1u << FEATURE_SINKS);
 	sim_up(&s->js);
-	if (sim_has(s, FEATURE_REFUSALS) && s->js.consumers_max == 0)
+	if (sim_has(s, FEATURE_CONSUMER_LIMIT) && s->js.consumers_max == 0)
 		s->js.consumers_max = (unsigned)sim_rnd(s, 3);
 	for (int k = 0; k < s->n_clients; k++)
 		s->clients[k].stuck = false;
@@ -837,7 +839,7 @@ static void settle_all(struct sim *s)
 	}
 	say_where(s);
 	sim_fail(s, "not at rest: head %" PRIu64 ", stream's last %" PRIu64,
-		 log_head(hub_log(s->hub)), s->js.last);
+		 event_buffer_last_seq(hub_buffer(s->hub)), s->js.last);
 }
 
 static void check_all_caught_up(struct sim *s)
@@ -851,16 +853,18 @@ static void check_all_caught_up(struct sim *s)
 
 		if (!c->open || c->over)
 			continue;
-		if (!silent && c->id < log_head(hub_log(s->hub)))
+		if (!silent &&
+		    c->id < event_buffer_last_seq(hub_buffer(s->hub)))
 			sim_fail(s,
 				 "client %d stays at %" PRIu64 " of %" PRIu64,
-				 i, c->id, log_head(hub_log(s->hub)));
+				 i, c->id,
+				 event_buffer_last_seq(hub_buffer(s->hub)));
 		if (!silent && c->epoch != s->js.epoch)
 			sim_fail(s,
 				 "client %d does not know the present stream",
 				 i);
 		if (silent && c->started)
-			c->id = log_head(hub_log(s->hub));
+			c->id = event_buffer_last_seq(hub_buffer(s->hub));
 		client_check_owed(s, c);
 		client_check_told(s, c);
 	}
@@ -947,7 +951,7 @@ static void world_begin(struct sim *s, uint64_t seed)
 	choose_features(s, seed);
 	s->cluster = sim_rnd(s, 2) == 0 || needs_cluster(mutation_now);
 	s->js.leader = s->cluster;
-	cfg.tail_memory = memories[sim_rnd(s, 7)];
+	cfg.buffer_size = memories[sim_rnd(s, 7)];
 	cfg.max_replays = 1 + sim_rnd(s, 4);
 	cfg.max_asks = 1 + (unsigned)sim_rnd(s, 3);
 	cfg.max_consumers = 1 + (unsigned)sim_rnd(s, 3);

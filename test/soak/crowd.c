@@ -192,7 +192,7 @@ static unsigned sweeps_since(const struct crowd *c, uint64_t seq)
 static void judge_wait(struct crowd *c, struct member *m)
 {
 	struct reader *r = &m->reader;
-	struct tally *t = c->room.tally;
+	struct address_counter *t = c->room.tally;
 	uint32_t counter;
 	uint64_t seq;
 	unsigned late_s;
@@ -200,11 +200,12 @@ static void judge_wait(struct crowd *c, struct member *m)
 	if (r->heard_ms < m->since_ms)
 		r->heard_ms = m->since_ms;
 	if (c->room.now_ms - r->heard_ms > SILENT_MS) {
-		tally_wrong(t, WRONG_STUCK,
-			    "reader %u of gateway %u: nothing for %" PRIu64
-			    " ms (state %d, status %d, cursor %s)",
-			    r->number, r->gate, c->room.now_ms - r->heard_ms,
-			    (int)r->state, r->http.status, r->cursor);
+		address_counter_wrong(
+			t, WRONG_STUCK,
+			"reader %u of gateway %u: nothing for %" PRIu64
+			" ms (state %d, status %d, cursor %s)",
+			r->number, r->gate, c->room.now_ms - r->heard_ms,
+			(int)r->state, r->http.status, r->cursor);
 		r->heard_ms = c->room.now_ms;
 	}
 	if (!reader_awaits(r, &counter))
@@ -218,10 +219,11 @@ static void judge_wait(struct crowd *c, struct member *m)
 	if (late_s > t->late_s)
 		t->late_s = late_s;
 	if (late_s >= LATE_S)
-		tally_wrong(t, WRONG_STUCK,
-			    "reader %u of gateway %u waits for %" PRIu64
-			    " (cursor %s, %" PRIu64 " connects)",
-			    r->number, r->gate, seq, r->cursor, r->n_connects);
+		address_counter_wrong(
+			t, WRONG_STUCK,
+			"reader %u of gateway %u waits for %" PRIu64
+			" (cursor %s, %" PRIu64 " connects)",
+			r->number, r->gate, seq, r->cursor, r->n_connects);
 }
 
 static void sweep(struct crowd *c)
@@ -376,12 +378,12 @@ void crowd_judge(struct crowd *c)
 
 		if (reader_is_done(r))
 			continue;
-		tally_wrong(c->room.tally, WRONG_LOST,
-			    "reader %u of gateway %u (state %d, subject %u, "
-			    "cursor %s) is at %d of %u at the end",
-			    r->number, r->gate, (int)r->state, r->subject,
-			    r->cursor, r->has_last ? (int)r->last + 1 : 0,
-			    s->n);
+		address_counter_wrong(
+			c->room.tally, WRONG_LOST,
+			"reader %u of gateway %u (state %d, subject %u, "
+			"cursor %s) is at %d of %u at the end",
+			r->number, r->gate, (int)r->state, r->subject,
+			r->cursor, r->has_last ? (int)r->last + 1 : 0, s->n);
 	}
 }
 

@@ -14,7 +14,7 @@
 void gate_start(struct gate *g)
 {
 	/* Little memory for what is recent: history is asked for often. */
-	static const char *const args[] = {"--tail-memory",
+	static const char *const args[] = {"--buffer-size",
 					   "4MiB",
 					   "--max-replays",
 					   "32",

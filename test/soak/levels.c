@@ -81,13 +81,15 @@ static void take(struct levels *l)
 	l->samples[l->n++] = s;
 	raise_to(&l->max, &s);
 	if (s.fds > l->first.fds + LEVELS_SLACK_FDS)
-		tally_wrong(l->tally, WRONG_LEVEL,
-			    "%d descriptors beside the connections, %d at the "
-			    "start",
-			    s.fds, l->first.fds);
+		address_counter_wrong(
+			l->tally, WRONG_LEVEL,
+			"%d descriptors beside the connections, %d at the "
+			"start",
+			s.fds, l->first.fds);
 	if (s.consumers > l->max_consumers)
-		tally_wrong(l->tally, WRONG_LEVEL, "%d consumers, not %d",
-			    s.consumers, l->max_consumers);
+		address_counter_wrong(l->tally, WRONG_LEVEL,
+				      "%d consumers, not %d", s.consumers,
+				      l->max_consumers);
 }
 
 void levels_turn(struct levels *l, uint64_t now_ms)
@@ -118,23 +120,25 @@ void levels_judge(struct levels *l)
 		       second.rss_kib * LEVELS_SLACK_PERCENT / 100 +
 		       LEVELS_SLACK_KIB;
 
-	tally_say(l->tally,
-		  "quarters: RSS %zu %zu %zu %zu KiB, descriptors %d %d %d %d, "
-		  "threads %d %d %d %d, consumers %d %d %d %d",
-		  quarter(l, 0).rss_kib, second.rss_kib, quarter(l, 2).rss_kib,
-		  last.rss_kib, quarter(l, 0).fds, second.fds,
-		  quarter(l, 2).fds, last.fds, quarter(l, 0).threads,
-		  second.threads, quarter(l, 2).threads, last.threads,
-		  quarter(l, 0).consumers, second.consumers,
-		  quarter(l, 2).consumers, last.consumers);
+	address_counter_say(
+		l->tally,
+		"quarters: RSS %zu %zu %zu %zu KiB, descriptors %d %d %d %d, "
+		"threads %d %d %d %d, consumers %d %d %d %d",
+		quarter(l, 0).rss_kib, second.rss_kib, quarter(l, 2).rss_kib,
+		last.rss_kib, quarter(l, 0).fds, second.fds, quarter(l, 2).fds,
+		last.fds, quarter(l, 0).threads, second.threads,
+		quarter(l, 2).threads, last.threads, quarter(l, 0).consumers,
+		second.consumers, quarter(l, 2).consumers, last.consumers);
 	if (l->next_ms - l->tally->start_ms >= LEVELS_RSS_FROM_MS &&
 	    last.rss_kib > bound)
-		tally_wrong(l->tally, WRONG_LEVEL,
-			    "%zu KiB resident in the last quarter, %zu in the "
-			    "second",
-			    last.rss_kib, second.rss_kib);
+		address_counter_wrong(
+			l->tally, WRONG_LEVEL,
+			"%zu KiB resident in the last quarter, %zu in the "
+			"second",
+			last.rss_kib, second.rss_kib);
 	if (last.threads > l->first.threads)
-		tally_wrong(l->tally, WRONG_LEVEL,
-			    "%d threads in the last quarter, %d at the start",
-			    last.threads, l->first.threads);
+		address_counter_wrong(
+			l->tally, WRONG_LEVEL,
+			"%d threads in the last quarter, %d at the start",
+			last.threads, l->first.threads);
 }

@@ -29,7 +29,7 @@ struct level {
 struct levels {
 	struct gate *gate;
 	struct press *press;
-	struct tally *tally;
+	struct address_counter *tally;
 	int max_consumers;  /* that may be */
 	struct level first; /* with no client */
 	struct level *samples;

@@ -5,7 +5,7 @@
 
 #include "test_clock.h"
 
-enum { RETRY_MS = 100, DUE_MAX = 1000, HOT_PERCENT = 10 };
+enum { RETRY_MS = 100, TIMER_HEAP_MAX = 1000, HOT_PERCENT = 10 };
 
 static void on_message(void *arg, const char *subject, int status,
 		       const char *data, size_t len);
@@ -73,8 +73,8 @@ static unsigned choose_subject(struct press *p)
 static void publish_due(struct press *p, uint64_t now_ms)
 {
 	p->due += (double)(now_ms - p->tick_ms) * p->rate / 1000.0;
-	if (p->due > DUE_MAX)
-		p->due = DUE_MAX;
+	if (p->due > TIMER_HEAP_MAX)
+		p->due = TIMER_HEAP_MAX;
 	p->tick_ms = now_ms;
 	while (p->due >= 1 && p->next - p->head < PRESS_WINDOW) {
 		press_one(p, choose_subject(p));
@@ -114,12 +114,13 @@ static void on_ack(struct press *p, uint64_t number, const char *text)
 	s->seq = seq;
 	p->tally->published++;
 	if (!ledger_stored(p->ledger, s->subject, s->counter, seq))
-		tally_wrong(p->tally, WRONG_STORE,
-			    "subject %u, counter %u acknowledged as %llu, "
-			    "known as %llu",
-			    s->subject, s->counter, (unsigned long long)seq,
-			    (unsigned long long)p->ledger->subjects[s->subject]
-				    .seqs[s->counter]);
+		address_counter_wrong(
+			p->tally, WRONG_STORE,
+			"subject %u, counter %u acknowledged as %llu, "
+			"known as %llu",
+			s->subject, s->counter, (unsigned long long)seq,
+			(unsigned long long)p->ledger->subjects[s->subject]
+				.seqs[s->counter]);
 	settle(p);
 }
 

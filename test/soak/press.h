@@ -21,7 +21,7 @@ struct press_slot {
 
 struct press {
 	struct ledger *ledger;
-	struct tally *tally;
+	struct address_counter *tally;
 	struct dice *dice;
 	int port;
 	unsigned rate; /* messages a second; 0: none */

@@ -15,11 +15,12 @@ enum { READ_MAX = 64 * 1024 };
 static void wrong(struct reader *r, enum wrong what, const char *detail,
 		  uint64_t a, uint64_t b)
 {
-	tally_wrong(r->room->tally, what,
-		    "reader %u (subject %u, gateway %u, cursor %s, floor "
-		    "%" PRIu64 ", last %d): %s (%" PRIu64 ", %" PRIu64 ")",
-		    r->number, r->subject, r->gate, r->cursor, r->floor,
-		    r->has_last ? (int)r->last : -1, detail, a, b);
+	address_counter_wrong(
+		r->room->tally, what,
+		"reader %u (subject %u, gateway %u, cursor %s, floor "
+		"%" PRIu64 ", last %d): %s (%" PRIu64 ", %" PRIu64 ")",
+		r->number, r->subject, r->gate, r->cursor, r->floor,
+		r->has_last ? (int)r->last : -1, detail, a, b);
 }
 
 /* ---- what may be missing ------------------------------------------------- */
@@ -364,7 +365,7 @@ static void put_request(struct reader *r, char *out, size_t size)
 
 static void on_connected(struct reader *r)
 {
-	struct tally *t = r->room->tally;
+	struct address_counter *t = r->room->tally;
 	char request[512];
 	socklen_t len = sizeof(int);
 	int err = 0;

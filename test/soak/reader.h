@@ -26,7 +26,7 @@ enum reader_state {
 /* What all readers share. */
 struct reader_room {
 	struct ledger *ledger;
-	struct tally *tally;
+	struct address_counter *tally;
 	struct dice *dice;
 	int epoll;
 	uint64_t now_ms;

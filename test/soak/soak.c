@@ -47,7 +47,7 @@ struct soak {
 	struct nats_server nats;
 	struct gate gates[GATES];
 	struct dice dice;
-	struct tally tally;
+	struct address_counter tally;
 	struct ledger ledger;
 	struct press press;
 	struct crowd crowd;
@@ -150,7 +150,7 @@ static int teardown(void **state)
 static void say_progress(struct soak *s)
 {
 	static uint64_t next_ms;
-	const struct tally *t = &s->tally;
+	const struct address_counter *t = &s->tally;
 	const struct level *l = s->levels.n == 0
 					? &s->levels.first
 					: &s->levels.samples[s->levels.n - 1];
@@ -158,14 +158,17 @@ static void say_progress(struct soak *s)
 	if (s->now_ms < next_ms)
 		return;
 	next_ms = s->now_ms + 30000;
-	tally_say(t,
-		  "-- published %" PRIu64 ", delivered %" PRIu64 ", pings "
-		  "%" PRIu64 ", gaps %" PRIu64 ", reconnects %" PRIu64
-		  ", wrong %" PRIu64 "; RSS %zu KiB, fds +%d, threads %d, "
-		  "consumers %d; late %u s",
-		  t->published, t->events, t->pings, t->gaps, t->reconnects,
-		  tally_wrongs(t), l->rss_kib, l->fds - s->levels.first.fds,
-		  l->threads, l->consumers, t->late_s);
+	address_counter_say(t,
+			    "-- published %" PRIu64 ", delivered %" PRIu64
+			    ", pings "
+			    "%" PRIu64 ", gaps %" PRIu64 ", reconnects %" PRIu64
+			    ", wrong %" PRIu64
+			    "; RSS %zu KiB, fds +%d, threads %d, "
+			    "consumers %d; late %u s",
+			    t->published, t->events, t->pings, t->gaps,
+			    t->reconnects, address_counter_wrongs(t),
+			    l->rss_kib, l->fds - s->levels.first.fds,
+			    l->threads, l->consumers, t->late_s);
 }
 
 static void turn(struct soak *s, bool faults)
@@ -215,19 +218,20 @@ static void complete(struct soak *s)
 	if (!turn_until(s, is_settled, SETTLE_MS))
 		fail_msg("%" PRIu64 " messages are not acknowledged",
 			 s->press.next - s->press.head);
-	tally_say(&s->tally, "healed, and all is acknowledged");
+	address_counter_say(&s->tally, "healed, and all is acknowledged");
 	for (unsigned i = 0; i < s->ledger.n_subjects; i++)
 		press_one(&s->press, i);
 	crowd_calm(&s->crowd);
 	if (!turn_until(s, is_complete, PATIENT_MS)) {
-		tally_say(&s->tally, "%u clients are behind and come anew",
-			  crowd_n_behind(&s->crowd));
+		address_counter_say(&s->tally,
+				    "%u clients are behind and come anew",
+				    crowd_n_behind(&s->crowd));
 		crowd_hasten(&s->crowd);
 		if (!turn_until(s, is_complete, SETTLE_MS))
 			crowd_judge(&s->crowd);
 	}
-	tally_say(&s->tally, "%u clients are not at the end",
-		  crowd_n_behind(&s->crowd));
+	address_counter_say(&s->tally, "%u clients are not at the end",
+			    crowd_n_behind(&s->crowd));
 }
 
 /* One tail for each gateway is all that is left on the stream, and no
@@ -255,14 +259,15 @@ static void empty(struct soak *s)
 	crowd_leave(&s->crowd);
 	if (!turn_until(s, is_empty, EMPTY_MS)) {
 		now = levels_now(&s->levels);
-		tally_wrong(&s->tally, WRONG_LEVEL,
-			    "empty again: %g connections, %d descriptors (%d "
-			    "at the start), %d threads (%d), %d consumers",
-			    gateway_proc_metric(&s->gates[0].proc,
-						"sluice_connections") -
-				    1,
-			    now.fds, s->levels.first.fds, now.threads,
-			    s->levels.first.threads, now.consumers);
+		address_counter_wrong(
+			&s->tally, WRONG_LEVEL,
+			"empty again: %g connections, %d descriptors (%d "
+			"at the start), %d threads (%d), %d consumers",
+			gateway_proc_metric(&s->gates[0].proc,
+					    "sluice_connections") -
+				1,
+			now.fds, s->levels.first.fds, now.threads,
+			s->levels.first.threads, now.consumers);
 	}
 	for (size_t i = 0; i < GATES; i++)
 		gateway_proc_stop(&s->gates[i].proc);
@@ -281,16 +286,16 @@ static void everything_comes_once(void **state)
 	levels_judge(&s->levels);
 	empty(s);
 	assert_true(s->tally.events > 0 && s->tally.faults > 0);
-	assert_int_equal(tally_wrongs(&s->tally), 0);
+	assert_int_equal(address_counter_wrongs(&s->tally), 0);
 }
 
 /* ---- figures ------------------------------------------------------------- */
 
 static void say_figures(const struct soak *s)
 {
-	const struct tally *t = &s->tally;
+	const struct address_counter *t = &s->tally;
 	const struct levels *l = &s->levels;
-	uint64_t others = tally_wrongs(t) - t->wrong[WRONG_LOST] -
+	uint64_t others = address_counter_wrongs(t) - t->wrong[WRONG_LOST] -
 			  t->wrong[WRONG_DOUBLED] - t->wrong[WRONG_DISORDERED];
 
 	fprintf(stderr,

@@ -19,7 +19,7 @@ static const char *const names[WRONGS] = {
 	[WRONG_STORE] = "store",
 };
 
-uint64_t tally_wrongs(const struct tally *t)
+uint64_t address_counter_wrongs(const struct address_counter *t)
 {
 	uint64_t n = 0;
 
@@ -28,8 +28,8 @@ uint64_t tally_wrongs(const struct tally *t)
 	return n;
 }
 
-static void say(const struct tally *t, const char *what, const char *format,
-		va_list args)
+static void say(const struct address_counter *t, const char *what,
+		const char *format, va_list args)
 {
 	fprintf(stderr, "%9.3f ",
 		(double)(test_now_ms() - t->start_ms) / 1000.0);
@@ -39,7 +39,8 @@ static void say(const struct tally *t, const char *what, const char *format,
 	fputc('\n', stderr);
 }
 
-void tally_wrong(struct tally *t, enum wrong wrong, const char *format, ...)
+void address_counter_wrong(struct address_counter *t, enum wrong wrong,
+			   const char *format, ...)
 {
 	va_list args;
 
@@ -51,7 +52,8 @@ void tally_wrong(struct tally *t, enum wrong wrong, const char *format, ...)
 	va_end(args);
 }
 
-void tally_say(const struct tally *t, const char *format, ...)
+void address_counter_say(const struct address_counter *t, const char *format,
+			 ...)
 {
 	va_list args;
 

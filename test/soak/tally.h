@@ -18,7 +18,7 @@ enum wrong {
 	WRONGS,
 };
 
-struct tally {
+struct address_counter {
 	uint64_t start_ms;
 	uint64_t published; /* acknowledged */
 	uint64_t resent;
@@ -35,12 +35,13 @@ struct tally {
 	uint64_t wrong[WRONGS];
 };
 
-uint64_t tally_wrongs(const struct tally *t);
+uint64_t address_counter_wrongs(const struct address_counter *t);
 /* Counts it, and says the first ones on standard error. */
-void tally_wrong(struct tally *t, enum wrong wrong, const char *format, ...)
+void address_counter_wrong(struct address_counter *t, enum wrong wrong,
+			   const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* A line on standard error, with the time since the start. */
-void tally_say(const struct tally *t, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void address_counter_say(const struct address_counter *t, const char *format,
+			 ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -14,7 +14,7 @@ enum {
 	EXIT_MS = 20000,
 };
 
-#define SAY(t, ...) tally_say((t)->tally, __VA_ARGS__)
+#define SAY(t, ...) address_counter_say((t)->tally, __VA_ARGS__)
 
 static unsigned roll(struct trouble *t, unsigned lo, unsigned hi)
 {

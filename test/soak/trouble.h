@@ -15,7 +15,7 @@ struct trouble {
 	struct press *press;
 	struct crowd *crowd;
 	struct dice *dice;
-	struct tally *tally;
+	struct address_counter *tally;
 	unsigned pause_ms; /* from one fault to the next, on average */
 
 	uint64_t now_ms;

@@ -10,8 +10,8 @@
 
 /* ---- requests ------------------------------------------------------------ */
 
-static struct asked *write_down(struct source *s, enum asked_kind kind,
-				struct source_who who)
+static struct asked *write_down(struct jetstream *s, enum asked_kind kind,
+				struct request_id request)
 {
 	struct fake_source *f = CONTAINER_OF(s, struct fake_source, source);
 	struct asked *a;
@@ -23,11 +23,11 @@ static struct asked *write_down(struct source *s, enum asked_kind kind,
 	a = &f->asked[f->n++];
 	memset(a, 0, sizeof(*a));
 	a->kind = kind;
-	a->who = who;
+	a->request = request;
 	return a;
 }
 
-static int said(const struct source *s)
+static int said(const struct jetstream *s)
 {
 	return CONTAINER_OF(s, struct fake_source, source)->rc;
 }
@@ -38,38 +38,38 @@ static void set_subject(struct asked *a, const char *subject)
 	strcpy(a->subject, subject);
 }
 
-static int ask_info(struct source *s, struct source_who who)
+static int ask_info(struct jetstream *s, struct request_id request)
 {
-	write_down(s, ASKED_INFO, who);
+	write_down(s, ASKED_INFO, request);
 	return said(s);
 }
 
-static int ask_find(struct source *s, struct source_who who, uint64_t seq,
-		    const char *subject)
+static int ask_find(struct jetstream *s, struct request_id request,
+		    uint64_t seq, const char *subject)
 {
-	struct asked *a = write_down(s, ASKED_FIND, who);
+	struct asked *a = write_down(s, ASKED_FIND, request);
 
 	a->seq = seq;
 	set_subject(a, subject);
 	return said(s);
 }
 
-static int ask_get(struct source *s, struct source_who who, uint64_t seq)
+static int ask_get(struct jetstream *s, struct request_id request, uint64_t seq)
 {
-	write_down(s, ASKED_GET, who)->seq = seq;
+	write_down(s, ASKED_GET, request)->seq = seq;
 	return said(s);
 }
 
-static int ask_last(struct source *s, struct source_who who,
+static int ask_last(struct jetstream *s, struct request_id request,
 		    const char *subject)
 {
-	set_subject(write_down(s, ASKED_LAST, who), subject);
+	set_subject(write_down(s, ASKED_LAST, request), subject);
 	return said(s);
 }
 
-static int ask_create(struct source *s, const struct source_consumer *c)
+static int ask_create(struct jetstream *s, const struct jetstream_consumer *c)
 {
-	struct asked *a = write_down(s, ASKED_CREATE, c->who);
+	struct asked *a = write_down(s, ASKED_CREATE, c->request);
 
 	a->seq = c->start_seq;
 	set_subject(a, c->filter == NULL ? "" : c->filter);
@@ -77,19 +77,19 @@ static int ask_create(struct source *s, const struct source_consumer *c)
 	return said(s);
 }
 
-static int ask_pull(struct source *s, const struct source_pull *p)
+static int ask_pull(struct jetstream *s, const struct jetstream_pull *p)
 {
-	write_down(s, ASKED_PULL, p->who)->pull = *p;
+	write_down(s, ASKED_PULL, p->request)->pull = *p;
 	return said(s);
 }
 
-static int ask_forget(struct source *s, struct source_who who)
+static int ask_forget(struct jetstream *s, struct request_id request)
 {
-	write_down(s, ASKED_FORGET, who);
+	write_down(s, ASKED_FORGET, request);
 	return said(s);
 }
 
-static const struct source_ops ops = {
+static const struct jetstream_ops ops = {
 	.info = ask_info,
 	.find = ask_find,
 	.get = ask_get,
@@ -139,22 +139,23 @@ size_t fake_waiting(const struct fake_source *f)
 
 /* ---- events -------------------------------------------------------------- */
 
-struct source_event event_up(void)
+struct jetstream_event event_up(void)
 {
-	return (struct source_event){.kind = SOURCE_UP};
+	return (struct jetstream_event){.kind = JETSTREAM_UP};
 }
 
-struct source_event event_down(void)
+struct jetstream_event event_down(void)
 {
-	return (struct source_event){.kind = SOURCE_DOWN};
+	return (struct jetstream_event){.kind = JETSTREAM_DOWN};
 }
 
-struct source_event event_info(struct source_who who, const char *created,
-			       uint64_t first, uint64_t last)
+struct jetstream_event event_info(struct request_id request,
+				  const char *created, uint64_t first,
+				  uint64_t last)
 {
-	return (struct source_event){
-		.kind = SOURCE_INFO,
-		.who = who,
+	return (struct jetstream_event){
+		.kind = JETSTREAM_INFO,
+		.request = request,
 		.info = {.first_seq = first,
 			 .last_seq = last,
 			 .messages = last + 1 - first,
@@ -164,27 +165,29 @@ struct source_event event_info(struct source_who who, const char *created,
 	};
 }
 
-struct source_event event_error(enum source_kind kind, struct source_who who,
-				int err)
+struct jetstream_event event_error(enum jetstream_event_kind kind,
+				   struct request_id request, int err)
 {
-	return (struct source_event){.kind = kind,
-				     .who = who,
-				     .err = err,
-				     .err_text = "no luck"};
+	return (struct jetstream_event){.kind = kind,
+					.request = request,
+					.err = err,
+					.err_text = "no luck"};
 }
 
-struct source_event event_created(struct source_who who)
+struct jetstream_event event_created(struct request_id request)
 {
-	return (struct source_event){.kind = SOURCE_CREATED, .who = who};
+	return (struct jetstream_event){.kind = JETSTREAM_CREATED,
+					.request = request};
 }
 
-static struct source_event with_message(enum source_kind kind,
-					struct source_who who, uint64_t seq,
-					const char *subject, const char *text)
+static struct jetstream_event with_message(enum jetstream_event_kind kind,
+					   struct request_id request,
+					   uint64_t seq, const char *subject,
+					   const char *text)
 {
-	return (struct source_event){
+	return (struct jetstream_event){
 		.kind = kind,
-		.who = who,
+		.request = request,
 		.msg = {.seq = seq,
 			.subject = subject,
 			.subject_len = strlen(subject),
@@ -193,37 +196,37 @@ static struct source_event with_message(enum source_kind kind,
 	};
 }
 
-struct source_event event_found(struct source_who who, uint64_t seq,
-				const char *subject, const char *text)
+struct jetstream_event event_found(struct request_id request, uint64_t seq,
+				   const char *subject, const char *text)
 {
-	return with_message(SOURCE_FOUND, who, seq, subject, text);
+	return with_message(JETSTREAM_FOUND, request, seq, subject, text);
 }
 
-struct source_event event_message(struct source_who who, uint64_t seq,
-				  uint64_t cseq, const char *subject,
-				  const char *text)
+struct jetstream_event event_message(struct request_id request, uint64_t seq,
+				     uint64_t cseq, const char *subject,
+				     const char *text)
 {
-	struct source_event ev =
-		with_message(SOURCE_MESSAGE, who, seq, subject, text);
+	struct jetstream_event ev =
+		with_message(JETSTREAM_MESSAGE, request, seq, subject, text);
 
 	ev.msg.cseq = cseq;
 	return ev;
 }
 
-struct source_event event_status(struct source_who who, uint32_t number,
-				 int code)
+struct jetstream_event event_status(struct request_id request, uint32_t number,
+				    int code)
 {
-	return (struct source_event){
-		.kind = SOURCE_STATUS,
-		.who = who,
+	return (struct jetstream_event){
+		.kind = JETSTREAM_STATUS,
+		.request = request,
 		.status = {.number = number, .code = code},
 	};
 }
 
-struct source_event event_pending(struct source_who who, uint32_t number,
-				  int code, uint64_t pending)
+struct jetstream_event event_pending(struct request_id request, uint32_t number,
+				     int code, uint64_t pending)
 {
-	struct source_event ev = event_status(who, number, code);
+	struct jetstream_event ev = event_status(request, number, code);
 
 	ev.status.has_pending = true;
 	ev.status.pending_msgs = pending;

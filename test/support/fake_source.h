@@ -1,5 +1,5 @@
-/* A struct source that writes down what it is asked, and the events that a test
- * hands in for answers. */
+/* A struct jetstream that writes down what it is asked, and the events that a
+ * test hands in for answers. */
 #ifndef TEST_FAKE_SOURCE_H
 #define TEST_FAKE_SOURCE_H
 
@@ -20,16 +20,16 @@ enum asked_kind {
 
 struct asked {
 	enum asked_kind kind;
-	struct source_who who;
+	struct request_id request;
 	uint64_t seq;	      /* FIND, GET, CREATE */
 	char subject[64];     /* FIND, LAST, CREATE; "" for no filter */
 	uint64_t inactive_ms; /* CREATE */
-	struct source_pull pull;
+	struct jetstream_pull pull;
 };
 
 /* Zeroed but for fake_source_init() is a start. */
 struct fake_source {
-	struct source source;
+	struct jetstream source;
 	struct asked asked[8192];
 	size_t n;
 	size_t seen; /* those before it were looked at */
@@ -48,24 +48,25 @@ size_t fake_waiting(const struct fake_source *f);
 
 /* ---- events -------------------------------------------------------------- */
 
-struct source_event event_up(void);
-struct source_event event_down(void);
+struct jetstream_event event_up(void);
+struct jetstream_event event_down(void);
 /* Of the stream that was created at `created` (static text). */
-struct source_event event_info(struct source_who who, const char *created,
-			       uint64_t first, uint64_t last);
+struct jetstream_event event_info(struct request_id request,
+				  const char *created, uint64_t first,
+				  uint64_t last);
 /* INFO, FOUND, CREATED that failed. */
-struct source_event event_error(enum source_kind kind, struct source_who who,
-				int err);
-struct source_event event_created(struct source_who who);
-struct source_event event_found(struct source_who who, uint64_t seq,
-				const char *subject, const char *text);
-struct source_event event_message(struct source_who who, uint64_t seq,
-				  uint64_t cseq, const char *subject,
-				  const char *text);
-struct source_event event_status(struct source_who who, uint32_t number,
-				 int code);
+struct jetstream_event event_error(enum jetstream_event_kind kind,
+				   struct request_id request, int err);
+struct jetstream_event event_created(struct request_id request);
+struct jetstream_event event_found(struct request_id request, uint64_t seq,
+				   const char *subject, const char *text);
+struct jetstream_event event_message(struct request_id request, uint64_t seq,
+				     uint64_t cseq, const char *subject,
+				     const char *text);
+struct jetstream_event event_status(struct request_id request, uint32_t number,
+				    int code);
 /* A status with Nats-Pending-Messages. */
-struct source_event event_pending(struct source_who who, uint32_t number,
-				  int code, uint64_t pending);
+struct jetstream_event event_pending(struct request_id request, uint32_t number,
+				     int code, uint64_t pending);
 
 #endif

@@ -66,8 +66,8 @@ char *gateway_proc_log(const struct gateway_proc *g);
 char *gateway_proc_output(const struct gateway_proc *g);
 
 /* A metric's value, by its name and labels as they stand in /metrics
- * ("sluice_streams{state=\"live\"}"), or the sum of all that have the name
- * alone; -1 when it is not there. */
+ * ("sluice_subscriptions{state=\"live\"}"), or the sum of all that have the
+ * name alone; -1 when it is not there. */
 double gateway_proc_metric(const struct gateway_proc *g, const char *name);
 /* Until the metric has the value. */
 void gateway_proc_wait_metric(struct gateway_proc *g, const char *name,

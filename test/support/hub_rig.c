@@ -64,7 +64,7 @@ static const struct hub_sink sink = {
 struct hub_config rig_config(void)
 {
 	struct hub_config cfg = {
-		.tail_memory = 1 << 20,
+		.buffer_size = 1 << 20,
 		.max_replays = 4,
 		.retry_ms = 3000,
 	};
@@ -91,16 +91,16 @@ void rig_finish(struct rig *r)
 
 /* ---- JetStream's side ---------------------------------------------------- */
 
-void rig_send(struct rig *r, struct source_event ev)
+void rig_send(struct rig *r, struct jetstream_event ev)
 {
 	hub_on_event(r->hub, &ev, r->now_ms);
 }
 
 void rig_info(struct rig *r, const char *created, uint64_t first, uint64_t last)
 {
-	struct source_who who = fake_asked(&r->src, ASKED_INFO)->who;
+	struct request_id request = fake_asked(&r->src, ASKED_INFO)->request;
 
-	struct source_event ev = event_info(who, created, first, last);
+	struct jetstream_event ev = event_info(request, created, first, last);
 
 	ev.info.leader = r->leader;
 	r->first = first;
@@ -111,7 +111,7 @@ void rig_follow(struct rig *r, const char *created, uint64_t first,
 		uint64_t last)
 {
 	rig_info(r, created, first, last);
-	r->consumer = fake_asked(&r->src, ASKED_CREATE)->who;
+	r->consumer = fake_asked(&r->src, ASKED_CREATE)->request;
 	r->cseq = 0;
 	rig_send(r, event_created(r->consumer));
 	rig_info(r, created, first, last);
@@ -127,7 +127,7 @@ void rig_live(struct rig *r, uint64_t first, uint64_t last)
 void rig_publish(struct rig *r, const char *subject, uint64_t seq,
 		 const char *text)
 {
-	bool hole = seq > log_head(hub_log(r->hub)) + 1;
+	bool hole = seq > event_buffer_last_seq(hub_buffer(r->hub)) + 1;
 
 	rig_send(r, event_message(r->consumer, seq, ++r->cseq, subject, text));
 	if (!hole)
@@ -142,10 +142,10 @@ void rig_probe(struct rig *r, uint64_t from, uint64_t seq)
 
 	assert_int_equal(a->seq, from);
 	if (seq != 0)
-		rig_send(r, event_found(a->who, seq, a->subject, "old"));
+		rig_send(r, event_found(a->request, seq, a->subject, "old"));
 	else
-		rig_send(r, event_error(SOURCE_FOUND, a->who,
-					SOURCE_ERR_NO_MESSAGE));
+		rig_send(r, event_error(JETSTREAM_FOUND, a->request,
+					JETSTREAM_ERR_NO_MESSAGE));
 	rig_flush(r);
 }
 
@@ -157,7 +157,7 @@ void rig_flush(struct rig *r)
 		;
 	for (size_t i = 0; i < r->n_clients; i++) {
 		const char *broken =
-			cursor_check(&r->clients[i].cursor, hub_log(r->hub));
+			cursor_check(&r->clients[i].cursor, hub_buffer(r->hub));
 
 		if (broken != NULL)
 			fail_msg("client %zu: broken: %s", i, broken);

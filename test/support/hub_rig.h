@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "bytes.h"
-#include "fake_source.h"
 #include "delivery/hub.h"
+#include "fake_source.h"
 
 #define RIG_STREAM "created-1" /* its tag is '@' in expected texts */
 #define RIG_OTHER  "created-2" /* and this one's '#' */
@@ -39,7 +39,7 @@ struct rig {
 	struct metrics metrics;
 	struct hub *hub;
 	uint64_t now_ms;
-	struct source_who consumer; /* the tail's */
+	struct request_id consumer; /* the tail's */
 	uint64_t cseq;
 	uint64_t first;	 /* of the last rig_info() */
 	uint32_t leader; /* who answers STREAM.INFO; 0: not in a cluster */
@@ -55,7 +55,7 @@ void rig_finish(struct rig *r);
 
 /* ---- JetStream's side ---------------------------------------------------- */
 
-void rig_send(struct rig *r, struct source_event ev);
+void rig_send(struct rig *r, struct jetstream_event ev);
 /* Answers the STREAM.INFO that is asked, whoever asked. */
 void rig_info(struct rig *r, const char *created, uint64_t first,
 	      uint64_t last);

@@ -88,11 +88,10 @@ void jwt_vectors_free(struct jwt_vectors *v)
 	free(v->at);
 }
 
-int jwt_vectors_keys(struct jwt_keys **ret, const struct jwt_vector *v,
-		     char *err)
+int jwt_vectors_keys(struct jwks **ret, const struct jwt_vector *v, char *err)
 {
 	bool secret = v->key[0] != '{' && v->key[0] != '-';
 
-	return jwt_keys_new(ret, secret ? JWT_KEYS_SECRET : JWT_KEYS_PUBLIC,
-			    v->key, v->key_len, err);
+	return jwks_new(ret, secret ? JWKS_SECRET : JWKS_PUBLIC, v->key,
+			v->key_len, err);
 }

@@ -26,8 +26,7 @@ struct jwt_vectors {
 /* `file`: below test/unit/jwt. Dies when it is not there, or none is in it. */
 void jwt_vectors_read(struct jwt_vectors *ret, const char *file);
 void jwt_vectors_free(struct jwt_vectors *v);
-/* jwt_keys_new() of the key: one that is neither PEM nor JSON is a secret. */
-int jwt_vectors_keys(struct jwt_keys **ret, const struct jwt_vector *v,
-		     char *err);
+/* jwks_new() of the key: one that is neither PEM nor JSON is a secret. */
+int jwt_vectors_keys(struct jwks **ret, const struct jwt_vector *v, char *err);
 
 #endif

@@ -16,7 +16,7 @@ const char *const sim_subjects[SIM_SUBJECTS] = {"ev.a", "ev.b", "other.x",
 						"ev.c", "ev.d", "ev.e",
 						"ev.f", "ev.g"};
 
-static struct sim_js *sim_of(struct source *s)
+static struct sim_js *sim_of(struct jetstream *s)
 {
 	return CONTAINER_OF(s, struct sim_js, source);
 }
@@ -36,9 +36,10 @@ static bool happens(struct sim_js *s, unsigned chance)
 	return chance != 0 && below(s, 256) < chance;
 }
 
-static void count_refusal(struct sim_js *s, struct source_who who)
+static void count_refusal(struct sim_js *s, struct request_id request)
 {
-	s->refused[who.slot < SIM_SLOTS - 1 ? who.slot : SIM_SLOTS - 1]++;
+	s->refused[request.owner < SIM_SLOTS - 1 ? request.owner
+						 : SIM_SLOTS - 1]++;
 }
 
 static int ask(struct sim_js *s, struct sim_request r)
@@ -52,41 +53,46 @@ static int ask(struct sim_js *s, struct sim_request r)
 	return 0;
 }
 
-static int ask_info(struct source *src, struct source_who who)
+static int ask_info(struct jetstream *src, struct request_id request)
 {
-	return ask(sim_of(src),
-		   (struct sim_request){.kind = SIM_ASK_INFO, .who = who});
+	return ask(sim_of(src), (struct sim_request){.kind = SIM_ASK_INFO,
+						     .request = request});
 }
 
-static int ask_find(struct source *src, struct source_who who, uint64_t seq,
-		    const char *subject)
+static int ask_find(struct jetstream *src, struct request_id request,
+		    uint64_t seq, const char *subject)
 {
-	struct sim_request r = {.kind = SIM_ASK_FIND, .who = who, .seq = seq};
+	struct sim_request r = {.kind = SIM_ASK_FIND,
+				.request = request,
+				.seq = seq};
 
 	snprintf(r.subject, sizeof(r.subject), "%s", subject);
 	return ask(sim_of(src), r);
 }
 
-static int ask_get(struct source *src, struct source_who who, uint64_t seq)
+static int ask_get(struct jetstream *src, struct request_id request,
+		   uint64_t seq)
 {
-	struct sim_request r = {.kind = SIM_ASK_GET, .who = who, .seq = seq};
+	struct sim_request r = {.kind = SIM_ASK_GET,
+				.request = request,
+				.seq = seq};
 
 	return ask(sim_of(src), r);
 }
 
-static int ask_last(struct source *src, struct source_who who,
+static int ask_last(struct jetstream *src, struct request_id request,
 		    const char *subject)
 {
-	struct sim_request r = {.kind = SIM_ASK_LAST, .who = who};
+	struct sim_request r = {.kind = SIM_ASK_LAST, .request = request};
 
 	snprintf(r.subject, sizeof(r.subject), "%s", subject);
 	return ask(sim_of(src), r);
 }
 
-static int ask_create(struct source *src, const struct source_consumer *c)
+static int ask_create(struct jetstream *src, const struct jetstream_consumer *c)
 {
 	struct sim_request r = {.kind = SIM_ASK_CREATE,
-				.who = c->who,
+				.request = c->request,
 				.seq = c->start_seq,
 				.inactive_ms = c->inactive_ms};
 
@@ -95,9 +101,9 @@ static int ask_create(struct source *src, const struct source_consumer *c)
 	return ask(sim_of(src), r);
 }
 
-static int ask_pull(struct source *src, const struct source_pull *p)
+static int ask_pull(struct jetstream *src, const struct jetstream_pull *p)
 {
-	struct sim_request r = {.kind = SIM_ASK_PULL, .who = p->who};
+	struct sim_request r = {.kind = SIM_ASK_PULL, .request = p->request};
 
 	r.pull.number = p->number;
 	r.pull.left = p->batch;
@@ -108,13 +114,13 @@ static int ask_pull(struct source *src, const struct source_pull *p)
 	return ask(sim_of(src), r);
 }
 
-static int ask_forget(struct source *src, struct source_who who)
+static int ask_forget(struct jetstream *src, struct request_id request)
 {
-	return ask(sim_of(src),
-		   (struct sim_request){.kind = SIM_ASK_FORGET, .who = who});
+	return ask(sim_of(src), (struct sim_request){.kind = SIM_ASK_FORGET,
+						     .request = request});
 }
 
-static const struct source_ops sim_ops = {
+static const struct jetstream_ops sim_ops = {
 	.info = ask_info,
 	.find = ask_find,
 	.get = ask_get,
@@ -235,7 +241,7 @@ void sim_lead(struct sim_js *s)
 {
 	if (s->leader != 0)
 		s->leader++;
-	s->unled = false;
+	s->no_leader = false;
 	s->applied = SIM_ALL;
 }
 
@@ -252,7 +258,7 @@ void sim_stand_still(struct sim_js *s)
 
 void sim_cut_off(struct sim_js *s, uint64_t applied)
 {
-	s->unled = true;
+	s->no_leader = true;
 	s->applied = applied;
 }
 
@@ -375,7 +381,7 @@ void sim_up(struct sim_js *s)
 	if (s->up)
 		return;
 	s->up = true;
-	post(s, &(struct sim_letter){.kind = SOURCE_UP});
+	post(s, &(struct sim_letter){.kind = JETSTREAM_UP});
 }
 
 void sim_down(struct sim_js *s)
@@ -387,7 +393,7 @@ void sim_down(struct sim_js *s)
 	s->wire_from = s->wire_to;
 	memset(s->late, 0, sizeof(s->late));
 	consumers_gone(s);
-	post(s, &(struct sim_letter){.kind = SOURCE_DOWN});
+	post(s, &(struct sim_letter){.kind = JETSTREAM_DOWN});
 }
 
 bool sim_lose(struct sim_js *s, unsigned which)
@@ -398,11 +404,12 @@ bool sim_lose(struct sim_js *s, unsigned which)
 	if (n == 0)
 		return false;
 	l = &s->wire[(s->wire_from + which % n) % SIM_MAX_QUEUE];
-	if (l->kind == SOURCE_UP || l->kind == SOURCE_DOWN)
+	if (l->kind == JETSTREAM_UP || l->kind == JETSTREAM_DOWN)
 		return false;
 	/* What a rival says comes whole or not at all: by TCP, and its second
 	 * word is told from the leader's by its first. */
-	if (l->kind == SOURCE_INFO && l->info.unled && !s->faults.shuffles)
+	if (l->kind == JETSTREAM_INFO && l->info.no_leader &&
+	    !s->faults.shuffles)
 		return false;
 	for (unsigned i = s->wire_from + which % n; i + 1 != s->wire_to; i++)
 		s->wire[i % SIM_MAX_QUEUE] = s->wire[(i + 1) % SIM_MAX_QUEUE];
@@ -422,19 +429,20 @@ void sim_drop_infos(struct sim_js *s)
 	s->asked_to = to;
 	to = late->from;
 	for (unsigned i = late->from; i != late->to; i++)
-		if (late->letters[i % SIM_MAX_LATE].kind != SOURCE_INFO)
+		if (late->letters[i % SIM_MAX_LATE].kind != JETSTREAM_INFO)
 			late->letters[to++ % SIM_MAX_LATE] =
 				late->letters[i % SIM_MAX_LATE];
 	late->to = to;
 }
 
 static void event_message(const struct sim_js *s, const struct sim_letter *l,
-			  struct source_event *ev, char *payload, size_t size)
+			  struct jetstream_event *ev, char *payload,
+			  size_t size)
 {
 	const struct sim_message *m = &s->messages[l->uid];
 
 	snprintf(payload, size, "%llu", (unsigned long long)l->uid);
-	ev->msg = (struct source_message){
+	ev->msg = (struct jetstream_message){
 		.seq = m->seq,
 		.cseq = l->cseq,
 		.pending = l->pending,
@@ -447,10 +455,10 @@ static void event_message(const struct sim_js *s, const struct sim_letter *l,
 }
 
 bool sim_deliver(struct sim_js *s,
-		 void (*to)(void *arg, const struct source_event *ev),
+		 void (*to)(void *arg, const struct jetstream_event *ev),
 		 void *arg)
 {
-	struct source_event ev;
+	struct jetstream_event ev;
 	struct sim_letter l;
 	char payload[32];
 
@@ -459,16 +467,16 @@ bool sim_deliver(struct sim_js *s,
 	l = s->wire[s->wire_from++ % SIM_MAX_QUEUE];
 	memset(&ev, 0, sizeof(ev));
 	ev.kind = l.kind;
-	ev.who = l.who;
+	ev.request = l.request;
 	ev.err = l.err;
-	if (l.kind == SOURCE_INFO) {
+	if (l.kind == JETSTREAM_INFO) {
 		ev.info = l.info;
 		ev.info.created = l.created;
 		ev.info.created_len = strlen(l.created);
-	} else if (l.kind == SOURCE_STATUS) {
+	} else if (l.kind == JETSTREAM_STATUS) {
 		ev.status = l.status;
-	} else if (l.kind == SOURCE_MESSAGE ||
-		   (l.kind == SOURCE_FOUND && l.err == 0)) {
+	} else if (l.kind == JETSTREAM_MESSAGE ||
+		   (l.kind == JETSTREAM_FOUND && l.err == 0)) {
 		event_message(s, &l, &ev, payload, sizeof(payload));
 	}
 	to(arg, &ev);
@@ -477,12 +485,13 @@ bool sim_deliver(struct sim_js *s,
 
 /* ---- the server ---------------------------------------------------------- */
 
-static struct sim_consumer *consumer_of(struct sim_js *s, struct source_who w)
+static struct sim_consumer *consumer_of(struct sim_js *s, struct request_id w)
 {
 	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++) {
 		struct sim_consumer *c = &s->consumers[i];
 
-		if (c->alive && c->who.slot == w.slot && c->who.gen == w.gen)
+		if (c->alive && c->request.owner == w.owner &&
+		    c->request.generation == w.generation)
 			return c;
 	}
 	return NULL;
@@ -524,7 +533,7 @@ static uint64_t pending_of(const struct sim_js *s, const struct sim_consumer *c,
 
 static uint64_t applied(const struct sim_js *s, const struct sim_consumer *c)
 {
-	uint64_t last = s->unled ? leaders_last(s) : s->last;
+	uint64_t last = s->no_leader ? leaders_last(s) : s->last;
 
 	return last > c->lag ? last - c->lag : 0;
 }
@@ -538,14 +547,14 @@ static uint64_t known_to(const struct sim_js *s, int server)
 
 /* An error in the place of an answer. */
 static bool refuse(struct sim_js *s, const struct sim_request *r, int server,
-		   enum source_kind kind)
+		   enum jetstream_event_kind kind)
 {
-	struct sim_letter l = {.kind = kind, .who = r->who};
+	struct sim_letter l = {.kind = kind, .request = r->request};
 
 	if (!happens(s, s->faults.errors))
 		return false;
-	l.err = below(s, 2) ? SIM_ERR_UNAVAILABLE : SOURCE_ERR_NO_RESPONDERS;
-	count_refusal(s, r->who);
+	l.err = below(s, 2) ? SIM_ERR_UNAVAILABLE : JETSTREAM_ERR_NO_RESPONDERS;
+	count_refusal(s, r->request);
 	answer(s, server, &l);
 	return true;
 }
@@ -568,9 +577,9 @@ static uint64_t another(struct sim_js *s, uint64_t uid, const char *filter)
 static void serve_info(struct sim_js *s, const struct sim_request *r,
 		       int server)
 {
-	struct sim_letter l = {.kind = SOURCE_INFO, .who = r->who};
+	struct sim_letter l = {.kind = JETSTREAM_INFO, .request = r->request};
 
-	if (refuse(s, r, server, SOURCE_INFO))
+	if (refuse(s, r, server, JETSTREAM_INFO))
 		return;
 	l.info.filter_covers_all = s->covers_all;
 	l.info.last_seq = known_to(s, server);
@@ -578,9 +587,9 @@ static void serve_info(struct sim_js *s, const struct sim_request *r,
 	if (l.info.first_seq > l.info.last_seq + 1)
 		l.info.first_seq = l.info.last_seq + 1;
 	l.info.leader = s->leader + (uint32_t)server * 1000;
-	l.info.unled = s->unled || server != 0;
+	l.info.no_leader = s->no_leader || server != 0;
 	/* A leader of before that is back has not answered the new one. */
-	l.info.all_follow = !l.info.unled && !s->rival;
+	l.info.all_follow = !l.info.no_leader && !s->rival;
 	l.info.messages = count(s);
 	l.info.before_2_10 = s->faults.jumps;
 	snprintf(l.created, sizeof(l.created), "created-%u", s->epoch);
@@ -590,10 +599,10 @@ static void serve_info(struct sim_js *s, const struct sim_request *r,
 static void serve_find(struct sim_js *s, const struct sim_request *r,
 		       int server)
 {
-	struct sim_letter l = {.kind = SOURCE_FOUND, .who = r->who};
+	struct sim_letter l = {.kind = JETSTREAM_FOUND, .request = r->request};
 	uint64_t last = known_to(s, server);
 
-	if (refuse(s, r, server, SOURCE_FOUND))
+	if (refuse(s, r, server, JETSTREAM_FOUND))
 		return;
 	if (r->kind == SIM_ASK_FIND) {
 		l.uid = sim_next(s, r->seq - 1, r->subject, last);
@@ -608,7 +617,7 @@ static void serve_find(struct sim_js *s, const struct sim_request *r,
 		}
 	}
 	if (l.uid == 0)
-		l.err = SOURCE_ERR_NO_MESSAGE;
+		l.err = JETSTREAM_ERR_NO_MESSAGE;
 	if (r->kind != SIM_ASK_GET)
 		l.uid = another(s, l.uid, r->subject);
 	answer(s, server, &l);
@@ -616,14 +625,15 @@ static void serve_find(struct sim_js *s, const struct sim_request *r,
 
 static void serve_create(struct sim_js *s, const struct sim_request *r)
 {
-	struct sim_letter l = {.kind = SOURCE_CREATED, .who = r->who};
+	struct sim_letter l = {.kind = JETSTREAM_CREATED,
+			       .request = r->request};
 	struct sim_consumer *c = s->consumers;
 
-	if (refuse(s, r, 0, SOURCE_CREATED))
+	if (refuse(s, r, 0, JETSTREAM_CREATED))
 		return;
 	if (s->consumers_max != 0 && sim_alive(s) >= s->consumers_max) {
-		l.err = SOURCE_ERR_MAX_CONSUMERS;
-		count_refusal(s, r->who);
+		l.err = JETSTREAM_ERR_MAX_CONSUMERS;
+		count_refusal(s, r->request);
 		post(s, &l);
 		return;
 	}
@@ -631,7 +641,7 @@ static void serve_create(struct sim_js *s, const struct sim_request *r)
 		MUST(++c < s->consumers + SIM_MAX_CONSUMERS);
 	memset(c, 0, sizeof(*c));
 	c->alive = true;
-	c->who = r->who;
+	c->request = r->request;
 	c->pos = r->seq - 1;
 	c->inactive_ms = r->inactive_ms;
 	c->used_ms = s->now_ms;
@@ -641,7 +651,7 @@ static void serve_create(struct sim_js *s, const struct sim_request *r)
 
 static void end_pull(struct sim_js *s, struct sim_consumer *c, int n, int code)
 {
-	struct sim_letter l = {.kind = SOURCE_STATUS, .who = c->who};
+	struct sim_letter l = {.kind = JETSTREAM_STATUS, .request = c->request};
 
 	c->used_ms = s->now_ms;
 	l.status.number = c->pulls[n].number;
@@ -658,20 +668,20 @@ static void end_pull(struct sim_js *s, struct sim_consumer *c, int n, int code)
 /* Without the headers that say how much is pending. */
 static void refuse_pull(struct sim_js *s, const struct sim_request *r, int code)
 {
-	struct sim_letter l = {.kind = SOURCE_STATUS, .who = r->who};
+	struct sim_letter l = {.kind = JETSTREAM_STATUS, .request = r->request};
 
 	l.status.number = r->pull.number;
 	l.status.code = code;
 	if (code == 409 && s->faults.max_batch < r->pull.left)
 		l.status.max_batch = s->faults.max_batch; /* 0: none */
-	count_refusal(s, r->who);
+	count_refusal(s, r->request);
 	post(s, &l);
 }
 
 static void serve_pull(struct sim_js *s, const struct sim_request *r)
 {
 	static const int codes[] = {400, 409, 503};
-	struct sim_consumer *c = consumer_of(s, r->who);
+	struct sim_consumer *c = consumer_of(s, r->request);
 	struct sim_pull *p;
 
 	if (c == NULL) { /* silence, as 2.9.10 does, or 503 */
@@ -727,8 +737,8 @@ bool sim_serve_request(struct sim_js *s, unsigned which)
 		serve_pull(s, &r);
 		break;
 	case SIM_ASK_FORGET:
-		if (consumer_of(s, r.who) != NULL)
-			consumer_of(s, r.who)->alive = false;
+		if (consumer_of(s, r.request) != NULL)
+			consumer_of(s, r.request)->alive = false;
 		break;
 	}
 	return true;
@@ -737,7 +747,7 @@ bool sim_serve_request(struct sim_js *s, unsigned which)
 bool sim_serve_consumer(struct sim_js *s, unsigned which)
 {
 	struct sim_consumer *c = nth_alive(s, which);
-	struct sim_letter l = {.kind = SOURCE_MESSAGE};
+	struct sim_letter l = {.kind = JETSTREAM_MESSAGE};
 	uint64_t upto;
 
 	if (c == NULL || c->n_pulls == 0)
@@ -757,7 +767,7 @@ bool sim_serve_consumer(struct sim_js *s, unsigned which)
 	c->pos = s->messages[l.uid].seq;
 	c->used_ms = c->pulls[0].heard_ms = s->now_ms;
 	l.uid = another(s, l.uid, c->filter);
-	l.who = c->who;
+	l.request = c->request;
 	l.cseq = ++c->cseq;
 	l.pending = pending_of(s, c, upto);
 	post(s, &l);
@@ -781,12 +791,12 @@ bool sim_expire_pull(struct sim_js *s, unsigned which)
 
 static bool beat(struct sim_js *s, struct sim_consumer *c)
 {
-	struct sim_letter l = {.kind = SOURCE_STATUS};
+	struct sim_letter l = {.kind = JETSTREAM_STATUS};
 
 	if (c == NULL || c->n_pulls == 0 || c->pulls[0].no_wait)
 		return false;
 	c->pulls[0].heard_ms = s->now_ms;
-	l.who = c->who;
+	l.request = c->request;
 	l.status.code = 100;
 	l.status.number = c->pulls[0].number;
 	l.status.has_last_consumer = true;
@@ -805,11 +815,11 @@ bool sim_heartbeat(struct sim_js *s, unsigned which)
 bool sim_delete_consumer(struct sim_js *s, unsigned which, bool told)
 {
 	struct sim_consumer *c = nth_alive(s, which);
-	struct sim_letter l = {.kind = SOURCE_STATUS};
+	struct sim_letter l = {.kind = JETSTREAM_STATUS};
 
 	if (c == NULL)
 		return false;
-	l.who = c->who;
+	l.request = c->request;
 	l.status.code = 409;
 	l.status.consumer_gone = true;
 	for (int i = 0; i < c->n_pulls && told; i++) {

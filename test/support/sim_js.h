@@ -1,4 +1,4 @@
-/* A simulated JetStream behind core/source.h, for the simulation of the hub:
+/* A simulated JetStream behind nats/jetstream.h, for the simulation of the hub:
  * one stream, its leader, replicas that lag, consumers, pulls, and one ordered
  * wire to the gateway on which things get lost. It does nothing by itself: each
  * step is asked for by the one who holds the random numbers. */
@@ -43,7 +43,7 @@ struct sim_pull {
 
 struct sim_consumer {
 	bool alive;
-	struct source_who who;
+	struct request_id request;
 	uint64_t pos; /* last sequence looked at */
 	uint64_t cseq;
 	char filter[64];
@@ -65,7 +65,7 @@ enum sim_request_kind {
 
 struct sim_request {
 	enum sim_request_kind kind;
-	struct source_who who;
+	struct request_id request;
 	uint64_t seq;
 	uint64_t inactive_ms;
 	uint64_t asked_ms;
@@ -74,15 +74,15 @@ struct sim_request {
 };
 
 struct sim_letter {
-	enum source_kind kind;
-	struct source_who who;
+	enum jetstream_event_kind kind;
+	struct request_id request;
 	int err;
 	uint64_t uid; /* of the message */
 	uint64_t cseq;
 	uint64_t pending;
-	struct source_info info;
+	struct jetstream_info info;
 	char created[32];
-	struct source_status status;
+	struct jetstream_status status;
 };
 
 /* What a server does besides answering: chances are of 256 answers. */
@@ -98,7 +98,7 @@ struct sim_faults {
 };
 
 struct sim_js {
-	struct source source; /* give this to the hub */
+	struct jetstream source; /* give this to the hub */
 	bool up;
 	uint64_t now_ms; /* set from outside */
 	uint64_t random;
@@ -109,7 +109,7 @@ struct sim_js {
 	/* Who answers for the stream: as a leader that most replicas follow, or
 	 * for nobody; and with what it has up to a sequence. */
 	uint32_t leader; /* 0: one server, which is no cluster */
-	bool unled;
+	bool no_leader;
 	uint64_t applied; /* SIM_ALL: everything */
 
 	/* The leader of before, which answers as well, with what it had. What
@@ -204,7 +204,7 @@ bool sim_delete_consumer(struct sim_js *s, unsigned which, bool told);
 bool sim_heartbeat(struct sim_js *s, unsigned which);
 unsigned sim_alive(const struct sim_js *s);
 bool sim_deliver(struct sim_js *s,
-		 void (*to)(void *arg, const struct source_event *ev),
+		 void (*to)(void *arg, const struct jetstream_event *ev),
 		 void *arg);
 /* Loses the n-th letter on the wire, of any kind but UP and DOWN. */
 bool sim_lose(struct sim_js *s, unsigned which);

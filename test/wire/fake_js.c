@@ -28,11 +28,11 @@ struct message {
 
 struct consumer {
 	bool alive;
-	struct source_who who;
+	struct request_id request;
 	uint64_t pos; /* last sequence looked at */
 	uint64_t cseq;
 	char filter[MAX_SUBJECT];
-	struct source_pull pulls[MAX_PULLS];
+	struct jetstream_pull pulls[MAX_PULLS];
 	size_t n_pulls;
 };
 
@@ -50,14 +50,14 @@ enum note_kind {
 
 struct note {
 	enum note_kind kind;
-	struct source_who who;
+	struct request_id request;
 	uint64_t seq;
 	char subject[MAX_SUBJECT];
-	struct source_pull pull;
+	struct jetstream_pull pull;
 };
 
 struct fake_js {
-	struct source source;
+	struct jetstream source;
 	bool up;
 	bool deaf;
 	bool has_stream;
@@ -70,7 +70,7 @@ struct fake_js {
 	size_t n_notes;
 };
 
-typedef void (*event_to)(void *arg, const struct source_event *ev);
+typedef void (*event_to)(void *arg, const struct jetstream_event *ev);
 
 static void created_text(unsigned epoch, char *out, size_t size)
 {
@@ -87,7 +87,7 @@ struct sse_tag fake_js_tag(unsigned epoch)
 
 /* ---- requests ------------------------------------------------------------ */
 
-static struct fake_js *fake_of(struct source *s)
+static struct fake_js *fake_of(struct jetstream *s)
 {
 	return CONTAINER_OF(s, struct fake_js, source);
 }
@@ -98,7 +98,7 @@ static void note(struct fake_js *js, const struct note *n)
 	js->notes[js->n_notes++] = *n;
 }
 
-static int ask(struct source *src, const struct note *n, const char *subject)
+static int ask(struct jetstream *src, const struct note *n, const char *subject)
 {
 	struct fake_js *js = fake_of(src);
 
@@ -113,70 +113,78 @@ static int ask(struct source *src, const struct note *n, const char *subject)
 	return 0;
 }
 
-static int ask_info(struct source *src, struct source_who who)
+static int ask_info(struct jetstream *src, struct request_id request)
 {
-	return ask(src, &(struct note){.kind = NOTE_INFO, .who = who}, NULL);
-}
-
-static int ask_find(struct source *src, struct source_who who, uint64_t seq,
-		    const char *subject)
-{
-	return ask(src,
-		   &(struct note){.kind = NOTE_FIND, .who = who, .seq = seq},
-		   subject);
-}
-
-static int ask_get(struct source *src, struct source_who who, uint64_t seq)
-{
-	return ask(src,
-		   &(struct note){.kind = NOTE_GET, .who = who, .seq = seq},
+	return ask(src, &(struct note){.kind = NOTE_INFO, .request = request},
 		   NULL);
 }
 
-static int ask_last(struct source *src, struct source_who who,
-		    const char *subject)
+static int ask_find(struct jetstream *src, struct request_id request,
+		    uint64_t seq, const char *subject)
 {
-	return ask(src, &(struct note){.kind = NOTE_LAST, .who = who}, subject);
+	return ask(src,
+		   &(struct note){.kind = NOTE_FIND,
+				  .request = request,
+				  .seq = seq},
+		   subject);
 }
 
-static int ask_create(struct source *src, const struct source_consumer *c)
+static int ask_get(struct jetstream *src, struct request_id request,
+		   uint64_t seq)
+{
+	return ask(src,
+		   &(struct note){.kind = NOTE_GET,
+				  .request = request,
+				  .seq = seq},
+		   NULL);
+}
+
+static int ask_last(struct jetstream *src, struct request_id request,
+		    const char *subject)
+{
+	return ask(src, &(struct note){.kind = NOTE_LAST, .request = request},
+		   subject);
+}
+
+static int ask_create(struct jetstream *src, const struct jetstream_consumer *c)
 {
 	struct note n = {.kind = NOTE_CREATE,
-			 .who = c->who,
+			 .request = c->request,
 			 .seq = c->start_seq};
 
 	return ask(src, &n, c->filter);
 }
 
-static int ask_pull(struct source *src, const struct source_pull *p)
+static int ask_pull(struct jetstream *src, const struct jetstream_pull *p)
 {
-	struct note n = {.kind = NOTE_PULL, .who = p->who, .pull = *p};
+	struct note n = {.kind = NOTE_PULL, .request = p->request, .pull = *p};
 
 	return ask(src, &n, NULL);
 }
 
-static struct consumer *find_consumer(struct fake_js *js, struct source_who who)
+static struct consumer *find_consumer(struct fake_js *js,
+				      struct request_id request)
 {
 	for (size_t i = 0; i < MAX_CONSUMERS; i++) {
 		struct consumer *c = &js->consumers[i];
 
-		if (c->alive && c->who.slot == who.slot &&
-		    c->who.gen == who.gen)
+		if (c->alive && c->request.owner == request.owner &&
+		    c->request.generation == request.generation)
 			return c;
 	}
 	return NULL;
 }
 
-static int ask_forget(struct source *src, struct source_who who)
+static int ask_forget(struct jetstream *src, struct request_id request)
 {
-	struct consumer *c = find_consumer(fake_of(src), who);
+	struct consumer *c = find_consumer(fake_of(src), request);
 
 	if (c != NULL)
 		c->alive = false;
 	return 0;
 }
 
-static const struct source_ops fake_ops = {
+static const struct jetstream_ops fake_ops = {
 	.info = ask_info,
 	.find = ask_find,
 	.get = ask_get,
@@ -199,7 +207,7 @@ struct fake_js *fake_js_new(void)
 	return js;
 }
 
-struct source *fake_js_source(struct fake_js *js)
+struct jetstream *fake_js_source(struct fake_js *js)
 {
 	return &js->source;
 }
@@ -276,7 +284,7 @@ void fake_js_drop_stream(struct fake_js *js, bool anew)
 
 		if (c->alive && c->n_pulls > 0)
 			note(js, &(struct note){.kind = NOTE_GONE,
-						.who = c->who,
+						.request = c->request,
 						.pull = c->pulls[0]});
 		c->alive = false;
 	}
@@ -329,29 +337,29 @@ void fake_js_heartbeat(struct fake_js *js)
 
 		if (c->alive && c->n_pulls > 0 && c->pulls[0].heartbeat_ms > 0)
 			note(js, &(struct note){.kind = NOTE_PULL,
-						.who = c->who,
+						.request = c->request,
 						.pull.number = 0});
 	}
 }
 
 /* ---- answers ------------------------------------------------------------- */
 
-static struct source_message message_of(const struct message *m)
+static struct jetstream_message message_of(const struct message *m)
 {
-	return (struct source_message){.seq = m->seq,
-				       .time_ns = 1000000000,
-				       .subject = m->subject,
-				       .subject_len = strlen(m->subject),
-				       .data = m->data,
-				       .len = m->len,
-				       .internal = m->internal};
+	return (struct jetstream_message){.seq = m->seq,
+					  .time_ns = 1000000000,
+					  .subject = m->subject,
+					  .subject_len = strlen(m->subject),
+					  .data = m->data,
+					  .len = m->len,
+					  .internal = m->internal};
 }
 
-static void answer_info(const struct fake_js *js, struct source_event *ev,
+static void answer_info(const struct fake_js *js, struct jetstream_event *ev,
 			char *created, size_t size)
 {
 	created_text(js->epoch, created, size);
-	ev->kind = SOURCE_INFO;
+	ev->kind = JETSTREAM_INFO;
 	ev->info.first_seq =
 		js->n_messages > 0 ? js->messages[0].seq : js->last_seq + 1;
 	ev->info.last_seq = js->last_seq;
@@ -362,25 +370,25 @@ static void answer_info(const struct fake_js *js, struct source_event *ev,
 }
 
 static void answer_find(const struct fake_js *js, const struct note *n,
-			struct source_event *ev)
+			struct jetstream_event *ev)
 {
 	uint64_t seq = n->kind == NOTE_LAST ? 0 : n->seq - 1;
 	const struct message *m = next_message(js, seq, n->subject);
 	const struct message *next = m;
 
-	ev->kind = SOURCE_FOUND;
+	ev->kind = JETSTREAM_FOUND;
 	while (n->kind == NOTE_LAST && next != NULL) {
 		m = next;
 		next = next_message(js, m->seq, n->subject);
 	}
 	if (m == NULL || (n->kind == NOTE_GET && m->seq != n->seq))
-		ev->err = SOURCE_ERR_NO_MESSAGE;
+		ev->err = JETSTREAM_ERR_NO_MESSAGE;
 	else
 		ev->msg = message_of(m);
 }
 
 static void answer_create(struct fake_js *js, const struct note *n,
-			  struct source_event *ev)
+			  struct jetstream_event *ev)
 {
 	struct consumer *c = js->consumers;
 
@@ -388,17 +396,19 @@ static void answer_create(struct fake_js *js, const struct note *n,
 		MUST(++c < js->consumers + MAX_CONSUMERS);
 	memset(c, 0, sizeof(*c));
 	c->alive = true;
-	c->who = n->who;
+	c->request = n->request;
 	c->pos = n->seq - 1;
 	memcpy(c->filter, n->subject, sizeof(c->filter));
-	ev->kind = SOURCE_CREATED;
+	ev->kind = JETSTREAM_CREATED;
 }
 
 /* A heartbeat, or the end of a pull. */
-static void send_status(const struct consumer *c, const struct source_pull *p,
-			int code, event_to to, void *arg)
+static void send_status(const struct consumer *c,
+			const struct jetstream_pull *p, int code, event_to to,
+			void *arg)
 {
-	struct source_event ev = {.kind = SOURCE_STATUS, .who = c->who};
+	struct jetstream_event ev = {.kind = JETSTREAM_STATUS,
+				     .request = c->request};
 
 	ev.status.code = code;
 	ev.status.number = p->number;
@@ -415,7 +425,7 @@ static void send_status(const struct consumer *c, const struct source_pull *p,
 static void take_pull(struct fake_js *js, const struct note *n, event_to to,
 		      void *arg)
 {
-	struct consumer *c = find_consumer(js, n->who);
+	struct consumer *c = find_consumer(js, n->request);
 
 	if (c == NULL)
 		return;
@@ -430,18 +440,18 @@ static void take_pull(struct fake_js *js, const struct note *n, event_to to,
 static void answer(struct fake_js *js, const struct note *n, event_to to,
 		   void *arg)
 {
-	struct source_event ev = {.who = n->who};
+	struct jetstream_event ev = {.request = n->request};
 	char created[32];
 
 	switch (n->kind) {
 	case NOTE_UP:
-		ev.kind = SOURCE_UP;
+		ev.kind = JETSTREAM_UP;
 		break;
 	case NOTE_DOWN:
-		ev.kind = SOURCE_DOWN;
+		ev.kind = JETSTREAM_DOWN;
 		break;
 	case NOTE_GONE:
-		ev.kind = SOURCE_STATUS;
+		ev.kind = JETSTREAM_STATUS;
 		ev.status.code = 409;
 		ev.status.number = n->pull.number;
 		ev.status.consumer_gone = true;
@@ -461,11 +471,11 @@ static void answer(struct fake_js *js, const struct note *n, event_to to,
 		if (js->has_stream)
 			answer_create(js, n, &ev);
 		else
-			ev.kind = SOURCE_CREATED;
+			ev.kind = JETSTREAM_CREATED;
 		break;
 	}
 	if (!js->has_stream && n->kind >= NOTE_INFO && n->kind <= NOTE_CREATE) {
-		ev.err = SOURCE_ERR_NO_STREAM;
+		ev.err = JETSTREAM_ERR_NO_STREAM;
 		ev.err_text = "stream not found";
 	}
 	to(arg, &ev);
@@ -494,8 +504,9 @@ static bool serve(struct fake_js *js, struct consumer *c, event_to to,
 		  void *arg)
 {
 	const struct message *m = next_message(js, c->pos, c->filter);
-	struct source_event ev = {.kind = SOURCE_MESSAGE, .who = c->who};
-	struct source_pull p = c->pulls[0];
+	struct jetstream_event ev = {.kind = JETSTREAM_MESSAGE,
+				     .request = c->request};
+	struct jetstream_pull p = c->pulls[0];
 
 	if (m == NULL && !p.no_wait)
 		return false;

@@ -1,4 +1,4 @@
-/* A JetStream in memory behind core/source.h, for conversations: one stream,
+/* A JetStream in memory behind nats/jetstream.h, for conversations: one stream,
  * whose messages are said by the script. It answers in the loop's next turn, in
  * order, and loses nothing; sim_js has the faults. */
 #ifndef WIRE_FAKE_JS_H
@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "nats/jetstream.h"
 #include "http/sse.h"
+#include "nats/jetstream.h"
 
 struct fake_js;
 
@@ -17,7 +17,7 @@ enum { FAKE_JS_HEARTBEAT_MS = 1000 };
 
 struct fake_js *fake_js_new(void);
 void fake_js_free(struct fake_js *js);
-struct source *fake_js_source(struct fake_js *js);
+struct jetstream *fake_js_source(struct fake_js *js);
 /* The tag of the stream's first, second ... incarnation. */
 struct sse_tag fake_js_tag(unsigned epoch);
 
@@ -43,7 +43,7 @@ void fake_js_make_stream(struct fake_js *js);
 void fake_js_heartbeat(struct fake_js *js);
 /* Hands over what is due; false when there was nothing. */
 bool fake_js_turn(struct fake_js *js,
-		  void (*to)(void *arg, const struct source_event *ev),
+		  void (*to)(void *arg, const struct jetstream_event *ev),
 		  void *arg);
 
 #endif

@@ -10,7 +10,7 @@
 
 enum {
 	QUIET_TURNS = 3,
-	TURNS_MAX = 1000000,
+	LIMITER_MAX = 1000000,
 	SMALL_SOCKET = 1, /* bytes: Linux gives the least that it can */
 	TCP_DEADLINE_MS = 10000,
 };
@@ -43,7 +43,7 @@ static bool come_to_rest(struct play *p)
 {
 	unsigned quiet = 0;
 
-	for (unsigned turns = 0; turns < TURNS_MAX; turns++) {
+	for (unsigned turns = 0; turns < LIMITER_MAX; turns++) {
 		bool moved = server_turn(p->server);
 
 		moved |= read_all(p);

@@ -1,5 +1,5 @@
-#include "script.h"
 #include "jwt_maker.h"
+#include "script.h"
 
 #include <stdio.h>
 #include <stdlib.h>

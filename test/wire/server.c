@@ -1,3 +1,4 @@
+#include "gateway/gateway_config.h"
 #include "server.h"
 
 #include <fcntl.h>
@@ -13,17 +14,17 @@
 #include <uv.h>
 
 #include "base/check.h"
-#include "server/conn.h"
+#include "base/metrics.h"
 #include "delivery/hub.h"
 #include "jwt_maker.h"
+#include "server/conn.h"
 #include "server/listener.h"
-#include "base/metrics.h"
 
 /* What suits a conversation better than the program's defaults: no pings unless
  * it is about pings, and little memory, for it is made anew thousands of times.
  */
 static const char *const defaults[][2] = {
-	{"ping-interval", "0"}, {"tail-memory", "64KiB"},
+	{"ping-interval", "0"}, {"buffer-size", "64KiB"},
 	{"max-replays", "4"},	{"max-connections", "1000"},
 	{"admin-host", "h"},
 };
@@ -42,7 +43,7 @@ struct server {
 	struct fake_js *js;
 	int send_buffer;
 	struct address_range trusted[8];
-	struct jwt_keys *keys;
+	struct jwks *keys;
 	struct conn_tokens tokens;
 	bool started;
 	bool tcp;
@@ -52,7 +53,7 @@ struct server {
 	uv_prepare_t turn;
 	struct metrics metrics;
 	struct hub *hub;
-	struct ui ui;
+	struct live_page ui;
 	struct conn_set *conns;
 	bool conns_closed;
 	struct door doors[2]; /* public, admin */
@@ -149,7 +150,7 @@ bool server_started(const struct server *s)
 
 /* ---- a turn, as the gateway has it --------------------------------------- */
 
-static void on_event(void *arg, const struct source_event *ev)
+static void on_event(void *arg, const struct jetstream_event *ev)
 {
 	struct server *s = arg;
 
@@ -285,12 +286,12 @@ void server_drain(struct server *s)
 
 size_t server_end_streams(struct server *s, size_t n)
 {
-	return conn_set_end_streams(s->conns, n);
+	return conn_set_end_subscriptions(s->conns, n);
 }
 
 size_t server_streams(const struct server *s)
 {
-	return conn_set_streams(s->conns);
+	return conn_set_subscriptions(s->conns);
 }
 
 size_t server_connections(const struct server *s)
@@ -312,7 +313,7 @@ static void start_hub(struct server *s)
 	const struct options *o = &s->options;
 	struct hub_config cfg = {
 		.subject = o->subject_template,
-		.tail_memory = o->tail_memory,
+		.buffer_size = o->buffer_size,
 		.max_replays = o->max_replays,
 		.ping_ms = o->ping_interval_ms,
 		.ping = (enum sse_ping)o->ping_style,
@@ -326,24 +327,24 @@ static void start_hub(struct server *s)
 static void make_page(struct server *s)
 {
 	const struct options *o = &s->options;
-	const struct ui_config cfg = ui_config_of(o);
+	const struct live_page_config cfg = gateway_live_page_config(o);
 
-	MUST(!o->ui || ui_init(&s->ui, &cfg) == 0);
+	MUST(!o->ui || live_page_init(&s->ui, &cfg) == 0);
 }
 
 /* The key is that of the tokens that a script has, whatever --jwt-key says. */
 static const struct conn_tokens *start_tokens(struct server *s)
 {
 	const struct options *o = &s->options;
-	char err[JWT_KEYS_ERROR_MAX];
+	char err[JWKS_ERROR_MAX];
 
 	if (o->auth != AUTH_JWT)
 		return NULL;
-	MUST(jwt_keys_new(&s->keys, JWT_KEYS_SECRET, JWT_MAKER_SECRET,
-			  strlen(JWT_MAKER_SECRET), err) == 0);
+	MUST(jwks_new(&s->keys, JWKS_SECRET, JWT_MAKER_SECRET,
+		      strlen(JWT_MAKER_SECRET), err) == 0);
 	s->tokens = (struct conn_tokens){
 		.keys = s->keys,
-		.rules = jwt_rules_of(o),
+		.rules = gateway_jwt_rules(o),
 		.places = {.cookie = o->jwt_cookie, .query = o->jwt_query},
 	};
 	return &s->tokens;
@@ -374,9 +375,9 @@ static void start_conns(struct server *s)
 		.idle_timeout_ms = o->idle_timeout_ms,
 		.max_header_bytes = o->max_header_bytes,
 		.max_connections = o->max_connections,
-		.max_per_id = (size_t)o->max_streams_per_id,
-		.max_per_address = (size_t)o->max_streams_per_address,
-		.max_age_ms = o->max_stream_age_ms,
+		.max_per_id = (size_t)o->max_subscriptions_per_id,
+		.max_per_address = (size_t)o->max_subscriptions_per_address,
+		.max_age_ms = o->max_subscription_age_ms,
 		.on_closed = on_conns_closed,
 		.arg = s,
 	};
@@ -437,7 +438,7 @@ static const char *stop(struct server *s)
 		uv_run(&s->loop, UV_RUN_NOWAIT);
 	}
 	hub_free(s->hub);
-	ui_finish(&s->ui);
+	live_page_finish(&s->ui);
 	uv_close((uv_handle_t *)&s->turn, NULL);
 	for (turns = 0; turns < 1000 && uv_loop_alive(&s->loop); turns++)
 		uv_run(&s->loop, UV_RUN_NOWAIT);
@@ -450,7 +451,7 @@ const char *server_free(struct server *s)
 
 	if (left != NULL)
 		return left; /* and it may still be in use */
-	jwt_keys_free(s->keys);
+	jwks_free(s->keys);
 	options_finish(&s->options);
 	fake_js_free(s->js);
 	free(s);

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fake_js.h"
 #include "config/options.h"
+#include "fake_js.h"
 
 struct server;
 

@@ -84,7 +84,7 @@ enum {
 	SIZE = 9000,  /* of each; the log has room for some of them */
 	SMALL_SOCKET = 4096,
 	QUIET_TURNS = 3,
-	TURNS_MAX = 100000,
+	LIMITER_MAX = 100000,
 	ALL = HISTORY + LIVE,
 };
 
@@ -167,7 +167,7 @@ static void settle(struct day *d)
 	int quiet = 0;
 
 	for (int turns = 0; quiet < QUIET_TURNS; turns++) {
-		assert_true(turns < TURNS_MAX);
+		assert_true(turns < LIMITER_MAX);
 		quiet = turn(d) ? 0 : quiet + 1;
 	}
 }

@@ -7,20 +7,20 @@
 
 #include <cmocka.h>
 
-#include "base/check.h"
 #include "auth/bearer_token.h"
+#include "base/check.h"
 
 enum { HEADERS_MAX = 4 };
 
-struct request {
+struct request_rig {
 	struct http_header headers[HEADERS_MAX];
-	struct http_head head;
-	struct token_places places;
-	struct token token;
-	struct refusal why;
+	struct request head;
+	struct token_sources places;
+	struct bearer_token token;
+	struct http_error why;
 };
 
-static void add(struct request *r, const char *name, const char *value)
+static void add(struct request_rig *r, const char *name, const char *value)
 {
 	MUST(r->head.n_headers < HEADERS_MAX);
 	r->headers[r->head.n_headers++] =
@@ -28,13 +28,14 @@ static void add(struct request *r, const char *name, const char *value)
 	r->head.headers = r->headers;
 }
 
-static int find(struct request *r, const char *query)
+static int find(struct request_rig *r, const char *query)
 {
-	return token_find(&r->token, &r->why, &r->places, &r->head, query,
-			  query == NULL ? 0 : strlen(query));
+	return bearer_token_find(&r->token, &r->why, &r->places, &r->head,
+				 query, query == NULL ? 0 : strlen(query));
 }
 
-static void must_find(struct request *r, const char *query, const char *token)
+static void must_find(struct request_rig *r, const char *query,
+		      const char *token)
 {
 	if (find(r, query) < 0)
 		fail_msg("%s", r->why.text);
@@ -42,7 +43,7 @@ static void must_find(struct request *r, const char *query, const char *token)
 	assert_memory_equal(r->token.at, token, r->token.len);
 }
 
-static void must_refuse(struct request *r, const char *query, int status,
+static void must_refuse(struct request_rig *r, const char *query, int status,
 			const char *text)
 {
 	assert_true(find(r, query) < 0);
@@ -66,7 +67,7 @@ static void a_bearer_is_found(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct request r = {0};
+		struct request_rig r = {0};
 
 		add(&r, "authorization", cases[i].value);
 		must_find(&r, NULL, cases[i].token);
@@ -81,12 +82,12 @@ static void another_scheme_is_none(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
-		struct request r = {.places = {.cookie = "t"}};
+		struct request_rig r = {.places = {.cookie = "t"}};
 
 		add(&r, "Authorization", values[i]);
 		assert_true(find(&r, NULL) < 0);
 		assert_int_equal(r.why.status, 401);
-		assert_int_equal(r.why.reason, REFUSAL_NO_TOKEN);
+		assert_int_equal(r.why.reason, REJECT_NO_TOKEN);
 		add(&r, "Cookie", "t=a.b.c");
 		must_find(&r, NULL, "a.b.c");
 	}
@@ -107,7 +108,7 @@ static void a_cookie_is_found(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct request r = {.places = {.cookie = "t"}};
+		struct request_rig r = {.places = {.cookie = "t"}};
 
 		add(&r, "cookie", cases[i].value);
 		must_find(&r, NULL, cases[i].token);
@@ -116,7 +117,7 @@ static void a_cookie_is_found(void **state)
 
 static void a_cookie_may_be_in_any_header(void **state)
 {
-	struct request r = {.places = {.cookie = "t"}};
+	struct request_rig r = {.places = {.cookie = "t"}};
 
 	(void)state;
 	add(&r, "Cookie", "x=1");
@@ -130,7 +131,7 @@ static void a_cookie_may_be_in_any_header(void **state)
 
 static void a_cookie_that_nobody_named_is_none(void **state)
 {
-	struct request r = {.places = {.query = "q"}};
+	struct request_rig r = {.places = {.query = "q"}};
 
 	(void)state;
 	add(&r, "Cookie", "t=a.b.c; =a.b.c; q=a.b.c");
@@ -142,7 +143,7 @@ static void a_cookie_that_nobody_named_is_none(void **state)
 static void a_query_is_decoded(void **state)
 {
 	static char big[3 * (JWT_MAX + 10) + 1];
-	struct request r = {.places = {.query = "q"}};
+	struct request_rig r = {.places = {.query = "q"}};
 
 	(void)state;
 	must_find(&r, "a.b.c", "a.b.c");
@@ -157,7 +158,7 @@ static void a_query_is_decoded(void **state)
 
 static void which_one_counts(void **state)
 {
-	struct request r = {.places = {.cookie = "t", .query = "q"}};
+	struct request_rig r = {.places = {.cookie = "t", .query = "q"}};
 
 	(void)state;
 	must_refuse(&r, NULL, 401,

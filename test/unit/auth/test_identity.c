@@ -32,7 +32,7 @@ static struct identity_request request(const char *header, size_t header_len,
 
 static void expect_id(struct identity_request req, const char *want, size_t len)
 {
-	struct refusal why = {0};
+	struct http_error why = {0};
 	struct identity id;
 
 	memset(&id, 0x5a, sizeof(id));
@@ -48,14 +48,14 @@ static void expect_refused(struct identity_request req,
 			   const char *const *words)
 {
 	struct identity id, before;
-	struct refusal why;
+	struct http_error why;
 
 	memset(&id, 0x5a, sizeof(id));
 	memset(&why, 0x5a, sizeof(why));
 	before = id;
 	assert_int_equal(identity_take(&id, &why, &req), -EINVAL);
 	assert_int_equal(why.status, 400);
-	assert_int_equal(why.reason, REFUSAL_BAD_IDENTITY);
+	assert_int_equal(why.reason, REJECT_BAD_IDENTITY);
 	assert_null(why.allow);
 	assert_memory_equal(&id, &before, sizeof(id));
 	for (; *words != NULL; words++)

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "base/check.h"
 #include "auth/jwk.h"
-#include "base/values.h"
+#include "base/base64.h"
+#include "base/check.h"
 
 static void names_are_those_of_the_rfc(void **state)
 {
@@ -47,19 +47,19 @@ static void a_secret_is_for_hashes_that_are_not_longer(void **state)
 	};
 	uint8_t secret[JWT_SECRET_MAX + 1] = {0};
 	const char *why = NULL;
-	struct jwt_key k;
+	struct jwk k;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_int_equal(jwt_key_init_secret(&k, secret, cases[i].len,
-						     &why),
+		assert_int_equal(jwk_init_secret(&k, secret, cases[i].len,
+						 &why),
 				 0);
 		assert_int_equal(k.algs, cases[i].algs);
-		jwt_key_finish(&k);
+		jwk_finish(&k);
 	}
-	assert_int_equal(jwt_key_init_secret(&k, secret, 31, &why), -EINVAL);
+	assert_int_equal(jwk_init_secret(&k, secret, 31, &why), -EINVAL);
 	assert_string_equal(why, "its secret has less than 32 bytes");
-	assert_int_equal(jwt_key_init_secret(&k, secret, sizeof(secret), &why),
+	assert_int_equal(jwk_init_secret(&k, secret, sizeof(secret), &why),
 			 -EINVAL);
 	assert_string_equal(why, "its secret has more than 4096 bytes");
 }
@@ -76,49 +76,47 @@ static void hmac_is_that_of_the_rfc(void **state)
 	};
 	uint8_t secret[32] = {0}, data[50], wrong[sizeof(mac)];
 	const char *why = NULL;
-	struct jwt_key k;
+	struct jwk k;
 
 	(void)state;
 	memset(secret, 0xaa, 20);
 	memset(data, 0xdd, sizeof(data));
-	assert_int_equal(jwt_key_init_secret(&k, secret, sizeof(secret), &why),
-			 0);
-	assert_true(jwt_key_verify(&k, JWT_HS256, data, sizeof(data), mac,
-				   sizeof(mac)));
+	assert_int_equal(jwk_init_secret(&k, secret, sizeof(secret), &why), 0);
+	assert_true(jwk_verify(&k, JWT_HS256, data, sizeof(data), mac,
+			       sizeof(mac)));
 	for (size_t len = 0; len < sizeof(mac); len++)
-		assert_false(jwt_key_verify(&k, JWT_HS256, data, sizeof(data),
-					    mac, len));
+		assert_false(jwk_verify(&k, JWT_HS256, data, sizeof(data), mac,
+					len));
 	for (size_t bit = 0; bit < sizeof(mac) * 8; bit++) {
 		memcpy(wrong, mac, sizeof(mac));
 		wrong[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_false(jwt_key_verify(&k, JWT_HS256, data, sizeof(data),
-					    wrong, sizeof(wrong)));
+		assert_false(jwk_verify(&k, JWT_HS256, data, sizeof(data),
+					wrong, sizeof(wrong)));
 	}
 	/* Not one of its own, right or wrong. */
 	k.algs = JWT_ALG_BIT(JWT_HS384);
-	assert_false(jwt_key_verify(&k, JWT_HS256, data, sizeof(data), mac,
-				    sizeof(mac)));
-	assert_false(jwt_key_verify(&k, JWT_HS512, data, sizeof(data), mac,
-				    sizeof(mac)));
-	assert_false(jwt_key_verify(&k, JWT_RS256, data, sizeof(data), mac,
-				    sizeof(mac)));
-	jwt_key_finish(&k);
+	assert_false(jwk_verify(&k, JWT_HS256, data, sizeof(data), mac,
+				sizeof(mac)));
+	assert_false(jwk_verify(&k, JWT_HS512, data, sizeof(data), mac,
+				sizeof(mac)));
+	assert_false(jwk_verify(&k, JWT_RS256, data, sizeof(data), mac,
+				sizeof(mac)));
+	jwk_finish(&k);
 }
 
 static void a_key_is_pinned_to_what_fits_it(void **state)
 {
 	const uint8_t secret[64] = {1};
 	const char *why = NULL;
-	struct jwt_key k;
+	struct jwk k;
 
 	(void)state;
-	assert_int_equal(jwt_key_init_secret(&k, secret, sizeof(secret), &why),
-			 0);
-	assert_int_equal(jwt_key_pin(&k, JWT_ES256), -EINVAL);
-	assert_int_equal(jwt_key_pin(&k, JWT_HS384), 0);
+	assert_int_equal(jwk_init_secret(&k, secret, sizeof(secret), &why), 0);
+	assert_int_equal(jwk_pin(&k, JWT_ES256), -EINVAL);
+	assert_int_equal(jwk_pin(&k, JWT_HS384), 0);
 	assert_int_equal(k.algs, JWT_ALG_BIT(JWT_HS384));
-	assert_int_equal(jwt_key_pin(&k, JWT_HS256), -EINVAL);
-	jwt_key_finish(&k);
+	assert_int_equal(jwk_pin(&k, JWT_HS256), -EINVAL);
+	jwk_finish(&k);
 }
 
 static void a_point_must_be_on_the_curve(void **state)
@@ -134,20 +132,18 @@ static void a_point_must_be_on_the_curve(void **state)
 				      138, 70,	35,  40,  133, 136, 229, 173};
 	uint8_t wrong[33] = {0};
 	const char *why = NULL;
-	struct jwt_key k;
+	struct jwk k;
 
 	(void)state;
-	assert_int_equal(jwt_key_init_p256(&k, x, 32, y, 32, &why), 0);
+	assert_int_equal(jwk_init_p256(&k, x, 32, y, 32, &why), 0);
 	assert_int_equal(k.algs, JWT_ALG_BIT(JWT_ES256));
-	jwt_key_finish(&k);
+	jwk_finish(&k);
 	memcpy(wrong, y, sizeof(y));
 	wrong[31] ^= 1;
-	assert_int_equal(jwt_key_init_p256(&k, x, 32, wrong, 32, &why),
-			 -EINVAL);
+	assert_int_equal(jwk_init_p256(&k, x, 32, wrong, 32, &why), -EINVAL);
 	assert_string_equal(why, "its public key is broken");
-	assert_int_equal(jwt_key_init_p256(&k, x, 31, y, 32, &why), -EINVAL);
-	assert_int_equal(jwt_key_init_p256(&k, x, 32, wrong, 33, &why),
-			 -EINVAL);
+	assert_int_equal(jwk_init_p256(&k, x, 31, y, 32, &why), -EINVAL);
+	assert_int_equal(jwk_init_p256(&k, x, 32, wrong, 33, &why), -EINVAL);
 }
 
 static void rsa_keys_have_a_size(void **state)
@@ -164,38 +160,37 @@ static void rsa_keys_have_a_size(void **state)
 	uint8_t n[JWT_RSA_MAX_BITS / 8 + 1];
 	size_t len;
 	const char *why = NULL;
-	struct jwt_key k;
+	struct jwk k;
 
 	(void)state;
 	memset(n, 0xff, sizeof(n));
-	assert_int_equal(values_base64url(text, strlen(text), n, sizeof(n),
+	assert_int_equal(base64url_decode(text, strlen(text), n, sizeof(n),
 					  &len),
 			 0);
 	assert_int_equal(len, 256);
-	assert_int_equal(jwt_key_init_rsa(&k, n, 256, e, 3, &why), 0);
+	assert_int_equal(jwk_init_rsa(&k, n, 256, e, 3, &why), 0);
 	assert_int_equal(k.algs,
 			 JWT_ALG_BIT(JWT_RS256) | JWT_ALG_BIT(JWT_PS256));
-	jwt_key_finish(&k);
-	assert_int_equal(jwt_key_init_rsa(&k, n, 255, e, 3, &why), -EINVAL);
+	jwk_finish(&k);
+	assert_int_equal(jwk_init_rsa(&k, n, 255, e, 3, &why), -EINVAL);
 	assert_string_equal(why, "its RSA key has less than 2048 bits");
-	assert_int_equal(jwt_key_init_rsa(&k, n, sizeof(n), e, 3, &why),
-			 -EINVAL);
+	assert_int_equal(jwk_init_rsa(&k, n, sizeof(n), e, 3, &why), -EINVAL);
 	assert_string_equal(why, "its RSA key has more than 8192 bits");
 	/* An even modulus, an exponent of 1. */
 	n[255] ^= 1;
-	assert_int_equal(jwt_key_init_rsa(&k, n, 256, e, 3, &why), -EINVAL);
+	assert_int_equal(jwk_init_rsa(&k, n, 256, e, 3, &why), -EINVAL);
 	assert_string_equal(why, "its public key is broken");
 	n[255] ^= 1;
-	assert_int_equal(jwt_key_init_rsa(&k, n, 256, e, 1, &why), -EINVAL);
+	assert_int_equal(jwk_init_rsa(&k, n, 256, e, 1, &why), -EINVAL);
 }
 
 static void a_zeroed_key_is_finished(void **state)
 {
-	struct jwt_key k = {0};
+	struct jwk k = {0};
 
 	(void)state;
-	jwt_key_finish(&k);
-	jwt_key_finish(NULL);
+	jwk_finish(&k);
+	jwk_finish(NULL);
 	assert_int_equal(k.algs, 0);
 }
 

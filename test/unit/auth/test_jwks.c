@@ -9,11 +9,12 @@
 
 #include <cmocka.h>
 
-#include "base/check.h"
 #include "auth/jwks.h"
+#include "base/base64.h"
+#include "base/check.h"
+#include "base/json_depth.h"
 #include "jwt_maker.h"
 #include "jwt_vectors.h"
-#include "base/values.h"
 
 /* ---- signatures -----------------------------------------------------------
  */
@@ -30,7 +31,7 @@ static bool member(const char *header, const char *name, char *out, size_t size)
 	return true;
 }
 
-static int verify(const struct jwt_keys *keys, const char *token)
+static int verify(const struct jwks *keys, const char *token)
 {
 	const char *dot = strchr(token, '.'), *last = strrchr(token, '.');
 	char header[1024] = "", alg[32] = "", kid[64];
@@ -38,38 +39,38 @@ static int verify(const struct jwt_keys *keys, const char *token)
 	size_t len;
 	bool has_kid;
 
-	assert_int_equal(values_base64url(token, (size_t)(dot - token), header,
+	assert_int_equal(base64url_decode(token, (size_t)(dot - token), header,
 					  sizeof(header) - 1, &len),
 			 0);
-	assert_int_equal(values_base64url(last + 1, strlen(last + 1), sig,
+	assert_int_equal(base64url_decode(last + 1, strlen(last + 1), sig,
 					  sizeof(sig), &len),
 			 0);
 	assert_true(member(header, "\"alg\":", alg, sizeof(alg)));
 	has_kid = member(header, "\"kid\":", kid, sizeof(kid));
-	return jwt_keys_verify(keys, alg, has_kid ? kid : NULL, token,
-			       (size_t)(last - token), sig, len);
+	return jwks_verify(keys, alg, has_kid ? kid : NULL, token,
+			   (size_t)(last - token), sig, len);
 }
 
-static struct jwt_keys *keys_of_kind(enum jwt_keys_kind kind, const char *bytes,
-				     size_t len)
+static struct jwks *keys_of_kind(enum jwks_kind kind, const char *bytes,
+				 size_t len)
 {
-	char err[JWT_KEYS_ERROR_MAX] = "";
-	struct jwt_keys *keys = NULL;
+	char err[JWKS_ERROR_MAX] = "";
+	struct jwks *keys = NULL;
 
-	if (jwt_keys_new(&keys, kind, bytes, len, err) < 0)
+	if (jwks_new(&keys, kind, bytes, len, err) < 0)
 		fail_msg("%s", err);
 	return keys;
 }
 
-static struct jwt_keys *keys_of(const char *bytes, size_t len)
+static struct jwks *keys_of(const char *bytes, size_t len)
 {
-	return keys_of_kind(JWT_KEYS_PUBLIC, bytes, len);
+	return keys_of_kind(JWKS_PUBLIC, bytes, len);
 }
 
-static struct jwt_keys *keys_of_vector(const struct jwt_vector *v)
+static struct jwks *keys_of_vector(const struct jwt_vector *v)
 {
-	char err[JWT_KEYS_ERROR_MAX] = "";
-	struct jwt_keys *keys = NULL;
+	char err[JWKS_ERROR_MAX] = "";
+	struct jwks *keys = NULL;
 
 	if (jwt_vectors_keys(&keys, v, err) < 0)
 		fail_msg("%s: %s", v->name, err);
@@ -77,7 +78,7 @@ static struct jwt_keys *keys_of_vector(const struct jwt_vector *v)
 }
 
 /* A letter of the claims another: the signature is of other bytes. */
-static void must_notice(const struct jwt_keys *keys, const char *token)
+static void must_notice(const struct jwks *keys, const char *token)
 {
 	char *changed = strdup(token);
 	char *at = strchr(changed, '.') + 3;
@@ -96,13 +97,13 @@ static void the_rfcs_tokens_are_good(void **state)
 	jwt_vectors_read(&v, "rfc.txt");
 	assert_int_equal(v.n, 6);
 	for (size_t i = 0; i < v.n; i++) {
-		struct jwt_keys *keys = keys_of_vector(&v.at[i]);
+		struct jwks *keys = keys_of_vector(&v.at[i]);
 
 		for (size_t k = 0; k < v.n; k++)
 			assert_int_equal(verify(keys, v.at[k].token) == 0,
 					 i == k);
 		must_notice(keys, v.at[i].token);
-		jwt_keys_free(keys);
+		jwks_free(keys);
 	}
 	jwt_vectors_free(&v);
 }
@@ -115,11 +116,11 @@ static void another_implementations_tokens_are_good(void **state)
 	(void)state;
 	jwt_vectors_read(&v, "vectors.txt");
 	for (size_t i = 0; i < v.n; i++) {
-		struct jwt_keys *keys = keys_of_vector(&v.at[i]);
+		struct jwks *keys = keys_of_vector(&v.at[i]);
 
 		good += verify(keys, v.at[i].token) == 0;
 		must_notice(keys, v.at[i].token);
-		jwt_keys_free(keys);
+		jwks_free(keys);
 	}
 	assert_int_equal(good, v.n);
 	assert_int_equal(v.n, 22);
@@ -134,19 +135,19 @@ static void a_public_key_is_never_a_secret(void **state)
 	(void)state;
 	jwt_vectors_read(&v, "vectors.txt");
 	for (size_t i = 0; i < v.n; i++) {
-		struct jwt_keys *keys;
+		struct jwks *keys;
 		uint8_t sig[32] = {0};
 
 		if (strstr(v.at[i].name, "HS") != NULL)
 			continue;
 		keys = keys_of_vector(&v.at[i]);
-		assert_int_equal(jwt_keys_verify(keys, "HS256", NULL, "a.b", 3,
-						 sig, sizeof(sig)),
+		assert_int_equal(jwks_verify(keys, "HS256", NULL, "a.b", 3, sig,
+					     sizeof(sig)),
 				 -ENOKEY);
-		assert_int_equal(jwt_keys_verify(keys, "none", NULL, "a.b", 3,
-						 sig, 0),
+		assert_int_equal(jwks_verify(keys, "none", NULL, "a.b", 3, sig,
+					     0),
 				 -ENOKEY);
-		jwt_keys_free(keys);
+		jwks_free(keys);
 	}
 	jwt_vectors_free(&v);
 }
@@ -166,23 +167,22 @@ static void a_kid_says_which(void **state)
 		0xca, 0xfa, 0xad, 0x41, 0x8e, 0x37, 0x0e, 0xc8,
 		0x7a, 0xba, 0xe5, 0x9d, 0x08, 0xea, 0x20, 0xe4,
 	};
-	struct jwt_keys *keys = keys_of(set, strlen(set));
+	struct jwks *keys = keys_of(set, strlen(set));
 
 	(void)state;
-	assert_int_equal(jwt_keys_count(keys), 2);
-	assert_int_equal(jwt_keys_verify(keys, "HS256", "one", "a.b", 3, by_one,
-					 32),
+	assert_int_equal(jwks_count(keys), 2);
+	assert_int_equal(jwks_verify(keys, "HS256", "one", "a.b", 3, by_one,
+				     32),
 			 0);
-	assert_int_equal(jwt_keys_verify(keys, "HS256", NULL, "a.b", 3, by_one,
-					 32),
+	assert_int_equal(jwks_verify(keys, "HS256", NULL, "a.b", 3, by_one, 32),
 			 0);
-	assert_int_equal(jwt_keys_verify(keys, "HS256", "zero", "a.b", 3,
-					 by_one, 32),
+	assert_int_equal(jwks_verify(keys, "HS256", "zero", "a.b", 3, by_one,
+				     32),
 			 -EBADMSG);
-	assert_int_equal(jwt_keys_verify(keys, "HS256", "two", "a.b", 3, by_one,
-					 32),
+	assert_int_equal(jwks_verify(keys, "HS256", "two", "a.b", 3, by_one,
+				     32),
 			 -ENOKEY);
-	jwt_keys_free(keys);
+	jwks_free(keys);
 }
 
 #define ONE                          \
@@ -196,31 +196,29 @@ static void few_keys_are_tried(void **state)
 	static const char five[] =
 		"{\"keys\": [" ONE "," ONE "," ONE "," ONE "," ONE "]}";
 	uint8_t sig[32] = {0};
-	struct jwt_keys *keys = keys_of(four, strlen(four));
+	struct jwks *keys = keys_of(four, strlen(four));
 
 	(void)state;
-	assert_int_equal(jwt_keys_verify(keys, "HS256", NULL, "a.b", 3, sig,
-					 32),
+	assert_int_equal(jwks_verify(keys, "HS256", NULL, "a.b", 3, sig, 32),
 			 -EBADMSG);
-	jwt_keys_free(keys);
+	jwks_free(keys);
 	keys = keys_of(five, strlen(five));
-	assert_int_equal(jwt_keys_verify(keys, "HS256", NULL, "a.b", 3, sig,
-					 32),
+	assert_int_equal(jwks_verify(keys, "HS256", NULL, "a.b", 3, sig, 32),
 			 -E2BIG);
-	jwt_keys_free(keys);
+	jwks_free(keys);
 }
 
 /* ---- forms ----------------------------------------------------------------
  */
 
-static void must_fail_as(enum jwt_keys_kind kind, const char *bytes, size_t len,
+static void must_fail_as(enum jwks_kind kind, const char *bytes, size_t len,
 			 const char *why)
 {
-	char err[JWT_KEYS_ERROR_MAX] = "";
-	struct jwt_keys *keys = NULL;
+	char err[JWKS_ERROR_MAX] = "";
+	struct jwks *keys = NULL;
 
-	if (jwt_keys_new(&keys, kind, bytes, len, err) == 0) {
-		jwt_keys_free(keys);
+	if (jwks_new(&keys, kind, bytes, len, err) == 0) {
+		jwks_free(keys);
 		fail_msg("taken: %.40s", bytes);
 	}
 	if (strstr(err, why) == NULL)
@@ -229,7 +227,7 @@ static void must_fail_as(enum jwt_keys_kind kind, const char *bytes, size_t len,
 
 static void must_fail(const char *bytes, size_t len, const char *why)
 {
-	must_fail_as(JWT_KEYS_PUBLIC, bytes, len, why);
+	must_fail_as(JWKS_PUBLIC, bytes, len, why);
 }
 
 static void broken_sets_are_refused(void **state)
@@ -286,15 +284,15 @@ static void faulty_keys_are_skipped(void **state)
 		"{\"kty\": \"oct\", \"k\": \"AQE\"},"
 		"{\"kty\": \"EC\", \"crv\": \"P-256\", \"x\": \"AQAB\", \"y\": "
 		"\"AQAB\"}]}";
-	struct jwt_keys *keys = keys_of(set, strlen(set));
+	struct jwks *keys = keys_of(set, strlen(set));
 	const char *why;
 
 	(void)state;
-	assert_int_equal(jwt_keys_count(keys), 1);
-	assert_int_equal(jwt_keys_passed_over(keys), 0);
-	assert_int_equal(jwt_keys_faulty(keys, &why), 5);
+	assert_int_equal(jwks_count(keys), 1);
+	assert_int_equal(jwks_passed_over(keys), 0);
+	assert_int_equal(jwks_faulty(keys, &why), 5);
 	assert_string_equal(why, "key 1 of it: its \"e\" is no base64url");
-	jwt_keys_free(keys);
+	jwks_free(keys);
 }
 
 /* RFC 9864: the curve's name in place of "EdDSA". */
@@ -306,7 +304,7 @@ static void ed25519_is_an_algorithm(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 4; i++) {
-		struct jwt_keys *keys;
+		struct jwks *keys;
 
 		snprintf(set, sizeof(set),
 			 "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"alg\":\"%s\","
@@ -314,21 +312,21 @@ static void ed25519_is_an_algorithm(void **state)
 			 "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
 			 algs[i % 2]);
 		keys = keys_of(set, strlen(set));
-		assert_int_equal(jwt_keys_verify(keys, algs[i / 2], NULL, "a.b",
-						 3, sig, sizeof(sig)),
+		assert_int_equal(jwks_verify(keys, algs[i / 2], NULL, "a.b", 3,
+					     sig, sizeof(sig)),
 				 -EBADMSG);
-		jwt_keys_free(keys);
+		jwks_free(keys);
 	}
 }
 
 static void deep_sets_are_refused(void **state)
 {
-	char text[VALUES_JSON_DEPTH * 2 + 64] = "{\"keys\": ";
+	char text[JSON_DEPTH_MAX * 2 + 64] = "{\"keys\": ";
 	size_t len = strlen(text);
 
 	(void)state;
-	memset(text + len, '[', VALUES_JSON_DEPTH);
-	memset(text + len + VALUES_JSON_DEPTH, ']', VALUES_JSON_DEPTH);
+	memset(text + len, '[', JSON_DEPTH_MAX);
+	memset(text + len + JSON_DEPTH_MAX, ']', JSON_DEPTH_MAX);
 	strcat(text, "}");
 	must_fail(text, strlen(text), "nested too deeply");
 }
@@ -345,26 +343,26 @@ static void keys_for_something_else_are_passed_over(void **state)
 		"{\"kty\": \"OKP\", \"crv\": \"X25519\"},"
 		"{\"kty\": \"RSA\", \"key_ops\": [\"encrypt\"]},"
 		"{\"kty\": \"XYZ\"}]}";
-	struct jwt_keys *keys = keys_of(set, strlen(set));
+	struct jwks *keys = keys_of(set, strlen(set));
 
 	(void)state;
-	assert_int_equal(jwt_keys_count(keys), 1);
-	assert_int_equal(jwt_keys_passed_over(keys), 7);
-	jwt_keys_free(keys);
+	assert_int_equal(jwks_count(keys), 1);
+	assert_int_equal(jwks_passed_over(keys), 7);
+	jwks_free(keys);
 }
 
 static void a_set_has_an_end(void **state)
 {
 	char set[4096] = "{\"keys\": [";
-	struct jwt_keys *keys;
+	struct jwks *keys;
 
 	(void)state;
-	for (int i = 0; i < JWT_KEYS_MAX; i++)
+	for (int i = 0; i < JWKS_MAX; i++)
 		strcat(strcat(set, i > 0 ? "," : ""), ONE);
 	strcat(set, "]}");
 	keys = keys_of(set, strlen(set));
-	assert_int_equal(jwt_keys_count(keys), JWT_KEYS_MAX);
-	jwt_keys_free(keys);
+	assert_int_equal(jwks_count(keys), JWKS_MAX);
+	jwks_free(keys);
 	strcpy(strstr(set, "]}"), "," ONE "]}");
 	must_fail(set, strlen(set), "more than 16 keys");
 }
@@ -382,15 +380,15 @@ static const char private_pem[] =
 static void pem_is_one_public_key(void **state)
 {
 	char text[1024];
-	struct jwt_keys *keys = keys_of(pem, strlen(pem));
+	struct jwks *keys = keys_of(pem, strlen(pem));
 
 	(void)state;
-	assert_int_equal(jwt_keys_count(keys), 1);
-	jwt_keys_free(keys);
+	assert_int_equal(jwks_count(keys), 1);
+	jwks_free(keys);
 	/* What openssl and others write before it. */
 	snprintf(text, sizeof(text), "Public-Key: (253 bit)\n\n%s", pem);
 	keys = keys_of(text, strlen(text));
-	jwt_keys_free(keys);
+	jwks_free(keys);
 	snprintf(text, sizeof(text), "%s%s", pem, pem);
 	must_fail(text, strlen(text), "more than one key");
 	must_fail(private_pem, strlen(private_pem), "a private key");
@@ -450,7 +448,7 @@ static void what_is_no_key_is_refused(void **state)
 static void what_is_public_is_no_secret(void **state)
 {
 	static const char set[] = "{\"keys\": [" ONE "]}";
-	enum jwt_keys_kind kind = JWT_KEYS_SECRET;
+	enum jwks_kind kind = JWKS_SECRET;
 	char wide[1024];
 
 	(void)state;
@@ -483,14 +481,14 @@ static void other_forms_are_named(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		must_fail(texts[i], strlen(texts[i]),
 			  "a key in a form that is not taken");
-		must_fail_as(JWT_KEYS_SECRET, texts[i], strlen(texts[i]),
+		must_fail_as(JWKS_SECRET, texts[i], strlen(texts[i]),
 			     "a key and no secret");
 	}
-	assert_int_equal(values_base64(texts[0], strlen(texts[0]), der,
+	assert_int_equal(base64_decode(texts[0], strlen(texts[0]), der,
 				       sizeof(der), &len),
 			 0);
 	must_fail((char *)der, len, "a key in a form that is not taken");
-	must_fail_as(JWT_KEYS_SECRET, (char *)der, len, "a key and no secret");
+	must_fail_as(JWKS_SECRET, (char *)der, len, "a key and no secret");
 }
 
 /* ---- secrets --------------------------------------------------------------
@@ -498,13 +496,13 @@ static void other_forms_are_named(void **state)
 
 static bool is_secret(const char *file, size_t len)
 {
-	struct jwt_keys *keys = keys_of_kind(JWT_KEYS_SECRET, file, len);
+	struct jwks *keys = keys_of_kind(JWKS_SECRET, file, len);
 	char token[1024];
 	bool ret;
 
 	jwt_maker_raw(token, sizeof(token), "{\"alg\":\"HS256\"}", "{}");
 	ret = verify(keys, token) == 0;
-	jwt_keys_free(keys);
+	jwks_free(keys);
 	return ret;
 }
 
@@ -521,7 +519,7 @@ static void a_secret_is_its_bytes(void **state)
 	assert_false(is_secret(" " SECRET, strlen(SECRET) + 1));
 	/* Of one that is no text nothing is cut. */
 	assert_false(is_secret(SECRET "\0\n", strlen(SECRET) + 2));
-	must_fail_as(JWT_KEYS_SECRET, "short\n", 6, "less than 32 bytes");
+	must_fail_as(JWKS_SECRET, "short\n", 6, "less than 32 bytes");
 }
 
 int main(void)

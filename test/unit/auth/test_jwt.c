@@ -8,30 +8,29 @@
 
 #include <cmocka.h>
 
-#include "base/check.h"
 #include "auth/jwt.h"
+#include "base/check.h"
+#include "base/json_depth.h"
 #include "jwt_maker.h"
 #include "jwt_vectors.h"
-#include "base/values.h"
 
 #define NOW_S UINT64_C(1700000000)
 
 struct fixture {
-	struct jwt_keys *keys;
+	struct jwks *keys;
 	struct jwt_rules rules;
 	struct jwt jwt;
-	struct refusal why;
+	struct http_error why;
 };
 
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	char err[JWT_KEYS_ERROR_MAX];
+	char err[JWKS_ERROR_MAX];
 
 	assert_non_null(f);
-	assert_int_equal(jwt_keys_new(&f->keys, JWT_KEYS_SECRET,
-				      JWT_MAKER_SECRET,
-				      strlen(JWT_MAKER_SECRET), err),
+	assert_int_equal(jwks_new(&f->keys, JWKS_SECRET, JWT_MAKER_SECRET,
+				  strlen(JWT_MAKER_SECRET), err),
 			 0);
 	f->rules = (struct jwt_rules){.claim = "sub",
 				      .leeway_ms = 30000,
@@ -44,7 +43,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	jwt_keys_free(f->keys);
+	jwks_free(f->keys);
 	free(f);
 	return 0;
 }
@@ -56,15 +55,15 @@ static int verify(struct fixture *f, const char *token, size_t len)
 }
 
 static void must_be(struct fixture *f, const char *token, size_t len,
-		    int status, enum refusal_reason reason, const char *text)
+		    int status, enum reject_reason reason, const char *text)
 {
 	if (verify(f, token, len) == 0)
 		fail_msg("taken: %s", token);
 	if (f->why.status != status || f->why.reason != reason ||
 	    strstr(f->why.text, text) == NULL)
 		fail_msg("%d %s: %s, of %.80s, not %d %s: %s", f->why.status,
-			 refusal_label(f->why.reason), f->why.text, token,
-			 status, refusal_label(reason), text);
+			 reject_reason_label(f->why.reason), f->why.text, token,
+			 status, reject_reason_label(reason), text);
 }
 
 static void accepts(struct fixture *f, const char *claims)
@@ -77,7 +76,7 @@ static void accepts(struct fixture *f, const char *claims)
 }
 
 static void refuses(struct fixture *f, const char *claims, int status,
-		    enum refusal_reason reason, const char *text)
+		    enum reject_reason reason, const char *text)
 {
 	char token[JWT_MAKER_MAX];
 	size_t len = jwt_maker(token, sizeof(token), claims);
@@ -86,7 +85,7 @@ static void refuses(struct fixture *f, const char *claims, int status,
 }
 
 static void refuses_header(struct fixture *f, const char *header,
-			   enum refusal_reason reason, const char *text)
+			   enum reject_reason reason, const char *text)
 {
 	char token[JWT_MAKER_MAX];
 	size_t len = jwt_maker_raw(token, sizeof(token), header,
@@ -115,19 +114,19 @@ static void a_good_one_names_its_subject(void **state)
 static void a_nested_one_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	char claims[2 * 2040 + 32], fits[2 * VALUES_JSON_DEPTH + 32];
+	char claims[2 * 2040 + 32], fits[2 * JSON_DEPTH_MAX + 32];
 
 	snprintf(claims, sizeof(claims),
 		 "{\"sub\": \"a\", \"x\": %02040d%02040d}", 0, 0);
 	memset(strchr(claims, '0'), '[', 2040);
 	memset(strchr(claims, '0'), ']', 2040);
-	refuses(f, claims, 401, REFUSAL_BAD_TOKEN, "nested too deeply");
-	refuses_header(f, claims, REFUSAL_BAD_TOKEN, "nested too deeply");
+	refuses(f, claims, 401, REJECT_BAD_TOKEN, "nested too deeply");
+	refuses_header(f, claims, REJECT_BAD_TOKEN, "nested too deeply");
 	snprintf(fits, sizeof(fits),
 		 "{\"sub\": \"[{[{\\\"[\", \"x\": %0*d%0*d}",
-		 VALUES_JSON_DEPTH - 1, 0, VALUES_JSON_DEPTH - 1, 0);
-	memset(strchr(fits, '0'), '[', VALUES_JSON_DEPTH - 1);
-	memset(strchr(fits, '0'), ']', VALUES_JSON_DEPTH - 1);
+		 JSON_DEPTH_MAX - 1, 0, JSON_DEPTH_MAX - 1, 0);
+	memset(strchr(fits, '0'), '[', JSON_DEPTH_MAX - 1);
+	memset(strchr(fits, '0'), ']', JSON_DEPTH_MAX - 1);
 	accepts(f, fits);
 }
 
@@ -137,7 +136,7 @@ static void one_that_never_expires_is_refused(void **state)
 
 	accepts(f, "{\"sub\": \"alice\"}");
 	f->rules.no_exp = false;
-	refuses(f, "{\"sub\": \"alice\"}", 401, REFUSAL_BAD_TOKEN,
+	refuses(f, "{\"sub\": \"alice\"}", 401, REJECT_BAD_TOKEN,
 		"the token has no exp");
 	accepts(f, "{\"sub\": \"alice\", \"exp\": 1700000100}");
 }
@@ -176,13 +175,13 @@ static void other_forms_are_refused(void **state)
 	static char big[JWT_MAX + 2];
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		must_be(f, cases[i], strlen(cases[i]), 401, REFUSAL_BAD_TOKEN,
+		must_be(f, cases[i], strlen(cases[i]), 401, REJECT_BAD_TOKEN,
 			"the token");
-	must_be(f, "", 0, 401, REFUSAL_BAD_TOKEN, "empty");
+	must_be(f, "", 0, 401, REJECT_BAD_TOKEN, "empty");
 	memset(big, 'A', sizeof(big));
 	big[10] = big[20] = '.';
-	must_be(f, big, JWT_MAX + 1, 401, REFUSAL_BAD_TOKEN, "8192");
-	must_be(f, big, JWT_MAX, 401, REFUSAL_BAD_TOKEN, "no JSON objects");
+	must_be(f, big, JWT_MAX + 1, 401, REJECT_BAD_TOKEN, "8192");
+	must_be(f, big, JWT_MAX, 401, REJECT_BAD_TOKEN, "no JSON objects");
 }
 
 static void the_greatest_token_is_taken(void **state)
@@ -207,30 +206,30 @@ static void what_a_header_may_not_say(void **state)
 {
 	struct fixture *f = *state;
 
-	refuses_header(f, "{\"alg\": \"none\"}", REFUSAL_BAD_SIGNATURE,
+	refuses_header(f, "{\"alg\": \"none\"}", REJECT_BAD_SIGNATURE,
 		       "fit no key");
-	refuses_header(f, "{\"alg\": \"RS256\"}", REFUSAL_BAD_SIGNATURE,
+	refuses_header(f, "{\"alg\": \"RS256\"}", REJECT_BAD_SIGNATURE,
 		       "fit no key");
-	refuses_header(f, "{\"alg\": \"HS512\"}", REFUSAL_BAD_SIGNATURE,
+	refuses_header(f, "{\"alg\": \"HS512\"}", REJECT_BAD_SIGNATURE,
 		       "fit no key");
-	refuses_header(f, "{\"alg\": \"hs256\"}", REFUSAL_BAD_SIGNATURE,
+	refuses_header(f, "{\"alg\": \"hs256\"}", REJECT_BAD_SIGNATURE,
 		       "fit no key");
-	refuses_header(f, "{}", REFUSAL_BAD_TOKEN, "no algorithm");
-	refuses_header(f, "{\"alg\": 1}", REFUSAL_BAD_TOKEN, "no algorithm");
-	refuses_header(f, "{\"alg\": [\"HS256\"]}", REFUSAL_BAD_TOKEN,
+	refuses_header(f, "{}", REJECT_BAD_TOKEN, "no algorithm");
+	refuses_header(f, "{\"alg\": 1}", REJECT_BAD_TOKEN, "no algorithm");
+	refuses_header(f, "{\"alg\": [\"HS256\"]}", REJECT_BAD_TOKEN,
 		       "no algorithm");
 	refuses_header(f, "{\"alg\": \"HS256\", \"alg\": \"HS256\"}",
-		       REFUSAL_BAD_TOKEN, "doubled");
+		       REJECT_BAD_TOKEN, "doubled");
 	refuses_header(f, "{\"alg\": \"HS256\", \"crit\": [\"exp\"]}",
-		       REFUSAL_BAD_TOKEN, "crit");
+		       REJECT_BAD_TOKEN, "crit");
 	refuses_header(f, "{\"alg\": \"HS256\", \"b64\": true}",
-		       REFUSAL_BAD_TOKEN, "b64");
-	refuses_header(f, "{\"alg\": \"HS256\", \"kid\": 1}", REFUSAL_BAD_TOKEN,
+		       REJECT_BAD_TOKEN, "b64");
+	refuses_header(f, "{\"alg\": \"HS256\", \"kid\": 1}", REJECT_BAD_TOKEN,
 		       "kid");
-	refuses_header(f, "[\"HS256\"]", REFUSAL_BAD_TOKEN, "no JSON objects");
-	refuses_header(f, "{\"alg\": \"HS256\"} ,", REFUSAL_BAD_TOKEN,
+	refuses_header(f, "[\"HS256\"]", REJECT_BAD_TOKEN, "no JSON objects");
+	refuses_header(f, "{\"alg\": \"HS256\"} ,", REJECT_BAD_TOKEN,
 		       "no JSON objects");
-	refuses_header(f, "", REFUSAL_BAD_TOKEN, "no JSON objects");
+	refuses_header(f, "", REJECT_BAD_TOKEN, "no JSON objects");
 }
 
 static void what_a_header_may_say(void **state)
@@ -266,7 +265,7 @@ static void claims_are_one_object(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		refuses(f, cases[i], 401, REFUSAL_BAD_TOKEN, "no JSON objects");
+		refuses(f, cases[i], 401, REJECT_BAD_TOKEN, "no JSON objects");
 }
 
 static void an_old_one_is_refused(void **state)
@@ -275,21 +274,21 @@ static void an_old_one_is_refused(void **state)
 
 	accepts(f, "{\"sub\": \"a\", \"exp\": 1699999971}");
 	refuses(f, "{\"sub\": \"a\", \"exp\": 1699999970}", 401,
-		REFUSAL_TOKEN_EXPIRED, "expired");
+		REJECT_TOKEN_EXPIRED, "expired");
 	accepts(f, "{\"sub\": \"a\", \"exp\": 1699999970.25}");
 	assert_int_equal(f->jwt.end_ms, 1699999970250);
-	refuses(f, "{\"sub\": \"a\", \"exp\": 0}", 401, REFUSAL_TOKEN_EXPIRED,
+	refuses(f, "{\"sub\": \"a\", \"exp\": 0}", 401, REJECT_TOKEN_EXPIRED,
 		"expired");
-	refuses(f, "{\"sub\": \"a\", \"exp\": -5}", 401, REFUSAL_TOKEN_EXPIRED,
+	refuses(f, "{\"sub\": \"a\", \"exp\": -5}", 401, REJECT_TOKEN_EXPIRED,
 		"expired");
 	refuses(f, "{\"sub\": \"a\", \"exp\": \"1800000000\"}", 401,
-		REFUSAL_BAD_TOKEN, "exp is no number");
-	refuses(f, "{\"sub\": \"a\", \"exp\": null}", 401, REFUSAL_BAD_TOKEN,
+		REJECT_BAD_TOKEN, "exp is no number");
+	refuses(f, "{\"sub\": \"a\", \"exp\": null}", 401, REJECT_BAD_TOKEN,
 		"exp is no number");
 	f->rules.leeway_ms = 0;
 	accepts(f, "{\"sub\": \"a\", \"exp\": 1700000001}");
 	refuses(f, "{\"sub\": \"a\", \"exp\": 1700000000}", 401,
-		REFUSAL_TOKEN_EXPIRED, "expired");
+		REJECT_TOKEN_EXPIRED, "expired");
 	accepts(f, "{\"sub\": \"a\", \"exp\": 9223372036854775807}");
 	accepts(f, "{\"sub\": \"a\", \"exp\": 1e300}");
 	assert_true(f->jwt.end_ms < UINT64_MAX / 1024);
@@ -301,10 +300,10 @@ static void a_young_one_is_refused(void **state)
 
 	accepts(f, "{\"sub\": \"a\", \"nbf\": 1700000030}");
 	refuses(f, "{\"sub\": \"a\", \"nbf\": 1700000031}", 401,
-		REFUSAL_TOKEN_EARLY, "not good yet");
-	refuses(f, "{\"sub\": \"a\", \"nbf\": 1e300}", 401, REFUSAL_TOKEN_EARLY,
-		"not good yet");
-	refuses(f, "{\"sub\": \"a\", \"nbf\": \"now\"}", 401, REFUSAL_BAD_TOKEN,
+		REJECT_TOKEN_NOT_YET_VALID, "not good yet");
+	refuses(f, "{\"sub\": \"a\", \"nbf\": 1e300}", 401,
+		REJECT_TOKEN_NOT_YET_VALID, "not good yet");
+	refuses(f, "{\"sub\": \"a\", \"nbf\": \"now\"}", 401, REJECT_BAD_TOKEN,
 		"nbf is no number");
 	accepts(f, "{\"sub\": \"a\", \"nbf\": -1}");
 }
@@ -318,22 +317,22 @@ static void an_audience_must_be_ours(void **state)
 
 	/* RFC 7519, 4.1.3: who has none is not meant. */
 	refuses(f, "{\"sub\": \"a\", \"aud\": \"events\"}", 401,
-		REFUSAL_TOKEN_AUDIENCE, "none is set here");
+		REJECT_TOKEN_AUDIENCE, "none is set here");
 	f->rules.audiences = ours;
 	f->rules.n_audiences = 2;
 	accepts(f, "{\"sub\": \"a\", \"aud\": \"events\"}");
 	accepts(f, "{\"sub\": \"a\", \"aud\": \"https://events.example\"}");
 	accepts(f, "{\"sub\": \"a\", \"aud\": [\"x\", 1, \"events\"]}");
-	refuses(f, "{\"sub\": \"a\"}", 401, REFUSAL_TOKEN_AUDIENCE,
+	refuses(f, "{\"sub\": \"a\"}", 401, REJECT_TOKEN_AUDIENCE,
 		"has no audience");
 	refuses(f, "{\"sub\": \"a\", \"aud\": \"event\"}", 401,
-		REFUSAL_TOKEN_AUDIENCE, "another audience");
+		REJECT_TOKEN_AUDIENCE, "another audience");
 	refuses(f, "{\"sub\": \"a\", \"aud\": [\"event\", \"eventss\"]}", 401,
-		REFUSAL_TOKEN_AUDIENCE, "another audience");
-	refuses(f, "{\"sub\": \"a\", \"aud\": []}", 401, REFUSAL_TOKEN_AUDIENCE,
+		REJECT_TOKEN_AUDIENCE, "another audience");
+	refuses(f, "{\"sub\": \"a\", \"aud\": []}", 401, REJECT_TOKEN_AUDIENCE,
 		"another audience");
 	refuses(f, "{\"sub\": \"a\", \"aud\": {\"events\": 1}}", 401,
-		REFUSAL_TOKEN_AUDIENCE, "another audience");
+		REJECT_TOKEN_AUDIENCE, "another audience");
 }
 
 static void an_issuer_must_be_ours(void **state)
@@ -345,11 +344,11 @@ static void an_issuer_must_be_ours(void **state)
 	f->rules.n_issuers = 2;
 	accepts(f, "{\"sub\": \"a\", \"iss\": \"events\"}");
 	refuses(f, "{\"sub\": \"a\", \"iss\": \"anybody\"}", 401,
-		REFUSAL_TOKEN_ISSUER, "another issuer");
-	refuses(f, "{\"sub\": \"a\"}", 401, REFUSAL_TOKEN_ISSUER,
+		REJECT_TOKEN_ISSUER, "another issuer");
+	refuses(f, "{\"sub\": \"a\"}", 401, REJECT_TOKEN_ISSUER,
 		"another issuer");
 	refuses(f, "{\"sub\": \"a\", \"iss\": [\"events\"]}", 401,
-		REFUSAL_TOKEN_ISSUER, "another issuer");
+		REJECT_TOKEN_ISSUER, "another issuer");
 }
 
 static void the_claim_must_be_an_identity(void **state)
@@ -371,14 +370,14 @@ static void the_claim_must_be_an_identity(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		refuses(f, cases[i], 403, REFUSAL_BAD_CLAIM,
+		refuses(f, cases[i], 403, REJECT_BAD_IDENTITY_CLAIM,
 			"the token's claim \"sub\" is ");
-	refuses(f, "{\"sub\": 17}", 403, REFUSAL_BAD_CLAIM,
+	refuses(f, "{\"sub\": 17}", 403, REJECT_BAD_IDENTITY_CLAIM,
 		"\"sub\" is a number, wanted is a string that is one NATS");
 	f->rules.claim = "https://example.com/user";
 	accepts(f, "{\"https://example.com/user\": \"u-17\", \"sub\": 1}");
 	assert_string_equal(f->jwt.id.id, "u-17");
-	refuses(f, "{\"sub\": \"alice\"}", 403, REFUSAL_BAD_CLAIM,
+	refuses(f, "{\"sub\": \"alice\"}", 403, REJECT_BAD_IDENTITY_CLAIM,
 		"\"https://example.com/user\" is missing");
 }
 
@@ -390,7 +389,7 @@ static void claims_are_read_after_the_signature(void **state)
 	size_t len = jwt_maker(token, sizeof(token), "{\"exp\": 1}");
 
 	token[len - 2] = token[len - 2] == 'A' ? 'B' : 'A';
-	must_be(f, token, len, 401, REFUSAL_BAD_SIGNATURE, "not by our key");
+	must_be(f, token, len, 401, REJECT_BAD_SIGNATURE, "not by our key");
 }
 
 static void another_implementations_tokens_are_good(void **state)
@@ -400,9 +399,9 @@ static void another_implementations_tokens_are_good(void **state)
 
 	jwt_vectors_read(&v, "vectors.txt");
 	for (size_t i = 0; i < v.n; i++) {
-		char err[JWT_KEYS_ERROR_MAX];
+		char err[JWKS_ERROR_MAX];
 
-		jwt_keys_free(f->keys);
+		jwks_free(f->keys);
 		assert_int_equal(jwt_vectors_keys(&f->keys, &v.at[i], err), 0);
 		if (verify(f, v.at[i].token, strlen(v.at[i].token)) < 0)
 			fail_msg("%s: %s", v.at[i].name, f->why.text);

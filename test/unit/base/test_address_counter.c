@@ -17,54 +17,54 @@ static struct address nth(uint32_t n)
 static void counts(void **state)
 {
 	struct address a = nth(1), b = nth(2);
-	struct tally *t;
+	struct address_counter *t;
 
 	(void)state;
-	assert_int_equal(tally_new(&t), 0);
-	assert_int_equal(tally_count(t, &a), 0);
-	assert_int_equal(tally_add(t, &a), 0);
-	assert_int_equal(tally_add(t, &a), 0);
-	assert_int_equal(tally_add(t, &b), 0);
-	assert_int_equal(tally_count(t, &a), 2);
-	assert_int_equal(tally_count(t, &b), 1);
-	tally_take(t, &a);
-	assert_int_equal(tally_count(t, &a), 1);
-	assert_int_equal(tally_size(t), 2);
+	assert_int_equal(address_counter_new(&t), 0);
+	assert_int_equal(address_counter_count(t, &a), 0);
+	assert_int_equal(address_counter_add(t, &a), 0);
+	assert_int_equal(address_counter_add(t, &a), 0);
+	assert_int_equal(address_counter_add(t, &b), 0);
+	assert_int_equal(address_counter_count(t, &a), 2);
+	assert_int_equal(address_counter_count(t, &b), 1);
+	address_counter_take(t, &a);
+	assert_int_equal(address_counter_count(t, &a), 1);
+	assert_int_equal(address_counter_size(t), 2);
 	/* Whoever is not there any more costs nothing. */
-	tally_take(t, &a);
-	assert_int_equal(tally_take(t, &b), 0);
+	address_counter_take(t, &a);
+	assert_int_equal(address_counter_take(t, &b), 0);
 	/* What was not counted cannot be taken. */
-	assert_int_equal(tally_take(t, &b), -ENOENT);
-	assert_int_equal(tally_count(t, &a), 0);
-	assert_int_equal(tally_size(t), 0);
-	tally_free(t);
-	tally_free(NULL);
+	assert_int_equal(address_counter_take(t, &b), -ENOENT);
+	assert_int_equal(address_counter_count(t, &a), 0);
+	assert_int_equal(address_counter_size(t), 0);
+	address_counter_free(t);
+	address_counter_free(NULL);
 }
 
 static void grows(void **state)
 {
 	enum { N = 5000 };
-	struct tally *t;
+	struct address_counter *t;
 
 	(void)state;
-	assert_int_equal(tally_new(&t), 0);
+	assert_int_equal(address_counter_new(&t), 0);
 	for (uint32_t i = 0; i < 2 * N; i++) {
 		struct address a = nth(i % N);
 
-		assert_int_equal(tally_add(t, &a), 0);
+		assert_int_equal(address_counter_add(t, &a), 0);
 	}
-	assert_int_equal(tally_size(t), N);
+	assert_int_equal(address_counter_size(t), N);
 	for (uint32_t i = 0; i < N; i++) {
 		struct address a = nth(i);
 
-		assert_int_equal(tally_count(t, &a), 2);
+		assert_int_equal(address_counter_count(t, &a), 2);
 		if (i % 2 == 0)
 			continue;
-		tally_take(t, &a);
-		tally_take(t, &a);
+		address_counter_take(t, &a);
+		address_counter_take(t, &a);
 	}
-	assert_int_equal(tally_size(t), N / 2);
-	tally_free(t); /* with what is left in it */
+	assert_int_equal(address_counter_size(t), N / 2);
+	address_counter_free(t); /* with what is left in it */
 }
 
 int main(void)

@@ -12,17 +12,19 @@
 static void labels_are_words_each_of_its_own(void **state)
 {
 	(void)state;
-	for (int i = 0; i < ENDING_COUNT; i++) {
-		const char *label = ending_label((enum ending)i);
+	for (int i = 0; i < CLOSE_REASON_COUNT; i++) {
+		const char *label = close_reason_label((enum close_reason)i);
 
 		assert_true(strlen(label) > 0);
 		for (const char *at = label; *at != '\0'; at++)
 			assert_true(islower((unsigned char)*at) || *at == '_');
 		for (int k = 0; k < i; k++)
 			assert_string_not_equal(label,
-						ending_label((enum ending)k));
+						close_reason_label(
+							(enum close_reason)k));
 	}
-	assert_string_equal(ending_label(ENDING_CLIENT_LEFT), "client_left");
+	assert_string_equal(close_reason_label(CLOSE_CLIENT_CLOSED),
+			    "client_closed");
 }
 
 int main(void)

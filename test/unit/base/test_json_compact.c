@@ -13,13 +13,13 @@
 static const char *line_of(const char *text, size_t len)
 {
 	static char out[4096];
-	size_t n = json_line_len(text, len);
+	size_t n = json_compact_len(text, len);
 	uint8_t *end;
 
 	if (n == 0)
 		return NULL;
 	assert_true(n < sizeof(out));
-	end = json_line_put((uint8_t *)out, text, len);
+	end = json_compact_put((uint8_t *)out, text, len);
 	assert_int_equal(end - (uint8_t *)out, n);
 	*end = '\0';
 	return out;
@@ -125,16 +125,16 @@ static void what_is_no_json(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
-		if (json_line_len(list[i], strlen(list[i])) != 0)
+		if (json_compact_len(list[i], strlen(list[i])) != 0)
 			fail_msg("%s is taken", list[i]);
-	assert_int_equal(json_line_len("1\0", 2), 0);
-	assert_int_equal(json_line_len("\"\0\"", 3), 0);
-	assert_int_equal(json_line_len("[1]x", 3), 3);
+	assert_int_equal(json_compact_len("1\0", 2), 0);
+	assert_int_equal(json_compact_len("\"\0\"", 3), 0);
+	assert_int_equal(json_compact_len("[1]x", 3), 3);
 }
 
 static size_t nested(char open, char close, size_t depth)
 {
-	char text[4 * JSON_LINE_DEPTH + 16];
+	char text[4 * JSON_COMPACT_DEPTH + 16];
 	size_t len = 0;
 
 	for (size_t i = 0; i < depth; i++) {
@@ -146,15 +146,15 @@ static size_t nested(char open, char close, size_t depth)
 	}
 	text[len++] = '1';
 	memset(text + len, close, depth);
-	return json_line_len(text, len + depth);
+	return json_compact_len(text, len + depth);
 }
 
 static void the_depth_has_an_end(void **state)
 {
 	(void)state;
-	assert_true(nested('[', ']', JSON_LINE_DEPTH) > 0);
-	assert_true(nested('{', '}', JSON_LINE_DEPTH / 2) > 0);
-	assert_int_equal(nested('[', ']', JSON_LINE_DEPTH + 1), 0);
+	assert_true(nested('[', ']', JSON_COMPACT_DEPTH) > 0);
+	assert_true(nested('{', '}', JSON_COMPACT_DEPTH / 2) > 0);
+	assert_int_equal(nested('[', ']', JSON_COMPACT_DEPTH + 1), 0);
 }
 
 /* At the end of a block, so that a byte too far is seen. */
@@ -167,7 +167,7 @@ static void no_byte_is_read_behind_the_end(void **state)
 		char *copy = malloc(len + (len == 0));
 
 		memcpy(copy, text, len);
-		assert_int_equal(json_line_len(copy, len),
+		assert_int_equal(json_compact_len(copy, len),
 				 len == sizeof(text) - 1 ? len : 0);
 		free(copy);
 	}

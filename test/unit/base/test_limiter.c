@@ -11,8 +11,8 @@
 enum { MOST = 8, N = 20 };
 
 struct fixture {
-	struct turns turns;
-	struct turn one[N];
+	struct limiter turns;
+	struct permit one[N];
 };
 
 static int setup(void **state)
@@ -20,7 +20,7 @@ static int setup(void **state)
 	static struct fixture f;
 
 	memset(&f, 0, sizeof(f));
-	turns_init(&f.turns, MOST);
+	limiter_init(&f.turns, MOST);
 	*state = &f;
 	return 0;
 }
@@ -31,16 +31,16 @@ static unsigned take_all(struct fixture *f)
 	unsigned n = 0;
 
 	for (int i = 0; i < N; i++)
-		n += turn_take(&f->turns, &f->one[i]);
+		n += permit_acquire(&f->turns, &f->one[i]);
 	return n;
 }
 
 static void end_all(struct fixture *f)
 {
 	for (int i = 0; i < N; i++)
-		turn_end(&f->one[i]);
+		permit_release(&f->one[i]);
 	assert_int_equal(f->turns.taken, 0);
-	assert_false(turns_wanted(&f->turns));
+	assert_false(limiter_has_waiters(&f->turns));
 }
 
 static void test_in_order_of_coming(void **state)
@@ -48,13 +48,13 @@ static void test_in_order_of_coming(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(take_all(f), MOST);
-	assert_null(turns_next(&f->turns));
-	assert_true(turns_wanted(&f->turns));
-	turn_end(&f->one[3]);
-	turn_end(&f->one[0]);
-	assert_ptr_equal(turns_next(&f->turns), &f->one[MOST]);
-	assert_ptr_equal(turns_next(&f->turns), &f->one[MOST + 1]);
-	assert_null(turns_next(&f->turns));
+	assert_null(limiter_next(&f->turns));
+	assert_true(limiter_has_waiters(&f->turns));
+	permit_release(&f->one[3]);
+	permit_release(&f->one[0]);
+	assert_ptr_equal(limiter_next(&f->turns), &f->one[MOST]);
+	assert_ptr_equal(limiter_next(&f->turns), &f->one[MOST + 1]);
+	assert_null(limiter_next(&f->turns));
 	end_all(f);
 }
 
@@ -63,13 +63,13 @@ static void test_nobody_overtakes_who_waits(void **state)
 	struct fixture *f = *state;
 
 	take_all(f);
-	turn_end(&f->one[0]);
-	assert_false(turn_take(&f->turns, &f->one[0]));
+	permit_release(&f->one[0]);
+	assert_false(permit_acquire(&f->turns, &f->one[0]));
 	for (int i = MOST; i < N; i++) {
-		assert_ptr_equal(turns_next(&f->turns), &f->one[i]);
-		turn_end(&f->one[i]);
+		assert_ptr_equal(limiter_next(&f->turns), &f->one[i]);
+		permit_release(&f->one[i]);
 	}
-	assert_ptr_equal(turns_next(&f->turns), &f->one[0]);
+	assert_ptr_equal(limiter_next(&f->turns), &f->one[0]);
 	end_all(f);
 }
 
@@ -78,34 +78,34 @@ static void test_who_waits_may_leave(void **state)
 	struct fixture *f = *state;
 
 	take_all(f);
-	turn_end(&f->one[MOST]);
-	turn_end(&f->one[MOST]);
-	turn_end(&f->one[1]);
-	turn_end(&f->one[1]);
+	permit_release(&f->one[MOST]);
+	permit_release(&f->one[MOST]);
+	permit_release(&f->one[1]);
+	permit_release(&f->one[1]);
 	assert_int_equal(f->turns.taken, MOST - 1);
-	assert_ptr_equal(turns_next(&f->turns), &f->one[MOST + 1]);
-	assert_null(turns_next(&f->turns));
+	assert_ptr_equal(limiter_next(&f->turns), &f->one[MOST + 1]);
+	assert_null(limiter_next(&f->turns));
 	end_all(f);
 }
 
 static void answer(struct fixture *f, uint64_t ms)
 {
-	assert_true(turn_take(&f->turns, &f->one[0]));
-	turn_took(&f->one[0], ms);
-	turn_end(&f->one[0]);
+	assert_true(permit_acquire(&f->turns, &f->one[0]));
+	permit_record_latency(&f->one[0], ms);
+	permit_release(&f->one[0]);
 }
 
 static void test_late_answers_make_them_fewer(void **state)
 {
 	struct fixture *f = *state;
 
-	answer(f, TURNS_LATE_MS - 1);
+	answer(f, LIMITER_LATE_MS - 1);
 	assert_int_equal(f->turns.max, MOST);
-	answer(f, TURNS_LATE_MS);
+	answer(f, LIMITER_LATE_MS);
 	assert_int_equal(f->turns.max, MOST / 2);
 	for (int i = 0; i < 10; i++)
-		answer(f, TURNS_LATE_MS);
-	assert_int_equal(take_all(f), TURNS_LEAST);
+		answer(f, LIMITER_LATE_MS);
+	assert_int_equal(take_all(f), LIMITER_LEAST);
 	end_all(f);
 	for (int i = 0; i < 10 * MOST; i++)
 		answer(f, 0);
@@ -117,8 +117,8 @@ static void test_one_alone_stays_one(void **state)
 {
 	struct fixture *f = *state;
 
-	turns_init(&f->turns, 1);
-	answer(f, TURNS_LATE_MS);
+	limiter_init(&f->turns, 1);
+	answer(f, LIMITER_LATE_MS);
 	assert_int_equal(take_all(f), 1);
 	end_all(f);
 }
@@ -128,10 +128,10 @@ static void test_who_waits_has_no_answer(void **state)
 	struct fixture *f = *state;
 
 	take_all(f);
-	turn_took(&f->one[MOST], TURNS_LATE_MS);
+	permit_record_latency(&f->one[MOST], LIMITER_LATE_MS);
 	assert_int_equal(f->turns.max, MOST);
 	end_all(f);
-	turn_took(&f->one[0], TURNS_LATE_MS);
+	permit_record_latency(&f->one[0], LIMITER_LATE_MS);
 	assert_int_equal(f->turns.max, MOST);
 }
 

@@ -38,14 +38,14 @@ static uint64_t noon(void *arg)
 	return 1795514400123456789u; /* 2026-11-24T10:00:00.123Z */
 }
 
-static struct logging logging_to(struct sink *s, enum logging_format format)
+static struct log log_to(struct sink *s, enum log_format format)
 {
 	memset(s, 0, sizeof(*s));
-	return (struct logging){.format = format,
-				.level = LOGGING_INFO,
-				.sink = keep,
-				.arg = s,
-				.now_ns = noon};
+	return (struct log){.format = format,
+			    .level = LOG_INFO,
+			    .sink = keep,
+			    .arg = s,
+			    .now_ns = noon};
 }
 
 #define T "time=2026-11-24T10:00:00.123Z "
@@ -54,17 +54,17 @@ static struct logging logging_to(struct sink *s, enum logging_format format)
 static void text_is_logfmt(void **state)
 {
 	struct sink s;
-	struct logging lg = logging_to(&s, LOGGING_TEXT);
+	struct log lg = log_to(&s, LOG_TEXT);
 
 	(void)state;
-	LOGGING(&lg, LOGGING_INFO, "stream opened", LOG_STR("id", "42"),
-		LOG_U64("seq", UINT64_MAX), LOG_I64("rc", -2),
-		LOG_BOOL("last", true), LOG_MEM("ua", "curl/8 xyz", 6),
-		LOG_STR("none", NULL));
+	LOG(&lg, LOG_INFO, "stream opened", LOG_STR("id", "42"),
+	    LOG_U64("seq", UINT64_MAX), LOG_I64("rc", -2),
+	    LOG_BOOL("last", true), LOG_MEM("ua", "curl/8 xyz", 6),
+	    LOG_STR("none", NULL));
 	assert_string_equal(s.line, T "level=info msg=\"stream opened\" id=42 "
 				      "seq=18446744073709551615 rc=-2 "
 				      "last=true ua=curl/8 none=\"\"\n");
-	LOGGING(&lg, LOGGING_ERROR, "plain");
+	LOG(&lg, LOG_ERROR, "plain");
 	assert_string_equal(s.line, T "level=error msg=plain\n");
 	assert_int_equal(s.lines, 2);
 }
@@ -72,13 +72,12 @@ static void text_is_logfmt(void **state)
 static void text_values_forge_nothing(void **state)
 {
 	struct sink s;
-	struct logging lg = logging_to(&s, LOGGING_TEXT);
+	struct log lg = log_to(&s, LOG_TEXT);
 
 	(void)state;
-	LOGGING(&lg, LOGGING_INFO, "m",
-		LOG_MEM("a", "x\nlevel=error\0\x1b[31m", 19),
-		LOG_STR("b", "say \"hi\" \\ \t\r"), LOG_STR("c", "k=v"),
-		LOG_STR("d", "\xc3\xa4\x7f"));
+	LOG(&lg, LOG_INFO, "m", LOG_MEM("a", "x\nlevel=error\0\x1b[31m", 19),
+	    LOG_STR("b", "say \"hi\" \\ \t\r"), LOG_STR("c", "k=v"),
+	    LOG_STR("d", "\xc3\xa4\x7f"));
 	assert_string_equal(s.line,
 			    T "level=info msg=m "
 			      "a=\"x\\nlevel=error\\x00\\x1b[31m\" "
@@ -89,12 +88,11 @@ static void text_values_forge_nothing(void **state)
 static void json_is_json(void **state)
 {
 	struct sink s;
-	struct logging lg = logging_to(&s, LOGGING_JSON);
+	struct log lg = log_to(&s, LOG_JSON);
 
 	(void)state;
-	LOGGING(&lg, LOGGING_WARN, "a \"b\"", LOG_STR("id", "42"),
-		LOG_U64("seq", 7), LOG_I64("rc", -2), LOG_BOOL("last", false),
-		LOG_STR("none", NULL));
+	LOG(&lg, LOG_WARN, "a \"b\"", LOG_STR("id", "42"), LOG_U64("seq", 7),
+	    LOG_I64("rc", -2), LOG_BOOL("last", false), LOG_STR("none", NULL));
 	assert_string_equal(s.line, J "\"level\":\"warn\",\"msg\":"
 				      "\"a \\\"b\\\"\",\"id\":\"42\","
 				      "\"seq\":7,\"rc\":-2,\"last\":false,"
@@ -106,7 +104,7 @@ static void json_is_json(void **state)
 static void json_holds_for_any_bytes(void **state)
 {
 	struct sink s;
-	struct logging lg = logging_to(&s, LOGGING_JSON);
+	struct log lg = log_to(&s, LOG_JSON);
 
 	(void)state;
 	for (unsigned i = 0; i < 65536; i++) {
@@ -114,7 +112,7 @@ static void json_holds_for_any_bytes(void **state)
 				      0x80, 0xBF, 'z'};
 		json_t *json;
 
-		LOGGING(&lg, LOGGING_INFO, "m", LOG_MEM("v", v, 5));
+		LOG(&lg, LOG_INFO, "m", LOG_MEM("v", v, 5));
 		assert_null(memchr(s.line, '\n', s.len - 1));
 		json = json_loadb(s.line, s.len, JSON_ALLOW_NUL, NULL);
 		assert_non_null(json);
@@ -126,12 +124,12 @@ static void json_holds_for_any_bytes(void **state)
 static void json_keeps_good_utf8_only(void **state)
 {
 	struct sink s;
-	struct logging lg = logging_to(&s, LOGGING_JSON);
+	struct log lg = log_to(&s, LOG_JSON);
 
 	(void)state;
-	LOGGING(&lg, LOGGING_INFO, "m", LOG_STR("ok", "\xc3\xa4\xe2\x82\xac"),
-		LOG_STR("c1", "\xc2\x9b"), LOG_STR("bad", "\xc3("),
-		LOG_MEM("cut", "\xe2\x82\xac", 2), LOG_STR("ctl", "\x01\x7f"));
+	LOG(&lg, LOG_INFO, "m", LOG_STR("ok", "\xc3\xa4\xe2\x82\xac"),
+	    LOG_STR("c1", "\xc2\x9b"), LOG_STR("bad", "\xc3("),
+	    LOG_MEM("cut", "\xe2\x82\xac", 2), LOG_STR("ctl", "\x01\x7f"));
 	assert_string_equal(s.line, J "\"level\":\"info\",\"msg\":\"m\","
 				      "\"ok\":\"\xc3\xa4\xe2\x82\xac\","
 				      "\"c1\":\"\\u009b\",\"bad\":\"\\ufffd(\","
@@ -148,12 +146,11 @@ static void long_lines_lose_their_longest_values(void **state)
 	memset(big, 'x', sizeof(big) - 1);
 	memset(half, 'y', sizeof(half) - 1);
 	for (int json = 0; json < 2; json++) {
-		struct logging lg =
-			logging_to(&s, json ? LOGGING_JSON : LOGGING_TEXT);
+		struct log lg = log_to(&s, json ? LOG_JSON : LOG_TEXT);
 
-		LOGGING(&lg, LOGGING_INFO, "short", LOG_STR("a", big),
-			LOG_STR("half", half), LOG_STR("b", big),
-			LOG_U64("last", 7));
+		LOG(&lg, LOG_INFO, "short", LOG_STR("a", big),
+		    LOG_STR("half", half), LOG_STR("b", big),
+		    LOG_U64("last", 7));
 		assert_true(s.len <= LIMIT);
 		assert_true(s.len > LIMIT - 64);
 		assert_int_equal(s.line[s.len - 1], '\n');
@@ -170,15 +167,15 @@ static void cuts_between_escapes(void **state)
 {
 	static char big[9000];
 	struct sink s;
-	struct logging lg = logging_to(&s, LOGGING_JSON);
+	struct log lg = log_to(&s, LOG_JSON);
 
 	(void)state;
 	memset(big, 1, sizeof(big) - 1);
 	for (size_t pad = 0; pad < 12; pad++) {
 		json_t *json;
 
-		LOGGING(&lg, LOGGING_INFO, "m",
-			LOG_MEM("pad", "------------", pad), LOG_STR("a", big));
+		LOG(&lg, LOG_INFO, "m", LOG_MEM("pad", "------------", pad),
+		    LOG_STR("a", big));
 		assert_true(s.len <= LIMIT);
 		json = json_loadb(s.line, s.len, JSON_ALLOW_NUL, NULL);
 		assert_non_null(json);
@@ -188,16 +185,16 @@ static void cuts_between_escapes(void **state)
 
 static void too_many_fields_end_the_line_early(void **state)
 {
-	struct logging_field f[301];
+	struct log_field f[301];
 	struct sink s;
-	struct logging lg = logging_to(&s, LOGGING_JSON);
+	struct log lg = log_to(&s, LOG_JSON);
 	json_t *json;
 
 	(void)state;
 	for (int i = 0; i < 300; i++)
 		f[i] = LOG_STR("a_rather_long_key", "v");
 	f[300] = LOG_END;
-	logging_write(&lg, LOGGING_INFO, "m", f);
+	log_write(&lg, LOG_INFO, "m", f);
 	assert_true(s.len <= LIMIT);
 	json = json_loadb(s.line, s.len, JSON_ALLOW_NUL, NULL);
 	assert_non_null(json);
@@ -207,58 +204,57 @@ static void too_many_fields_end_the_line_early(void **state)
 static void level_decides(void **state)
 {
 	struct sink s;
-	struct logging lg = logging_to(&s, LOGGING_TEXT);
+	struct log lg = log_to(&s, LOG_TEXT);
 
 	(void)state;
-	LOGGING(&lg, LOGGING_DEBUG, "quiet");
-	logging_write(&lg, LOGGING_DEBUG, "quiet",
-		      (struct logging_field[]){LOG_END});
+	LOG(&lg, LOG_DEBUG, "quiet");
+	log_write(&lg, LOG_DEBUG, "quiet", (struct log_field[]){LOG_END});
 	assert_int_equal(s.lines, 0);
-	lg.level = LOGGING_DEBUG;
-	LOGGING(&lg, LOGGING_DEBUG, "loud");
+	lg.level = LOG_DEBUG;
+	LOG(&lg, LOG_DEBUG, "loud");
 	assert_int_equal(s.lines, 1);
-	lg.level = LOGGING_ERROR;
-	LOGGING(&lg, LOGGING_WARN, "quiet");
+	lg.level = LOG_ERROR;
+	LOG(&lg, LOG_WARN, "quiet");
 	assert_int_equal(s.lines, 1);
-	LOGGING((struct logging *)NULL, LOGGING_ERROR, "nowhere");
+	LOG((struct log *)NULL, LOG_ERROR, "nowhere");
 }
 
 static void words_of_options(void **state)
 {
-	enum logging_level level = LOGGING_DEBUG;
-	enum logging_format format = LOGGING_JSON;
+	enum log_level level = LOG_DEBUG;
+	enum log_format format = LOG_JSON;
 
 	(void)state;
-	assert_int_equal(logging_level_parse("error", &level), 0);
-	assert_int_equal(level, LOGGING_ERROR);
-	assert_int_equal(logging_level_parse("warn", &level), 0);
-	assert_int_equal(level, LOGGING_WARN);
-	assert_int_equal(logging_level_parse("info", &level), 0);
-	assert_int_equal(level, LOGGING_INFO);
-	assert_int_equal(logging_level_parse("debug", &level), 0);
-	assert_int_equal(level, LOGGING_DEBUG);
-	assert_int_equal(logging_level_parse("Debug", &level), -EINVAL);
-	assert_int_equal(logging_level_parse("", &level), -EINVAL);
-	assert_int_equal(level, LOGGING_DEBUG);
-	assert_int_equal(logging_format_parse("text", &format), 0);
-	assert_int_equal(format, LOGGING_TEXT);
-	assert_int_equal(logging_format_parse("json", &format), 0);
-	assert_int_equal(format, LOGGING_JSON);
-	assert_int_equal(logging_format_parse("xml", &format), -EINVAL);
+	assert_int_equal(log_level_parse("error", &level), 0);
+	assert_int_equal(level, LOG_ERROR);
+	assert_int_equal(log_level_parse("warn", &level), 0);
+	assert_int_equal(level, LOG_WARN);
+	assert_int_equal(log_level_parse("info", &level), 0);
+	assert_int_equal(level, LOG_INFO);
+	assert_int_equal(log_level_parse("debug", &level), 0);
+	assert_int_equal(level, LOG_DEBUG);
+	assert_int_equal(log_level_parse("Debug", &level), -EINVAL);
+	assert_int_equal(log_level_parse("", &level), -EINVAL);
+	assert_int_equal(level, LOG_DEBUG);
+	assert_int_equal(log_format_parse("text", &format), 0);
+	assert_int_equal(format, LOG_TEXT);
+	assert_int_equal(log_format_parse("json", &format), 0);
+	assert_int_equal(format, LOG_JSON);
+	assert_int_equal(log_format_parse("xml", &format), -EINVAL);
 }
 
 /* The default sink and clock: one whole line on standard error. */
 static void goes_to_standard_error(void **state)
 {
-	struct logging lg;
+	struct log lg;
 	char got[256] = "";
 	int pipe_fds[2], saved = dup(STDERR_FILENO);
 
 	(void)state;
 	assert_int_equal(pipe(pipe_fds), 0);
-	logging_init(&lg, LOGGING_TEXT, LOGGING_INFO);
+	log_init(&lg, LOG_TEXT, LOG_INFO);
 	assert_int_equal(dup2(pipe_fds[1], STDERR_FILENO), STDERR_FILENO);
-	LOGGING(&lg, LOGGING_INFO, "hello");
+	LOG(&lg, LOG_INFO, "hello");
 	assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
 	assert_true(read(pipe_fds[0], got, sizeof(got) - 1) > 0);
 	assert_int_equal(strncmp(got, "time=20", 7), 0);

@@ -228,7 +228,7 @@ static void test_every_row_is_there(void **state)
 	render(&page, &m);
 	assert_true(page.n_samples >
 		    METRIC_COUNT + METRIC_TIMES + 4 * METRIC_SPREADS +
-			    (REFUSAL_COUNT - 1) + ENDING_COUNT + 1);
+			    (REJECT_COUNT - 1) + CLOSE_REASON_COUNT + 1);
 	for (size_t i = 0; i < METRIC_COUNT; i++) {
 		char series[160];
 
@@ -250,20 +250,22 @@ static void test_some_by_name(void **state)
 	struct page page;
 
 	(void)state;
-	metric_set(&m, METRIC_STREAMS_LIVE, 3);
-	metric_set(&m, METRIC_STREAMS_WAITING, 4);
+	metric_set(&m, METRIC_SUBSCRIPTIONS_LIVE, 3);
+	metric_set(&m, METRIC_SUBSCRIPTIONS_WAITING, 4);
 	metric_add(&m, METRIC_EVENTS_REPLAY, 5);
 	metric_add(&m, METRIC_EVENTS_REPLAY, 6);
 	metric_set(&m, METRIC_CONN_IDLE, 7);
 	render(&page, &m);
-	assert_true(value_of(&page, "sluice_streams{state=\"live\"}") == 3);
-	assert_true(value_of(&page, "sluice_streams{state=\"waiting\"}") == 4);
+	assert_true(value_of(&page, "sluice_subscriptions{state=\"live\"}") ==
+		    3);
+	assert_true(value_of(&page,
+			     "sluice_subscriptions{state=\"waiting\"}") == 4);
 	assert_true(value_of(&page,
 			     "sluice_events_sent_total{source=\"replay\"}") ==
 		    11);
 	assert_true(value_of(&page, "sluice_connections{state=\"idle\"}") == 7);
 	assert_true(value_of(&page, "sluice_connections_accepted_total") == 0);
-	assert_string_equal(type_of(&page, "sluice_streams"), "gauge");
+	assert_string_equal(type_of(&page, "sluice_subscriptions"), "gauge");
 }
 
 static void test_refusals(void **state)
@@ -272,16 +274,17 @@ static void test_refusals(void **state)
 	struct page page;
 
 	(void)state;
-	for (int i = 0; i < REFUSAL_COUNT; i++)
+	for (int i = 0; i < REJECT_COUNT; i++)
 		m.refused[i] = 500 + (uint64_t)i;
 	render(&page, &m);
-	assert_string_equal(type_of(&page, "sluice_refused_total"), "counter");
-	for (int i = REFUSAL_NONE + 1; i < REFUSAL_COUNT; i++) {
+	assert_string_equal(type_of(&page, "sluice_requests_rejected_total"),
+			    "counter");
+	for (int i = REJECT_NONE + 1; i < REJECT_COUNT; i++) {
 		char series[160];
 
 		snprintf(series, sizeof(series),
-			 "sluice_refused_total{reason=\"%s\"}",
-			 refusal_label((enum refusal_reason)i));
+			 "sluice_requests_rejected_total{reason=\"%s\"}",
+			 reject_reason_label((enum reject_reason)i));
 		assert_true(value_of(&page, series) == 500 + (uint64_t)i);
 	}
 	for (size_t i = 0; i < page.n_samples; i++)
@@ -319,7 +322,7 @@ static void test_big_numbers_are_exact(void **state)
 	for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
 		for (size_t i = 0; i < METRIC_COUNT; i++)
 			m.value[i] = values[v];
-		for (size_t i = 0; i < REFUSAL_COUNT; i++)
+		for (size_t i = 0; i < REJECT_COUNT; i++)
 			m.refused[i] = values[v];
 		render(&page, &m);
 		for (size_t i = 0; i < METRIC_COUNT; i++)
@@ -333,17 +336,17 @@ static void test_endings(void **state)
 	struct page page;
 
 	(void)state;
-	for (int i = 0; i < ENDING_COUNT; i++)
+	for (int i = 0; i < CLOSE_REASON_COUNT; i++)
 		m.ended[i] = 700 + (uint64_t)i;
 	render(&page, &m);
-	assert_string_equal(type_of(&page, "sluice_streams_closed_total"),
+	assert_string_equal(type_of(&page, "sluice_subscriptions_closed_total"),
 			    "counter");
-	for (int i = 0; i < ENDING_COUNT; i++) {
+	for (int i = 0; i < CLOSE_REASON_COUNT; i++) {
 		char series[160];
 
 		snprintf(series, sizeof(series),
-			 "sluice_streams_closed_total{reason=\"%s\"}",
-			 ending_label((enum ending)i));
+			 "sluice_subscriptions_closed_total{reason=\"%s\"}",
+			 close_reason_label((enum close_reason)i));
 		assert_true(value_of(&page, series) == 700 + (uint64_t)i);
 	}
 }
@@ -472,11 +475,11 @@ static void test_the_manual_has_them_all(void **state)
 		if (strstr(text, row) == NULL)
 			fail_msg("docs/metrics.md has no row%s", row);
 	}
-	for (int i = 0; i < ENDING_COUNT; i++) {
+	for (int i = 0; i < CLOSE_REASON_COUNT; i++) {
 		char row[64];
 
 		snprintf(row, sizeof(row), "\n| `%s` |",
-			 ending_label((enum ending)i));
+			 close_reason_label((enum close_reason)i));
 		if (strstr(text, row) == NULL)
 			fail_msg("docs/metrics.md has no row%s", row);
 	}

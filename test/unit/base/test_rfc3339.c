@@ -34,7 +34,7 @@ static void times_are_nanoseconds_since_1970(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
 		uint64_t ns = 7;
 
-		assert_int_equal(js_time_parse(&ns, good[i].text,
+		assert_int_equal(rfc3339_parse(&ns, good[i].text,
 					       strlen(good[i].text)),
 				 0);
 		assert_true(ns == good[i].ns);
@@ -75,7 +75,7 @@ static void other_times_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_int_equal(js_time_parse(&ns, bad[i], strlen(bad[i])),
+		assert_int_equal(rfc3339_parse(&ns, bad[i], strlen(bad[i])),
 				 -EINVAL);
 	assert_int_equal(ns, 7);
 }
@@ -94,7 +94,7 @@ static void every_cut_is_survived(void **state)
 
 			assert_non_null(copy);
 			memcpy(copy, good[i], cut);
-			assert_int_equal(js_time_parse(&ns, copy, cut),
+			assert_int_equal(rfc3339_parse(&ns, copy, cut),
 					 -EINVAL);
 			free(copy);
 		}
@@ -103,22 +103,22 @@ static void every_cut_is_survived(void **state)
 /* Each day of four centuries and more, and what is written is read back. */
 static void what_is_written_is_read(void **state)
 {
-	char text[JS_TIME_MAX];
+	char text[RFC3339_MAX];
 
 	(void)state;
-	js_time_format(text, 0);
+	rfc3339_format(text, 0);
 	assert_string_equal(text, "1970-01-01T00:00:00.000000000Z");
-	js_time_format(text, UINT64_C(951782399999999999));
+	rfc3339_format(text, UINT64_C(951782399999999999));
 	assert_string_equal(text, "2000-02-28T23:59:59.999999999Z");
-	js_time_format(text, UINT64_C(951782400000000001));
+	rfc3339_format(text, UINT64_C(951782400000000001));
 	assert_string_equal(text, "2000-02-29T00:00:00.000000001Z");
-	js_time_format(text, UINT64_MAX);
+	rfc3339_format(text, UINT64_MAX);
 	assert_string_equal(text, "2554-07-21T23:34:33.709551615Z");
 	for (uint64_t day = 0; day < 213500; day++) {
 		uint64_t ns = day * 86400 * 1000000000 + day * 7919, back;
 
-		js_time_format(text, ns);
-		assert_int_equal(js_time_parse(&back, text, strlen(text)), 0);
+		rfc3339_format(text, ns);
+		assert_int_equal(rfc3339_parse(&back, text, strlen(text)), 0);
 		assert_int_equal(back, ns);
 	}
 }

@@ -10,36 +10,36 @@
 
 #include <cmocka.h>
 
-static void set(struct due_heap *h, struct due *d, uint64_t ms)
+static void set(struct timer_heap *h, struct timer_node *d, uint64_t ms)
 {
-	assert_int_equal(due_reserve(h), 0);
-	due_set(h, d, ms);
+	assert_int_equal(timer_heap_reserve(h), 0);
+	timer_heap_set(h, d, ms);
 }
 
 static void the_first_is_at_hand(void **state)
 {
-	struct due_heap h = {0};
-	struct due a = {0}, b = {0}, c = {0};
+	struct timer_heap h = {0};
+	struct timer_node a = {0}, b = {0}, c = {0};
 
 	(void)state;
-	assert_null(due_first(&h));
-	due_remove(&h, &a);
+	assert_null(timer_heap_first(&h));
+	timer_heap_remove(&h, &a);
 	set(&h, &a, 20);
-	assert_ptr_equal(due_first(&h), &a);
+	assert_ptr_equal(timer_heap_first(&h), &a);
 	set(&h, &b, 10);
-	assert_ptr_equal(due_first(&h), &b);
+	assert_ptr_equal(timer_heap_first(&h), &b);
 	set(&h, &c, UINT64_MAX);
 	set(&h, &b, 30);
-	assert_ptr_equal(due_first(&h), &a);
-	due_remove(&h, &a);
-	due_remove(&h, &a);
-	assert_ptr_equal(due_first(&h), &b);
+	assert_ptr_equal(timer_heap_first(&h), &a);
+	timer_heap_remove(&h, &a);
+	timer_heap_remove(&h, &a);
+	assert_ptr_equal(timer_heap_first(&h), &b);
 	set(&h, &c, 0);
-	assert_ptr_equal(due_first(&h), &c);
-	due_remove(&h, &c);
-	due_remove(&h, &b);
-	assert_null(due_first(&h));
-	due_finish(&h);
+	assert_ptr_equal(timer_heap_first(&h), &c);
+	timer_heap_remove(&h, &c);
+	timer_heap_remove(&h, &b);
+	assert_null(timer_heap_first(&h));
+	timer_heap_finish(&h);
 }
 
 /* ---- against a model ----------------------------------------------------- */
@@ -54,7 +54,7 @@ static uint32_t random_below(uint32_t n)
 	return (seed >> 8) % n;
 }
 
-static void check(const struct due_heap *h, const struct due *items,
+static void check(const struct timer_heap *h, const struct timer_node *items,
 		  const bool *in)
 {
 	uint64_t least = UINT64_MAX;
@@ -71,16 +71,16 @@ static void check(const struct due_heap *h, const struct due *items,
 	}
 	assert_int_equal(h->n, n);
 	if (n > 0)
-		assert_int_equal(due_first(h)->ms, least);
+		assert_int_equal(timer_heap_first(h)->ms, least);
 	else
-		assert_null(due_first(h));
+		assert_null(timer_heap_first(h));
 }
 
 static void any_may_be_set_anew_and_taken_out(void **state)
 {
-	static struct due items[ITEMS];
+	static struct timer_node items[ITEMS];
 	static bool in[ITEMS];
-	struct due_heap h = {0};
+	struct timer_heap h = {0};
 
 	(void)state;
 	for (int step = 0; step < STEPS; step++) {
@@ -90,22 +90,22 @@ static void any_may_be_set_anew_and_taken_out(void **state)
 			set(&h, &items[i], random_below(1000));
 			in[i] = true;
 		} else {
-			due_remove(&h, &items[i]);
+			timer_heap_remove(&h, &items[i]);
 			in[i] = false;
 		}
 		if (step % 16 == 0)
 			check(&h, items, in);
 	}
-	for (uint64_t last = 0; due_first(&h) != NULL;) {
-		struct due *d = due_first(&h);
+	for (uint64_t last = 0; timer_heap_first(&h) != NULL;) {
+		struct timer_node *d = timer_heap_first(&h);
 
 		assert_true(d->ms >= last);
 		last = d->ms;
 		in[d - items] = false;
-		due_remove(&h, d);
+		timer_heap_remove(&h, d);
 		check(&h, items, in);
 	}
-	due_finish(&h);
+	timer_heap_finish(&h);
 }
 
 int main(void)

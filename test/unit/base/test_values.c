@@ -9,8 +9,13 @@
 
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "base/check.h"
-#include "base/values.h"
+#include "base/hostport.h"
+#include "base/printable.h"
+#include "base/units.h"
+#include "config/option_checks.h"
+#include "nats/server_url.h"
 
 /* What an out-parameter holds before a call that must not write it. */
 enum { UNTOUCHED = 77 };
@@ -75,8 +80,8 @@ static void durations(void **state)
 		"307445734561826m", "5124095576031h"};
 
 	(void)state;
-	take_numbers(values_duration, good, ARRAY_LEN(good));
-	refuse_numbers(values_duration, bad, ARRAY_LEN(bad));
+	take_numbers(units_duration, good, ARRAY_LEN(good));
+	refuse_numbers(units_duration, bad, ARRAY_LEN(bad));
 }
 
 static void sizes(void **state)
@@ -115,8 +120,8 @@ static void sizes(void **state)
 					  "17179869184GiB"};
 
 	(void)state;
-	take_numbers(values_size, good, ARRAY_LEN(good));
-	refuse_numbers(values_size, bad, ARRAY_LEN(bad));
+	take_numbers(units_size, good, ARRAY_LEN(good));
+	refuse_numbers(units_size, bad, ARRAY_LEN(bad));
 }
 
 static void counts(void **state)
@@ -131,8 +136,8 @@ static void counts(void **state)
 					  "0x", "1.0", "18446744073709551616"};
 
 	(void)state;
-	take_numbers(values_count, good, ARRAY_LEN(good));
-	refuse_numbers(values_count, bad, ARRAY_LEN(bad));
+	take_numbers(units_count, good, ARRAY_LEN(good));
+	refuse_numbers(units_count, bad, ARRAY_LEN(bad));
 }
 
 static void bools(void **state)
@@ -142,12 +147,12 @@ static void bools(void **state)
 	bool on = false;
 
 	(void)state;
-	assert_int_equal(values_bool("1", &on), 0);
+	assert_int_equal(units_bool("1", &on), 0);
 	assert_true(on);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		if (values_bool(bad[i], &on) != -EINVAL || !on)
+		if (units_bool(bad[i], &on) != -EINVAL || !on)
 			fail_msg("\"%s\"", bad[i]);
-	assert_int_equal(values_bool("0", &on), 0);
+	assert_int_equal(units_bool("0", &on), 0);
 	assert_false(on);
 }
 
@@ -178,19 +183,19 @@ static void texts_of_numbers_can_be_read_again(void **state)
 		{"1024GiB", (uint64_t)1 << 40},
 		{"18446744073709551615", UINT64_MAX},
 	};
-	char text[VALUES_TEXT_MAX];
+	char text[UNITS_TEXT_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(durations_of); i++) {
-		values_duration_text(durations_of[i].n, text);
+		units_duration_text(durations_of[i].n, text);
 		assert_string_equal(text, durations_of[i].text);
 	}
-	take_numbers(values_duration, durations_of, ARRAY_LEN(durations_of));
+	take_numbers(units_duration, durations_of, ARRAY_LEN(durations_of));
 	for (size_t i = 0; i < ARRAY_LEN(sizes_of); i++) {
-		values_size_text(sizes_of[i].n, text);
+		units_size_text(sizes_of[i].n, text);
 		assert_string_equal(text, sizes_of[i].text);
 	}
-	take_numbers(values_size, sizes_of, ARRAY_LEN(sizes_of));
+	take_numbers(units_size, sizes_of, ARRAY_LEN(sizes_of));
 }
 
 /* ---- faults ----------------------------------------------------------- */
@@ -274,7 +279,7 @@ static void addresses(void **state)
 	};
 
 	(void)state;
-	find_faults(values_address_fault, cases, ARRAY_LEN(cases));
+	find_faults(hostport_fault, cases, ARRAY_LEN(cases));
 }
 
 static void addresses_are_split(void **state)
@@ -289,16 +294,15 @@ static void addresses_are_split(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(values_address_split(cases[i][0], host,
-						      sizeof(host), &port),
+		assert_int_equal(hostport_split(cases[i][0], host, sizeof(host),
+						&port),
 				 0);
 		assert_string_equal(host, cases[i][1]);
 		assert_string_equal(port, cases[i][2]);
 	}
-	assert_int_equal(values_address_split("12345678:1", host, 8, &port),
-			 -EINVAL);
-	assert_int_equal(values_address_split(":1", host, 8, &port), -EINVAL);
-	assert_int_equal(values_address_split("a", host, 8, &port), -EINVAL);
+	assert_int_equal(hostport_split("12345678:1", host, 8, &port), -EINVAL);
+	assert_int_equal(hostport_split(":1", host, 8, &port), -EINVAL);
+	assert_int_equal(hostport_split("a", host, 8, &port), -EINVAL);
 }
 
 static void servers(void **state)
@@ -354,7 +358,7 @@ static void servers(void **state)
 	};
 
 	(void)state;
-	find_faults(values_server_fault, cases, ARRAY_LEN(cases));
+	find_faults(server_url_fault, cases, ARRAY_LEN(cases));
 }
 
 static void modes(void **state)
@@ -365,18 +369,18 @@ static void modes(void **state)
 	int mode = -1;
 
 	(void)state;
-	assert_int_equal(values_mode("660", &mode), 0);
+	assert_int_equal(units_mode("660", &mode), 0);
 	assert_int_equal(mode, 0660);
-	assert_int_equal(values_mode("0777", &mode), 0);
+	assert_int_equal(units_mode("0777", &mode), 0);
 	assert_int_equal(mode, 0777);
-	assert_int_equal(values_mode("000", &mode), 0);
+	assert_int_equal(units_mode("000", &mode), 0);
 	assert_int_equal(mode, 0);
-	assert_null(values_mode_fault("600"));
+	assert_null(option_checks_mode_fault("600"));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		assert_non_null(values_mode_fault(bad[i]));
-	assert_null(values_host_fault("gw.example"));
-	assert_non_null(values_host_fault("gw.example:8081"));
-	assert_non_null(values_host_fault(""));
+		assert_non_null(option_checks_mode_fault(bad[i]));
+	assert_null(hostport_host_fault("gw.example"));
+	assert_non_null(hostport_host_fault("gw.example:8081"));
+	assert_non_null(hostport_host_fault(""));
 }
 
 static void header_names(void **state)
@@ -407,7 +411,7 @@ static void header_names(void **state)
 	};
 
 	(void)state;
-	find_faults(values_header_fault, cases, ARRAY_LEN(cases));
+	find_faults(option_checks_header_fault, cases, ARRAY_LEN(cases));
 	for (int c = 1; c < 256; c++) {
 		char name[] = {'x', (char)c, 'y', '\0'};
 		const struct fault one = {
@@ -415,7 +419,7 @@ static void header_names(void **state)
 				      ? NULL
 				      : "it holds what no header's name may"};
 
-		find_faults(values_header_fault, &one, 1);
+		find_faults(option_checks_header_fault, &one, 1);
 	}
 }
 
@@ -438,7 +442,7 @@ static void query_names(void **state)
 	};
 
 	(void)state;
-	find_faults(values_query_fault, cases, ARRAY_LEN(cases));
+	find_faults(option_checks_query_fault, cases, ARRAY_LEN(cases));
 	for (int c = 1; c < 256; c++) {
 		char name[] = {'x', (char)c, 'y', '\0'};
 		const struct fault one = {
@@ -446,7 +450,7 @@ static void query_names(void **state)
 				      ? NULL
 				      : "it holds other than letters"};
 
-		find_faults(values_query_fault, &one, 1);
+		find_faults(option_checks_query_fault, &one, 1);
 	}
 }
 
@@ -455,12 +459,12 @@ static void query_names(void **state)
 static void cookie_names(void **state)
 {
 	(void)state;
-	assert_null(values_cookie_fault("__Host-token"));
-	assert_null(values_cookie_fault("host")); /* no header's */
-	assert_non_null(values_cookie_fault(""));
-	assert_non_null(values_cookie_fault("a=b"));
-	assert_non_null(values_cookie_fault("a;b"));
-	assert_non_null(values_cookie_fault("a b"));
+	assert_null(option_checks_cookie_fault("__Host-token"));
+	assert_null(option_checks_cookie_fault("host")); /* no header's */
+	assert_non_null(option_checks_cookie_fault(""));
+	assert_non_null(option_checks_cookie_fault("a=b"));
+	assert_non_null(option_checks_cookie_fault("a;b"));
+	assert_non_null(option_checks_cookie_fault("a b"));
 }
 
 /* RFC 4648, 10, without padding; and what else might pass for the same. */
@@ -475,19 +479,19 @@ static void base64url_is_strict(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(values_base64url("", 0, out, sizeof(out), &n), 0);
+	assert_int_equal(base64url_decode("", 0, out, sizeof(out), &n), 0);
 	assert_int_equal(n, 0);
-	assert_int_equal(values_base64url("Zg", 2, out, sizeof(out), &n), 0);
+	assert_int_equal(base64url_decode("Zg", 2, out, sizeof(out), &n), 0);
 	assert_int_equal(n, 1);
-	assert_int_equal(values_base64url("Zm9vYmFy", 8, out, sizeof(out), &n),
+	assert_int_equal(base64url_decode("Zm9vYmFy", 8, out, sizeof(out), &n),
 			 0);
 	assert_int_equal(n, 6);
 	assert_memory_equal(out, "foobar", 6);
-	assert_int_equal(values_base64url("-_8", 3, out, sizeof(out), &n), 0);
+	assert_int_equal(base64url_decode("-_8", 3, out, sizeof(out), &n), 0);
 	assert_int_equal(out[0], 0xfb);
-	assert_int_equal(values_base64url("Zm9vYmFy", 8, out, 5, &n), -EINVAL);
+	assert_int_equal(base64url_decode("Zm9vYmFy", 8, out, 5, &n), -EINVAL);
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
-		assert_int_equal(values_base64url(wrong[i], strlen(wrong[i]),
+		assert_int_equal(base64url_decode(wrong[i], strlen(wrong[i]),
 						  out, sizeof(out), &n),
 				 -EINVAL);
 }
@@ -516,13 +520,13 @@ static void userinfo_is_hidden(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		values_hide_userinfo(cases[i].url, out, sizeof(out));
+		server_url_hide_userinfo(cases[i].url, out, sizeof(out));
 		assert_string_equal(out, cases[i].shown);
 	}
 	/* Cut, and still hidden. */
-	values_hide_userinfo("nats://u:hunter2@abcdef", out, 20);
+	server_url_hide_userinfo("nats://u:hunter2@abcdef", out, 20);
 	assert_string_equal(out, "nats://(hidden)@abc");
-	values_hide_userinfo("nats://u:hunter2@abcdef", out, 10);
+	server_url_hide_userinfo("nats://u:hunter2@abcdef", out, 10);
 	assert_string_equal(out, "nats://(h");
 }
 
@@ -554,7 +558,7 @@ static void shown_text_stays_on_its_line(void **state)
 		char out[40];
 
 		memset(out, '#', sizeof(out));
-		values_show(cases[i].text, out, cases[i].size);
+		printable_text(out, cases[i].size, cases[i].text);
 		assert_string_equal(out, cases[i].shown);
 		assert_int_equal(out[cases[i].size], '#');
 	}
@@ -583,18 +587,18 @@ static void distances(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_int_equal(values_distance(cases[i].a, cases[i].b),
+		assert_int_equal(option_checks_distance(cases[i].a, cases[i].b),
 				 cases[i].n);
-		assert_int_equal(values_distance(cases[i].b, cases[i].a),
+		assert_int_equal(option_checks_distance(cases[i].b, cases[i].a),
 				 cases[i].n);
 	}
 	stretch(most, "", 64, "");
 	stretch(over, "", 65, "");
-	assert_int_equal(values_distance(most, most), 0);
-	assert_int_equal(values_distance(most, ""), 64);
-	assert_int_equal(values_distance("", most), 64);
-	assert_int_equal(values_distance(over, ""), UINT_MAX);
-	assert_int_equal(values_distance("", over), UINT_MAX);
+	assert_int_equal(option_checks_distance(most, most), 0);
+	assert_int_equal(option_checks_distance(most, ""), 64);
+	assert_int_equal(option_checks_distance("", most), 64);
+	assert_int_equal(option_checks_distance(over, ""), UINT_MAX);
+	assert_int_equal(option_checks_distance("", over), UINT_MAX);
 }
 
 int main(void)

@@ -97,7 +97,7 @@ static int begin(struct options *o, const struct start *s, char *err)
 	assert_int_equal(options_init(o), 0);
 	rc = options_parse_args(o, (int)n + 1, argv, err);
 	if (rc == 0)
-		rc = settings_load(o, env, home.path, err);
+		rc = config_load(o, env, home.path, err);
 	for (char **p = argv + 1; *p != NULL; p++)
 		free(*p);
 	for (char **p = env; *p != NULL; p++)
@@ -105,7 +105,7 @@ static int begin(struct options *o, const struct start *s, char *err)
 	return rc;
 }
 
-/* It holds, and --check prints these lines (each ends with '\n'). */
+/* It holds, and --check-config prints these lines (each ends with '\n'). */
 static void holds(const struct start *s, const char *lines)
 {
 	char err[OPTIONS_ERROR_MAX], *want = filled(lines), *save = NULL;
@@ -460,7 +460,7 @@ static void a_home_that_is_not_given_is_the_passwd_entry(void **state)
 	snprintf(want, sizeof(want), "(%s/.config/nats/context/no-",
 		 pw == NULL ? "" : pw->pw_dir);
 	assert_int_equal(options_init(&o), 0);
-	assert_int_equal(settings_load(&o, (char *const *)vars, NULL, err),
+	assert_int_equal(config_load(&o, (char *const *)vars, NULL, err),
 			 -ENOENT);
 	assert_contains(err, pw == NULL ? "HOME is set" : want);
 	options_finish(&o);

@@ -43,8 +43,8 @@ static const char *const variables[] = {
 	NULL,
 };
 
-static struct context_env env = {.home = home.path,
-				 .env = (char *const *)variables};
+static struct nats_context_env env = {.home = home.path,
+				      .env = (char *const *)variables};
 
 static int setup(void **state)
 {
@@ -83,7 +83,7 @@ static void put_json(const char *text)
 }
 
 /* "option=value\n" of each field. */
-static void fields_text(const struct context *c, char *out, size_t size)
+static void fields_text(const struct nats_context *c, char *out, size_t size)
 {
 	size_t len = 0;
 
@@ -94,28 +94,28 @@ static void fields_text(const struct context *c, char *out, size_t size)
 					c->fields[i].value);
 }
 
-static void loads(const char *name, const struct context_env *where,
+static void loads(const char *name, const struct nats_context_env *where,
 		  const char *fields)
 {
 	char err[CONTEXT_ERROR_MAX] = "no reason", text[2048];
-	struct context c;
+	struct nats_context c;
 
-	if (context_load(&c, name, where, err) != 0)
+	if (nats_context_load(&c, name, where, err) != 0)
 		fail_msg("%s", err);
 	fields_text(&c, text, sizeof(text));
 	assert_string_equal(text, fields);
-	context_finish(&c);
+	nats_context_finish(&c);
 }
 
 /* The error is one line that has `why`, and nothing is given out. */
-static void fails(const char *name, const struct context_env *where, int rc,
-		  const char *why)
+static void fails(const char *name, const struct nats_context_env *where,
+		  int rc, const char *why)
 {
 	char err[CONTEXT_ERROR_MAX];
-	struct context c = {.n_fields = 77};
+	struct nats_context c = {.n_fields = 77};
 
 	memset(err, '\n', sizeof(err));
-	if (context_load(&c, name, where, err) != rc)
+	if (nats_context_load(&c, name, where, err) != rc)
 		fail_msg("not %d: %.500s", rc, err);
 	assert_int_equal(c.n_fields, 77);
 	assert_null(c.name);
@@ -146,7 +146,7 @@ static void contexts_are_below_the_config_home(void **state)
 	put("xdg/nats/context/one.json", "{\"url\":\"by-xdg\"}");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char xdg[64], me[64];
-		struct context_env where = {0};
+		struct nats_context_env where = {0};
 
 		snprintf(xdg, sizeof(xdg), "%s/%s", home.path, cases[i].xdg);
 		snprintf(me, sizeof(me), "%s/%s", home.path, cases[i].home);
@@ -163,7 +163,7 @@ static void contexts_are_below_the_config_home(void **state)
 
 static void without_a_home_nothing_is_selected(void **state)
 {
-	static const struct context_env nowhere[] = {
+	static const struct nats_context_env nowhere[] = {
 		{.home = NULL},
 		{.home = "", .xdg_config_home = ""},
 	};
@@ -182,20 +182,20 @@ static void nothing_selected_is_no_error(void **state)
 	static const char *const texts[] = {"", " \t\r\n\v\f\n"};
 
 	(void)state;
-	context_finish(NULL);
+	nats_context_finish(NULL);
 	loads(NULL, &env, "");
 	put(ONE, "{\"url\":\"one\"}");
 	loads(NULL, &env, "");
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		char err[CONTEXT_ERROR_MAX];
-		struct context c;
+		struct nats_context c;
 
 		put(TEXT, texts[i]);
-		assert_int_equal(context_load(&c, "", &env, err), 0);
+		assert_int_equal(nats_context_load(&c, "", &env, err), 0);
 		assert_null(c.name);
 		assert_null(c.path);
 		assert_int_equal(c.n_fields, 0);
-		context_finish(&c);
+		nats_context_finish(&c);
 	}
 	assert_int_equal(unlink(folder_path(&home, TEXT)), 0);
 	/* what can't be read is none, as for the nats command */
@@ -213,18 +213,19 @@ static void the_selected_one_is_taken(void **state)
 	put(".config/nats/context/two.json", "{\"url\":\"two\"}");
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		char err[CONTEXT_ERROR_MAX];
-		struct context c;
+		struct nats_context c;
 
 		put(TEXT, texts[i]);
-		assert_int_equal(context_load(&c, i % 2 ? "" : NULL, &env, err),
+		assert_int_equal(nats_context_load(&c, i % 2 ? "" : NULL, &env,
+						   err),
 				 0);
 		assert_string_equal(c.name, "one");
 		assert_string_equal(c.path, folder_path(&home, ONE));
 		assert_int_equal(c.n_fields, 1);
-		context_finish(&c);
+		nats_context_finish(&c);
 		assert_null(c.name);
 		assert_int_equal(c.n_fields, 0);
-		context_finish(&c);
+		nats_context_finish(&c);
 		loads("two", &env, "server=two\n");
 	}
 }
@@ -282,16 +283,16 @@ static void a_path_that_ends_in_json_is_a_file(void **state)
 {
 	int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char path[128], err[CONTEXT_ERROR_MAX];
-	struct context c;
+	struct nats_context c;
 
 	(void)state;
 	assert_true(before >= 0);
 	put("x/mine.json", "{\"url\":\"mine\"}");
 	snprintf(path, sizeof(path), "%s", folder_path(&home, "x/mine.json"));
-	assert_int_equal(context_load(&c, path, &env, err), 0);
+	assert_int_equal(nats_context_load(&c, path, &env, err), 0);
 	assert_string_equal(c.name, "mine");
 	assert_string_equal(c.path, path);
-	context_finish(&c);
+	nats_context_finish(&c);
 	fails(folder_path(&home, "x/gone.json"), &env, -ENOENT,
 	      "/x/gone.json): it is not there");
 	/* without a slash only when it is there; else it is a name */

@@ -115,7 +115,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o->ping_interval_ms, 30000);
 	assert_int_equal(o->ping_style, PING_MESSAGE);
 	assert_int_equal(o->retry_ms, 3000);
-	assert_int_equal(o->tail_memory, 64 << 20);
+	assert_int_equal(o->buffer_size, 64 << 20);
 	assert_int_equal(o->max_replays, 256);
 	assert_int_equal(o->max_connections, 0);
 	assert_int_equal(o->max_header_bytes, 16384);
@@ -123,8 +123,8 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o->idle_timeout_ms, 75000);
 	assert_int_equal(o->drain_delay_ms, 5000);
 	assert_int_equal(o->drain_timeout_ms, 20000);
-	assert_int_equal(o->log_format, LOGGING_TEXT);
-	assert_int_equal(o->log_level, LOGGING_INFO);
+	assert_int_equal(o->log_format, LOG_TEXT);
+	assert_int_equal(o->log_level, LOG_INFO);
 	assert_false(o->check || o->help || o->version);
 	assert_int_equal(o->healthcheck, HEALTHCHECK_OFF);
 }
@@ -140,7 +140,7 @@ static void flags_of_every_type(void **state)
 			      "--listen=[::1]:80", "--admin-listen",
 			      "unix:/run/a.sock,localhost:1",
 			      "--ping-interval=250ms", "--ping-style",
-			      "comment", "--tail-memory", "1GiB",
+			      "comment", "--buffer-size", "1GiB",
 			      "--max-replays", "7", "--tlsfirst",
 			      "--subject={id}.inbox", "--log-level=debug",
 			      "--log-format", "json", "--password=", "--help"),
@@ -154,12 +154,12 @@ static void flags_of_every_type(void **state)
 	assert_string_equal(o->admin_listen.items[1], "localhost:1");
 	assert_int_equal(o->ping_interval_ms, 250);
 	assert_int_equal(o->ping_style, PING_COMMENT);
-	assert_int_equal(o->tail_memory, 1 << 30);
+	assert_int_equal(o->buffer_size, 1 << 30);
 	assert_int_equal(o->max_replays, 7);
 	assert_true(o->tlsfirst);
 	assert_string_equal(o->subject_template.suffix, ".inbox");
-	assert_int_equal(o->log_level, LOGGING_DEBUG);
-	assert_int_equal(o->log_format, LOGGING_JSON);
+	assert_int_equal(o->log_level, LOG_DEBUG);
+	assert_int_equal(o->log_format, LOG_JSON);
 	assert_false(o->help);
 }
 
@@ -254,8 +254,8 @@ static void wrong_values_are_named_with_what_is_right(void **state)
 		{"ping-interval", "-1s", "such as 250ms, 30s, 5m, 1h"},
 		{"ping-style", "loud", "takes message, comment or event"},
 		{"retry", "0", "duration from 1ms to 1h "},
-		{"tail-memory", "1KiB", "size from 64KiB to"},
-		{"tail-memory", "64MB", "such as 64KiB, 8MiB, 1GiB, or"},
+		{"buffer-size", "1KiB", "size from 64KiB to"},
+		{"buffer-size", "64MB", "such as 64KiB, 8MiB, 1GiB, or"},
 		{"max-replays", "0", "number from 1 to 65535"},
 		{"max-replays", "65536", "number from 1 to 65535"},
 		{"max-connections", "many", "number from 1 to 10000000"},
@@ -341,7 +341,7 @@ static void a_missing_value_is_not_taken_from_the_next_flag(void **state)
 
 	assert_int_equal(args(o, err, "--stream"), -EINVAL);
 	assert_contains(err, "--stream: needs a value; takes a stream's name");
-	assert_int_equal(args(o, err, "--stream", "--check"), -EINVAL);
+	assert_int_equal(args(o, err, "--stream", "--check-config"), -EINVAL);
 	assert_contains(err, "--stream: needs a value");
 	assert_int_equal(args(o, err, "--stream", "--retry=1s"), -EINVAL);
 	/* What only looks like a flag may be a value. */
@@ -410,9 +410,10 @@ static void every_option_has_its_variable(void **state)
 	assert_int_equal(environment(o, err, "PATH=/bin",
 				     "SLUICE_LISTEN=a:1,b:2",
 				     "SLUICE_TLSFIRST=1",
-				     "SLUICE_MAX_REPLAYS=9", "SLUICE_CHECK=1",
-				     "SLUICE_STREAM=", "SLUICE_NONSENSE=",
-				     "SLUICE_TEST_X=1", "SLUICE", "SLUICE_"),
+				     "SLUICE_MAX_REPLAYS=9",
+				     "SLUICE_CHECK_CONFIG=1", "SLUICE_STREAM=",
+				     "SLUICE_NONSENSE=", "SLUICE_TEST_X=1",
+				     "SLUICE", "SLUICE_"),
 			 0);
 	assert_int_equal(o->listen.n, 2);
 	assert_true(o->tlsfirst);
@@ -814,21 +815,21 @@ static void a_copy_stands_alone(void **state)
 	options_finish(NULL);
 }
 
-/* What --check prints can be given back, and means the same. */
+/* What --check-config prints can be given back, and means the same. */
 static void printed_values_can_be_read_again(void **state)
 {
 	struct options *o = *state, again;
 	char err[OPTIONS_ERROR_MAX], *text, *save = NULL;
 
 	assert_int_equal(args(o, err, "--ping-interval", "0", "--retry",
-			      "1500ms", "--tail-memory", "100000",
+			      "1500ms", "--buffer-size", "100000",
 			      "--max-header-bytes", "20KiB", "--log-level",
 			      "warn"),
 			 0);
 	assert_int_equal(options_init(&again), 0);
 	text = printed(o);
 	assert_contains(text, "retry = 1500ms  (flag)\n");
-	assert_contains(text, "tail-memory = 100000  (flag)\n");
+	assert_contains(text, "buffer-size = 100000  (flag)\n");
 	assert_contains(text, "max-connections = what RLIMIT_NOFILE allows, "
 			      "less a reserve  (default)\n");
 	for (char *line = strtok_r(text, "\n", &save); line != NULL;
@@ -848,9 +849,9 @@ static void printed_values_can_be_read_again(void **state)
 	free(text);
 	assert_int_equal(again.ping_interval_ms, 0);
 	assert_int_equal(again.retry_ms, 1500);
-	assert_int_equal(again.tail_memory, 100000);
+	assert_int_equal(again.buffer_size, 100000);
 	assert_int_equal(again.max_header_bytes, 20480);
-	assert_int_equal(again.log_level, LOGGING_WARN);
+	assert_int_equal(again.log_level, LOG_WARN);
 	options_finish(&again);
 }
 

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "base/file.h"
 #include "config/value_resolver.h"
 #include "folder.h"
 
@@ -34,8 +35,8 @@ static const char *const variables[] = {"A=1",	    "AB=two",  "EMPTY=",
 					"NO_VALUE", "TILDE=~", "DOLLAR=$A",
 					"_x9=u",    "A=later", NULL};
 #define VARS(list) ((char *const *)(list))
-static const struct reference_env env = {.home = "/my-home",
-					 .vars = VARS(variables)};
+static const struct value_resolver_env env = {.home = "/my-home",
+					      .vars = VARS(variables)};
 
 /* ---- variables -------------------------------------------------------- */
 
@@ -52,16 +53,17 @@ static void variables_are_found_by_their_whole_name(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *name = cases[i].name;
-		const char *value =
-			reference_variable(VARS(variables), name, strlen(name));
+		const char *value = value_resolver_variable(VARS(variables),
+							    name, strlen(name));
 
 		if (cases[i].value == NULL)
 			assert_null(value);
 		else
 			assert_string_equal(value, cases[i].value);
 	}
-	assert_string_equal(reference_variable(VARS(variables), "AB", 1), "1");
-	assert_null(reference_variable(NULL, "A", 1));
+	assert_string_equal(value_resolver_variable(VARS(variables), "AB", 1),
+			    "1");
+	assert_null(value_resolver_variable(NULL, "A", 1));
 }
 
 static void texts_are_expanded(void **state)
@@ -104,7 +106,8 @@ static void texts_are_expanded(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char *text = NULL;
 
-		assert_int_equal(reference_expand(&env, cases[i].text, &text),
+		assert_int_equal(value_resolver_expand(&env, cases[i].text,
+						       &text),
 				 0);
 		assert_string_equal(text, cases[i].expanded);
 		free(text);
@@ -113,11 +116,11 @@ static void texts_are_expanded(void **state)
 
 static void what_is_not_known_is_empty(void **state)
 {
-	static const struct reference_env nothing = {.home = NULL};
+	static const struct value_resolver_env nothing = {.home = NULL};
 	char *text = NULL;
 
 	(void)state;
-	assert_int_equal(reference_expand(&nothing, "~/$A/x", &text), 0);
+	assert_int_equal(value_resolver_expand(&nothing, "~/$A/x", &text), 0);
 	assert_string_equal(text, "//x");
 	free(text);
 }
@@ -140,7 +143,8 @@ static void a_path_has_an_end(void **state)
 	};
 	char home[PATH_BYTES + 1], var[PATH_BYTES + 2] = "V=";
 	const char *const list[] = {var, NULL};
-	const struct reference_env wide = {.home = home, .vars = VARS(list)};
+	const struct value_resolver_env wide = {.home = home,
+						.vars = VARS(list)};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -150,7 +154,8 @@ static void a_path_has_an_end(void **state)
 		home[cases[i].home] = '\0';
 		memset(var + 2, 'v', cases[i].var);
 		var[2 + cases[i].var] = '\0';
-		assert_int_equal(reference_expand(&wide, cases[i].text, &text),
+		assert_int_equal(value_resolver_expand(&wide, cases[i].text,
+						       &text),
 				 cases[i].rc);
 		assert_int_equal(text != NULL, cases[i].rc == 0);
 		free(text);
@@ -166,12 +171,12 @@ static void a_file_is_read_whole(void **state)
 	size_t len = 0;
 
 	(void)state;
-	assert_int_equal(reference_read_file(path, &text, &len), 0);
+	assert_int_equal(file_read(path, &text, &len), 0);
 	assert_int_equal(len, 4);
 	assert_memory_equal(text, "a\0b\n", 5);
 	free(text);
 	folder_write(&folder, "f", "", 0);
-	assert_int_equal(reference_read_file(path, &text, &len), 0);
+	assert_int_equal(file_read(path, &text, &len), 0);
 	assert_int_equal(len, 0);
 	assert_string_equal(text, "");
 	free(text);
@@ -187,15 +192,15 @@ static void a_file_has_an_end(void **state)
 	(void)state;
 	memset(bytes, 'x', sizeof(bytes));
 	path = folder_write(&folder, "f", bytes, FILE_MAX);
-	assert_int_equal(reference_read_file(path, &text, &len), 0);
+	assert_int_equal(file_read(path, &text, &len), 0);
 	assert_int_equal(len, FILE_MAX);
 	assert_int_equal(strlen(text), FILE_MAX);
 	free(text);
 	text = NULL;
 	len = 77;
 	folder_write(&folder, "f", bytes, FILE_MAX + 1);
-	assert_int_equal(reference_read_file(path, &text, &len), -EFBIG);
-	assert_int_equal(reference_read_file("/dev/zero", &text, &len), -EFBIG);
+	assert_int_equal(file_read(path, &text, &len), -EFBIG);
+	assert_int_equal(file_read("/dev/zero", &text, &len), -EFBIG);
 	assert_null(text);
 	assert_int_equal(len, 77);
 }
@@ -206,12 +211,10 @@ static void what_is_no_file_is_an_error(void **state)
 	size_t len = 77;
 
 	(void)state;
-	assert_int_equal(reference_read_file(folder_path(&folder, "none"),
-					     &text, &len),
+	assert_int_equal(file_read(folder_path(&folder, "none"), &text, &len),
 			 -ENOENT);
-	assert_int_equal(reference_read_file("", &text, &len), -ENOENT);
-	assert_int_equal(reference_read_file(folder.path, &text, &len),
-			 -EISDIR);
+	assert_int_equal(file_read("", &text, &len), -ENOENT);
+	assert_int_equal(file_read(folder.path, &text, &len), -EISDIR);
 	assert_null(text);
 	assert_int_equal(len, 77);
 }
@@ -225,7 +228,7 @@ static void a_fifo_is_not_waited_for(void **state)
 
 	(void)state;
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(reference_read_file(path, &text, &len), 0);
+	assert_int_equal(file_read(path, &text, &len), 0);
 	assert_int_equal(len, 0);
 	free(text);
 }
@@ -246,7 +249,8 @@ static void values_that_are_no_uri_stand_for_themselves(void **state)
 		const char *why = NULL;
 		char other, *text = &other;
 
-		assert_int_equal(reference_follow(&env, cases[i], &text, &why),
+		assert_int_equal(value_resolver_follow(&env, cases[i], &text,
+						       &why),
 				 0);
 		assert_null(text);
 	}
@@ -274,8 +278,8 @@ static void uris_lead_to_a_text(void **state)
 	char named[80];
 	const char *const list[] = {named, "AB=two", "DOLLAR=$A",
 				    "LINES=one\ntwo\n\n", NULL};
-	const struct reference_env here = {.home = folder.path,
-					   .vars = VARS(list)};
+	const struct value_resolver_env here = {.home = folder.path,
+						.vars = VARS(list)};
 
 	(void)state;
 	folder_write(&folder, "secret", "hunter2\r\n\n", 10);
@@ -283,7 +287,8 @@ static void uris_lead_to_a_text(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *why = NULL;
 		char *text = NULL;
-		int rc = reference_follow(&here, cases[i].uri, &text, &why);
+		int rc =
+			value_resolver_follow(&here, cases[i].uri, &text, &why);
 
 		if (rc != 0)
 			fail_msg("%s: %s", cases[i].uri, why);
@@ -333,8 +338,8 @@ static void uris_that_lead_nowhere_have_a_reason(void **state)
 	char named[80], lengthy[3000] = "LONG=";
 	const char *const list[] = {
 		named, lengthy, "EMPTY=", "A=1", "ONLY_LINES=\r\n\n", NULL};
-	const struct reference_env here = {.home = folder.path,
-					   .vars = VARS(list)};
+	const struct value_resolver_env here = {.home = folder.path,
+						.vars = VARS(list)};
 
 	(void)state;
 	snprintf(named, sizeof(named), "FOLDER=%s", folder.path);
@@ -342,7 +347,8 @@ static void uris_that_lead_nowhere_have_a_reason(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *why = NULL;
 		char *text = NULL;
-		int rc = reference_follow(&here, cases[i].uri, &text, &why);
+		int rc =
+			value_resolver_follow(&here, cases[i].uri, &text, &why);
 
 		assert_null(text);
 		if (rc != cases[i].rc || why == NULL ||

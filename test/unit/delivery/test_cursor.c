@@ -7,46 +7,47 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "bytes.h"
 #include "base/check.h"
+#include "bytes.h"
 #include "delivery/cursor.h"
 
 static const struct sse_tag tag = {"9f31c2"};
 
 struct fixture {
-	struct log *log;
+	struct event_buffer *buffer;
 	struct cursor cursor;
 };
 
 static void begin(struct fixture *f, size_t memory, bool chunked)
 {
 	memset(f, 0, sizeof(*f));
-	assert_int_equal(log_new(&f->log, memory), 0);
+	assert_int_equal(event_buffer_new(&f->buffer, memory), 0);
 	f->cursor.chunked = chunked;
 	f->cursor.state = CURSOR_LIVE;
-	f->cursor.subject = log_watch(f->log, "ev.a", 4, &f->cursor.watch);
+	f->cursor.subject =
+		event_buffer_watch(f->buffer, "ev.a", 4, &f->cursor.watch);
 	assert_non_null(f->cursor.subject);
 }
 
 static void end(struct fixture *f)
 {
-	log_unwatch(f->log, f->cursor.subject, &f->cursor.watch);
-	log_free(f->log);
+	event_buffer_unwatch(f->buffer, f->cursor.subject, &f->cursor.watch);
+	event_buffer_free(f->buffer);
 }
 
-static void put_bytes(struct fixture *f, const char *subject, uint64_t seq,
-		      const void *data, size_t len)
+static void encode_bytes(struct fixture *f, const char *subject, uint64_t seq,
+			 const void *data, size_t len)
 {
 	struct sse_frame sse;
 
 	sse_measure(&sse, data, len, seq, &tag);
-	log_append(f->log, subject, strlen(subject), &sse, 0);
+	event_buffer_append(f->buffer, subject, strlen(subject), &sse, 0);
 }
 
 static void put(struct fixture *f, const char *subject, uint64_t seq,
 		const char *text)
 {
-	put_bytes(f, subject, seq, text, strlen(text));
+	encode_bytes(f, subject, seq, text, strlen(text));
 }
 
 static struct bytes flat(const struct cursor_batch *b)
@@ -77,19 +78,19 @@ static void neighbours_are_one_buffer(void **state)
 
 	(void)state;
 	begin(&f, 4096, true);
-	cursor_gather(&f.cursor, f.log, &b);
+	cursor_gather(&f.cursor, f.buffer, &b);
 	assert_batch(&b, 0, "");
 	assert_int_equal(b.first, 0);
 	put(&f, "ev.a", 1, "one");
 	put(&f, "ev.a", 2, "two");
 	put(&f, "ev.b", 3, "another's");
 	put(&f, "ev.a", 4, "four");
-	cursor_gather(&f.cursor, f.log, &b);
+	cursor_gather(&f.cursor, f.buffer, &b);
 	assert_batch(&b, 2,
 		     "18\r\ndata: one\nid: 1-9f31c2\n\n\r\n"
 		     "18\r\ndata: two\nid: 2-9f31c2\n\n\r\n"
 		     "19\r\ndata: four\nid: 4-9f31c2\n\n\r\n");
-	assert_int_equal(log_frame(f.log, b.first)->seq, 1);
+	assert_int_equal(event_buffer_frame(f.buffer, b.first)->seq, 1);
 	end(&f);
 }
 
@@ -102,7 +103,7 @@ static void bare_events_come_without_chunks(void **state)
 	begin(&f, 4096, false);
 	put(&f, "ev.a", 1, "one");
 	put(&f, "ev.a", 2, "two");
-	cursor_gather(&f.cursor, f.log, &b);
+	cursor_gather(&f.cursor, f.buffer, &b);
 	assert_batch(&b, 2,
 		     "data: one\nid: 1-9f31c2\n\n"
 		     "data: two\nid: 2-9f31c2\n\n");
@@ -122,12 +123,12 @@ static void gathers_what_is_not_covered(void **state)
 	for (uint64_t covered = 0; covered <= 21; covered++) {
 		f.cursor.covered = covered;
 		f.cursor.at = 0;
-		cursor_gather(&f.cursor, f.log, &b);
+		cursor_gather(&f.cursor, f.buffer, &b);
 		if (covered >= 20) {
 			assert_int_equal(b.first, 0);
 			continue;
 		}
-		assert_int_equal(log_frame(f.log, b.first)->seq,
+		assert_int_equal(event_buffer_frame(f.buffer, b.first)->seq,
 				 covered / 2 * 2 + 2);
 		assert_int_equal(b.n, 10 - covered / 2);
 	}
@@ -150,17 +151,19 @@ static void wrapped_frames_are_two_buffers(void **state)
 
 		put(&f, "ev.a", ++seq, "filling");
 		f.cursor.covered = f.cursor.at = 0;
-		cursor_gather(&f.cursor, f.log, &b);
+		cursor_gather(&f.cursor, f.buffer, &b);
 		all = flat(&b);
 		assert_in_range(b.n, 1, 2);
 		wrapped = wrapped || b.n == 2;
-		assert_int_equal(all.len, log_bytes(f.log));
+		assert_int_equal(all.len, event_buffer_bytes(f.buffer));
 		n = b.first;
 		for (size_t at = 0; at < all.len; n++) {
-			const struct log_frame *fr = log_frame(f.log, n);
+			const struct buffer_frame *fr =
+				event_buffer_frame(f.buffer, n);
 
 			assert_memory_equal(all.at + at,
-					    log_frame_bytes(f.log, fr),
+					    event_buffer_frame_bytes(f.buffer,
+								     fr),
 					    fr->len);
 			at += fr->len;
 		}
@@ -181,15 +184,15 @@ static void batch_has_a_limit_of_buffers(void **state)
 	begin(&f, 1 << 16, true);
 	for (uint64_t seq = 1; seq <= 2 * CURSOR_IOV_MAX + 10; seq++)
 		put(&f, seq % 2 ? "ev.a" : "ev.b", seq, "x");
-	cursor_gather(&f.cursor, f.log, &b);
+	cursor_gather(&f.cursor, f.buffer, &b);
 	assert_int_equal(b.n, CURSOR_IOV_MAX);
 	/* The next comes with the next batch. */
-	cursor_advance(&f.cursor, f.log, &b, b.bytes, &rest, &len);
+	cursor_advance(&f.cursor, f.buffer, &b, b.bytes, &rest, &len);
 	assert_int_equal(len, 0);
 	assert_int_equal(f.cursor.sent, 2 * CURSOR_IOV_MAX - 1);
-	cursor_gather(&f.cursor, f.log, &b);
+	cursor_gather(&f.cursor, f.buffer, &b);
 	assert_int_equal(b.n, 5);
-	assert_int_equal(log_frame(f.log, b.first)->seq,
+	assert_int_equal(event_buffer_frame(f.buffer, b.first)->seq,
 			 2 * CURSOR_IOV_MAX + 1);
 	end(&f);
 }
@@ -205,15 +208,15 @@ static void batch_has_a_limit_of_bytes(void **state)
 	memset(payload, 'p', 5 * LEN);
 	begin(&f, 4 << 20, true);
 	for (uint64_t seq = 1; seq <= 4; seq++)
-		put_bytes(&f, "ev.a", seq, payload, LEN);
-	cursor_gather(&f.cursor, f.log, &b);
+		encode_bytes(&f, "ev.a", seq, payload, LEN);
+	cursor_gather(&f.cursor, f.buffer, &b);
 	assert_int_equal(b.n, 1);
 	assert_in_range(b.bytes, 2 * LEN, CURSOR_BATCH_BYTES);
 	/* A frame over the limit goes alone. */
-	put_bytes(&f, "ev.a", 5, payload, 5 * LEN);
-	put_bytes(&f, "ev.a", 6, payload, 1);
+	encode_bytes(&f, "ev.a", 5, payload, 5 * LEN);
+	encode_bytes(&f, "ev.a", 6, payload, 1);
 	f.cursor.covered = 4;
-	cursor_gather(&f.cursor, f.log, &b);
+	cursor_gather(&f.cursor, f.buffer, &b);
 	assert_in_range(b.bytes, 5 * LEN, 5 * LEN + 100);
 	free(payload);
 	end(&f);
@@ -244,7 +247,7 @@ static void batch_add_says_when_it_is_full(void **state)
 
 static size_t frame_len(const struct fixture *f, uint64_t number)
 {
-	const struct log_frame *fr = log_frame(f->log, number);
+	const struct buffer_frame *fr = event_buffer_frame(f->buffer, number);
 
 	return f->cursor.chunked ? fr->len
 				 : fr->len - fr->head_len - SSE_CHUNK_TAIL;
@@ -260,26 +263,27 @@ static void check_cut(struct fixture *f, size_t written)
 
 	f->cursor.covered = f->cursor.sent = f->cursor.at = 0;
 	f->cursor.events = 0;
-	cursor_gather(&f->cursor, f->log, &b);
+	cursor_gather(&f->cursor, f->buffer, &b);
 	all = flat(&b);
 	/* The frame that was begun, or is the next, is the sink's to hold. */
-	for (uint64_t n = b.first; n != 0; n = log_frame(f->log, n)->next) {
+	for (uint64_t n = b.first; n != 0;
+	     n = event_buffer_frame(f->buffer, n)->next) {
 		if (end > written)
 			break;
 		end += frame_len(f, n);
 		events++;
 	}
-	cursor_advance(&f->cursor, f->log, &b, written, &rest, &rest_len);
+	cursor_advance(&f->cursor, f->buffer, &b, written, &rest, &rest_len);
 	assert_int_equal(rest_len, end - written);
 	if (rest_len > 0)
 		assert_memory_equal(rest, all.at + written, rest_len);
 	assert_int_equal(f->cursor.events, events);
 	assert_int_equal(f->cursor.sent, seqs[events - 1]);
 	assert_int_equal(f->cursor.covered, seqs[events - 1]);
-	assert_int_equal(log_frame(f->log, f->cursor.at)->seq,
+	assert_int_equal(event_buffer_frame(f->buffer, f->cursor.at)->seq,
 			 seqs[events - 1]);
 	/* What comes next is what was not handed out. */
-	cursor_gather(&f->cursor, f->log, &b);
+	cursor_gather(&f->cursor, f->buffer, &b);
 	assert_int_equal(b.bytes, all.len - end);
 	bytes_free(&all);
 }
@@ -298,7 +302,7 @@ static void every_cut_is_taken_up(void **state)
 		put(&f, "ev.a", 6, "two\nlines");
 		put(&f, "ev.a", 7, "\xff\xfe");
 		put(&f, "ev.a", 9, "nine");
-		cursor_gather(&f.cursor, f.log, &b);
+		cursor_gather(&f.cursor, f.buffer, &b);
 		for (size_t n = 0; n <= b.bytes; n++)
 			check_cut(&f, n);
 		end(&f);
@@ -316,9 +320,9 @@ static void coverage_never_goes_back(void **state)
 	(void)state;
 	begin(&f, 4096, true);
 	put(&f, "ev.a", 5, "x");
-	cursor_gather(&f.cursor, f.log, &b);
+	cursor_gather(&f.cursor, f.buffer, &b);
 	f.cursor.covered = 50;
-	cursor_advance(&f.cursor, f.log, &b, b.bytes, &rest, &len);
+	cursor_advance(&f.cursor, f.buffer, &b, b.bytes, &rest, &len);
 	assert_int_equal(f.cursor.sent, 5);
 	assert_int_equal(f.cursor.covered, 50);
 	end(&f);
@@ -333,8 +337,8 @@ static void nothing_written_of_nothing(void **state)
 
 	(void)state;
 	begin(&f, 4096, true);
-	cursor_gather(&f.cursor, f.log, &b);
-	cursor_advance(&f.cursor, f.log, &b, 0, &rest, &len);
+	cursor_gather(&f.cursor, f.buffer, &b);
+	cursor_advance(&f.cursor, f.buffer, &b, 0, &rest, &len);
 	assert_int_equal(len, 0);
 	assert_int_equal(f.cursor.events, 0);
 	end(&f);
@@ -348,16 +352,16 @@ static void caught_up_covers_the_head(void **state)
 
 	(void)state;
 	begin(&f, 4096, true);
-	log_reset(f.log, 20);
+	event_buffer_reset(f.buffer, 20);
 	f.cursor.covered = 7;
-	assert_int_equal(cursor_covered(&f.cursor, f.log), 7);
+	assert_int_equal(cursor_covered(&f.cursor, f.buffer), 7);
 	f.cursor.caught_up = true;
-	assert_int_equal(cursor_covered(&f.cursor, f.log), 20);
-	log_pass(f.log, 23);
-	assert_int_equal(cursor_covered(&f.cursor, f.log), 23);
+	assert_int_equal(cursor_covered(&f.cursor, f.buffer), 20);
+	event_buffer_pass(f.buffer, 23);
+	assert_int_equal(cursor_covered(&f.cursor, f.buffer), 23);
 	/* It may come from a gateway that was ahead. */
 	f.cursor.covered = 90;
-	assert_int_equal(cursor_covered(&f.cursor, f.log), 90);
+	assert_int_equal(cursor_covered(&f.cursor, f.buffer), 90);
 	end(&f);
 }
 
@@ -367,25 +371,25 @@ static void joins_at_the_floor(void **state)
 
 	(void)state;
 	begin(&f, 1 << 16, true);
-	log_reset(f.log, 100);
+	event_buffer_reset(f.buffer, 100);
 	for (uint64_t seq = 101; seq <= 140; seq++)
 		put(&f, "ev.b", seq, "x");
 	f.cursor.covered = 99;
-	assert_false(cursor_joins(&f.cursor, f.log));
+	assert_false(cursor_joins(&f.cursor, f.buffer));
 	f.cursor.covered = 100;
-	assert_true(cursor_joins(&f.cursor, f.log));
+	assert_true(cursor_joins(&f.cursor, f.buffer));
 	/* One that fell off: a quarter of the frames further. */
-	f.cursor.fell_off = true;
-	assert_false(cursor_joins(&f.cursor, f.log));
+	f.cursor.evicted = true;
+	assert_false(cursor_joins(&f.cursor, f.buffer));
 	f.cursor.covered = 110;
-	assert_false(cursor_joins(&f.cursor, f.log));
+	assert_false(cursor_joins(&f.cursor, f.buffer));
 	f.cursor.covered = 111;
-	assert_true(cursor_joins(&f.cursor, f.log));
+	assert_true(cursor_joins(&f.cursor, f.buffer));
 	/* Of an empty log the head is all there is. */
-	log_reset(f.log, 112);
-	assert_false(cursor_joins(&f.cursor, f.log));
+	event_buffer_reset(f.buffer, 112);
+	assert_false(cursor_joins(&f.cursor, f.buffer));
 	f.cursor.covered = 112;
-	assert_true(cursor_joins(&f.cursor, f.log));
+	assert_true(cursor_joins(&f.cursor, f.buffer));
 	end(&f);
 }
 
@@ -398,8 +402,8 @@ static void broken_by(struct fixture *f, const struct cursor *with,
 	const char *broken;
 
 	c.subject = f->cursor.subject;
-	c.greeted = c.opened = true;
-	broken = cursor_check(&c, f->log);
+	c.retry_sent = c.id_sent = true;
+	broken = cursor_check(&c, f->buffer);
 	if (words == NULL)
 		assert_null(broken);
 	else if (broken == NULL || strstr(broken, words) == NULL)
@@ -417,14 +421,14 @@ static void rules_of_states_lists_and_flags(void **state)
 		{{.state = CURSOR_LIVE, .listed = LISTED_DIRTY}, NULL},
 		{{.state = CURSOR_LIVE, .blocked = true}, NULL},
 		{{.state = CURSOR_LIVE}, "dirty"},
-		{{.state = CURSOR_LAGGED, .listed = LISTED_LAGGED}, NULL},
-		{{.state = CURSOR_LAGGED}, "dirty"},
-		{{.state = CURSOR_LAGGED,
-		  .listed = LISTED_LAGGED,
+		{{.state = CURSOR_EVICTED, .listed = LISTED_EVICTED}, NULL},
+		{{.state = CURSOR_EVICTED}, "dirty"},
+		{{.state = CURSOR_EVICTED,
+		  .listed = LISTED_EVICTED,
 		  .blocked = true},
 		 "!c->blocked"},
-		{{.state = CURSOR_LAGGED,
-		  .listed = LISTED_LAGGED,
+		{{.state = CURSOR_EVICTED,
+		  .listed = LISTED_EVICTED,
 		  .caught_up = true},
 		 "c->caught_up"},
 		{{.state = CURSOR_REPLAY}, "replay"},
@@ -437,12 +441,12 @@ static void rules_of_states_lists_and_flags(void **state)
 		 "gap"},
 		{{.state = CURSOR_LIVE, .caught_up = true, .late_gap = true},
 		 "gap"},
-		{{.state = CURSOR_LAGGED,
+		{{.state = CURSOR_EVICTED,
 		  .listed = LISTED_DIRTY,
 		  .gap = GAP_RESET,
 		  .sent = 5},
 		 NULL},
-		{{.state = CURSOR_LAGGED, .listed = LISTED_DIRTY, .sent = 5},
+		{{.state = CURSOR_EVICTED, .listed = LISTED_DIRTY, .sent = 5},
 		 "sent"},
 		{{.state = CURSOR_WAITING, .listed = LISTED_WAITING}, NULL},
 		{{.state = CURSOR_WAITING}, "LISTED_WAITING"},
@@ -452,8 +456,8 @@ static void rules_of_states_lists_and_flags(void **state)
 		  .rides = RIDES_NOW},
 		 NULL},
 		{{.state = CURSOR_WAITING, .start = START_LAST}, "rides"},
-		{{.state = CURSOR_LIVE, .caught_up = true, .fell_off = true},
-		 "fell_off"},
+		{{.state = CURSOR_LIVE, .caught_up = true, .evicted = true},
+		 "evicted"},
 		{{.state = CURSOR_CLOSED}, "subject"},
 	};
 	struct fixture f;
@@ -463,7 +467,7 @@ static void rules_of_states_lists_and_flags(void **state)
 		broken_by(&f, &cases[i].c, cases[i].broken);
 	/* A frame of its subject, and it would not see it. */
 	put(&f, "ev.a", 7, "x");
-	broken_by(&f, &cases[0].c, "log_next");
+	broken_by(&f, &cases[0].c, "event_buffer_next");
 	end(&f);
 }
 

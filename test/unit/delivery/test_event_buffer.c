@@ -26,14 +26,14 @@ struct model_frame {
 };
 
 struct model {
-	struct log *log;
+	struct event_buffer *buffer;
 	size_t memory;
 	struct model_frame frames[MODEL_FRAMES];
 	size_t n;
 	size_t from; /* the log has none of those before it */
 	uint64_t head, floor;
 	struct list watch[MODEL_SUBJECTS];
-	struct log_subject *watched[MODEL_SUBJECTS];
+	struct buffer_subject *watched[MODEL_SUBJECTS];
 };
 
 static const char *name_of(int subject)
@@ -49,20 +49,21 @@ static void model_init(struct model *m, size_t memory)
 {
 	memset(m, 0, sizeof(*m));
 	m->memory = memory;
-	assert_int_equal(log_new(&m->log, memory), 0);
+	assert_int_equal(event_buffer_new(&m->buffer, memory), 0);
 }
 
 static void model_watch(struct model *m, int subject)
 {
-	m->watched[subject] =
-		log_watch(m->log, name_of(subject), strlen(name_of(subject)),
-			  &m->watch[subject]);
+	m->watched[subject] = event_buffer_watch(m->buffer, name_of(subject),
+						 strlen(name_of(subject)),
+						 &m->watch[subject]);
 	assert_non_null(m->watched[subject]);
 }
 
 static void model_unwatch(struct model *m, int subject)
 {
-	log_unwatch(m->log, m->watched[subject], &m->watch[subject]);
+	event_buffer_unwatch(m->buffer, m->watched[subject],
+			     &m->watch[subject]);
 	m->watched[subject] = NULL;
 }
 
@@ -79,7 +80,7 @@ static void model_finish(struct model *m)
 			model_unwatch(m, s);
 	for (size_t i = 0; i < m->n; i++)
 		free(m->frames[i].bytes);
-	log_free(m->log);
+	event_buffer_free(m->buffer);
 }
 
 static size_t bytes_cap(const struct model *m)
@@ -89,30 +90,32 @@ static size_t bytes_cap(const struct model *m)
 
 static size_t frames_cap(const struct model *m)
 {
-	return m->memory / 4 / sizeof(struct log_frame) + 1;
+	return m->memory / 4 / sizeof(struct buffer_frame) + 1;
 }
 
 /* The subject's frames are a chain in both directions, and no other's. */
 static void check_subject(const struct model *m, int subject)
 {
-	const struct log_subject *s =
-		log_find(m->log, name_of(subject), strlen(name_of(subject)));
+	const struct buffer_subject *s =
+		event_buffer_find(m->buffer, name_of(subject),
+				  strlen(name_of(subject)));
 	uint64_t number = s == NULL ? 0 : s->first, prev = 0;
 
 	for (size_t i = m->from; i < m->n; i++) {
-		const struct log_frame *f;
+		const struct buffer_frame *f;
 
 		if (m->frames[i].subject != subject)
 			continue;
-		assert_true(log_has(m->log, number));
-		f = log_frame(m->log, number);
+		assert_true(event_buffer_has(m->buffer, number));
+		f = event_buffer_frame(m->buffer, number);
 		assert_int_equal(f->seq, m->frames[i].seq);
 		assert_ptr_equal(f->subject, s);
 		if (prev != 0)
 			assert_int_equal(number - f->back, prev);
 		else
-			assert_true(f->back == 0 ||
-				    !log_has(m->log, number - f->back));
+			assert_true(
+				f->back == 0 ||
+				!event_buffer_has(m->buffer, number - f->back));
 		prev = number;
 		number = f->next;
 	}
@@ -134,23 +137,24 @@ static void check(const struct model *m)
 {
 	size_t bytes = 0;
 
-	assert_int_equal(log_head(m->log), m->head);
-	assert_int_equal(log_floor(m->log), m->floor);
-	assert_int_equal(log_count(m->log), m->n - m->from);
-	assert_false(log_has(m->log, number_of(m->from) - 1));
-	assert_false(log_has(m->log, number_of(m->n)));
+	assert_int_equal(event_buffer_last_seq(m->buffer), m->head);
+	assert_int_equal(event_buffer_floor(m->buffer), m->floor);
+	assert_int_equal(event_buffer_count(m->buffer), m->n - m->from);
+	assert_false(event_buffer_has(m->buffer, number_of(m->from) - 1));
+	assert_false(event_buffer_has(m->buffer, number_of(m->n)));
 	for (size_t i = m->from; i < m->n; i++) {
-		const struct log_frame *f = log_frame(m->log, number_of(i));
+		const struct buffer_frame *f =
+			event_buffer_frame(m->buffer, number_of(i));
 
 		assert_int_equal(f->seq, m->frames[i].seq);
 		assert_int_equal(f->time_ns, m->frames[i].time_ns);
 		assert_int_equal(f->len, m->frames[i].len);
 		assert_int_equal(f->head_len, m->frames[i].head_len);
-		assert_memory_equal(log_frame_bytes(m->log, f),
+		assert_memory_equal(event_buffer_frame_bytes(m->buffer, f),
 				    m->frames[i].bytes, f->len);
 		bytes += f->len;
 	}
-	assert_int_equal(log_bytes(m->log), bytes);
+	assert_int_equal(event_buffer_bytes(m->buffer), bytes);
 	for (int s = 0; s < MODEL_SUBJECTS; s++)
 		check_subject(m, s);
 }
@@ -187,7 +191,7 @@ static void model_put(struct model *m, int subject, uint64_t seq,
 {
 	struct model_frame *f = &m->frames[m->n++];
 	size_t before = m->from;
-	struct log_subject *touched;
+	struct buffer_subject *touched;
 	struct sse_frame sse;
 
 	assert_true(m->n < MODEL_FRAMES);
@@ -199,11 +203,12 @@ static void model_put(struct model *m, int subject, uint64_t seq,
 	f->head_len = sse.head_len;
 	f->bytes = malloc(f->len);
 	sse_encode(&sse, f->bytes);
-	touched = log_append(m->log, name_of(subject), strlen(name_of(subject)),
-			     &sse, f->time_ns);
+	touched =
+		event_buffer_append(m->buffer, name_of(subject),
+				    strlen(name_of(subject)), &sse, f->time_ns);
 	assert_ptr_equal(touched, m->watched[subject]);
-	assert_in_range(log_count(m->log), 1, m->n - m->from);
-	model_evict_to(m, m->n - log_count(m->log));
+	assert_in_range(event_buffer_count(m->buffer), 1, m->n - m->from);
+	model_evict_to(m, m->n - event_buffer_count(m->buffer));
 	if (m->watched[subject] != NULL) /* an entry for it costs nothing */
 		check_thrift(m, before);
 }
@@ -226,11 +231,11 @@ static void empty_log_covers_nothing(void **state)
 	(void)state;
 	model_init(&m, 4096);
 	check(&m);
-	assert_int_equal(log_quarter(m.log), 0);
-	log_reset(m.log, 41);
+	assert_int_equal(event_buffer_quarter(m.buffer), 0);
+	event_buffer_reset(m.buffer, 41);
 	m.head = m.floor = 41;
 	check(&m);
-	assert_int_equal(log_quarter(m.log), 41);
+	assert_int_equal(event_buffer_quarter(m.buffer), 41);
 	model_finish(&m);
 }
 
@@ -240,10 +245,10 @@ static void passing_moves_the_head_alone(void **state)
 
 	(void)state;
 	model_init(&m, 4096);
-	log_reset(m.log, 10);
+	event_buffer_reset(m.buffer, 10);
 	m.floor = 10;
 	model_put(&m, 0, 12, "x", 1);
-	log_pass(m.log, 15);
+	event_buffer_pass(m.buffer, 15);
 	m.head = 15;
 	check(&m);
 	model_put(&m, 0, 16, "y", 1);
@@ -258,13 +263,14 @@ static void evicting_moves_the_floor_to_the_frame(void **state)
 	(void)state;
 	model_init(&m, 1024);
 	model_watch_all(&m);
-	log_reset(m.log, 100);
+	event_buffer_reset(m.buffer, 100);
 	m.floor = 100;
 	for (uint64_t seq = 105; m.from == 0; seq += 5) {
-		assert_int_equal(log_floor(m.log), 100);
+		assert_int_equal(event_buffer_floor(m.buffer), 100);
 		model_put(&m, 0, seq, "payload", 7);
 	}
-	assert_int_equal(log_floor(m.log), m.frames[m.from - 1].seq);
+	assert_int_equal(event_buffer_floor(m.buffer),
+			 m.frames[m.from - 1].seq);
 	check(&m);
 	model_finish(&m);
 }
@@ -278,13 +284,13 @@ static void reset_drops_all_and_keeps_watchers(void **state)
 	model_watch(&m, 2);
 	for (uint64_t seq = 1; seq <= 9; seq++)
 		model_put(&m, (int)seq % MODEL_SUBJECTS, seq, "abc", 3);
-	log_reset(m.log, 500);
+	event_buffer_reset(m.buffer, 500);
 	m.head = m.floor = 500;
 	m.from = m.n;
 	check(&m);
-	assert_int_equal(log_bytes(m.log), 0);
+	assert_int_equal(event_buffer_bytes(m.buffer), 0);
 	/* Backwards, too: a stream was made anew. */
-	log_reset(m.log, 3);
+	event_buffer_reset(m.buffer, 3);
 	m.head = m.floor = 3;
 	model_put(&m, 2, 4, "d", 1);
 	check(&m);
@@ -299,7 +305,8 @@ static void quarter_is_a_quarter_of_the_frames(void **state)
 	model_init(&m, 1 << 16);
 	for (uint64_t i = 0; i < 41; i++) {
 		model_put(&m, 0, 10 + i * 3, "x", 1);
-		assert_int_equal(log_quarter(m.log), 10 + (i + 1) / 4 * 3);
+		assert_int_equal(event_buffer_quarter(m.buffer),
+				 10 + (i + 1) / 4 * 3);
 	}
 	model_finish(&m);
 }
@@ -359,12 +366,12 @@ static void frame_fills_the_ring_to_the_last_byte(void **state)
 	model_put(&m, 0, 1, "x", 1);
 	len = payload_for(bytes_cap(&m), 2);
 	model_put(&m, 0, 2, payload, len);
-	assert_int_equal(log_bytes(m.log), bytes_cap(&m));
-	assert_int_equal(log_count(m.log), 1);
-	assert_int_equal(log_floor(m.log), 1);
+	assert_int_equal(event_buffer_bytes(m.buffer), bytes_cap(&m));
+	assert_int_equal(event_buffer_count(m.buffer), 1);
+	assert_int_equal(event_buffer_floor(m.buffer), 1);
 	check(&m);
 	model_put(&m, 0, 3, "y", 1);
-	assert_int_equal(log_count(m.log), 1);
+	assert_int_equal(event_buffer_count(m.buffer), 1);
 	check(&m);
 	model_finish(&m);
 }
@@ -386,17 +393,19 @@ static void frame_too_big_empties_the_log(void **state)
 	sse_measure(&f, payload, len, 7, &tag);
 	assert_int_equal(f.total, bytes_cap(&m) + 1);
 	/* Those who watch must learn that they have something to fetch. */
-	assert_ptr_equal(log_append(m.log, "ev.a", 4, &f, 1), m.watched[0]);
+	assert_ptr_equal(event_buffer_append(m.buffer, "ev.a", 4, &f, 1),
+			 m.watched[0]);
 	m.head = m.floor = 7;
 	m.from = m.n;
 	check(&m);
 	f.seq = 8;
-	assert_null(log_append(m.log, "ev.b", 4, &f, 1));
-	assert_null(log_append(m.log, "ev.none", 7,
-			       &(struct sse_frame){.seq = 9, .total = SIZE_MAX},
-			       1));
-	assert_int_equal(log_head(m.log), 9);
-	assert_int_equal(log_floor(m.log), 9);
+	assert_null(event_buffer_append(m.buffer, "ev.b", 4, &f, 1));
+	assert_null(event_buffer_append(m.buffer, "ev.none", 7,
+					&(struct sse_frame){.seq = 9,
+							    .total = SIZE_MAX},
+					1));
+	assert_int_equal(event_buffer_last_seq(m.buffer), 9);
+	assert_int_equal(event_buffer_floor(m.buffer), 9);
 	model_finish(&m);
 }
 
@@ -411,12 +420,12 @@ static void log_without_memory_still_works(void **state)
 		model_watch(&m, 0);
 		for (uint64_t seq = 1; seq < 30; seq++) {
 			model_put(&m, (int)seq % 2, seq, "x", 1);
-			assert_int_equal(log_count(m.log), 1);
+			assert_int_equal(event_buffer_count(m.buffer), 1);
 			check(&m);
 		}
 		model_finish(&m);
 	}
-	log_free(NULL);
+	event_buffer_free(NULL);
 }
 
 static void headers_are_limited_too(void **state)
@@ -428,8 +437,8 @@ static void headers_are_limited_too(void **state)
 	model_watch_all(&m);
 	for (uint64_t seq = 1; seq < 300; seq++)
 		model_put(&m, 0, seq, "", 0);
-	assert_int_equal(log_count(m.log), frames_cap(&m));
-	assert_true(log_bytes(m.log) < bytes_cap(&m) / 2);
+	assert_int_equal(event_buffer_count(m.buffer), frames_cap(&m));
+	assert_true(event_buffer_bytes(m.buffer) < bytes_cap(&m) / 2);
 	check(&m);
 	model_finish(&m);
 }
@@ -443,14 +452,15 @@ static void entry_lives_as_long_as_frames_or_watchers(void **state)
 
 	(void)state;
 	model_init(&m, 1024);
-	assert_null(log_find(m.log, "ev.a", 4));
+	assert_null(event_buffer_find(m.buffer, "ev.a", 4));
 	model_watch(&m, 0);
-	assert_ptr_equal(log_watch(m.log, "ev.a", 4, &second), m.watched[0]);
+	assert_ptr_equal(event_buffer_watch(m.buffer, "ev.a", 4, &second),
+			 m.watched[0]);
 	assert_string_equal(m.watched[0]->name, "ev.a");
-	log_unwatch(m.log, m.watched[0], &second);
-	assert_ptr_equal(log_find(m.log, "ev.a", 4), m.watched[0]);
+	event_buffer_unwatch(m.buffer, m.watched[0], &second);
+	assert_ptr_equal(event_buffer_find(m.buffer, "ev.a", 4), m.watched[0]);
 	model_unwatch(&m, 0);
-	assert_null(log_find(m.log, "ev.a", 4));
+	assert_null(event_buffer_find(m.buffer, "ev.a", 4));
 
 	model_put(&m, 0, 1, "x", 1);
 	model_watch(&m, 0);
@@ -460,31 +470,31 @@ static void entry_lives_as_long_as_frames_or_watchers(void **state)
 	model_watch(&m, 1);
 	for (uint64_t seq = 2; m.from == 0; seq++)
 		model_put(&m, 1, seq, "filling", 7);
-	assert_null(log_find(m.log, "ev.a", 4));
+	assert_null(event_buffer_find(m.buffer, "ev.a", 4));
 	model_finish(&m);
 }
 
 static void subject_of_another_length_is_another(void **state)
 {
-	struct log *l;
+	struct event_buffer *l;
 	struct list a = {0}, b = {0};
-	struct log_subject *sa, *sb;
+	struct buffer_subject *sa, *sb;
 	char longest[SUBJECT_MAX + 1];
 
 	(void)state;
-	assert_int_equal(log_new(&l, 4096), 0);
-	sa = log_watch(l, "ev.ab", 5, &a);
-	sb = log_watch(l, "ev.ab", 4, &b);
+	assert_int_equal(event_buffer_new(&l, 4096), 0);
+	sa = event_buffer_watch(l, "ev.ab", 5, &a);
+	sb = event_buffer_watch(l, "ev.ab", 4, &b);
 	assert_ptr_not_equal(sa, sb);
 	assert_string_equal(sb->name, "ev.a");
-	log_unwatch(l, sa, &a);
-	log_unwatch(l, sb, &b);
+	event_buffer_unwatch(l, sa, &a);
+	event_buffer_unwatch(l, sb, &b);
 	memset(longest, 'x', sizeof(longest));
-	assert_null(log_watch(l, longest, SUBJECT_MAX, &a));
-	sa = log_watch(l, longest, SUBJECT_MAX - 1, &a);
+	assert_null(event_buffer_watch(l, longest, SUBJECT_MAX, &a));
+	sa = event_buffer_watch(l, longest, SUBJECT_MAX - 1, &a);
 	assert_int_equal(strlen(sa->name), SUBJECT_MAX - 1);
-	log_unwatch(l, sa, &a);
-	log_free(l);
+	event_buffer_unwatch(l, sa, &a);
+	event_buffer_free(l);
 }
 
 struct visits {
@@ -502,27 +512,28 @@ static void visit(struct list *node, void *arg)
 static void each_watcher_is_visited_once(void **state)
 {
 	struct list nodes[64] = {0};
-	struct log_subject *subjects[64];
+	struct buffer_subject *subjects[64];
 	struct visits v = {.base = nodes};
-	struct log *l;
+	struct event_buffer *l;
 
 	(void)state;
-	assert_int_equal(log_new(&l, 4096), 0);
-	log_each_watcher(l, visit, &v);
+	assert_int_equal(event_buffer_new(&l, 4096), 0);
+	event_buffer_each_watcher(l, visit, &v);
 	for (int i = 0; i < 64; i++) {
 		char name[16];
 		int len = snprintf(name, sizeof(name), "ev.%d", i / 3);
 
-		subjects[i] = log_watch(l, name, (size_t)len, &nodes[i]);
+		subjects[i] =
+			event_buffer_watch(l, name, (size_t)len, &nodes[i]);
 	}
-	log_unwatch(l, subjects[7], &nodes[7]);
-	log_each_watcher(l, visit, &v);
+	event_buffer_unwatch(l, subjects[7], &nodes[7]);
+	event_buffer_each_watcher(l, visit, &v);
 	for (int i = 0; i < 64; i++) {
 		assert_int_equal(v.count[i], i != 7);
 		if (i != 7)
-			log_unwatch(l, subjects[i], &nodes[i]);
+			event_buffer_unwatch(l, subjects[i], &nodes[i]);
 	}
-	log_free(l);
+	event_buffer_free(l);
 }
 
 enum { MANY = 5000 };
@@ -531,45 +542,47 @@ enum { MANY = 5000 };
 static void holds_thousands_of_subjects(void **state)
 {
 	static struct list nodes[MANY];
-	static struct log_subject *subjects[MANY];
-	struct log *l;
+	static struct buffer_subject *subjects[MANY];
+	struct event_buffer *l;
 	char name[16];
 
 	(void)state;
-	assert_int_equal(log_new(&l, 4096), 0);
+	assert_int_equal(event_buffer_new(&l, 4096), 0);
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "ev.%d", i);
-		subjects[i] = log_watch(l, name, strlen(name), &nodes[i]);
+		subjects[i] =
+			event_buffer_watch(l, name, strlen(name), &nodes[i]);
 	}
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "ev.%d", i);
-		assert_ptr_equal(log_find(l, name, strlen(name)), subjects[i]);
+		assert_ptr_equal(event_buffer_find(l, name, strlen(name)),
+				 subjects[i]);
 		assert_string_equal(subjects[i]->name, name);
 	}
-	assert_null(log_find(l, "ev.5000", 7));
+	assert_null(event_buffer_find(l, "ev.5000", 7));
 	for (int i = 0; i < MANY; i += 2)
-		log_unwatch(l, subjects[i], &nodes[i]);
+		event_buffer_unwatch(l, subjects[i], &nodes[i]);
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "ev.%d", i);
-		assert_ptr_equal(log_find(l, name, strlen(name)),
+		assert_ptr_equal(event_buffer_find(l, name, strlen(name)),
 				 i % 2 ? subjects[i] : NULL);
 	}
 	for (int i = 1; i < MANY; i += 2)
-		log_unwatch(l, subjects[i], &nodes[i]);
-	log_free(l);
+		event_buffer_unwatch(l, subjects[i], &nodes[i]);
+	event_buffer_free(l);
 }
 
-static size_t put_many_subjects(struct log *l, int n)
+static size_t put_many_subjects(struct event_buffer *l, int n)
 {
 	for (int i = 0; i < n; i++) {
 		struct sse_frame f;
 		char name[16];
 		int len = snprintf(name, sizeof(name), "ev.%04d", i);
 
-		sse_measure(&f, "", 0, log_head(l) + 1, &tag);
-		log_append(l, name, (size_t)len, &f, 1);
+		sse_measure(&f, "", 0, event_buffer_last_seq(l) + 1, &tag);
+		event_buffer_append(l, name, (size_t)len, &f, 1);
 	}
-	return log_count(l);
+	return event_buffer_count(l);
 }
 
 /* Entries of subjects that nobody watches have an eighth of the memory. */
@@ -577,33 +590,34 @@ static void idle_subjects_have_their_share(void **state)
 {
 	enum { MEMORY = 1 << 16, N = 2000 };
 	static struct list nodes[N];
-	static struct log_subject *subjects[N];
-	size_t cost = sizeof(struct log_subject) + 16 + 7, n;
-	struct log *l;
+	static struct buffer_subject *subjects[N];
+	size_t cost = sizeof(struct buffer_subject) + 16 + 7, n;
+	struct event_buffer *l;
 
 	(void)state;
-	assert_int_equal(log_new(&l, MEMORY), 0);
+	assert_int_equal(event_buffer_new(&l, MEMORY), 0);
 	n = put_many_subjects(l, N);
 	assert_int_equal(n, MEMORY / 8 / cost);
-	assert_int_equal(log_floor(l), N - n);
+	assert_int_equal(event_buffer_floor(l), N - n);
 	/* Those of the streams are the streams' cost. */
 	for (int i = 0; i < N; i++) {
 		char name[16];
 		int len = snprintf(name, sizeof(name), "ev.%04d", i);
 
-		subjects[i] = log_watch(l, name, (size_t)len, &nodes[i]);
+		subjects[i] =
+			event_buffer_watch(l, name, (size_t)len, &nodes[i]);
 	}
 	assert_int_equal(put_many_subjects(l, N),
-			 MEMORY / 4 / sizeof(struct log_frame) + 1);
+			 MEMORY / 4 / sizeof(struct buffer_frame) + 1);
 	for (int i = 0; i < N; i++)
-		log_unwatch(l, subjects[i], &nodes[i]);
+		event_buffer_unwatch(l, subjects[i], &nodes[i]);
 	assert_int_equal(put_many_subjects(l, N), MEMORY / 8 / cost);
-	log_free(l);
+	event_buffer_free(l);
 }
 
 /* ---- the next frame ------------------------------------------------------ */
 
-/* What log_next() must say, by looking at every frame. */
+/* What event_buffer_next() must say, by looking at every frame. */
 static uint64_t naive_next(const struct model *m, int subject, uint64_t covered)
 {
 	for (size_t i = m->from; i < m->n; i++)
@@ -615,22 +629,25 @@ static uint64_t naive_next(const struct model *m, int subject, uint64_t covered)
 
 static void check_next(const struct model *m, int subject)
 {
-	const struct log_subject *s =
-		log_find(m->log, name_of(subject), strlen(name_of(subject)));
+	const struct buffer_subject *s =
+		event_buffer_find(m->buffer, name_of(subject),
+				  strlen(name_of(subject)));
 
 	if (s == NULL)
 		return;
 	for (uint64_t covered = 0; covered <= m->head + 1; covered++) {
 		uint64_t want = naive_next(m, subject, covered);
 
-		assert_int_equal(log_next(m->log, s, covered, 0), want);
+		assert_int_equal(event_buffer_next(m->buffer, s, covered, 0),
+				 want);
 		/* Any frame already taken may be where it begins to look. */
 		for (size_t i = 0; i < m->n; i++) {
 			if (m->frames[i].subject != subject ||
 			    m->frames[i].seq > covered)
 				continue;
-			assert_int_equal(log_next(m->log, s, covered,
-						  number_of(i)),
+			assert_int_equal(event_buffer_next(m->buffer, s,
+							   covered,
+							   number_of(i)),
 					 want);
 		}
 	}
@@ -654,8 +671,9 @@ static void next_is_found_from_every_place(void **state)
 	model_finish(&m);
 }
 
-static unsigned steps_to(const struct log *l, const struct log_subject *s,
-			 uint64_t covered, uint64_t want)
+static unsigned steps_to(const struct event_buffer *l,
+			 const struct buffer_subject *s, uint64_t covered,
+			 uint64_t want)
 {
 	unsigned steps = 0;
 
@@ -673,26 +691,26 @@ static void next_is_found_in_few_steps(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(memories); i++) {
-		size_t cap = memories[i] / 4 / sizeof(struct log_frame) + 1;
-		const struct log_subject *s;
+		size_t cap = memories[i] / 4 / sizeof(struct buffer_frame) + 1;
+		const struct buffer_subject *s;
 		unsigned doublings = 0;
-		struct log *l;
+		struct event_buffer *l;
 
 		while (((size_t)1 << doublings) < cap)
 			doublings++;
-		assert_int_equal(log_new(&l, memories[i]), 0);
+		assert_int_equal(event_buffer_new(&l, memories[i]), 0);
 		/* Half as many again: the ring has been round, and jumps lead
 		 * to what is gone. */
 		for (uint64_t seq = 1; seq <= cap + cap / 2; seq++) {
 			struct sse_frame f;
 
 			sse_measure(&f, "", 0, seq, &tag);
-			log_append(l, seq % 16 == 0 ? "ev.b" : "ev.a", 4, &f,
-				   1);
+			event_buffer_append(l, seq % 16 == 0 ? "ev.b" : "ev.a",
+					    4, &f, 1);
 		}
-		s = log_find(l, "ev.a", 4);
-		for (uint64_t seq = log_floor(l) + 1; seq < log_head(l);
-		     seq += 1 + cap / 1009) {
+		s = event_buffer_find(l, "ev.a", 4);
+		for (uint64_t seq = event_buffer_floor(l) + 1;
+		     seq < event_buffer_last_seq(l); seq += 1 + cap / 1009) {
 			unsigned steps =
 				steps_to(l, s, seq - 1,
 					 seq % 16 == 0 ? seq + 1 : seq);
@@ -701,7 +719,7 @@ static void next_is_found_in_few_steps(void **state)
 				fail_msg("%u steps among %zu frames", steps,
 					 cap);
 		}
-		log_free(l);
+		event_buffer_free(l);
 	}
 }
 
@@ -717,12 +735,12 @@ static void random_step(struct model *m, uint64_t *random)
 	if (what == 0) {
 		uint64_t head = rnd(random, 2 * m->head + 5);
 
-		log_reset(m->log, head);
+		event_buffer_reset(m->buffer, head);
 		m->head = m->floor = head;
 		m->from = m->n;
 	} else if (what < 3) {
 		m->head += 1 + rnd(random, 3);
-		log_pass(m->log, m->head);
+		event_buffer_pass(m->buffer, m->head);
 	} else if (what < 7) {
 		if (m->watched[subject] == NULL)
 			model_watch(m, subject);

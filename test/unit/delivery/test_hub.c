@@ -123,7 +123,7 @@ static void last_is_the_stores(void **state)
 	c = rig_open(r, "a", START_LAST);
 	rig_flush(r);
 	assert_got(c, "");
-	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->who, 11,
+	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->request, 11,
 				"ev.a", "x"));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 13);
@@ -163,7 +163,7 @@ static void identity_must_be_opened_once_only(void **state)
 	rig_live(r, 1, 10);
 	rig_open_with(r, &open, SIZE_MAX);
 	hub_gauges(r->hub);
-	assert_int_equal(r->metrics.value[METRIC_STREAMS_LIVE], 1);
+	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_LIVE], 1);
 }
 
 /* ---- while NATS is away -------------------------------------------------- */
@@ -188,7 +188,7 @@ static void before_first_contact_only_retry(void **state)
 	assert_got(all, "");
 	assert_string_equal(hub_tag(r->hub)->hex, rig_text("@"));
 	rig_flush(r);
-	r->consumer = fake_asked(&r->src, ASKED_CREATE)->who;
+	r->consumer = fake_asked(&r->src, ASKED_CREATE)->request;
 	rig_send(r, event_created(r->consumer));
 	rig_info(r, RIG_STREAM, 4, 10);
 	fake_asked(&r->src, ASKED_PULL);
@@ -197,8 +197,8 @@ static void before_first_contact_only_retry(void **state)
 	rig_flush(r);
 	assert_got(c, "data: x\nid: 11-@\n\n");
 	/* The others' questions, now that someone answers. */
-	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->who, 8, "ev.a",
-				"last"));
+	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->request, 8,
+				"ev.a", "last"));
 	rig_info(r, RIG_STREAM, 4, 11);
 	rig_flush(r);
 	assert_got(all, RIG_OPEN("3-@"));
@@ -304,7 +304,7 @@ static void one_write_a_flush(void **state)
 	assert_got(a1, OPENING "data: x\nid: 11-@\n\ndata: y\nid: 13-@\n\n");
 	assert_got(a2, OPENING "data: x\nid: 11-@\n\ndata: y\nid: 13-@\n\n");
 	assert_got(b, OPENING);
-	assert_int_equal(r->metrics.value[METRIC_EVENTS_LOG], 4);
+	assert_int_equal(r->metrics.value[METRIC_EVENTS_BUFFER], 4);
 }
 
 static void flush_writes_to_so_many_clients(void **state)
@@ -433,8 +433,8 @@ static void failed_socket_is_left_alone(void **state)
 		rig_publish(r, "ev.a", seq, "x");
 		rig_flush(r);
 	}
-	assert_true(c->cursor.dead);
-	assert_true(held->cursor.dead);
+	assert_true(c->cursor.failed);
+	assert_true(held->cursor.failed);
 	assert_int_equal(c->writes, 2);
 	assert_int_equal(held->writes, 2);
 	hub_writable(r->hub, &c->cursor, r->now_ms);
@@ -452,7 +452,7 @@ static void socket_that_fails_at_the_opening(void **state)
 	c->open = true;
 	c->write_rc = -ECONNRESET;
 	assert_int_equal(hub_open(r->hub, &c->cursor, &open, r->now_ms), 0);
-	assert_true(c->cursor.dead);
+	assert_true(c->cursor.failed);
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
 	assert_int_equal(c->writes, 1);
@@ -482,18 +482,18 @@ static void held_bytes_count_when_they_are_out(void **state)
 static void tail_gauges_are_0_without_nats(void **state)
 {
 	struct rig *r = *state;
-	struct source_event ev;
+	struct jetstream_event ev;
 
 	rig_live(r, 1, 10);
 	ev = event_message(r->consumer, 11, ++r->cseq, "ev.a", "x");
 	ev.msg.pending = 7;
 	rig_send(r, ev);
 	hub_gauges(r->hub);
-	assert_true(r->metrics.value[METRIC_TAIL_CREDIT] > 0);
+	assert_true(r->metrics.value[METRIC_TAIL_OUTSTANDING] > 0);
 	assert_int_equal(r->metrics.value[METRIC_TAIL_LAG], 7);
 	rig_send(r, event_down());
 	hub_gauges(r->hub);
-	assert_int_equal(r->metrics.value[METRIC_TAIL_CREDIT], 0);
+	assert_int_equal(r->metrics.value[METRIC_TAIL_OUTSTANDING], 0);
 	assert_int_equal(r->metrics.value[METRIC_TAIL_LAG], 0);
 	assert_int_equal(r->metrics.value[METRIC_NATS_CONNECTED], 0);
 }
@@ -676,9 +676,9 @@ static void ready_or_why_not(void **state)
 	rig_send(r, event_up());
 	assert_false(hub_ready(r->hub, &why));
 	assert_string_equal(why, "the JetStream stream is being asked for");
-	rig_send(r,
-		 event_error(SOURCE_INFO, fake_asked(&r->src, ASKED_INFO)->who,
-			     SOURCE_ERR_NO_STREAM));
+	rig_send(r, event_error(JETSTREAM_INFO,
+				fake_asked(&r->src, ASKED_INFO)->request,
+				JETSTREAM_ERR_NO_STREAM));
 	assert_false(hub_ready(r->hub, &why));
 	assert_string_equal(why, "the JetStream stream does not exist");
 	rig_pass(r, 500);
@@ -695,27 +695,27 @@ static void ready_or_why_not(void **state)
 static void news_are_taken_once(void **state)
 {
 	struct rig *r = *state;
-	struct hub_news n;
+	struct hub_status_message n;
 
-	assert_false(hub_take_news(r->hub, &n));
+	assert_false(hub_take_status_message(r->hub, &n));
 	rig_live(r, 1, 10);
-	assert_true(hub_take_news(r->hub, &n));
+	assert_true(hub_take_status_message(r->hub, &n));
 	assert_string_equal(n.text, "tail is live after sequence 10");
 	assert_false(n.warn);
-	assert_false(hub_take_news(r->hub, &n));
+	assert_false(hub_take_status_message(r->hub, &n));
 	rig_send(r, event_status(r->consumer, 0, 503));
-	assert_true(hub_take_news(r->hub, &n));
+	assert_true(hub_take_status_message(r->hub, &n));
 	assert_true(n.warn);
 	assert_string_equal(n.text, "tail begins anew after sequence 10: the "
 				    "consumer is gone");
 	/* Live again, at the same place: said again. */
 	fake_asked(&r->src, ASKED_FORGET);
 	rig_follow(r, RIG_STREAM, 1, 10);
-	assert_true(hub_take_news(r->hub, &n));
+	assert_true(hub_take_status_message(r->hub, &n));
 	assert_string_equal(n.text, "tail is live after sequence 10");
 	rig_send(r, event_down());
 	rig_live(r, 1, 10);
-	assert_true(hub_take_news(r->hub, &n));
+	assert_true(hub_take_status_message(r->hub, &n));
 	assert_string_equal(n.text, "tail is live after sequence 10");
 }
 
@@ -733,21 +733,23 @@ static void gauges_count_streams_by_state(void **state)
 	for (int i = 0; i < 6; i++)
 		rig_resume(r, "a", "5-@");
 	hub_gauges(r->hub);
-	assert_int_equal(v[METRIC_STREAMS_LIVE], 1);
-	assert_int_equal(v[METRIC_STREAMS_WAITING], 1);
-	assert_int_equal(v[METRIC_STREAMS_REPLAY], 4);
-	assert_int_equal(v[METRIC_STREAMS_LAGGED], 2);
+	assert_int_equal(v[METRIC_SUBSCRIPTIONS_LIVE], 1);
+	assert_int_equal(v[METRIC_SUBSCRIPTIONS_WAITING], 1);
+	assert_int_equal(v[METRIC_SUBSCRIPTIONS_REPLAY], 4);
+	assert_int_equal(v[METRIC_SUBSCRIPTIONS_EVICTED_NOW], 2);
 	assert_int_equal(v[METRIC_REPLAYS_RUNNING], 4);
 	assert_int_equal(v[METRIC_REPLAYS_WAITING], 2);
-	assert_int_equal(v[METRIC_LOG_FRAMES], 1);
-	assert_int_equal(v[METRIC_LOG_BYTES], log_bytes(hub_log(r->hub)));
-	assert_int_equal(v[METRIC_TAIL_HEAD], 11);
+	assert_int_equal(v[METRIC_BUFFER_FRAMES], 1);
+	assert_int_equal(v[METRIC_BUFFER_BYTES],
+			 event_buffer_bytes(hub_buffer(r->hub)));
+	assert_int_equal(v[METRIC_TAIL_LAST_SEQ], 11);
 	while (r->n_clients > 0)
 		rig_close(r, &r->clients[--r->n_clients]);
 	hub_gauges(r->hub);
-	assert_int_equal(v[METRIC_STREAMS_LIVE] + v[METRIC_STREAMS_WAITING] +
-				 v[METRIC_STREAMS_REPLAY] +
-				 v[METRIC_STREAMS_LAGGED] +
+	assert_int_equal(v[METRIC_SUBSCRIPTIONS_LIVE] +
+				 v[METRIC_SUBSCRIPTIONS_WAITING] +
+				 v[METRIC_SUBSCRIPTIONS_REPLAY] +
+				 v[METRIC_SUBSCRIPTIONS_EVICTED_NOW] +
 				 v[METRIC_REPLAYS_RUNNING] +
 				 v[METRIC_REPLAYS_WAITING],
 			 0);
@@ -930,10 +932,10 @@ static int setup_with_clock(void **state)
 
 static uint64_t seen(const struct rig *r)
 {
-	const struct buckets *b = &r->metrics.spread[METRIC_SPREAD_LATENCY];
+	const struct histogram *b = &r->metrics.spread[METRIC_SPREAD_LATENCY];
 	uint64_t n = 0;
 
-	for (size_t i = 0; i <= BUCKETS_MAX; i++)
+	for (size_t i = 0; i <= HISTOGRAM_MAX; i++)
 		n += b->count[i];
 	return n;
 }
@@ -946,7 +948,7 @@ static uint64_t seen_us(const struct rig *r)
 /* A message of "ev.a" that the server stored `ms` ago. */
 static void publish_aged(struct rig *r, uint64_t seq, uint64_t ms)
 {
-	struct source_event ev =
+	struct jetstream_event ev =
 		event_message(r->consumer, seq, ++r->cseq, "ev.a", "x");
 
 	ev.msg.time_ns = wall_clock_ns - ms * 1000000;
@@ -983,7 +985,7 @@ static void old_events_have_none(void **state)
 	publish_aged(r, 11, 60000);
 	rig_flush(r);
 	rig_resume(r, "a", "10-@");
-	assert_int_equal(r->metrics.value[METRIC_EVENTS_LOG], 1);
+	assert_int_equal(r->metrics.value[METRIC_EVENTS_BUFFER], 1);
 	assert_int_equal(seen(r), 0);
 	/* From there on it follows. */
 	publish_aged(r, 12, 2);
@@ -1004,7 +1006,7 @@ static void slow_clients_are_counted_and_have_none(void **state)
 	rig_flush(r);
 	hub_gauges(r->hub);
 	assert_true(c->cursor.blocked);
-	assert_int_equal(r->metrics.value[METRIC_STREAMS_SLOW], 1);
+	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_SLOW], 1);
 	assert_int_equal(seen(r), 1); /* it was begun in time */
 	publish_aged(r, 12, 1);
 	wall_clock_ns += UINT64_C(60) * 1000000000;
@@ -1013,7 +1015,7 @@ static void slow_clients_are_counted_and_have_none(void **state)
 	assert_int_equal(c->cursor.events, 2);
 	assert_int_equal(seen(r), 1);
 	hub_gauges(r->hub);
-	assert_int_equal(r->metrics.value[METRIC_STREAMS_SLOW], 0);
+	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_SLOW], 0);
 	publish_aged(r, 13, 1);
 	rig_flush(r);
 	assert_int_equal(seen(r), 2);
@@ -1029,16 +1031,16 @@ static void a_slow_one_that_leaves_is_gone(void **state)
 	rig_live(r, 1, 10);
 	c = rig_open_with(r, &open, 5);
 	hub_gauges(r->hub);
-	assert_int_equal(r->metrics.value[METRIC_STREAMS_SLOW], 1);
+	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_SLOW], 1);
 	rig_close(r, c);
 	hub_gauges(r->hub);
-	assert_int_equal(r->metrics.value[METRIC_STREAMS_SLOW], 0);
+	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_SLOW], 0);
 }
 
 static void the_oldest_has_an_age(void **state)
 {
 	struct rig *r = *state;
-	const uint64_t *age = &r->metrics.time_us[METRIC_TIME_LOG_AGE];
+	const uint64_t *age = &r->metrics.time_us[METRIC_TIME_BUFFER_AGE];
 
 	rig_live(r, 1, 10);
 	hub_gauges(r->hub);

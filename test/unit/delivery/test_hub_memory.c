@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "hub_rig.h"
 #include "http/ndjson.h"
+#include "hub_rig.h"
 
 static size_t encoded;
 static size_t failed;
@@ -175,13 +175,13 @@ static void lines_wait_for_memory(void **state)
 	assert_int_equal(failed, 1);
 	assert_false(hub_flush(r->hub, r->now_ms, 1000));
 	assert_int_equal(failed, 1);
-	assert_int_equal(c->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(c->cursor.state, CURSOR_EVICTED);
 	for (tries = 2; tries < 5; tries++) {
 		assert_int_equal(hub_next_ms(r->hub), r->now_ms + 100);
 		rig_pass(r, 100);
 		assert_int_equal(failed, tries);
 	}
-	assert_int_equal(r->metrics.value[METRIC_STREAMS_OVERTAKEN], 0);
+	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_EVICTED], 0);
 	assert_got(c, "");
 	realloc_fails = false;
 	rig_pass(r, 100);
@@ -201,7 +201,7 @@ static void replay_waits_for_memory(void **state)
 	calloc_fails = true;
 	c = rig_resume(r, "a", "5-@");
 	assert_int_equal(failed, 1);
-	assert_int_equal(c->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(c->cursor.state, CURSOR_EVICTED);
 	assert_int_equal(hub_next_ms(r->hub), r->now_ms + 100);
 	calloc_fails = false;
 	rig_flush(r);

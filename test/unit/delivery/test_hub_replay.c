@@ -28,7 +28,7 @@ static int setup_with(void **state, size_t max_replays, size_t memory,
 	struct hub_config cfg = rig_config();
 
 	cfg.max_replays = max_replays;
-	cfg.tail_memory = memory;
+	cfg.buffer_size = memory;
 	cfg.ping_ms = ping_ms;
 	rig_start(&rig, &cfg);
 	rig_live(&rig, 1, 10);
@@ -109,38 +109,39 @@ static void what_was_missed_comes_before_what_is_new(void **state)
 	answer(r, 8, 0);
 	assert_got(c, EVENT(11) EVENT(12));
 	assert_int_equal(r->metrics.value[METRIC_EVENTS_REPLAY], 1);
-	assert_int_equal(r->metrics.value[METRIC_EVENTS_LOG], 2);
+	assert_int_equal(r->metrics.value[METRIC_EVENTS_BUFFER], 2);
 }
 
 static void long_past_comes_by_a_consumer(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "2");
-	struct source_who who;
+	struct request_id request;
 	const struct asked *pull;
 
 	answer(r, 3, 3);
 	answer(r, 4, 4);
 	assert_got(c, ECHO("2") OLD(3) OLD(4));
-	who = fake_asked(&r->src, ASKED_CREATE)->who;
-	rig_send(r, event_created(who));
+	request = fake_asked(&r->src, ASKED_CREATE)->request;
+	rig_send(r, event_created(request));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
 	pull = fake_asked(&r->src, ASKED_PULL);
-	rig_send(r, event_message(who, 6, 1, "ev.a", "old"));
-	rig_send(r, event_message(who, 9, 2, "ev.a", "old"));
+	rig_send(r, event_message(request, 6, 1, "ev.a", "old"));
+	rig_send(r, event_message(request, 9, 2, "ev.a", "old"));
 	rig_flush(r);
 	assert_got(c, "");
-	rig_send(r, event_status(who, pull->pull.number, 404));
+	rig_send(r, event_status(request, pull->pull.number, 404));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
 	assert_got(c, OLD(6) OLD(9));
 	answer(r, 10, 0);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
-	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->who.gen, who.gen);
+	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->request.generation,
+			 request.generation);
 	/* What still comes is no one's. */
-	rig_send(r, event_message(who, 10, 3, "ev.a", "late"));
+	rig_send(r, event_message(request, 10, 3, "ev.a", "late"));
 	rig_flush(r);
 	assert_got(c, "");
 	fake_quiet(&r->src);
@@ -151,18 +152,18 @@ static void one_info_for_many_replays(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c[3];
-	struct source_who who[3];
+	struct request_id request[3];
 
 	for (int i = 0; i < 3; i++) {
 		c[i] = rig_resume(r, "a", "5-@");
-		who[i] = fake_asked(&r->src, ASKED_FIND)->who;
+		request[i] = fake_asked(&r->src, ASKED_FIND)->request;
 		assert_got(c[i], ECHO("5-@"));
 	}
-	rig_send(r, event_found(who[0], 7, "ev.a", "old"));
-	rig_send(r, event_found(who[1], 7, "ev.a", "old"));
+	rig_send(r, event_found(request[0], 7, "ev.a", "old"));
+	rig_send(r, event_found(request[1], 7, "ev.a", "old"));
 	rig_flush(r);
 	assert_int_equal(fake_waiting(&r->src), 1);
-	rig_send(r, event_found(who[2], 7, "ev.a", "old"));
+	rig_send(r, event_found(request[2], 7, "ev.a", "old"));
 	rig_flush(r);
 	assert_int_equal(fake_waiting(&r->src), 1);
 	rig_info(r, RIG_STREAM, 1, 90);
@@ -181,7 +182,7 @@ static void info_without_answer_is_asked_again(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_open(r, "a", START_ALL);
-	struct source_who lost = fake_asked(&r->src, ASKED_INFO)->who;
+	struct request_id lost = fake_asked(&r->src, ASKED_INFO)->request;
 
 	rig_pass(r, 1999);
 	fake_quiet(&r->src);
@@ -197,7 +198,7 @@ static void info_is_overtaken_by_messages(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_open(r, "a", START_ALL);
-	uint64_t head = log_head(hub_log(r->hub));
+	uint64_t head = event_buffer_last_seq(hub_buffer(r->hub));
 
 	rig_publish(r, "ev.b", head + 1, "x");
 	rig_flush(r);
@@ -244,12 +245,14 @@ static void info_that_says_nothing_is_asked_again(void **state)
 	const char *why;
 
 	for (int i = 0; i < 40; i++) {
-		struct source_who who = fake_asked(&r->src, ASKED_INFO)->who;
-		struct source_event ev = event_info(who, RIG_STREAM, 7, 7);
+		struct request_id request =
+			fake_asked(&r->src, ASKED_INFO)->request;
+		struct jetstream_event ev =
+			event_info(request, RIG_STREAM, 7, 7);
 
-		ev.info.unled = true;
+		ev.info.no_leader = true;
 		if (i % 2 == 0)
-			ev = event_error(SOURCE_INFO, who, 10008);
+			ev = event_error(JETSTREAM_INFO, request, 10008);
 		rig_send(r, ev);
 		rig_pass(r, 249);
 		fake_quiet(&r->src);
@@ -267,24 +270,25 @@ static void rivals_answer_is_distrusted(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_open(r, "a", START_ALL);
-	struct source_event leaders, rivals;
-	uint32_t gen;
+	struct jetstream_event leaders, rivals;
+	uint32_t generation;
 
 	/* In a cluster, from here on. */
-	leaders = event_info(fake_asked(&r->src, ASKED_INFO)->who, RIG_STREAM,
-			     3, 10);
+	leaders = event_info(fake_asked(&r->src, ASKED_INFO)->request,
+			     RIG_STREAM, 3, 10);
 	leaders.info.leader = 7;
 	leaders.info.all_follow = true;
 	rig_send(r, leaders);
 	assert_got(c, ECHO("2-@"));
 	rig_flush(r);
 	for (int probe = 0; probe < 3; probe++) {
-		rig_send(r, event_error(SOURCE_FOUND,
-					fake_asked(&r->src, ASKED_FIND)->who,
-					SOURCE_ERR_NO_MESSAGE));
+		rig_send(r,
+			 event_error(JETSTREAM_FOUND,
+				     fake_asked(&r->src, ASKED_FIND)->request,
+				     JETSTREAM_ERR_NO_MESSAGE));
 		rig_flush(r);
 		assert_int_equal(c->cursor.state, CURSOR_REPLAY);
-		leaders.who = fake_asked(&r->src, ASKED_INFO)->who;
+		leaders.request = fake_asked(&r->src, ASKED_INFO)->request;
 		rig_send(r, leaders);
 		if (probe != 0)
 			continue;
@@ -292,9 +296,9 @@ static void rivals_answer_is_distrusted(void **state)
 		rivals.info.leader = 8;
 		rivals.info.last_seq = 5;
 		rig_send(r, rivals);
-		gen = leaders.who.gen;
+		generation = leaders.request.generation;
 	}
-	assert_true(leaders.who.gen > gen);
+	assert_true(leaders.request.generation > generation);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 	fake_quiet(&r->src);
 }
@@ -306,9 +310,9 @@ static void info_that_fails_begins_with_the_tail(void **state)
 	struct rig_client *c = rig_open(r, "a", START_ALL);
 	const char *why;
 
-	rig_send(r,
-		 event_error(SOURCE_INFO, fake_asked(&r->src, ASKED_INFO)->who,
-			     SOURCE_ERR_NO_STREAM));
+	rig_send(r, event_error(JETSTREAM_INFO,
+				fake_asked(&r->src, ASKED_INFO)->request,
+				JETSTREAM_ERR_NO_STREAM));
 	assert_false(hub_ready(r->hub, &why));
 	assert_got(c, "retry: 3000\n\n");
 	fake_asked(&r->src, ASKED_FORGET);
@@ -379,7 +383,7 @@ static void last_is_the_leaders_word(void **state)
 	const struct asked *a = fake_asked(&r->src, ASKED_LAST);
 
 	assert_string_equal(a->subject, "ev.a");
-	rig_send(r, event_found(a->who, 8, "ev.a", "old"));
+	rig_send(r, event_found(a->request, 8, "ev.a", "old"));
 	rig_flush(r);
 	assert_got(c, "");
 	rig_info(r, RIG_STREAM, 8, 10);
@@ -396,9 +400,10 @@ static void last_of_nothing(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_open(r, "a", START_LAST);
-	struct source_who who = fake_asked(&r->src, ASKED_LAST)->who;
+	struct request_id request = fake_asked(&r->src, ASKED_LAST)->request;
 
-	rig_send(r, event_error(SOURCE_FOUND, who, SOURCE_ERR_NO_MESSAGE));
+	rig_send(r, event_error(JETSTREAM_FOUND, request,
+				JETSTREAM_ERR_NO_MESSAGE));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
@@ -411,23 +416,24 @@ static void last_and_new_at_the_same_time(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_open(r, "a", START_LAST);
-	struct source_who who = fake_asked(&r->src, ASKED_LAST)->who;
+	struct request_id request = fake_asked(&r->src, ASKED_LAST)->request;
 
 	rig_publish(r, "ev.a", 11, "x");
 	rig_publish(r, "ev.a", 12, "x");
-	rig_send(r, event_found(who, 11, "ev.a", "x"));
+	rig_send(r, event_found(request, 11, "ev.a", "x"));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 12);
 	rig_flush(r);
 	assert_got(c, ECHO("10-@") EVENT(11) EVENT(12));
 }
 
-static void found_last(struct rig *r, struct source_who who, uint64_t seq)
+static void found_last(struct rig *r, struct request_id request, uint64_t seq)
 {
-	struct source_event ev = event_found(who, seq, "ev.a", "old");
+	struct jetstream_event ev = event_found(request, seq, "ev.a", "old");
 
 	if (seq == 0)
-		ev = event_error(SOURCE_FOUND, who, SOURCE_ERR_NO_MESSAGE);
+		ev = event_error(JETSTREAM_FOUND, request,
+				 JETSTREAM_ERR_NO_MESSAGE);
 	rig_send(r, ev);
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 10);
@@ -442,27 +448,29 @@ static void one_question_for_all_that_wait_for_the_last(void **state)
 				 .start = START_LAST,
 				 .ndjson = true};
 	struct rig_client *c[5], *line, *late;
-	struct source_who who;
+	struct request_id request;
 
 	for (int i = 0; i < 4; i++) /* all slots but one wait for others */
 		c[i] = rig_open(r, i < 3 ? "b" : "a", START_LAST);
-	who = fake_asked(&r->src, ASKED_LAST)->who;
+	request = fake_asked(&r->src, ASKED_LAST)->request;
 	fake_asked(&r->src, ASKED_LAST); /* for "a" */
-	rig_send(r, event_error(SOURCE_FOUND, who, SOURCE_ERR_NO_MESSAGE));
+	rig_send(r, event_error(JETSTREAM_FOUND, request,
+				JETSTREAM_ERR_NO_MESSAGE));
 	rig_flush(r);
-	who = fake_asked(&r->src, ASKED_INFO)->who;
+	request = fake_asked(&r->src, ASKED_INFO)->request;
 	fake_quiet(&r->src); /* of three, one has asked */
 	line = rig_open_with(r, &lines, SIZE_MAX);
 	fake_asked(&r->src, ASKED_LAST); /* another form of the same */
-	rig_send(r, event_info(who, RIG_STREAM, 1, 10));
+	rig_send(r, event_info(request, RIG_STREAM, 1, 10));
 	rig_flush(r);
 	assert_got(c[0], ECHO("10-@"));
 	/* They came after the question was sent, and have one together. */
 	assert_got(c[1], "");
 	late = rig_open(r, "a", START_LAST);
-	who = fake_asked(&r->src, ASKED_LAST)->who; /* c[1] and c[2] */
+	request = fake_asked(&r->src, ASKED_LAST)->request; /* c[1] and c[2] */
 	fake_quiet(&r->src);
-	rig_send(r, event_error(SOURCE_FOUND, who, SOURCE_ERR_NO_MESSAGE));
+	rig_send(r, event_error(JETSTREAM_FOUND, request,
+				JETSTREAM_ERR_NO_MESSAGE));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
@@ -474,7 +482,7 @@ static void one_question_for_all_that_wait_for_the_last(void **state)
 	assert_got(late, "");
 	rig_close(r, c[3]);
 	rig_flush(r);
-	found_last(r, fake_asked(&r->src, ASKED_LAST)->who, 8);
+	found_last(r, fake_asked(&r->src, ASKED_LAST)->request, 8);
 	assert_got(late, ECHO("7-@") OLD(8));
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
@@ -488,17 +496,17 @@ static void all_that_wait_get_the_last(void **state)
 	struct rig *r = *state;
 	struct hub_open open = {.id = "a", .id_len = 1, .start = START_LAST};
 	struct rig_client *blocker, *c[ARRAY_LEN(rooms)];
-	struct source_who who;
+	struct request_id request;
 
 	blocker = rig_open(r, "a", START_LAST);
-	who = fake_asked(&r->src, ASKED_LAST)->who;
+	request = fake_asked(&r->src, ASKED_LAST)->request;
 	for (size_t i = 0; i < ARRAY_LEN(rooms); i++)
 		c[i] = rig_open_with(r, &open, rooms[i]);
 	fake_quiet(&r->src);
-	found_last(r, who, 0);
+	found_last(r, request, 0);
 	assert_got(blocker, ECHO("10-@"));
-	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->who, 8, "ev.a",
-				"old"));
+	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->request, 8,
+				"ev.a", "old"));
 	fake_quiet(&r->src);
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 10);
@@ -532,7 +540,7 @@ static void slot_goes_round(void **state)
 	answer(r, 2, 2);
 	assert_got(c[0], OLD(2));
 	rig_pass(r, 2999);
-	assert_int_equal(c[1]->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(c[1]->cursor.state, CURSOR_EVICTED);
 	/* Its time-out was over: it has asked again. */
 	fake_asked(&r->src, ASKED_FIND);
 	rig_probe(r, 3, 3);
@@ -541,11 +549,11 @@ static void slot_goes_round(void **state)
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
 	assert_got(c[0], OLD(3)); /* what was asked for is not lost */
-	assert_int_equal(c[0]->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(c[0]->cursor.state, CURSOR_EVICTED);
 	assert_int_equal(c[1]->cursor.state, CURSOR_REPLAY);
-	rig_send(r,
-		 event_error(SOURCE_FOUND, fake_asked(&r->src, ASKED_FIND)->who,
-			     SOURCE_ERR_NO_MESSAGE));
+	rig_send(r, event_error(JETSTREAM_FOUND,
+				fake_asked(&r->src, ASKED_FIND)->request,
+				JETSTREAM_ERR_NO_MESSAGE));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
@@ -593,7 +601,7 @@ static void doubt_goes_not_back_before_a_gap(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c, *first;
-	struct source_who who = {0};
+	struct request_id request = {0};
 	uint64_t last[] = {10, 10, 10, 10};
 
 	r->leader = 7;
@@ -607,14 +615,14 @@ static void doubt_goes_not_back_before_a_gap(void **state)
 	c = rig_resume(r, "a", "2-@");
 	for (size_t i = 0; i < ARRAY_LEN(last); i++) {
 		if (i == 1)
-			who = r->src.asked[r->src.seen].who;
+			request = r->src.asked[r->src.seen].request;
 		rig_probe(r, i < 2 ? 3 : 5, 0);
 		rig_info(r, RIG_STREAM, i < 2 ? 1 : 7, last[i]);
 		rig_pass(r, 1500);
 	}
 	assert_got(c, ECHO("2-@") GAP("expired", 4, 7, "6-@"));
 	assert_int_equal(c->cursor.covered, 6);
-	rig_send(r, event_found(who, 3, "ev.a", "old"));
+	rig_send(r, event_found(request, 3, "ev.a", "old"));
 	rig_flush(r);
 	assert_int_equal(c->cursor.covered, 6);
 }
@@ -704,7 +712,7 @@ static void open_streams_are_told_of_a_purge(void **state)
 	assert_got(live, ECHO("10-@") GAP("expired", 11, 30, "29-@"));
 	assert_got(behind, ECHO("5-@") GAP("expired", 5, 30, "29-@"));
 	/* What is next for it is not in the log, whatever its socket does. */
-	assert_int_equal(blocked->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(blocked->cursor.state, CURSOR_EVICTED);
 	rig_drain(r, blocked, SIZE_MAX);
 	/* It had not been told that nothing came up to 11. */
 	assert_got(blocked, ECHO("10-@") GAP("expired", 10, 30, "29-@"));
@@ -901,11 +909,11 @@ static void nobodys_word_is_no_reset(void **state)
 
 	r->leader = 7;
 	for (int i = 0; i < 40; i++) {
-		struct source_event ev =
-			event_info(fake_asked(&r->src, ASKED_INFO)->who,
+		struct jetstream_event ev =
+			event_info(fake_asked(&r->src, ASKED_INFO)->request,
 				   RIG_STREAM, 1, 10);
 
-		ev.info.unled = true;
+		ev.info.no_leader = true;
 		rig_send(r, ev);
 		rig_pass(r, 250);
 	}
@@ -1018,7 +1026,7 @@ static void replays_wait_for_a_place(void **state)
 		assert_got(c[i], ECHO("5-@"));
 	}
 	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
-	assert_int_equal(c[1]->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(c[1]->cursor.state, CURSOR_EVICTED);
 	assert_int_equal(fake_waiting(&r->src), 1);
 	/* They are live streams, but for their events. */
 	rig_publish(r, "ev.a", 11, "x");
@@ -1029,7 +1037,7 @@ static void replays_wait_for_a_place(void **state)
 	assert_got(c[0], EVENT(11));
 	/* First come, first served. */
 	assert_int_equal(c[1]->cursor.state, CURSOR_REPLAY);
-	assert_int_equal(c[2]->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(c[2]->cursor.state, CURSOR_EVICTED);
 	fake_asked(&r->src, ASKED_FIND);
 	rig_close(r, c[1]);
 	assert_int_equal(c[2]->cursor.state, CURSOR_REPLAY);
@@ -1043,15 +1051,15 @@ static void last_waits_for_a_place_too(void **state)
 	struct rig *r = *state;
 	struct rig_client *first = rig_resume(r, "b", "5-@");
 	struct rig_client *c = rig_open(r, "a", START_LAST);
-	struct source_who who;
+	struct request_id request;
 
 	assert_got(c, "");
 	rig_probe(r, 6, 0);
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
 	assert_int_equal(first->cursor.state, CURSOR_LIVE);
-	who = fake_asked(&r->src, ASKED_LAST)->who;
-	rig_send(r, event_found(who, 8, "ev.a", "old"));
+	request = fake_asked(&r->src, ASKED_LAST)->request;
+	rig_send(r, event_found(request, 8, "ev.a", "old"));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
@@ -1073,7 +1081,7 @@ static void blocked_replay_gives_its_place_away(void **state)
 	fake_quiet(&r->src);
 	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
 	rig_pass(r, 1);
-	assert_int_equal(c->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(c->cursor.state, CURSOR_EVICTED);
 	assert_int_equal(next->cursor.state, CURSOR_REPLAY);
 	answer(r, 6, 0);
 	fake_quiet(&r->src); /* the blocked one does not ask for a place */
@@ -1090,7 +1098,7 @@ static void blocked_one_leaves_the_line(void **state)
 	struct rig_client *c = rig_resume(r, "a", "5-@");
 	struct rig_client *next = rig_resume(r, "a", "5-@");
 
-	assert_int_equal(next->cursor.listed, LISTED_LAGGED);
+	assert_int_equal(next->cursor.listed, LISTED_EVICTED);
 	next->room = 4;
 	hub_say_expiry(r->hub, &next->cursor, r->now_ms);
 	assert_true(next->cursor.blocked);
@@ -1146,16 +1154,17 @@ static void replay_ends_with_its_session(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "5-@");
-	struct source_who old = fake_asked(&r->src, ASKED_FIND)->who;
+	struct request_id old = fake_asked(&r->src, ASKED_FIND)->request;
 
 	rig_send(r, event_down());
-	assert_int_equal(c->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(c->cursor.state, CURSOR_EVICTED);
 	rig_flush(r);
 	rig_pass(r, 5000);
 	fake_quiet(&r->src);
 	rig_live(r, 1, 12);
 	rig_flush(r);
-	rig_send(r, event_error(SOURCE_FOUND, old, SOURCE_ERR_NO_MESSAGE));
+	rig_send(r,
+		 event_error(JETSTREAM_FOUND, old, JETSTREAM_ERR_NO_MESSAGE));
 	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
 	rig_probe(r, 6, 7);
 	rig_info(r, RIG_STREAM, 1, 12);
@@ -1171,7 +1180,7 @@ static void replay_waits_while_the_tail_is_made_anew(void **state)
 	fake_asked(&r->src, ASKED_FIND);
 	rig_send(r, event_status(r->consumer, 0, 503));
 	fake_asked(&r->src, ASKED_FORGET);
-	assert_int_equal(c->cursor.state, CURSOR_LAGGED);
+	assert_int_equal(c->cursor.state, CURSOR_EVICTED);
 	rig_follow(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
 	answer(r, 6, 0);
@@ -1191,7 +1200,7 @@ static void closes_in_every_phase_of_a_replay(void **state)
 		if (phase > 2)
 			rig_send(r,
 				 event_created(fake_asked(&r->src, ASKED_CREATE)
-						       ->who));
+						       ->request));
 		if (phase > 3) {
 			rig_flush(r);
 			rig_info(r, RIG_STREAM, 1, 90);
@@ -1213,16 +1222,16 @@ static void answers_for_nobody_are_dropped(void **state)
 	struct rig *r = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(slots); i++) {
-		struct source_who who = {slots[i], 1};
+		struct request_id request = {slots[i], 1};
 
-		rig_send(r, event_found(who, 5, "ev.a", "x"));
-		rig_send(r, event_created(who));
-		rig_send(r, event_message(who, 5, 1, "ev.a", "x"));
-		rig_send(r, event_status(who, 1, 503));
-		rig_send(r, event_info(who, RIG_OTHER, 1, 5));
+		rig_send(r, event_found(request, 5, "ev.a", "x"));
+		rig_send(r, event_created(request));
+		rig_send(r, event_message(request, 5, 1, "ev.a", "x"));
+		rig_send(r, event_status(request, 1, 503));
+		rig_send(r, event_info(request, RIG_OTHER, 1, 5));
 	}
 	/* The hub's own number, and nothing was asked. */
-	rig_send(r, event_info((struct source_who){0x7fffffff, 0}, RIG_OTHER, 1,
+	rig_send(r, event_info((struct request_id){0x7fffffff, 0}, RIG_OTHER, 1,
 			       5));
 	rig_flush(r);
 	fake_quiet(&r->src);
@@ -1233,9 +1242,9 @@ static void answers_for_nobody_are_dropped(void **state)
 
 static uint64_t overrun(struct rig *r)
 {
-	uint64_t seq = log_head(hub_log(r->hub));
+	uint64_t seq = event_buffer_last_seq(hub_buffer(r->hub));
 
-	while (log_floor(hub_log(r->hub)) < 20)
+	while (event_buffer_floor(hub_buffer(r->hub)) < 20)
 		rig_publish(r, "ev.b", ++seq, "filling the ring");
 	rig_flush(r);
 	return seq;
@@ -1257,14 +1266,14 @@ static void slow_client_falls_off_and_comes_back(void **state)
 	rig_drain(r, c, SIZE_MAX);
 	assert_got(c, ECHO("10-@") EVENT(11));
 	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
-	assert_true(c->cursor.fell_off); /* to come back with room to spare */
+	assert_true(c->cursor.evicted); /* to come back with room to spare */
 	answer(r, 12, 12);
 	assert_got(c, OLD(12));
 	rig_probe(r, 13, 0);
 	rig_info(r, RIG_STREAM, 1, head);
 	rig_flush(r);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
-	assert_false(c->cursor.fell_off);
+	assert_false(c->cursor.evicted);
 	rig_publish(r, "ev.a", head + 1, "x");
 	rig_flush(r);
 	snprintf(text, sizeof(text), "data: x\nid: %d-@\n\n", (int)head + 1);
@@ -1312,7 +1321,7 @@ static void ping_while_waiting_for_a_place(void **state)
 {
 	struct hub_config cfg = rig_config();
 	struct rig *r = *state;
-	struct rig_client *last, *lagged;
+	struct rig_client *last, *evicted;
 
 	rig_finish(r);
 	cfg.max_replays = 1;
@@ -1320,10 +1329,10 @@ static void ping_while_waiting_for_a_place(void **state)
 	rig_start(r, &cfg);
 	rig_live(r, 1, 10);
 	rig_resume(r, "a", "5-@");
-	lagged = rig_resume(r, "a", "6-@");
+	evicted = rig_resume(r, "a", "6-@");
 	last = rig_open(r, "a", START_LAST);
 	rig_pass(r, 1000);
-	assert_got(lagged, ECHO("6-@") PING "id: 6-@\n\n");
+	assert_got(evicted, ECHO("6-@") PING "id: 6-@\n\n");
 	assert_got(last, "retry: 3000\n\n" PING "\n");
 }
 
@@ -1336,8 +1345,9 @@ static void ping_ends_replays(void **state)
 	for (int i = 0; i < 3; i++)
 		c[i] = rig_resume(r, "a", "5-@");
 	for (int i = 0; i < 3; i++)
-		rig_send(r, event_found(fake_asked(&r->src, ASKED_FIND)->who,
-					10, "ev.a", "old"));
+		rig_send(r,
+			 event_found(fake_asked(&r->src, ASKED_FIND)->request,
+				     10, "ev.a", "old"));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 10);
 	r->now_ms += 1000;
@@ -1366,17 +1376,17 @@ static void asks_in_turns(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c[3];
-	struct source_who who;
+	struct request_id request;
 
 	start_with_one_turn(r);
 	for (int i = 0; i < 3; i++)
 		c[i] = rig_resume(r, "a", "5-@");
-	who = fake_asked(&r->src, ASKED_FIND)->who;
+	request = fake_asked(&r->src, ASKED_FIND)->request;
 	fake_quiet(&r->src);
-	rig_send(r, event_found(who, 10, "ev.a", "old"));
+	rig_send(r, event_found(request, 10, "ev.a", "old"));
 	rig_flush(r);
-	assert_int_not_equal(fake_asked(&r->src, ASKED_FIND)->who.slot,
-			     who.slot);
+	assert_int_not_equal(fake_asked(&r->src, ASKED_FIND)->request.owner,
+			     request.owner);
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
 	assert_got(c[0], ECHO("5-@") OLD(10));
@@ -1389,10 +1399,10 @@ static void asks_in_turns(void **state)
 }
 
 /* The first has it, and who that is; the other waits for its turn. */
-static struct source_who two_want_the_consumer(struct rig *r,
+static struct request_id two_want_the_consumer(struct rig *r,
 					       struct rig_client **c)
 {
-	struct source_who who;
+	struct request_id request;
 
 	start_with_one_turn(r);
 	for (int i = 0; i < 2; i++) {
@@ -1400,30 +1410,31 @@ static struct source_who two_want_the_consumer(struct rig *r,
 		answer(r, 3, 3);
 		answer(r, 4, 4);
 		if (i == 0)
-			who = fake_asked(&r->src, ASKED_CREATE)->who;
+			request = fake_asked(&r->src, ASKED_CREATE)->request;
 		fake_quiet(&r->src);
 	}
-	rig_send(r, event_created(who));
+	rig_send(r, event_created(request));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
-	return who;
+	return request;
 }
 
 static void consumers_in_turns(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c[2];
-	struct source_who who;
+	struct request_id request;
 
-	who = two_want_the_consumer(r, c);
+	request = two_want_the_consumer(r, c);
 	fake_asked(&r->src, ASKED_PULL);
 	rig_pass(r, 2000);
 	fake_quiet(&r->src); /* the other waits, whatever time it takes */
 	rig_close(r, c[0]);
 	rig_flush(r);
-	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->who.slot, who.slot);
-	assert_int_not_equal(fake_asked(&r->src, ASKED_CREATE)->who.slot,
-			     who.slot);
+	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->request.owner,
+			 request.owner);
+	assert_int_not_equal(fake_asked(&r->src, ASKED_CREATE)->request.owner,
+			     request.owner);
 	assert_got(c[1], ECHO("2") OLD(3) OLD(4));
 }
 
@@ -1432,23 +1443,24 @@ static void blocked_replay_gives_its_consumer_away(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c[2];
-	struct source_who who;
+	struct request_id request;
 	uint32_t pull;
 
-	who = two_want_the_consumer(r, c);
+	request = two_want_the_consumer(r, c);
 	pull = fake_asked(&r->src, ASKED_PULL)->pull.number;
 	c[0]->room = 4;
-	rig_send(r, event_message(who, 5, 1, "ev.a", "old"));
-	rig_send(r, event_status(who, pull, 404));
+	rig_send(r, event_message(request, 5, 1, "ev.a", "old"));
+	rig_send(r, event_status(request, pull, 404));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
 	assert_true(c[0]->cursor.blocked);
 	fake_quiet(&r->src);
 	rig_pass(r, 1);
-	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->who.slot, who.slot);
-	assert_int_not_equal(fake_asked(&r->src, ASKED_CREATE)->who.slot,
-			     who.slot);
+	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->request.owner,
+			 request.owner);
+	assert_int_not_equal(fake_asked(&r->src, ASKED_CREATE)->request.owner,
+			     request.owner);
 	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
 }
 
@@ -1463,16 +1475,16 @@ static void quiet_for(struct rig *r, uint64_t ms)
 }
 
 /* Asked for again when `ms` are over, and not before. */
-static struct source_who given_up_after(struct rig *r, uint64_t ms)
+static struct request_id given_up_after(struct rig *r, uint64_t ms)
 {
 	quiet_for(r, ms - 1);
 	rig_pass(r, 1);
-	return fake_asked(&r->src, ASKED_FIND)->who;
+	return fake_asked(&r->src, ASKED_FIND)->request;
 }
 
-static void late(struct rig *r, struct source_who who)
+static void late(struct rig *r, struct request_id request)
 {
-	rig_send(r, event_found(who, 7, "ev.a", "old"));
+	rig_send(r, event_found(request, 7, "ev.a", "old"));
 	fake_quiet(&r->src);
 }
 
@@ -1482,28 +1494,29 @@ static void late_answers_give_more_time(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "5-@");
-	struct source_who who = fake_asked(&r->src, ASKED_FIND)->who, next;
+	struct request_id request = fake_asked(&r->src, ASKED_FIND)->request,
+			  next;
 
 	assert_got(c, ECHO("5-@"));
 	next = given_up_after(r, 2500);
 	given_up_after(r, 2500);
 	quiet_for(r, 1000);
-	late(r, who);
-	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 1);
+	late(r, request);
+	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 1);
 	late(r, next); /* at the same time: one sign, not two */
-	who = given_up_after(r, 1500);
-	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 2);
+	request = given_up_after(r, 1500);
+	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 2);
 	next = given_up_after(r, 5000);
-	late(r, who);
-	who = given_up_after(r, 5000);
+	late(r, request);
+	request = given_up_after(r, 5000);
 	late(r, next); /* was given up before it was known */
 	quiet_for(r, 9999);
-	rig_send(r, event_found(who, 7, "ev.a", "old"));
+	rig_send(r, event_found(request, 7, "ev.a", "old"));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
 	assert_got(c, OLD(7));
-	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 4);
+	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 4);
 }
 
 /* The server searches long for one client: its own time-outs grow, those of
@@ -1512,26 +1525,26 @@ static void late_searches_of_one_client_are_its_own(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *slow = rig_resume(r, "a", "5-@"), *other;
-	struct source_who who = fake_asked(&r->src, ASKED_FIND)->who;
+	struct request_id request = fake_asked(&r->src, ASKED_FIND)->request;
 
 	for (int i = 0; i < 4; i++) {
-		struct source_who next;
+		struct request_id next;
 
 		quiet_for(r, (2500u << i) - 1);
 		rig_pass(r, 1);
-		next = fake_asked(&r->src, ASKED_FIND)->who;
-		late(r, who);
-		who = next;
+		next = fake_asked(&r->src, ASKED_FIND)->request;
+		late(r, request);
+		request = next;
 		if (i == 3)
 			break;
 		quiet_for(r, (2500u << i) - 1);
 		rig_pass(r, 1);
-		who = fake_asked(&r->src, ASKED_FIND)->who;
+		request = fake_asked(&r->src, ASKED_FIND)->request;
 	}
-	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 4);
+	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 4);
 	other = rig_resume(r, "b", "5-@");
-	who = fake_asked(&r->src, ASKED_FIND)->who;
-	assert_int_equal(given_up_after(r, 2500).slot, who.slot);
+	request = fake_asked(&r->src, ASKED_FIND)->request;
+	assert_int_equal(given_up_after(r, 2500).owner, request.owner);
 	rig_close(r, slow);
 	rig_close(r, other);
 	r->now_ms += 6999;
@@ -1550,18 +1563,18 @@ static void lost_answers_change_no_time_out(void **state)
 	fake_asked(&r->src, ASKED_FIND);
 	for (int i = 0; i < 10; i++)
 		given_up_after(r, 2500);
-	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 0);
+	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 0);
 }
 
 static void patience_ends(void **state)
 {
 	struct rig *r = *state;
-	struct source_who who;
+	struct request_id request;
 
 	rig_resume(r, "a", "5-@");
-	who = fake_asked(&r->src, ASKED_FIND)->who;
+	request = fake_asked(&r->src, ASKED_FIND)->request;
 	given_up_after(r, 2500);
-	late(r, who);
+	late(r, request);
 	given_up_after(r, 2500);
 	for (int i = 0; i < 12; i++)
 		given_up_after(r, 5000);
@@ -1572,13 +1585,13 @@ static void patience_ends(void **state)
 static void late_messages_give_the_tail_more_time(void **state)
 {
 	struct rig *r = *state;
-	struct source_who who = r->consumer;
+	struct request_id request = r->consumer;
 
 	r->now_ms += 7000;
 	hub_tick(r->hub, r->now_ms);
 	fake_asked(&r->src, ASKED_FORGET);
-	rig_send(r, event_status(who, 1, 100));
-	assert_int_equal(r->metrics.value[METRIC_LATE_ANSWERS], 1);
+	rig_send(r, event_status(request, 1, 100));
+	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 1);
 	rig_follow(r, RIG_STREAM, 1, 10);
 	r->now_ms += 13999;
 	hub_tick(r->hub, r->now_ms);

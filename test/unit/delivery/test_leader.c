@@ -9,13 +9,13 @@
 
 #include "base/backoff.h"
 #include "base/check.h"
-#include "fake_source.h"
 #include "delivery/leader.h"
+#include "fake_source.h"
 
 struct fixture {
 	struct fake_source src;
-	struct log *log;
-	struct patience patience;
+	struct event_buffer *buffer;
+	struct adaptive_timeout patience;
 	struct metrics metrics;
 	struct leader leader;
 	uint64_t now_ms;
@@ -28,8 +28,9 @@ static int setup(void **state)
 	memset(&f, 0, sizeof(f));
 	f.now_ms = 100000;
 	fake_source_init(&f.src);
-	assert_int_equal(log_new(&f.log, 1 << 20), 0);
-	leader_init(&f.leader, &f.src.source, f.log, &f.patience, &f.metrics);
+	assert_int_equal(event_buffer_new(&f.buffer, 1 << 20), 0);
+	leader_init(&f.leader, &f.src.source, f.buffer, &f.patience,
+		    &f.metrics);
 	*state = &f;
 	return 0;
 }
@@ -38,15 +39,15 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	log_free(f->log);
+	event_buffer_free(f->buffer);
 	return 0;
 }
 
 static unsigned answer(struct fixture *f, uint64_t last, uint32_t leader)
 {
-	struct source_event ev =
-		event_info(fake_asked(&f->src, ASKED_INFO)->who, "created-1", 1,
-			   last);
+	struct jetstream_event ev =
+		event_info(fake_asked(&f->src, ASKED_INFO)->request,
+			   "created-1", 1, last);
 
 	ev.info.leader = leader;
 	return leader_on_info(&f->leader, &ev, f->now_ms);
@@ -126,21 +127,21 @@ static void answer_that_is_lost_is_asked_for_again(void **state)
 static void answer_that_says_nothing_is_asked_for_again(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev;
+	struct jetstream_event ev;
 
 	leader_want_info(&f->leader);
 	ask(f);
-	ev = event_error(SOURCE_INFO, fake_asked(&f->src, ASKED_INFO)->who,
-			 10008);
+	ev = event_error(JETSTREAM_INFO,
+			 fake_asked(&f->src, ASKED_INFO)->request, 10008);
 	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
 			 LEADER_OURS);
 	ask(f);
 	fake_quiet(&f->src);
 	assert_int_equal(leader_due(&f->leader), f->now_ms + 250);
 	pass(f, 250);
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, "created-1", 1,
-			9);
-	ev.info.unled = true;
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, "created-1",
+			1, 9);
+	ev.info.no_leader = true;
 	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
 			 LEADER_OURS | LEADER_RIVAL);
 	pass(f, 250);
@@ -150,13 +151,13 @@ static void answer_that_says_nothing_is_asked_for_again(void **state)
 static void other_servers_answer_is_a_rivals(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev;
+	struct jetstream_event ev;
 
 	f->leader.word.leader = 7;
 	leader_want_info(&f->leader);
 	ask(f);
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, "created-1", 1,
-			9);
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, "created-1",
+			1, 9);
 	ev.info.leader = 7;
 	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
 			 LEADER_OURS);
@@ -171,7 +172,7 @@ static void other_servers_answer_is_a_rivals(void **state)
 static bool rolled_back(struct fixture *f, uint64_t last, uint32_t leader,
 			uint64_t head)
 {
-	const struct source_info i = {.last_seq = last, .leader = leader};
+	const struct jetstream_info i = {.last_seq = last, .leader = leader};
 
 	leader_take_word(&f->leader, &i);
 	f->leader.seen_ms = f->now_ms;

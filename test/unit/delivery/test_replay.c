@@ -8,10 +8,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "bytes.h"
 #include "base/check.h"
-#include "fake_source.h"
+#include "bytes.h"
 #include "delivery/replay.h"
+#include "fake_source.h"
 
 enum {
 	SLOT = 3,
@@ -29,14 +29,14 @@ static const struct sse_tag tag = {"9f31c2"};
 
 struct fixture {
 	struct fake_source src;
-	struct log *log;
-	struct patience patience;
+	struct event_buffer *buffer;
+	struct adaptive_timeout patience;
 	struct metrics metrics;
 	struct cursor cursor;
-	struct source_word word; /* the leader's last */
-	struct replay_turns turns;
+	struct stream_state word; /* the leader's last */
+	struct replay_limiters turns;
 	struct replay replay;
-	struct source_who consumer;
+	struct request_id consumer;
 	uint32_t pull_no;
 	uint64_t cseq;
 	uint64_t now_ms;
@@ -49,16 +49,17 @@ static int setup(void **state)
 	memset(&f, 0, sizeof(f));
 	fake_source_init(&f.src);
 	f.now_ms = 100000;
-	f.word = (struct source_word){.leader = LEADER,
-				      .first_seq = 1,
-				      .last_seq = UINT64_MAX};
-	assert_int_equal(log_new(&f.log, 1 << 20), 0);
-	log_reset(f.log, FLOOR);
-	f.cursor.state = CURSOR_LAGGED;
-	f.cursor.subject = log_watch(f.log, "ev.a", 4, &f.cursor.watch);
-	turns_init(&f.turns.asks, 1);
-	turns_init(&f.turns.consumers, 1);
-	replay_init(&f.replay, SLOT, &f.src.source, f.log, &tag, &f.word,
+	f.word = (struct stream_state){.leader = LEADER,
+				       .first_seq = 1,
+				       .last_seq = UINT64_MAX};
+	assert_int_equal(event_buffer_new(&f.buffer, 1 << 20), 0);
+	event_buffer_reset(f.buffer, FLOOR);
+	f.cursor.state = CURSOR_EVICTED;
+	f.cursor.subject =
+		event_buffer_watch(f.buffer, "ev.a", 4, &f.cursor.watch);
+	limiter_init(&f.turns.asks, 1);
+	limiter_init(&f.turns.consumers, 1);
+	replay_init(&f.replay, SLOT, &f.src.source, f.buffer, &tag, &f.word,
 		    &f.patience, &f.turns, &f.metrics);
 	*state = &f;
 	return 0;
@@ -69,8 +70,8 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	replay_end(&f->replay);
-	log_unwatch(f->log, f->cursor.subject, &f->cursor.watch);
-	log_free(f->log);
+	event_buffer_unwatch(f->buffer, f->cursor.subject, &f->cursor.watch);
+	event_buffer_free(f->buffer);
 	return 0;
 }
 
@@ -89,30 +90,31 @@ static void begin(struct fixture *f, uint64_t covered)
 	assert_ptr_equal(f->cursor.replay, &f->replay);
 }
 
-static enum replay_outcome send(struct fixture *f, struct source_event ev)
+static enum replay_outcome send(struct fixture *f, struct jetstream_event ev)
 {
 	return replay_on_event(&f->replay, &ev, f->now_ms);
 }
 
-static struct source_who asked_find(struct fixture *f, uint64_t seq)
+static struct request_id asked_find(struct fixture *f, uint64_t seq)
 {
 	const struct asked *a = fake_asked(&f->src, ASKED_FIND);
 
 	assert_int_equal(a->seq, seq);
 	assert_string_equal(a->subject, "ev.a");
-	assert_int_equal(a->who.slot, SLOT);
+	assert_int_equal(a->request.owner, SLOT);
 	fake_quiet(&f->src);
-	return a->who;
+	return a->request;
 }
 
 /* The probe that is asked, from `from`, finds a message, or with 0 none. */
 static void find(struct fixture *f, uint64_t from, uint64_t seq)
 {
-	struct source_who who = asked_find(f, from);
-	struct source_event ev = event_found(who, seq, "ev.a", "found");
+	struct request_id request = asked_find(f, from);
+	struct jetstream_event ev = event_found(request, seq, "ev.a", "found");
 
 	if (seq == 0)
-		ev = event_error(SOURCE_FOUND, who, SOURCE_ERR_NO_MESSAGE);
+		ev = event_error(JETSTREAM_FOUND, request,
+				 JETSTREAM_ERR_NO_MESSAGE);
 	assert_int_equal(send(f, ev), REPLAY_WANT_INFO);
 	fake_quiet(&f->src);
 }
@@ -120,9 +122,9 @@ static void find(struct fixture *f, uint64_t from, uint64_t seq)
 static enum replay_outcome check_by(struct fixture *f, uint32_t leader,
 				    uint64_t first, uint64_t last)
 {
-	struct source_info info = {.leader = leader,
-				   .first_seq = first,
-				   .last_seq = last};
+	struct jetstream_info info = {.leader = leader,
+				      .first_seq = first,
+				      .last_seq = last};
 
 	return replay_check(&f->replay, &info, f->now_ms);
 }
@@ -130,10 +132,10 @@ static enum replay_outcome check_by(struct fixture *f, uint32_t leader,
 /* A cluster's leader, whom all replicas follow. */
 static enum replay_outcome followed(struct fixture *f, uint64_t last)
 {
-	struct source_info info = {.leader = CLUSTERS,
-				   .all_follow = true,
-				   .first_seq = 1,
-				   .last_seq = last};
+	struct jetstream_info info = {.leader = CLUSTERS,
+				      .all_follow = true,
+				      .first_seq = 1,
+				      .last_seq = last};
 
 	return replay_check(&f->replay, &info, f->now_ms);
 }
@@ -198,12 +200,12 @@ static void asked_create(struct fixture *f, uint64_t start)
 	const struct asked *a = fake_asked(&f->src, ASKED_CREATE);
 	uint64_t max_ms = f->word.max_inactive_ms;
 
-	assert_int_equal(a->who.slot, SLOT);
+	assert_int_equal(a->request.owner, SLOT);
 	assert_int_equal(a->seq, start);
 	assert_string_equal(a->subject, "ev.a");
 	assert_int_equal(a->inactive_ms, max_ms != 0 ? max_ms : 10000);
 	fake_quiet(&f->src);
-	f->consumer = a->who;
+	f->consumer = a->request;
 	f->cseq = 0;
 }
 
@@ -211,8 +213,8 @@ static void asked_pull(struct fixture *f, uint32_t batch, uint64_t max_bytes)
 {
 	const struct asked *a = fake_asked(&f->src, ASKED_PULL);
 
-	assert_int_equal(a->who.gen, f->consumer.gen);
-	assert_int_equal(a->who.slot, SLOT);
+	assert_int_equal(a->request.generation, f->consumer.generation);
+	assert_int_equal(a->request.owner, SLOT);
 	assert_int_equal(a->pull.batch, batch);
 	assert_int_equal(a->pull.max_bytes, max_bytes);
 	assert_true(a->pull.no_wait);
@@ -225,8 +227,8 @@ static void asked_forget(struct fixture *f)
 {
 	const struct asked *a = fake_asked(&f->src, ASKED_FORGET);
 
-	assert_int_equal(a->who.slot, SLOT);
-	assert_int_equal(a->who.gen, f->consumer.gen);
+	assert_int_equal(a->request.owner, SLOT);
+	assert_int_equal(a->request.generation, f->consumer.generation);
 }
 
 /* Two messages (11 and 12) have come by probes, a consumer is pulled. */
@@ -282,9 +284,9 @@ static void head_counts_as_it_was_at_sending(void **state)
 	struct fixture *f = *state;
 
 	begin(f, 10);
-	log_reset(f->log, 150);
+	event_buffer_reset(f->buffer, 150);
 	find(f, 11, 0);
-	log_reset(f->log, 160);
+	event_buffer_reset(f->buffer, 160);
 	assert_int_equal(check(f, 1, 200), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, FLOOR);
 	find(f, 101, 0);
@@ -339,7 +341,7 @@ static void clusters_no_is_asked_for_twice(void **state)
 	find(f, 11, 0);
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 10);
-	replay_distrust(&f->replay); /* before the answer: it may be theirs */
+	replay_invalidate(&f->replay); /* before the answer: it may be theirs */
 	find(f, 11, 0);
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 10);
@@ -380,7 +382,7 @@ static void second_question_is_later_where_a_replica_is_silent(void **state)
 	f->now_ms += RIVAL_MS - 1;
 	replay_tick(&f->replay, f->now_ms);
 	fake_quiet(&f->src);
-	log_reset(f->log, 150);
+	event_buffer_reset(f->buffer, 150);
 	f->now_ms++;
 	replay_tick(&f->replay, f->now_ms);
 	find(f, 11, 0);
@@ -402,14 +404,14 @@ static void second_answer_that_differs_is_doubt(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
 		for (int later = 0; later < 3; later++) {
 			struct fixture *f = fresh(state);
-			struct source_who who;
-			struct source_event other;
+			struct request_id request;
+			struct jetstream_event other;
 
 			f->word.leader = CLUSTERS;
-			log_reset(f->log, 150);
+			event_buffer_reset(f->buffer, 150);
 			f->word.last_seq = 120;
 			begin(f, 10);
-			who = fake_asked(&f->src, ASKED_FIND)->who;
+			request = fake_asked(&f->src, ASKED_FIND)->request;
 			f->src.seen--; /* find() looks at it as well */
 			find(f, 11, answers[i][0]);
 			if (later > 0)
@@ -419,10 +421,11 @@ static void second_answer_that_differs_is_doubt(void **state)
 				followed(f, 200);
 				assert_int_equal(f->cursor.covered, 120);
 			}
-			other = event_found(who, answers[i][1], "ev.a", "x");
+			other = event_found(request, answers[i][1], "ev.a",
+					    "x");
 			if (answers[i][1] == 0)
-				other = event_error(SOURCE_FOUND, who,
-						    SOURCE_ERR_NO_MESSAGE);
+				other = event_error(JETSTREAM_FOUND, request,
+						    JETSTREAM_ERR_NO_MESSAGE);
 			while (fake_waiting(&f->src) > 0)
 				f->src.seen++;
 			send(f, other);
@@ -442,20 +445,20 @@ static void second_answer_that_differs_is_doubt(void **state)
 static void what_was_told_is_not_taken_back(void **state)
 {
 	struct fixture *f = *state;
-	struct source_who who;
+	struct request_id request;
 
-	log_reset(f->log, 150);
-	f->word = (struct source_word){.leader = CLUSTERS, .last_seq = 120};
+	event_buffer_reset(f->buffer, 150);
+	f->word = (struct stream_state){.leader = CLUSTERS, .last_seq = 120};
 	begin(f, 10);
 	find(f, 11, 0);
 	followed(f, 200);
-	who = fake_asked(&f->src, ASKED_FIND)->who;
+	request = fake_asked(&f->src, ASKED_FIND)->request;
 	f->src.seen--;
 	find(f, 11, 0);
 	followed(f, 200);
 	assert_int_equal(f->cursor.covered, 120);
 	replay_told(&f->replay);
-	send(f, event_found(who, 15, "ev.a", "x"));
+	send(f, event_found(request, 15, "ev.a", "x"));
 	assert_int_equal(f->replay.phase, REPLAY_PAUSE);
 	assert_int_equal(f->cursor.covered, 120);
 }
@@ -485,7 +488,7 @@ static void evidence_goes_no_further_than_the_leaders_word(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word = (struct source_word){.leader = CLUSTERS, .last_seq = 60};
+	f->word = (struct stream_state){.leader = CLUSTERS, .last_seq = 60};
 	begin(f, 10);
 	find(f, 11, 0);
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
@@ -516,7 +519,7 @@ static void leader_before_the_floor_is_probed_later(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word = (struct source_word){.leader = CLUSTERS, .last_seq = 60};
+	f->word = (struct stream_state){.leader = CLUSTERS, .last_seq = 60};
 	begin(f, 10);
 	find(f, 11, 0);
 	assert_int_equal(followed(f, FLOOR - 1), REPLAY_WAIT);
@@ -578,7 +581,8 @@ static void paused(struct fixture *f, uint64_t ms)
 
 static uint64_t round_trips(const struct fixture *f)
 {
-	const struct buckets *b = &f->metrics.spread[METRIC_SPREAD_ROUND_TRIP];
+	const struct histogram *b =
+		&f->metrics.spread[METRIC_SPREAD_ROUND_TRIP];
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(b->count); i++)
@@ -612,30 +616,40 @@ static void only_answers_are_round_trips(void **state)
 /* The tail asks as of the time when it last heard something. */
 static void patience_of_an_earlier_time(void **state)
 {
-	struct patience p = {0};
+	struct adaptive_timeout p = {0};
 
 	(void)state;
-	patience_grow(&p, 5000);
-	assert_int_equal(patience_ms(&p, 7000, PATIENCE_STEPS, 0), 14000);
-	assert_int_equal(patience_ms(&p, 7000, PATIENCE_STEPS, 4999), 14000);
-	assert_int_equal(patience_ms(&p, 7000, PATIENCE_STEPS, 5000), 14000);
-	assert_int_equal(patience_ms(&p, 7000, PATIENCE_STEPS, 64999), 14000);
-	assert_int_equal(patience_ms(&p, 7000, PATIENCE_STEPS, 65000), 7000);
+	adaptive_timeout_on_late(&p, 5000);
+	assert_int_equal(adaptive_timeout_ms(&p, 7000, ADAPTIVE_TIMEOUT_STEPS,
+					     0),
+			 14000);
+	assert_int_equal(adaptive_timeout_ms(&p, 7000, ADAPTIVE_TIMEOUT_STEPS,
+					     4999),
+			 14000);
+	assert_int_equal(adaptive_timeout_ms(&p, 7000, ADAPTIVE_TIMEOUT_STEPS,
+					     5000),
+			 14000);
+	assert_int_equal(adaptive_timeout_ms(&p, 7000, ADAPTIVE_TIMEOUT_STEPS,
+					     64999),
+			 14000);
+	assert_int_equal(adaptive_timeout_ms(&p, 7000, ADAPTIVE_TIMEOUT_STEPS,
+					     65000),
+			 7000);
 }
 
 static void errors_and_silence_ask_again(void **state)
 {
-	static const int errs[] = {500, SOURCE_ERR_MALFORMED,
-				   SOURCE_ERR_NO_RESPONDERS};
+	static const int errs[] = {500, JETSTREAM_ERR_MALFORMED,
+				   JETSTREAM_ERR_NO_RESPONDERS};
 	static const uint64_t pauses_ms[] = {250,  500,	 1000, 2000,
 					     4000, 5000, 5000};
 	struct fixture *f = *state;
 
 	begin(f, 10);
 	for (size_t i = 0; i < ARRAY_LEN(pauses_ms); i++) {
-		struct source_who who = asked_find(f, 11);
+		struct request_id request = asked_find(f, 11);
 
-		assert_int_equal(send(f, event_error(SOURCE_FOUND, who,
+		assert_int_equal(send(f, event_error(JETSTREAM_FOUND, request,
 						     errs[i % 3])),
 				 REPLAY_WAIT);
 		paused(f, pauses_ms[i]);
@@ -648,9 +662,9 @@ static void errors_and_silence_ask_again(void **state)
 	check(f, 1, 200);
 	take(f, "data: found\nid: 12-9f31c2\n\n");
 	step(f);
-	send(f, event_error(SOURCE_FOUND, asked_find(f, 13), 500));
+	send(f, event_error(JETSTREAM_FOUND, asked_find(f, 13), 500));
 	paused(f, pauses_ms[0]);
-	send(f, event_error(SOURCE_FOUND, asked_find(f, 13), 10008));
+	send(f, event_error(JETSTREAM_FOUND, asked_find(f, 13), 10008));
 	f->now_ms += ANSWER_MS;
 	replay_tick(&f->replay, f->now_ms);
 	asked_find(f, 13);
@@ -662,13 +676,13 @@ static void errors_and_silence_ask_again(void **state)
 static void stale_answers_are_nobodys(void **state)
 {
 	struct fixture *f = *state;
-	struct source_who old, current;
+	struct request_id old, current;
 
 	begin(f, 10);
 	old = asked_find(f, 11);
 	replay_again(&f->replay, f->now_ms);
 	current = asked_find(f, 11);
-	assert_int_not_equal(old.gen, current.gen);
+	assert_int_not_equal(old.generation, current.generation);
 	assert_int_equal(send(f, event_found(old, 50, "ev.a", "x")),
 			 REPLAY_WAIT);
 	assert_int_equal(send(f, event_created(current)), REPLAY_WAIT);
@@ -690,12 +704,12 @@ static void stale_answers_are_nobodys(void **state)
 static void answer_counts_once(void **state)
 {
 	struct fixture *f = *state;
-	struct source_who who;
+	struct request_id request;
 
 	begin(f, 10);
-	who = asked_find(f, 11);
-	send(f, event_found(who, 50, "ev.a", "x"));
-	assert_int_equal(send(f, event_found(who, 50, "ev.a", "x")),
+	request = asked_find(f, 11);
+	send(f, event_found(request, 50, "ev.a", "x"));
+	assert_int_equal(send(f, event_found(request, 50, "ev.a", "x")),
 			 REPLAY_WAIT);
 	assert_int_equal(check(f, 1, 200), REPLAY_HAS_DATA);
 	take(f, "data: x\nid: 50-9f31c2\n\n");
@@ -774,7 +788,7 @@ static void limit_of_the_streams_consumers_is_kept(void **state)
 
 /* ---- deliver=last -------------------------------------------------------- */
 
-static struct source_who begin_last(struct fixture *f)
+static struct request_id begin_last(struct fixture *f)
 {
 	const struct asked *a;
 
@@ -782,17 +796,17 @@ static struct source_who begin_last(struct fixture *f)
 	assert_int_equal(replay_begin(&f->replay, &f->cursor, f->now_ms), 0);
 	a = fake_asked(&f->src, ASKED_LAST);
 	assert_string_equal(a->subject, "ev.a");
-	assert_int_equal(a->who.slot, SLOT);
+	assert_int_equal(a->request.owner, SLOT);
 	fake_quiet(&f->src);
-	return a->who;
+	return a->request;
 }
 
 static void last_message_and_then_live(void **state)
 {
 	struct fixture *f = *state;
-	struct source_who who = begin_last(f);
+	struct request_id request = begin_last(f);
 
-	assert_int_equal(send(f, event_found(who, 80, "ev.a", "x")),
+	assert_int_equal(send(f, event_found(request, 80, "ev.a", "x")),
 			 REPLAY_WANT_INFO);
 	/* What has expired before it is no gap. */
 	assert_int_equal(check(f, 75, 200), REPLAY_STARTED);
@@ -807,10 +821,10 @@ static void last_message_and_then_live(void **state)
 static void last_of_nothing_is_live(void **state)
 {
 	struct fixture *f = *state;
-	struct source_who who = begin_last(f);
+	struct request_id request = begin_last(f);
 
-	assert_int_equal(send(f, event_error(SOURCE_FOUND, who,
-					     SOURCE_ERR_NO_MESSAGE)),
+	assert_int_equal(send(f, event_error(JETSTREAM_FOUND, request,
+					     JETSTREAM_ERR_NO_MESSAGE)),
 			 REPLAY_WANT_INFO);
 	assert_int_equal(check(f, 1, 200), REPLAY_STARTED);
 	assert_int_equal(f->cursor.covered, FLOOR);
@@ -823,10 +837,10 @@ static void last_of_nothing_is_live(void **state)
 static void last_while_the_log_moves_on(void **state)
 {
 	struct fixture *f = *state;
-	struct source_who who = begin_last(f);
+	struct request_id request = begin_last(f);
 
-	log_reset(f->log, 150);
-	send(f, event_found(who, 80, "ev.a", "x"));
+	event_buffer_reset(f->buffer, 150);
+	send(f, event_found(request, 80, "ev.a", "x"));
 	assert_int_equal(check(f, 1, 200), REPLAY_STARTED);
 	f->cursor.state = CURSOR_REPLAY;
 	take(f, "data: x\nid: 80-9f31c2\n\n");
@@ -844,8 +858,8 @@ static void last_of_a_leader_behind_is_asked_again(void **state)
 	send(f, event_found(begin_last(f), 80, "ev.a", "x"));
 	assert_int_equal(check(f, 1, FLOOR - 1), REPLAY_WAIT);
 	doubts(f);
-	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->who, 90, "ev.a",
-			    "y"));
+	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->request, 90,
+			    "ev.a", "y"));
 	assert_int_equal(check(f, 1, FLOOR), REPLAY_STARTED);
 	f->cursor.state = CURSOR_REPLAY;
 	take(f, "data: y\nid: 90-9f31c2\n\n");
@@ -859,8 +873,8 @@ static void clusters_last_is_asked_for_twice(void **state)
 	f->word.leader = CLUSTERS;
 	send(f, event_found(begin_last(f), 80, "ev.a", "x"));
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
-	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->who, 90, "ev.a",
-			    "y"));
+	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->request, 90,
+			    "ev.a", "y"));
 	assert_int_equal(followed(f, 200), REPLAY_STARTED);
 	f->cursor.state = CURSOR_REPLAY;
 	take(f, "data: y\nid: 90-9f31c2\n\n");
@@ -874,13 +888,13 @@ static void newest_message_that_goes_back_is_doubt(void **state)
 	f->word.leader = CLUSTERS;
 	send(f, event_found(begin_last(f), 80, "ev.a", "x"));
 	followed(f, 200);
-	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->who, 70, "ev.a",
-			    "y"));
+	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->request, 70,
+			    "ev.a", "y"));
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	doubts(f);
 	for (int i = 0; i < 2; i++) {
-		send(f, event_found(fake_asked(&f->src, ASKED_LAST)->who, 80,
-				    "ev.a", "x"));
+		send(f, event_found(fake_asked(&f->src, ASKED_LAST)->request,
+				    80, "ev.a", "x"));
 		assert_int_equal(followed(f, 200),
 				 i == 0 ? REPLAY_WAIT : REPLAY_STARTED);
 	}
@@ -889,11 +903,11 @@ static void newest_message_that_goes_back_is_doubt(void **state)
 static void last_without_answer_asks_again(void **state)
 {
 	struct fixture *f = *state;
-	struct source_who first = begin_last(f), second;
+	struct request_id first = begin_last(f), second;
 
 	f->now_ms += ANSWER_MS;
 	replay_tick(&f->replay, f->now_ms);
-	second = fake_asked(&f->src, ASKED_LAST)->who;
+	second = fake_asked(&f->src, ASKED_LAST)->request;
 	assert_int_equal(send(f, event_found(first, 80, "ev.a", "x")),
 			 REPLAY_WAIT);
 	assert_int_equal(send(f, event_found(second, 80, "ev.a", "x")),
@@ -958,7 +972,7 @@ static void pulls_again_when_all_is_handed_out(void **state)
 	const uint8_t *rest;
 	size_t rest_len;
 
-	log_reset(f->log, 1000);
+	event_buffer_reset(f->buffer, 1000);
 	pulling(f);
 	for (uint64_t seq = 13; seq < 13 + BATCH; seq++) {
 		assert_int_equal(message(f, seq), seq < 12 + BATCH
@@ -1002,7 +1016,7 @@ static void status_means(void **state)
 	enum { LEFT = BATCH - 2 };
 	static const struct {
 		const char *what;
-		struct source_status status;
+		struct jetstream_status status;
 		enum then then;
 	} cases[] = {
 		{"heartbeat", {.code = 100}, NOTHING},
@@ -1034,7 +1048,7 @@ static void status_means(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct fixture *f = fresh(state);
-		struct source_event ev;
+		struct jetstream_event ev;
 		bool kept;
 
 		pulling(f);
@@ -1073,7 +1087,7 @@ static void status_of_another_pull_means_nothing(void **state)
 	assert_int_equal(send(f, event_pending(f->consumer, f->pull_no + 1, 408,
 					       3)),
 			 REPLAY_WAIT);
-	assert_int_equal(send(f, event_status((struct source_who){SLOT, 1},
+	assert_int_equal(send(f, event_status((struct request_id){SLOT, 1},
 					      f->pull_no, 503)),
 			 REPLAY_WAIT);
 	fake_quiet(&f->src);
@@ -1112,7 +1126,7 @@ static void end_of_a_pull_waits_for_the_queue(void **state)
 static void big_message_comes_alone(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev;
+	struct jetstream_event ev;
 
 	pulling(f);
 	ev = event_pending(f->consumer, f->pull_no, 409, BATCH);
@@ -1185,7 +1199,7 @@ static void refused_pulls_are_not_repeated_at_once(void **state)
 		struct fixture *f = fresh(state);
 		uint64_t seq = 13;
 
-		log_reset(f->log, 1000);
+		event_buffer_reset(f->buffer, 1000);
 		pulling(f);
 		for (size_t k = 0; k < ARRAY_LEN(pauses_ms); k++) {
 			send(f,
@@ -1218,7 +1232,7 @@ static void lost_message_begins_with_a_probe(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		struct fixture *f = fresh(state);
-		struct source_who old;
+		struct request_id old;
 
 		pulling(f);
 		message(f, 20);
@@ -1251,8 +1265,8 @@ static void refused_consumer_leaves_the_probes(void **state)
 	deliver_found(f, 11, 11);
 	deliver_found(f, 12, 12);
 	asked_create(f, 13);
-	assert_int_equal(send(f, event_error(SOURCE_CREATED, f->consumer,
-					     SOURCE_ERR_MAX_CONSUMERS)),
+	assert_int_equal(send(f, event_error(JETSTREAM_CREATED, f->consumer,
+					     JETSTREAM_ERR_MAX_CONSUMERS)),
 			 REPLAY_WAIT);
 	for (uint64_t seq = 13; seq < 20; seq++)
 		deliver_found(f, seq, seq);
@@ -1275,12 +1289,12 @@ static void refused_consumer_is_tried_again(void **state)
 	struct fixture *f = *state;
 	uint64_t seq = 13;
 
-	log_reset(f->log, 1000);
+	event_buffer_reset(f->buffer, 1000);
 	begin(f, 10);
 	deliver_found(f, 11, 11);
 	deliver_found(f, 12, 12);
 	asked_create(f, 13);
-	send(f, event_error(SOURCE_CREATED, f->consumer, 10008));
+	send(f, event_error(JETSTREAM_CREATED, f->consumer, 10008));
 	for (int i = 0; i < 3 * BATCH; i++, seq++)
 		deliver_found(f, seq, seq);
 	f->now_ms += 1000;
@@ -1308,7 +1322,7 @@ static void pending_consumer_check_with_a_leader_behind(void **state)
 static void late_creation_is_nobodys(void **state)
 {
 	struct fixture *f = *state;
-	struct source_who first;
+	struct request_id first;
 
 	begin(f, 10);
 	deliver_found(f, 11, 11);
@@ -1333,7 +1347,7 @@ static void nothing_left_and_not_there_yet(void **state)
 	pulling(f);
 	send(f, event_status(f->consumer, f->pull_no, 404));
 	assert_int_equal(step(f), REPLAY_WAIT);
-	log_reset(f->log, 150);
+	event_buffer_reset(f->buffer, 150);
 	find(f, 13, 0);
 	assert_int_equal(check(f, 1, 200), REPLAY_WAIT);
 	find(f, 101, 0);
@@ -1531,9 +1545,9 @@ static void fell_off_joins_at_the_quarter(void **state)
 		struct sse_frame sse;
 
 		sse_measure(&sse, "x", 1, seq, &tag);
-		log_append(f->log, "ev.b", 4, &sse, 0);
+		event_buffer_append(f->buffer, "ev.b", 4, &sse, 0);
 	}
-	f->cursor.fell_off = true;
+	f->cursor.evicted = true;
 	begin(f, 10);
 	find(f, 11, 110);
 	check(f, 1, 200);
@@ -1550,17 +1564,17 @@ static void fell_off_joins_at_the_quarter(void **state)
 static void waits_for_its_turn(void **state)
 {
 	struct fixture *f = *state;
-	struct turn other = {.of = NULL};
+	struct permit other = {.of = NULL};
 
-	assert_true(turn_take(&f->turns.asks, &other));
+	assert_true(permit_acquire(&f->turns.asks, &other));
 	begin(f, 10);
 	f->now_ms += 10L * ANSWER_MS;
 	replay_tick(&f->replay, f->now_ms);
 	fake_quiet(&f->src);
 	assert_int_equal(replay_step(&f->replay, f->now_ms), REPLAY_WAIT);
-	assert_null(turns_next(&f->turns.asks));
-	turn_end(&other);
-	assert_ptr_equal(turns_next(&f->turns.asks), &f->replay.turn);
+	assert_null(limiter_next(&f->turns.asks));
+	permit_release(&other);
+	assert_ptr_equal(limiter_next(&f->turns.asks), &f->replay.turn);
 	replay_go(&f->replay, f->now_ms);
 	asked_find(f, 11);
 	/* The time of waiting is not the server's. */
@@ -1571,13 +1585,13 @@ static void waits_for_its_turn(void **state)
 static void ends_while_it_waits(void **state)
 {
 	struct fixture *f = *state;
-	struct turn other = {.of = NULL};
+	struct permit other = {.of = NULL};
 
-	assert_true(turn_take(&f->turns.asks, &other));
+	assert_true(permit_acquire(&f->turns.asks, &other));
 	begin(f, 10);
 	replay_end(&f->replay);
-	turn_end(&other);
-	assert_null(turns_next(&f->turns.asks));
+	permit_release(&other);
+	assert_null(limiter_next(&f->turns.asks));
 	fake_quiet(&f->src);
 }
 
@@ -1613,28 +1627,28 @@ static void consumer_is_given_up_after_so_many_pulls(void **state)
 {
 	enum { PULLS = 16 };
 	struct fixture *f = *state;
-	struct turn other = {.of = NULL};
+	struct permit other = {.of = NULL};
 
 	pulling(f);
-	log_reset(f->log, 10000);
-	assert_false(turn_take(&f->turns.consumers, &other));
+	event_buffer_reset(f->buffer, 10000);
+	assert_false(permit_acquire(&f->turns.consumers, &other));
 	pulls(f, PULLS - 1);
 	full_pull(f);
 	asked_forget(f);
 	fake_quiet(&f->src);
-	assert_ptr_equal(turns_next(&f->turns.consumers), &other);
-	assert_null(turns_next(&f->turns.consumers));
-	turn_end(&other);
-	assert_ptr_equal(turns_next(&f->turns.consumers), &f->replay.turn);
+	assert_ptr_equal(limiter_next(&f->turns.consumers), &other);
+	assert_null(limiter_next(&f->turns.consumers));
+	permit_release(&other);
+	assert_ptr_equal(limiter_next(&f->turns.consumers), &f->replay.turn);
 	/* The next one counts from its own first. */
-	assert_false(turn_take(&f->turns.consumers, &other));
+	assert_false(permit_acquire(&f->turns.consumers, &other));
 	replay_go(&f->replay, f->now_ms);
 	asked_create(f, f->cursor.sent + 1);
 	send(f, event_created(f->consumer));
 	check(f, 1, 20000);
 	asked_pull(f, BATCH, 128 * 1024);
 	pulls(f, PULLS - 1);
-	turn_end(&other);
+	permit_release(&other);
 }
 
 static void consumer_is_kept_while_nobody_waits(void **state)
@@ -1642,7 +1656,7 @@ static void consumer_is_kept_while_nobody_waits(void **state)
 	struct fixture *f = *state;
 
 	pulling(f);
-	log_reset(f->log, 10000);
+	event_buffer_reset(f->buffer, 10000);
 	pulls(f, 40);
 }
 
@@ -1650,35 +1664,35 @@ static void consumer_is_kept_while_nobody_waits(void **state)
 static void blocked_one_gives_its_consumer_away(void **state)
 {
 	struct fixture *f = *state;
-	struct turn other = {.of = NULL};
+	struct permit other = {.of = NULL};
 
 	pulling(f);
 	message(f, 20);
 	checked_pull(f);
 	replay_yield(&f->replay); /* nobody wants it */
 	fake_quiet(&f->src);
-	assert_false(turn_take(&f->turns.consumers, &other));
+	assert_false(permit_acquire(&f->turns.consumers, &other));
 	replay_yield(&f->replay);
 	asked_forget(f);
-	assert_ptr_equal(turns_next(&f->turns.consumers), &other);
+	assert_ptr_equal(limiter_next(&f->turns.consumers), &other);
 	take(f, "data: m\nid: 20-9f31c2\n\n");
 	assert_int_equal(step(f), REPLAY_WAIT);
 	asked_find(f, 21);
-	turn_end(&other);
+	permit_release(&other);
 
 	f = fresh(state);
 	pulling(f);
-	assert_false(turn_take(&f->turns.consumers, &other));
+	assert_false(permit_acquire(&f->turns.consumers, &other));
 	replay_yield(&f->replay); /* it is being served */
 	fake_quiet(&f->src);
-	turn_end(&other);
+	permit_release(&other);
 }
 
 static void no_answer_makes_turns_fewer(void **state)
 {
 	struct fixture *f = *state;
 
-	turns_init(&f->turns.asks, 8);
+	limiter_init(&f->turns.asks, 8);
 	begin(f, 10);
 	asked_find(f, 11);
 	f->now_ms += ANSWER_MS;

@@ -16,17 +16,17 @@ enum { FRAMES = 4, BYTES = 64 * 1024 };
 
 static const struct sse_tag tag = {.hex = "0a1b2c"};
 
-static struct log *store;
+static struct event_buffer *store;
 static struct cursor events = {.state = CURSOR_REPLAY};
 
 static int put_of(struct replay_queue *q, uint64_t seq, const char *subject,
 		  const char *text)
 {
-	const struct source_message m = {.seq = seq,
-					 .subject = subject,
-					 .subject_len = strlen(subject),
-					 .data = (const uint8_t *)text,
-					 .len = strlen(text)};
+	const struct jetstream_message m = {.seq = seq,
+					    .subject = subject,
+					    .subject_len = strlen(subject),
+					    .data = (const uint8_t *)text,
+					    .len = strlen(text)};
 
 	return replay_queue_put(q, &m, &tag, &events);
 }
@@ -40,8 +40,8 @@ static int setup(void **state)
 {
 	static struct replay_queue q;
 
-	assert_int_equal(log_new(&store, 0), 0);
-	events.subject = log_watch(store, "ev.a", 4, &events.watch);
+	assert_int_equal(event_buffer_new(&store, 0), 0);
+	events.subject = event_buffer_watch(store, "ev.a", 4, &events.watch);
 	replay_queue_init(&q, FRAMES, BYTES);
 	assert_int_equal(replay_queue_reserve(&q), 0);
 	*state = &q;
@@ -51,8 +51,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	replay_queue_finish(*state);
-	log_unwatch(store, events.subject, &events.watch);
-	log_free(store);
+	event_buffer_unwatch(store, events.subject, &events.watch);
+	event_buffer_free(store);
 	return 0;
 }
 

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "fake_source.h"
 #include "delivery/tail.h"
+#include "fake_source.h"
 
 #define STREAM "created-1"
 #define OTHER  "created-2"
@@ -18,18 +18,18 @@ enum { BATCH = 8192, HALF = BATCH / 2, SILENCE_MS = 7000, ANSWER_MS = 2000 };
 
 struct fixture {
 	struct fake_source src;
-	struct log *log;
-	struct patience patience;
+	struct event_buffer *buffer;
+	struct adaptive_timeout patience;
 	struct metrics metrics;
 	struct subject_template subject;
 	struct leader leader;
 	struct tail tail;
 	uint64_t now_ms;
 	uint64_t cseq;
-	struct source_who consumer;
+	struct request_id consumer;
 	uint32_t pull_no; /* of the last pull */
 	uint32_t leads;	  /* who answers STREAM.INFO; 0: not in a cluster */
-	struct log_subject *touched;
+	struct buffer_subject *touched;
 };
 
 static int setup(void **state)
@@ -40,11 +40,12 @@ static int setup(void **state)
 	memset(&f, 0, sizeof(f));
 	f.now_ms = 100000;
 	fake_source_init(&f.src);
-	assert_int_equal(log_new(&f.log, 1 << 20), 0);
+	assert_int_equal(event_buffer_new(&f.buffer, 1 << 20), 0);
 	assert_int_equal(subject_template_parse(&f.subject, "ev.{id}", &why),
 			 0);
-	leader_init(&f.leader, &f.src.source, f.log, &f.patience, &f.metrics);
-	tail_init(&f.tail, &f.src.source, f.log, &f.leader, &f.subject,
+	leader_init(&f.leader, &f.src.source, f.buffer, &f.patience,
+		    &f.metrics);
+	tail_init(&f.tail, &f.src.source, f.buffer, &f.leader, &f.subject,
 		  &f.patience, &f.metrics);
 	*state = &f;
 	return 0;
@@ -55,7 +56,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	tail_finish(&f->tail);
-	log_free(f->log);
+	event_buffer_free(f->buffer);
 	return 0;
 }
 
@@ -67,7 +68,7 @@ static struct fixture *fresh(void **state)
 	return *state;
 }
 
-static unsigned send(struct fixture *f, struct source_event ev)
+static unsigned send(struct fixture *f, struct jetstream_event ev)
 {
 	return tail_on_event(&f->tail, &ev, f->now_ms, &f->touched);
 }
@@ -77,9 +78,10 @@ static unsigned answer_info(struct fixture *f, const char *created,
 {
 	const struct asked *a = fake_asked(&f->src, ASKED_INFO);
 
-	struct source_event ev = event_info(a->who, created, first, last);
+	struct jetstream_event ev =
+		event_info(a->request, created, first, last);
 
-	assert_int_equal(a->who.slot, TAIL_SLOT);
+	assert_int_equal(a->request.owner, TAIL_SLOT);
 	ev.info.leader = f->leads;
 	return send(f, ev);
 }
@@ -88,21 +90,21 @@ static unsigned answer_info(struct fixture *f, const char *created,
 static unsigned answer_leader(struct fixture *f, const char *created,
 			      uint64_t first, uint64_t last)
 {
-	struct log_subject *touched;
-	struct source_event ev;
+	struct buffer_subject *touched;
+	struct jetstream_event ev;
 	const struct asked *a;
 	unsigned out = 0, bits;
 	uint64_t seq;
 
 	leader_ask(&f->leader, f->now_ms);
 	a = fake_asked(&f->src, ASKED_INFO);
-	assert_int_equal(a->who.slot, LEADER_SLOT);
-	ev = event_info(a->who, created, first, last);
+	assert_int_equal(a->request.owner, LEADER_SLOT);
+	ev = event_info(a->request, created, first, last);
 	ev.info.leader = f->leads;
 	assert_true(leader_on_info(&f->leader, &ev, f->now_ms) & LEADER_OURS);
 	if (!tail_same_stream(&f->tail, &ev, f->leader.head, f->now_ms))
 		return 0;
-	out = tail_on_leader_info(&f->tail, a->who.gen, f->now_ms);
+	out = tail_on_leader_info(&f->tail, a->request.generation, f->now_ms);
 	while ((bits = tail_next(&f->tail, f->now_ms, &touched, &seq)) != 0)
 		out |= bits;
 	return out;
@@ -119,9 +121,9 @@ static void take_create(struct fixture *f, uint64_t start)
 {
 	const struct asked *a = fake_asked(&f->src, ASKED_CREATE);
 
-	assert_int_equal(a->who.slot, TAIL_SLOT);
+	assert_int_equal(a->request.owner, TAIL_SLOT);
 	assert_int_equal(a->seq, start);
-	f->consumer = a->who;
+	f->consumer = a->request;
 	f->cseq = 0;
 }
 
@@ -129,14 +131,14 @@ static void take_pull(struct fixture *f)
 {
 	const struct asked *a = fake_asked(&f->src, ASKED_PULL);
 
-	assert_int_equal(a->who.gen, f->consumer.gen);
+	assert_int_equal(a->request.generation, f->consumer.generation);
 	f->pull_no = a->pull.number;
 }
 
 static void take_forget(struct fixture *f)
 {
-	assert_int_equal(fake_asked(&f->src, ASKED_FORGET)->who.gen,
-			 f->consumer.gen);
+	assert_int_equal(fake_asked(&f->src, ASKED_FORGET)->request.generation,
+			 f->consumer.generation);
 }
 
 /* From the INFO that is asked already. */
@@ -145,7 +147,7 @@ static void become_live(struct fixture *f, uint64_t first, uint64_t last)
 	uint64_t head;
 
 	answer_info(f, STREAM, first, last);
-	head = log_head(f->log);
+	head = event_buffer_last_seq(f->buffer);
 	take_create(f, head + 1);
 	assert_int_equal(send(f, event_created(f->consumer)), 0);
 	assert_int_equal(answer_info(f, STREAM, first, last), 0);
@@ -212,8 +214,8 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_int_equal(answer_info(f, STREAM, 11, 40), TAIL_CONTACT);
 	assert_true(f->tail.known);
 	assert_string_equal(f->tail.tag.hex, tag.hex);
-	assert_int_equal(log_head(f->log), 40);
-	assert_int_equal(log_floor(f->log), 40);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 40);
+	assert_int_equal(event_buffer_floor(f->buffer), 40);
 	assert_int_equal(f->leader.word.first_seq, 11);
 
 	take_create(f, 41);
@@ -225,7 +227,7 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_int_equal(answer_info(f, STREAM, 11, 43), 0);
 
 	a = fake_asked(&f->src, ASKED_PULL);
-	assert_int_equal(a->who.gen, f->consumer.gen);
+	assert_int_equal(a->request.generation, f->consumer.generation);
 	assert_int_equal(a->pull.batch, BATCH);
 	assert_int_equal(a->pull.max_bytes, 8 * 1024 * 1024);
 	assert_int_equal(a->pull.expires_ms, 30000);
@@ -235,7 +237,7 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_null(f->tail.why);
 	assert_news(f, false, "tail is live after sequence 40");
 	/* What came between the two belongs to the consumer. */
-	assert_int_equal(log_head(f->log), 40);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 40);
 	assert_int_equal(f->leader.word.last_seq, 43);
 }
 
@@ -246,16 +248,16 @@ static void empty_stream_begins_at_one(void **state)
 	send(f, event_up());
 	assert_int_equal(answer_info(f, STREAM, 1, 0), TAIL_CONTACT);
 	take_create(f, 1);
-	assert_int_equal(log_floor(f->log), 0);
+	assert_int_equal(event_buffer_floor(f->buffer), 0);
 }
 
 static void filters_a_stream_of_more_subjects(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev;
+	struct jetstream_event ev;
 
 	send(f, event_up());
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, STREAM, 1, 5);
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1, 5);
 	ev.info.filter_covers_all = false;
 	send(f, ev);
 	assert_string_equal(fake_asked(&f->src, ASKED_CREATE)->subject, "ev.*");
@@ -263,8 +265,9 @@ static void filters_a_stream_of_more_subjects(void **state)
 
 static unsigned answer_no_match(struct fixture *f, bool none)
 {
-	struct source_event ev =
-		event_info(fake_asked(&f->src, ASKED_INFO)->who, STREAM, 1, 5);
+	struct jetstream_event ev =
+		event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1,
+			   5);
 
 	ev.info.filter_covers_all = false;
 	ev.info.filter_matches_none = none;
@@ -301,10 +304,11 @@ static void waits_for_a_stream_that_is_missing(void **state)
 
 	send(f, event_up());
 	for (int i = 0; i < 4; i++) {
-		struct source_who who = fake_asked(&f->src, ASKED_INFO)->who;
+		struct request_id request =
+			fake_asked(&f->src, ASKED_INFO)->request;
 
-		assert_int_equal(send(f, event_error(SOURCE_INFO, who,
-						     SOURCE_ERR_NO_STREAM)),
+		assert_int_equal(send(f, event_error(JETSTREAM_INFO, request,
+						     JETSTREAM_ERR_NO_STREAM)),
 				 0);
 		assert_string_equal(f->tail.why,
 				    "the JetStream stream does not exist");
@@ -324,18 +328,19 @@ static void waits_for_a_stream_that_is_missing(void **state)
 static void says_what_the_server_said(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev;
+	struct jetstream_event ev;
 
 	send(f, event_up());
-	send(f, event_error(SOURCE_INFO, fake_asked(&f->src, ASKED_INFO)->who,
-			    10039));
+	send(f, event_error(JETSTREAM_INFO,
+			    fake_asked(&f->src, ASKED_INFO)->request, 10039));
 	assert_string_equal(f->tail.why,
 			    "the JetStream stream can't be read: no luck "
 			    "(10039)");
 	assert_news(f, true, "STREAM.INFO failed: no luck (10039)");
 	tick(f, 500);
-	ev = event_error(SOURCE_INFO, fake_asked(&f->src, ASKED_INFO)->who,
-			 SOURCE_ERR_NO_RESPONDERS);
+	ev = event_error(JETSTREAM_INFO,
+			 fake_asked(&f->src, ASKED_INFO)->request,
+			 JETSTREAM_ERR_NO_RESPONDERS);
 	ev.err_text = NULL;
 	send(f, ev);
 	assert_news(f, true, "STREAM.INFO failed: no answer (503)");
@@ -344,10 +349,10 @@ static void says_what_the_server_said(void **state)
 static void work_queue_is_not_served(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev;
+	struct jetstream_event ev;
 
 	send(f, event_up());
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, STREAM, 1, 5);
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1, 5);
 	ev.info.work_queue = true;
 	assert_int_equal(send(f, ev), 0);
 	assert_false(f->tail.known);
@@ -362,13 +367,13 @@ static void work_queue_is_not_served(void **state)
 static void stale_answers_are_nobodys(void **state)
 {
 	struct fixture *f = *state;
-	struct source_who old, current;
+	struct request_id old, current;
 
 	send(f, event_up());
-	old = fake_asked(&f->src, ASKED_INFO)->who;
+	old = fake_asked(&f->src, ASKED_INFO)->request;
 	tick(f, ANSWER_MS);
-	current = fake_asked(&f->src, ASKED_INFO)->who;
-	assert_int_not_equal(old.gen, current.gen);
+	current = fake_asked(&f->src, ASKED_INFO)->request;
+	assert_int_not_equal(old.generation, current.generation);
 	assert_int_equal(send(f, event_info(old, OTHER, 1, 5)), 0);
 	assert_false(f->tail.known);
 	assert_int_equal(send(f, event_created(current)), 0);
@@ -383,7 +388,7 @@ static void stale_answers_are_nobodys(void **state)
 	assert_int_equal(message(f, 6), 0);
 	send(f, event_created(f->consumer));
 	assert_int_equal(message(f, 6), 0);
-	assert_int_equal(log_head(f->log), 5);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
 }
 
 /* ---- time-outs and back-off ---------------------------------------------- */
@@ -394,19 +399,20 @@ static void backs_off_while_nobody_answers(void **state)
 	static const uint64_t pauses[] = {200,	400,  800, 1600,
 					  3200, 5000, 5000};
 	struct fixture *f = *state;
-	uint32_t gen;
+	uint32_t generation;
 
 	send(f, event_up());
-	gen = fake_asked(&f->src, ASKED_INFO)->who.gen;
+	generation = fake_asked(&f->src, ASKED_INFO)->request.generation;
 	tick(f, ANSWER_MS - 1);
 	fake_quiet(&f->src);
 	tick(f, 1); /* at once, the first time */
 	assert_news(f, true, "JetStream does not answer");
 	for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
-		uint32_t next = fake_asked(&f->src, ASKED_INFO)->who.gen;
+		uint32_t next =
+			fake_asked(&f->src, ASKED_INFO)->request.generation;
 
-		assert_true(next > gen);
-		gen = next;
+		assert_true(next > generation);
+		generation = next;
 		tick(f, ANSWER_MS);
 		assert_string_equal(f->tail.why, "JetStream does not answer");
 		assert_int_equal(tail_due(&f->tail), f->now_ms + pauses[i]);
@@ -426,7 +432,7 @@ static void backs_off_while_nobody_answers(void **state)
 static void create_without_answer_is_tried_anew(void **state)
 {
 	struct fixture *f = *state;
-	struct source_who first;
+	struct request_id first;
 
 	send(f, event_up());
 	answer_info(f, STREAM, 1, 5);
@@ -438,7 +444,7 @@ static void create_without_answer_is_tried_anew(void **state)
 	take_forget(f);
 	answer_info(f, STREAM, 1, 5);
 	take_create(f, 6);
-	assert_true(f->consumer.gen > first.gen);
+	assert_true(f->consumer.generation > first.generation);
 	/* The first one's answer comes late. */
 	send(f, event_created(first));
 	assert_int_equal(f->tail.state, TAIL_CREATE);
@@ -466,8 +472,8 @@ static void create_that_is_refused_is_tried_again(void **state)
 	send(f, event_up());
 	answer_info(f, STREAM, 1, 5);
 	take_create(f, 6);
-	send(f, event_error(SOURCE_CREATED, f->consumer,
-			    SOURCE_ERR_MAX_CONSUMERS));
+	send(f, event_error(JETSTREAM_CREATED, f->consumer,
+			    JETSTREAM_ERR_MAX_CONSUMERS));
 	assert_string_equal(f->tail.why,
 			    "the consumer can't be created: no luck "
 			    "(10026)");
@@ -476,8 +482,8 @@ static void create_that_is_refused_is_tried_again(void **state)
 	/* There is none to forget. */
 	answer_info(f, STREAM, 1, 5);
 	take_create(f, 6);
-	send(f, event_error(SOURCE_CREATED, f->consumer,
-			    SOURCE_ERR_MAX_CONSUMERS));
+	send(f, event_error(JETSTREAM_CREATED, f->consumer,
+			    JETSTREAM_ERR_MAX_CONSUMERS));
 	fake_quiet(&f->src);
 	assert_int_equal(tail_due(&f->tail), f->now_ms + 200);
 }
@@ -517,7 +523,7 @@ static void session_down_ends_it(void **state)
 	fake_quiet(&f->src); /* not even to forget: it is gone */
 	send(f, event_up());
 	become_live(f, 1, 9);
-	assert_int_equal(log_head(f->log), 5);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
 }
 
 static void requests_that_are_not_taken_time_out(void **state)
@@ -538,23 +544,24 @@ static void messages_become_frames(void **state)
 {
 	struct fixture *f = *state;
 	struct list node = {0};
-	struct log_subject *s;
-	struct source_event ev;
-	const struct log_frame *frame;
+	struct buffer_subject *s;
+	struct jetstream_event ev;
+	const struct buffer_frame *frame;
 
 	live(f, 1, 5);
-	s = log_watch(f->log, "ev.a", 4, &node);
+	s = event_buffer_watch(f->buffer, "ev.a", 4, &node);
 	ev = event_message(f->consumer, 6, 1, "ev.a", "hello");
 	ev.msg.time_ns = 123456789;
 	assert_int_equal(send(f, ev), TAIL_FRAME);
 	assert_ptr_equal(f->touched, s);
-	frame = log_frame(f->log, s->last);
+	frame = event_buffer_frame(f->buffer, s->last);
 	assert_int_equal(frame->seq, 6);
 	assert_int_equal(frame->time_ns, 123456789);
-	assert_memory_equal(log_frame_bytes(f->log, frame) + frame->head_len,
+	assert_memory_equal(event_buffer_frame_bytes(f->buffer, frame) +
+				    frame->head_len,
 			    "data: hello\nid: 6-", 18);
-	assert_memory_equal(log_frame_bytes(f->log, frame) + frame->head_len +
-				    18,
+	assert_memory_equal(event_buffer_frame_bytes(f->buffer, frame) +
+				    frame->head_len + 18,
 			    f->tail.tag.hex, SSE_TAG_LEN);
 	/* One that nobody watches, and one that is not ours to serve. */
 	assert_int_equal(send(f, event_message(f->consumer, 7, 2, "ev.b", "x")),
@@ -564,12 +571,12 @@ static void messages_become_frames(void **state)
 			      event_message(f->consumer, 8, 3, "ev.b.c", "x")),
 			 TAIL_FRAME);
 	assert_null(f->touched);
-	assert_null(log_find(f->log, "ev.b.c", 6));
-	assert_int_equal(log_head(f->log), 8);
-	assert_int_equal(log_floor(f->log), 5);
-	assert_int_equal(log_count(f->log), 2);
+	assert_null(event_buffer_find(f->buffer, "ev.b.c", 6));
+	assert_int_equal(event_buffer_last_seq(f->buffer), 8);
+	assert_int_equal(event_buffer_floor(f->buffer), 5);
+	assert_int_equal(event_buffer_count(f->buffer), 2);
 	assert_int_equal(f->metrics.value[METRIC_TAIL_MESSAGES], 3);
-	log_unwatch(f->log, s, &node);
+	event_buffer_unwatch(f->buffer, s, &node);
 }
 
 static void what_is_not_above_the_head_is_dropped(void **state)
@@ -581,7 +588,7 @@ static void what_is_not_above_the_head_is_dropped(void **state)
 	assert_int_equal(message(f, 6), 0);
 	assert_int_equal(message(f, 2), 0);
 	assert_int_equal(message(f, 7), TAIL_FRAME);
-	assert_int_equal(log_count(f->log), 2);
+	assert_int_equal(event_buffer_count(f->buffer), 2);
 	fake_quiet(&f->src);
 }
 
@@ -591,7 +598,7 @@ static void hole_in_the_consumer_sequence_begins_anew(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		struct fixture *f = fresh(state);
-		struct source_who old;
+		struct request_id old;
 
 		live(f, 1, 5);
 		message(f, 6);
@@ -600,7 +607,7 @@ static void hole_in_the_consumer_sequence_begins_anew(void **state)
 		assert_int_equal(send(f, event_message(old, 9, wrong[i], "ev.a",
 						       "x")),
 				 0);
-		assert_int_equal(log_head(f->log), 7);
+		assert_int_equal(event_buffer_last_seq(f->buffer), 7);
 		assert_news(f, true,
 			    "tail begins anew after sequence 7: a message was "
 			    "lost on the way");
@@ -651,7 +658,7 @@ static void status_means(void **state)
 	enum { LEFT = BATCH - 3 };
 	static const struct {
 		const char *what;
-		struct source_status status;
+		struct jetstream_status status;
 		enum then then;
 	} cases[] = {
 		{"heartbeat", {.code = 100}, GOES_ON},
@@ -687,7 +694,7 @@ static void status_means(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct fixture *f = fresh(state);
-		struct source_event ev;
+		struct jetstream_event ev;
 
 		live(f, 1, 5);
 		for (uint64_t seq = 6; seq <= 8; seq++)
@@ -724,14 +731,14 @@ static void status_of_no_open_pull_means_nothing(void **state)
 	take_pull(f);
 	fake_quiet(&f->src);
 	/* Another consumer's. */
-	send(f, event_status((struct source_who){TAIL_SLOT, 1}, 1, 503));
+	send(f, event_status((struct request_id){TAIL_SLOT, 1}, 1, 503));
 	assert_true(tail_live(&f->tail));
 }
 
 static void big_message_gets_a_pull_without_limit(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev;
+	struct jetstream_event ev;
 	const struct asked *a;
 
 	live(f, 1, 5);
@@ -826,7 +833,7 @@ static void dropped_messages_use_credit_too(void **state)
 static void messages_for_half(struct fixture *f)
 {
 	for (int i = 0; i < HALF; i++)
-		message(f, log_head(f->log) + 1);
+		message(f, event_buffer_last_seq(f->buffer) + 1);
 }
 
 /* A pull whose batch is used up ends without a word. */
@@ -852,7 +859,7 @@ static void become_live_again(struct fixture *f, uint64_t last, uint64_t newest)
 	answer_info(f, STREAM, 1, last);
 	a = fake_asked(&f->src, ASKED_GET);
 	assert_int_equal(a->seq, newest);
-	send(f, event_found(a->who, newest, "ev.a", "x"));
+	send(f, event_found(a->request, newest, "ev.a", "x"));
 	take_create(f, newest + 1);
 	send(f, event_created(f->consumer));
 	answer_info(f, STREAM, 1, last);
@@ -893,8 +900,8 @@ static void stream_made_anew_is_a_reset(void **state)
 	send(f, event_up());
 	assert_int_equal(answer_info(f, OTHER, 3, 90), TAIL_RESET);
 	assert_string_equal(f->tail.tag.hex, tag.hex);
-	assert_int_equal(log_count(f->log), 0);
-	assert_int_equal(log_floor(f->log), 90);
+	assert_int_equal(event_buffer_count(f->buffer), 0);
+	assert_int_equal(event_buffer_floor(f->buffer), 90);
 	assert_int_equal(f->leader.word.first_seq, 3);
 	assert_news(f, true,
 		    "the stream was made anew, its last sequence is 90");
@@ -952,10 +959,10 @@ static void rolled_back_only_after_a_while(void **state)
 	send(f, event_up());
 	for (int i = 0; i < 25; i++)
 		ask_while_behind(f, 7);
-	assert_int_equal(log_head(f->log), 9);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 9);
 	assert_int_equal(answer_info(f, STREAM, 1, 7), TAIL_BACK);
-	assert_int_equal(log_head(f->log), 7);
-	assert_int_equal(log_floor(f->log), 7);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 7);
+	assert_int_equal(event_buffer_floor(f->buffer), 7);
 	assert_string_equal(f->tail.tag.hex, tag.hex);
 	assert_news(f, true, "the stream went back from sequence 9 to 7");
 	take_create(f, 8);
@@ -965,22 +972,22 @@ static void rolled_back_only_after_a_while(void **state)
 static void word_of_nobody_is_no_word(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev;
+	struct jetstream_event ev;
 
 	live(f, 1, 9);
 	send(f, event_down());
 	send(f, event_up());
 	for (int i = 0; i < 100; i++) {
-		ev = event_info(fake_asked(&f->src, ASKED_INFO)->who,
+		ev = event_info(fake_asked(&f->src, ASKED_INFO)->request,
 				i % 2 ? OTHER : STREAM, 1, 7);
-		ev.info.unled = true;
+		ev.info.no_leader = true;
 		assert_int_equal(send(f, ev), 0);
 		assert_string_equal(f->tail.why, "the stream has no leader");
 		fake_quiet(&f->src);
 		tick(f, 500);
 	}
 	become_live(f, 1, 9);
-	assert_int_equal(log_head(f->log), 9);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 9);
 }
 
 static void leader_that_catches_up_is_no_roll_back(void **state)
@@ -994,7 +1001,7 @@ static void leader_that_catches_up_is_no_roll_back(void **state)
 	for (int i = 0; i < 24; i++)
 		ask_while_behind(f, 8);
 	become_live(f, 1, 9);
-	assert_int_equal(log_head(f->log), 9);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 9);
 	/* The next time counts from its own beginning. */
 	send(f, event_down());
 	send(f, event_up());
@@ -1047,9 +1054,9 @@ static void limits_overtake_it_while_away(void **state)
 	send(f, event_down());
 	send(f, event_up());
 	assert_int_equal(answer_info(f, STREAM, 15, 20), TAIL_OVERTAKEN);
-	assert_int_equal(log_head(f->log), 14);
-	assert_int_equal(log_floor(f->log), 14);
-	assert_int_equal(log_count(f->log), 0);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 14);
+	assert_int_equal(event_buffer_floor(f->buffer), 14);
+	assert_int_equal(event_buffer_count(f->buffer), 0);
 	assert_news(f, true,
 		    "messages after sequence 10 up to 14 are gone from the "
 		    "stream");
@@ -1065,7 +1072,7 @@ static void first_sequence_behind_the_head_is_no_gap(void **state)
 	send(f, event_up());
 	assert_int_equal(answer_info(f, STREAM, 10, 20), 0);
 	take_create(f, 10);
-	assert_int_equal(log_floor(f->log), 9);
+	assert_int_equal(event_buffer_floor(f->buffer), 9);
 }
 
 static void verify_sees_it_overtaken(void **state)
@@ -1091,7 +1098,7 @@ static void verify_sees_it_overtaken(void **state)
 
 static unsigned hole_message(struct fixture *f, uint64_t seq, uint64_t pending)
 {
-	struct source_event ev =
+	struct jetstream_event ev =
 		event_message(f->consumer, seq, ++f->cseq, "ev.a", "x");
 
 	ev.msg.pending = pending;
@@ -1106,14 +1113,14 @@ static void message_behind_a_hole_waits(void **state)
 	live(f, 1, 5);
 	hole_message(f, 6, 100); /* no hole */
 	quiet(f);
-	assert_int_equal(log_head(f->log), 6);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 6);
 	assert_int_equal(hole_message(f, 9, 0), 0); /* pending 0 is no excuse */
 	assert_int_equal(hole_message(f, 10, 0), 0);
-	assert_int_equal(log_head(f->log), 6);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 6);
 	assert_int_equal(answer_leader(f, STREAM, 1, 200), TAIL_FRAME);
-	assert_int_equal(log_head(f->log), 10);
-	assert_int_equal(log_count(f->log), 3);
-	assert_int_equal(log_floor(f->log), 5);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 10);
+	assert_int_equal(event_buffer_count(f->buffer), 3);
+	assert_int_equal(event_buffer_floor(f->buffer), 5);
 	quiet(f);
 }
 
@@ -1121,18 +1128,20 @@ static void message_behind_a_hole_waits(void **state)
 static void later_hole_needs_a_later_answer(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev;
-	struct log_subject *touched;
+	struct jetstream_event ev;
+	struct buffer_subject *touched;
 	uint64_t seq;
 
 	live(f, 1, 5);
 	hole_message(f, 9, 0);
 	leader_ask(&f->leader, f->now_ms);
 	hole_message(f, 12, 0);
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, STREAM, 1, 12);
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1,
+			12);
 	leader_on_info(&f->leader, &ev, f->now_ms);
 	tail_same_stream(&f->tail, &ev, f->leader.head, f->now_ms);
-	assert_int_equal(tail_on_leader_info(&f->tail, ev.who.gen, f->now_ms),
+	assert_int_equal(tail_on_leader_info(&f->tail, ev.request.generation,
+					     f->now_ms),
 			 0);
 	assert_int_equal(tail_next(&f->tail, f->now_ms, &touched, &seq),
 			 TAIL_FRAME);
@@ -1140,8 +1149,8 @@ static void later_hole_needs_a_later_answer(void **state)
 	assert_int_equal(tail_next(&f->tail, f->now_ms, &touched, &seq), 0);
 	assert_int_equal(answer_leader(f, STREAM, 11, 12),
 			 TAIL_OVERTAKEN | TAIL_FRAME);
-	assert_int_equal(log_head(f->log), 12);
-	assert_int_equal(log_floor(f->log), 10);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 12);
+	assert_int_equal(event_buffer_floor(f->buffer), 10);
 }
 
 /* The question keeps where the hole began: what came behind it since does not
@@ -1154,8 +1163,8 @@ static void hole_finds_it_overtaken(void **state)
 	hole_message(f, 150, 0);
 	assert_int_equal(answer_leader(f, STREAM, 150, 200),
 			 TAIL_OVERTAKEN | TAIL_FRAME);
-	assert_int_equal(log_floor(f->log), 149);
-	assert_int_equal(log_head(f->log), 150);
+	assert_int_equal(event_buffer_floor(f->buffer), 149);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 150);
 	assert_true(tail_live(&f->tail));
 	quiet(f);
 	assert_news(f, true,
@@ -1174,8 +1183,8 @@ static void message_in_hand_is_served(void **state)
 	hole_message(f, 9, 0);
 	assert_int_equal(answer_leader(f, STREAM, 50, 50),
 			 TAIL_OVERTAKEN | TAIL_FRAME);
-	assert_int_equal(log_floor(f->log), 8);
-	assert_int_equal(log_head(f->log), 9);
+	assert_int_equal(event_buffer_floor(f->buffer), 8);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 9);
 }
 
 static void hole_finds_another_stream(void **state)
@@ -1186,20 +1195,20 @@ static void hole_finds_another_stream(void **state)
 	hole_message(f, 9, 100);
 	assert_int_equal(answer_leader(f, OTHER, 1, 200), 0);
 	assert_begun_anew(f);
-	assert_int_equal(log_head(f->log), 5);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
 }
 
 static void filtered(struct fixture *f)
 {
-	struct source_event ev;
+	struct jetstream_event ev;
 
 	send(f, event_up());
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, STREAM, 1, 5);
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1, 5);
 	ev.info.filter_covers_all = false;
 	send(f, ev);
 	take_create(f, 6);
 	send(f, event_created(f->consumer));
-	ev.who = fake_asked(&f->src, ASKED_INFO)->who;
+	ev.request = fake_asked(&f->src, ASKED_INFO)->request;
 	send(f, ev);
 	take_pull(f);
 	f->tail.has_news = false;
@@ -1220,7 +1229,7 @@ static void filtered_tail_goes_on_behind_holes(void **state)
 	f->now_ms += 50;
 	assert_int_equal(answer_leader(f, STREAM, 20, 200), 0);
 	quiet(f);
-	assert_int_equal(log_count(f->log), 3);
+	assert_int_equal(event_buffer_count(f->buffer), 3);
 }
 
 static void filtered_tail_tells_late(void **state)
@@ -1236,8 +1245,8 @@ static void filtered_tail_tells_late(void **state)
 	assert_int_equal(f->tail.gap.first, 90);
 	assert_int_equal(f->tail.gap.upto, 89);
 	/* Who has not come so far reads it from the stream. */
-	assert_int_equal(log_floor(f->log), 89);
-	assert_int_equal(log_head(f->log), 120);
+	assert_int_equal(event_buffer_floor(f->buffer), 89);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 120);
 	assert_news(f, true,
 		    "messages after sequence 5 up to 89 may be gone from the "
 		    "stream");
@@ -1247,15 +1256,15 @@ static void filtered_tail_tells_late(void **state)
 
 static void old_server(struct fixture *f)
 {
-	struct source_event ev;
+	struct jetstream_event ev;
 
 	send(f, event_up());
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->who, STREAM, 1, 5);
+	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1, 5);
 	ev.info.before_2_10 = true;
 	send(f, ev);
 	take_create(f, 6);
 	send(f, event_created(f->consumer));
-	ev.who = fake_asked(&f->src, ASKED_INFO)->who;
+	ev.request = fake_asked(&f->src, ASKED_INFO)->request;
 	send(f, ev);
 	take_pull(f);
 	f->tail.has_news = false;
@@ -1271,10 +1280,10 @@ static void old_server_is_asked_about_each_hole(void **state)
 	a = fake_asked(&f->src, ASKED_FIND);
 	assert_int_equal(a->seq, 6);
 	assert_string_equal(a->subject, ">");
-	send(f, event_found(a->who, 9, "ev.a", "x"));
-	assert_int_equal(log_head(f->log), 5);
+	send(f, event_found(a->request, 9, "ev.a", "x"));
+	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
 	assert_int_equal(answer_leader(f, STREAM, 1, 9), TAIL_FRAME);
-	assert_int_equal(log_head(f->log), 9);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 9);
 }
 
 static void old_server_that_skips_is_read_again(void **state)
@@ -1285,10 +1294,10 @@ static void old_server_that_skips_is_read_again(void **state)
 	old_server(f);
 	hole_message(f, 100, 0);
 	a = fake_asked(&f->src, ASKED_FIND);
-	send(f, event_found(a->who, 7, "ev.a", "x"));
+	send(f, event_found(a->request, 7, "ev.a", "x"));
 	assert_begun_anew(f);
 	assert_int_equal(f->metrics.value[METRIC_RESET_SKIPPED], 1);
-	assert_int_equal(log_head(f->log), 5);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
 	become_live(f, 1, 100);
 	assert_int_equal(message(f, 6), TAIL_FRAME);
 }
@@ -1297,7 +1306,7 @@ static void old_server_that_skips_is_read_again(void **state)
 static void old_server_that_skips_to_the_end(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event beat;
+	struct jetstream_event beat;
 	const struct asked *a;
 
 	old_server(f);
@@ -1307,13 +1316,14 @@ static void old_server_that_skips_to_the_end(void **state)
 	send(f, beat);
 	a = fake_asked(&f->src, ASKED_FIND);
 	assert_int_equal(a->seq, 6);
-	send(f, event_error(SOURCE_FOUND, a->who, SOURCE_ERR_NO_MESSAGE));
+	send(f, event_error(JETSTREAM_FOUND, a->request,
+			    JETSTREAM_ERR_NO_MESSAGE));
 	send(f, beat); /* known */
 	quiet(f);
 	beat.status.last_stream = 110;
 	send(f, beat);
 	a = fake_asked(&f->src, ASKED_FIND);
-	send(f, event_found(a->who, 105, "ev.a", "x"));
+	send(f, event_found(a->request, 105, "ev.a", "x"));
 	assert_begun_anew(f);
 }
 
@@ -1321,7 +1331,7 @@ static void old_server_that_skips_to_the_end(void **state)
 static void end_of_an_old_server_is_asked_about_again(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event beat;
+	struct jetstream_event beat;
 	const struct asked *a;
 
 	old_server(f);
@@ -1336,10 +1346,10 @@ static void end_of_an_old_server_is_asked_about_again(void **state)
 		send(f, beat);
 		a = fake_asked(&f->src, ASKED_FIND);
 		assert_int_equal(a->seq, 6);
-		send(f,
-		     event_error(SOURCE_FOUND, a->who, SOURCE_ERR_NO_MESSAGE));
+		send(f, event_error(JETSTREAM_FOUND, a->request,
+				    JETSTREAM_ERR_NO_MESSAGE));
 	}
-	send(f, event_found(a->who, 7, "ev.a", "x"));
+	send(f, event_found(a->request, 7, "ev.a", "x"));
 	assert_begun_anew(f);
 }
 
@@ -1347,7 +1357,7 @@ static void end_of_an_old_server_is_asked_about_again(void **state)
 
 static void send_stored(struct fixture *f, uint64_t seq, uint64_t time_ns)
 {
-	struct source_event ev =
+	struct jetstream_event ev =
 		event_message(f->consumer, seq, ++f->cseq, "ev.a", "x");
 
 	ev.msg.time_ns = time_ns;
@@ -1358,12 +1368,13 @@ static void send_stored(struct fixture *f, uint64_t seq, uint64_t time_ns)
 static unsigned answer_get(struct fixture *f, uint64_t seq, uint64_t time_ns)
 {
 	const struct asked *a = fake_asked(&f->src, ASKED_GET);
-	struct source_event ev = event_found(a->who, seq, "ev.a", "x");
+	struct jetstream_event ev = event_found(a->request, seq, "ev.a", "x");
 
 	assert_int_equal(a->seq, seq);
 	ev.msg.time_ns = time_ns;
 	if (time_ns == 0)
-		ev = event_error(SOURCE_FOUND, a->who, SOURCE_ERR_NO_MESSAGE);
+		ev = event_error(JETSTREAM_FOUND, a->request,
+				 JETSTREAM_ERR_NO_MESSAGE);
 	return send(f, ev);
 }
 
@@ -1384,7 +1395,7 @@ static void newest_message_is_the_same(void **state)
 	assert_int_equal(answer_info(f, STREAM, 1, 9), 0);
 	assert_int_equal(answer_get(f, 5, 1005), 0);
 	take_create(f, 6);
-	assert_int_equal(log_count(f->log), 5);
+	assert_int_equal(event_buffer_count(f->buffer), 5);
 }
 
 /* It has lost its end, and grown past it since. */
@@ -1398,7 +1409,7 @@ static void stream_that_went_back_and_grew_is_found(void **state)
 	assert_int_equal(answer_get(f, 4, 1004), 0);
 	assert_int_equal(answer_get(f, 6, 5006), 0);
 	assert_int_equal(answer_get(f, 5, 1005), TAIL_BACK);
-	assert_int_equal(log_head(f->log), 5);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
 	assert_news(f, true, "the stream went back from sequence 8 to 5");
 	take_create(f, 6);
 }
@@ -1413,7 +1424,7 @@ static void single_server_went_back(void **state)
 	assert_int_equal(answer_info(f, STREAM, 1, 3), 0);
 	assert_int_equal(answer_get(f, 2, 1002), 0);
 	assert_int_equal(answer_get(f, 3, 5003), TAIL_BACK);
-	assert_int_equal(log_head(f->log), 2);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 2);
 	take_create(f, 3);
 }
 
@@ -1425,7 +1436,7 @@ static void nothing_of_the_log_is_left(void **state)
 	answer_info(f, STREAM, 1, 20);
 	answer_get(f, 2, 5002);
 	assert_int_equal(answer_get(f, 1, 5001), TAIL_RESET);
-	assert_int_equal(log_head(f->log), 20);
+	assert_int_equal(event_buffer_last_seq(f->buffer), 20);
 	take_create(f, 21);
 }
 
@@ -1444,9 +1455,9 @@ static void deleted_message_tells_nothing(void **state)
 
 /* ---- what a server takes ------------------------------------------------- */
 
-static void refused_with(struct fixture *f, struct source_status s)
+static void refused_with(struct fixture *f, struct jetstream_status s)
 {
-	struct source_event ev = event_status(f->consumer, f->pull_no, 409);
+	struct jetstream_event ev = event_status(f->consumer, f->pull_no, 409);
 
 	s.number = f->pull_no;
 	s.code = 409;
@@ -1460,19 +1471,19 @@ static void limit_of_a_pull_is_kept(void **state)
 	const struct asked *a;
 
 	live(f, 1, 5);
-	refused_with(f, (struct source_status){.max_batch = 1000,
-					       .text = "Exceeded "
-						       "MaxRequestBatch of "
-						       "1000"});
+	refused_with(f, (struct jetstream_status){.max_batch = 1000,
+						  .text = "Exceeded "
+							  "MaxRequestBatch of "
+							  "1000"});
 	a = fake_asked(&f->src, ASKED_PULL);
 	assert_int_equal(a->pull.batch, 1000);
 	f->pull_no = a->pull.number;
-	refused_with(f, (struct source_status){.max_expires_ms = 5000});
+	refused_with(f, (struct jetstream_status){.max_expires_ms = 5000});
 	a = fake_asked(&f->src, ASKED_PULL);
 	assert_int_equal(a->pull.expires_ms, 5000);
 	assert_int_equal(a->pull.heartbeat_ms, 2500);
 	f->pull_no = a->pull.number;
-	refused_with(f, (struct source_status){.max_bytes = 4096});
+	refused_with(f, (struct jetstream_status){.max_bytes = 4096});
 	a = fake_asked(&f->src, ASKED_PULL);
 	assert_int_equal(a->pull.max_bytes, 4096);
 	assert_true(tail_ready(&f->tail));
@@ -1482,7 +1493,7 @@ static void limit_of_a_pull_is_kept(void **state)
 static void refused_pulls_are_repeated_slower(void **state)
 {
 	struct fixture *f = *state;
-	const struct source_status s = {.text = "Not Today"};
+	const struct jetstream_status s = {.text = "Not Today"};
 	unsigned pulls = 0;
 	uint64_t end = f->now_ms + 30000;
 
@@ -1494,10 +1505,10 @@ static void refused_pulls_are_repeated_slower(void **state)
 			const struct asked *a = &f->src.asked[f->src.seen++];
 
 			if (a->kind == ASKED_INFO)
-				send(f, event_info(a->who, STREAM, 1, 5));
+				send(f, event_info(a->request, STREAM, 1, 5));
 			if (a->kind == ASKED_CREATE) {
-				f->consumer = a->who;
-				send(f, event_created(a->who));
+				f->consumer = a->request;
+				send(f, event_created(a->request));
 			}
 			if (a->kind == ASKED_PULL)
 				f->pull_no = a->pull.number;
@@ -1631,15 +1642,15 @@ static void same_stream(void **state)
 		{STREAM, 8, 9, 0, true}, /* the leader is behind a replica */
 		{STREAM, 8, 8, 0, true}, /* messages overtook the answer */
 		{OTHER, 12, 9, 0, false},
-		{STREAM, 12, 9, SOURCE_ERR_NO_STREAM, false},
+		{STREAM, 12, 9, JETSTREAM_ERR_NO_STREAM, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct fixture *f = fresh(state);
-		struct source_event ev;
+		struct jetstream_event ev;
 
 		live(f, 1, 9);
-		ev = event_info((struct source_who){77, 1}, cases[i].created, 4,
+		ev = event_info((struct request_id){77, 1}, cases[i].created, 4,
 				cases[i].last);
 		ev.info.leader = 7;
 		ev.err = cases[i].err;
@@ -1663,20 +1674,23 @@ static void same_stream(void **state)
 static void answer_that_says_nothing(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev =
-		event_info((struct source_who){77, 1}, OTHER, 4, 5);
+	struct jetstream_event ev =
+		event_info((struct request_id){77, 1}, OTHER, 4, 5);
 
 	live(f, 1, 9);
-	ev.info.unled = true;
-	assert_false(
-		tail_same_stream(&f->tail, &ev, log_head(f->log), f->now_ms));
-	ev.info.unled = false;
+	ev.info.no_leader = true;
+	assert_false(tail_same_stream(&f->tail, &ev,
+				      event_buffer_last_seq(f->buffer),
+				      f->now_ms));
+	ev.info.no_leader = false;
 	ev.err = 10008;
-	assert_false(
-		tail_same_stream(&f->tail, &ev, log_head(f->log), f->now_ms));
-	ev.err = SOURCE_ERR_NO_RESPONDERS;
-	assert_false(
-		tail_same_stream(&f->tail, &ev, log_head(f->log), f->now_ms));
+	assert_false(tail_same_stream(&f->tail, &ev,
+				      event_buffer_last_seq(f->buffer),
+				      f->now_ms));
+	ev.err = JETSTREAM_ERR_NO_RESPONDERS;
+	assert_false(tail_same_stream(&f->tail, &ev,
+				      event_buffer_last_seq(f->buffer),
+				      f->now_ms));
 	assert_true(tail_live(&f->tail));
 	assert_int_equal(f->leader.word.last_seq, 9);
 	fake_quiet(&f->src);
@@ -1684,12 +1698,13 @@ static void answer_that_says_nothing(void **state)
 
 static bool same_with(struct fixture *f, uint64_t last)
 {
-	struct source_event ev =
-		event_info((struct source_who){77, 1}, STREAM, 1, last);
+	struct jetstream_event ev =
+		event_info((struct request_id){77, 1}, STREAM, 1, last);
 
 	ev.info.leader = 7;
 	f->now_ms += 250;
-	return tail_same_stream(&f->tail, &ev, log_head(f->log), f->now_ms);
+	return tail_same_stream(&f->tail, &ev, event_buffer_last_seq(f->buffer),
+				f->now_ms);
 }
 
 /* Always behind the replica that feeds the tail, and it comes on. */
@@ -1734,8 +1749,8 @@ static void silence_while_behind_is_no_roll_back(void **state)
 static void unknown_stream_is_not_the_same(void **state)
 {
 	struct fixture *f = *state;
-	struct source_event ev =
-		event_info((struct source_who){77, 1}, "", 1, 0);
+	struct jetstream_event ev =
+		event_info((struct request_id){77, 1}, "", 1, 0);
 
 	assert_false(tail_same_stream(&f->tail, &ev, 0, f->now_ms));
 	fake_quiet(&f->src);

@@ -27,7 +27,7 @@ static const char *client(const char *peer, const char *const *lines)
 {
 	static char text[ADDRESS_TEXT_MAX];
 	struct http_header headers[4];
-	struct http_head head = {.headers = headers};
+	struct request head = {.headers = headers};
 	struct address from = {0}, who;
 	char names[4][32];
 

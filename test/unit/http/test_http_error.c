@@ -6,39 +6,42 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/printable.h"
 #include "http/http_error.h"
 
 static void test_set_fills_in_all(void **state)
 {
-	struct refusal r;
+	struct http_error r;
 
 	(void)state;
 	memset(&r, 0x5a, sizeof(r));
-	assert_int_equal(refusal_set(&r, 414, REFUSAL_TOO_LARGE, "over %d", 7),
+	assert_int_equal(http_error_set(&r, 414, REJECT_TOO_LARGE, "over %d",
+					7),
 			 -EINVAL);
 	assert_int_equal(r.status, 414);
-	assert_int_equal(r.reason, REFUSAL_TOO_LARGE);
+	assert_int_equal(r.reason, REJECT_TOO_LARGE);
 	assert_null(r.allow);
 	assert_string_equal(r.text, "over 7");
 }
 
 static void test_a_long_text_is_cut(void **state)
 {
-	struct refusal r;
+	struct http_error r;
 
 	(void)state;
-	refusal_set(&r, 400, REFUSAL_MALFORMED, "%0300d", 7);
+	http_error_set(&r, 400, REJECT_MALFORMED, "%0300d", 7);
 	assert_int_equal(strlen(r.text), sizeof(r.text) - 1);
 }
 
 static void test_labels(void **state)
 {
 	(void)state;
-	assert_string_equal(refusal_label(REFUSAL_NONE), "none");
-	assert_string_equal(refusal_label(REFUSAL_BAD_CURSOR), "bad_cursor");
-	assert_string_equal(refusal_label(REFUSAL_DRAINING), "draining");
-	for (int i = 0; i < REFUSAL_COUNT; i++)
-		assert_non_null(refusal_label((enum refusal_reason)i));
+	assert_string_equal(reject_reason_label(REJECT_NONE), "none");
+	assert_string_equal(reject_reason_label(REJECT_BAD_CURSOR),
+			    "bad_cursor");
+	assert_string_equal(reject_reason_label(REJECT_DRAINING), "draining");
+	for (int i = 0; i < REJECT_COUNT; i++)
+		assert_non_null(reject_reason_label((enum reject_reason)i));
 }
 
 static void expect_quote(size_t size, const char *bytes, size_t len,
@@ -47,7 +50,7 @@ static void expect_quote(size_t size, const char *bytes, size_t len,
 	char out[64];
 
 	memset(out, '#', sizeof(out));
-	assert_ptr_equal(refusal_quote(out, size, bytes, len), out);
+	assert_ptr_equal(printable(out, size, bytes, len), out);
 	assert_string_equal(out, want);
 	assert_true(strlen(out) < size);
 	for (size_t i = size; i < sizeof(out); i++)
@@ -90,7 +93,7 @@ static void what_may_be_a_secret_is_not_quoted(void **state)
 		{"a=b", "(hidden)"},
 		{"/eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.x", "(hidden)"},
 	};
-	char shown[REFUSAL_QUOTE_MAX];
+	char shown[PRINTABLE_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -15,23 +15,23 @@
 #include "http/live_page.h"
 #include "http/live_page_source.h"
 
-static const struct ui_config plain = {.stream = "Events",
-				       .subject = "events.{id}",
-				       .id_header = "user_id",
-				       .auth = "header",
-				       .ping_ms = 30000,
-				       .retry_ms = 3000};
-static const struct http_reply_to keep = {.minor = 1, .keep_alive = true};
+static const struct live_page_config plain = {.stream = "Events",
+					      .subject = "events.{id}",
+					      .id_header = "user_id",
+					      .auth = "header",
+					      .ping_ms = 30000,
+					      .retry_ms = 3000};
+static const struct response_to keep = {.minor = 1, .keep_alive = true};
 
 /* The whole answer as a string, to be freed. */
-static char *answer(const struct ui *ui, const struct http_reply_to *to,
+static char *answer(const struct live_page *ui, const struct response_to *to,
 		    const char *if_none_match)
 {
 	struct buf out;
 	char *text;
 
 	buf_init(&out, 1 << 20);
-	assert_int_equal(ui_reply(ui, &out, to, if_none_match), 0);
+	assert_int_equal(live_page_reply(ui, &out, to, if_none_match), 0);
 	text = strndup((const char *)buf_head(&out), buf_unread(&out));
 	if (text == NULL)
 		abort();
@@ -40,14 +40,14 @@ static char *answer(const struct ui *ui, const struct http_reply_to *to,
 	return text;
 }
 
-static char *page_of(const struct ui_config *cfg)
+static char *page_of(const struct live_page_config *cfg)
 {
-	struct ui ui;
+	struct live_page ui;
 	char *text;
 
-	assert_int_equal(ui_init(&ui, cfg), 0);
+	assert_int_equal(live_page_init(&ui, cfg), 0);
 	text = answer(&ui, &keep, NULL);
-	ui_finish(&ui);
+	live_page_finish(&ui);
 	return text;
 }
 
@@ -78,7 +78,7 @@ static void test_says_what_the_gateway_is(void **state)
 
 static void test_escapes_what_it_says(void **state)
 {
-	struct ui_config cfg = plain;
+	struct live_page_config cfg = plain;
 	char *text;
 
 	(void)state;
@@ -110,7 +110,7 @@ static void must_be_allowed(const char *page, const char *directive,
 	sodium_bin2base64(base64, sizeof(base64), hash, sizeof(hash),
 			  sodium_base64_VARIANT_ORIGINAL);
 	snprintf(want, sizeof(want), "%s 'sha256-%s';", directive, base64);
-	must_hold(ui_source_policy, want);
+	must_hold(live_page_source_policy, want);
 }
 
 static void test_policy_names_script_and_style(void **state)
@@ -120,14 +120,14 @@ static void test_policy_names_script_and_style(void **state)
 
 	(void)state;
 	snprintf(line, sizeof(line), "\r\nContent-Security-Policy: %s\r\n",
-		 ui_source_policy);
+		 live_page_source_policy);
 	must_hold(text, line);
-	must_hold(ui_source_policy, "default-src 'none';");
-	must_hold(ui_source_policy, "connect-src 'self';");
-	must_hold(ui_source_policy, "base-uri 'none';");
-	must_hold(ui_source_policy, "form-action 'none';");
-	must_hold(ui_source_policy, "frame-ancestors 'none';");
-	assert_null(strstr(ui_source_policy, "unsafe"));
+	must_hold(live_page_source_policy, "default-src 'none';");
+	must_hold(live_page_source_policy, "connect-src 'self';");
+	must_hold(live_page_source_policy, "base-uri 'none';");
+	must_hold(live_page_source_policy, "form-action 'none';");
+	must_hold(live_page_source_policy, "frame-ancestors 'none';");
+	assert_null(strstr(live_page_source_policy, "unsafe"));
 	must_be_allowed(text, "style-src", "<style>", "</style>");
 	must_be_allowed(text, "script-src", "<script type=\"module\">",
 			"</script>");
@@ -138,12 +138,12 @@ static void test_policy_names_script_and_style(void **state)
 
 static void test_head_has_the_length_and_no_body(void **state)
 {
-	const struct http_reply_to head = {.minor = 1, .is_head = true};
-	struct ui ui;
+	const struct response_to head = {.minor = 1, .is_head = true};
+	struct live_page ui;
 	char line[64], *text;
 
 	(void)state;
-	assert_int_equal(ui_init(&ui, &plain), 0);
+	assert_int_equal(live_page_init(&ui, &plain), 0);
 	text = answer(&ui, &head, NULL);
 	snprintf(line, sizeof(line), "\r\nContent-Length: %zu\r\n",
 		 buf_unread(&ui.page));
@@ -151,16 +151,16 @@ static void test_head_has_the_length_and_no_body(void **state)
 	must_hold(text, "\r\nConnection: close\r\n");
 	assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\n");
 	free(text);
-	ui_finish(&ui);
+	live_page_finish(&ui);
 }
 
 static void test_says_that_it_is_unchanged(void **state)
 {
-	struct ui ui;
+	struct live_page ui;
 	char list[64], line[64], *text;
 
 	(void)state;
-	assert_int_equal(ui_init(&ui, &plain), 0);
+	assert_int_equal(live_page_init(&ui, &plain), 0);
 	snprintf(line, sizeof(line), "\r\nETag: %s\r\n", ui.etag);
 	text = answer(&ui, &keep, NULL);
 	must_hold(text, line);
@@ -180,39 +180,39 @@ static void test_says_that_it_is_unchanged(void **state)
 	text = answer(&ui, &keep, "\"other\"");
 	must_hold(text, "HTTP/1.1 200 OK\r\n");
 	free(text);
-	ui_finish(&ui);
+	live_page_finish(&ui);
 }
 
 static void test_another_page_has_another_etag(void **state)
 {
-	struct ui_config cfg = plain;
-	struct ui a, b;
+	struct live_page_config cfg = plain;
+	struct live_page a, b;
 
 	(void)state;
 	cfg.subject = "other.{id}";
-	assert_int_equal(ui_init(&a, &plain), 0);
-	assert_int_equal(ui_init(&b, &cfg), 0);
+	assert_int_equal(live_page_init(&a, &plain), 0);
+	assert_int_equal(live_page_init(&b, &cfg), 0);
 	assert_string_not_equal(a.etag, b.etag);
-	ui_finish(&a);
-	assert_int_equal(ui_init(&a, &cfg), 0);
+	live_page_finish(&a);
+	assert_int_equal(live_page_init(&a, &cfg), 0);
 	assert_string_equal(a.etag, b.etag);
-	ui_finish(&a);
-	ui_finish(&b);
+	live_page_finish(&a);
+	live_page_finish(&b);
 }
 
 static void test_all_or_nothing(void **state)
 {
 	struct buf out;
-	struct ui ui;
+	struct live_page ui;
 
 	(void)state;
-	assert_int_equal(ui_init(&ui, &plain), 0);
+	assert_int_equal(live_page_init(&ui, &plain), 0);
 	buf_init(&out, 4096);
 	assert_int_equal(buf_puts(&out, "before"), 0);
-	assert_int_equal(ui_reply(&ui, &out, &keep, NULL), -ENOBUFS);
+	assert_int_equal(live_page_reply(&ui, &out, &keep, NULL), -ENOBUFS);
 	assert_int_equal(buf_unread(&out), 6);
 	buf_finish(&out);
-	ui_finish(&ui);
+	live_page_finish(&ui);
 }
 
 int main(void)

@@ -118,7 +118,7 @@ static const struct sample bad[] = {
 static void feed(const struct sample *s, size_t piece, bool must_be_good)
 {
 	static const char behind[] = "GET / HTTP/1.1\r\n";
-	struct proxy_preface p = {0};
+	struct proxy_protocol p = {0};
 	enum proxy_verdict v = PROXY_MORE;
 	size_t total = s->len + sizeof(behind) - 1, at = 0, used = 0;
 	char *all = malloc(total), text[ADDRESS_TEXT_MAX];
@@ -129,13 +129,13 @@ static void feed(const struct sample *s, size_t piece, bool must_be_good)
 	while (v == PROXY_MORE && at < total) {
 		size_t n = piece < total - at ? piece : total - at;
 
-		v = proxy_preface_feed(&p, all + at, n, &used);
+		v = proxy_protocol_feed(&p, all + at, n, &used);
 		assert_true(used == n || v != PROXY_MORE);
 		at += used;
 	}
 	assert_int_equal(v, must_be_good ? PROXY_READY : PROXY_REJECT);
 	/* And so it stays. */
-	assert_int_equal(proxy_preface_feed(&p, all, total, &used), v);
+	assert_int_equal(proxy_protocol_feed(&p, all, total, &used), v);
 	assert_int_equal(used, 0);
 	free(all);
 	if (!must_be_good) {

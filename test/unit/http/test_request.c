@@ -13,10 +13,10 @@
 enum { FIELDS_MAX = 8 };
 
 struct made {
-	struct http_head head;
+	struct request head;
 	struct http_header fields[FIELDS_MAX];
 	char target[128];
-	struct refusal why;
+	struct http_error why;
 };
 
 /* Names and values by turns, NULL at the end. */
@@ -36,7 +36,7 @@ static int make(struct made *m, const char *method, const char *target,
 		assert_true(n < FIELDS_MAX);
 	}
 	snprintf(m->target, sizeof(m->target), "%s", target);
-	return http_head_finish(&m->head, m->target, "user_id", &m->why);
+	return request_finish(&m->head, m->target, "user_id", &m->why);
 }
 
 #define FIELDS(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -49,17 +49,17 @@ static void test_find_and_count(void **state)
 	(void)state;
 	make(&m, "GET", "/", 1,
 	     FIELDS("Host", "a", "X-Y", "first", "x-y", "2", "X_Y", "other"));
-	assert_string_equal(http_head_find(&m.head, "x-Y", &len), "first");
+	assert_string_equal(request_find(&m.head, "x-Y", &len), "first");
 	assert_int_equal(len, 5);
-	assert_int_equal(http_head_count(&m.head, "X-Y"), 2);
-	assert_int_equal(http_head_count(&m.head, "x_y"), 1);
-	assert_string_equal(http_head_find(&m.head, "X_y", NULL), "other");
+	assert_int_equal(request_count(&m.head, "X-Y"), 2);
+	assert_int_equal(request_count(&m.head, "x_y"), 1);
+	assert_string_equal(request_find(&m.head, "X_y", NULL), "other");
 	len = 99;
-	assert_null(http_head_find(&m.head, "X-", &len));
-	assert_null(http_head_find(&m.head, "X-Y-Z", &len));
-	assert_null(http_head_find(&m.head, "", &len));
+	assert_null(request_find(&m.head, "X-", &len));
+	assert_null(request_find(&m.head, "X-Y-Z", &len));
+	assert_null(request_find(&m.head, "", &len));
 	assert_int_equal(len, 99);
-	assert_int_equal(http_head_count(&m.head, "Z"), 0);
+	assert_int_equal(request_count(&m.head, "Z"), 0);
 }
 
 static void test_keep_alive(void **state)
@@ -126,7 +126,7 @@ static void test_hosts(void **state)
 		if (make(&m, "GET", "/", 1, FIELDS("Host", bad[i])) != -EINVAL)
 			fail_msg("taken: %s", bad[i]);
 		assert_int_equal(m.why.status, 400);
-		assert_int_equal(m.why.reason, REFUSAL_MALFORMED);
+		assert_int_equal(m.why.reason, REJECT_MALFORMED);
 	}
 }
 

@@ -19,13 +19,13 @@ enum { MAX_BYTES = 4096, OUTCOME_MAX = 16384 };
 struct outcome {
 	enum http_verdict verdict;
 	int status;
-	enum refusal_reason reason;
+	enum reject_reason reason;
 	size_t used;
 	char text[OUTCOME_MAX]; /* the head, or the refusal's text */
 };
 
 /* "GET /a?b host=h minor=1 head=0 keep=1\nName=value\n" */
-static void print_head(const struct http_head *h, char *out)
+static void print_head(const struct request *h, char *out)
 {
 	size_t n =
 		(size_t)sprintf(out, "%s %s host=%s minor=%d head=%d keep=%d\n",
@@ -43,15 +43,15 @@ static void print_head(const struct http_head *h, char *out)
 	}
 }
 
-static void take_outcome(struct outcome *o, const struct http_parser *p)
+static void take_outcome(struct outcome *o, const struct request_parser *p)
 {
 	o->status = 0;
-	o->reason = REFUSAL_NONE;
+	o->reason = REJECT_NONE;
 	o->text[0] = '\0';
 	if (o->verdict == VERDICT_READY) {
-		print_head(http_parser_head(p), o->text);
+		print_head(request_parser_head(p), o->text);
 	} else if (o->verdict == VERDICT_REJECT) {
-		const struct refusal *r = http_parser_refusal(p);
+		const struct http_error *r = request_parser_refusal(p);
 
 		o->status = r->status;
 		o->reason = r->reason;
@@ -61,7 +61,7 @@ static void take_outcome(struct outcome *o, const struct http_parser *p)
 }
 
 /* Feeds one piece from memory of its own, so that ASan sees what reads on. */
-static void feed_piece(struct outcome *o, struct http_parser *p,
+static void feed_piece(struct outcome *o, struct request_parser *p,
 		       const char *bytes, size_t len)
 {
 	char *piece = malloc(len);
@@ -70,7 +70,7 @@ static void feed_piece(struct outcome *o, struct http_parser *p,
 	assert_true(piece != NULL || len == 0);
 	if (len > 0)
 		memcpy(piece, bytes, len);
-	o->verdict = http_parser_feed(p, piece, len, &used);
+	o->verdict = request_parser_feed(p, piece, len, &used);
 	assert_true(used <= len);
 	if (o->verdict != VERDICT_READY)
 		assert_int_equal(used, len);
@@ -78,25 +78,26 @@ static void feed_piece(struct outcome *o, struct http_parser *p,
 	free(piece);
 }
 
-static struct http_parser *used_parser;
+static struct request_parser *used_parser;
 static size_t used_max;
 
-static struct http_parser *parser_for(bool is_new, size_t max_bytes)
+static struct request_parser *parser_for(bool is_new, size_t max_bytes)
 {
-	struct http_parser *p = used_parser;
+	struct request_parser *p = used_parser;
 
 	if (is_new || p == NULL || used_max != max_bytes) {
-		assert_int_equal(http_parser_new(&p, max_bytes, "user_id"), 0);
+		assert_int_equal(request_parser_new(&p, max_bytes, "user_id"),
+				 0);
 		return p;
 	}
 	used_parser = NULL;
-	http_parser_again(p);
+	request_parser_again(p);
 	return p;
 }
 
-static void leave_parser(struct http_parser *p, size_t max_bytes)
+static void leave_parser(struct request_parser *p, size_t max_bytes)
 {
-	http_parser_free(used_parser);
+	request_parser_free(used_parser);
 	used_parser = p;
 	used_max = max_bytes;
 }
@@ -105,7 +106,7 @@ static void leave_parser(struct http_parser *p, size_t max_bytes)
 static void run(struct outcome *o, const char *bytes, size_t len, size_t cut,
 		size_t max_bytes)
 {
-	struct http_parser *p;
+	struct request_parser *p;
 	size_t at = 0;
 
 	o->used = 0;
@@ -312,16 +313,16 @@ static void test_the_body_of_other_methods_is_left(void **state)
 
 /* ---- what is refused ----------------------------------------------------- */
 
-#define ROW(status, reason, text, bytes)                                 \
-	{                                                                \
-		bytes, sizeof(bytes) - 1, status, REFUSAL_##reason, text \
+#define ROW(status, reason, text, bytes)                                \
+	{                                                               \
+		bytes, sizeof(bytes) - 1, status, REJECT_##reason, text \
 	}
 
 struct row {
 	const char *bytes;
 	size_t len;
 	int status;
-	enum refusal_reason reason;
+	enum reject_reason reason;
 	const char *text; /* NULL: llhttp's */
 };
 
@@ -336,8 +337,8 @@ static void expect_refusals(const struct row *rows, size_t n)
 		if (o.verdict != VERDICT_REJECT || o.status != r->status ||
 		    o.reason != r->reason)
 			fail_msg("verdict %d, %d %s: \"%s\" for %s", o.verdict,
-				 o.status, refusal_label(o.reason), o.text,
-				 r->bytes);
+				 o.status, reject_reason_label(o.reason),
+				 o.text, r->bytes);
 		if (r->text != NULL)
 			assert_string_equal(o.text, r->text);
 		else if (strncmp(o.text, "malformed request: ", 19) != 0)
@@ -619,7 +620,7 @@ static void test_framing(void **state)
 		    (o.status != 400 && o.status != 501))
 			fail_msg("verdict %d, %d for %s", o.verdict, o.status,
 				 either[i]);
-		assert_int_equal(o.reason, REFUSAL_MALFORMED);
+		assert_int_equal(o.reason, REJECT_MALFORMED);
 	}
 }
 
@@ -708,7 +709,7 @@ static void expect_limit(size_t len, bool target, size_t max, int status,
 		assert_int_equal(o.verdict, VERDICT_READY);
 	} else {
 		assert_int_equal(o.verdict, VERDICT_REJECT);
-		assert_int_equal(o.reason, REFUSAL_TOO_LARGE);
+		assert_int_equal(o.reason, REJECT_TOO_LARGE);
 		assert_string_equal(o.text, text);
 	}
 	free(bytes);
@@ -768,7 +769,7 @@ static void test_number_of_headers(void **state)
 	run_all_cuts(&o, bytes, len, MAX_BYTES);
 	assert_int_equal(o.verdict, VERDICT_REJECT);
 	assert_int_equal(o.status, 431);
-	assert_int_equal(o.reason, REFUSAL_TOO_LARGE);
+	assert_int_equal(o.reason, REJECT_TOO_LARGE);
 	assert_string_equal(o.text, "the request has more than 100 headers");
 
 	/* A fault in the 101st name comes before its count. */
@@ -782,48 +783,50 @@ static void test_number_of_headers(void **state)
 
 static void test_started(void **state)
 {
-	struct http_parser *p;
+	struct request_parser *p;
 	size_t used;
 
 	(void)state;
-	assert_int_equal(http_parser_new(&p, MAX_BYTES, "user_id"), 0);
-	assert_false(http_parser_started(p));
-	assert_int_equal(http_parser_feed(p, "", 0, &used), VERDICT_MORE);
+	assert_int_equal(request_parser_new(&p, MAX_BYTES, "user_id"), 0);
+	assert_false(request_parser_started(p));
+	assert_int_equal(request_parser_feed(p, "", 0, &used), VERDICT_MORE);
 	assert_int_equal(used, 0);
-	http_parser_feed(p, "\r\n\r", 3, &used);
-	assert_false(http_parser_started(p));
-	http_parser_feed(p, "\nG", 2, &used);
-	assert_true(http_parser_started(p));
-	http_parser_free(p);
-	http_parser_free(NULL);
+	request_parser_feed(p, "\r\n\r", 3, &used);
+	assert_false(request_parser_started(p));
+	request_parser_feed(p, "\nG", 2, &used);
+	assert_true(request_parser_started(p));
+	request_parser_free(p);
+	request_parser_free(NULL);
 }
 
 static void test_verdicts_stay(void **state)
 {
-	struct http_parser *p;
+	struct request_parser *p;
 	const char *target;
 	size_t used;
 
 	(void)state;
-	assert_int_equal(http_parser_new(&p, MAX_BYTES, "user_id"), 0);
-	assert_int_equal(http_parser_feed(p, GET ":", strlen(GET) + 1, &used),
+	assert_int_equal(request_parser_new(&p, MAX_BYTES, "user_id"), 0);
+	assert_int_equal(request_parser_feed(p, GET ":", strlen(GET) + 1,
+					     &used),
 			 VERDICT_REJECT);
-	assert_int_equal(http_parser_feed(p, GET "\r\n", 8, &used),
+	assert_int_equal(request_parser_feed(p, GET "\r\n", 8, &used),
 			 VERDICT_REJECT);
 	assert_int_equal(used, 8);
-	assert_string_equal(http_parser_refusal(p)->text,
+	assert_string_equal(request_parser_refusal(p)->text,
 			    "malformed request: a header has no name");
-	http_parser_free(p);
+	request_parser_free(p);
 
-	assert_int_equal(http_parser_new(&p, MAX_BYTES, "user_id"), 0);
-	assert_int_equal(http_parser_feed(p, GET "\r\n", strlen(GET) + 2,
-					  &used),
+	assert_int_equal(request_parser_new(&p, MAX_BYTES, "user_id"), 0);
+	assert_int_equal(request_parser_feed(p, GET "\r\n", strlen(GET) + 2,
+					     &used),
 			 VERDICT_READY);
-	target = http_parser_head(p)->target;
-	assert_int_equal(http_parser_feed(p, ": x", 3, &used), VERDICT_READY);
+	target = request_parser_head(p)->target;
+	assert_int_equal(request_parser_feed(p, ": x", 3, &used),
+			 VERDICT_READY);
 	assert_int_equal(used, 0);
-	assert_ptr_equal(http_parser_head(p)->target, target);
-	http_parser_free(p);
+	assert_ptr_equal(request_parser_head(p)->target, target);
+	request_parser_free(p);
 }
 
 /* Noise never reaches anything but a refusal, and never the same one twice in

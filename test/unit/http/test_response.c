@@ -14,13 +14,13 @@
 
 #define LEN(list) (sizeof(list) / sizeof((list)[0]))
 
-static const struct http_reply_to keep = {.minor = 1, .keep_alive = true};
-static const struct http_reply_to end = {.minor = 1};
-static const struct http_reply_to head_of = {.minor = 1,
-					     .keep_alive = true,
-					     .is_head = true};
-static const struct http_reply_to old = {.minor = 0};
-static const struct http_reply_to old_keep = {.minor = 0, .keep_alive = true};
+static const struct response_to keep = {.minor = 1, .keep_alive = true};
+static const struct response_to end = {.minor = 1};
+static const struct response_to head_of = {.minor = 1,
+					   .keep_alive = true,
+					   .is_head = true};
+static const struct response_to old = {.minor = 0};
+static const struct response_to old_keep = {.minor = 0, .keep_alive = true};
 
 static void expect_bytes(struct buf *b, const char *want)
 {
@@ -69,30 +69,30 @@ static void test_reasons(void **state)
 		int status = 0;
 
 		assert_int_equal(sscanf(list[i], "%d", &status), 1);
-		assert_string_equal(http_reply_reason(status), list[i]);
+		assert_string_equal(response_reason(status), list[i]);
 	}
-	assert_null(http_reply_reason(299));
+	assert_null(response_reason(299));
 }
 
 /* What a caller must not ask for costs its connection, and not the program. */
 static void broken_contracts(void **state)
 {
-	struct http_reply_to to = {.minor = 1};
-	struct refusal why;
+	struct response_to to = {.minor = 1};
+	struct http_error why;
 	struct buf b;
 
 	(void)state;
 	buf_init(&b, 4096);
-	assert_int_equal(http_reply_short(&b, &to, 299, "a/b", NULL, "x", 1),
+	assert_int_equal(response_short(&b, &to, 299, "a/b", NULL, "x", 1),
 			 -EINVAL);
-	assert_int_equal(http_reply_short(&b, &to, 204, "a/b", NULL, NULL, 0),
+	assert_int_equal(response_short(&b, &to, 204, "a/b", NULL, NULL, 0),
 			 -EINVAL);
-	assert_int_equal(http_reply_short(&b, &to, 200, NULL, NULL, "x", 1),
+	assert_int_equal(response_short(&b, &to, 200, NULL, NULL, "x", 1),
 			 -EINVAL);
-	refusal_set(&why, 405, REFUSAL_BAD_METHOD, "without Allow");
-	assert_int_equal(http_reply_refusal(&b, &to, &why, 1), -EINVAL);
-	refusal_set(&why, 401, REFUSAL_BAD_TOKEN, "with \"quotes\"");
-	assert_int_equal(http_reply_refusal(&b, &to, &why, 1), -EINVAL);
+	http_error_set(&why, 405, REJECT_BAD_METHOD, "without Allow");
+	assert_int_equal(response_error(&b, &to, &why, 1), -EINVAL);
+	http_error_set(&why, 401, REJECT_BAD_TOKEN, "with \"quotes\"");
+	assert_int_equal(response_error(&b, &to, &why, 1), -EINVAL);
 	assert_int_equal(buf_unread(&b), 0);
 	buf_finish(&b);
 }
@@ -112,7 +112,7 @@ static void broken_contracts(void **state)
 static void test_stream_heads(void **state)
 {
 	static const struct {
-		const struct http_reply_to *to;
+		const struct response_to *to;
 		const char *want;
 	} list[] = {
 		{&keep, STREAM("close", CHUNKED)},
@@ -126,7 +126,7 @@ static void test_stream_heads(void **state)
 	for (size_t i = 0; i < LEN(list); i++) {
 		struct buf b = room();
 
-		assert_int_equal(http_reply_stream(&b, list[i].to), 0);
+		assert_int_equal(response_subscription(&b, list[i].to), 0);
 		expect_bytes(&b, list[i].want);
 	}
 }
@@ -134,28 +134,27 @@ static void test_stream_heads(void **state)
 /* Behind the status line, of every kind of response. */
 static void test_date(void **state)
 {
-	static const struct http_reply_to to = {
+	static const struct response_to to = {
 		.minor = 1,
 		.date = "Sun, 06 Nov 1994 08:49:37 GMT",
 	};
-	static const struct http_reply_page page = {"a/b", "none", "\"1\""};
+	static const struct response_page page = {"a/b", "none", "\"1\""};
 	static const char *const statuses[] = {
 		"200 OK",	    "204 No Content",  "200 OK",
 		"304 Not Modified", "400 Bad Request", "200 OK"};
 	struct buf b[LEN(statuses)];
-	struct refusal why;
+	struct http_error why;
 
 	(void)state;
 	for (size_t i = 0; i < LEN(b); i++)
 		b[i] = room();
-	refusal_set(&why, 400, REFUSAL_MALFORMED, "wrong");
-	assert_int_equal(http_reply_stream(&b[0], &to), 0);
-	assert_int_equal(http_reply_short(&b[1], &to, 204, NULL, NULL, "", 0),
-			 0);
-	assert_int_equal(http_reply_page(&b[2], &to, &page, "x", 1), 0);
-	assert_int_equal(http_reply_unchanged(&b[3], &to, &page), 0);
-	assert_int_equal(http_reply_refusal(&b[4], &to, &why, 1), 0);
-	assert_int_equal(http_reply_come_back(&b[5], &to, 1), 0);
+	http_error_set(&why, 400, REJECT_MALFORMED, "wrong");
+	assert_int_equal(response_subscription(&b[0], &to), 0);
+	assert_int_equal(response_short(&b[1], &to, 204, NULL, NULL, "", 0), 0);
+	assert_int_equal(response_page(&b[2], &to, &page, "x", 1), 0);
+	assert_int_equal(response_unchanged(&b[3], &to, &page), 0);
+	assert_int_equal(response_error(&b[4], &to, &why, 1), 0);
+	assert_int_equal(response_come_back(&b[5], &to, 1), 0);
 	for (size_t i = 0; i < LEN(b); i++) {
 		char want[128];
 		int len = snprintf(want, sizeof(want),
@@ -171,20 +170,20 @@ static void test_date(void **state)
 /* Of a request from another origin, for example. */
 static void test_lines_of_a_request(void **state)
 {
-	static const struct http_reply_to to = {
+	static const struct response_to to = {
 		.minor = 1,
 		.keep_alive = true,
 		.lines = "Vary: Origin\r\nA: b\r\n",
 	};
-	struct refusal why;
+	struct http_error why;
 	struct buf b = room();
 
 	(void)state;
-	assert_int_equal(http_reply_stream(&b, &to), 0);
+	assert_int_equal(response_subscription(&b, &to), 0);
 	expect_bytes(&b, STREAM("close", CHUNKED "Vary: Origin\r\nA: b\r\n"));
 	b = room();
-	refusal_set(&why, 503, REFUSAL_FULL, "wrong");
-	assert_int_equal(http_reply_refusal(&b, &to, &why, 7), 0);
+	http_error_set(&why, 503, REJECT_MAX_CONNECTIONS, "wrong");
+	assert_int_equal(response_error(&b, &to, &why, 7), 0);
 	expect_bytes(&b,
 		     "HTTP/1.1 503 Service Unavailable\r\n"
 		     "Content-Type: text/plain; charset=utf-8\r\n"
@@ -201,8 +200,8 @@ static void test_no_content(void **state)
 	struct buf b = room();
 
 	(void)state;
-	assert_int_equal(http_reply_short(&b, &keep, 204, NULL,
-					  "Allow: GET\r\n", NULL, 0),
+	assert_int_equal(response_short(&b, &keep, 204, NULL, "Allow: GET\r\n",
+					NULL, 0),
 			 0);
 	expect_bytes(&b, "HTTP/1.1 204 No Content\r\n"
 			 "Cache-Control: no-store\r\n"
@@ -213,9 +212,9 @@ static void test_no_content(void **state)
 
 static void test_come_back(void **state)
 {
-	static const struct http_reply_to old_head = {.is_head = true};
+	static const struct response_to old_head = {.is_head = true};
 	static const struct {
-		const struct http_reply_to *to;
+		const struct response_to *to;
 		uint64_t retry_ms;
 		const char *want;
 	} list[] = {
@@ -239,8 +238,8 @@ static void test_come_back(void **state)
 	for (size_t i = 0; i < LEN(list); i++) {
 		struct buf b = room();
 
-		assert_int_equal(http_reply_come_back(&b, list[i].to,
-						      list[i].retry_ms),
+		assert_int_equal(response_come_back(&b, list[i].to,
+						    list[i].retry_ms),
 				 0);
 		expect_bytes(&b, list[i].want);
 	}
@@ -260,7 +259,7 @@ static void test_come_back(void **state)
 static void test_short(void **state)
 {
 	static const struct {
-		const struct http_reply_to *to;
+		const struct response_to *to;
 		const char *extra, *body, *want;
 	} list[] = {
 		{&keep, NULL, "ok\n",
@@ -283,9 +282,9 @@ static void test_short(void **state)
 	for (size_t i = 0; i < LEN(list); i++) {
 		struct buf b = room();
 
-		assert_int_equal(http_reply_short(&b, list[i].to, 200, "a/b",
-						  list[i].extra, list[i].body,
-						  strlen(list[i].body)),
+		assert_int_equal(response_short(&b, list[i].to, 200, "a/b",
+						list[i].extra, list[i].body,
+						strlen(list[i].body)),
 				 0);
 		expect_bytes(&b, list[i].want);
 	}
@@ -298,8 +297,7 @@ static void test_a_body_is_bytes(void **state)
 	size_t len = sizeof(body) - 1;
 
 	(void)state;
-	assert_int_equal(http_reply_short(&b, &keep, 200, "a/b", NULL, body,
-					  len),
+	assert_int_equal(response_short(&b, &keep, 200, "a/b", NULL, body, len),
 			 0);
 	assert_non_null(memmem(buf_head(&b), buf_unread(&b),
 			       "Content-Length: 6\r\n", 19));
@@ -309,11 +307,11 @@ static void test_a_body_is_bytes(void **state)
 
 /* ---- refusals ------------------------------------------------------------ */
 
-static struct refusal refusal_of(int status, const char *text)
+static struct http_error refusal_of(int status, const char *text)
 {
-	struct refusal r;
+	struct http_error r;
 
-	refusal_set(&r, status, REFUSAL_MALFORMED, "%s", text);
+	http_error_set(&r, status, REJECT_MALFORMED, "%s", text);
 	return r;
 }
 
@@ -322,7 +320,7 @@ static void test_refusals(void **state)
 	static const struct {
 		int status;
 		const char *allow;
-		const struct http_reply_to *to;
+		const struct response_to *to;
 		const char *want;
 	} list[] = {
 		{400, NULL, &keep,
@@ -357,11 +355,11 @@ static void test_refusals(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < LEN(list); i++) {
-		struct refusal r = refusal_of(list[i].status, "wrong");
+		struct http_error r = refusal_of(list[i].status, "wrong");
 		struct buf b = room();
 
 		r.allow = list[i].allow;
-		assert_int_equal(http_reply_refusal(&b, list[i].to, &r, 17), 0);
+		assert_int_equal(response_error(&b, list[i].to, &r, 17), 0);
 		expect_bytes(&b, list[i].want);
 	}
 }
@@ -369,29 +367,29 @@ static void test_refusals(void **state)
 /* RFC 6750, 3.1: who has sent none is not told that it is wrong. */
 static void test_no_token(void **state)
 {
-	struct refusal r = refusal_of(401, "no token");
+	struct http_error r = refusal_of(401, "no token");
 	struct buf b = room();
 
 	(void)state;
-	r.reason = REFUSAL_NO_TOKEN;
-	assert_int_equal(http_reply_refusal(&b, &keep, &r, 1), 0);
+	r.reason = REJECT_NO_TOKEN;
+	assert_int_equal(response_error(&b, &keep, &r, 1), 0);
 	expect_bytes(&b, SHORT("401 Unauthorized", TEXT, "9", "keep-alive",
 			       "WWW-Authenticate: Bearer\r\n") "no token\n");
 	memset(r.text, 'x', sizeof(r.text) - 1);
 	r.text[sizeof(r.text) - 1] = '\0';
-	r.reason = REFUSAL_BAD_TOKEN;
+	r.reason = REJECT_BAD_TOKEN;
 	b = room();
-	assert_int_equal(http_reply_refusal(&b, &keep, &r, 1), 0);
+	assert_int_equal(response_error(&b, &keep, &r, 1), 0);
 	buf_finish(&b);
 }
 
 static void test_retry_after_of_any_size(void **state)
 {
-	struct refusal r = refusal_of(503, "full");
+	struct http_error r = refusal_of(503, "full");
 	struct buf b = room();
 
 	(void)state;
-	assert_int_equal(http_reply_refusal(&b, &keep, &r, UINT_MAX), 0);
+	assert_int_equal(response_error(&b, &keep, &r, UINT_MAX), 0);
 	expect_bytes(&b,
 		     SHORT("503 Service Unavailable", TEXT, "5", "keep-alive",
 			   "Retry-After: 4294967295\r\n") "full\n");
@@ -400,17 +398,17 @@ static void test_retry_after_of_any_size(void **state)
 /* Nothing of the longest text is lost, and nothing in it is a format. */
 static void test_texts_go_whole(void **state)
 {
-	struct refusal r = refusal_of(400, "%s %n %5000d");
+	struct http_error r = refusal_of(400, "%s %n %5000d");
 	struct buf b = room();
 
 	(void)state;
-	assert_int_equal(http_reply_refusal(&b, &keep, &r, 1), 0);
+	assert_int_equal(response_error(&b, &keep, &r, 1), 0);
 	expect_bytes(&b, SHORT("400 Bad Request", TEXT, "13", "keep-alive",
 			       "") "%s %n %5000d\n");
 	memset(r.text, 'x', sizeof(r.text) - 1);
 	r.text[sizeof(r.text) - 1] = '\0';
 	b = room();
-	assert_int_equal(http_reply_refusal(&b, &keep, &r, 1), 0);
+	assert_int_equal(response_error(&b, &keep, &r, 1), 0);
 	assert_non_null(memmem(buf_head(&b), buf_unread(&b),
 			       "Content-Length: 256\r\n", 21));
 	assert_memory_equal(buf_tail(&b) - 256, r.text, 255);
@@ -422,24 +420,24 @@ static void test_texts_go_whole(void **state)
 
 static int put_stream(struct buf *b)
 {
-	return http_reply_stream(b, &keep);
+	return response_subscription(b, &keep);
 }
 
 static int put_short(struct buf *b)
 {
-	return http_reply_short(b, &keep, 200, "a/b", "C: d\r\n", "body", 4);
+	return response_short(b, &keep, 200, "a/b", "C: d\r\n", "body", 4);
 }
 
 static int put_refusal(struct buf *b)
 {
-	struct refusal r = refusal_of(503, "full");
+	struct http_error r = refusal_of(503, "full");
 
-	return http_reply_refusal(b, &keep, &r, 1);
+	return response_error(b, &keep, &r, 1);
 }
 
 static int put_come_back(struct buf *b)
 {
-	return http_reply_come_back(b, &keep, 3000);
+	return response_come_back(b, &keep, 3000);
 }
 
 /* With each cap that is too small: nothing is put, and what was there stays. */

@@ -21,7 +21,7 @@ static const struct route untouched = {.kind = ROUTE_METRICS,
 
 static struct route expect_good(const struct route_request *req)
 {
-	struct refusal why = {0};
+	struct http_error why = {0};
 	struct route r;
 
 	memset(&r, 0x5a, sizeof(r));
@@ -32,18 +32,18 @@ static struct route expect_good(const struct route_request *req)
 
 /* `words`: up to two that the text must have, or NULL. */
 static void expect_refused(const struct route_request *req, int status,
-			   enum refusal_reason reason, const char *word,
+			   enum reject_reason reason, const char *word,
 			   const char *other)
 {
 	struct route r = untouched;
-	struct refusal why;
+	struct http_error why;
 
 	memset(&why, 0x5a, sizeof(why));
 	if (route_parse(&r, &why, req) != -EINVAL)
 		fail_msg("%s: not refused", req->target);
 	if (why.status != status || why.reason != reason)
 		fail_msg("%s: %d %s: %s", req->target, why.status,
-			 refusal_label(why.reason), why.text);
+			 reject_reason_label(why.reason), why.text);
 	if (status != 405)
 		assert_null(why.allow);
 	if ((word != NULL && strstr(why.text, word) == NULL) ||
@@ -104,7 +104,7 @@ static void test_paths(void **state)
 			if (kind >= 0)
 				assert_int_equal(expect_good(&req).kind, kind);
 			else
-				expect_refused(&req, 404, REFUSAL_NOT_FOUND,
+				expect_refused(&req, 404, REJECT_NOT_FOUND,
 					       "/livez",
 					       admin ? "/metrics" : EVENTS);
 		}
@@ -119,10 +119,10 @@ static void test_a_path_is_quoted(void **state)
 	(void)state;
 	req.target = "/no\x01"
 		     "\xff?query";
-	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "\"/no\\x01\\xff\"", NULL);
+	expect_refused(&req, 404, REJECT_NOT_FOUND, "\"/no\\x01\\xff\"", NULL);
 	snprintf(target, sizeof(target), "/%0500d", 0);
 	req.target = target;
-	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "(hidden)", NULL);
+	expect_refused(&req, 404, REJECT_NOT_FOUND, "(hidden)", NULL);
 }
 
 static void test_methods(void **state)
@@ -140,12 +140,12 @@ static void test_methods(void **state)
 	(void)state;
 	for (size_t p = 0; p < LEN(paths); p++) {
 		for (size_t i = 0; i < LEN(others); i++) {
-			struct refusal why;
+			struct http_error why;
 			struct route r;
 
 			req.method = others[i];
 			req.target = paths[p];
-			expect_refused(&req, 405, REFUSAL_BAD_METHOD, others[i],
+			expect_refused(&req, 405, REJECT_BAD_METHOD, others[i],
 				       "GET, HEAD");
 			route_parse(&r, &why, &req);
 			assert_string_equal(why.allow, "GET, HEAD");
@@ -153,8 +153,8 @@ static void test_methods(void **state)
 		for (size_t i = 0; i < LEN(unknown); i++) {
 			req.method = unknown[i];
 			req.target = paths[p];
-			expect_refused(&req, 501, REFUSAL_BAD_METHOD,
-				       unknown[i], "GET, HEAD");
+			expect_refused(&req, 501, REJECT_BAD_METHOD, unknown[i],
+				       "GET, HEAD");
 		}
 	}
 	req.target = EVENTS;
@@ -166,7 +166,7 @@ static void test_methods(void **state)
 static void test_options(void **state)
 {
 	struct route_request req = plain;
-	struct refusal why;
+	struct http_error why;
 	struct route r;
 
 	(void)state;
@@ -178,10 +178,10 @@ static void test_options(void **state)
 	req.target = "*";
 	assert_int_equal(expect_good(&req).kind, ROUTE_OPTIONS);
 	req.target = "/livez";
-	expect_refused(&req, 405, REFUSAL_BAD_METHOD, "OPTIONS", "GET, HEAD");
+	expect_refused(&req, 405, REJECT_BAD_METHOD, "OPTIONS", "GET, HEAD");
 	req.target = EVENTS;
 	req.method = "PUT";
-	expect_refused(&req, 405, REFUSAL_BAD_METHOD, "PUT", "OPTIONS");
+	expect_refused(&req, 405, REJECT_BAD_METHOD, "PUT", "OPTIONS");
 	route_parse(&r, &why, &req);
 	assert_string_equal(why.allow, "GET, HEAD, OPTIONS");
 }
@@ -251,7 +251,7 @@ static void test_bad_limits(void **state)
 
 		snprintf(target, sizeof(target), EVENTS "%s", list[i].query);
 		req.target = target;
-		expect_refused(&req, 400, REFUSAL_BAD_QUERY, list[i].says,
+		expect_refused(&req, 400, REJECT_BAD_QUERY, list[i].says,
 			       list[i].also);
 	}
 }
@@ -266,15 +266,15 @@ static void test_order_of_checks(void **state)
 	};
 
 	(void)state;
-	expect_refused(&req, 404, REFUSAL_NOT_FOUND, NULL, NULL);
+	expect_refused(&req, 404, REJECT_NOT_FOUND, NULL, NULL);
 	req.target = EVENTS "?%zz";
-	expect_refused(&req, 405, REFUSAL_BAD_METHOD, NULL, NULL);
+	expect_refused(&req, 405, REJECT_BAD_METHOD, NULL, NULL);
 	req.method = "GET";
-	expect_refused(&req, 406, REFUSAL_NOT_ACCEPTABLE, NULL, NULL);
+	expect_refused(&req, 406, REJECT_NOT_ACCEPTABLE, NULL, NULL);
 	req.accept = NULL;
-	expect_refused(&req, 400, REFUSAL_BAD_QUERY, NULL, NULL);
+	expect_refused(&req, 400, REJECT_BAD_QUERY, NULL, NULL);
 	req.target = EVENTS;
-	expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "Last-Event-ID", "x");
+	expect_refused(&req, 400, REJECT_BAD_CURSOR, "Last-Event-ID", "x");
 	req.last_event_id = NULL;
 	expect_good(&req);
 	/* Health answers whatever is accepted. */
@@ -290,7 +290,7 @@ static void test_page_is_switched_on(void **state)
 
 	(void)state;
 	req.target = "/";
-	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "\"/\"",
+	expect_refused(&req, 404, REJECT_NOT_FOUND, "\"/\"",
 		       "here are " EVENTS);
 	req.ui = true;
 	assert_int_equal(expect_good(&req).kind, ROUTE_UI);
@@ -298,14 +298,14 @@ static void test_page_is_switched_on(void **state)
 	req.target = "/?deliver=x&%zz";
 	assert_int_equal(expect_good(&req).kind, ROUTE_UI);
 	req.method = "DELETE";
-	expect_refused(&req, 405, REFUSAL_BAD_METHOD, "DELETE", "GET, HEAD");
+	expect_refused(&req, 405, REJECT_BAD_METHOD, "DELETE", "GET, HEAD");
 	req.method = "GET";
 	req.target = "/x";
-	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "here are /, " EVENTS,
+	expect_refused(&req, 404, REJECT_NOT_FOUND, "here are /, " EVENTS,
 		       NULL);
 	req.target = "/";
 	req.admin = true;
-	expect_refused(&req, 404, REFUSAL_NOT_FOUND, "here are /metrics", NULL);
+	expect_refused(&req, 404, REJECT_NOT_FOUND, "here are /metrics", NULL);
 }
 
 /* ---- the query ----------------------------------------------------------- */
@@ -357,8 +357,8 @@ static void test_deliver(void **state)
 			assert_int_equal(expect_good(&req).deliver,
 					 list[i].deliver);
 		else
-			expect_refused(&req, 400, REFUSAL_BAD_DELIVER,
-				       "deliver", NULL);
+			expect_refused(&req, 400, REJECT_BAD_DELIVER, "deliver",
+				       NULL);
 	}
 }
 
@@ -369,13 +369,13 @@ static void test_what_deliver_texts_say(void **state)
 
 	(void)state;
 	req.target = EVENTS "?deliver=so%0Ame";
-	expect_refused(&req, 400, REFUSAL_BAD_DELIVER, "\"so\\x0ame\"",
+	expect_refused(&req, 400, REJECT_BAD_DELIVER, "\"so\\x0ame\"",
 		       "new, all, last");
 	req.target = EVENTS "?deliver=all&deliver=all";
-	expect_refused(&req, 400, REFUSAL_BAD_DELIVER, "twice", "once");
+	expect_refused(&req, 400, REJECT_BAD_DELIVER, "twice", "once");
 	snprintf(target, sizeof(target), EVENTS "?deliver=%01100d", 0);
 	req.target = target;
-	expect_refused(&req, 400, REFUSAL_BAD_DELIVER, "(hidden)",
+	expect_refused(&req, 400, REJECT_BAD_DELIVER, "(hidden)",
 		       "new, all, last");
 }
 
@@ -397,12 +397,12 @@ static void test_every_percent_form(void **state)
 				 hex);
 			if (strchr(digits, a) == NULL ||
 			    strchr(digits, b) == NULL || b == '&' || a == '&') {
-				expect_refused(&req, 400, REFUSAL_BAD_QUERY,
+				expect_refused(&req, 400, REJECT_BAD_QUERY,
 					       "\"id\"", "%");
 				continue;
 			}
 			if (strtol(hex, NULL, 16) == 0) {
-				expect_refused(&req, 400, REFUSAL_BAD_QUERY,
+				expect_refused(&req, 400, REJECT_BAD_QUERY,
 					       "\"id\"", "\"%00\"");
 				continue;
 			}
@@ -458,7 +458,7 @@ static void test_a_broken_percent_is_refused_anywhere(void **state)
 	req.target = target;
 	for (size_t i = 0; i < LEN(list); i++) {
 		snprintf(target, sizeof(target), EVENTS "?%s", list[i]);
-		expect_refused(&req, 400, REFUSAL_BAD_QUERY, "%", "allowed");
+		expect_refused(&req, 400, REJECT_BAD_QUERY, "%", "allowed");
 	}
 }
 
@@ -485,7 +485,7 @@ static void test_long_parameters_are_checked(void **state)
 		if (list[i].good)
 			expect_good(&req);
 		else
-			expect_refused(&req, 400, REFUSAL_BAD_QUERY, "%", NULL);
+			expect_refused(&req, 400, REJECT_BAD_QUERY, "%", NULL);
 	}
 }
 
@@ -544,7 +544,7 @@ static void test_identity_parameter_twice_or_too_long(void **state)
 	for (size_t i = 0; i < LEN(twice); i++) {
 		snprintf(target, sizeof(target), EVENTS "?%s", twice[i]);
 		req.id_query = "id";
-		expect_refused(&req, 400, REFUSAL_BAD_IDENTITY, "id", "once");
+		expect_refused(&req, 400, REJECT_BAD_IDENTITY, "id", "once");
 		req.id_query = NULL;
 		expect_good(&req);
 	}
@@ -554,9 +554,9 @@ static void test_identity_parameter_twice_or_too_long(void **state)
 	assert_int_equal(r.query_id_len, 511);
 	assert_int_equal(strlen(r.query_id), 511);
 	snprintf(target, sizeof(target), EVENTS "?id=%0512d", 0);
-	expect_refused(&req, 400, REFUSAL_BAD_IDENTITY, "id has 512", "128");
+	expect_refused(&req, 400, REJECT_BAD_IDENTITY, "id has 512", "128");
 	snprintf(target, sizeof(target), EVENTS "?id=%0600d", 0);
-	expect_refused(&req, 400, REFUSAL_BAD_IDENTITY, "id has 600", "128");
+	expect_refused(&req, 400, REJECT_BAD_IDENTITY, "id has 600", "128");
 }
 
 /* ---- cursors ------------------------------------------------------------- */
@@ -633,29 +633,28 @@ static void test_bad_cursors(void **state)
 	for (size_t i = 0; i < LEN(bad_cursors); i++) {
 		req.target = EVENTS;
 		req.last_event_id = bad_cursors[i];
-		expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "Last-Event-ID",
+		expect_refused(&req, 400, REJECT_BAD_CURSOR, "Last-Event-ID",
 			       bad_cursors[i]);
 		req.target = EVENTS "?lastEventId=1"; /* no help */
-		expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "Last-Event-ID",
+		expect_refused(&req, 400, REJECT_BAD_CURSOR, "Last-Event-ID",
 			       bad_cursors[i]);
 		snprintf(target, sizeof(target), EVENTS "?lastEventId=%s",
 			 bad_cursors[i]);
 		req.target = target;
 		req.last_event_id = NULL;
-		expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "lastEventId",
+		expect_refused(&req, 400, REJECT_BAD_CURSOR, "lastEventId",
 			       bad_cursors[i]);
 		req.last_event_id = "1"; /* even where the header wins */
-		expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "lastEventId",
+		expect_refused(&req, 400, REJECT_BAD_CURSOR, "lastEventId",
 			       bad_cursors[i]);
 	}
 	req.last_event_id = NULL;
 	snprintf(target, sizeof(target), EVENTS "?lastEventId=%01100d", 0);
-	expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "lastEventId",
-		       "(hidden)");
+	expect_refused(&req, 400, REJECT_BAD_CURSOR, "lastEventId", "(hidden)");
 	req.target = EVENTS "?lastEventId=1%0A";
-	expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "1\\x0a", NULL);
+	expect_refused(&req, 400, REJECT_BAD_CURSOR, "1\\x0a", NULL);
 	req.target = EVENTS "?lastEventId=%201";
-	expect_refused(&req, 400, REFUSAL_BAD_CURSOR, "\" 1\"", NULL);
+	expect_refused(&req, 400, REJECT_BAD_CURSOR, "\" 1\"", NULL);
 }
 
 static void test_cursor_twice(void **state)
@@ -679,7 +678,7 @@ static void test_cursor_twice(void **state)
 			snprintf(target, sizeof(target), EVENTS "?%s",
 				 queries[i]);
 			req.last_event_id = headers[h];
-			expect_refused(&req, 400, REFUSAL_BAD_CURSOR,
+			expect_refused(&req, 400, REJECT_BAD_CURSOR,
 				       "lastEventId", "twice");
 		}
 	}
@@ -860,7 +859,7 @@ static void test_accept(void **state)
 		if (want != NO)
 			expect_good(&req);
 		else
-			expect_refused(&req, 406, REFUSAL_NOT_ACCEPTABLE,
+			expect_refused(&req, 406, REJECT_NOT_ACCEPTABLE,
 				       "Accept", "text/event-stream");
 	}
 }
@@ -878,12 +877,12 @@ static void test_hidden(void **state)
 	(void)state;
 	for (size_t i = 0; i < LEN(secrets); i++) {
 		req.accept = secrets[i];
-		expect_refused(&req, 406, REFUSAL_NOT_ACCEPTABLE,
+		expect_refused(&req, 406, REJECT_NOT_ACCEPTABLE,
 			       "Accept \"(hidden)\"", NULL);
 	}
 	req = plain;
 	req.method = "EYJHBGCIOIJIUZI1NIJ9EYJZDWIIOIJHBGLJZSJ9";
-	expect_refused(&req, 501, REFUSAL_BAD_METHOD, "method \"(hidden)\"",
+	expect_refused(&req, 501, REJECT_BAD_METHOD, "method \"(hidden)\"",
 		       NULL);
 }
 
@@ -917,7 +916,7 @@ static void test_tokens(void **state)
 	req.target = EVENTS "?tt=a";
 	assert_null(expect_good(&req).token);
 	req.target = EVENTS "?t=a&t=a";
-	expect_refused(&req, 400, REFUSAL_BAD_TOKEN, "t is given twice", NULL);
+	expect_refused(&req, 400, REJECT_BAD_TOKEN, "t is given twice", NULL);
 	/* Where it is nobody's, it is passed over as any other. */
 	req.token_query = NULL;
 	assert_null(expect_good(&req).token);
@@ -937,7 +936,7 @@ static void test_tokens_are_not_quoted(void **state)
 	(void)state;
 	req.token_query = "t";
 	for (size_t i = 0; i < LEN(targets); i++) {
-		struct refusal why;
+		struct http_error why;
 		struct route r;
 
 		req.target = targets[i];

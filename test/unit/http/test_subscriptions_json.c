@@ -11,9 +11,9 @@
 
 #include "http/subscriptions_json.h"
 
-static struct stream_list_entry entry(void)
+static struct subscriptions_json_entry entry(void)
 {
-	return (struct stream_list_entry){
+	return (struct subscriptions_json_entry){
 		.number = 17,
 		.id = "alice and more",
 		.id_len = 5,
@@ -44,7 +44,7 @@ static json_t *read_all(const struct buf *b)
 
 static void a_page_is_json(void **state)
 {
-	struct stream_list_entry e = entry();
+	struct subscriptions_json_entry e = entry();
 	const char *id, *subject, *address, *streamstate, *opened;
 	json_int_t number, sequence, lag, unsent, events, bytes;
 	json_t *json, *next;
@@ -54,11 +54,11 @@ static void a_page_is_json(void **state)
 
 	(void)state;
 	buf_init(&b, 1 << 16);
-	assert_int_equal(stream_list_begin(&b), 0);
-	assert_int_equal(stream_list_add(&b, true, &e), 0);
+	assert_int_equal(subscriptions_json_begin(&b), 0);
+	assert_int_equal(subscriptions_json_add(&b, true, &e), 0);
 	e.number = 18;
-	assert_int_equal(stream_list_add(&b, false, &e), 0);
-	assert_int_equal(stream_list_end(&b, 18), 0);
+	assert_int_equal(subscriptions_json_add(&b, false, &e), 0);
+	assert_int_equal(subscriptions_json_end(&b, 18), 0);
 	json = read_all(&b);
 	assert_int_equal(json_array_size(json_object_get(json, "streams")), 2);
 	next = json_object_get(json, "next");
@@ -94,8 +94,8 @@ static void an_empty_page_says_so(void **state)
 
 	(void)state;
 	buf_init(&b, 1 << 16);
-	assert_int_equal(stream_list_begin(&b), 0);
-	assert_int_equal(stream_list_end(&b, 0), 0);
+	assert_int_equal(subscriptions_json_begin(&b), 0);
+	assert_int_equal(subscriptions_json_end(&b, 0), 0);
 	json = read_all(&b);
 	assert_int_equal(json_array_size(json_object_get(json, "streams")), 0);
 	assert_true(json_is_null(json_object_get(json, "next")));
@@ -106,7 +106,7 @@ static void an_empty_page_says_so(void **state)
 /* Every byte that an identity may have, and those that it may not. */
 static void no_name_breaks_out_of_its_quotes(void **state)
 {
-	struct stream_list_entry e = entry();
+	struct subscriptions_json_entry e = entry();
 	char id[126];
 	struct buf b;
 	json_t *json;
@@ -118,7 +118,7 @@ static void no_name_breaks_out_of_its_quotes(void **state)
 	e.id_len = sizeof(id);
 	e.subject = "events.\"},{\"\\";
 	buf_init(&b, 1 << 16);
-	assert_int_equal(stream_list_put(&b, &e), 0);
+	assert_int_equal(subscriptions_json_put(&b, &e), 0);
 	json = read_all(&b);
 	assert_int_equal(json_object_size(json), 13);
 	assert_int_equal(json_string_length(json_object_get(json, "id")),
@@ -133,13 +133,13 @@ static void no_name_breaks_out_of_its_quotes(void **state)
 
 static void a_full_buffer_is_said(void **state)
 {
-	struct stream_list_entry e = entry();
+	struct subscriptions_json_entry e = entry();
 	struct buf b;
 
 	(void)state;
 	for (size_t max = 0; max < 200; max++) {
 		buf_init(&b, max);
-		assert_true(stream_list_put(&b, &e) < 0);
+		assert_true(subscriptions_json_put(&b, &e) < 0);
 		assert_true(buf_unread(&b) <= max);
 		buf_finish(&b);
 	}

@@ -12,8 +12,8 @@
 #include <jansson.h>
 
 #include "base/check.h"
+#include "base/json_depth.h"
 #include "nats/js_api.h"
-#include "base/values.h"
 
 /* Answers of nats-server 2.9.10. */
 static const char info_answer[] =
@@ -354,7 +354,7 @@ static void whose_word_it_is(void **state)
 	"\"replicas\":[" replicas "]}"
 	static const struct {
 		const char *cluster;
-		bool unled, all_follow;
+		bool no_leader, all_follow;
 	} cases[] = {
 		{LED(SERVER("n1", "492403029") "," SERVER("n2", "492392489")),
 		 false, true},
@@ -392,7 +392,7 @@ static void whose_word_it_is(void **state)
 		struct js_info in = info_in(cases[i].cluster);
 
 		assert_int_equal(in.error.err, 0);
-		assert_int_equal(in.unled, cases[i].unled);
+		assert_int_equal(in.no_leader, cases[i].no_leader);
 		assert_int_equal(in.all_follow, cases[i].all_follow);
 	}
 	/* One of three that the leader does not know of is not listed. */
@@ -407,7 +407,7 @@ static void whose_word_it_is(void **state)
 				.all_follow,
 			n == 2);
 	}
-	assert_false(info_of(info_answer, "ev.*").unled);
+	assert_false(info_of(info_answer, "ev.*").no_leader);
 	assert_int_equal(info_of(info_answer, "ev.*").leader, 0);
 	assert_int_equal(info_in("\"cluster\":7").error.err, 1);
 }
@@ -439,7 +439,7 @@ static void a_server_without_a_cluster_is_no_leader(void **state)
 	(void)state;
 	assert_int_equal(in.error.err, 0);
 	assert_int_equal(in.leader, 0);
-	assert_false(in.unled);
+	assert_false(in.no_leader);
 	in = info_in("\"cluster\":{\"leader\":\"n0\","
 		     "\"replicas\":[{\"name\":\"n1\",\"active\":1}]}");
 	assert_int_not_equal(in.leader, 0);
@@ -521,7 +521,7 @@ static void answers_that_are_deep_are_malformed(void **state)
 	(void)state;
 	for (int more = 0; more < 2; more++) {
 		/* the object is the first */
-		int depth = VALUES_JSON_DEPTH - 1 + more;
+		int depth = JSON_DEPTH_MAX - 1 + more;
 
 		snprintf(text, sizeof(text),
 			 "{\"x\":%.*s%.*s,\"config\":{" CONFIG

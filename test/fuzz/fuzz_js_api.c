@@ -12,10 +12,10 @@
 #include <sodium.h>
 
 #include "base/buf.h"
-#include "bytes.h"
 #include "base/check.h"
-#include "fuzz.h"
 #include "base/rfc3339.h"
+#include "bytes.h"
+#include "fuzz.h"
 #include "nats/js_api.h"
 
 enum { PAYLOAD_MAX = 64 };
@@ -222,7 +222,7 @@ static void take_time(const char *text, size_t len)
 	const char *rest;
 	int64_t offset = 0;
 
-	if (js_time_parse(&ns, text, len) < 0)
+	if (rfc3339_parse(&ns, text, len) < 0)
 		return;
 	MUST(strlen(text) == len);
 	rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);

@@ -1,7 +1,7 @@
 /* One thread for each file, which sleeps between looks. It shares a struct
  * key_watch with the loop; the last of the two that lets go frees it, so that a
  * gateway can end while its thread hangs in open() or read(). */
-#include "auth/jwks_file.h"
+#include "gateway/jwks_file.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "config/value_resolver.h"
 
 /* What a look brings. */
 struct look {
-	enum key_file_result result;
-	struct jwt_keys *keys; /* of KEY_FILE_READ */
-	char err[KEY_FILE_ERROR_MAX];
+	enum jwks_file_result result;
+	struct jwks *keys; /* of JWKS_FILE_READ */
+	char err[JWKS_FILE_ERROR_MAX];
 };
 
 struct key_watch {
@@ -30,7 +31,7 @@ struct key_watch {
 
 	uv_thread_t thread;
 	/* The thread's own. */
-	enum jwt_keys_kind kind;
+	enum jwks_kind kind;
 	struct stat seen; /* when it was last read; zeroed: it was not there */
 	bool again;	  /* the last read failed, and says nothing of it */
 	char path[];
@@ -45,7 +46,7 @@ static void stat_file(const char *path, struct stat *ret)
 		*ret = (struct stat){0};
 }
 
-static bool same_time(const struct timespec *a, const struct timespec *b)
+static bool is_same_timespec(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
@@ -54,8 +55,8 @@ static bool same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
 	       a->st_size == b->st_size &&
-	       same_time(&a->st_mtim, &b->st_mtim) &&
-	       same_time(&a->st_ctim, &b->st_ctim);
+	       is_same_timespec(&a->st_mtim, &b->st_mtim) &&
+	       is_same_timespec(&a->st_ctim, &b->st_ctim);
 }
 
 /* Is it the bytes that are wrong? Anything else may pass: too many descriptors,
@@ -65,16 +66,15 @@ static bool is_of_content(int rc, const char *err)
 	return rc == -EFBIG || (rc == -EINVAL && err[0] != '\0');
 }
 
-static int read_keys(const struct key_watch *w, struct jwt_keys **ret,
-		     char *err)
+static int read_keys(const struct key_watch *w, struct jwks **ret, char *err)
 {
 	char *text;
 	size_t len;
-	int rc = reference_read_file(w->path, &text, &len);
+	int rc = file_read(w->path, &text, &len);
 
 	if (rc < 0)
 		return rc;
-	rc = jwt_keys_new(ret, w->kind, text, len, err);
+	rc = jwks_new(ret, w->kind, text, len, err);
 	explicit_bzero(text, len);
 	free(text);
 	return rc;
@@ -85,7 +85,7 @@ static int look_at_file(struct key_watch *w, bool force, struct look *ret)
 	struct stat now;
 	int rc;
 
-	*ret = (struct look){.result = KEY_FILE_SAME};
+	*ret = (struct look){.result = JWKS_FILE_SAME};
 	/* First: what changes while it is read is seen the next time. */
 	stat_file(w->path, &now);
 	if (!force && !w->again && same_file(&now, &w->seen))
@@ -93,7 +93,7 @@ static int look_at_file(struct key_watch *w, bool force, struct look *ret)
 	rc = read_keys(w, &ret->keys, ret->err);
 	w->seen = now;
 	w->again = rc < 0 && !is_of_content(rc, ret->err);
-	ret->result = rc < 0 ? KEY_FILE_FAILED : KEY_FILE_READ;
+	ret->result = rc < 0 ? JWKS_FILE_FAILED : JWKS_FILE_READ;
 	if (rc < 0 && ret->err[0] == '\0')
 		snprintf(ret->err, sizeof(ret->err), "%s", strerror(-rc));
 	return rc;
@@ -101,7 +101,7 @@ static int look_at_file(struct key_watch *w, bool force, struct look *ret)
 
 static void free_watch(struct key_watch *w)
 {
-	jwt_keys_free(w->look.keys);
+	jwks_free(w->look.keys);
 	uv_cond_destroy(&w->asked);
 	uv_mutex_destroy(&w->lock);
 	free(w);
@@ -110,13 +110,14 @@ static void free_watch(struct key_watch *w)
 /* A result that was not taken yet is replaced, but not by "the same". */
 static void keep(struct key_watch *w, const struct look *look)
 {
-	if (look->result == KEY_FILE_SAME && w->look.result != KEY_FILE_PENDING)
+	if (look->result == JWKS_FILE_SAME &&
+	    w->look.result != JWKS_FILE_PENDING)
 		return;
-	jwt_keys_free(w->look.keys);
+	jwks_free(w->look.keys);
 	w->look = *look;
 }
 
-static void run(void *arg)
+static void run_jwks_thread(void *arg)
 {
 	struct key_watch *w = arg;
 	bool left;
@@ -150,7 +151,7 @@ static void run(void *arg)
 
 /* ---- the loop ------------------------------------------------------------ */
 
-static struct key_watch *new_watch(const char *path, enum jwt_keys_kind kind,
+static struct key_watch *new_watch(const char *path, enum jwks_kind kind,
 				   uv_async_t *bell)
 {
 	size_t size = strlen(path) + 1;
@@ -173,25 +174,25 @@ static struct key_watch *new_watch(const char *path, enum jwt_keys_kind kind,
 	return w;
 }
 
-int key_file_open(struct key_file *f, const char *path, enum jwt_keys_kind kind,
-		  uv_async_t *bell, char *err)
+int jwks_file_open(struct jwks_file *f, const char *path, enum jwks_kind kind,
+		   uv_async_t *bell, char *err)
 {
 	struct key_watch *w = new_watch(path, kind, bell);
 	struct look first;
 	int rc;
 
 	if (w == NULL) {
-		snprintf(err, KEY_FILE_ERROR_MAX, "%s", strerror(ENOMEM));
+		snprintf(err, JWKS_FILE_ERROR_MAX, "%s", strerror(ENOMEM));
 		return -ENOMEM;
 	}
 	rc = look_at_file(w, true, &first);
 	if (rc < 0)
-		memcpy(err, first.err, KEY_FILE_ERROR_MAX);
+		memcpy(err, first.err, JWKS_FILE_ERROR_MAX);
 	if (rc == 0) {
-		rc = uv_thread_create(&w->thread, run, w);
+		rc = uv_thread_create(&w->thread, run_jwks_thread, w);
 		if (rc < 0) {
-			jwt_keys_free(first.keys);
-			snprintf(err, KEY_FILE_ERROR_MAX, "no thread: %s",
+			jwks_free(first.keys);
+			snprintf(err, JWKS_FILE_ERROR_MAX, "no thread: %s",
 				 strerror(-rc));
 		}
 	}
@@ -204,7 +205,7 @@ int key_file_open(struct key_file *f, const char *path, enum jwt_keys_kind kind,
 	return 0;
 }
 
-void key_file_look(struct key_file *f, bool force)
+void jwks_file_look(struct jwks_file *f, bool force)
 {
 	struct key_watch *w = f->watch;
 
@@ -215,32 +216,32 @@ void key_file_look(struct key_file *f, bool force)
 	uv_mutex_unlock(&w->lock);
 }
 
-enum key_file_result key_file_take(struct key_file *f, char *err)
+enum jwks_file_result jwks_file_take(struct jwks_file *f, char *err)
 {
 	struct key_watch *w = f->watch;
 	struct look look;
 
 	uv_mutex_lock(&w->lock);
 	look = w->look;
-	w->look = (struct look){.result = KEY_FILE_PENDING};
+	w->look = (struct look){.result = JWKS_FILE_PENDING};
 	uv_mutex_unlock(&w->lock);
-	if (look.result == KEY_FILE_FAILED)
-		memcpy(err, look.err, KEY_FILE_ERROR_MAX);
-	if (look.result == KEY_FILE_READ) {
-		jwt_keys_free(f->keys);
+	if (look.result == JWKS_FILE_FAILED)
+		memcpy(err, look.err, JWKS_FILE_ERROR_MAX);
+	if (look.result == JWKS_FILE_READ) {
+		jwks_free(f->keys);
 		f->keys = look.keys;
 	}
 	return look.result;
 }
 
-void key_file_close(struct key_file *f)
+void jwks_file_close(struct jwks_file *f)
 {
 	struct key_watch *w = f->watch;
 	uv_thread_t thread;
 	bool busy;
 
-	jwt_keys_free(f->keys);
-	*f = (struct key_file){0};
+	jwks_free(f->keys);
+	*f = (struct jwks_file){0};
 	if (w == NULL)
 		return;
 	thread = w->thread;

@@ -16,36 +16,37 @@
 
 #include "auth/jwks.h"
 
-enum { KEY_FILE_ERROR_MAX = JWT_KEYS_ERROR_MAX };
+enum { JWKS_FILE_ERROR_MAX = JWKS_ERROR_MAX };
 
 struct key_watch;
 
 /* Zeroed: nothing was read so far. */
-struct key_file {
-	struct jwt_keys *keys;	 /* in force */
+struct jwks_file {
+	struct jwks *keys;	 /* in force */
 	struct key_watch *watch; /* the thread; NULL: none */
 };
 
-enum key_file_result {
-	KEY_FILE_PENDING, /* no look has ended since the last question */
-	KEY_FILE_SAME,	  /* the file is the one that was read */
-	KEY_FILE_READ,	  /* keys are others: who holds the old ones lets go */
-	KEY_FILE_FAILED,  /* with a text; the keys are as they were */
+enum jwks_file_result {
+	JWKS_FILE_PENDING, /* no look has ended since the last question */
+	JWKS_FILE_SAME,	   /* the file is the one that was read */
+	JWKS_FILE_READ,	   /* keys are others: who holds the old ones lets go */
+	JWKS_FILE_FAILED,  /* with a text; the keys are as they were */
 };
 
 /* Reads the file, and starts the thread that looks at it from then on. `path`
  * is copied, `bell` is borrowed until the close: it is rung when a look has
- * ended. Negative errno with `err` (KEY_FILE_ERROR_MAX bytes): nothing is open.
+ * ended. Negative errno with `err` (JWKS_FILE_ERROR_MAX bytes): nothing is
+ * open.
  */
-int key_file_open(struct key_file *f, const char *path, enum jwt_keys_kind kind,
-		  uv_async_t *bell, char *err);
+int jwks_file_open(struct jwks_file *f, const char *path, enum jwks_kind kind,
+		   uv_async_t *bell, char *err);
 /* Asks for a look; `force`: the file is read in any case. One that is asked for
  * while another is under way follows it. */
-void key_file_look(struct key_file *f, bool force);
-/* How a look has ended; `err` is set with KEY_FILE_FAILED. */
-enum key_file_result key_file_take(struct key_file *f, char *err);
+void jwks_file_look(struct jwks_file *f, bool force);
+/* How a look has ended; `err` is set with JWKS_FILE_FAILED. */
+enum jwks_file_result jwks_file_take(struct jwks_file *f, char *err);
 /* Waits for no file: a thread that hangs in one ends by itself. The bell is not
  * rung any more. Accepts a zeroed one. */
-void key_file_close(struct key_file *f);
+void jwks_file_close(struct jwks_file *f);
 
 #endif

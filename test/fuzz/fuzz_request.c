@@ -6,11 +6,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "bytes.h"
+#include "auth/identity.h"
 #include "base/check.h"
+#include "bytes.h"
 #include "fuzz.h"
 #include "http/request_parser.h"
-#include "auth/identity.h"
 #include "http/route.h"
 #include "nats/subject.h"
 
@@ -32,7 +32,7 @@ static void put_field(struct bytes *out, const char *text)
 	bytes_add_char(out, '\n');
 }
 
-static void put_head(struct bytes *out, const struct http_head *h)
+static void put_head(struct bytes *out, const struct request *h)
 {
 	put_field(out, h->method);
 	put_field(out, h->target);
@@ -46,19 +46,19 @@ static void put_head(struct bytes *out, const struct http_head *h)
 	}
 }
 
-static void put_refusal(struct bytes *out, const struct refusal *r)
+static void put_refusal(struct bytes *out, const struct http_error *r)
 {
 	fuzz_must_be_line(r->text, sizeof(r->text));
 	MUST(r->status >= 400 && r->status <= 505);
-	MUST(r->reason != REFUSAL_NONE && r->reason < REFUSAL_COUNT);
+	MUST(r->reason != REJECT_NONE && r->reason < REJECT_COUNT);
 	MUST(r->allow == NULL);
 	bytes_add(out, &r->status, sizeof(r->status));
-	put_field(out, refusal_label(r->reason));
+	put_field(out, reject_reason_label(r->reason));
 	put_field(out, r->text);
 }
 
-static void feed(struct http_parser *p, struct outcome *o, const uint8_t *bytes,
-		 size_t len)
+static void feed(struct request_parser *p, struct outcome *o,
+		 const uint8_t *bytes, size_t len)
 {
 	enum http_verdict before = o->verdict;
 	uint8_t *piece = malloc(len);
@@ -67,7 +67,7 @@ static void feed(struct http_parser *p, struct outcome *o, const uint8_t *bytes,
 	MUST(piece != NULL || len == 0);
 	if (len > 0)
 		memcpy(piece, bytes, len);
-	o->verdict = http_parser_feed(p, piece, len, &used);
+	o->verdict = request_parser_feed(p, piece, len, &used);
 	/* Nothing may point into what was fed. */
 	if (len > 0)
 		memset(piece, 0xa5, len);
@@ -79,13 +79,13 @@ static void feed(struct http_parser *p, struct outcome *o, const uint8_t *bytes,
 	o->used += used;
 }
 
-static void take_outcome(struct outcome *o, const struct http_parser *p)
+static void take_outcome(struct outcome *o, const struct request_parser *p)
 {
-	o->started = http_parser_started(p);
+	o->started = request_parser_started(p);
 	if (o->verdict == VERDICT_READY)
-		put_head(&o->text, http_parser_head(p));
+		put_head(&o->text, request_parser_head(p));
 	else if (o->verdict == VERDICT_REJECT)
-		put_refusal(&o->text, http_parser_refusal(p));
+		put_refusal(&o->text, request_parser_refusal(p));
 }
 
 /* ---- a head that is taken -------------------------------------------------
@@ -102,7 +102,7 @@ static bool is_token_byte(char c)
 	       (c >= 'A' && c <= 'Z') || is_among(c, "!#$%&'*+-.^_`|~");
 }
 
-static void must_be_target(const struct http_head *h)
+static void must_be_target(const struct request *h)
 {
 	MUST(h->target_len > 0 && strlen(h->target) == h->target_len);
 	for (size_t i = 0; i < h->target_len; i++)
@@ -113,10 +113,10 @@ static void must_be_target(const struct http_head *h)
 	      strcmp(h->target, "*") == 0));
 }
 
-static void must_be_host(const struct http_head *h)
+static void must_be_host(const struct request *h)
 {
 	MUST(h->host != NULL);
-	MUST(h->minor == 0 || http_head_count(h, "Host") == 1);
+	MUST(h->minor == 0 || request_count(h, "Host") == 1);
 	for (const char *p = h->host; *p != '\0'; p++)
 		MUST(*p > ' ' && *p <= '~' && !is_among(*p, "/?#@\\\"<>"));
 }
@@ -134,16 +134,16 @@ static void must_be_header(const struct http_header *f)
 	      !is_among(f->value[f->value_len - 1], " \t")));
 }
 
-static void must_be_without_body(const struct http_head *h)
+static void must_be_without_body(const struct request *h)
 {
-	const char *length = http_head_find(h, "content-length", NULL);
+	const char *length = request_find(h, "content-length", NULL);
 
 	MUST(h->chunked ==
-	     (http_head_find(h, "TRANSFER-ENCODING", NULL) != NULL));
+	     (request_find(h, "TRANSFER-ENCODING", NULL) != NULL));
 	MUST(length == NULL || strspn(length, "0") == strlen(length));
 }
 
-static void must_be_head(const struct http_head *h)
+static void must_be_head(const struct request *h)
 {
 	static const char *const once[] = {
 		"host",		 "content-length", "authorization",
@@ -157,7 +157,7 @@ static void must_be_head(const struct http_head *h)
 	for (size_t i = 0; i < h->n_headers; i++)
 		must_be_header(&h->headers[i]);
 	for (size_t i = 0; i < ARRAY_LEN(once); i++)
-		MUST(http_head_count(h, once[i]) <= 1);
+		MUST(request_count(h, once[i]) <= 1);
 	if (h->keep_alive || h->is_head || strcmp(h->method, "GET") == 0)
 		must_be_without_body(h);
 }
@@ -196,7 +196,7 @@ static void must_be_line_of(const struct http_header *f, const char *line,
 
 /* The request line has two blanks, with the method and the version around what
  * the target ends with. */
-static void must_be_request_line(const struct http_head *h, const char *line,
+static void must_be_request_line(const struct request *h, const char *line,
 				 size_t len)
 {
 	size_t method = strlen(h->method), version = strlen(" HTTP/1.1");
@@ -214,7 +214,7 @@ static void must_be_request_line(const struct http_head *h, const char *line,
 		     NULL);
 }
 
-static void must_be_bytes(const struct http_head *h, const char *bytes,
+static void must_be_bytes(const struct request *h, const char *bytes,
 			  size_t used, size_t max)
 {
 	const char *at = bytes, *end = bytes + used, *line;
@@ -243,24 +243,24 @@ static void must_be_bytes(const struct http_head *h, const char *bytes,
 /* ---- and what it asks for -------------------------------------------------
  */
 
-static void must_be_answered(const struct http_head *h)
+static void must_be_answered(const struct request *h)
 {
 	struct route_request req = {
 		.method = h->method,
 		.target = h->target,
-		.accept = http_head_find(h, "Accept", NULL),
-		.last_event_id = http_head_find(h, "Last-Event-ID", NULL),
+		.accept = request_find(h, "Accept", NULL),
+		.last_event_id = request_find(h, "Last-Event-ID", NULL),
 		.id_query = "id",
 	};
 	struct identity_request asks = {.header_name = ID_HEADER,
 					.query_name = req.id_query};
 	struct identity id;
-	struct refusal why;
+	struct http_error why;
 	struct route r;
 	int rc = route_parse(&r, &why, &req);
 
 	if (rc == 0) {
-		asks.header = http_head_find(h, ID_HEADER, &asks.header_len);
+		asks.header = request_find(h, ID_HEADER, &asks.header_len);
 		asks.query = r.has_query_id ? r.query_id : NULL;
 		asks.query_len = r.query_id_len;
 		rc = identity_take(&id, &why, &asks);
@@ -278,9 +278,9 @@ static struct outcome run(const struct fuzz_input *in, struct fuzz_cuts *cuts,
 			  size_t max)
 {
 	struct outcome o = {.verdict = VERDICT_MORE};
-	struct http_parser *p;
+	struct request_parser *p;
 
-	MUST(http_parser_new(&p, max, ID_HEADER) == 0);
+	MUST(request_parser_new(&p, max, ID_HEADER) == 0);
 	for (size_t at = 0; at < in->left;) {
 		size_t left = in->left - at;
 		size_t len = cuts == NULL ? left : fuzz_cut(cuts, left);
@@ -290,12 +290,12 @@ static struct outcome run(const struct fuzz_input *in, struct fuzz_cuts *cuts,
 	}
 	take_outcome(&o, p);
 	if (o.verdict == VERDICT_READY && cuts == NULL) {
-		must_be_head(http_parser_head(p));
-		must_be_bytes(http_parser_head(p), (const char *)in->at, o.used,
-			      max);
-		must_be_answered(http_parser_head(p));
+		must_be_head(request_parser_head(p));
+		must_be_bytes(request_parser_head(p), (const char *)in->at,
+			      o.used, max);
+		must_be_answered(request_parser_head(p));
 	}
-	http_parser_free(p);
+	request_parser_free(p);
 	return o;
 }
 

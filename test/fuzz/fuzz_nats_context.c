@@ -1,5 +1,5 @@
 /* NATS CLI contexts: whatever stands in the file, an error is one line, and
- * neither it nor --check shows a secret.
+ * neither it nor --check-config shows a secret.
  *
  * Input: the first line is the name that context.txt selects (empty: the
  * context is named instead), the rest is the file of the context "fuzz". */
@@ -13,11 +13,11 @@
 
 #include <jansson.h>
 
-#include "bytes.h"
 #include "base/check.h"
+#include "bytes.h"
+#include "config/config.h"
 #include "config/nats_context.h"
 #include "fuzz.h"
-#include "config/config.h"
 
 /* ---- the files ------------------------------------------------------------
  */
@@ -77,7 +77,7 @@ static void write_file(int fd, const void *bytes, size_t len)
 /* ---- what must hold -------------------------------------------------------
  */
 
-static void must_be_context(const struct context *c)
+static void must_be_context(const struct nats_context *c)
 {
 	MUST(c->name != NULL && c->path != NULL);
 	MUST(c->n_fields <= CONTEXT_MAX_FIELDS);
@@ -89,12 +89,12 @@ static void must_be_context(const struct context *c)
 
 static void load(const char *name, char *const env[])
 {
-	struct context_env where = {.xdg_config_home = folder,
-				    .home = folder,
-				    .env = env};
-	struct context c = {0};
+	struct nats_context_env where = {.xdg_config_home = folder,
+					 .home = folder,
+					 .env = env};
+	struct nats_context c = {0};
 	char err[CONTEXT_ERROR_MAX] = "";
-	int rc = context_load(&c, name, &where, err);
+	int rc = nats_context_load(&c, name, &where, err);
 
 	if (rc < 0) {
 		fuzz_must_be_line(err, sizeof(err));
@@ -106,7 +106,7 @@ static void load(const char *name, char *const env[])
 		must_be_context(&c);
 	else
 		MUST(name == NULL && c.n_fields == 0);
-	context_finish(&c);
+	nats_context_finish(&c);
 }
 
 static void must_print(const struct options *o)
@@ -128,7 +128,7 @@ static void settle(const char *name, char *const env[])
 	MUST(options_init(&o) == 0);
 	if (name != NULL)
 		MUST(options_set(&o, OPTIONS_FLAG, "context", name, err) == 0);
-	rc = settings_load(&o, env, folder, err);
+	rc = config_load(&o, env, folder, err);
 	if (rc < 0) {
 		fuzz_must_be_line(err, sizeof(err));
 		fuzz_must_hide_secret(err);

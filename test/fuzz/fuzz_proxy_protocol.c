@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "http/proxy_protocol.h"
 
-static size_t feed_cut(struct proxy_preface *p, const struct fuzz_input *in,
+static size_t feed_cut(struct proxy_protocol *p, const struct fuzz_input *in,
 		       struct fuzz_cuts *cuts)
 {
 	enum proxy_verdict v = PROXY_MORE;
@@ -17,14 +17,14 @@ static size_t feed_cut(struct proxy_preface *p, const struct fuzz_input *in,
 	while (v == PROXY_MORE && at < in->left) {
 		size_t n = fuzz_cut(cuts, in->left - at);
 
-		v = proxy_preface_feed(p, in->at + at, n, &used);
+		v = proxy_protocol_feed(p, in->at + at, n, &used);
 		MUST(used == n || (v != PROXY_MORE && used < n));
 		at += used;
 	}
 	return at;
 }
 
-static void must_be_preface(const struct proxy_preface *p, const uint8_t *at,
+static void must_be_preface(const struct proxy_protocol *p, const uint8_t *at,
 			    size_t used)
 {
 	if (at[0] == 'P') {
@@ -41,13 +41,13 @@ static void must_be_preface(const struct proxy_preface *p, const uint8_t *at,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
-	struct proxy_preface whole = {0}, cut = {0};
+	struct proxy_protocol whole = {0}, cut = {0};
 	struct fuzz_cuts cuts;
 	enum proxy_verdict v;
 	size_t used;
 
 	fuzz_take_cuts(&in, &cuts);
-	v = proxy_preface_feed(&whole, in.at, in.left, &used);
+	v = proxy_protocol_feed(&whole, in.at, in.left, &used);
 	MUST(feed_cut(&cut, &in, &cuts) == used);
 	MUST(cut.verdict == v && whole.verdict == v);
 	MUST(used <= in.left && (v != PROXY_MORE || used == in.left));

@@ -1,0 +1,77 @@
+/* Characters by ASCII alone: <ctype.h> would ask the locale of the program that
+ * the gateway is embedded in. */
+#ifndef SLUICE_ASCII_H
+#define SLUICE_ASCII_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+static inline bool ascii_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool ascii_is_alnum(char c)
+{
+	return ascii_is_digit(c) || (c >= 'A' && c <= 'Z') ||
+	       (c >= 'a' && c <= 'z');
+}
+
+/* Space and horizontal tab: OWS of RFC 9110, section 5.6.3. */
+static inline bool ascii_is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* tchar of RFC 9110, section 5.6.2. */
+static inline bool ascii_is_token_char(char c)
+{
+	switch (c) {
+	case '!':
+	case '#':
+	case '$':
+	case '%':
+	case '&':
+	case '\'':
+	case '*':
+	case '+':
+	case '-':
+	case '.':
+	case '^':
+	case '_':
+	case '`':
+	case '|':
+	case '~':
+		return true;
+	default:
+		return ascii_is_alnum(c);
+	}
+}
+
+static inline char ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Value of a hexadecimal digit, or -1. */
+static inline int ascii_hex_value(char c)
+{
+	if (ascii_is_digit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Whether `len` bytes are `word`, in any case. */
+static inline bool ascii_is_word(const char *bytes, size_t len,
+				 const char *word)
+{
+	size_t i = 0;
+
+	while (i < len && word[i] != '\0' &&
+	       ascii_lower(bytes[i]) == ascii_lower(word[i]))
+		i++;
+	return i == len && word[i] == '\0';
+}
+
+#endif

@@ -1,0 +1,57 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+
+enum {
+	FILE_MAX_BYTES = 1 << 20,
+	READ_AT_LEAST = 512,
+};
+
+static int read_descriptor(int fd, struct buf *b)
+{
+	for (;;) {
+		int rc = buf_reserve(b, READ_AT_LEAST);
+		ssize_t n;
+
+		if (rc < 0)
+			return rc;
+		n = read(fd, buf_tail(b), buf_room(b));
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			buf_added(b, (size_t)n);
+	}
+}
+
+int file_read(const char *path, char **ret, size_t *len)
+{
+	/* O_NONBLOCK: a FIFO without a writer is not waited for. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct buf b;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	/* Behind the longest file is room to find its end, and for the NUL;
+	 * with one byte more it is too little. */
+	buf_init(&b, FILE_MAX_BYTES + READ_AT_LEAST);
+	rc = read_descriptor(fd, &b);
+	close(fd);
+	if (rc == 0)
+		rc = buf_putc(&b, '\0');
+	if (rc < 0) {
+		buf_finish(&b);
+		return rc == -ENOBUFS ? -EFBIG : rc;
+	}
+	MUST(b.start == 0);
+	*len = buf_unread(&b) - 1;
+	*ret = (char *)b.data;
+	return 0;
+}

@@ -1,0 +1,111 @@
+#include "config/option_checks.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/ascii.h"
+#include "base/check.h"
+#include "base/units.h"
+
+enum { NAME_MAX_BYTES = 64 };
+
+const char *option_checks_mode_fault(const char *text)
+{
+	int mode;
+
+	return units_mode(text, &mode) == 0 ? NULL
+					    : "it is no octal number of 3 "
+					      "digits";
+}
+
+static bool is_in_word_list(const char *name, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(name, list[i]) == 0)
+			return true;
+	return false;
+}
+
+/* RFC 9110, 5.6.2. */
+static const char *token_fault(const char *name, const char *what)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_BYTES)
+		return "it must have 1 to 64 bytes";
+	for (size_t i = 0; i < len; i++)
+		if (!ascii_is_alnum(name[i]) &&
+		    strchr("!#$%&'*+-.^_`|~", name[i]) == NULL)
+			return what;
+	return NULL;
+}
+
+const char *option_checks_cookie_fault(const char *name)
+{
+	return token_fault(name, "it holds what no cookie's name may hold");
+}
+
+const char *option_checks_header_fault(const char *name)
+{
+	/* What the gateway itself reads, and what frames the message. */
+	static const char *const taken[] = {
+		"accept",	  "authorization", "connection",
+		"content-length", "expect",	   "host",
+		"last-event-id",  "origin",	   "transfer-encoding",
+		"upgrade",
+	};
+	const char *fault =
+		token_fault(name, "it holds what no header's name may hold");
+
+	if (fault != NULL)
+		return fault;
+	if (is_in_word_list(name, taken, ARRAY_LEN(taken)))
+		return "that header has a meaning of its own";
+	return NULL;
+}
+
+const char *option_checks_query_fault(const char *name)
+{
+	static const char *const taken[] = {"deliver", "lastEventId", "limit",
+					    "timeout", "json",	      "system"};
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_MAX_BYTES)
+		return "it must have 1 to 64 bytes";
+	for (size_t i = 0; i < len; i++)
+		if (!ascii_is_alnum(name[i]) && strchr("-._~", name[i]) == NULL)
+			return "it holds other than letters, digits and -._~";
+	if (is_in_word_list(name, taken, ARRAY_LEN(taken)))
+		return "that parameter has a meaning of its own";
+	return NULL;
+}
+
+unsigned option_checks_distance(const char *a, const char *b)
+{
+	unsigned row[NAME_MAX_BYTES + 1];
+	size_t a_len = strlen(a), b_len = strlen(b);
+
+	if (a_len > NAME_MAX_BYTES || b_len > NAME_MAX_BYTES)
+		return UINT_MAX;
+	for (unsigned k = 0; k <= b_len; k++)
+		row[k] = k;
+	/* row[k]: from a[0..i) to b[0..k) */
+	for (unsigned i = 1; i <= a_len; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned k = 1; k <= b_len; k++) {
+			unsigned best = diagonal + (a[i - 1] != b[k - 1]);
+
+			diagonal = row[k];
+			if (best > row[k] + 1)
+				best = row[k] + 1;
+			if (best > row[k - 1] + 1)
+				best = row[k - 1] + 1;
+			row[k] = best;
+		}
+	}
+	return row[b_len];
+}

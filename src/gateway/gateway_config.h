@@ -1,0 +1,13 @@
+/* Settings of the parts, derived from the options. Everything is borrowed from
+ * the options. */
+#ifndef SLUICE_GATEWAY_CONFIG_H
+#define SLUICE_GATEWAY_CONFIG_H
+
+#include "auth/jwt.h"
+#include "config/options.h"
+#include "http/live_page.h"
+
+struct jwt_rules gateway_jwt_rules(const struct options *o);
+struct live_page_config gateway_live_page_config(const struct options *o);
+
+#endif
