@@ -56,7 +56,7 @@ static const struct arg table[] = {
 	{"json", ARG_TEXT, &options.json, "file for the result"},
 	{0}};
 
-struct lane {
+struct connection {
 	int fd;
 	uint64_t n_sent; /* put into `out` at least */
 	struct replies replies;
@@ -67,7 +67,7 @@ struct lane {
 struct bench {
 	struct messages messages;
 	struct target target;
-	struct lane lanes[CONNECTIONS_MAX];
+	struct connection connections[CONNECTIONS_MAX];
 	struct pollfd polls[CONNECTIONS_MAX];
 	size_t n_lanes;
 	size_t out_size;
@@ -82,13 +82,13 @@ static void fail(const char *what)
 
 /* ---- sending ------------------------------------------------------------- */
 
-static bool has_room(const struct lane *l)
+static bool has_room(const struct connection *l)
 {
 	return l->n_sent - l->replies.n < options.in_flight &&
 	       l->out_end < OUT_BYTES;
 }
 
-static void put_request(struct bench *b, struct lane *l, unsigned id)
+static void put_request(struct bench *b, struct connection *l, unsigned id)
 {
 	char *to = l->out + l->out_end;
 	int len = target_expand(to, HEAD_MAX, b->target.request, id);
@@ -111,7 +111,7 @@ static void make_due(struct bench *b)
 	while (!messages_is_over(&b->messages) &&
 	       messages_wait_ns(&b->messages) == 0) {
 		size_t i = b->messages.n % options.messages.n_ids % b->n_lanes;
-		struct lane *l = &b->lanes[i];
+		struct connection *l = &b->connections[i];
 
 		if (!has_room(l))
 			return;
@@ -119,7 +119,7 @@ static void make_due(struct bench *b)
 	}
 }
 
-static void send_lane(struct lane *l)
+static void send_connection(struct connection *l)
 {
 	ssize_t n = send(l->fd, l->out + l->out_at, l->out_end - l->out_at,
 			 MSG_NOSIGNAL);
@@ -134,7 +134,7 @@ static void send_lane(struct lane *l)
 
 /* ---- replies ------------------------------------------------------------- */
 
-static void read_lane(struct lane *l)
+static void read_connection(struct connection *l)
 {
 	static char bytes[READ_BYTES];
 	ssize_t n = recv(l->fd, bytes, sizeof(bytes), 0);
@@ -156,7 +156,7 @@ static bool is_over(const struct bench *b)
 	if (!messages_is_over(&b->messages))
 		return false;
 	for (size_t i = 0; i < b->n_lanes; i++)
-		if (b->lanes[i].replies.n < b->lanes[i].n_sent)
+		if (b->connections[i].replies.n < b->connections[i].n_sent)
 			return false;
 	return true;
 }
@@ -183,10 +183,10 @@ static void turn(struct bench *b)
 
 	make_due(b);
 	for (size_t i = 0; i < b->n_lanes; i++) {
-		struct lane *l = &b->lanes[i];
+		struct connection *l = &b->connections[i];
 
 		if (l->out_at < l->out_end)
-			send_lane(l);
+			send_connection(l);
 		b->polls[i].events = POLLIN;
 		if (l->out_at < l->out_end)
 			b->polls[i].events |= POLLOUT;
@@ -199,14 +199,14 @@ static void turn(struct bench *b)
 	}
 	for (size_t i = 0; n > 0 && i < b->n_lanes; i++)
 		if (b->polls[i].revents & (POLLIN | POLLERR | POLLHUP))
-			read_lane(&b->lanes[i]);
+			read_connection(&b->connections[i]);
 }
 
 /* ---- start and end ------------------------------------------------------- */
 
-static void open_lane(struct bench *b, size_t i)
+static void open_connection(struct bench *b, size_t i)
 {
-	struct lane *l = &b->lanes[i];
+	struct connection *l = &b->connections[i];
 	int on = 1;
 
 	l->out = malloc(b->out_size);
@@ -228,9 +228,9 @@ static json_t *result_of(const struct bench *b)
 	int status = 0;
 
 	for (size_t i = 0; i < b->n_lanes; i++) {
-		bad += b->lanes[i].replies.n_bad;
-		if (b->lanes[i].replies.n_bad > 0)
-			status = b->lanes[i].replies.last_status;
+		bad += b->connections[i].replies.n_bad;
+		if (b->connections[i].replies.n_bad > 0)
+			status = b->connections[i].replies.last_status;
 	}
 	return json_pack("{s:I,s:f,s:f,s:I,s:i,s:o}", "messages",
 			 (json_int_t)b->messages.n, "seconds", s,
@@ -262,15 +262,15 @@ int main(int argc, char **argv)
 	b.n_lanes = options.connections;
 	b.out_size = OUT_BYTES + HEAD_MAX + options.messages.bytes;
 	for (size_t i = 0; i < b.n_lanes; i++)
-		open_lane(&b, i);
+		open_connection(&b, i);
 	messages_begin(&b.messages);
 	while (!is_over(&b))
 		turn(&b);
 	b.ended_ns = stamp_now();
 	rc = report_end(result_of(&b), options.json);
 	for (size_t i = 0; i < b.n_lanes; i++) {
-		close(b.lanes[i].fd);
-		free(b.lanes[i].out);
+		close(b.connections[i].fd);
+		free(b.connections[i].out);
 	}
 	messages_finish(&b.messages);
 	return rc == 0 ? 0 : 1;

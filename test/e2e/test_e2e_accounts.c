@@ -2,7 +2,7 @@
  * credentials that become right, a user who may do no more than is needed, leaf
  * nodes with a domain, the API of another account, servers that say that they
  * are about to go. And messages as large as the server takes. */
-#include "crowd.h"
+#include "mixed_clients.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -21,7 +21,7 @@ enum { LEAVES = 2 };
 struct accounts {
 	struct e2e e2e; /* first: its fixture's functions take this, too */
 	struct nats_server leaves[LEAVES];
-	struct crowd crowd;
+	struct mixed_clients clients;
 };
 
 #define ACCOUNTS_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -39,7 +39,7 @@ static int setup(void **state)
 {
 	struct accounts *a = *state;
 
-	crowd_close(&a->crowd);
+	mixed_clients_close(&a->clients);
 	gateway_proc_finish(&a->e2e.gw);
 	nats_admin_close(a->e2e.admin);
 	nats_server_stop(&a->e2e.nats);
@@ -53,7 +53,7 @@ static int teardown(void **state)
 {
 	struct accounts *a = *state;
 
-	crowd_close(&a->crowd);
+	mixed_clients_close(&a->clients);
 	e2e_teardown(state);
 	return setup(state);
 }
@@ -298,18 +298,18 @@ static void a_lame_duck_is_left_for_the_next(void **state)
 	struct e2e *f = &a->e2e;
 
 	serve_leaves(a);
-	crowd_flood(&a->crowd, f, 5000);
+	mixed_clients_flood(&a->clients, f, 5000);
 	start_at_leaves(a, args);
-	crowd_gather(&a->crowd);
-	crowd_read(&a->crowd, 500);
+	mixed_clients_gather(&a->clients);
+	mixed_clients_read(&a->clients, 500);
 	nats_server_kill(leaf_in_use(a), SIGUSR2);
 	gateway_proc_wait_log(&f->gw, "about to shut down");
 	gateway_proc_wait_metric(&f->gw, "sluice_nats_sessions_total", 2);
 	gateway_proc_wait_ready(&f->gw);
-	crowd_read(&a->crowd, 1000);
-	crowd_check(&a->crowd);
-	assert_int_equal(crowd_expired(&a->crowd), 0);
-	assert_int_equal(crowd_resets(&a->crowd), 0);
+	mixed_clients_read(&a->clients, 1000);
+	mixed_clients_check(&a->clients);
+	assert_int_equal(mixed_clients_expired(&a->clients), 0);
+	assert_int_equal(mixed_clients_resets(&a->clients), 0);
 	assert_true(gateway_proc_metric(&f->gw, "sluice_nats_sessions_total") ==
 		    2);
 }

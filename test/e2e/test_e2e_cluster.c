@@ -31,7 +31,7 @@ enum {
 struct cluster_test {
 	struct nats_cluster cluster;
 	struct gateway_proc gateways[FOLLOWERS_GATEWAYS];
-	struct feed feed;
+	struct acked_publisher feed;
 	struct followers followers;
 	uint64_t begin_ms;
 	jmp_buf out;
@@ -101,7 +101,7 @@ static int teardown(void **state)
 	struct cluster_test *t = *state;
 
 	followers_stop(&t->followers);
-	feed_stop(&t->feed);
+	acked_publisher_stop(&t->feed);
 	for (int i = 0; i < FOLLOWERS_GATEWAYS; i++)
 		gateway_proc_finish(&t->gateways[i]);
 	nats_cluster_stop(&t->cluster);
@@ -120,7 +120,7 @@ static void say(const struct cluster_test *t, const char *what)
 {
 	fprintf(stderr, "%6.1f s, %" PRIu64 " events: %s\n",
 		(double)(test_now_ms() - t->begin_ms) / 1000,
-		feed_acked(&t->feed), what);
+		acked_publisher_acked(&t->feed), what);
 }
 
 /* ---- gateways ------------------------------------------------------------ */
@@ -176,7 +176,7 @@ static void fill_followers(struct cluster_test *t)
 					      (unsigned long)test_now_ms());
 
 	fprintf(stderr, "SLUICE_TEST_SEED=%u\n", seed);
-	for (unsigned u = 0; u < FEED_USERS; u++) {
+	for (unsigned u = 0; u < ACKED_PUBLISHER_USERS; u++) {
 		followers_add(&t->followers, FOLLOWERS_HOPS, u);
 		followers_add(&t->followers,
 			      u % 4 == 1 ? FOLLOWERS_REPLAYS : FOLLOWERS_STAYS,
@@ -193,11 +193,12 @@ static void wait_acked(struct cluster_test *t, uint64_t until)
 {
 	uint64_t seen = 0, deadline = 0;
 
-	while (feed_acked(&t->feed) < until && !feed_done(&t->feed)) {
+	while (acked_publisher_acked(&t->feed) < until &&
+	       !acked_publisher_done(&t->feed)) {
 		check(t);
-		if (feed_acked(&t->feed) > seen || deadline == 0)
+		if (acked_publisher_acked(&t->feed) > seen || deadline == 0)
 			deadline = test_deadline_ms(WAIT_MS);
-		seen = feed_acked(&t->feed);
+		seen = acked_publisher_acked(&t->feed);
 		if (test_now_ms() > deadline)
 			fail_msg("nothing can be published");
 		poll(NULL, 0, POLL_MS);
@@ -207,7 +208,7 @@ static void wait_acked(struct cluster_test *t, uint64_t until)
 /* Until n more are acknowledged: the stream goes on. */
 static void wait_published(struct cluster_test *t, uint64_t n)
 {
-	wait_acked(t, feed_acked(&t->feed) + n);
+	wait_acked(t, acked_publisher_acked(&t->feed) + n);
 }
 
 /* ---- faults -------------------------------------------------------------- */
@@ -275,18 +276,18 @@ static void cut_the_leader_off(struct cluster_test *t)
 		 c->nodes[(node + 2) % NATS_CLUSTER_NODES].url);
 	nats_cluster_lead(c, "Events", node);
 	wait_published(t, PER_S);
-	feed_hold(&t->feed);
+	acked_publisher_hold(&t->feed);
 	nats_cluster_wait_whole(c, "Events");
 	say(t, "the leader is cut off");
 	nats_cluster_cut(c, node);
-	feed_go_on(&t->feed, others);
+	acked_publisher_go_on(&t->feed, others);
 	nats_cluster_wait_leader(c, "Events", node);
 	wait_published(t, 4 * PER_S);
-	feed_hold(&t->feed);
+	acked_publisher_hold(&t->feed);
 	say(t, "and healed");
 	nats_cluster_heal(c, node);
 	nats_cluster_wait_whole(c, "Events");
-	feed_go_on(&t->feed, c->urls);
+	acked_publisher_go_on(&t->feed, c->urls);
 	settle(t);
 }
 
@@ -297,7 +298,7 @@ static void expect_stored(struct cluster_test *t, struct nats_admin *a)
 {
 	assert_int_equal(nats_admin_stream_number(a, "Events",
 						  "state.messages"),
-			 feed_acked(&t->feed));
+			 acked_publisher_acked(&t->feed));
 }
 
 /* By the word of the cluster's leader: with 2.9.10 the stream's may go on
@@ -374,7 +375,7 @@ static void faults_without_end(void **state)
 	start_gateways(t);
 	fill_followers(t);
 	t->begin_ms = test_now_ms();
-	feed_start(&t->feed, t->cluster.urls, PER_S);
+	acked_publisher_start(&t->feed, t->cluster.urls, PER_S);
 	for (unsigned long i = 0; i == 0 || i < n / EVENTS; i++) {
 		cut_the_leader_off(t);
 		kill_the_leader(t);
@@ -382,15 +383,15 @@ static void faults_without_end(void **state)
 	}
 	say(t, "no more faults");
 	followers_settle(&t->followers);
-	feed_finish(&t->feed, n);
+	acked_publisher_finish(&t->feed, n);
 	/* The faults are what is tried: on a busy machine the rest need not
 	 * take minutes. */
 	if (getenv("SLUICE_TEST_EVENTS") == NULL) {
-		while (feed_acked(&t->feed) < n &&
+		while (acked_publisher_acked(&t->feed) < n &&
 		       test_now_ms() - t->begin_ms < LONG_MS)
 			poll(NULL, 0, POLL_MS);
-		soon = (unsigned long)feed_acked(&t->feed) + PER_S;
-		feed_finish(&t->feed, soon < n ? soon : n);
+		soon = (unsigned long)acked_publisher_acked(&t->feed) + PER_S;
+		acked_publisher_finish(&t->feed, soon < n ? soon : n);
 	}
 	wait_acked(t, UINT64_MAX);
 	say(t, "all are published");

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "front.h"
+#include "reverse_proxy.h"
 #include "test_clock.h"
 
 enum { IN_TIME_MS = 2000 };
@@ -21,13 +21,13 @@ static const char *const names[] = {"nginx", "haproxy", "caddy"};
 
 enum { FRONTS = sizeof(names) / sizeof(names[0]) };
 
-static struct front fronts[FRONTS];
+static struct reverse_proxy fronts[FRONTS];
 static struct gateway_proc other;
 
 static int teardown(void **state)
 {
 	for (size_t i = 0; i < FRONTS; i++)
-		front_stop(&fronts[i]);
+		reverse_proxy_stop(&fronts[i]);
 	gateway_proc_finish(&other);
 	return e2e_teardown(state);
 }
@@ -40,8 +40,8 @@ static void start(struct e2e *f)
 	gateway_proc_start(&other, f->nats.url, args);
 	gateway_proc_wait_ready(&other);
 	for (size_t i = 0; i < FRONTS; i++)
-		front_start_example(&fronts[i], names[i], f->gw.address,
-				    other.address);
+		reverse_proxy_start_example(&fronts[i], names[i], f->gw.address,
+					    other.address);
 }
 
 static struct sse_client *ask(struct e2e *f, size_t front, const char *headers,
@@ -49,7 +49,9 @@ static struct sse_client *ask(struct e2e *f, size_t front, const char *headers,
 {
 	struct sse_client *c = e2e_client(f);
 
-	sse_client_get(c, front_address(&fronts[front], FRONT_EXAMPLE),
+	sse_client_get(c,
+		       reverse_proxy_address(&fronts[front],
+					     REVERSE_PROXY_EXAMPLE),
 		       "/api/v1/events", headers);
 	sse_client_wait_head(c);
 	if (c->status != status)

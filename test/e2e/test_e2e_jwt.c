@@ -9,21 +9,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "folder.h"
+#include "temp_folder.h"
 #include "test_clock.h"
 
 enum { TOKEN_BYTES = 4096, WAIT_MS = 15000, POLL_MS = 10 };
 
-static struct folder folder;
+static struct temp_folder folder;
 
 static int setup(void **state)
 {
-	return e2e_setup(state) != 0 ? -1 : folder_make(&folder);
+	return e2e_setup(state) != 0 ? -1 : temp_folder_make(&folder);
 }
 
 static int teardown(void **state)
 {
-	folder_remove(&folder);
+	temp_folder_remove(&folder);
 	return e2e_teardown(state);
 }
 
@@ -55,7 +55,7 @@ static void make_key(const char *alg)
 	char args[512], out[16];
 
 	snprintf(args, sizeof(args), "key %s %s", alg,
-		 folder_path(&folder, alg));
+		 temp_folder_path(&folder, alg));
 	run_script(out, sizeof(out), args);
 }
 
@@ -65,7 +65,7 @@ static void make_token(char *out, const char *alg, const char *claims)
 	char args[1024];
 
 	snprintf(args, sizeof(args), "sign %s %s '{%s}'", alg,
-		 folder_path(&folder, alg), claims);
+		 temp_folder_path(&folder, alg), claims);
 	run_script(out, TOKEN_BYTES, args);
 	assert_true(strlen(out) > 20);
 }
@@ -75,11 +75,11 @@ static void put_file(const char *name)
 {
 	char from[160], next[160], command[512];
 
-	snprintf(from, sizeof(from), "%s", folder_path(&folder, name));
-	snprintf(next, sizeof(next), "%s", folder_path(&folder, "next"));
+	snprintf(from, sizeof(from), "%s", temp_folder_path(&folder, name));
+	snprintf(next, sizeof(next), "%s", temp_folder_path(&folder, "next"));
 	snprintf(command, sizeof(command), "cp %s %s", from, next);
 	assert_int_equal(system(command), 0);
-	assert_int_equal(rename(next, folder_path(&folder, "key")), 0);
+	assert_int_equal(rename(next, temp_folder_path(&folder, "key")), 0);
 }
 
 static void put_key(const char *alg)
@@ -95,7 +95,7 @@ static void start_with(struct e2e *f, const char *option, const char *more,
 		       const char *value)
 {
 	e2e_gateway(f, "--auth", "jwt", "--jwt-allow-no-exp", option,
-		    folder_path(&folder, "key"), more, value, NULL);
+		    temp_folder_path(&folder, "key"), more, value, NULL);
 }
 
 static void start(struct e2e *f, const char *more, const char *value)
@@ -193,8 +193,9 @@ static void every_kind_of_key(void **state)
 			continue;
 		/* The same key, in the other way. */
 		snprintf(link, sizeof(link), "%s",
-			 folder_path(&folder, "PS256"));
-		assert_int_equal(symlink(folder_path(&folder, "RS256"), link),
+			 temp_folder_path(&folder, "PS256"));
+		assert_int_equal(symlink(temp_folder_path(&folder, "RS256"),
+					 link),
 				 0);
 		make_token(token, "PS256", claims);
 		opens(f, token);
@@ -252,10 +253,10 @@ static void a_broken_file_leaves_the_old_keys(void **state)
 	start(f, NULL, NULL);
 	make_token(token, "ES256", "\"sub\": \"alice\"");
 	opens(f, token);
-	folder_write(&folder, "key", broken, strlen(broken));
+	temp_folder_write(&folder, "key", broken, strlen(broken));
 	wait_said(f, failed, 1);
 	opens(f, token);
-	assert_int_equal(unlink(folder_path(&folder, "key")), 0);
+	assert_int_equal(unlink(temp_folder_path(&folder, "key")), 0);
 	wait_said(f, failed, 2);
 	opens(f, token);
 	wait_failures(f, 2);
@@ -289,7 +290,7 @@ static void no_file_becomes_a_secret(void **state)
 	char token[TOKEN_BYTES], forged[TOKEN_BYTES], command[1024];
 
 	make_key("ES256");
-	folder_write(&folder, "set.json", set, strlen(set));
+	temp_folder_write(&folder, "set.json", set, strlen(set));
 	put_key("ES256");
 	start(f, NULL, NULL);
 	make_token(token, "ES256", "\"sub\": \"alice\"");
@@ -412,7 +413,7 @@ static void no_token_is_in_a_log(void **state)
 	make_key("HS256");
 	put_key("HS256");
 	e2e_gateway(f, "--auth", "jwt", "--jwt-secret",
-		    folder_path(&folder, "key"), "--jwt-query", "t",
+		    temp_folder_path(&folder, "key"), "--jwt-query", "t",
 		    "--jwt-allow-no-exp", "--jwt-cookie", "c", "--log-level",
 		    "debug", NULL);
 	make_token(token, "HS256", "\"sub\": \"alice\"");

@@ -10,16 +10,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "folder.h"
+#include "temp_folder.h"
 #include "test_clock.h"
 
 enum { STREAMS = 300, END_MS = 20000, LIVE_MS = 10000 };
 
-static struct folder folder;
+static struct temp_folder folder;
 
 static int setup(void **state)
 {
-	return e2e_setup(state) != 0 ? -1 : folder_make(&folder);
+	return e2e_setup(state) != 0 ? -1 : temp_folder_make(&folder);
 }
 
 static int teardown(void **state)
@@ -27,7 +27,7 @@ static int teardown(void **state)
 	struct e2e *f = *state;
 
 	f->gw.stdout_fd = f->gw.stderr_fd = 0;
-	folder_remove(&folder);
+	temp_folder_remove(&folder);
 	return e2e_teardown(state);
 }
 
@@ -51,13 +51,13 @@ static void spawn(struct e2e *f, const char *access_log,
 	uint64_t deadline = test_now_ms() + GATEWAY_PROC_WAIT_MS;
 
 	snprintf(f->gw.address, sizeof(f->gw.address), "unix:%.100s",
-		 folder_path(&folder, "public"));
+		 temp_folder_path(&folder, "public"));
 	snprintf(f->gw.admin, sizeof(f->gw.admin), "unix:%.100s",
-		 folder_path(&folder, "admin"));
+		 temp_folder_path(&folder, "admin"));
 	if (access_log == NULL)
 		args[10] = NULL;
 	gateway_proc_spawn(&f->gw, args, NULL);
-	while (access(folder_path(&folder, "admin"), F_OK) != 0) {
+	while (access(temp_folder_path(&folder, "admin"), F_OK) != 0) {
 		assert_true(test_now_ms() < deadline);
 		poll(NULL, 0, 10);
 	}
@@ -216,7 +216,7 @@ static void one_file_for_both(void **state)
 	char path[256];
 	int fd, other;
 
-	snprintf(path, sizeof(path), "%s", folder_path(&folder, "log"));
+	snprintf(path, sizeof(path), "%s", temp_folder_path(&folder, "log"));
 	/* > log 2>&1 */
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	f->gw.stdout_fd = f->gw.stderr_fd = fd;

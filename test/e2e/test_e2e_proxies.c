@@ -10,45 +10,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "front.h"
+#include "reverse_proxy.h"
 #include "test_clock.h"
 
 enum { IN_TIME_MS = 2000 };
 
-static struct front nginx, haproxy;
+static struct reverse_proxy nginx, haproxy;
 
 static struct {
-	struct front *front;
+	struct reverse_proxy *front;
 	const char *name;
 } sites[] = {
-	{&nginx, FRONT_NGINX_OLD},	 {&nginx, FRONT_NGINX_KEPT},
-	{&nginx, FRONT_NGINX_STREAMED},	 {&haproxy, FRONT_HAPROXY},
-	{&haproxy, FRONT_HAPROXY_LOOSE},
+	{&nginx, REVERSE_PROXY_NGINX_OLD},
+	{&nginx, REVERSE_PROXY_NGINX_KEPT},
+	{&nginx, REVERSE_PROXY_NGINX_STREAMED},
+	{&haproxy, REVERSE_PROXY_HAPROXY},
+	{&haproxy, REVERSE_PROXY_HAPROXY_LOOSE},
 };
 
 enum { SITES = sizeof(sites) / sizeof(sites[0]) };
 
 static int teardown(void **state)
 {
-	front_stop(&nginx);
-	front_stop(&haproxy);
+	reverse_proxy_stop(&nginx);
+	reverse_proxy_stop(&haproxy);
 	return e2e_teardown(state);
 }
 
-#define FRONT_TEST(fn) cmocka_unit_test_setup_teardown(fn, e2e_setup, teardown)
+#define REVERSE_PROXY_TEST(fn) \
+	cmocka_unit_test_setup_teardown(fn, e2e_setup, teardown)
 
 /* The gateway and both proxies, as far as they are there. */
 static void start(struct e2e *f)
 {
 	e2e_gateway(f, "--ping-interval", "200ms", "--log-level", "debug",
 		    NULL);
-	front_start_nginx(&nginx, f->gw.address);
-	front_start_haproxy(&haproxy, f->gw.address);
+	reverse_proxy_start_nginx(&nginx, f->gw.address);
+	reverse_proxy_start_haproxy(&haproxy, f->gw.address);
 }
 
 static const char *address_of(size_t site)
 {
-	return front_address(sites[site].front, sites[site].name);
+	return reverse_proxy_address(sites[site].front, sites[site].name);
 }
 
 /* ---- streams ------------------------------------------------------------- */
@@ -483,16 +486,16 @@ static size_t answered(struct e2e *f, const char *what)
 }
 
 /* The proxy may write its log a moment after the gateway has. */
-static void expect_no_more(struct e2e *f, struct front *front, const char *what,
-			   const char *part)
+static void expect_no_more(struct e2e *f, struct reverse_proxy *front,
+			   const char *what, const char *part)
 {
 	uint64_t deadline = test_now_ms() + IN_TIME_MS;
 	size_t n = answered(f, what);
 
-	while (front_count(front, part) < n) {
+	while (reverse_proxy_count(front, part) < n) {
 		if (test_now_ms() > deadline)
 			fail_msg("%s: answered %zu, passed on %zu", what, n,
-				 front_count(front, part));
+				 reverse_proxy_count(front, part));
 		poll(NULL, 0, 10);
 	}
 }
@@ -585,7 +588,7 @@ static void show_case(size_t site, const struct bytes *bytes)
 static void play_case(struct e2e *f, size_t site, const struct smuggle *s,
 		      unsigned turn, struct sse_client *other)
 {
-	struct front *front = sites[site].front;
+	struct reverse_proxy *front = sites[site].front;
 	const char *hidden = path_of("hidden", turn);
 	const char *clean = path_of("clean", turn);
 	struct sse_client c = {0};
@@ -607,7 +610,7 @@ static void play_case(struct e2e *f, size_t site, const struct smuggle *s,
 	bytes_free(&bytes);
 }
 
-static void smuggle(struct e2e *f, struct front *front)
+static void smuggle(struct e2e *f, struct reverse_proxy *front)
 {
 	unsigned turn = 0;
 
@@ -619,7 +622,8 @@ static void smuggle(struct e2e *f, struct front *front)
 		sse_client_close(&other);
 	}
 	fprintf(stderr, "%u turns: %zu answers to %zu requests passed on\n",
-		turn, answered(f, "msg=refused"), front_count(front, ""));
+		turn, answered(f, "msg=refused"),
+		reverse_proxy_count(front, ""));
 	expect_no_more(f, front, "msg=refused", "");
 }
 
@@ -628,7 +632,8 @@ static void smuggle(struct e2e *f, struct front *front)
 /* Each of them is answered early. The proxy is still sending then, and must get
  * the response all the same: its client gets that and no 502, and is not cut
  * off. */
-static void post_bodies(struct e2e *f, struct front *front, const char *site)
+static void post_bodies(struct e2e *f, struct reverse_proxy *front,
+			const char *site)
 {
 	enum { POSTS = 20, SIZE = 3000000 };
 	char *body = calloc(1, SIZE);
@@ -642,7 +647,7 @@ static void post_bodies(struct e2e *f, struct front *front, const char *site)
 	for (int i = 0; i < POSTS; i++) {
 		struct sse_client *c = e2e_client(f);
 
-		sse_client_connect(c, front_address(front, site));
+		sse_client_connect(c, reverse_proxy_address(front, site));
 		sse_client_send_text(c, head);
 		sse_client_send(c, body, SIZE);
 		sse_client_wait_reply(c);
@@ -682,9 +687,9 @@ static void bodies_get_their_response(void **state)
 
 	start(f);
 	if (nginx.pid > 0)
-		post_bodies(f, &nginx, FRONT_NGINX_POSTS);
+		post_bodies(f, &nginx, REVERSE_PROXY_NGINX_POSTS);
 	if (haproxy.pid > 0)
-		post_bodies(f, &haproxy, FRONT_HAPROXY_POSTS);
+		post_bodies(f, &haproxy, REVERSE_PROXY_HAPROXY_POSTS);
 	post_bodies_alone(f);
 }
 
@@ -693,7 +698,7 @@ static void smuggling_by_nginx(void **state)
 	struct e2e *f = *state;
 
 	e2e_gateway(f, "--log-level", "debug", NULL);
-	if (front_start_nginx(&nginx, f->gw.address))
+	if (reverse_proxy_start_nginx(&nginx, f->gw.address))
 		smuggle(f, &nginx);
 }
 
@@ -702,19 +707,19 @@ static void smuggling_by_haproxy(void **state)
 	struct e2e *f = *state;
 
 	e2e_gateway(f, "--log-level", "debug", NULL);
-	if (front_start_haproxy(&haproxy, f->gw.address))
+	if (reverse_proxy_start_haproxy(&haproxy, f->gw.address))
 		smuggle(f, &haproxy);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FRONT_TEST(streams),
-		FRONT_TEST(identities),
-		FRONT_TEST(kept_alive),
-		FRONT_TEST(bodies_get_their_response),
-		FRONT_TEST(smuggling_by_nginx),
-		FRONT_TEST(smuggling_by_haproxy),
+		REVERSE_PROXY_TEST(streams),
+		REVERSE_PROXY_TEST(identities),
+		REVERSE_PROXY_TEST(kept_alive),
+		REVERSE_PROXY_TEST(bodies_get_their_response),
+		REVERSE_PROXY_TEST(smuggling_by_nginx),
+		REVERSE_PROXY_TEST(smuggling_by_haproxy),
 	};
 
 	return cmocka_run_group_tests(tests, e2e_group_setup,

@@ -13,7 +13,7 @@
 
 #include <uv.h>
 
-#include "folder.h"
+#include "temp_folder.h"
 #include "sluice.h"
 #include "sse_client.h"
 
@@ -177,10 +177,10 @@ static void two_in_two_threads(void **state)
 {
 	enum { N = 2, TIMES = 10 };
 	struct tenant tenants[N];
-	struct folder folder;
+	struct temp_folder folder;
 
 	(void)state;
-	assert_int_equal(folder_make(&folder), 0);
+	assert_int_equal(temp_folder_make(&folder), 0);
 	for (int i = 0; i < N; i++)
 		start_tenant(&tenants[i], folder.path, i);
 	for (int i = 0; i < TIMES; i++) {
@@ -204,7 +204,7 @@ static void two_in_two_threads(void **state)
 		uv_thread_join(&tenants[i].thread);
 		assert_int_equal(uv_loop_close(&tenants[i].loop), 0);
 	}
-	folder_remove(&folder);
+	temp_folder_remove(&folder);
 }
 
 int main(void)

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <uv.h>
 
-#include "folder.h"
+#include "temp_folder.h"
 #include "gateway/log_file.h"
 
 enum { LINE_BYTES = 1000, CLOSE_MS = 3000, WAIT_MS = 30000 };
@@ -23,7 +23,7 @@ enum { LINE_BYTES = 1000, CLOSE_MS = 3000, WAIT_MS = 30000 };
 struct fixture {
 	uv_loop_t loop;
 	struct log_file *file;
-	struct folder folder;
+	struct temp_folder folder;
 	const char *path; /* a named pipe */
 	int reader;
 	uint64_t lost; /* the counter */
@@ -77,9 +77,9 @@ static int setup(void **state)
 	assert_non_null(f);
 	*state = f;
 	assert_int_equal(uv_loop_init(&f->loop), 0);
-	if (folder_make(&f->folder) != 0)
+	if (temp_folder_make(&f->folder) != 0)
 		return -1;
-	f->path = strdup(folder_path(&f->folder, "pipe"));
+	f->path = strdup(temp_folder_path(&f->folder, "pipe"));
 	assert_int_equal(mkfifo(f->path, 0600), 0);
 	f->reader = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	assert_true(f->reader >= 0);
@@ -107,7 +107,7 @@ static int teardown(void **state)
 		close_file(f);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 	close(f->reader);
-	folder_remove(&f->folder);
+	temp_folder_remove(&f->folder);
 	free((void *)f->path);
 	free(f);
 	return 0;
@@ -249,7 +249,7 @@ static void wait_reopened(struct fixture *f, int n)
 static void reopening(void **state)
 {
 	struct fixture *f = *state;
-	char *moved = strdup(folder_path(&f->folder, "moved"));
+	char *moved = strdup(temp_folder_path(&f->folder, "moved"));
 	struct stat st;
 
 	assert_int_equal(rename(f->path, moved), 0);
@@ -309,7 +309,7 @@ static void a_standard_descriptor_is_left_as_it_is(void **state)
 static void names_of_standard_error(void **state)
 {
 	struct fixture *f = *state;
-	char *file = strdup(folder_path(&f->folder, "file"));
+	char *file = strdup(temp_folder_path(&f->folder, "file"));
 	int saved = dup(STDERR_FILENO), fd;
 
 	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

@@ -18,14 +18,14 @@
 
 #include <cmocka.h>
 
-#include "crowd.h"
-#include "levels.h"
-#include "press.h"
+#include "client_pool.h"
+#include "resource_usage.h"
+#include "soak_publisher.h"
 #include "test_clock.h"
-#include "trouble.h"
+#include "fault_injector.h"
 
 enum {
-	GATES = 2,
+	GATEWAYS = 2,
 	TURN_MS = 10,
 	EVENTS = 512,
 	PATIENT_MS = 60000, /* for everything to be there at the end */
@@ -36,7 +36,7 @@ enum {
 
 /* Tails and replays of all gateways, and as many that broken sessions have left
  * and the server has not yet forgotten. */
-enum { MAX_CONSUMERS = 2 * GATES * (1 + GATE_MAX_REPLAYS) };
+enum { MAX_CONSUMERS = 2 * GATEWAYS * (1 + SOAK_GATEWAY_MAX_REPLAYS) };
 
 static struct {
 	unsigned seconds, clients, rate;
@@ -45,14 +45,14 @@ static struct {
 
 struct soak {
 	struct nats_server nats;
-	struct gate gates[GATES];
-	struct dice dice;
-	struct address_counter tally;
-	struct ledger ledger;
-	struct press press;
-	struct crowd crowd;
-	struct trouble trouble;
-	struct levels levels;
+	struct soak_gateway gateways[GATEWAYS];
+	struct seeded_random random;
+	struct soak_report report;
+	struct expected_messages expected;
+	struct soak_publisher publisher;
+	struct client_pool clients;
+	struct fault_injector injector;
+	struct resource_usage usage;
 	int epoll;
 	uint64_t now_ms;
 };
@@ -76,32 +76,34 @@ static void start_server(struct soak *s)
 static void start_parts(struct soak *s)
 {
 	unsigned subjects = options.clients / PER_SUBJECT;
-	struct reader_room room = {.ledger = &s->ledger,
-				   .tally = &s->tally,
-				   .dice = &s->dice,
-				   .epoll = s->epoll,
-				   .now_ms = s->now_ms};
+	struct soak_context context = {.expected = &s->expected,
+				       .report = &s->report,
+				       .random = &s->random,
+				       .epoll = s->epoll,
+				       .now_ms = s->now_ms};
 
-	ledger_init(&s->ledger, subjects, subjects / 50 + 1, options.seed);
-	s->press = (struct press){.ledger = &s->ledger,
-				  .tally = &s->tally,
-				  .dice = &s->dice};
-	press_init(&s->press, s->nats.port, options.rate);
-	crowd_init(&s->crowd, &room, s->gates, GATES, options.clients);
-	s->trouble = (struct trouble){
+	expected_messages_init(&s->expected, subjects, subjects / 50 + 1,
+			       options.seed);
+	s->publisher = (struct soak_publisher){.expected = &s->expected,
+					       .report = &s->report,
+					       .random = &s->random};
+	soak_publisher_init(&s->publisher, s->nats.port, options.rate);
+	client_pool_init(&s->clients, &context, s->gateways, GATEWAYS,
+			 options.clients);
+	s->injector = (struct fault_injector){
 		.nats = &s->nats,
-		.gates = s->gates,
-		.n_gates = GATES,
-		.press = &s->press,
-		.crowd = &s->crowd,
-		.dice = &s->dice,
-		.tally = &s->tally,
+		.gateways = s->gateways,
+		.n_gateways = GATEWAYS,
+		.publisher = &s->publisher,
+		.clients = &s->clients,
+		.random = &s->random,
+		.report = &s->report,
 		.pause_ms = options.seconds < 60 ? 600 : 4000,
 	};
-	s->levels = (struct levels){
-		.gate = &s->gates[0],
-		.press = &s->press,
-		.tally = &s->tally,
+	s->usage = (struct resource_usage){
+		.gateway = &s->gateways[0],
+		.publisher = &s->publisher,
+		.report = &s->report,
 		.max_consumers = MAX_CONSUMERS,
 		.every_ms = options.seconds < 200 ? options.seconds * 25 : 5000,
 	};
@@ -112,19 +114,19 @@ static int setup(void **state)
 	struct soak *s = &soak;
 
 	*state = s;
-	s->now_ms = s->tally.start_ms = test_now_ms();
-	s->dice.state = options.seed;
+	s->now_ms = s->report.start_ms = test_now_ms();
+	s->random.state = options.seed;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	assert_true(s->epoll >= 0);
 	start_server(s);
-	for (size_t i = 0; i < GATES; i++) {
-		fault_proxy_start(&s->gates[i].proxy, s->nats.url);
-		gate_start(&s->gates[i]);
-		gateway_proc_wait_ready(&s->gates[i].proc);
+	for (size_t i = 0; i < GATEWAYS; i++) {
+		fault_proxy_start(&s->gateways[i].proxy, s->nats.url);
+		soak_gateway_start(&s->gateways[i]);
+		gateway_proc_wait_ready(&s->gateways[i].proc);
 	}
 	start_parts(s);
-	levels_start(&s->levels);
-	s->tally.start_ms = test_now_ms();
+	resource_usage_start(&s->usage);
+	s->report.start_ms = test_now_ms();
 	return 0;
 }
 
@@ -132,15 +134,15 @@ static int teardown(void **state)
 {
 	struct soak *s = *state;
 
-	crowd_finish(&s->crowd);
-	press_close(&s->press);
-	for (size_t i = 0; i < GATES; i++) {
-		gateway_proc_finish(&s->gates[i].proc);
-		fault_proxy_stop(&s->gates[i].proxy);
+	client_pool_finish(&s->clients);
+	soak_publisher_close(&s->publisher);
+	for (size_t i = 0; i < GATEWAYS; i++) {
+		gateway_proc_finish(&s->gateways[i].proc);
+		fault_proxy_stop(&s->gateways[i].proxy);
 	}
 	nats_server_stop(&s->nats);
-	ledger_finish(&s->ledger);
-	levels_finish(&s->levels);
+	expected_messages_finish(&s->expected);
+	resource_usage_finish(&s->usage);
 	close(s->epoll);
 	return 0;
 }
@@ -150,25 +152,25 @@ static int teardown(void **state)
 static void say_progress(struct soak *s)
 {
 	static uint64_t next_ms;
-	const struct address_counter *t = &s->tally;
-	const struct level *l = s->levels.n == 0
-					? &s->levels.first
-					: &s->levels.samples[s->levels.n - 1];
+	const struct soak_report *t = &s->report;
+	const struct level *l = s->usage.n == 0
+					? &s->usage.first
+					: &s->usage.samples[s->usage.n - 1];
 
 	if (s->now_ms < next_ms)
 		return;
 	next_ms = s->now_ms + 30000;
-	address_counter_say(t,
-			    "-- published %" PRIu64 ", delivered %" PRIu64
-			    ", pings "
-			    "%" PRIu64 ", gaps %" PRIu64 ", reconnects %" PRIu64
-			    ", wrong %" PRIu64
-			    "; RSS %zu KiB, fds +%d, threads %d, "
-			    "consumers %d; late %u s",
-			    t->published, t->events, t->pings, t->gaps,
-			    t->reconnects, address_counter_wrongs(t),
-			    l->rss_kib, l->fds - s->levels.first.fds,
-			    l->threads, l->consumers, t->late_s);
+	soak_report_log(t,
+			"-- published %" PRIu64 ", delivered %" PRIu64
+			", pings "
+			"%" PRIu64 ", gaps %" PRIu64 ", reconnects %" PRIu64
+			", wrong %" PRIu64
+			"; RSS %zu KiB, fds +%d, threads %d, "
+			"consumers %d; late %u s",
+			t->published, t->events, t->pings, t->gaps,
+			t->reconnects, soak_report_violations(t), l->rss_kib,
+			l->fds - s->usage.first.fds, l->threads, l->consumers,
+			t->late_s);
 }
 
 static void turn(struct soak *s, bool faults)
@@ -177,12 +179,12 @@ static void turn(struct soak *s, bool faults)
 	int n = epoll_wait(s->epoll, events, EVENTS, TURN_MS);
 
 	s->now_ms = test_now_ms();
-	s->crowd.room.now_ms = s->now_ms;
+	s->clients.context.now_ms = s->now_ms;
 	for (int i = 0; i < n; i++)
-		reader_on_ready(events[i].data.ptr);
-	press_turn(&s->press, s->now_ms);
-	crowd_turn(&s->crowd, s->now_ms);
-	trouble_turn(&s->trouble, s->now_ms, faults);
+		soak_client_on_ready(events[i].data.ptr);
+	soak_publisher_turn(&s->publisher, s->now_ms);
+	client_pool_turn(&s->clients, s->now_ms);
+	fault_injector_turn(&s->injector, s->now_ms, faults);
 	say_progress(s);
 }
 
@@ -202,36 +204,38 @@ static bool turn_until(struct soak *s, bool (*done)(struct soak *s),
 
 static bool is_settled(struct soak *s)
 {
-	return trouble_is_over(&s->trouble) && press_is_up(&s->press) &&
-	       press_is_settled(&s->press);
+	return fault_injector_is_over(&s->injector) &&
+	       soak_publisher_is_up(&s->publisher) &&
+	       soak_publisher_is_settled(&s->publisher);
 }
 
 static bool is_complete(struct soak *s)
 {
-	return press_is_settled(&s->press) && crowd_n_behind(&s->crowd) == 0;
+	return soak_publisher_is_settled(&s->publisher) &&
+	       client_pool_n_behind(&s->clients) == 0;
 }
 
 static void complete(struct soak *s)
 {
-	trouble_heal(&s->trouble);
-	s->press.rate = 0;
+	fault_injector_heal(&s->injector);
+	s->publisher.rate = 0;
 	if (!turn_until(s, is_settled, SETTLE_MS))
 		fail_msg("%" PRIu64 " messages are not acknowledged",
-			 s->press.next - s->press.head);
-	address_counter_say(&s->tally, "healed, and all is acknowledged");
-	for (unsigned i = 0; i < s->ledger.n_subjects; i++)
-		press_one(&s->press, i);
-	crowd_calm(&s->crowd);
+			 s->publisher.next - s->publisher.head);
+	soak_report_log(&s->report, "healed, and all is acknowledged");
+	for (unsigned i = 0; i < s->expected.n_subjects; i++)
+		soak_publisher_one(&s->publisher, i);
+	client_pool_calm(&s->clients);
 	if (!turn_until(s, is_complete, PATIENT_MS)) {
-		address_counter_say(&s->tally,
-				    "%u clients are behind and come anew",
-				    crowd_n_behind(&s->crowd));
-		crowd_hasten(&s->crowd);
+		soak_report_log(&s->report,
+				"%u clients are behind and come anew",
+				client_pool_n_behind(&s->clients));
+		client_pool_hasten(&s->clients);
 		if (!turn_until(s, is_complete, SETTLE_MS))
-			crowd_judge(&s->crowd);
+			client_pool_judge(&s->clients);
 	}
-	address_counter_say(&s->tally, "%u clients are not at the end",
-			    crowd_n_behind(&s->crowd));
+	soak_report_log(&s->report, "%u clients are not at the end",
+			client_pool_n_behind(&s->clients));
 }
 
 /* One tail for each gateway is all that is left on the stream, and no
@@ -244,11 +248,12 @@ static bool is_empty(struct soak *s)
 	if (s->now_ms < next_ms)
 		return false;
 	next_ms = s->now_ms + 200;
-	press_ask_consumers(&s->press);
-	now = levels_now(&s->levels);
-	return now.consumers == GATES && now.fds <= s->levels.first.fds &&
-	       now.threads == s->levels.first.threads &&
-	       gateway_proc_metric(&s->gates[0].proc, "sluice_connections") ==
+	soak_publisher_ask_consumers(&s->publisher);
+	now = resource_usage_now(&s->usage);
+	return now.consumers == GATEWAYS && now.fds <= s->usage.first.fds &&
+	       now.threads == s->usage.first.threads &&
+	       gateway_proc_metric(&s->gateways[0].proc,
+				   "sluice_connections") ==
 		       1; /* the request itself */
 }
 
@@ -256,21 +261,21 @@ static void empty(struct soak *s)
 {
 	struct level now;
 
-	crowd_leave(&s->crowd);
+	client_pool_leave(&s->clients);
 	if (!turn_until(s, is_empty, EMPTY_MS)) {
-		now = levels_now(&s->levels);
-		address_counter_wrong(
-			&s->tally, WRONG_LEVEL,
+		now = resource_usage_now(&s->usage);
+		soak_report_violation(
+			&s->report, VIOLATION_LEVEL,
 			"empty again: %g connections, %d descriptors (%d "
 			"at the start), %d threads (%d), %d consumers",
-			gateway_proc_metric(&s->gates[0].proc,
+			gateway_proc_metric(&s->gateways[0].proc,
 					    "sluice_connections") -
 				1,
-			now.fds, s->levels.first.fds, now.threads,
-			s->levels.first.threads, now.consumers);
+			now.fds, s->usage.first.fds, now.threads,
+			s->usage.first.threads, now.consumers);
 	}
-	for (size_t i = 0; i < GATES; i++)
-		gateway_proc_stop(&s->gates[i].proc);
+	for (size_t i = 0; i < GATEWAYS; i++)
+		gateway_proc_stop(&s->gateways[i].proc);
 }
 
 static void everything_comes_once(void **state)
@@ -280,23 +285,25 @@ static void everything_comes_once(void **state)
 
 	while (s->now_ms < end) {
 		turn(s, true);
-		levels_turn(&s->levels, s->now_ms);
+		resource_usage_turn(&s->usage, s->now_ms);
 	}
 	complete(s);
-	levels_judge(&s->levels);
+	resource_usage_judge(&s->usage);
 	empty(s);
-	assert_true(s->tally.events > 0 && s->tally.faults > 0);
-	assert_int_equal(address_counter_wrongs(&s->tally), 0);
+	assert_true(s->report.events > 0 && s->report.faults > 0);
+	assert_int_equal(soak_report_violations(&s->report), 0);
 }
 
 /* ---- figures ------------------------------------------------------------- */
 
 static void say_figures(const struct soak *s)
 {
-	const struct address_counter *t = &s->tally;
-	const struct levels *l = &s->levels;
-	uint64_t others = address_counter_wrongs(t) - t->wrong[WRONG_LOST] -
-			  t->wrong[WRONG_DOUBLED] - t->wrong[WRONG_DISORDERED];
+	const struct soak_report *t = &s->report;
+	const struct resource_usage *l = &s->usage;
+	uint64_t others = soak_report_violations(t) -
+			  t->violations[VIOLATION_LOST] -
+			  t->violations[VIOLATION_DOUBLED] -
+			  t->violations[VIOLATION_DISORDERED];
 
 	fprintf(stderr,
 		"soak: %g min, %u clients, %" PRIu64 " messages, %" PRIu64
@@ -309,15 +316,15 @@ static void say_figures(const struct soak *s)
 		options.seconds / 60.0, options.clients, t->published,
 		t->events, t->event_bytes / 1000000, t->pings, t->faults,
 		t->connects, t->reconnects, t->gaps, t->excused,
-		t->wrong[WRONG_LOST], t->wrong[WRONG_DOUBLED],
-		t->wrong[WRONG_DISORDERED], others);
+		t->violations[VIOLATION_LOST], t->violations[VIOLATION_DOUBLED],
+		t->violations[VIOLATION_DISORDERED], others);
 	fprintf(stderr,
 		"late %u s at most; RSS %zu/%zu KiB (start/max), descriptors "
 		"%d/%d, threads %d/%d, consumers at most %d; the server ended "
 		"by itself %" PRIu64 " times; seed %" PRIu64 "\n",
 		t->late_s, l->first.rss_kib, l->max.rss_kib, l->first.fds,
 		l->max.fds, l->first.threads, l->max.threads, l->max.consumers,
-		s->trouble.n_by_itself, options.seed);
+		s->injector.n_by_itself, options.seed);
 }
 
 static void usage(void)

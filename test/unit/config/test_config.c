@@ -13,24 +13,24 @@
 
 #include "base/check.h"
 #include "config/config.h"
-#include "folder.h"
+#include "temp_folder.h"
 
 #define ONE  ".config/nats/context/one.json"
 #define TEXT ".config/nats/context.txt"
 
 /* Each test has a home of its own. No error may ever show a HUNTER. */
-static struct folder home;
+static struct temp_folder home;
 
 static int setup(void **state)
 {
 	(void)state;
-	return folder_make(&home);
+	return temp_folder_make(&home);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	return folder_remove(&home);
+	return temp_folder_remove(&home);
 }
 
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -43,7 +43,7 @@ static int teardown(void **state)
 
 static void put(const char *name, const char *text)
 {
-	folder_write(&home, name, text, strlen(text));
+	temp_folder_write(&home, name, text, strlen(text));
 }
 
 /* What a program is started with. "^" in a text is the home. */

@@ -13,13 +13,13 @@
 
 #include "base/check.h"
 #include "config/nats_context.h"
-#include "folder.h"
+#include "temp_folder.h"
 
 #define ONE  ".config/nats/context/one.json"
 #define TEXT ".config/nats/context.txt"
 
 /* Each test has a home of its own. No error may ever show a HUNTER. */
-static struct folder home;
+static struct temp_folder home;
 
 #define JWT  "eyJ0eXAi.eyJqdGk.c2ln"
 #define SEED "SUAHUNTER2"
@@ -49,13 +49,13 @@ static struct nats_context_env env = {.home = home.path,
 static int setup(void **state)
 {
 	(void)state;
-	return folder_make(&home);
+	return temp_folder_make(&home);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	return folder_remove(&home);
+	return temp_folder_remove(&home);
 }
 
 #define test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -68,7 +68,7 @@ static int teardown(void **state)
 
 static void put(const char *name, const char *text)
 {
-	folder_write(&home, name, text, strlen(text));
+	temp_folder_write(&home, name, text, strlen(text));
 }
 
 /* JSON with ' for " as the context "one". */
@@ -197,7 +197,7 @@ static void nothing_selected_is_no_error(void **state)
 		assert_int_equal(c.n_fields, 0);
 		nats_context_finish(&c);
 	}
-	assert_int_equal(unlink(folder_path(&home, TEXT)), 0);
+	assert_int_equal(unlink(temp_folder_path(&home, TEXT)), 0);
 	/* what can't be read is none, as for the nats command */
 	put(TEXT "/x", "");
 	loads(NULL, &env, "");
@@ -220,7 +220,7 @@ static void the_selected_one_is_taken(void **state)
 						   err),
 				 0);
 		assert_string_equal(c.name, "one");
-		assert_string_equal(c.path, folder_path(&home, ONE));
+		assert_string_equal(c.path, temp_folder_path(&home, ONE));
 		assert_int_equal(c.n_fields, 1);
 		nats_context_finish(&c);
 		assert_null(c.name);
@@ -288,17 +288,18 @@ static void a_path_that_ends_in_json_is_a_file(void **state)
 	(void)state;
 	assert_true(before >= 0);
 	put("x/mine.json", "{\"url\":\"mine\"}");
-	snprintf(path, sizeof(path), "%s", folder_path(&home, "x/mine.json"));
+	snprintf(path, sizeof(path), "%s",
+		 temp_folder_path(&home, "x/mine.json"));
 	assert_int_equal(nats_context_load(&c, path, &env, err), 0);
 	assert_string_equal(c.name, "mine");
 	assert_string_equal(c.path, path);
 	nats_context_finish(&c);
-	fails(folder_path(&home, "x/gone.json"), &env, -ENOENT,
+	fails(temp_folder_path(&home, "x/gone.json"), &env, -ENOENT,
 	      "/x/gone.json): it is not there");
 	/* without a slash only when it is there; else it is a name */
 	put(".config/nats/context/mine.json.json", "{\"url\":\"named\"}");
 	loads("mine.json", &env, "server=named\n");
-	assert_int_equal(chdir(folder_path(&home, "x")), 0);
+	assert_int_equal(chdir(temp_folder_path(&home, "x")), 0);
 	loads("mine.json", &env, "server=mine\n");
 	loads("./mine.json", &env, "server=mine\n");
 	loads("../x/mine.json", &env, "server=mine\n");
@@ -315,11 +316,12 @@ static void files_that_are_none_are_errors(void **state)
 	put(ONE "/x", "");
 	fails("one", &env, -EISDIR, "one.json): Is a directory");
 	memset(big, ' ', sizeof(big));
-	folder_write(&home, ".config/nats/context/big.json", big, sizeof(big));
+	temp_folder_write(&home, ".config/nats/context/big.json", big,
+			  sizeof(big));
 	fails("big", &env, -EFBIG, "big.json): File too large");
 	fails("one.json/x", &env, -EINVAL, "a context's name");
 	put("plain", "");
-	fails(folder_path(&home, "plain/x.json"), &env, -ENOENT,
+	fails(temp_folder_path(&home, "plain/x.json"), &env, -ENOENT,
 	      "it is not there");
 }
 
@@ -617,10 +619,10 @@ static void what_is_no_json_object(void **state)
 		put(ONE, cases[i].text);
 		fails("one", &env, -EINVAL, cases[i].why);
 	}
-	folder_write(&home, ONE, "{}\0", 3);
+	temp_folder_write(&home, ONE, "{}\0", 3);
 	fails("one", &env, -EINVAL, "it is not JSON");
 	memset(deep, '[', sizeof(deep));
-	folder_write(&home, ONE, deep, sizeof(deep));
+	temp_folder_write(&home, ONE, deep, sizeof(deep));
 	fails("one", &env, -EINVAL, "its JSON is nested too deeply");
 }
 

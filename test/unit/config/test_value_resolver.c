@@ -13,22 +13,22 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "config/value_resolver.h"
-#include "folder.h"
+#include "temp_folder.h"
 
 enum { FILE_MAX = 1 << 20, PATH_BYTES = 4096 };
 
-static struct folder folder;
+static struct temp_folder folder;
 
 static int setup(void **state)
 {
 	(void)state;
-	return folder_make(&folder);
+	return temp_folder_make(&folder);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	return folder_remove(&folder);
+	return temp_folder_remove(&folder);
 }
 
 static const char *const variables[] = {"A=1",	    "AB=two",  "EMPTY=",
@@ -166,7 +166,7 @@ static void a_path_has_an_end(void **state)
 
 static void a_file_is_read_whole(void **state)
 {
-	const char *path = folder_write(&folder, "f", "a\0b\n", 4);
+	const char *path = temp_folder_write(&folder, "f", "a\0b\n", 4);
 	char *text = NULL;
 	size_t len = 0;
 
@@ -175,7 +175,7 @@ static void a_file_is_read_whole(void **state)
 	assert_int_equal(len, 4);
 	assert_memory_equal(text, "a\0b\n", 5);
 	free(text);
-	folder_write(&folder, "f", "", 0);
+	temp_folder_write(&folder, "f", "", 0);
 	assert_int_equal(file_read(path, &text, &len), 0);
 	assert_int_equal(len, 0);
 	assert_string_equal(text, "");
@@ -191,14 +191,14 @@ static void a_file_has_an_end(void **state)
 
 	(void)state;
 	memset(bytes, 'x', sizeof(bytes));
-	path = folder_write(&folder, "f", bytes, FILE_MAX);
+	path = temp_folder_write(&folder, "f", bytes, FILE_MAX);
 	assert_int_equal(file_read(path, &text, &len), 0);
 	assert_int_equal(len, FILE_MAX);
 	assert_int_equal(strlen(text), FILE_MAX);
 	free(text);
 	text = NULL;
 	len = 77;
-	folder_write(&folder, "f", bytes, FILE_MAX + 1);
+	temp_folder_write(&folder, "f", bytes, FILE_MAX + 1);
 	assert_int_equal(file_read(path, &text, &len), -EFBIG);
 	assert_int_equal(file_read("/dev/zero", &text, &len), -EFBIG);
 	assert_null(text);
@@ -211,7 +211,8 @@ static void what_is_no_file_is_an_error(void **state)
 	size_t len = 77;
 
 	(void)state;
-	assert_int_equal(file_read(folder_path(&folder, "none"), &text, &len),
+	assert_int_equal(file_read(temp_folder_path(&folder, "none"), &text,
+				   &len),
 			 -ENOENT);
 	assert_int_equal(file_read("", &text, &len), -ENOENT);
 	assert_int_equal(file_read(folder.path, &text, &len), -EISDIR);
@@ -222,7 +223,7 @@ static void what_is_no_file_is_an_error(void **state)
 /* A FIFO that nobody writes to does not hold the start up. */
 static void a_fifo_is_not_waited_for(void **state)
 {
-	const char *path = folder_path(&folder, "fifo");
+	const char *path = temp_folder_path(&folder, "fifo");
 	char *text = NULL;
 	size_t len = 77;
 
@@ -282,7 +283,7 @@ static void uris_lead_to_a_text(void **state)
 						.vars = VARS(list)};
 
 	(void)state;
-	folder_write(&folder, "secret", "hunter2\r\n\n", 10);
+	temp_folder_write(&folder, "secret", "hunter2\r\n\n", 10);
 	snprintf(named, sizeof(named), "FOLDER=%s", folder.path);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *why = NULL;
