@@ -43,10 +43,11 @@ static int take_checked_identity(struct identity *ret, struct http_error *why,
 	char shown[PRINTABLE_MAX];
 
 	if (!subject_id_ok(id, len))
-		return http_error_set(
-			why, 400, REJECT_BAD_IDENTITY,
-			"%s %s \"%s\" is not " ALLOWED, where, name,
-			refusal_quote_harmless(shown, sizeof(shown), id, len));
+		return http_error_set(why, 400, REJECT_BAD_IDENTITY,
+				      "%s %s \"%s\" is not " ALLOWED, where,
+				      name,
+				      http_error_quote(shown, sizeof(shown), id,
+						       len));
 	memcpy(ret->id, id, len);
 	ret->id[len] = '\0';
 	ret->len = len;

@@ -1,63 +1,170 @@
-/* The parameters by which a script has a stream end by itself, and tells what
- * the lines of NDJSON are to hold. */
-#include "http/route_internal.h"
+#include "http/events_query.h"
 
-#include <inttypes.h>
+#include <errno.h>
+#include <string.h>
 
+#include "base/ascii.h"
+#include "base/check.h"
+#include "base/printable.h"
 #include "base/units.h"
+#include "http/accept.h"
+#include "http/sse.h"
 
 enum {
 	LIMIT_MAX = 1000000000,
 	TIMEOUT_MAX_MS = 24 * 3600 * 1000,
 };
 
-static int take_limit_parameter(struct reader *r, const struct text *value)
+struct events_reader {
+	const struct events_request *req;
+	struct http_error *why;
+	struct events_query query;
+	bool has_deliver;
+	bool has_last_event_id; /* in the query, maybe empty */
+	unsigned seen;		/* bits: rows of `parameters` */
+};
+
+/* ---- where a subscription starts ------------------------------------------
+ */
+
+static int take_deliver(struct events_reader *r, const struct query_text *value)
+{
+	static const char *const words[] = {
+		[DELIVER_NEW] = "new",
+		[DELIVER_ALL] = "all",
+		[DELIVER_LAST] = "last",
+	};
+	char shown[PRINTABLE_MAX];
+	struct span s = query_text_kept(value);
+
+	if (r->has_deliver)
+		return query_reject_duplicate(r->why, REJECT_BAD_DELIVER,
+					      "deliver");
+	r->has_deliver = true;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (query_text_is(value, words[i])) {
+			r->query.deliver = (enum deliver)i;
+			return 0;
+		}
+	}
+	return http_error_set(r->why, 400, REJECT_BAD_DELIVER,
+			      "deliver \"%s\" is not one of new, all, last",
+			      http_error_quote(shown, sizeof(shown), s.at,
+					       s.len));
+}
+
+/* `name`: of the header or parameter. An empty event id counts as none. */
+static int take_event_id(struct events_reader *r, const char *name,
+			 struct span s)
+{
+	struct events_query *q = &r->query;
+	char shown[PRINTABLE_MAX];
+	struct sse_cursor cursor;
+
+	_Static_assert(sizeof(q->cursor_text) >= SSE_CURSOR_MAX,
+		       "room for every good event id");
+	if (s.len == 0)
+		return 0;
+	if (sse_cursor_parse(&cursor, s.at, s.len) < 0)
+		return http_error_set(
+			r->why, 400, REJECT_BAD_CURSOR,
+			"%s \"%s\" is no event id: allowed are 1 to "
+			"20 digits below 2^64, then nothing, or - "
+			"and six of 0-9a-f",
+			name,
+			http_error_quote(shown, sizeof(shown), s.at, s.len));
+	q->has_cursor = true;
+	q->cursor_seq = cursor.seq;
+	q->cursor_has_tag = cursor.has_tag;
+	memcpy(q->cursor_text, s.at, s.len);
+	q->cursor_text[s.len] = '\0';
+	return 0;
+}
+
+static int take_last_event_id(struct events_reader *r,
+			      const struct query_text *value)
+{
+	if (r->has_last_event_id)
+		return query_reject_duplicate(r->why, REJECT_BAD_CURSOR,
+					      "lastEventId");
+	r->has_last_event_id = true;
+	return take_event_id(r, "lastEventId", query_text_kept(value));
+}
+
+/* In the spellings that clients use: lastEventId, last-event-id, Last_Event_ID.
+ * Ignoring one of them would lose events silently. */
+static bool is_last_event_id(const struct query_text *name)
+{
+	static const char letters[] = "lasteventid";
+	size_t n = 0;
+
+	if (!query_text_fits(name))
+		return false;
+	for (size_t i = 0; i < name->len; i++) {
+		char c = name->bytes[i];
+
+		if (c == '-' || c == '_')
+			continue;
+		if (n == sizeof(letters) - 1 || ascii_lower(c) != letters[n])
+			return false;
+		n++;
+	}
+	return n == sizeof(letters) - 1;
+}
+
+/* ---- when it ends, and what its lines hold ---------------------------------
+ */
+
+static int take_limit_parameter(struct events_reader *r,
+				const struct query_text *value)
 {
 	uint64_t n;
 
-	if (!text_fits(value) || units_count(value->bytes, &n) < 0 || n == 0 ||
-	    n > LIMIT_MAX)
-		return route_refuse_value(
-			r, "limit", value,
+	if (!query_text_fits(value) || units_count(value->bytes, &n) < 0 ||
+	    n == 0 || n > LIMIT_MAX)
+		return query_reject_value(
+			r->why, "limit", value,
 			"a number of events from 1 to 1000000000");
-	r->route.limit = (uint32_t)n;
+	r->query.limit = (uint32_t)n;
 	return 0;
 }
 
-static int take_timeout(struct reader *r, const struct text *value)
+static int take_timeout(struct events_reader *r, const struct query_text *value)
 {
 	uint64_t ms;
 
-	if (!text_fits(value) || units_duration(value->bytes, &ms) < 0 ||
+	if (!query_text_fits(value) || units_duration(value->bytes, &ms) < 0 ||
 	    ms == 0 || ms > TIMEOUT_MAX_MS)
-		return route_refuse_value(r, "timeout", value,
+		return query_reject_value(r->why, "timeout", value,
 					  "a duration from 1ms to 24h (such as "
 					  "500ms, 5s, 10m)");
-	r->route.timeout_ms = ms;
+	r->query.timeout_ms = ms;
 	return 0;
 }
 
-static int take_flag_parameter(struct reader *r, const char *name,
-			       const struct text *value, bool *ret)
+static int take_flag_parameter(struct events_reader *r, const char *name,
+			       const struct query_text *value, bool *ret)
 {
-	if (!text_fits(value) || units_bool(value->bytes, ret) < 0)
-		return route_refuse_value(r, name, value, "1 or 0");
+	if (!query_text_fits(value) || units_bool(value->bytes, ret) < 0)
+		return query_reject_value(r->why, name, value, "1 or 0");
 	return 0;
 }
 
-static int take_json_flag(struct reader *r, const struct text *value)
+static int take_json_flag(struct events_reader *r,
+			  const struct query_text *value)
 {
-	return take_flag_parameter(r, "json", value, &r->route.json);
+	return take_flag_parameter(r, "json", value, &r->query.json);
 }
 
-static int take_system_flag(struct reader *r, const struct text *value)
+static int take_system_flag(struct events_reader *r,
+			    const struct query_text *value)
 {
-	return take_flag_parameter(r, "system", value, &r->route.system);
+	return take_flag_parameter(r, "system", value, &r->query.system);
 }
 
 static const struct parameter {
 	const char *name;
-	int (*take)(struct reader *r, const struct text *value);
+	int (*take)(struct events_reader *r, const struct query_text *value);
 } parameters[] = {
 	{"limit", take_limit_parameter},
 	{"timeout", take_timeout},
@@ -65,18 +172,97 @@ static const struct parameter {
 	{"system", take_system_flag},
 };
 
-int route_take_script(struct reader *r, const struct text *name,
-		      const struct text *value)
+/* Ignores unknown parameters. */
+static int take_known_parameter(struct events_reader *r,
+				const struct query_text *name,
+				const struct query_text *value)
 {
-	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(parameters); i++) {
 		const struct parameter *p = &parameters[i];
 
-		if (!text_is(name, p->name))
+		if (!query_text_is(name, p->name))
 			continue;
-		if (r->script & 1u << i)
-			return route_refuse_twice(r, REJECT_BAD_QUERY, p->name);
-		r->script |= 1u << i;
+		if (r->seen & 1u << i)
+			return query_reject_duplicate(r->why, REJECT_BAD_QUERY,
+						      p->name);
+		r->seen |= 1u << i;
 		return p->take(r, value);
 	}
+	return 0;
+}
+
+/* ---- all of it -------------------------------------------------------------
+ */
+
+/* A token is a secret: no error quotes it. */
+static int take_query_token(struct events_reader *r, struct span sent)
+{
+	const char *name = r->req->token_name;
+	struct http_error quotes;
+	struct query_text value;
+
+	if (r->query.token.at != NULL)
+		return query_reject_duplicate(r->why, REJECT_BAD_TOKEN, name);
+	if (query_decode(&value, sent, sent, &quotes) < 0)
+		return http_error_set(
+			r->why, 400, REJECT_BAD_QUERY,
+			"query parameter %s has a %% that is not "
+			"followed by two hex digits from 01 to FF",
+			name);
+	r->query.token = sent;
+	return 0;
+}
+
+static int take_events_pair(struct events_reader *r,
+			    const struct query_pair *pair)
+{
+	const struct events_request *req = r->req;
+	struct query_text name, value;
+
+	if (query_decode(&name, pair->name, pair->name, r->why) < 0)
+		return -EINVAL;
+	if (req->token_name != NULL && query_text_is(&name, req->token_name))
+		return take_query_token(r, pair->value);
+	if (query_decode(&value, pair->value, pair->name, r->why) < 0)
+		return -EINVAL;
+	if (query_text_is(&name, "deliver"))
+		return take_deliver(r, &value);
+	if (is_last_event_id(&name))
+		return take_last_event_id(r, &value);
+	if (req->id_name != NULL && query_text_is(&name, req->id_name))
+		return query_take_id(&r->query.id, r->why, req->id_name,
+				     &value);
+	return take_known_parameter(r, &name, &value);
+}
+
+static int check_accept(const char *accept, struct http_error *why)
+{
+	char shown[PRINTABLE_MAX];
+
+	if (accept_allows(accept, "text", "event-stream"))
+		return 0;
+	return http_error_set(
+		why, 406, REJECT_NOT_ACCEPTABLE,
+		"Accept \"%s\" rules out text/event-stream, and does not "
+		"name application/x-ndjson, the other one that is here",
+		http_error_quote(shown, sizeof(shown), accept, strlen(accept)));
+}
+
+int events_query_parse(struct events_query *ret, struct http_error *why,
+		       const struct events_request *req)
+{
+	struct events_reader r = {.req = req, .why = why};
+	const char *id = req->last_event_id, *query = req->query;
+	struct query_pair pair;
+
+	r.query.ndjson = accept_prefers_ndjson(req->accept);
+	if (!r.query.ndjson && check_accept(req->accept, why) < 0)
+		return -EINVAL;
+	while (query_next(&query, &pair))
+		if (take_events_pair(&r, &pair) < 0)
+			return -EINVAL;
+	if (id != NULL && take_event_id(&r, "Last-Event-ID", span_of(id)) < 0)
+		return -EINVAL;
+	*ret = r.query;
 	return 0;
 }

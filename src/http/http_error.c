@@ -46,8 +46,8 @@ static bool is_harmless(const char *bytes, size_t len)
 	return true;
 }
 
-const char *refusal_quote_harmless(char *out, size_t size, const char *bytes,
-				   size_t len)
+const char *http_error_quote(char *out, size_t size, const char *bytes,
+			     size_t len)
 {
 	static const char hidden[] = "(hidden)";
 

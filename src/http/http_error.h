@@ -23,7 +23,7 @@ int http_error_set(struct http_error *r, int status, enum reject_reason reason,
 /* The same of what might be a secret, or hold one: a target, a header's value.
  * "(hidden)" unless it is harmless: without userinfo, parameters, percent signs
  * and words as long as a token's. */
-const char *refusal_quote_harmless(char *out, size_t size, const char *bytes,
-				   size_t len);
+const char *http_error_quote(char *out, size_t size, const char *bytes,
+			     size_t len);
 
 #endif

@@ -155,8 +155,8 @@ static int reject_host(const char *host, struct http_error *why)
 	return http_error_set(why, 400, REJECT_MALFORMED,
 			      "host \"%s\" is not a name or address with an "
 			      "optional port",
-			      refusal_quote_harmless(shown, sizeof(shown), host,
-						     strlen(host)));
+			      http_error_quote(shown, sizeof(shown), host,
+					       strlen(host)));
 }
 
 /* RFC 9112, 3.2: one, and not missing on HTTP/1.1. */
@@ -226,8 +226,8 @@ static int take_request_target(struct request *h, char *target,
 		why, 400, REJECT_MALFORMED,
 		"target \"%s\" is neither a path that begins with / "
 		"nor an http URL",
-		refusal_quote_harmless(shown, sizeof(shown), target,
-				       strcspn(target, "?")));
+		http_error_quote(shown, sizeof(shown), target,
+				 strcspn(target, "?")));
 }
 
 /* ---- body ---------------------------------------------------------------- */
@@ -301,10 +301,8 @@ static int check_no_body(struct request *h, struct http_error *why)
 		return http_error_set(why, 417, REJECT_MALFORMED,
 				      "Expect: \"%s\" can't be met, known is "
 				      "100-continue",
-				      refusal_quote_harmless(shown,
-							     sizeof(shown),
-							     expect,
-							     strlen(expect)));
+				      http_error_quote(shown, sizeof(shown),
+						       expect, strlen(expect)));
 	return 0;
 }
 

@@ -1,30 +1,15 @@
-/* The parameters of the list of streams. What is misspelt is refused: a filter
- * that is passed over would list, or end, more than was meant. */
-#include "base/printable.h"
-#include "http/route_internal.h"
+#include "http/subscriptions_query.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/check.h"
+#include "base/printable.h"
 #include "nats/subject.h"
 
-bool route_take_number(struct span s, uint64_t *ret)
-{
-	uint64_t n = 0;
-
-	if (s.len == 0 || (s.len > 1 && s.at[0] == '0'))
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.at[i] < '0' || s.at[i] > '9' ||
-		    __builtin_mul_overflow(n, (uint64_t)10, &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(s.at[i] - '0'), &n))
-			return false;
-	}
-	*ret = n;
-	return true;
-}
-
-static int take_state_filter(struct reader *r, const struct text *value)
+static int take_state_filter(struct subscriptions_query *q,
+			     struct http_error *why,
+			     const struct query_text *value)
 {
 	static const char *const words[] = {
 		[STATE_LIVE] = "live",	   [STATE_EVICTED] = "lagged",
@@ -32,78 +17,100 @@ static int take_state_filter(struct reader *r, const struct text *value)
 		[STATE_SLOW] = "slow",
 	};
 
-	if (r->route.state != STATE_ANY)
-		return route_refuse_twice(r, REJECT_BAD_QUERY, "state");
+	if (q->state != STATE_ANY)
+		return query_reject_duplicate(why, REJECT_BAD_QUERY, "state");
 	for (size_t i = STATE_LIVE; i < ARRAY_LEN(words); i++) {
-		if (text_is(value, words[i])) {
-			r->route.state = (enum route_state)i;
+		if (query_text_is(value, words[i])) {
+			q->state = (enum subscription_state)i;
 			return 0;
 		}
 	}
-	return route_refuse_value(r, "state", value,
+	return query_reject_value(why, "state", value,
 				  "one of live, lagged, replay, waiting, slow");
 }
 
-static int take_page_start(struct reader *r, const struct text *value)
+static int take_page_start(struct subscriptions_query *q,
+			   struct http_error *why,
+			   const struct query_text *value)
 {
-	if (r->route.has_after)
-		return route_refuse_twice(r, REJECT_BAD_QUERY, "after");
-	r->route.has_after = true;
-	if (!route_take_number(text_kept(value), &r->route.after))
-		return route_refuse_value(r, "after", value,
+	if (q->has_after)
+		return query_reject_duplicate(why, REJECT_BAD_QUERY, "after");
+	q->has_after = true;
+	if (!query_number(query_text_kept(value), &q->after))
+		return query_reject_value(why, "after", value,
 					  "a stream's number");
 	return 0;
 }
 
-static int take_id_filter(struct reader *r, const struct text *value)
+static int take_id_filter(struct subscriptions_query *q, struct http_error *why,
+			  const struct query_text *value)
 {
-	struct span s = text_kept(value);
+	struct span s = query_text_kept(value);
 
-	if (route_take_id(r, value, "id") < 0)
+	if (query_take_id(&q->id, why, "id", value) < 0)
 		return -EINVAL;
 	if (subject_id_ok(s.at, s.len))
 		return 0;
-	route_refuse_value(r, "id", value, "an identity");
-	r->why->reason = REJECT_BAD_IDENTITY;
+	query_reject_value(why, "id", value, "an identity");
+	why->reason = REJECT_BAD_IDENTITY;
 	return -EINVAL;
 }
 
-int route_take_filter(struct reader *r, const struct text *name,
-		      const struct text *value)
+static int take_filter(struct subscriptions_query *q, struct http_error *why,
+		       const struct query_pair *pair)
 {
+	struct query_text name, value;
 	char shown[PRINTABLE_MAX];
-	struct span s = text_kept(name);
+	struct span s;
 
-	if (name->len == 0 && value->len == 0)
-		return 0; /* "?" and "&" alone */
-	if (text_is(name, "id"))
-		return take_id_filter(r, value);
-	if (text_is(name, "state"))
-		return take_state_filter(r, value);
-	if (text_is(name, "after"))
-		return take_page_start(r, value);
-	return http_error_set(r->why, 400, REJECT_BAD_QUERY,
+	if (query_decode(&name, pair->name, pair->name, why) < 0 ||
+	    query_decode(&value, pair->value, pair->name, why) < 0)
+		return -EINVAL;
+	if (name.len == 0 && value.len == 0)
+		return 0; /* "&" alone */
+	if (query_text_is(&name, "id"))
+		return take_id_filter(q, why, &value);
+	if (query_text_is(&name, "state"))
+		return take_state_filter(q, why, &value);
+	if (query_text_is(&name, "after"))
+		return take_page_start(q, why, &value);
+	s = query_text_kept(&name);
+	return http_error_set(why, 400, REJECT_BAD_QUERY,
 			      "query parameter \"%s\" is not one of id, state, "
 			      "after",
-			      refusal_quote_harmless(shown, sizeof(shown), s.at,
-						     s.len));
+			      http_error_quote(shown, sizeof(shown), s.at,
+					       s.len));
 }
 
-int route_check_filter(struct reader *r)
+static int check_delete(const struct subscriptions_query *q,
+			struct http_error *why)
 {
-	struct route *route = &r->route;
-
-	route->is_delete = strcmp(r->req->method, "DELETE") == 0;
-	if (!route->is_delete)
-		return 0;
-	if (!route->has_query_id)
+	if (!q->id.given)
 		return http_error_set(
-			r->why, 400, REJECT_BAD_QUERY,
+			why, 400, REJECT_BAD_QUERY,
 			"DELETE wants the query parameter id: whose "
 			"streams to end");
-	if (route->state != STATE_ANY || route->has_after)
+	if (q->state != STATE_ANY || q->has_after)
 		return http_error_set(
-			r->why, 400, REJECT_BAD_QUERY,
+			why, 400, REJECT_BAD_QUERY,
 			"DELETE takes the query parameter id alone");
+	return 0;
+}
+
+int subscriptions_query_parse(struct subscriptions_query *ret,
+			      struct http_error *why, const char *method,
+			      const char *query)
+{
+	struct subscriptions_query q = {
+		.is_delete = strcmp(method, "DELETE") == 0,
+	};
+	struct query_pair pair;
+
+	while (query_next(&query, &pair))
+		if (take_filter(&q, why, &pair) < 0)
+			return -EINVAL;
+	if (q.is_delete && check_delete(&q, why) < 0)
+		return -EINVAL;
+	*ret = q;
 	return 0;
 }

@@ -12,8 +12,8 @@ int conn_take_token(const struct conn *c, const struct request *h,
 	struct bearer_token found;
 	struct jwt jwt;
 
-	if (bearer_token_find(&found, why, &t->places, h, r->token,
-			      r->token_len) < 0 ||
+	if (bearer_token_find(&found, why, &t->places, h, r->events.token.at,
+			      r->events.token.len) < 0 ||
 	    jwt_verify(&jwt, why, t->keys, &t->rules, found.at, found.len,
 		       wall_ms) < 0)
 		return -EINVAL;

@@ -251,7 +251,7 @@ bool conn_admin_knows_host(const struct conn *c, const struct request *h);
 void conn_admin_subscription(struct conn *c, const struct response_to *to,
 			     uint64_t number);
 void conn_admin_subscriptions(struct conn *c, const struct response_to *to,
-			      const struct route *want);
+			      const struct subscriptions_query *want);
 
 /* conn_cors.c */
 

@@ -11,6 +11,7 @@
 
 #include <sodium.h>
 
+#include "http/accept.h"
 #include "http/route.h"
 
 enum { CONN_RETRY_AFTER_S = 5 };
@@ -134,8 +135,7 @@ static void reject_over_capacity(struct conn *c, const struct response_to *to,
 	int rc;
 
 	not_ready_reason(&s->cfg, reason, &why);
-	if (to->type != NULL ||
-	    !route_accepts_exactly(accept, "text", "event-stream")) {
+	if (to->type != NULL || !accept_names(accept, "text", "event-stream")) {
 		conn_reject(c, to, &why);
 		return;
 	}
@@ -256,8 +256,8 @@ static int identify_request(const struct conn *c, const struct request *h,
 	struct identity_request req = {
 		.header_name = s->cfg.id_header,
 		.query_name = s->cfg.id_query,
-		.query = r->has_query_id ? r->query_id : NULL,
-		.query_len = r->query_id_len,
+		.query = r->events.id.given ? r->events.id.text : NULL,
+		.query_len = r->events.id.len,
 	};
 
 	*end_ms = UINT64_MAX;
@@ -289,20 +289,21 @@ static void fill_hub_open(struct hub_open *o, const struct route *r,
 	o->id = id->id;
 	o->id_len = id->len;
 	o->chunked = minor > 0;
-	o->start = starts[r->deliver];
-	o->limit = r->limit;
-	o->ndjson = r->ndjson;
-	o->json = r->json;
-	o->system = r->system;
-	if (!r->has_cursor)
+	o->start = starts[r->events.deliver];
+	o->limit = r->events.limit;
+	o->ndjson = r->events.ndjson;
+	o->json = r->events.json;
+	o->system = r->events.system;
+	if (!r->events.has_cursor)
 		return;
 	o->start = START_RESUME;
-	o->seq = r->cursor_seq;
-	o->has_tag = r->cursor_has_tag;
-	o->text = r->cursor_text;
-	if (r->cursor_has_tag)
+	o->seq = r->events.cursor_seq;
+	o->has_tag = r->events.cursor_has_tag;
+	o->text = r->events.cursor_text;
+	if (r->events.cursor_has_tag)
 		memcpy(o->tag.hex,
-		       r->cursor_text + strlen(r->cursor_text) - SSE_TAG_LEN,
+		       r->events.cursor_text + strlen(r->events.cursor_text) -
+			       SSE_TAG_LEN,
 		       SSE_TAG_LEN);
 }
 
@@ -335,7 +336,7 @@ static bool may_end_conn(const struct conn_set *s, const struct route *r,
 			 uint64_t end_ms)
 {
 	return end_ms != UINT64_MAX || s->cfg.max_age_ms > 0 ||
-	       r->timeout_ms > 0 || r->limit > 0;
+	       r->events.timeout_ms > 0 || r->events.limit > 0;
 }
 
 static void begin_stream(struct conn *c, const struct response_to *to,
@@ -354,8 +355,8 @@ static void begin_stream(struct conn *c, const struct response_to *to,
 		return;
 	if (end_ms != UINT64_MAX)
 		conn_end_with_token(c, end_ms);
-	if (r->timeout_ms > 0)
-		conn_end_by(c, conn_now_ms(c->set) + r->timeout_ms,
+	if (r->events.timeout_ms > 0)
+		conn_end_by(c, conn_now_ms(c->set) + r->events.timeout_ms,
 			    CLOSE_TIMEOUT);
 	if (enter_response(c, open) < 0) {
 		conn_move(c, CONN_REQUEST);
@@ -424,7 +425,7 @@ static void serve_events(struct conn *c, const struct response_to *request,
 	struct buf out;
 	int rc;
 
-	stream.type = r->ndjson ? "application/x-ndjson" : NULL;
+	stream.type = r->events.ndjson ? "application/x-ndjson" : NULL;
 	if (identify_request(c, h, r, &id, &end_ms, &why) < 0) {
 		conn_reject(c, to, &why);
 	} else if (c->set->draining) {
@@ -512,7 +513,7 @@ static void serve_route(struct conn *c, const struct response_to *to,
 		if (!c->set->cfg.admin_subscriptions)
 			refuse_list(c, to);
 		else if (r.kind == ROUTE_SUBSCRIPTIONS)
-			conn_admin_subscriptions(c, to, &r);
+			conn_admin_subscriptions(c, to, &r.subscriptions);
 		else
 			conn_admin_subscription(c, to, r.number);
 		break;

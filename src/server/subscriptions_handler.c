@@ -77,7 +77,7 @@ static const char *subscription_state_text(enum cursor_state state)
 	return texts[state];
 }
 
-static bool matches_state(const struct conn *c, enum route_state want)
+static bool matches_state(const struct conn *c, enum subscription_state want)
 {
 	switch (want) {
 	case STATE_ANY:
@@ -192,7 +192,7 @@ void conn_admin_subscription(struct conn *c, const struct response_to *to,
 
 struct page {
 	struct conn_set *set;
-	const struct route *want;
+	const struct subscriptions_query *want;
 	struct buf *out;
 	size_t n;      /* shown */
 	size_t looked; /* at */
@@ -207,18 +207,18 @@ static bool is_page_full(const struct page *p)
 	       buf_unread(p->out) > CONN_PAGE_BYTES;
 }
 
-static bool matches_identity(const struct conn *c, const struct route *want)
+static bool matches_identity(const struct conn *c,
+			     const struct subscriptions_query *want)
 {
 	const char *id;
 	size_t len;
 
-	if (!want->has_query_id)
+	if (!want->id.given)
 		return true;
 	if (c->cursor.subject == NULL)
 		return false;
 	hub_identity(c->set->cfg.hub, &c->cursor, &id, &len);
-	return len == want->query_id_len &&
-	       memcmp(id, want->query_id, len) == 0;
+	return len == want->id.len && memcmp(id, want->id.text, len) == 0;
 }
 
 /* False when the page ends before this one. */
@@ -256,9 +256,8 @@ static void walk_registry(struct page *p)
  * so many is looked for in the roll, where `after` is found at once. */
 static bool walk_identity(struct page *p)
 {
-	const struct list *all =
-		hub_watchers(p->set->cfg.hub, p->want->query_id,
-			     p->want->query_id_len);
+	const struct list *all = hub_watchers(p->set->cfg.hub, p->want->id.text,
+					      p->want->id.len);
 	const struct list *n;
 	size_t walked = 0;
 
@@ -280,14 +279,14 @@ static bool walk_identity(struct page *p)
 }
 
 static void list_subscriptions(struct conn *c, const struct response_to *to,
-			       const struct route *want)
+			       const struct subscriptions_query *want)
 {
 	struct buf out;
 	struct page p = {.set = c->set, .want = want, .out = &out};
 
 	buf_init(&out, CONN_ANSWER_MAX - 4096);
 	p.rc = subscriptions_json_begin(&out);
-	if (!want->has_query_id || !walk_identity(&p))
+	if (!want->id.given || !walk_identity(&p))
 		walk_registry(&p);
 	if (p.rc == 0)
 		p.rc = subscriptions_json_end(&out, p.next);
@@ -301,10 +300,10 @@ static void list_subscriptions(struct conn *c, const struct response_to *to,
 /* ---- ending -------------------------------------------------------------- */
 
 static struct conn *first_of_identity(const struct conn_set *s,
-				      const struct route *want)
+				      const struct subscriptions_query *want)
 {
 	const struct list *all =
-		hub_watchers(s->cfg.hub, want->query_id, want->query_id_len);
+		hub_watchers(s->cfg.hub, want->id.text, want->id.len);
 
 	return all == NULL ? NULL
 			   : CONTAINER_OF(LIST_ENTRY(all->next, struct cursor,
@@ -313,7 +312,7 @@ static struct conn *first_of_identity(const struct conn_set *s,
 }
 
 static void end_all_of_identity(struct conn *c, const struct response_to *to,
-				const struct route *want)
+				const struct subscriptions_query *want)
 {
 	char text[64];
 	unsigned ended = 0;
@@ -330,13 +329,13 @@ static void end_all_of_identity(struct conn *c, const struct response_to *to,
 		       first_of_identity(c->set, want) != NULL ? "true"
 							       : "false");
 	LOG(c->set->cfg.log, LOG_INFO, "streams ended by the admin",
-	    LOG_MEM("id", want->query_id, want->query_id_len),
+	    LOG_MEM("id", want->id.text, want->id.len),
 	    LOG_U64("streams", ended));
 	conn_answer(c, to, 200, json, text, (size_t)len);
 }
 
 void conn_admin_subscriptions(struct conn *c, const struct response_to *to,
-			      const struct route *want)
+			      const struct subscriptions_query *want)
 {
 	if (want->is_delete)
 		end_all_of_identity(c, to, want);

@@ -261,8 +261,8 @@ static void must_be_answered(const struct request *h)
 
 	if (rc == 0) {
 		asks.header = request_find(h, ID_HEADER, &asks.header_len);
-		asks.query = r.has_query_id ? r.query_id : NULL;
-		asks.query_len = r.query_id_len;
+		asks.query = r.events.id.given ? r.events.id.text : NULL;
+		asks.query_len = r.events.id.len;
 		rc = identity_take(&id, &why, &asks);
 	}
 	if (rc == 0)

@@ -15,6 +15,7 @@
 #include "bytes.h"
 #include "config/option_checks.h"
 #include "fuzz.h"
+#include "http/accept.h"
 #include "http/route.h"
 #include "http/sse.h"
 
@@ -103,8 +104,8 @@ static void must_be_deliver(const struct route *r, const char *target)
 	size_t n = find(target, "deliver", &value);
 
 	MUST(n <= 1);
-	MUST(strcmp(n == 0 ? "new" : bytes_text(&value), words[r->deliver]) ==
-	     0);
+	MUST(strcmp(n == 0 ? "new" : bytes_text(&value),
+		    words[r->events.deliver]) == 0);
 	bytes_free(&value);
 }
 
@@ -118,12 +119,12 @@ static void must_be_cursor(const struct route *r,
 
 	MUST(find(req->target, "lastEventId", &value) <= 1);
 	want = header != NULL && *header != '\0' ? header : bytes_text(&value);
-	MUST(r->has_cursor == (*want != '\0'));
-	if (r->has_cursor) {
+	MUST(r->events.has_cursor == (*want != '\0'));
+	if (r->events.has_cursor) {
 		MUST(sse_cursor_parse(&c, want, strlen(want)) == 0);
-		MUST(strcmp(r->cursor_text, want) == 0);
-		MUST(r->cursor_seq == c.seq);
-		MUST(r->cursor_has_tag == c.has_tag);
+		MUST(strcmp(r->events.cursor_text, want) == 0);
+		MUST(r->events.cursor_seq == c.seq);
+		MUST(r->events.cursor_has_tag == c.has_tag);
 	}
 	bytes_free(&value);
 }
@@ -135,14 +136,14 @@ static void must_be_query_id(const struct route *r,
 	size_t n;
 
 	if (req->id_query == NULL) {
-		MUST(!r->has_query_id);
+		MUST(!r->events.id.given);
 		return;
 	}
 	n = find(req->target, req->id_query, &value);
-	MUST(n == r->has_query_id);
-	if (r->has_query_id) {
-		MUST(r->query_id_len == value.len);
-		MUST(strcmp(r->query_id, bytes_text(&value)) == 0);
+	MUST(n == r->events.id.given);
+	if (r->events.id.given) {
+		MUST(r->events.id.len == value.len);
+		MUST(strcmp(r->events.id.text, bytes_text(&value)) == 0);
 	}
 	bytes_free(&value);
 }
@@ -159,7 +160,7 @@ static void must_be_route(const struct route *r,
 	if (r->kind != ROUTE_EVENTS)
 		return;
 	MUST(!req->admin);
-	MUST(route_accepts(req->accept, "text", "event-stream"));
+	MUST(accept_allows(req->accept, "text", "event-stream"));
 	must_be_deliver(r, req->target);
 	must_be_cursor(r, req);
 	must_be_query_id(r, req);
@@ -182,8 +183,8 @@ static void must_be_identity(const struct route *r,
 		.header = header,
 		.header_len = header == NULL ? 0 : strlen(header),
 		.query_name = req->id_query,
-		.query = r->has_query_id ? r->query_id : NULL,
-		.query_len = r->query_id_len,
+		.query = r->events.id.given ? r->events.id.text : NULL,
+		.query_len = r->events.id.len,
 	};
 	const char *want = header != NULL ? header : asks.query;
 	struct http_error why;
@@ -231,8 +232,8 @@ static void run(const struct route_request *req, const char *header)
 	struct route r;
 
 	memset(&r, 0xa5, sizeof(r));
-	MUST(!route_accepts_exactly(req->accept, "text", "event-stream") ||
-	     route_accepts(req->accept, "text", "event-stream"));
+	MUST(!accept_names(req->accept, "text", "event-stream") ||
+	     accept_allows(req->accept, "text", "event-stream"));
 	if (route_parse(&r, &why, req) < 0) {
 		must_be_refusal(&why);
 		return;

@@ -1,0 +1,50 @@
+/* What a request for events asks for: Accept, the query and Last-Event-ID. */
+#ifndef SLUICE_EVENTS_QUERY_H
+#define SLUICE_EVENTS_QUERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http/query.h"
+
+enum deliver { DELIVER_NEW, DELIVER_ALL, DELIVER_LAST };
+
+/* All borrowed, NUL-terminated. */
+struct events_request {
+	const char *query;	   /* behind the '?'; "" for none */
+	const char *accept;	   /* header; NULL for none */
+	const char *last_event_id; /* header; NULL for none */
+	const char *id_name;	   /* parameter that carries the identity, or
+				      NULL */
+	const char *token_name;	   /* parameter that carries a token, or NULL */
+};
+
+struct events_query {
+	enum deliver deliver; /* also where has_cursor overrides it */
+	bool has_cursor;      /* a resume */
+	uint64_t cursor_seq;
+	bool cursor_has_tag;
+	char cursor_text[28]; /* as sent; a good event id */
+	struct query_id id;
+	struct span token;   /* as sent, inside of the query, with good percent
+				signs; at NULL for none */
+	uint32_t limit;	     /* events; 0: no limit */
+	uint64_t timeout_ms; /* 0: none */
+	bool ndjson;	     /* NDJSON instead of events, by Accept */
+	bool json;   /* ndjson: payloads that are JSON are embedded as JSON */
+	bool system; /* ndjson: with lines about the state */
+};
+
+/* 0, or -EINVAL with *why, checked in this order:
+ *
+ * - Accept allows text/event-stream or names application/x-ndjson.
+ * - The query. A broken '%' or a NUL is 400 anywhere; unknown parameters are
+ *   ignored. A bad or doubled lastEventId is 400 even where the header wins; so
+ *   is a bad or doubled deliver, limit, timeout, json, system or identity.
+ * - Last-Event-ID. An empty one counts as none; otherwise it wins over the
+ *   query. */
+int events_query_parse(struct events_query *ret, struct http_error *why,
+		       const struct events_request *req);
+
+#endif
