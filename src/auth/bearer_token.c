@@ -4,24 +4,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "base/check.h"
-
-struct span {
-	const char *at;
-	size_t len;
-};
-
-static bool is_header_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static unsigned char lower_ascii(char c)
-{
-	return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-}
+#include "base/span.h"
 
 /* ---- Authorization ------------------------------------------------------- */
 
@@ -32,12 +18,11 @@ static bool is_bearer_scheme(const char *value, size_t len, struct span *ret)
 	static const char scheme[] = "bearer";
 	size_t at = strlen(scheme);
 
-	if (len < at || (len > at && !is_header_blank(value[at])))
+	if (len < at || (len > at && !ascii_is_blank(value[at])))
 		return false;
-	for (size_t i = 0; i < at; i++)
-		if (lower_ascii(value[i]) != (unsigned char)scheme[i])
-			return false;
-	while (at < len && is_header_blank(value[at]))
+	if (!ascii_is_word(value, at, scheme))
+		return false;
+	while (at < len && ascii_is_blank(value[at]))
 		at++;
 	*ret = (struct span){value + at, len - at};
 	return true;
@@ -46,15 +31,15 @@ static bool is_bearer_scheme(const char *value, size_t len, struct span *ret)
 /* ---- cookies (RFC 6265, 4.2.1) ------------------------------------------- */
 
 /* "a=1; b=2": the next pair, without blanks around it. False at the end. */
-static bool next_query_pair(const char **at, struct span *ret)
+static bool next_cookie(const char **at, struct span *ret)
 {
 	const char *p = *at;
 
-	while (is_header_blank(*p) || *p == ';')
+	while (ascii_is_blank(*p) || *p == ';')
 		p++;
 	*ret = (struct span){p, strcspn(p, ";")};
 	*at = p + ret->len;
-	while (ret->len > 0 && is_header_blank(ret->at[ret->len - 1]))
+	while (ret->len > 0 && ascii_is_blank(ret->at[ret->len - 1]))
 		ret->len--;
 	return ret->len > 0;
 }
@@ -88,23 +73,16 @@ static size_t find_cookie(const struct request *h, const char *name,
 		const char *at = h->headers[i].value;
 		struct span pair;
 
-		if (h->headers[i].name_len != strlen("Cookie") ||
-		    strncasecmp(h->headers[i].name, "Cookie",
-				strlen("Cookie")) != 0)
+		if (!ascii_is_word(h->headers[i].name, h->headers[i].name_len,
+				   "Cookie"))
 			continue;
-		while (next_query_pair(&at, &pair))
+		while (next_cookie(&at, &pair))
 			n += is_named_cookie(pair, name, ret);
 	}
 	return n;
 }
 
 /* ---- the query ----------------------------------------------------------- */
-
-static unsigned hex_digit_value(char c)
-{
-	return c <= '9' ? (unsigned)(c - '0')
-			: (unsigned)(lower_ascii(c) - 'a' + 10);
-}
 
 /* No letter of a token needs a percent sign, and some clients write them all
  * the same. What is too long is cut, and is too long still. */
@@ -118,8 +96,8 @@ static struct span decode_percent(struct bearer_token *t, const char *sent,
 		if (sent[i] != '%')
 			continue;
 		MUST(i + 2 < len);
-		t->decoded[n] = (char)(hex_digit_value(sent[i + 1]) << 4 |
-				       hex_digit_value(sent[i + 2]));
+		t->decoded[n] = (char)(ascii_hex_value(sent[i + 1]) * 16 +
+				       ascii_hex_value(sent[i + 2]));
 		i += 2;
 	}
 	return (struct span){t->decoded, n};

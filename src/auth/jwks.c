@@ -12,6 +12,7 @@
 
 #include <jansson.h>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/check.h"
 #include "base/json_depth.h"
@@ -341,7 +342,7 @@ static bool begins_with(const char *text, size_t len, const char *with)
 
 static bool is_blank_text(char c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	return ascii_is_blank(c) || c == '\r' || c == '\n';
 }
 
 /* The middle of a PEM, without the lines around it. */

@@ -74,4 +74,15 @@ static inline bool ascii_is_word(const char *bytes, size_t len,
 	return i == len && word[i] == '\0';
 }
 
+/* Whether `text` begins with `prefix`, in any case. */
+static inline bool ascii_has_prefix(const char *text, const char *prefix)
+{
+	size_t i = 0;
+
+	while (prefix[i] != '\0' &&
+	       ascii_lower(text[i]) == ascii_lower(prefix[i]))
+		i++;
+	return prefix[i] == '\0';
+}
+
 #endif

@@ -1,6 +1,5 @@
 #include "base/hostport.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -41,7 +40,7 @@ static const char *v6_literal_fault(const char *host, size_t len)
 {
 	size_t address = 0;
 
-	while (address < len && (isxdigit((unsigned char)host[address]) ||
+	while (address < len && (ascii_hex_value(host[address]) >= 0 ||
 				 host[address] == ':' || host[address] == '.'))
 		address++;
 	if (address < len && host[address] == '%' && address + 1 < len)

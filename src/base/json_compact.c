@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/ascii.h"
+
 struct reader {
 	const uint8_t *p;
 	const uint8_t *end;
@@ -15,11 +17,6 @@ struct reader {
 static bool is_json_blank(uint8_t c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static bool is_json_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
 }
 
 /* 0 at the end: no byte of JSON outside of a string is a NUL. */
@@ -53,15 +50,11 @@ static bool take_hex_quad(struct reader *r, unsigned *ret)
 	if (r->end - r->p < 4)
 		return false;
 	for (int i = 0; i < 4; i++) {
-		uint8_t c = *r->p++;
-		uint8_t low = c | 0x20;
+		int digit = ascii_hex_value((char)*r->p++);
 
-		if (is_json_digit(c))
-			n = n * 16 + c - '0';
-		else if (low >= 'a' && low <= 'f')
-			n = n * 16 + low - 'a' + 10;
-		else
+		if (digit < 0)
 			return false;
+		n = n * 16 + (unsigned)digit;
 	}
 	*ret = n;
 	return true;
@@ -112,7 +105,7 @@ static bool take_json_digits(struct reader *r)
 {
 	const uint8_t *begin = r->p;
 
-	while (is_json_digit(peek_byte(r)))
+	while (ascii_is_digit((char)peek_byte(r)))
 		r->p++;
 	return r->p > begin;
 }

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/ascii.h"
+
 static const uint64_t ns_per_s = 1000000000;
 
 /* `n` digits at *text, moved behind them. */
@@ -95,7 +97,7 @@ static int take_fraction(uint64_t *ns, const char **p, const char *end)
 		return 0;
 	if (*p == end || **p < '0' || **p > '9')
 		return -EINVAL;
-	for (; *p < end && **p >= '0' && **p <= '9'; (*p)++, unit /= 10) {
+	for (; *p < end && ascii_is_digit(**p); (*p)++, unit /= 10) {
 		if (unit == 0)
 			return -EINVAL;
 		*ns += unit * (uint64_t)(**p - '0');

@@ -1,11 +1,11 @@
 #include "base/units.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/check.h"
 
 struct unit {
@@ -34,9 +34,9 @@ static int take_decimal(const char **text, uint64_t *ret)
 	const char *p = *text;
 	uint64_t n = 0;
 
-	if (!isdigit((unsigned char)*p))
+	if (!ascii_is_digit(*p))
 		return -EINVAL;
-	for (; isdigit((unsigned char)*p); p++) {
+	for (; ascii_is_digit(*p); p++) {
 		unsigned digit = (unsigned)(*p - '0');
 
 		if (n > (UINT64_MAX - digit) / 10)

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "base/json_depth.h"
@@ -110,7 +110,7 @@ static int add_context_value(struct loading *l, const char *option, char *value)
 
 static bool has_url_scheme(const char *value, const char *scheme)
 {
-	return strncasecmp(value, scheme, strlen(scheme)) == 0;
+	return ascii_has_prefix(value, scheme);
 }
 
 static struct value_resolver_env resolver_env_of(const struct loading *l)
@@ -246,7 +246,8 @@ static const json_t *field_value_of(json_t *object, const char *key)
 	void *i = json_object_iter(object);
 
 	for (; i != NULL; i = json_object_iter_next(object, i))
-		if (strcasecmp(json_object_iter_key(i), key) == 0)
+		if (ascii_is_word(json_object_iter_key(i),
+				  strlen(json_object_iter_key(i)), key))
 			ret = json_object_iter_value(i);
 	return ret;
 }

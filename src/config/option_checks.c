@@ -3,7 +3,6 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/ascii.h"
 #include "base/check.h"
@@ -23,7 +22,7 @@ const char *option_checks_mode_fault(const char *text)
 static bool is_in_word_list(const char *name, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (strcasecmp(name, list[i]) == 0)
+		if (ascii_is_word(name, strlen(name), list[i]))
 			return true;
 	return false;
 }
@@ -36,8 +35,7 @@ static const char *token_fault(const char *name, const char *what)
 	if (len == 0 || len > NAME_MAX_BYTES)
 		return "it must have 1 to 64 bytes";
 	for (size_t i = 0; i < len; i++)
-		if (!ascii_is_alnum(name[i]) &&
-		    strchr("!#$%&'*+-.^_`|~", name[i]) == NULL)
+		if (!ascii_is_token_char(name[i]))
 			return what;
 	return NULL;
 }

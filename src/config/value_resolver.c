@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/buf.h"
 #include "base/file.h"
@@ -26,8 +26,7 @@ const char *value_resolver_variable(char *const vars[], const char *name,
 
 static bool is_name_byte(char c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-	       (c >= 'a' && c <= 'z') || c == '_';
+	return ascii_is_alnum(c) || c == '_';
 }
 
 /* The variable's name in "$NAME" or "${NAME}" at p; how many bytes it takes
@@ -95,7 +94,7 @@ int value_resolver_expand(const struct value_resolver_env *env,
 
 static bool has_reference_scheme(const char *value, const char *scheme)
 {
-	return strncasecmp(value, scheme, strlen(scheme)) == 0;
+	return ascii_has_prefix(value, scheme);
 }
 
 /* data:[TYPE];base64,DATA (RFC 2397), with a NUL behind it. */

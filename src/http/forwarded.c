@@ -6,7 +6,8 @@
 
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
+
+#include "base/ascii.h"
 
 struct hops {
 	struct hop {
@@ -28,7 +29,7 @@ static bool is_node_port(const char *text, size_t len)
 	if (len == 0 || len > 5)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (text[i] < '0' || text[i] > '9')
+		if (!ascii_is_digit(text[i]))
 			return false;
 	return true;
 }
@@ -76,12 +77,14 @@ static void add_hop(struct hops *hops, const char *text, size_t len)
 
 static const char *skip_list_blanks(const char *at)
 {
-	return at + strspn(at, " \t");
+	while (ascii_is_blank(*at))
+		at++;
+	return at;
 }
 
 static size_t trimmed_hop(const char *text, size_t len)
 {
-	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+	while (len > 0 && ascii_is_blank(text[len - 1]))
 		len--;
 	return len;
 }
@@ -106,9 +109,11 @@ static void read_hop_list(struct hops *hops, const char *at)
 
 static size_t header_token_len(const char *at)
 {
-	return strspn(at, "!#$%&'*+-.^_`|~0123456789"
-			  "abcdefghijklmnopqrstuvwxyz"
-			  "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	size_t len = 0;
+
+	while (ascii_is_token_char(at[len]))
+		len++;
+	return len;
 }
 
 /* A token or a quoted string at *at, which moves behind it; its text into
@@ -153,7 +158,7 @@ static bool take_element(const char **at, char *node, size_t size)
 	node[0] = '\0';
 	for (;;) {
 		size_t len = header_token_len(p);
-		bool is_for = len == 3 && strncasecmp(p, "for", 3) == 0;
+		bool is_for = ascii_is_word(p, len, "for");
 
 		if (len > 0) {
 			if (p[len] != '=' || (is_for && said))
@@ -208,7 +213,8 @@ static bool read_forwarded_header(const struct request *h, const char *name,
 
 	hops->n = 0;
 	for (size_t i = 0; i < h->n_headers; i++) {
-		if (strcasecmp(h->headers[i].name, name) != 0)
+		if (!ascii_is_word(h->headers[i].name, h->headers[i].name_len,
+				   name))
 			continue;
 		found = true;
 		read(hops, h->headers[i].value);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/ascii.h"
 #include "base/printable.h"
 
 #define DIGITS	"0123456789"
@@ -17,38 +18,18 @@
 
 /* ---- words --------------------------------------------------------------- */
 
-static unsigned char lower_header_byte(char c)
-{
-	return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-}
-
-/* Not strcasecmp(): that one follows the locale of a program we live in. */
-static bool is_same_header_word(const char *a, size_t len, const char *b)
-{
-	for (size_t i = 0; i < len; i++)
-		if (lower_header_byte(a[i]) !=
-		    lower_header_byte(b[i])) /* b's NUL differs */
-			return false;
-	return b[len] == '\0';
-}
-
-static bool is_request_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* Is the word one of the comma list (RFC 9110, 5.6.1)? */
 static bool header_list_has(const char *list, const char *word)
 {
 	while (*list != '\0') {
 		size_t len;
 
-		while (is_request_blank(*list))
+		while (ascii_is_blank(*list))
 			list++;
 		len = strcspn(list, ",");
-		while (len > 0 && is_request_blank(list[len - 1]))
+		while (len > 0 && ascii_is_blank(list[len - 1]))
 			len--;
-		if (is_same_header_word(list, len, word))
+		if (ascii_is_word(list, len, word))
 			return true;
 		list += strcspn(list, ",");
 		if (*list == ',')
@@ -61,7 +42,7 @@ static bool header_list_has(const char *list, const char *word)
 
 static bool is_header_named(const struct http_header *header, const char *name)
 {
-	return is_same_header_word(header->name, header->name_len, name);
+	return ascii_is_word(header->name, header->name_len, name);
 }
 
 const char *request_find(const struct request *h, const char *name, size_t *len)
@@ -181,8 +162,8 @@ static size_t target_scheme_len(const char *target)
 {
 	size_t len = strcspn(target, ":");
 
-	if (!is_same_header_word(target, len, "http") &&
-	    !is_same_header_word(target, len, "https"))
+	if (!ascii_is_word(target, len, "http") &&
+	    !ascii_is_word(target, len, "https"))
 		return 0;
 	return strncmp(target + len, "://", 3) == 0 ? len + 3 : 0;
 }
@@ -248,7 +229,7 @@ static int check_framing(const struct request *h, struct http_error *why)
 				      "Transfer-Encoding is not allowed with "
 				      "HTTP/1.0");
 	if (coding != NULL && *coding != '\0' &&
-	    !is_same_header_word(coding, strlen(coding), "chunked"))
+	    !ascii_is_word(coding, strlen(coding), "chunked"))
 		return http_error_set(
 			why, 501, REJECT_MALFORMED,
 			"Transfer-Encoding is not \"chunked\", the "
@@ -297,7 +278,7 @@ static int check_no_body(struct request *h, struct http_error *why)
 	/* RFC 9110, 10.1.1: HTTP/1.0 does not know it, and without a body there
 	 * is nothing to continue with. */
 	if (expect != NULL && h->minor > 0 &&
-	    !is_same_header_word(expect, strlen(expect), "100-continue"))
+	    !ascii_is_word(expect, strlen(expect), "100-continue"))
 		return http_error_set(why, 417, REJECT_MALFORMED,
 				      "Expect: \"%s\" can't be met, known is "
 				      "100-continue",

@@ -18,6 +18,7 @@
 
 #include <llhttp.h>
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/printable.h"
@@ -244,11 +245,6 @@ static bool scan_request_target(struct request_parser *p, char c)
 	return true;
 }
 
-static bool is_version_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool scan_version(struct request_parser *p, char c)
 {
 	static const char form[] = VERSION_FORM;
@@ -267,7 +263,7 @@ static bool scan_version(struct request_parser *p, char c)
 	p->part = PART_LINE;
 	if (p->version[major] == '1' && (c == '0' || c == '1'))
 		return true;
-	if (!is_version_digit(p->version[major]) || !is_version_digit(c))
+	if (!ascii_is_digit(p->version[major]) || !ascii_is_digit(c))
 		return reject_malformed(p, "the HTTP version is not of digits");
 	http_error_set(&p->refusal, 505, REJECT_MALFORMED,
 		       "HTTP version %.*s is not one of HTTP/1.1, HTTP/1.0",

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/check.h"
 #include "base/encode.h"
@@ -394,7 +395,7 @@ static bool is_tag_text(const char *text, size_t len)
 	if (len != SSE_TAG_LEN)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!(text[i] >= '0' && text[i] <= '9') &&
+		if (!ascii_is_digit(text[i]) &&
 		    !(text[i] >= 'a' && text[i] <= 'f'))
 			return false;
 	return true;
@@ -405,7 +406,7 @@ int sse_cursor_parse(struct sse_cursor *ret, const char *text, size_t len)
 	struct sse_cursor c = {0};
 	size_t i = 0;
 
-	for (; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+	for (; i < len && ascii_is_digit(text[i]); i++) {
 		if (i == 20 || __builtin_mul_overflow(c.seq, 10, &c.seq) ||
 		    __builtin_add_overflow(c.seq, text[i] - '0', &c.seq))
 			return -EINVAL;

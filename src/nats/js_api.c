@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/check.h"
 #include "base/json_depth.h"
@@ -285,7 +286,7 @@ enum { SHORT_NUMBER = 18 }; /* digits: below 2^63 */
 static const char *skip_number(const char *at, const char *end)
 {
 	while (at < end &&
-	       ((*at >= '0' && *at <= '9') || strchr("+-.eE", *at) != NULL) &&
+	       (ascii_is_digit(*at) || strchr("+-.eE", *at) != NULL) &&
 	       *at != '\0')
 		at++;
 	return at;
@@ -344,7 +345,7 @@ static json_t *load_again(const char *text, size_t len)
 	while (rc == 0 && at < end) {
 		if (*at == '"')
 			rc = put_string_text(&copy, &at, end);
-		else if (*at == '-' || (*at >= '0' && *at <= '9'))
+		else if (*at == '-' || ascii_is_digit(*at))
 			rc = put_number_text(&copy, &at, end);
 		else
 			rc = buf_put(&copy, at++, 1);
@@ -770,7 +771,7 @@ static uint64_t duration_in(const char *description, const char *words)
 	const char *text = behind(description, words);
 	uint64_t ms = 0, number;
 
-	while (text != NULL && *text >= '0' && *text <= '9') {
+	while (text != NULL && ascii_is_digit(*text)) {
 		size_t n = strspn(text, "0123456789"), u = 0;
 
 		if (parse_header_u64(&number, text, n) < 0 ||

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/ascii.h"
 #include "base/hostport.h"
@@ -16,11 +15,11 @@ const char *server_url_fault(const char *url)
 	size_t len;
 
 	rest = rest == NULL ? url : rest + 3;
-	if (rest != url && ((scheme == 2 && strncasecmp(url, "ws", 2) == 0) ||
-			    (scheme == 3 && strncasecmp(url, "wss", 3) == 0)))
+	if (rest != url && (ascii_is_word(url, scheme, "ws") ||
+			    ascii_is_word(url, scheme, "wss")))
 		return "NATS over WebSocket is not supported";
-	if (rest != url && (scheme != 4 || strncasecmp(url, "nats", 4) != 0) &&
-	    (scheme != 3 || strncasecmp(url, "tls", 3) != 0))
+	if (rest != url && !ascii_is_word(url, scheme, "nats") &&
+	    !ascii_is_word(url, scheme, "tls"))
 		return "its scheme is neither nats:// nor tls://";
 	for (const char *p = rest; *p != '\0'; p++)
 		if (*p <= ' ' || *p > '~')

@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "base/ascii.h"
 #include "nats/server_url.h"
 
 /* A URL is cut up here, because the versions of nats.c differ in what they make
@@ -33,15 +34,6 @@ void nats_servers_item_finish(struct nats_servers_item *it)
 	*it = (struct nats_servers_item){0};
 }
 
-static int userinfo_digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 32) >= 'a' && (c | 32) <= 'f')
-		return (c | 32) - 'a' + 10;
-	return -1;
-}
-
 /* %xx decoded, into memory of its own. */
 static int decode_userinfo(char **ret, const char *text, size_t len)
 {
@@ -56,8 +48,8 @@ static int decode_userinfo(char **ret, const char *text, size_t len)
 			*end++ = text[i];
 			continue;
 		}
-		high = i + 2 < len ? userinfo_digit_value(text[i + 1]) : -1;
-		low = i + 2 < len ? userinfo_digit_value(text[i + 2]) : -1;
+		high = i + 2 < len ? ascii_hex_value(text[i + 1]) : -1;
+		low = i + 2 < len ? ascii_hex_value(text[i + 2]) : -1;
 		if (high < 0 || low < 0 || high * 16 + low == 0) {
 			free(out);
 			return -EINVAL;
