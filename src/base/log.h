@@ -3,10 +3,11 @@
  * field. Only the shell (conn, nats_source, gateway, main) logs, and only on
  * the loop's thread; core returns errors.
  *
- *	LOG(lg, LOG_INFO, "stream opened",
+ *	LOG(lg, LOG_INFO, "subscription opened",
  *		LOG_STR("id", id), LOG_U64("seq", seq));
  *
- *	time=2026-11-24T10:00:00.123Z level=info msg="stream opened" id=42 seq=7
+ *	time=2026-11-24T10:00:00.123Z level=info msg="subscription opened" id=42
+ *seq=7
  */
 #ifndef SLUICE_LOG_H
 #define SLUICE_LOG_H

@@ -576,7 +576,7 @@ void gateway_status(const struct sluice *gw, char *out, size_t size)
 	const char *why = "shutting down";
 	bool ready = gw->phase == PHASE_OPEN && hub_ready(gw->hub, &why);
 
-	snprintf(out, size, "%zu streams, %s%s", sluice_subscriptions(gw),
+	snprintf(out, size, "%zu subscriptions, %s%s", sluice_subscriptions(gw),
 		 ready ? "ready" : "not ready: ", ready ? "" : why);
 }
 

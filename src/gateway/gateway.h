@@ -13,7 +13,7 @@
 int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 		  const struct options *o, const struct inherited *sockets,
 		  size_t n, char *err);
-/* How it is, for people: "12 streams, ready". */
+/* How it is, for people: "12 subscriptions, ready". */
 void gateway_status(const struct sluice *gw, char *out, size_t size);
 
 #endif

@@ -122,8 +122,8 @@ static void advance_drain(struct sluice *gw, uint64_t now_ms)
 	    now_ms - gw->phase_ms >= gw->options.drain_delay_ms) {
 		gateway_close_listeners(gw);
 		gw->to_end = conn_set_subscriptions(gw->conns);
-		LOG(&gw->log, LOG_INFO, "ending streams",
-		    LOG_U64("streams", gw->to_end));
+		LOG(&gw->log, LOG_INFO, "closing subscriptions",
+		    LOG_U64("subscriptions", gw->to_end));
 		enter_drain_phase(gw, PHASE_ENDING, now_ms);
 	}
 	if (gw->phase == PHASE_ENDING)
@@ -189,7 +189,7 @@ void sluice_drain(struct sluice *gw, sluice_done_cb done, void *arg)
 	gw->done_arg = arg;
 	conn_set_drain(gw->conns);
 	LOG(&gw->log, LOG_INFO, "draining",
-	    LOG_U64("streams", conn_set_subscriptions(gw->conns)));
+	    LOG_U64("subscriptions", conn_set_subscriptions(gw->conns)));
 	uv_update_time(gw->loop);
 	enter_drain_phase(gw, PHASE_DELAY, uv_now(gw->loop));
 	/* The loop may be asleep for longer. */

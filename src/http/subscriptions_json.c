@@ -26,7 +26,7 @@ static int put_json_text(struct buf *out, const char *key, const char *text,
 static int put_entry_names(struct buf *out,
 			   const struct subscriptions_json_entry *e)
 {
-	int rc = buf_printf(out, "{\"stream\": %" PRIu64 ", ", e->number);
+	int rc = buf_printf(out, "{\"subscription\": %" PRIu64 ", ", e->number);
 
 	if (rc == 0)
 		rc = put_json_text(out, "id", e->id, e->id_len);
@@ -64,7 +64,7 @@ int subscriptions_json_put(struct buf *out,
 
 int subscriptions_json_begin(struct buf *out)
 {
-	return buf_puts(out, "{\"streams\": [");
+	return buf_puts(out, "{\"subscriptions\": [");
 }
 
 int subscriptions_json_add(struct buf *out, bool first,

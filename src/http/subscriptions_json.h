@@ -1,6 +1,7 @@
 /* The list of open streams for operators, as JSON:
  *
- *	{"streams": [{"stream": 17, "id": "alice", ...}, ...], "next": null}
+ *	{"subscriptions": [{"subscription": 17, "id": "alice", ...}, ...],
+ *"next": null}
  */
 #ifndef SLUICE_SUBSCRIPTIONS_JSON_H
 #define SLUICE_SUBSCRIPTIONS_JSON_H

@@ -12,7 +12,7 @@ static int take_state_filter(struct subscriptions_query *q,
 			     const struct query_text *value)
 {
 	static const char *const words[] = {
-		[STATE_LIVE] = "live",	   [STATE_EVICTED] = "lagged",
+		[STATE_LIVE] = "live",	   [STATE_EVICTED] = "evicted",
 		[STATE_REPLAY] = "replay", [STATE_WAITING] = "waiting",
 		[STATE_SLOW] = "slow",
 	};
@@ -25,8 +25,9 @@ static int take_state_filter(struct subscriptions_query *q,
 			return 0;
 		}
 	}
-	return query_reject_value(why, "state", value,
-				  "one of live, lagged, replay, waiting, slow");
+	return query_reject_value(
+		why, "state", value,
+		"one of live, evicted, replay, waiting, slow");
 }
 
 static int take_page_start(struct subscriptions_query *q,

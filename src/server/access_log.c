@@ -37,8 +37,8 @@ void access_log_opened(struct conn *c)
 		return;
 	hub_identity(cfg->hub, &c->cursor, &id, &id_len);
 	conn_address(c, address);
-	LOG(cfg->access, LOG_INFO, "stream opened",
-	    LOG_U64("stream", c->number), LOG_MEM("id", id, id_len),
+	LOG(cfg->access, LOG_INFO, "subscription opened",
+	    LOG_U64("subscription", c->number), LOG_MEM("id", id, id_len),
 	    LOG_STR("address", address),
 	    LOG_STR("start", format_start((enum cursor_start)c->cursor.start)));
 }
@@ -62,10 +62,10 @@ void access_log_closed(struct conn *c)
 		 (unsigned)(age_ms % 1000));
 	hub_identity(cfg->hub, &c->cursor, &id, &id_len);
 	conn_address(c, address);
-	LOG(cfg->access, LOG_INFO, "stream closed",
+	LOG(cfg->access, LOG_INFO, "subscription closed",
 	    LOG_STR("reason",
 		    close_reason_label((enum close_reason)c->close_reason)),
-	    LOG_U64("stream", c->number), LOG_MEM("id", id, id_len),
+	    LOG_U64("subscription", c->number), LOG_MEM("id", id, id_len),
 	    LOG_STR("address", address), LOG_STR("duration", duration),
 	    LOG_U64("events", c->cursor.events),
 	    LOG_U64("bytes", c->cursor.bytes),
@@ -93,7 +93,7 @@ static void end_reject_window(struct conn_set *s)
 	for (int i = 0; i < REJECT_COUNT; i++) {
 		if (r->left_out[i] == 0)
 			continue;
-		LOG(s->cfg.log, LOG_INFO, "more were refused",
+		LOG(s->cfg.log, LOG_INFO, "more requests were rejected",
 		    LOG_U64("requests", r->left_out[i]),
 		    LOG_STR("reason",
 			    reject_reason_label((enum reject_reason)i)));
@@ -137,14 +137,14 @@ void access_log_rejected(struct conn *c, const struct http_error *why)
 		return;
 	conn_address(c, address);
 	if (why->status == 0) {
-		LOG(s->cfg.log, LOG_INFO, "refused",
+		LOG(s->cfg.log, LOG_INFO, "request rejected",
 		    LOG_STR("address", address),
 		    LOG_STR("reason", reject_reason_label(why->reason)),
 		    LOG_STR("text", why->text));
 		return;
 	}
-	LOG(s->cfg.log, LOG_INFO, "refused", LOG_STR("address", address),
-	    LOG_U64("status", why->status),
+	LOG(s->cfg.log, LOG_INFO, "request rejected",
+	    LOG_STR("address", address), LOG_U64("status", why->status),
 	    LOG_STR("reason", reject_reason_label(why->reason)),
 	    LOG_STR("text", why->text));
 }

@@ -70,7 +70,7 @@ static const char *subscription_state_text(enum cursor_state state)
 {
 	static const char *const texts[CURSOR_STATES] = {
 		[CURSOR_CLOSED] = "closed", [CURSOR_WAITING] = "waiting",
-		[CURSOR_LIVE] = "live",	    [CURSOR_EVICTED] = "lagged",
+		[CURSOR_LIVE] = "live",	    [CURSOR_EVICTED] = "evicted",
 		[CURSOR_REPLAY] = "replay",
 	};
 
@@ -328,9 +328,9 @@ static void end_all_of_identity(struct conn *c, const struct response_to *to,
 		       ended,
 		       first_of_identity(c->set, want) != NULL ? "true"
 							       : "false");
-	LOG(c->set->cfg.log, LOG_INFO, "streams ended by the admin",
+	LOG(c->set->cfg.log, LOG_INFO, "subscriptions closed by the admin",
 	    LOG_MEM("id", want->id.text, want->id.len),
-	    LOG_U64("streams", ended));
+	    LOG_U64("subscriptions", ended));
 	conn_answer(c, to, 200, json, text, (size_t)len);
 }
 

@@ -232,11 +232,13 @@ static void a_stream_ends_with_its_token(void **state)
 	assert_true(c->last_chunk);
 	assert_int_equal(c->n_messages, 2);
 	gateway_proc_wait_metric(
-		&f->gw, "sluice_subscriptions_closed_total{reason=\"expired\"}",
+		&f->gw, "sluice_subscriptions_closed_total{reason=\"token_expired\"}",
 		1);
 	is_refused(f, token, "expired");
 	log = gateway_proc_log(&f->gw);
-	assert_non_null(strstr(log, "msg=\"stream closed\" reason=expired"));
+	assert_non_null(
+		strstr(log,
+		       "msg=\"subscription closed\" reason=token_expired"));
 	free(log);
 }
 
@@ -428,8 +430,8 @@ static void no_token_is_in_a_log(void **state)
 		assert_int_equal(c->status == 200, forms[i].good);
 		assert_null(strstr(bytes_text(&c->raw), "eyJ"));
 	}
-	wait_said(f, "msg=refused", 7);
-	wait_said(f, "msg=\"stream opened\"", 2);
+	wait_said(f, "msg=\"request rejected\"", 7);
+	wait_said(f, "msg=\"subscription opened\"", 2);
 	log = gateway_proc_log(&f->gw);
 	assert_null(strstr(log, "eyJ"));
 	free(log);

@@ -453,8 +453,9 @@ static void a_bad_preface_is_logged(void **state)
 	e2e_gateway_unready(f, "--proxy-protocol", NULL);
 	sse_client_connect(c, f->gw.address);
 	sse_client_send_text(c, "GET / HTTP/1.1\r\n");
-	gateway_proc_wait_log(&f->gw, "msg=refused address=127.0.0.1 "
-				      "reason=bad_proxy_header");
+	gateway_proc_wait_log(&f->gw,
+			      "msg=\"request rejected\" address=127.0.0.1 "
+			      "reason=bad_proxy_header");
 }
 
 /* ---- by address ---------------------------------------------------------- */
@@ -510,7 +511,8 @@ static void the_admin_listener_believes_nobody(void **state)
 		       "X-Forwarded-For: 192.0.2.7\r\n");
 	sse_client_wait_reply(c);
 	assert_int_equal(c->status, 404);
-	gateway_proc_wait_log(&f->gw, "msg=refused address=127.0.0.1 ");
+	gateway_proc_wait_log(&f->gw,
+			      "msg=\"request rejected\" address=127.0.0.1 ");
 	assert_int_equal(e2e_count_in_log(f, "192.0.2.7"), 0);
 }
 

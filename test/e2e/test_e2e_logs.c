@@ -136,8 +136,8 @@ static void read_later(void **state)
 	in = fdopen(fds[0], "r");
 	while (closed < STREAMS && getline(&line, &cap, in) > 0) {
 		assert_int_equal(strncmp(line, "time=", 5), 0);
-		opened += strstr(line, "msg=\"stream opened\"") != NULL;
-		closed += strstr(line, "msg=\"stream closed\"") != NULL;
+		opened += strstr(line, "msg=\"subscription opened\"") != NULL;
+		closed += strstr(line, "msg=\"subscription closed\"") != NULL;
 	}
 	assert_in_range(opened, STREAMS, STREAMS + 1);
 	assert_true(gateway_proc_metric(&f->gw,
@@ -167,14 +167,14 @@ static void standard_output_is_a_socket(void **state)
 	open_and_close(f, 1);
 	in = fdopen(fds[0], "r");
 	assert_true(getline(&line, &cap, in) > 0);
-	assert_non_null(strstr(line, "msg=\"stream opened\""));
+	assert_non_null(strstr(line, "msg=\"subscription opened\""));
 	/* There is nothing to be opened anew, and it goes on. */
 	gateway_proc_signal(&f->gw, SIGHUP);
 	gateway_proc_wait_log(&f->gw, "access log opened anew");
 	assert_true(getline(&line, &cap, in) > 0);
-	assert_non_null(strstr(line, "msg=\"stream closed\""));
+	assert_non_null(strstr(line, "msg=\"subscription closed\""));
 	gateway_proc_stop(&f->gw);
-	assert_int_equal(e2e_count_in_log(f, "stream opened"), 0);
+	assert_int_equal(e2e_count_in_log(f, "subscription opened"), 0);
 	free(line);
 	fclose(in);
 	close(fds[1]);
@@ -195,9 +195,9 @@ static void expect_whole_lines(struct e2e *f, const char *path, int streams)
 		if (strncmp(line, "time=20", 7) != 0 ||
 		    strchr(line, '\n') == NULL)
 			fail_msg("whose line is this: %s", line);
-		if (strstr(line, "msg=\"stream opened\"") != NULL)
+		if (strstr(line, "msg=\"subscription opened\"") != NULL)
 			opened++;
-		else if (strstr(line, "msg=\"stream closed\"") != NULL)
+		else if (strstr(line, "msg=\"subscription closed\"") != NULL)
 			closed++;
 		else
 			others++;

@@ -46,12 +46,12 @@ static json_t *ask(struct e2e *f, const char *method, const char *target,
 
 static const json_t *entry(const json_t *page, size_t i)
 {
-	return json_array_get(json_object_get(page, "streams"), i);
+	return json_array_get(json_object_get(page, "subscriptions"), i);
 }
 
 static size_t entries(const json_t *page)
 {
-	return json_array_size(json_object_get(page, "streams"));
+	return json_array_size(json_object_get(page, "subscriptions"));
 }
 
 static json_int_t number(const json_t *o, const char *name)
@@ -94,8 +94,8 @@ static void who_is_there(void **state)
 	assert_string_equal(text(entry(page, 0), "subject"), "events.alice");
 	assert_string_equal(text(entry(page, 0), "state"), "live");
 	assert_memory_equal(text(entry(page, 0), "address"), "127.0.0.1", 10);
-	assert_int_equal(number(entry(page, 0), "stream"), 1);
-	assert_int_equal(number(entry(page, 2), "stream"), 3);
+	assert_int_equal(number(entry(page, 0), "subscription"), 1);
+	assert_int_equal(number(entry(page, 2), "subscription"), 3);
 	assert_int_equal(number(entry(page, 0), "events"), 2);
 	assert_int_equal(number(entry(page, 1), "events"), 0);
 	assert_int_equal(number(entry(page, 0), "sequence"), last);
@@ -105,7 +105,7 @@ static void who_is_there(void **state)
 		    number(entry(page, 1), "bytes"));
 	assert_true(json_is_false(json_object_get(entry(page, 0), "slow")));
 	snprintf(target, sizeof(target), "/subscriptions/%d",
-		 (int)number(entry(page, 1), "stream"));
+		 (int)number(entry(page, 1), "subscription"));
 	json_decref(page);
 
 	one = ask(f, "GET", target, 200);
@@ -118,7 +118,7 @@ static void who_is_there(void **state)
 	json_decref(page);
 	page = ask(f, "GET", "/subscriptions?after=1&id=alice", 200);
 	assert_int_equal(entries(page), 1);
-	assert_int_equal(number(entry(page, 0), "stream"), 3);
+	assert_int_equal(number(entry(page, 0), "subscription"), 3);
 	json_decref(page);
 	page = ask(f, "GET", "/subscriptions?after=2", 200);
 	assert_int_equal(entries(page), 1);
@@ -167,7 +167,8 @@ static void pages(void **state)
 			page = ask(f, "GET", target, 200);
 			assert_true(entries(page) <= 1000);
 			for (size_t i = 0; i < entries(page); i++) {
-				json_int_t n = number(entry(page, i), "stream");
+				json_int_t n =
+					number(entry(page, i), "subscription");
 
 				assert_true(n > after);
 				if (of_one)
@@ -313,12 +314,14 @@ static void a_stream_has_two_lines(void **state)
 	e2e_publish(f, "alice", "one");
 	e2e_expect(c, 1, "one");
 	sse_client_close(c);
-	gateway_proc_wait_log(&f->gw, "msg=\"stream closed\"");
+	gateway_proc_wait_log(&f->gw, "msg=\"subscription closed\"");
 	log = gateway_proc_log(&f->gw);
-	must_have(log, "level=info msg=\"stream opened\" stream=1 id=alice "
+	must_have(log, "level=info msg=\"subscription opened\" subscription=1 "
+		       "id=alice "
 		       "address=127.0.0.1 ");
 	must_have(log, " start=all\n");
-	must_have(log, "msg=\"stream closed\" reason=client_closed stream=1 "
+	must_have(log, "msg=\"subscription closed\" reason=client_closed "
+		       "subscription=1 "
 		       "id=alice address=127.0.0.1 ");
 	must_have(log, " events=1 bytes=");
 	must_have(log, " sequence=1\n");
@@ -336,7 +339,7 @@ static void a_file_of_its_own(void **state)
 	e2e_gateway(f, "--access-log", path, NULL);
 	e2e_open(f, "alice", NULL);
 	free(wait_in_file(path, "id=alice"));
-	assert_int_equal(e2e_count_in_log(f, "stream opened"), 0);
+	assert_int_equal(e2e_count_in_log(f, "subscription opened"), 0);
 
 	/* As logrotate does. */
 	assert_int_equal(rename(path, moved), 0);
@@ -353,7 +356,8 @@ static void a_file_of_its_own(void **state)
 	free(all);
 	stop_gateway(f);
 	all = read_file(path);
-	assert_int_equal(count(all, "\"stream closed\" reason=client_closed"),
+	assert_int_equal(count(all,
+			       "\"subscription closed\" reason=client_closed"),
 			 3);
 	free(all);
 	unlink(path);
@@ -369,8 +373,8 @@ static void none_at_all(void **state)
 	gateway_proc_wait_metric(&f->gw, "sluice_subscriptions_opened_total",
 				 1);
 	stop_gateway(f);
-	assert_int_equal(e2e_count_in_log(f, "stream opened"), 0);
-	assert_int_equal(e2e_count_in_log(f, "stream closed"), 0);
+	assert_int_equal(e2e_count_in_log(f, "subscription opened"), 0);
+	assert_int_equal(e2e_count_in_log(f, "subscription closed"), 0);
 	assert_true(e2e_count_in_log(f, "connected to NATS") > 0);
 }
 
@@ -443,8 +447,8 @@ static void nobody_forges_a_line(void **state)
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		assert_int_not_equal(e2e_ask(f, requests[i])->status, 200);
 	stop_gateway(f);
-	assert_int_equal(e2e_count_in_log(f, "msg=\"stream opened\""), 4);
-	assert_int_equal(e2e_count_in_log(f, "msg=refused"), 3);
+	assert_int_equal(e2e_count_in_log(f, "msg=\"subscription opened\""), 4);
+	assert_int_equal(e2e_count_in_log(f, "msg=\"request rejected\""), 3);
 	log = gateway_proc_log(&f->gw);
 	for (line = strtok_r(log, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest)) {
@@ -482,8 +486,8 @@ static void refusals_are_told_at_a_bounded_rate(void **state)
 	gateway_proc_wait_metric(
 		&f->gw, "sluice_requests_rejected_total{reason=\"not_found\"}",
 		REQUESTS);
-	gateway_proc_wait_log(&f->gw, "msg=\"more were refused\"");
-	told = e2e_count_in_log(f, "msg=refused");
+	gateway_proc_wait_log(&f->gw, "msg=\"more requests were rejected\"");
+	told = e2e_count_in_log(f, "msg=\"request rejected\"");
 	assert_in_range(told, 10, REQUESTS / 2);
 	assert_true(e2e_count_in_log(f, " reason=not_found\n") > 0);
 }

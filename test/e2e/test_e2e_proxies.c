@@ -622,9 +622,9 @@ static void smuggle(struct e2e *f, struct reverse_proxy *front)
 		sse_client_close(&other);
 	}
 	fprintf(stderr, "%u turns: %zu answers to %zu requests passed on\n",
-		turn, answered(f, "msg=refused"),
+		turn, answered(f, "msg=\"request rejected\""),
 		reverse_proxy_count(front, ""));
-	expect_no_more(f, front, "msg=refused", "");
+	expect_no_more(f, front, "msg=\"request rejected\"", "");
 }
 
 /* ---- bodies that nobody asked for ---------------------------------------- */

@@ -123,9 +123,9 @@ static void tells_how_it_is(void **state)
 	      env);
 	wait_told(0, "READY=1");
 	gateway_proc_wait_listening(&f->gw);
-	wait_told(0, "STATUS=0 streams, ready");
+	wait_told(0, "STATUS=0 subscriptions, ready");
 	e2e_open(f, "alice", NULL);
-	wait_told(0, "STATUS=1 streams, ready");
+	wait_told(0, "STATUS=1 subscriptions, ready");
 	/* Once it is quiet it still says that it turns, twice in the time that
 	 * is set: ten times a second here, and not once as without it. */
 	begun = test_now_ms();
@@ -138,7 +138,7 @@ static void tells_how_it_is(void **state)
 	at = strlen(told);
 	gateway_proc_signal(&f->gw, SIGTERM);
 	wait_told(at, "STOPPING=1");
-	wait_told(at, "STATUS=1 streams, not ready: shutting down");
+	wait_told(at, "STATUS=1 subscriptions, not ready: shutting down");
 	at = strlen(told);
 	wait_told(at, "WATCHDOG=1");
 	assert_null(strstr(told + 12, "READY=1"));
@@ -158,9 +158,9 @@ static void tells_by_an_abstract_name(void **state)
 	spawn(f, LIST("--listen", "127.0.0.1:0"), env);
 	wait_told(0, "READY=1");
 	gateway_proc_wait_listening(&f->gw);
-	wait_told(0, "STATUS=0 streams, ready");
+	wait_told(0, "STATUS=0 subscriptions, ready");
 	nats_server_kill(&f->nats, SIGKILL);
-	wait_told(0, "STATUS=0 streams, not ready: NATS is not connected");
+	wait_told(0, "STATUS=0 subscriptions, not ready: NATS is not connected");
 	assert_null(strstr(told, "WATCHDOG"));
 }
 
@@ -237,7 +237,7 @@ static void closed_descriptors(void **state)
 		told[0] = '\0';
 		f->gw.closed = closed;
 		spawn(f, LIST("--listen", address), env);
-		wait_told(0, "STATUS=0 streams, ready");
+		wait_told(0, "STATUS=0 subscriptions, ready");
 		snprintf(f->gw.address, sizeof(f->gw.address), "%s", address);
 		e2e_expect_marker(f, e2e_open(f, "alice", NULL), "alice", 1);
 		gateway_proc_stop(&f->gw);

@@ -57,13 +57,14 @@ static void text_is_logfmt(void **state)
 	struct log lg = log_to(&s, LOG_TEXT);
 
 	(void)state;
-	LOG(&lg, LOG_INFO, "stream opened", LOG_STR("id", "42"),
+	LOG(&lg, LOG_INFO, "subscription opened", LOG_STR("id", "42"),
 	    LOG_U64("seq", UINT64_MAX), LOG_I64("rc", -2),
 	    LOG_BOOL("last", true), LOG_MEM("ua", "curl/8 xyz", 6),
 	    LOG_STR("none", NULL));
-	assert_string_equal(s.line, T "level=info msg=\"stream opened\" id=42 "
-				      "seq=18446744073709551615 rc=-2 "
-				      "last=true ua=curl/8 none=\"\"\n");
+	assert_string_equal(s.line,
+			    T "level=info msg=\"subscription opened\" id=42 "
+			      "seq=18446744073709551615 rc=-2 "
+			      "last=true ua=curl/8 none=\"\"\n");
 	LOG(&lg, LOG_ERROR, "plain");
 	assert_string_equal(s.line, T "level=error msg=plain\n");
 	assert_int_equal(s.lines, 2);

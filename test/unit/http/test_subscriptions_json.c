@@ -60,15 +60,17 @@ static void a_page_is_json(void **state)
 	assert_int_equal(subscriptions_json_add(&b, false, &e), 0);
 	assert_int_equal(subscriptions_json_end(&b, 18), 0);
 	json = read_all(&b);
-	assert_int_equal(json_array_size(json_object_get(json, "streams")), 2);
+	assert_int_equal(json_array_size(
+				 json_object_get(json, "subscriptions")),
+			 2);
 	next = json_object_get(json, "next");
 	assert_int_equal(json_integer_value(next), 18);
 	assert_int_equal(
 		json_unpack(json,
 			    "{s:[{s:I,s:s,s:s,s:s,s:s,s:b,s:s,s:F,s:I,s:I,s:I,"
 			    "s:I,s:I!}, o]}",
-			    "streams", "stream", &number, "id", &id, "subject",
-			    &subject, "address", &address, "state",
+			    "subscriptions", "subscription", &number, "id", &id,
+			    "subject", &subject, "address", &address, "state",
 			    &streamstate, "slow", &slow, "opened", &opened,
 			    "age_seconds", &age, "sequence", &sequence, "lag",
 			    &lag, "unsent_bytes", &unsent, "events", &events,
@@ -97,7 +99,9 @@ static void an_empty_page_says_so(void **state)
 	assert_int_equal(subscriptions_json_begin(&b), 0);
 	assert_int_equal(subscriptions_json_end(&b, 0), 0);
 	json = read_all(&b);
-	assert_int_equal(json_array_size(json_object_get(json, "streams")), 0);
+	assert_int_equal(json_array_size(
+				 json_object_get(json, "subscriptions")),
+			 0);
 	assert_true(json_is_null(json_object_get(json, "next")));
 	json_decref(json);
 	buf_finish(&b);
