@@ -1,10 +1,10 @@
 #include "base/rfc3339.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/ascii.h"
+#include "base/calendar.h"
 
 static const uint64_t ns_per_s = 1000000000;
 
@@ -33,27 +33,6 @@ static int take_expected_char(const char **text, const char *end, char c)
 	return 0;
 }
 
-static unsigned days_in_month(unsigned year, unsigned month)
-{
-	static const unsigned days[] = {31, 28, 31, 30, 31, 30,
-					31, 31, 30, 31, 30, 31};
-	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-
-	return days[month - 1] + (month == 2 && leap ? 1 : 0);
-}
-
-/* Days since 1970-01-01 in the Gregorian calendar, of a year from 1970 on. */
-static uint64_t days_since_epoch(unsigned year, unsigned month, unsigned day)
-{
-	unsigned y = year - 1;
-	uint64_t days = 365ULL * (year - 1970) + (y / 4 - y / 100 + y / 400) -
-			(1969 / 4 - 1969 / 100 + 1969 / 400);
-
-	for (unsigned m = 1; m < month; m++)
-		days += days_in_month(year, m);
-	return days + day - 1;
-}
-
 static int take_calendar_date(uint64_t *days, const char **p, const char *end)
 {
 	unsigned year, month, day;
@@ -65,9 +44,9 @@ static int take_calendar_date(uint64_t *days, const char **p, const char *end)
 	    take_fixed_digits(&day, p, end, 2) < 0)
 		return -EINVAL;
 	if (year < 1970 || month < 1 || month > 12 || day < 1 ||
-	    day > days_in_month(year, month))
+	    day > calendar_days_in_month(year, month))
 		return -EINVAL;
-	*days = days_since_epoch(year, month, day);
+	*days = calendar_days(year, month, day);
 	return 0;
 }
 
@@ -151,32 +130,11 @@ int rfc3339_parse(uint64_t *ret, const char *text, size_t len)
 	return 0;
 }
 
-/* In years that begin with March a leap day stands last, and the months are 31,
- * 30, 31, 30, 31 days, over and over. */
-void rfc3339_date(uint64_t day, unsigned *year, unsigned *month,
-		  unsigned *of_month)
-{
-	uint64_t from = day + 719468; /* 0000-03-01 */
-	unsigned era = (unsigned)(from / 146097);
-	unsigned in_era = (unsigned)(from % 146097);
-	unsigned of_era =
-		(in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) /
-		365;
-	unsigned of_year = in_era - (365 * of_era + of_era / 4 - of_era / 100);
-	unsigned march = (5 * of_year + 2) / 153;
-
-	*of_month = of_year - (153 * march + 2) / 5 + 1;
-	*month = march < 10 ? march + 3 : march - 9;
-	*year = era * 400 + of_era + (*month <= 2 ? 1 : 0);
-}
-
 void rfc3339_format(char *out, uint64_t ns)
 {
-	uint64_t s = ns / ns_per_s;
-	unsigned of_day = (unsigned)(s % 86400), year, month, day;
+	struct calendar_time t = calendar_time_at(ns / ns_per_s);
 
-	rfc3339_date(s / 86400, &year, &month, &day);
 	snprintf(out, RFC3339_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ",
-		 year % 10000, month % 100, day % 100, of_day / 3600,
-		 of_day / 60 % 60, of_day % 60, (unsigned)(ns % ns_per_s));
+		 t.year % 10000, t.month % 100, t.day % 100, t.hour % 100,
+		 t.minute % 100, t.second % 100, (unsigned)(ns % ns_per_s));
 }

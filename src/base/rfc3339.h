@@ -5,16 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* RFC 3339 with up to nine digits of a second, 'Z' or an offset, to
- * nanoseconds since 1970. -EINVAL, also for what 64 bits can't hold. */
+/* RFC 3339 with up to nine decimals of a second and 'Z' or an offset, as
+ * nanoseconds since 1970. -EINVAL, also for a time that 64 bits cannot hold. */
 int rfc3339_parse(uint64_t *ret, const char *text, size_t len);
 
 enum { RFC3339_MAX = 31 };
 /* "2026-11-28T08:31:50.000000001Z" into `out` (RFC3339_MAX bytes). */
 void rfc3339_format(char *out, uint64_t ns);
-
-/* The date of a day since 1970-01-01. */
-void rfc3339_date(uint64_t day, unsigned *year, unsigned *month,
-		  unsigned *of_month);
 
 #endif

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/rfc3339.h"
+#include "base/calendar.h"
 
 enum { DAY_S = 86400 };
 
@@ -15,13 +15,13 @@ int http_date_format(char *out, uint64_t seconds)
 					 "May", "Jun", "Jul", "Aug",
 					 "Sep", "Oct", "Nov", "Dec"};
 	const uint64_t year_10000 = UINT64_C(253402300800);
-	unsigned of_day = (unsigned)(seconds % DAY_S), year, month, day;
+	struct calendar_time t;
 
 	if (seconds >= year_10000)
 		return -ERANGE;
-	rfc3339_date(seconds / DAY_S, &year, &month, &day);
+	t = calendar_time_at(seconds);
 	snprintf(out, HTTP_DATE_MAX, "%s, %02u %s %04u %02u:%02u:%02u GMT",
-		 days[seconds / DAY_S % 7], day % 100, months[month - 1],
-		 year % 10000, of_day / 3600, of_day / 60 % 60, of_day % 60);
+		 days[seconds / DAY_S % 7], t.day % 100, months[t.month - 1],
+		 t.year % 10000, t.hour % 100, t.minute % 100, t.second % 100);
 	return 0;
 }

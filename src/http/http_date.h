@@ -1,4 +1,4 @@
-/* Dates as HTTP writes them (RFC 9110, 5.6.7). */
+/* Dates of HTTP (RFC 9110, section 5.6.7). */
 #ifndef SLUICE_HTTP_DATE_H
 #define SLUICE_HTTP_DATE_H
 
