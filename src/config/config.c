@@ -104,7 +104,8 @@ static int check_readable(const char *path)
 /* Now rather than at the first connect, which is in the background. */
 static int check_option_files(const struct options *o, char *err)
 {
-	char origin[OPTIONS_ORIGIN_MAX], takes[OPTIONS_TAKES_MAX], path[160];
+	char origin[OPTIONS_ORIGIN_MAX], takes[OPTION_VALUE_TAKES_MAX],
+		path[160];
 	int rc;
 
 	for (size_t i = 0; i < options_rows; i++) {
@@ -118,7 +119,7 @@ static int check_option_files(const struct options *o, char *err)
 		if (rc == 0)
 			continue;
 		options_origin(o, row->name, origin);
-		options_takes(row, takes);
+		option_value_takes(row, takes);
 		printable_text(path, sizeof(path), value);
 		/* What was meant as a data: URI may be a key. */
 		if (strncmp(value, "data:", 5) == 0)

@@ -53,9 +53,9 @@ static const struct options_row *find_flag_row(const char *arg)
 
 static int refuse_missing(char *err, const struct options_row *row)
 {
-	char takes[OPTIONS_TAKES_MAX];
+	char takes[OPTION_VALUE_TAKES_MAX];
 
-	options_takes(row, takes);
+	option_value_takes(row, takes);
 	snprintf(err, OPTIONS_ERROR_MAX, "--%s: needs a value; takes %s",
 		 row->name, takes);
 	return -EINVAL;

@@ -583,3 +583,11 @@ const struct options_row options_table[] = {
 };
 
 const size_t options_rows = sizeof(options_table) / sizeof(options_table[0]);
+
+const struct options_row *options_find(const char *name)
+{
+	for (size_t i = 0; i < options_rows; i++)
+		if (strcmp(options_table[i].name, name) == 0)
+			return &options_table[i];
+	return NULL;
+}

@@ -26,13 +26,6 @@ struct options_state {
 	enum options_layer layer[];
 };
 
-/* A value that has passed its row's checks; the text and list are owned. */
-struct parsed {
-	uint64_t number;
-	char *text;
-	struct options_strings list;
-};
-
 /* Enums are stored as what they are on every ABI that we know. */
 _Static_assert(sizeof(enum options_ping_style) == sizeof(unsigned) &&
 		       sizeof(enum options_auth) == sizeof(unsigned) &&
@@ -41,14 +34,6 @@ _Static_assert(sizeof(enum options_ping_style) == sizeof(unsigned) &&
 	       "an enum that is no unsigned");
 
 /* ---- names ------------------------------------------------------------ */
-
-const struct options_row *options_find(const char *name)
-{
-	for (size_t i = 0; i < options_rows; i++)
-		if (strcmp(options_table[i].name, name) == 0)
-			return &options_table[i];
-	return NULL;
-}
 
 static const struct options_row *find_option_row(const char *name)
 {
@@ -137,146 +122,6 @@ const struct options_row *options_nearest(const char *name)
 
 /* ---- one value -------------------------------------------------------- */
 
-static int parse_word_value(const struct options_row *row, const char *value,
-			    uint64_t *ret)
-{
-	for (uint64_t i = 0; row->words[i] != NULL; i++) {
-		if (strcmp(row->words[i], value) == 0) {
-			*ret = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static int parse_number(const struct options_row *row, const char *value,
-			uint64_t *ret)
-{
-	uint64_t n = 0;
-	int rc = row->type == OPTIONS_DURATION ? units_duration(value, &n)
-		 : row->type == OPTIONS_SIZE   ? units_size(value, &n)
-					       : units_count(value, &n);
-
-	if (rc < 0)
-		return rc;
-	if ((n < row->min || n > row->max) &&
-	    !(n == 0 && (row->flags & OPTIONS_ZERO)))
-		return -EINVAL;
-	*ret = n;
-	return 0;
-}
-
-static int parse_text_value(const struct options_row *row, const char *value,
-			    size_t len, char **ret, const char **why)
-{
-	char *text;
-
-	if (len == 0) {
-		*why = "it is empty";
-		return -EINVAL;
-	}
-	text = strndup(value, len);
-	if (text == NULL)
-		return -ENOMEM;
-	*why = row->fault == NULL ? NULL : row->fault(text);
-	if (*why != NULL) {
-		free(text);
-		return -EINVAL;
-	}
-	*ret = text;
-	return 0;
-}
-
-/* Passwords and seeds are among the texts, and URLs with both. */
-static void wipe_free(char *text)
-{
-	if (text != NULL)
-		explicit_bzero(text, strlen(text));
-	free(text);
-}
-
-static void strings_finish(struct options_strings *s)
-{
-	for (size_t i = 0; i < s->n; i++)
-		wipe_free(s->items[i]);
-	free(s->items);
-	*s = (struct options_strings){0};
-}
-
-/* Takes `item` over, also on failure. */
-static int add_option_string(struct options_strings *s, char *item)
-{
-	char **items = realloc(s->items, (s->n + 1) * sizeof(*items));
-
-	if (items == NULL) {
-		free(item);
-		return -ENOMEM;
-	}
-	s->items = items;
-	s->items[s->n++] = item;
-	return 0;
-}
-
-/* "a, b": blanks around an item and empty items do not count, as in nats.go,
- * but one item there must be. */
-static int parse_list_value(const struct options_row *row, const char *value,
-			    struct options_strings *ret, const char **why)
-{
-	static const char blanks[] = " \t";
-	int rc = 0;
-
-	if ((row->flags & OPTIONS_OFF) && strcmp(value, "off") == 0)
-		return 0;
-	for (const char *p = value; rc == 0 && *p != '\0';) {
-		size_t len = strcspn(p, ",");
-		const char *next = p + len + (p[len] == ',');
-		size_t before = strspn(p, blanks);
-		char *item;
-
-		p += before < len ? before : len;
-		len -= before < len ? before : len;
-		while (len > 0 && strchr(blanks, p[len - 1]) != NULL)
-			len--;
-		if (len > 0) {
-			rc = parse_text_value(row, p, len, &item, why);
-			if (rc == 0)
-				rc = add_option_string(ret, item);
-		}
-		p = next;
-	}
-	if (rc == 0 && ret->n == 0) {
-		*why = "it is empty";
-		rc = -EINVAL;
-	}
-	return rc;
-}
-
-static int parse_option(const struct options_row *row, const char *value,
-			struct parsed *p, const char **why)
-{
-	size_t len = strlen(value);
-	bool on;
-	int rc;
-
-	switch (row->type) {
-	case OPTIONS_STRING:
-		if ((row->flags & OPTIONS_DOT) && len > 1 &&
-		    value[len - 1] == '.')
-			len--;
-		return parse_text_value(row, value, len, &p->text, why);
-	case OPTIONS_LIST:
-		return parse_list_value(row, value, &p->list, why);
-	case OPTIONS_WORD:
-		return parse_word_value(row, value, &p->number);
-	case OPTIONS_BOOL:
-		rc = units_bool(value, &on);
-		p->number = rc == 0 && on;
-		return rc;
-	default:
-		return parse_number(row, value, &p->number);
-	}
-}
-
 /* Moves a list's items behind those of the same layer, or in their place. */
 static int store_option_list(struct options_strings *to,
 			     struct options_strings *from, bool add,
@@ -285,7 +130,7 @@ static int store_option_list(struct options_strings *to,
 	int rc = 0;
 
 	if (!add)
-		strings_finish(to);
+		options_strings_finish(to);
 	else if (to->n == 0 || from->n == 0)
 		*why = "off stands alone";
 	else if (to->n + from->n > LIST_MAX)
@@ -297,7 +142,7 @@ static int store_option_list(struct options_strings *to,
 
 		from->items[i] = NULL;
 		if (rc == 0)
-			rc = add_option_string(to, item);
+			rc = options_strings_add(to, item);
 		else
 			free(item);
 	}
@@ -305,7 +150,7 @@ static int store_option_list(struct options_strings *to,
 }
 
 static int store_option(struct options *o, const struct options_row *row,
-			struct parsed *p, bool add, const char **why)
+			struct option_value *p, bool add, const char **why)
 {
 	void *at = (char *)o + row->offset;
 
@@ -313,7 +158,7 @@ static int store_option(struct options *o, const struct options_row *row,
 	case OPTIONS_LIST:
 		return store_option_list(at, &p->list, add, why);
 	case OPTIONS_STRING:
-		wipe_free(*(char **)at);
+		option_value_free_text(*(char **)at);
 		*(char **)at = p->text;
 		p->text = NULL;
 		break;
@@ -338,12 +183,12 @@ static int reject_option_value(char *err, const struct options_row *row,
 			       enum options_layer layer, const char *value,
 			       const char *why)
 {
-	char name[OPTIONS_ORIGIN_MAX], takes[OPTIONS_TAKES_MAX];
+	char name[OPTIONS_ORIGIN_MAX], takes[OPTION_VALUE_TAKES_MAX];
 	char url[SHOWN_MAX * 4], shown[SHOWN_MAX] = "", quoted[SHOWN_MAX + 4];
 	bool reason = why != NULL && *why != '\0';
 
 	options_name(row, layer, name);
-	options_takes(row, takes);
+	option_value_takes(row, takes);
 	server_url_hide_userinfo(value, url, sizeof(url));
 	printable_text(shown, sizeof(shown),
 		       row->flags & OPTIONS_URL ? url : value);
@@ -368,9 +213,9 @@ static int set_option_row(struct options *o, enum options_layer layer,
 			  char *err)
 {
 	enum options_layer *present = &o->state->layer[row - options_table];
-	struct parsed p = {0};
+	struct option_value p = {0};
 	const char *why = NULL;
-	int rc = parse_option(row, value, &p, &why);
+	int rc = option_value_parse(row, value, &p, &why);
 
 	if (rc == 0 && layer >= *present) {
 		/* Only our defaults may be stored twice at their layer. */
@@ -380,8 +225,7 @@ static int set_option_row(struct options *o, enum options_layer layer,
 		if (rc == 0)
 			*present = layer;
 	}
-	wipe_free(p.text);
-	strings_finish(&p.list);
+	option_value_finish(&p);
 	if (rc == -ENOMEM)
 		return fail_option_memory(err);
 	return rc < 0 ? reject_option_value(err, row, layer, value, why) : 0;
@@ -428,7 +272,7 @@ int options_reset(struct options *o, const struct options_row *row)
 		return rc;
 	}
 	if (row->type == OPTIONS_STRING) {
-		wipe_free(*(char **)at);
+		option_value_free_text(*(char **)at);
 		*(char **)at = NULL;
 	}
 	return 0;
@@ -460,25 +304,12 @@ void options_finish(struct options *o)
 		void *at = (char *)o + options_table[i].offset;
 
 		if (options_table[i].type == OPTIONS_STRING)
-			wipe_free(*(char **)at);
+			option_value_free_text(*(char **)at);
 		else if (options_table[i].type == OPTIONS_LIST)
-			strings_finish(at);
+			options_strings_finish(at);
 	}
 	free(o->state);
 	*o = (struct options){0};
-}
-
-static int strings_copy(struct options_strings *dst,
-			const struct options_strings *src)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < src->n; i++) {
-		char *item = strdup(src->items[i]);
-
-		rc = item == NULL ? -ENOMEM : add_option_string(dst, item);
-	}
-	return rc;
 }
 
 static int copy_option_row(struct options *dst, const struct options *src,
@@ -489,7 +320,7 @@ static int copy_option_row(struct options *dst, const struct options *src,
 	const char *text;
 
 	if (row->type == OPTIONS_LIST)
-		return strings_copy(to, from);
+		return options_strings_copy(to, from);
 	if (row->type != OPTIONS_STRING)
 		return 0;
 	text = *(char *const *)from;

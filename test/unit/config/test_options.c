@@ -912,10 +912,10 @@ static void the_table_is_sane(void **state)
 	(void)state;
 	for (size_t i = 0; i < options_rows; i++) {
 		const struct options_row *row = &options_table[i];
-		char takes[OPTIONS_TAKES_MAX];
+		char takes[OPTION_VALUE_TAKES_MAX];
 
-		options_takes(row, takes);
-		assert_true(strlen(takes) < OPTIONS_TAKES_MAX - 1);
+		option_value_takes(row, takes);
+		assert_true(strlen(takes) < OPTION_VALUE_TAKES_MAX - 1);
 		assert_true(strlen(row->name) < 32);
 		assert_ptr_equal(options_find(row->name), row);
 		assert_true(row->help != NULL || (row->flags & OPTIONS_HIDDEN));
@@ -952,7 +952,8 @@ static void the_manual_has_every_option_and_default(void **state)
 	assert_true(len > 0);
 	for (size_t i = 0; i < options_rows; i++) {
 		const struct options_row *row = &options_table[i];
-		char want[128], form[56], takes[OPTIONS_TAKES_MAX], *line, *end;
+		char want[128], form[56], takes[OPTION_VALUE_TAKES_MAX], *line,
+			*end;
 
 		if (row->flags & OPTIONS_HIDDEN) {
 			assert_contains(text, row->nats_env);
@@ -970,7 +971,7 @@ static void the_manual_has_every_option_and_default(void **state)
 			snprintf(want, sizeof(want), "| `%s` |", row->value);
 			assert_contains(line, want);
 		}
-		options_takes(row, takes);
+		option_value_takes(row, takes);
 		if (row->type == OPTIONS_COUNT || row->type == OPTIONS_SIZE ||
 		    row->type == OPTIONS_DURATION) {
 			char *range = strchr(takes, ' ');
