@@ -27,7 +27,7 @@ static struct subscriptions_query expect_good(const char *method,
 static void test_filters(void **state)
 {
 	static const char *const states[] = {
-		[STATE_LIVE] = "live",	   [STATE_EVICTED] = "lagged",
+		[STATE_LIVE] = "live",	   [STATE_EVICTED] = "evicted",
 		[STATE_REPLAY] = "replay", [STATE_WAITING] = "waiting",
 		[STATE_SLOW] = "slow",
 	};
