@@ -232,9 +232,10 @@ static void a_stream_ends_with_its_token(void **state)
 	assert_true(c->last_chunk);
 	assert_int_equal(c->n_messages, 2);
 	gateway_proc_wait_metric(
-		&f->gw, "sluice_subscriptions_closed_total{reason=\"token_expired\"}",
+		&f->gw,
+		"sluice_subscriptions_closed_total{reason=\"token_expired\"}",
 		1);
-	is_refused(f, token, "expired");
+	is_refused(f, token, "token_expired");
 	log = gateway_proc_log(&f->gw);
 	assert_non_null(
 		strstr(log,
