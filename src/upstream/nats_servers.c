@@ -8,7 +8,6 @@
 
 #include <sodium.h>
 
-#include "base/ascii.h"
 #include "nats/server_url.h"
 
 /* A URL is cut up here, because the versions of nats.c differ in what they make
@@ -16,7 +15,6 @@
  * sent as it is before 3.9. */
 
 static const char default_url[] = "nats://127.0.0.1:4222";
-static const char default_port[] = "4222";
 
 /* ---- one URL ------------------------------------------------------------- */
 
@@ -34,115 +32,22 @@ void nats_servers_item_finish(struct nats_servers_item *it)
 	*it = (struct nats_servers_item){0};
 }
 
-/* %xx decoded, into memory of its own. */
-static int decode_userinfo(char **ret, const char *text, size_t len)
+static int parse_server_item(struct nats_servers_item *ret, bool *tls,
+			     const char *url)
 {
-	char *out = malloc(len + 1), *end = out;
+	struct server_url parts;
+	int rc = server_url_parse(&parts, url);
 
-	if (out == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < len; i++) {
-		int high, low;
-
-		if (text[i] != '%') {
-			*end++ = text[i];
-			continue;
-		}
-		high = i + 2 < len ? ascii_hex_value(text[i + 1]) : -1;
-		low = i + 2 < len ? ascii_hex_value(text[i + 2]) : -1;
-		if (high < 0 || low < 0 || high * 16 + low == 0) {
-			free(out);
-			return -EINVAL;
-		}
-		*end++ = (char)(high * 16 + low);
-		i += 2;
-	}
-	*end = '\0';
-	*ret = out;
-	return 0;
-}
-
-/* USER or USER:PASSWORD. */
-static int take_userinfo(struct nats_servers_item *it, const char *text,
-			 size_t len)
-{
-	const char *colon = memchr(text, ':', len);
-	size_t user_len = colon == NULL ? len : (size_t)(colon - text);
-	int rc = decode_userinfo(&it->user, text, user_len);
-
-	if (rc == 0 && colon != NULL)
-		rc = decode_userinfo(&it->password, colon + 1,
-				     len - user_len - 1);
-	return rc;
-}
-
-/* HOST, HOST:PORT, [V6], [V6]:PORT. */
-static int take_url_host(struct nats_servers_item *it, const char *text,
-			 size_t len)
-{
-	bool v6 = len > 0 && text[0] == '[';
-	const char *end = v6 ? memchr(text, ']', len) : memchr(text, ':', len);
-	size_t host_len = end == NULL ? len : (size_t)(end - text);
-	const char *port;
-	size_t port_len;
-
-	if (v6 && end == NULL)
-		return -EINVAL;
-	port = text + host_len + (v6 ? 1 : 0);
-	port_len = (size_t)(text + len - port);
-	if (port_len > 0 && *port != ':')
-		return -EINVAL;
-	if (port_len <= 1) {
-		port = default_port;
-		port_len = strlen(default_port);
-	} else {
-		port++;
-		port_len--;
-	}
-	it->host = strndup(text + v6, host_len - v6);
-	if (it->host == NULL)
-		return -ENOMEM;
-	if (*it->host == '\0')
-		return -EINVAL;
-	if (asprintf(&it->url, v6 ? "nats://[%s]:%.*s" : "nats://%s:%.*s",
-		     it->host, (int)port_len, port) < 0) {
-		it->url = NULL;
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-static int parse_server_url(struct nats_servers_item *ret, bool *tls,
-			    const char *url)
-{
-	struct nats_servers_item it = {0};
-	const char *text = url, *scheme_end = strstr(url, "://");
-	const char *at;
-	size_t len;
-	int rc = 0;
-
-	if (server_url_fault(url) != NULL)
-		return -EINVAL;
-	if (scheme_end != NULL)
-		text = scheme_end + 3;
-	*tls = scheme_end != NULL && scheme_end - url == 3 &&
-	       strncasecmp(url, "tls", 3) == 0;
-	len = strlen(text);
-	if (len > 0 && text[len - 1] == '/')
-		len--;
-	at = strrchr(text, '@');
-	if (at != NULL) {
-		rc = take_userinfo(&it, text, (size_t)(at - text));
-		len -= (size_t)(at + 1 - text);
-		text = at + 1;
-	}
-	if (rc == 0)
-		rc = take_url_host(&it, text, len);
 	if (rc < 0)
-		nats_servers_item_finish(&it);
-	else
-		*ret = it;
-	return rc;
+		return rc;
+	*tls = parts.tls;
+	*ret = (struct nats_servers_item){
+		.url = parts.url,
+		.host = parts.host,
+		.user = parts.user,
+		.password = parts.password,
+	};
+	return 0;
 }
 
 /* ---- the list ------------------------------------------------------------ */
@@ -170,7 +75,7 @@ static int add_configured_server(struct nats_servers *s, const char *url,
 			 "--server: more than %d servers", NATS_SERVERS_MAX);
 		return -EINVAL;
 	}
-	rc = parse_server_url(&s->items[s->n], &tls, url);
+	rc = parse_server_item(&s->items[s->n], &tls, url);
 	if (rc < 0) {
 		const char *fault = server_url_fault(url);
 
@@ -302,7 +207,7 @@ static void add_discovered(struct nats_servers *s,
 	struct nats_servers_item it;
 	bool tls;
 
-	if (s->n == NATS_SERVERS_MAX || parse_server_url(&it, &tls, url) < 0)
+	if (s->n == NATS_SERVERS_MAX || parse_server_item(&it, &tls, url) < 0)
 		return;
 	if (is_known_server(s, it.url) || inherit_credentials(&it, from) < 0)
 		nats_servers_item_finish(&it);
