@@ -8,7 +8,9 @@
 #include <sodium.h>
 
 #include "base/check.h"
-#include "nats/js_api.h"
+#include "nats/js_ack.h"
+#include "nats/js_response.h"
+#include "nats/js_status.h"
 
 /* The JSON of the API's answers is read here, in NATS's thread, so that the
  * loop gets numbers. Each letter is a struct below and, where it says so, bytes
@@ -288,9 +290,9 @@ static void take_stored_answer(struct mailbox *to, struct packed_head head,
 			       const struct nats_arrival *in)
 {
 	struct packed_message message;
-	struct js_found found;
+	struct js_message found;
 
-	js_found_parse(&found, in->data, in->len, PAYLOAD_MAX);
+	js_message_parse(&found, in->data, in->len, PAYLOAD_MAX);
 	head.err = found.error.err;
 	if (head.err != 0) {
 		post_api_error(to, JETSTREAM_FOUND, &head, found.error.text);
@@ -307,7 +309,7 @@ static void take_stored_answer(struct mailbox *to, struct packed_head head,
 			     found.subject, found.subject_len,
 			     buf_head(&found.data), message.len);
 	}
-	js_found_finish(&found);
+	js_message_finish(&found);
 }
 
 static void take_created(struct mailbox *to, struct packed_head head,

@@ -8,7 +8,7 @@
 #include <nats/nats.h>
 
 #include "base/buf.h"
-#include "nats/js_api.h"
+#include "nats/js_request.h"
 #include "upstream/nats_codec.h"
 #include "upstream/nats_connect.h"
 
@@ -428,7 +428,7 @@ static int put_create_request(struct nats_session *s,
 		.inactive_ms = c->inactive_ms,
 	};
 
-	return js_put_create(&s->request, &create);
+	return js_request_create(&s->request, &create);
 }
 
 static int put_pull_request(struct nats_session *s,
@@ -442,7 +442,7 @@ static int put_pull_request(struct nats_session *s,
 		.no_wait = c->pull.no_wait,
 	};
 
-	return js_put_pull(&s->request, &pull);
+	return js_request_pull(&s->request, &pull);
 }
 
 /* `api` gets the subject behind the prefix, "STREAM.INFO.Events". */
@@ -459,13 +459,13 @@ static int put_api_request(struct nats_session *s, enum nats_command_kind kind,
 		return 0;
 	case NATS_COMMAND_GET_NEXT:
 		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
-		return js_put_find(&s->request, c->seq, c->subject);
+		return js_request_get_next(&s->request, c->seq, c->subject);
 	case NATS_COMMAND_GET:
 		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
-		return js_put_get(&s->request, c->seq);
+		return js_request_get(&s->request, c->seq);
 	case NATS_COMMAND_GET_LAST:
 		snprintf(api, size, "STREAM.MSG.GET.%s", stream);
-		return js_put_last(&s->request, c->subject);
+		return js_request_get_last(&s->request, c->subject);
 	case NATS_COMMAND_CREATE:
 		snprintf(api, size, "CONSUMER.CREATE.%s.%s%s%s", stream,
 			 consumer, c->has_subject ? "." : "",

@@ -16,7 +16,10 @@
 #include "base/rfc3339.h"
 #include "bytes.h"
 #include "fuzz.h"
-#include "nats/js_api.h"
+#include "nats/js_ack.h"
+#include "nats/js_request.h"
+#include "nats/js_response.h"
+#include "nats/js_status.h"
 
 enum { PAYLOAD_MAX = 64 };
 
@@ -101,11 +104,11 @@ static void must_be_data(const struct buf *data, const json_t *base64)
 
 static void take_found(const char *text, size_t len)
 {
-	struct js_found found;
+	struct js_message found;
 	json_t *json, *message;
 
 	memset(&found, 0xa5, sizeof(found));
-	js_found_parse(&found, text, len, PAYLOAD_MAX);
+	js_message_parse(&found, text, len, PAYLOAD_MAX);
 	must_be_error(&found.error);
 	MUST(buf_unread(&found.data) <= PAYLOAD_MAX);
 	if (found.error.err == 0) {
@@ -126,7 +129,7 @@ static void take_found(const char *text, size_t len)
 		json_decref(json);
 	}
 done:
-	js_found_finish(&found);
+	js_message_finish(&found);
 }
 
 static void take_created(const char *text, size_t len)
@@ -277,7 +280,7 @@ static void put_create(struct buf *b, const char *stream, const char *name,
 				.filter = filter,
 				.start_seq = strlen(name),
 				.inactive_ms = strlen(stream)};
-	int rc = js_put_create(b, &c);
+	int rc = js_request_create(b, &c);
 	json_t *json =
 		request_in(b, rc,
 			   is_utf8(stream) && is_utf8(name) && is_utf8(filter));
@@ -295,7 +298,7 @@ static void put_create(struct buf *b, const char *stream, const char *name,
 
 static void put_last(struct buf *b, const char *subject)
 {
-	int rc = js_put_last(b, subject);
+	int rc = js_request_get_last(b, subject);
 	json_t *json = request_in(b, rc, is_utf8(subject));
 
 	if (json != NULL)

@@ -1,0 +1,337 @@
+#include "nats/js_response.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/base64.h"
+#include "base/rfc3339.h"
+#include "nats/subject.h"
+
+static const uint64_t ns_per_ms = 1000000;
+
+/* Replicas elect another leader at the earliest 4 s after they have heard from
+ * the present one (nats-server's minElectionTimeout), and a leader asks them
+ * every second. */
+static const json_int_t followed_ns = 3000000000;
+
+/* ---- STREAM.INFO --------------------------------------------------------- */
+
+/* The list of all subjects of the stream; NULL where it does not say all: a
+ * mirror has no subjects of its own, and sources and transforms bring in
+ * others. */
+static const json_t *known_subjects(const json_t *config)
+{
+	const json_t *subjects = json_object_get(config, "subjects");
+
+	if (json_array_size(subjects) == 0 ||
+	    json_object_get(config, "mirror") != NULL ||
+	    json_object_get(config, "sources") != NULL ||
+	    json_object_get(config, "subject_transform") != NULL)
+		return NULL;
+	return subjects;
+}
+
+static bool covers_all_subjects(const json_t *config, const char *filter)
+{
+	const json_t *subjects = known_subjects(config);
+	const json_t *subject;
+	size_t i;
+
+	if (subjects == NULL)
+		return false;
+	json_array_foreach(subjects, i, subject)
+	{
+		if (!json_is_string(subject) ||
+		    !subject_covers(filter, json_string_value(subject)))
+			return false;
+	}
+	return true;
+}
+
+/* Can no message of the stream be one that the filter takes? False where that
+ * is not known. */
+static bool matches_none(const json_t *config, const char *filter)
+{
+	const json_t *subjects = known_subjects(config);
+	const json_t *subject;
+	size_t i;
+
+	if (subjects == NULL)
+		return false;
+	json_array_foreach(subjects, i, subject)
+	{
+		if (!json_is_string(subject) ||
+		    subject_overlaps(filter, json_string_value(subject)))
+			return false;
+	}
+	return true;
+}
+
+/* The server refuses a consumer that wants to be kept for longer (10153). */
+static uint64_t max_inactive_ms(const json_t *config)
+{
+	const json_t *limits = json_object_get(config, "consumer_limits");
+	json_int_t ns = json_integer_value(
+		json_object_get(limits, "inactive_threshold"));
+
+	if (ns <= 0)
+		return 0;
+	return ns < (json_int_t)ns_per_ms ? 1 : (uint64_t)ns / ns_per_ms;
+}
+
+static int take_stream_state(struct js_info *ret, const json_t *state)
+{
+	if (js_json_u64(&ret->messages, state, "messages") < 0 ||
+	    js_json_u64(&ret->first_seq, state, "first_seq") < 0 ||
+	    js_json_u64(&ret->last_seq, state, "last_seq") < 0 ||
+	    ret->last_seq == UINT64_MAX)
+		return -EINVAL;
+	if (ret->messages == 0) {
+		/* 0, 1 or last + 1 by the release. */
+		ret->first_seq = ret->last_seq + 1;
+		return 0;
+	}
+	if (ret->first_seq == 0 || ret->first_seq > ret->last_seq)
+		return -EINVAL;
+	return 0;
+}
+
+/* FNV-1a. */
+static uint32_t hash_name(const char *text)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *text != '\0'; text++)
+		h = (h ^ (uint8_t)*text) * 16777619u;
+	return h;
+}
+
+/* The others whom the leader has heard from just now. */
+static size_t count_followers(const json_t *replicas)
+{
+	const json_t *r;
+	size_t i, n = 0;
+
+	json_array_foreach(replicas, i, r)
+	{
+		json_int_t ns =
+			json_integer_value(json_object_get(r, "active"));
+
+		n += ns > 0 && ns < followed_ns;
+	}
+	return n;
+}
+
+static json_int_t replicas_of(const json_t *info)
+{
+	const json_t *others =
+		json_object_get(json_object_get(info, "cluster"), "replicas");
+
+	return (json_int_t)json_array_size(others) + 1;
+}
+
+/* A leader that is cut off goes on answering for some 17 s, while the others
+ * have another one; and while there is none, anyone answers. */
+static int take_cluster(struct js_info *ret, const json_t *cluster)
+{
+	const char *name =
+		json_string_value(json_object_get(cluster, "leader"));
+	const json_t *replicas = json_object_get(cluster, "replicas");
+	size_t servers = json_array_size(replicas) + 1;
+	size_t followers = count_followers(replicas);
+
+	if (cluster == NULL)
+		return 0;
+	if (!json_is_object(cluster))
+		return -EINVAL;
+	if (name == NULL || *name == '\0') {
+		ret->no_leader = true;
+		return 0;
+	}
+	/* From 2.10 on a server without a cluster names itself as the leader,
+	 * by an id that each start changes, and names no cluster. */
+	if (json_object_get(cluster, "name") == NULL && servers == 1)
+		return 0;
+	ret->leader = hash_name(name);
+	ret->no_leader = (followers + 1) * 2 <= servers;
+	ret->all_follow = followers + 1 == servers;
+	return 0;
+}
+
+static int take_stream_config(struct js_info *ret, const json_t *json,
+			      const char *filter)
+{
+	const json_t *config = json_object_get(json, "config");
+	const char *retention =
+		json_string_value(json_object_get(config, "retention"));
+
+	if (retention == NULL ||
+	    js_json_string(ret->created, sizeof(ret->created),
+			   &ret->created_len, json, "created") < 0 ||
+	    take_stream_state(ret, json_object_get(json, "state")) < 0 ||
+	    take_cluster(ret, json_object_get(json, "cluster")) < 0)
+		return -EINVAL;
+	ret->work_queue = strcmp(retention, "workqueue") == 0;
+	ret->filter_covers_all = covers_all_subjects(config, filter);
+	ret->filter_matches_none = matches_none(config, filter);
+	ret->max_inactive_ms = max_inactive_ms(config);
+	/* The time of the answer is there from 2.10 on. */
+	ret->before_2_10 = json_object_get(json, "ts") == NULL;
+	/* One that the leader does not know of is not listed. */
+	ret->all_follow =
+		ret->all_follow &&
+		json_integer_value(json_object_get(config, "num_replicas")) <=
+			replicas_of(json);
+	return 0;
+}
+
+void js_info_parse(struct js_info *ret, const char *json, size_t len,
+		   const char *filter)
+{
+	json_t *root;
+
+	*ret = (struct js_info){0};
+	root = js_json_load(&ret->error, json, len);
+	if (root == NULL)
+		return;
+	if (take_stream_config(ret, root, filter) < 0)
+		js_error_set(&ret->error, JS_JSON_MALFORMED,
+			     "not a stream's information");
+	json_decref(root);
+}
+
+/* ---- STREAM.MSG.GET ------------------------------------------------------ */
+
+/* Standard base64 with padding, at most `data->max` bytes; absent when empty.
+ */
+static int take_message_data(struct buf *data, const json_t *message)
+{
+	const json_t *json = json_object_get(message, "data");
+	size_t len = json_string_length(json);
+	size_t got = 0;
+
+	if (json == NULL)
+		return 0;
+	if (!json_is_string(json) || len % 4 != 0)
+		return -EINVAL;
+	if (len == 0)
+		return 0;
+	/* Three bytes for four characters, less the padding. */
+	if (len / 4 * 3 > data->max + 2 ||
+	    buf_reserve(data,
+			data->max < len / 4 * 3 ? data->max : len / 4 * 3) < 0)
+		return -ENOBUFS;
+	if (base64_decode(json_string_value(json), len, buf_tail(data),
+			  buf_room(data), &got) < 0)
+		return -EINVAL;
+	buf_added(data, got);
+	return 0;
+}
+
+/* "NATS/1.0\r\nName: value\r\n...": names are compared as the server does. */
+static bool block_has(const char *block, size_t len, const char *name)
+{
+	const char *at = block, *end = block + len;
+	size_t n = strlen(name);
+
+	while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		at++;
+		if ((size_t)(end - at) > n && memcmp(at, name, n) == 0 &&
+		    at[n] == ':')
+			return true;
+	}
+	return false;
+}
+
+/* -EINVAL for headers that are no base64, -ENOBUFS without memory. */
+static int take_headers(struct js_message *ret, const json_t *message)
+{
+	const json_t *json = json_object_get(message, "hdrs");
+	size_t len = json_string_length(json), got;
+	char *block;
+	int rc;
+
+	if (len == 0)
+		return json == NULL || json_is_string(json) ? 0 : -EINVAL;
+	block = malloc(len);
+	if (block == NULL)
+		return -ENOBUFS;
+	rc = base64_decode(json_string_value(json), len, block, len, &got);
+	if (rc == 0)
+		ret->internal = block_has(block, got, "Nats-Marker-Reason") ||
+				block_has(block, got, "Nats-Schedule");
+	free(block);
+	return rc;
+}
+
+static int take_stored_message(struct js_message *ret, const json_t *message)
+{
+	char time[64];
+	size_t len;
+	int rc = js_json_u64(&ret->seq, message, "seq");
+
+	if (rc == 0 && ret->seq == 0)
+		rc = -EINVAL;
+	if (rc == 0)
+		rc = js_json_string(ret->subject, sizeof(ret->subject),
+				    &ret->subject_len, message, "subject");
+	if (rc == 0)
+		rc = js_json_string(time, sizeof(time), &len, message, "time");
+	if (rc == 0)
+		rc = rfc3339_parse(&ret->time_ns, time, len);
+	if (rc == 0)
+		rc = take_headers(ret, message);
+	return rc == 0 ? take_message_data(&ret->data, message) : rc;
+}
+
+void js_message_parse(struct js_message *ret, const char *json, size_t len,
+		      size_t max)
+{
+	json_t *root;
+	int rc;
+
+	memset(ret, 0, sizeof(*ret));
+	buf_init(&ret->data, max);
+	root = js_json_load(&ret->error, json, len);
+	if (root == NULL)
+		return;
+	rc = take_stored_message(ret, json_object_get(root, "message"));
+	if (rc < 0) {
+		js_error_set(&ret->error, JS_JSON_MALFORMED,
+			     rc == -ENOBUFS ? "a message too big to take"
+					    : "not a stored message");
+		buf_finish(&ret->data);
+	}
+	json_decref(root);
+}
+
+void js_message_finish(struct js_message *f)
+{
+	if (f != NULL)
+		buf_finish(&f->data);
+}
+
+/* ---- CONSUMER.CREATE ----------------------------------------------------- */
+
+void js_created_parse(struct js_created *ret, const char *json, size_t len)
+{
+	json_t *root;
+	size_t name_len;
+
+	*ret = (struct js_created){0};
+	root = js_json_load(&ret->error, json, len);
+	if (root == NULL)
+		return;
+	if (js_json_string(ret->name, sizeof(ret->name), &name_len, root,
+			   "name") < 0)
+		js_error_set(&ret->error, JS_JSON_MALFORMED,
+			     "not a consumer's information");
+	/* For a gauge alone; servers have had underflows of it. */
+	if (js_json_u64(&ret->num_pending, root, "num_pending") < 0 ||
+	    ret->num_pending > INT64_MAX)
+		ret->num_pending = 0;
+	json_decref(root);
+}
