@@ -5,6 +5,7 @@ import sys
 
 import build
 import includes
+import names
 import options
 import tap
 import text
@@ -23,6 +24,8 @@ def main(root, build_root):
     out.case("scripts that clean up do so on signals", text.check_traps(root))
     out.case("links of the documents", text.check_links(root))
     out.case("options of the documents", options.check_options(root))
+    out.case("files, functions and tests of the documents",
+             names.check_names(root))
 
     compiled = build.commands(build_root)
     out.case("every .c file is built", build.check_registered(root, compiled))

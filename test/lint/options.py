@@ -52,6 +52,8 @@ def _rows(root, page):
         return []
     # A value that may be left out, `--name[=VALUE]`, is one all the same.
     text = re.sub(r"\[=([A-Z]+)\]`", r" \1`", tree.read(root, page) or "")
+    # A | inside of a table's cell is escaped.
+    text = text.replace("\\|", "|")
     return DOC_ROW.findall(text)
 
 

@@ -3,6 +3,7 @@
 import sys
 
 import includes
+import names
 import options
 import tap
 import text
@@ -19,6 +20,8 @@ def cases(out, root):
     out.case("no package host", text.check_hosts(root))
     out.case("links of the documents", text.check_links(root))
     out.case("options of the documents", options.check_options(root))
+    out.case("files, functions and tests of the documents",
+             names.check_names(root))
     out.case("words of the glossary", words.check_words(root))
 
 

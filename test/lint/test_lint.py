@@ -8,6 +8,7 @@ import tempfile
 
 import build
 import includes
+import names
 import options
 import tap
 import text
@@ -79,6 +80,12 @@ BAD = [
      "ci/run", "#!/bin/sh\ntrap 'rm -rf x' EXIT\n"),
     ("a dead link", text.check_links, "docs/b.md", "[x](nowhere.md)\n"),
     ("a dead anchor", text.check_links, "docs/b.md", "[x](rooms.md#attic)\n"),
+    ("a file that is not there", names.check_names,
+     "docs/b.md", "See `src/base/attic.c`.\n"),
+    ("a function that is not there", names.check_names,
+     "docs/b.md", "Call `attic_open()`.\n"),
+    ("a test that is not there", names.check_names,
+     "docs/b.md", "Held by `e2e_attic`.\n"),
     ("an option that no page has", options.check_options,
      "docs/cli.md", ROWS[0] + ROWS[2]),
     ("a row that is no option", options.check_options,
