@@ -49,17 +49,17 @@ int options_help(struct buf *out)
 	int rc = buf_puts(
 		out,
 		"Usage: " SLUICE_PROGRAM " [OPTION]...\n\n"
-		"Serves NATS JetStream to HTTP clients as Server-Sent "
+		"Streams NATS JetStream to HTTP clients as Server-Sent "
 		"Events.\n\n"
-		"Every option --some-name VALUE can also be given as the "
-		"environment variable\n"
-		"SLUICE_SOME_NAME (a flag without a value takes 1 or 0 "
-		"there); an empty one counts\n"
-		"as not set. The command line wins over SLUICE_*, that over "
-		"the nats command's own\n"
-		"variables (NATS_URL, NATS_CONTEXT, NATS_CREDS, ...), and "
-		"those over the NATS CLI\n"
-		"context.\n");
+		"Every option --some-name VALUE is also an environment "
+		"variable:\n"
+		"SLUICE_SOME_NAME. A flag without a value is 1 or 0 there; an "
+		"empty variable\n"
+		"counts as not set.\n"
+		"Precedence: the command line, SLUICE_*, the variables of the "
+		"nats command\n"
+		"(NATS_URL, NATS_CONTEXT, NATS_CREDS, ...), the NATS CLI "
+		"context, the default.\n");
 
 	for (size_t i = 0; rc == 0 && i < options_rows; i++)
 		if (!(options_table[i].flags & OPTIONS_HIDDEN))

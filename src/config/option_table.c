@@ -1,4 +1,4 @@
-/* The table: pure data. The order is that of --help. */
+/* The options: pure data, in the order of --help. */
 #include "config/options.h"
 
 #include <string.h>
@@ -15,11 +15,11 @@
 #define MIB(n)	   ((uint64_t)(n) << 20)
 #define GIB(n)	   ((uint64_t)(n) << 30)
 
-/* What fits the address space by a wide margin. */
+/* Fits the address space by a wide margin. */
 #if SIZE_MAX > UINT32_MAX
-#define TAIL_MEMORY_MAX GIB(1024)
+#define BUFFER_SIZE_MAX GIB(1024)
 #else
-#define TAIL_MEMORY_MAX GIB(1)
+#define BUFFER_SIZE_MAX GIB(1)
 #endif
 
 /* In the order of their enums. */
@@ -31,8 +31,8 @@ static const char *const log_formats[] = {"text", "json", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug",
 					 NULL};
 
-/* What is wrong is said by `takes` alone. */
-static const char said[] = "";
+/* No detail beyond `takes`. */
+static const char no_detail[] = "";
 
 static const char *subject_fault(const char *value)
 {
@@ -45,23 +45,24 @@ static const char *subject_fault(const char *value)
 
 static const char *stream_fault(const char *value)
 {
-	return subject_stream_name_ok(value) ? NULL : said;
+	return subject_stream_name_ok(value) ? NULL : no_detail;
 }
 
 static const char *prefix_fault(const char *value)
 {
-	return subject_prefix_ok(value) ? NULL : said;
+	return subject_prefix_ok(value) ? NULL : no_detail;
 }
 
 static const char *domain_fault(const char *value)
 {
-	return subject_prefix_ok(value) && strchr(value, '.') == NULL ? NULL
-								      : said;
+	return subject_prefix_ok(value) && strchr(value, '.') == NULL
+		       ? NULL
+		       : no_detail;
 }
 
 static const char *claim_name_fault(const char *value)
 {
-	return strlen(value) <= 256 ? NULL : said;
+	return strlen(value) <= 256 ? NULL : no_detail;
 }
 
 #define FILE_OF(what) "the path of a file with " what
@@ -74,7 +75,7 @@ const struct options_row options_table[] = {
 	 .group = "Listening",
 	 .value = "127.0.0.1:8080",
 	 .takes = "HOST:PORT, [V6]:PORT or unix:PATH",
-	 .help = "where clients connect; repeatable",
+	 .help = "address for clients; repeatable",
 	 .fault = hostport_fault},
 	{.name = "listen-mode",
 	 .type = OPTIONS_STRING,
@@ -82,8 +83,8 @@ const struct options_row options_table[] = {
 	 .metavar = "MODE",
 	 .none = "what the umask leaves",
 	 .takes = "an octal number such as 660",
-	 .help = "permissions of the Unix sockets of --listen; whoever can\n"
-		 "write to one can connect",
+	 .help = "permissions of the Unix sockets of --listen; clients need\n"
+		 "write permission",
 	 .fault = option_checks_mode_fault},
 	{.name = "admin-listen",
 	 .type = OPTIONS_LIST,
@@ -92,42 +93,44 @@ const struct options_row options_table[] = {
 	 .metavar = "ADDR",
 	 .value = "127.0.0.1:8081",
 	 .takes = "HOST:PORT, [V6]:PORT, unix:PATH, or off",
-	 .help = "/metrics and the health paths; repeatable; off for none",
+	 .help = "address for /metrics, health and the list of subscriptions;\n"
+		 "repeatable; off for none",
 	 .fault = hostport_fault},
 	{.name = "admin-host",
 	 .type = OPTIONS_LIST,
 	 .offset = AT(admin_host),
 	 .metavar = "NAME",
 	 .takes = "a host's name without a port",
-	 .help = "names by which --admin-listen may be asked, besides\n"
-		 "localhost and addresses; repeatable",
+	 .help = "Host that --admin-listen serves, besides localhost and IP\n"
+		 "addresses; repeatable",
 	 .fault = hostport_host_fault},
 	{.name = "admin-subscriptions",
 	 .type = OPTIONS_WORD,
 	 .offset = AT(admin_subscriptions),
 	 .metavar = "WHEN",
 	 .value = "auto",
-	 .help = "serve the list of streams on --admin-listen; auto: where\n"
+	 .help = "list of subscriptions on --admin-listen; auto: only where\n"
 		 "all its addresses are loopback addresses or Unix sockets",
 	 .words = switches},
 	{.name = "reuse-port",
 	 .type = OPTIONS_BOOL,
 	 .offset = AT(reuse_port),
 	 .value = "0",
-	 .help = "other processes may listen on the ports of --listen, too"},
+	 .help = "share the ports of --listen with other processes\n"
+		 "(SO_REUSEPORT)"},
 	{.name = "proxy-protocol",
 	 .type = OPTIONS_BOOL,
 	 .offset = AT(proxy_protocol),
 	 .value = "0",
-	 .help = "connections to --listen begin with the PROXY protocol,\n"
-		 "version 1 or 2; one that does not is ended"},
+	 .help = "require the PROXY protocol, version 1 or 2, at the start of\n"
+		 "connections to --listen"},
 	{.name = "trusted-proxy",
 	 .type = OPTIONS_LIST,
 	 .offset = AT(trusted_proxy),
 	 .metavar = "CIDR",
 	 .takes = "an address, a range such as 10.0.0.0/8 or fd00::/8, or "
 		  "unix: for Unix sockets",
-	 .help = "proxies whose X-Forwarded-For and Forwarded are believed;\n"
+	 .help = "proxy with trusted X-Forwarded-For and Forwarded headers;\n"
 		 "repeatable",
 	 .fault = address_range_fault},
 
@@ -192,7 +195,7 @@ const struct options_row options_table[] = {
 	 .offset = AT(nkey),
 	 .metavar = "FILE",
 	 .takes = FILE_OF("a user's nkey seed"),
-	 .help = "seed of a user's nkey",
+	 .help = "nkey seed of the user",
 	 .nats_env = "NATS_NKEY",
 	 .field = "nkey"},
 	{.name = "user-jwt",
@@ -215,7 +218,7 @@ const struct options_row options_table[] = {
 	 .offset = AT(tlsca),
 	 .metavar = "FILE",
 	 .takes = FILE_OF("certificates (PEM)"),
-	 .help = "certificate authorities to trust",
+	 .help = "trusted certificate authorities",
 	 .nats_env = "NATS_CA",
 	 .field = "ca"},
 	{.name = "tlscert",
@@ -233,14 +236,14 @@ const struct options_row options_table[] = {
 	 .offset = AT(tlskey),
 	 .metavar = "FILE",
 	 .takes = FILE_OF("a private key (PEM)"),
-	 .help = "key of the client certificate",
+	 .help = "private key of the client certificate",
 	 .nats_env = "NATS_KEY",
 	 .field = "key"},
 	{.name = "tlsfirst",
 	 .type = OPTIONS_BOOL,
 	 .offset = AT(tlsfirst),
 	 .value = "0",
-	 .help = "TLS handshake before the server's greeting",
+	 .help = "TLS handshake before the INFO of the server",
 	 .field = "tls_first"},
 	{.name = "inbox-prefix",
 	 .type = OPTIONS_STRING,
@@ -248,7 +251,7 @@ const struct options_row options_table[] = {
 	 .metavar = "PREFIX",
 	 .none = "_INBOX",
 	 .takes = "a subject of at most 255 bytes without wildcards",
-	 .help = "prefix of the subjects that replies come to",
+	 .help = "prefix of reply subjects",
 	 .fault = prefix_fault,
 	 .field = "inbox_prefix"},
 	{.name = "js-domain",
@@ -278,7 +281,7 @@ const struct options_row options_table[] = {
 	 .value = "Events",
 	 .takes = "a stream's name: 1 to 255 printable ASCII bytes without "
 		  "blanks and . * > / \\",
-	 .help = "JetStream stream",
+	 .help = "JetStream stream; may be created later",
 	 .fault = stream_fault},
 	{.name = "subject",
 	 .type = OPTIONS_STRING,
@@ -303,29 +306,30 @@ const struct options_row options_table[] = {
 	 .metavar = "NAME",
 	 .takes = "a query parameter's name: 1 to 64 letters, digits and "
 		  "-._~",
-	 .help = "query parameter that may carry the identity in place of\n"
-		 "the header (for trusted networks and demos)",
+	 .help = "query parameter that may carry the identity instead of the\n"
+		 "header; for demos and trusted networks",
 	 .fault = option_checks_query_fault},
 	{.name = "cors-origin",
 	 .type = OPTIONS_LIST,
 	 .offset = AT(cors_origin),
 	 .metavar = "ORIGIN",
 	 .takes = "scheme://HOST[:PORT] as a browser writes it, or *",
-	 .help = "origins whose pages may read answers (CORS); * for any, but\n"
-		 "without credentials; repeatable",
+	 .help = "origin with access from its pages (CORS); * for any, "
+		 "without\n"
+		 "credentials; repeatable",
 	 .fault = cors_origin_fault},
 	{.name = "ui",
 	 .type = OPTIONS_BOOL,
 	 .offset = AT(ui),
 	 .value = "0",
-	 .help = "serve a page at / that shows an identity's events live"},
+	 .help = "page at / that shows an identity's events live"},
 	{.name = "ping-interval",
 	 .type = OPTIONS_DURATION,
 	 .flags = OPTIONS_ZERO,
 	 .offset = AT(ping_interval_ms),
 	 .metavar = "DURATION",
 	 .value = "30s",
-	 .help = "time between pings on a stream",
+	 .help = "time between pings of a subscription",
 	 .min = 10,
 	 .max = HOURS(24)},
 	{.name = "ping-style",
@@ -333,24 +337,25 @@ const struct options_row options_table[] = {
 	 .offset = AT(ping_style),
 	 .metavar = "STYLE",
 	 .value = "message",
-	 .help = "pings are messages, comments, or events named system",
+	 .help = "form of pings: messages, comments, or events named system",
 	 .words = ping_styles},
 	{.name = "retry",
 	 .type = OPTIONS_DURATION,
 	 .offset = AT(retry_ms),
 	 .metavar = "DURATION",
 	 .value = "3s",
-	 .help = "reconnection time told to clients",
+	 .help = "reconnection time sent to clients",
 	 .min = 1,
 	 .max = HOURS(1)},
 
 	{.name = "auth",
 	 .type = OPTIONS_WORD,
 	 .offset = AT(auth),
-	 .metavar = "HOW",
+	 .metavar = "header|jwt",
 	 .group = "Authentication",
 	 .value = "header",
-	 .help = "who says whose a stream is: the header, or a signed token",
+	 .help = "how clients are identified: a trusted header, or a signed\n"
+		 "token",
 	 .words = auths},
 	{.name = "jwt-key",
 	 .type = OPTIONS_STRING,
@@ -358,50 +363,50 @@ const struct options_row options_table[] = {
 	 .offset = AT(jwt_key),
 	 .metavar = "FILE",
 	 .takes = FILE_OF("a public key or certificate (PEM), or a JWKS"),
-	 .help = "keys that tokens are verified with; read again when the\n"
-		 "file changes, and at SIGHUP"},
+	 .help = "keys that verify tokens; read again when the file changes,\n"
+		 "and at SIGHUP"},
 	{.name = "jwt-secret",
 	 .type = OPTIONS_STRING,
 	 .flags = OPTIONS_FILE,
 	 .offset = AT(jwt_secret),
 	 .metavar = "FILE",
 	 .takes = FILE_OF("a secret of 32 to 4096 bytes"),
-	 .help = "secret that tokens are verified with (HS256, HS384, HS512),\n"
-		 "in place of --jwt-key; read again as that is"},
+	 .help = "secret that verifies tokens (HS256, HS384, HS512), instead\n"
+		 "of --jwt-key; read again in the same way"},
 	{.name = "jwt-claim",
 	 .type = OPTIONS_STRING,
 	 .offset = AT(jwt_claim),
 	 .metavar = "NAME",
 	 .value = "sub",
 	 .takes = "a claim's name of at most 256 bytes",
-	 .help = "claim whose value is the identity",
+	 .help = "claim that holds the identity",
 	 .fault = claim_name_fault},
 	{.name = "jwt-audience",
 	 .type = OPTIONS_LIST,
 	 .offset = AT(jwt_audience),
 	 .metavar = "NAME",
-	 .takes = "what stands in a token's aud",
-	 .help = "audience that a token must be for; repeatable, one of\n"
-		 "them is enough; without it, tokens with an aud are refused"},
+	 .takes = "a value of a token's aud",
+	 .help = "required audience (aud); repeatable, one of them suffices;\n"
+		 "without it, tokens with an aud are rejected"},
 	{.name = "jwt-issuer",
 	 .type = OPTIONS_LIST,
 	 .offset = AT(jwt_issuer),
 	 .metavar = "NAME",
 	 .none = "any",
-	 .takes = "what stands in a token's iss",
-	 .help = "issuer that a token must be of; repeatable"},
+	 .takes = "a value of a token's iss",
+	 .help = "required issuer (iss); repeatable, one of them suffices"},
 	{.name = "jwt-allow-no-exp",
 	 .type = OPTIONS_BOOL,
 	 .offset = AT(jwt_allow_no_exp),
 	 .value = "0",
-	 .help = "take tokens without exp, too, which never expire"},
+	 .help = "accept tokens without exp, which never expire"},
 	{.name = "jwt-leeway",
 	 .type = OPTIONS_DURATION,
 	 .flags = OPTIONS_ZERO,
 	 .offset = AT(jwt_leeway_ms),
 	 .metavar = "DURATION",
 	 .value = "30s",
-	 .help = "how wrong the clocks may be when a token comes",
+	 .help = "tolerated difference of clocks for exp and nbf",
 	 .min = 1,
 	 .max = HOURS(1)},
 	{.name = "jwt-cookie",
@@ -409,8 +414,8 @@ const struct options_row options_table[] = {
 	 .offset = AT(jwt_cookie),
 	 .metavar = "NAME",
 	 .takes = "a cookie's name (RFC 6265) of at most 64 bytes",
-	 .help = "cookie that may carry the token, where no header and no\n"
-		 "query does",
+	 .help = "cookie that may carry the token, where neither header nor\n"
+		 "query has one",
 	 .fault = option_checks_cookie_fault},
 	{.name = "jwt-query",
 	 .type = OPTIONS_STRING,
@@ -418,8 +423,8 @@ const struct options_row options_table[] = {
 	 .metavar = "NAME",
 	 .takes = "a query parameter's name: 1 to 64 letters, digits and "
 		  "-._~",
-	 .help = "query parameter that may carry the token in place of the\n"
-		 "header (URLs get into logs)",
+	 .help = "query parameter that may carry the token instead of the\n"
+		 "header (URLs appear in logs)",
 	 .fault = option_checks_query_fault},
 
 	{.name = "buffer-size",
@@ -428,16 +433,16 @@ const struct options_row options_table[] = {
 	 .metavar = "SIZE",
 	 .group = "Limits",
 	 .value = "64MiB",
-	 .help = "recent messages kept in memory, from which clients start\n"
-		 "and resume without touching JetStream",
+	 .help = "memory for recent messages, from which clients start and\n"
+		 "resume without JetStream",
 	 .min = KIB(64),
-	 .max = TAIL_MEMORY_MAX},
+	 .max = BUFFER_SIZE_MAX},
 	{.name = "max-replays",
 	 .type = OPTIONS_COUNT,
 	 .offset = AT(max_replays),
 	 .metavar = "N",
 	 .value = "256",
-	 .help = "replays that run at once; more wait their turn",
+	 .help = "concurrent replays; further ones wait",
 	 .min = 1,
 	 .max = 65535},
 	{.name = "max-connections",
@@ -445,7 +450,8 @@ const struct options_row options_table[] = {
 	 .offset = AT(max_connections),
 	 .metavar = "N",
 	 .none = "what RLIMIT_NOFILE allows, less a reserve",
-	 .help = "connections on --listen",
+	 .help = "subscriptions on --listen; 128 more connections are\n"
+		 "accepted for other requests",
 	 .min = 1,
 	 .max = 10000000},
 	{.name = "max-subscriptions-per-id",
@@ -455,7 +461,7 @@ const struct options_row options_table[] = {
 	 .metavar = "N",
 	 .value = "0",
 	 .takes = "a number from 1 to 10000000, or 0 for no limit",
-	 .help = "event streams that one identity has at once",
+	 .help = "concurrent subscriptions of one identity",
 	 .min = 1,
 	 .max = 10000000},
 	{.name = "max-subscriptions-per-address",
@@ -465,8 +471,8 @@ const struct options_row options_table[] = {
 	 .metavar = "N",
 	 .value = "0",
 	 .takes = "a number from 1 to 10000000, or 0 for no limit",
-	 .help = "event streams that one client's address has at once; of\n"
-		 "IPv6 the first 64 bits count",
+	 .help = "concurrent subscriptions of one client address; of IPv6\n"
+		 "the first 64 bits count",
 	 .min = 1,
 	 .max = 10000000},
 	{.name = "max-subscription-age",
@@ -475,8 +481,8 @@ const struct options_row options_table[] = {
 	 .offset = AT(max_subscription_age_ms),
 	 .metavar = "DURATION",
 	 .value = "0",
-	 .help = "streams are ended when they are 80 to 100 % as old, so\n"
-		 "that clients come back and spread anew",
+	 .help = "age at which subscriptions end, at random from 80 to\n"
+		 "100 % of it, so that clients spread over the gateways",
 	 .min = 100,
 	 .max = HOURS(24 * 365)},
 	{.name = "max-header-bytes",
@@ -484,7 +490,7 @@ const struct options_row options_table[] = {
 	 .offset = AT(max_header_bytes),
 	 .metavar = "SIZE",
 	 .value = "16KiB",
-	 .help = "longest request head",
+	 .help = "size of a request head",
 	 .min = 256,
 	 .max = MIB(1)},
 	{.name = "header-timeout",
@@ -492,7 +498,8 @@ const struct options_row options_table[] = {
 	 .offset = AT(header_timeout_ms),
 	 .metavar = "DURATION",
 	 .value = "10s",
-	 .help = "for a whole request head, from the first byte or the accept",
+	 .help = "time for a request head to arrive, from its first byte or\n"
+		 "the accept",
 	 .min = 10,
 	 .max = HOURS(1)},
 	{.name = "idle-timeout",
@@ -500,7 +507,7 @@ const struct options_row options_table[] = {
 	 .offset = AT(idle_timeout_ms),
 	 .metavar = "DURATION",
 	 .value = "75s",
-	 .help = "for a kept-alive connection between requests",
+	 .help = "time that a kept-alive connection may be idle",
 	 .min = 10,
 	 .max = HOURS(24)},
 
@@ -511,8 +518,9 @@ const struct options_row options_table[] = {
 	 .metavar = "DURATION",
 	 .group = "Shutdown",
 	 .value = "5s",
-	 .help = "after SIGTERM or SIGINT: /readyz is 503, and the listeners\n"
-		 "stay open this long",
+	 .help = "time after SIGTERM or SIGINT in which /readyz is 503 and "
+		 "the\n"
+		 "listeners stay open",
 	 .min = 1,
 	 .max = HOURS(1)},
 	{.name = "drain-timeout",
@@ -521,8 +529,8 @@ const struct options_row options_table[] = {
 	 .offset = AT(drain_timeout_ms),
 	 .metavar = "DURATION",
 	 .value = "20s",
-	 .help = "then streams are ended, spread over this time; a second\n"
-		 "signal ends at once",
+	 .help = "time after --drain-delay over which subscriptions end; a\n"
+		 "second signal stops at once",
 	 .min = 1,
 	 .max = HOURS(24)},
 
@@ -532,14 +540,14 @@ const struct options_row options_table[] = {
 	 .metavar = "FORMAT",
 	 .group = "Program",
 	 .value = "text",
-	 .help = "log on standard error: logfmt or JSON lines",
+	 .help = "format of the log on standard error: logfmt or JSON",
 	 .words = log_formats},
 	{.name = "log-level",
 	 .type = OPTIONS_WORD,
 	 .offset = AT(log_level),
 	 .metavar = "LEVEL",
 	 .value = "info",
-	 .help = "least important lines that are logged",
+	 .help = "least important level that is logged",
 	 .words = log_levels},
 	{.name = "access-log",
 	 .type = OPTIONS_STRING,
@@ -547,15 +555,15 @@ const struct options_row options_table[] = {
 	 .metavar = "FILE",
 	 .none = "standard error, with the other lines",
 	 .takes = "off, or the path of a file",
-	 .help = "where the lines of streams go, of their begin and end;\n"
-		 "appended to, and opened anew at SIGHUP; off for none"},
+	 .help = "file for the lines of subscriptions; appended to, reopened\n"
+		 "at SIGHUP; off for none"},
 	{.name = "check-config",
 	 .type = OPTIONS_BOOL,
 	 .flags = OPTIONS_ACTION,
 	 .offset = AT(check),
 	 .value = "0",
-	 .help = "check the options, print the settings that hold and where\n"
-		 "each came from, exit"},
+	 .help = "check the options, print the effective ones and their\n"
+		 "origin, exit"},
 	{.name = "healthcheck",
 	 .type = OPTIONS_WORD,
 	 .flags = OPTIONS_ACTION,
@@ -563,10 +571,9 @@ const struct options_row options_table[] = {
 	 .metavar = "WHAT",
 	 .value = "off",
 	 .alone = "live",
-	 .help = "ask the gateway that runs with these options whether it is\n"
-		 "live (/livez; without a value, too) or ready (/readyz): "
-		 "prints\n"
-		 "one line, and exits with status 0 when it is, else 1",
+	 .help = "ask the gateway with these options whether it is live\n"
+		 "(/livez; the default) or ready (/readyz), print one line,\n"
+		 "exit with status 0 if it is, otherwise 1",
 	 .words = healthchecks},
 	{.name = "version",
 	 .type = OPTIONS_BOOL,

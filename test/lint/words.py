@@ -19,7 +19,7 @@ RULED_OUT = {
     r"overtaken|fell off|lagged": "evicted",
     r"fallen behind the log": "evicted",
     r"turns? into": "becomes",
-    r"letters?|bells?": "message, wakeup (between threads)",
+    r"letters?(?!,? (?:and )?digits)|bells?": "message, wakeup (between threads)",
 }
 PATTERNS = [(re.compile(rf"\b(?:{words})\b", re.IGNORECASE), instead)
             for words, instead in RULED_OUT.items()]
