@@ -1,351 +1,317 @@
-/* The start of a gateway, what its parts say, and its end: listeners,
- * connections, the NATS source and our handles close, each asynchronously; the
- * last of them frees the gateway. The public functions are here too.
+/* A gateway and its parts. Each part has a struct of its own, knows none of the
+ * others, and closes asynchronously; the last one to close frees the gateway:
+ *
+ *	gateway_logs       standard error, the access log; closed last
+ *	gateway_loop       one callback an iteration, the timer
+ *	gateway_listeners  -> conn_set
+ *	gateway_nats       events -> hub
+ *	gateway_keys       -> conn_set's tokens
+ *	conn_set           connections; hub -> its sink
+ *	drain              what is due in a drain
  */
-#include "gateway/gateway_config.h"
-#include "gateway/gateway_internal.h"
+#include "gateway/gateway.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <sodium.h>
 #include <uv.h>
 
 #include "base/check.h"
-#include "base/hostport.h"
-#include "base/units.h"
-#include "config/config.h"
-#include "version.h"
+#include "delivery/hub.h"
+#include "gateway/descriptors.h"
+#include "gateway/drain.h"
+#include "gateway/gateway_config.h"
+#include "gateway/gateway_keys.h"
+#include "gateway/gateway_listeners.h"
+#include "gateway/gateway_logs.h"
+#include "gateway/gateway_loop.h"
+#include "gateway/gateway_nats.h"
+#include "gateway/process_stats.h"
+#include "server/conn.h"
 
-enum {
-	GATEWAY_FDS = 64 + 128 + 128, /* for all else: files, NATS, listeners,
-					 short answers, the admin listeners */
-	GATEWAY_FEWEST = 16,	      /* connections, however few descriptors */
-	GATEWAY_TABLE = 128 * 1024,   /* descriptors: a MiB of the kernel's */
-};
+enum { GATEWAY_FLUSH = 4096 }; /* subscriptions written in one iteration */
 
-struct sluice_options {
+struct sluice {
+	struct uv_loop_s *uv_loop;
 	struct options options;
+	struct metrics metrics;
+	struct process_stats process;
+	struct gateway_logs logs;
+	struct gateway_loop loop;
+	struct gateway_listeners listeners;
+	struct gateway_nats nats;
+	struct gateway_keys keys;
+	struct hub *hub;
+	struct live_page live_page;    /* empty without --ui */
+	struct address_range *trusted; /* of options.trusted_proxy */
+	struct conn_set *conns;
+	size_t max_connections;
+
+	size_t open_parts; /* that must close before the logs do */
+	bool stopping;
+	struct drain drain;
+	sluice_done_cb done;
+	void *done_arg;
 };
-
-/* ---- the public options -------------------------------------------------- */
-
-const char *sluice_version(void)
-{
-	return SLUICE_VERSION;
-}
-
-int sluice_options_new(struct sluice_options **ret)
-{
-	struct sluice_options *o = calloc(1, sizeof(*o));
-	int rc;
-
-	if (o == NULL)
-		return -ENOMEM;
-	rc = options_init(&o->options);
-	if (rc < 0) {
-		free(o);
-		return rc;
-	}
-	*ret = o;
-	return 0;
-}
-
-void sluice_options_free(struct sluice_options *o)
-{
-	if (o == NULL)
-		return;
-	options_finish(&o->options);
-	free(o);
-}
-
-int sluice_options_set(struct sluice_options *o, const char *name,
-		       const char *value, char *err)
-{
-	return options_set(&o->options, OPTIONS_FLAG, name, value, err);
-}
-
-int sluice_options_load(struct sluice_options *o, char *err)
-{
-	return config_load(&o->options, environ, NULL, err);
-}
-
-int sluice_start(struct sluice **ret, struct uv_loop_s *loop,
-		 const struct sluice_options *o, char *err)
-{
-	return gateway_start(ret, loop, &o->options, NULL, 0, err);
-}
-
-/* ---- clients ------------------------------------------------------------- */
-
-static void on_accept(void *arg, int fd, const struct address *from)
-{
-	struct gateway_listener *l = arg;
-
-	conn_set_accept(l->gw->conns, fd, from, l->admin);
-}
-
-static void on_metrics(void *arg)
-{
-	struct sluice *gw = arg;
-
-	if (gw->source != NULL && gw->phase != PHASE_STOPPING)
-		metric_set(&gw->metrics, METRIC_NATS_HUNG,
-			   nats_source_hung(gw->source));
-	process_stats_gauges(&gw->process, &gw->metrics,
-			     conn_set_count(gw->conns));
-}
-
-static void on_trouble(void *arg, int err, bool first)
-{
-	struct gateway_listener *l = arg;
-
-	metric_add(&l->gw->metrics, METRIC_ACCEPT_ERRORS, 1);
-	if (!first)
-		return;
-	LOG(&l->gw->log, LOG_WARN, "can't accept connections",
-	    LOG_STR("error", strerror(-err)));
-}
 
 /* ---- the end ------------------------------------------------------------- */
 
-static void count_closed_part(struct sluice *gw)
+static void on_logs_closed(void *arg)
 {
-	MUST(gw->open_parts > 0);
-	if (--gw->open_parts == 0)
-		gateway_close_logs(gw);
-}
-
-void gateway_on_logs_closed(struct sluice *gw)
-{
+	struct sluice *gw = arg;
 	sluice_done_cb done = gw->done;
-	void *arg = gw->done_arg;
+	void *done_arg = gw->done_arg;
 
 	hub_free(gw->hub);
-	live_page_finish(&gw->ui);
-	free(gw->listeners);
+	live_page_finish(&gw->live_page);
+	gateway_listeners_finish(&gw->listeners);
 	free(gw->trusted);
 	options_finish(&gw->options);
 	if (done != NULL)
-		done(gw, arg);
+		done(gw, done_arg);
 	free(gw);
 }
 
-static void on_listener_closed(void *arg)
+static void on_part_closed(void *arg)
 {
-	struct gateway_listener *l = arg;
+	struct sluice *gw = arg;
 
-	count_closed_part(l->gw);
+	MUST(gw->open_parts > 0);
+	if (--gw->open_parts == 0)
+		gateway_logs_close(&gw->logs);
 }
 
-void gateway_part_closed(void *arg)
-{
-	count_closed_part(arg);
-}
-
-/* Before the other parts, as a rule: who asks until then sees no streams. */
+/* The other parts close later, as a rule: gateway_subscriptions() may still be
+ * called. */
 static void on_conns_closed(void *arg)
 {
 	struct sluice *gw = arg;
 
 	gw->conns = NULL;
-	count_closed_part(gw);
+	on_part_closed(gw);
 }
 
-static void on_handles_gone(struct handles *h)
+/* Subscriptions close before the NATS source, which still deletes their
+ * consumers; the hub ends before the source, since it takes no more events. */
+static void close_all_parts(struct sluice *gw)
 {
-	count_closed_part(CONTAINER_OF(h, struct sluice, handles));
-}
-
-void gateway_close_listeners(struct sluice *gw)
-{
-	for (size_t i = 0; i < gw->n_listeners; i++) {
-		listener_close(gw->listeners[i].listener);
-		gw->listeners[i].listener = NULL;
-	}
-}
-
-/* Streams are closed before the source, so that what they have on the server is
- * taken away; the source is closed before its events could find no hub. */
-void gateway_stop(struct sluice *gw)
-{
-	if (gw->phase == PHASE_STOPPING)
+	if (gw->stopping)
 		return;
-	gw->phase = PHASE_STOPPING;
-	gateway_close_listeners(gw);
+	gw->stopping = true;
+	gateway_listeners_close(&gw->listeners);
 	conn_set_close(gw->conns);
-	gateway_close_keys(gw);
+	gateway_keys_close(&gw->keys);
 	if (gw->hub != NULL)
 		hub_end(gw->hub);
-	if (gw->source != NULL)
-		nats_source_close(gw->source);
-	handles_end(&gw->handles);
-	handles_close(&gw->handles, (uv_handle_t *)&gw->poll_returned);
-	handles_close(&gw->handles, (uv_handle_t *)&gw->loop_iteration);
-	handles_close(&gw->handles, (uv_handle_t *)&gw->keep_spinning);
-	handles_close(&gw->handles, (uv_handle_t *)&gw->timer);
+	gateway_nats_close(&gw->nats);
+	gateway_loop_close(&gw->loop);
 }
 
-int sluice_reopen(struct sluice *gw)
-{
-	if (gw->access_file != NULL && gw->phase != PHASE_STOPPING)
-		log_file_reopen(gw->access_file);
-	gateway_read_keys(gw);
-	return 0;
-}
-
-void sluice_stop(struct sluice *gw, sluice_done_cb done, void *arg)
+void gateway_stop(struct sluice *gw, sluice_done_cb done, void *arg)
 {
 	gw->done = done;
 	gw->done_arg = arg;
-	gateway_stop(gw);
+	close_all_parts(gw);
 }
 
-/* ---- the start ----------------------------------------------------------- */
+/* ---- an iteration -------------------------------------------------------- */
 
-/* What the soft limit of descriptors allows, less those for all else. */
-static size_t max_connections(const struct options *o, const struct log *lg)
+static void flush_hub(struct sluice *gw, uint64_t now_ms)
 {
-	struct rlimit lim = {.rlim_cur = 1024};
-	size_t most;
-
-	getrlimit(RLIMIT_NOFILE, &lim);
-	most = lim.rlim_cur > GATEWAY_FDS + GATEWAY_FEWEST
-		       ? (size_t)lim.rlim_cur - GATEWAY_FDS
-		       : GATEWAY_FEWEST;
-	if (o->max_connections == 0)
-		return most;
-	if (o->max_connections > most)
-		LOG(lg, LOG_WARN,
-		    "fewer descriptors than --max-connections needs",
-		    LOG_U64("max_connections", o->max_connections),
-		    LOG_U64("limit", lim.rlim_cur),
-		    LOG_U64("enough_for", most));
-	return (size_t)o->max_connections;
+	gateway_loop_spin(&gw->loop, hub_flush(gw->hub, now_ms, GATEWAY_FLUSH));
 }
 
-/* The kernel doubles the table of a process's descriptors when it is full.
- * Where there are threads each time waits for all processors, some 20 ms in
- * which nobody is accepted: so it is made large while there are none. */
-static void make_listener_table(const struct sluice *gw)
+static void log_hub_status(struct sluice *gw)
 {
-	size_t n = gw->max_connections + GATEWAY_FDS;
-	struct rlimit lim;
-	int fd;
+	struct hub_status_message message;
 
-	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+	while (hub_take_status_message(gw->hub, &message))
+		LOG(&gw->logs.main, message.warn ? LOG_WARN : LOG_INFO,
+		    message.text);
+}
+
+static void carry_out_drain_step(struct sluice *gw,
+				 const struct drain_step *step)
+{
+	switch (step->action) {
+	case DRAIN_WAIT:
+		break;
+	case DRAIN_CLOSE_LISTENERS:
+		gateway_listeners_close(&gw->listeners);
+		LOG(&gw->logs.main, LOG_INFO, "closing subscriptions",
+		    LOG_U64("subscriptions", gw->drain.to_end));
+		break;
+	case DRAIN_END_SUBSCRIPTIONS:
+		conn_set_end_subscriptions(gw->conns, step->n);
+		break;
+	case DRAIN_STOP:
+		close_all_parts(gw);
+		break;
+	}
+}
+
+static void advance_drain(struct sluice *gw, uint64_t now_ms)
+{
+	struct drain_step step;
+
+	do {
+		/* Connections without a request have nothing to wait for. */
+		if (gw->drain.phase == DRAIN_ENDING ||
+		    gw->drain.phase == DRAIN_LINGER)
+			conn_set_end_subscriptions(gw->conns, 0);
+		step = drain_advance(&gw->drain, now_ms,
+				     conn_set_subscriptions(gw->conns),
+				     conn_set_count(gw->conns));
+		carry_out_drain_step(gw, &step);
+	} while (step.action != DRAIN_WAIT && !gw->stopping);
+}
+
+static uint64_t min_ms(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t on_iteration(void *arg, uint64_t now_ms)
+{
+	struct sluice *gw = arg;
+	uint64_t next_ms;
+
+	flush_hub(gw, now_ms);
+	if (hub_next_ms(gw->hub) <= now_ms)
+		hub_tick(gw->hub, now_ms);
+	if (conn_set_next_ms(gw->conns) <= now_ms)
+		conn_set_tick(gw->conns, now_ms);
+	gateway_keys_tick(&gw->keys, now_ms);
+	log_hub_status(gw);
+	advance_drain(gw, now_ms);
+	if (gw->stopping)
+		return UINT64_MAX;
+	gateway_logs_flush(&gw->logs);
+	next_ms = min_ms(hub_next_ms(gw->hub), conn_set_next_ms(gw->conns));
+	next_ms = min_ms(next_ms, gateway_keys_next_ms(&gw->keys));
+	return min_ms(next_ms, drain_next_ms(&gw->drain, now_ms));
+}
+
+void gateway_drain(struct sluice *gw, sluice_done_cb done, void *arg)
+{
+	if (gw->stopping || gw->drain.phase != DRAIN_OFF)
 		return;
-	if (n > lim.rlim_cur)
-		n = (size_t)lim.rlim_cur;
-	if (n > GATEWAY_TABLE)
-		n = GATEWAY_TABLE;
-	fd = fcntl(uv_backend_fd(gw->loop), F_DUPFD_CLOEXEC, (int)n - 1);
-	if (fd >= 0)
-		close(fd);
+	gw->done = done;
+	gw->done_arg = arg;
+	conn_set_drain(gw->conns);
+	LOG(&gw->logs.main, LOG_INFO, "draining",
+	    LOG_U64("subscriptions", conn_set_subscriptions(gw->conns)));
+	gateway_loop_wake(&gw->loop);
+	drain_start(&gw->drain, uv_now(gw->uv_loop));
 }
 
-static bool asks_any_port(const char *address)
+void gateway_reopen(struct sluice *gw)
 {
-	char host[LISTENER_ADDRESS_MAX];
-	const char *port;
-
-	return hostport_split(address, host, sizeof(host), &port) == 0 &&
-	       strtol(port, NULL, 10) == 0;
+	if (gw->stopping)
+		return;
+	gateway_logs_reopen(&gw->logs);
+	gateway_keys_reload(&gw->keys);
 }
 
-/* By its address, or a socket that listens already (address NULL). */
-static int open_listener(struct sluice *gw, const char *address, int fd,
-			 bool admin, char *err)
-{
-	struct gateway_listener *l = &gw->listeners[gw->n_listeners];
-	struct listener_cbs cbs = {
-		.on_accept = on_accept,
-		.on_trouble = on_trouble,
-		.on_closed = on_listener_closed,
-		.arg = l,
-	};
-	struct listener_how how = {
-		.shared = gw->options.reuse_port && !admin,
-		.mode = LISTENER_MODE_UMASK,
-	};
-	int rc;
+/* ---- the parts ----------------------------------------------------------- */
 
-	if (!admin && gw->options.listen_mode != NULL)
-		MUST(units_mode(gw->options.listen_mode, &how.mode) == 0);
-	l->gw = gw;
-	l->admin = admin;
-	l->any_port = address != NULL && asks_any_port(address);
-	if (address == NULL)
-		rc = listener_adopt(&l->listener, gw->loop, fd, &cbs, err);
-	else
-		rc = listener_new(&l->listener, gw->loop, address, &how, &cbs,
-				  err);
-	if (rc < 0)
-		return rc;
+static int open_main_log(struct sluice *gw)
+{
+	gw->logs = (struct gateway_logs){
+		.loop = gw->uv_loop,
+		.options = &gw->options,
+		.lost = &gw->metrics.value[METRIC_LINES_LOST],
+		.on_closed = on_logs_closed,
+		.arg = gw,
+	};
+	return gateway_logs_open(&gw->logs);
+}
+
+static void open_loop_handles(struct sluice *gw)
+{
+	const struct gateway_loop_cbs cbs = {
+		.on_iteration = on_iteration,
+		.on_closed = on_part_closed,
+		.arg = gw,
+	};
+
+	gateway_loop_open(&gw->loop, gw->uv_loop, &gw->metrics, &cbs);
 	gw->open_parts++;
-	gw->n_listeners++;
-	return 0;
 }
 
-/* Those of one kind: what is inherited, else what the option says. */
-static int open_listener_kind(struct sluice *gw,
-			      const struct inherited *sockets, size_t n,
-			      bool admin, char *err)
+static void on_connection(void *arg, int fd, const struct address *from,
+			  bool admin)
 {
-	const struct options_strings *list =
-		admin ? &gw->options.admin_listen : &gw->options.listen;
-	size_t before = gw->n_listeners;
-	int rc = 0;
+	struct sluice *gw = arg;
 
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		if (sockets[i].admin == admin)
-			rc = open_listener(gw, NULL, sockets[i].fd, admin, err);
-	if (rc < 0 || gw->n_listeners > before)
-		return rc;
-	for (size_t i = 0; rc == 0 && i < list->n; i++)
-		rc = open_listener(gw, list->items[i], -1, admin, err);
-	return rc;
+	conn_set_accept(gw->conns, fd, from, admin);
 }
 
 static int open_listeners(struct sluice *gw, const struct inherited *sockets,
 			  size_t n, char *err)
 {
-	const struct options *o = &gw->options;
 	int rc;
 
-	gw->listeners = calloc(o->listen.n + o->admin_listen.n + n,
-			       sizeof(*gw->listeners));
-	if (gw->listeners == NULL)
-		return -ENOMEM;
-	rc = open_listener_kind(gw, sockets, n, false, err);
-	gw->n_public = gw->n_listeners;
-	return rc < 0 ? rc : open_listener_kind(gw, sockets, n, true, err);
+	gw->listeners = (struct gateway_listeners){
+		.loop = gw->uv_loop,
+		.options = &gw->options,
+		.log = &gw->logs.main,
+		.metrics = &gw->metrics,
+		.cbs = {on_connection, on_part_closed, gw},
+	};
+	rc = gateway_listeners_open(&gw->listeners, sockets, n, err);
+	if (gw->listeners.n > 0)
+		gw->open_parts++;
+	return rc;
 }
 
-/* Which port 0 has become is said here alone: it is an answer to who asked for
- * any, whatever the level. */
-static void log_listeners(const struct sluice *gw)
+static void on_nats_event(void *arg, const struct jetstream_event *ev)
 {
-	char address[LISTENER_ADDRESS_MAX];
-	struct log told = gw->log;
+	struct sluice *gw = arg;
 
-	for (size_t i = 0; i < gw->n_listeners; i++) {
-		const struct gateway_listener *l = &gw->listeners[i];
+	hub_on_event(gw->hub, ev, uv_now(gw->uv_loop));
+}
 
-		told.level = gw->log.level;
-		if (l->any_port && told.level < LOG_INFO)
-			told.level = LOG_INFO;
-		for (size_t k = 0; listener_address_of(l->listener, k, address);
-		     k++)
-			LOG(&told, LOG_INFO, "listening",
-			    LOG_STR("address", address),
-			    LOG_STR("listener", l->admin ? "admin" : "public"));
-	}
+static void on_nats_turn(void *arg)
+{
+	struct sluice *gw = arg;
+
+	flush_hub(gw, uv_now(gw->uv_loop));
+}
+
+static int open_nats(struct sluice *gw, char *err)
+{
+	int rc;
+
+	gw->nats = (struct gateway_nats){
+		.log = &gw->logs.main,
+		.metrics = &gw->metrics,
+		.cbs = {on_nats_event, on_nats_turn, on_part_closed, gw},
+	};
+	rc = gateway_nats_open(&gw->nats, gw->uv_loop, &gw->options, err);
+	if (rc == 0)
+		gw->open_parts++;
+	return rc;
+}
+
+static int open_keys(struct sluice *gw, char *err)
+{
+	int rc;
+
+	gw->keys = (struct gateway_keys){
+		.options = &gw->options,
+		.log = &gw->logs.main,
+		.metrics = &gw->metrics,
+		.on_closed = on_part_closed,
+		.arg = gw,
+	};
+	rc = gateway_keys_open(&gw->keys, gw->uv_loop, err);
+	if (gateway_keys_is_open(&gw->keys))
+		gw->open_parts++;
+	return rc;
 }
 
 static uint64_t wall_clock_now_ns(void)
@@ -360,7 +326,7 @@ static uint64_t wall_clock_now_ns(void)
 _Static_assert((int)PING_MESSAGE == (int)SSE_PING_MESSAGE &&
 		       (int)PING_COMMENT == (int)SSE_PING_COMMENT &&
 		       (int)PING_EVENT == (int)SSE_PING_EVENT,
-	       "the words of --ping-style are those of sse.h");
+	       "--ping-style has the values of sse.h");
 
 static int open_gateway_hub(struct sluice *gw)
 {
@@ -375,7 +341,7 @@ static int open_gateway_hub(struct sluice *gw)
 		.now_ns = wall_clock_now_ns,
 	};
 
-	return hub_new(&gw->hub, &cfg, nats_source_source(gw->source),
+	return hub_new(&gw->hub, &cfg, gateway_nats_jetstream(&gw->nats),
 		       conn_sink(), &gw->metrics);
 }
 
@@ -397,19 +363,25 @@ static int make_live_page(struct sluice *gw)
 	const struct options *o = &gw->options;
 	const struct live_page_config cfg = gateway_live_page_config(o);
 
-	return o->ui ? live_page_init(&gw->ui, &cfg) : 0;
+	return o->ui ? live_page_init(&gw->live_page, &cfg) : 0;
 }
 
-/* The list names identities and addresses, and DELETE ends streams: by default
- * it is for those on this machine alone. */
+/* The list names identities and addresses, and DELETE ends subscriptions: by
+ * default only local admin listeners serve it. */
 static bool serves_subscriptions(const struct sluice *gw)
 {
 	if (gw->options.admin_subscriptions != SWITCH_AUTO)
 		return gw->options.admin_subscriptions == SWITCH_ON;
-	for (size_t i = gw->n_public; i < gw->n_listeners; i++)
-		if (!listener_is_local(gw->listeners[i].listener))
-			return false;
-	return true;
+	return gateway_listeners_admin_is_local(&gw->listeners);
+}
+
+static void on_metrics(void *arg)
+{
+	struct sluice *gw = arg;
+
+	gateway_nats_gauges(&gw->nats);
+	process_stats_gauges(&gw->process, &gw->metrics,
+			     conn_set_count(gw->conns));
 }
 
 static uint64_t wall_ms(void)
@@ -426,18 +398,18 @@ static int open_conn_set(struct sluice *gw)
 	const struct options *o = &gw->options;
 	bool by_token = o->auth == AUTH_JWT;
 	const struct conn_config cfg = {
-		.loop = gw->loop,
+		.loop = gw->uv_loop,
 		.wall_ms = wall_ms,
 		.hub = gw->hub,
 		.metrics = &gw->metrics,
-		.log = &gw->log,
-		.access = gateway_access_log(gw),
-		/* What says who asks may come only once. */
+		.log = &gw->logs.main,
+		.access = gateway_logs_access(&gw->logs),
+		/* The header with the identity, which may come only once. */
 		.id_header = by_token ? "Authorization" : o->id_header,
-		.tokens = by_token ? &gw->tokens : NULL,
+		.tokens = by_token ? &gw->keys.tokens : NULL,
 		.id_query = o->id_query,
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
-		.ui = o->ui ? &gw->ui : NULL,
+		.ui = o->ui ? &gw->live_page : NULL,
 		.proxy_protocol = o->proxy_protocol,
 		.trusted = gw->trusted,
 		.n_trusted = o->trusted_proxy.n,
@@ -464,33 +436,18 @@ static int open_conn_set(struct sluice *gw)
 	return rc;
 }
 
-/* None of these can fail. The timer may not keep a turn from coming. */
-static void open_handles(struct sluice *gw)
-{
-	handles_init(&gw->handles, on_handles_gone);
-	uv_check_init(gw->loop, &gw->poll_returned);
-	handles_add(&gw->handles, (uv_handle_t *)&gw->poll_returned);
-	uv_prepare_init(gw->loop, &gw->loop_iteration);
-	handles_add(&gw->handles, (uv_handle_t *)&gw->loop_iteration);
-	uv_idle_init(gw->loop, &gw->keep_spinning);
-	handles_add(&gw->handles, (uv_handle_t *)&gw->keep_spinning);
-	uv_timer_init(gw->loop, &gw->timer);
-	handles_add(&gw->handles, (uv_handle_t *)&gw->timer);
-	gw->timer_ms = UINT64_MAX;
-	gw->open_parts++;
-}
-
 static int open_all_parts(struct sluice *gw, const struct inherited *sockets,
 			  size_t n, char *err)
 {
-	int rc = gateway_open_access_log(gw, err);
+	int rc = gateway_logs_open_access(&gw->logs, err);
 
-	gw->max_connections = max_connections(&gw->options, &gw->log);
-	make_listener_table(gw);
+	gw->max_connections =
+		descriptors_max_connections(&gw->options, &gw->logs.main);
+	descriptors_enlarge_table(gw->uv_loop, gw->max_connections);
 	if (rc == 0)
 		rc = open_listeners(gw, sockets, n, err);
 	if (rc == 0)
-		rc = gateway_open_source(gw, err);
+		rc = open_nats(gw, err);
 	if (rc == 0)
 		rc = open_gateway_hub(gw);
 	if (rc == 0)
@@ -498,14 +455,38 @@ static int open_all_parts(struct sluice *gw, const struct inherited *sockets,
 	if (rc == 0)
 		rc = make_live_page(gw);
 	if (rc == 0)
-		rc = gateway_open_keys(gw, err);
+		rc = open_keys(gw, err);
 	if (rc == 0)
 		rc = open_conn_set(gw);
 	if (rc == 0)
-		rc = uv_check_start(&gw->poll_returned, gateway_on_woken);
-	if (rc == 0)
-		rc = uv_prepare_start(&gw->loop_iteration, gateway_on_turn);
+		rc = gateway_loop_start(&gw->loop);
 	return rc;
+}
+
+/* With its copy of the options, the log and the loop: what it takes to fail
+ * asynchronously. */
+static int new_gateway(struct sluice **ret, struct uv_loop_s *loop,
+		       const struct options *o, char *err)
+{
+	struct sluice *gw = calloc(1, sizeof(*gw));
+	int rc;
+
+	if (gw == NULL || options_copy(&gw->options, o) < 0) {
+		free(gw);
+		snprintf(err, SLUICE_ERROR_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	gw->uv_loop = loop;
+	rc = open_main_log(gw);
+	if (rc < 0) {
+		options_finish(&gw->options);
+		free(gw);
+		snprintf(err, SLUICE_ERROR_MAX, "the log: %s", strerror(-rc));
+		return rc;
+	}
+	open_loop_handles(gw);
+	*ret = gw;
+	return 0;
 }
 
 int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
@@ -520,67 +501,52 @@ int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 		snprintf(err, SLUICE_ERROR_MAX, "no source of randomness");
 		return -EIO;
 	}
-	gw = calloc(1, sizeof(*gw));
-	if (gw == NULL || options_copy(&gw->options, o) < 0) {
-		free(gw);
-		snprintf(err, SLUICE_ERROR_MAX, "out of memory");
-		return -ENOMEM;
-	}
-	gw->loop = loop;
-	rc = gateway_open_log(gw);
-	if (rc < 0) {
-		options_finish(&gw->options);
-		free(gw);
-		snprintf(err, SLUICE_ERROR_MAX, "the log: %s", strerror(-rc));
+	rc = new_gateway(&gw, loop, o, err);
+	if (rc < 0)
 		return rc;
-	}
-	open_handles(gw);
 	rc = options_finish_parsing(&gw->options, err);
 	if (rc == 0)
 		rc = open_all_parts(gw, sockets, n, err);
 	if (rc < 0) {
 		if (err[0] == '\0')
 			snprintf(err, SLUICE_ERROR_MAX, "%s", strerror(-rc));
-		gateway_stop(gw);
+		close_all_parts(gw);
 		return rc;
 	}
-	gateway_log_settings(gw);
-	log_listeners(gw);
+	drain_init(&gw->drain, gw->options.drain_delay_ms,
+		   gw->options.drain_timeout_ms);
+	gateway_logs_options(&gw->logs);
+	gateway_listeners_log(&gw->listeners);
 	*ret = gw;
 	return 0;
 }
 
-/* ---- questions ----------------------------------------------------------- */
+/* ---- state --------------------------------------------------------------- */
 
-int sluice_address(const struct sluice *gw, size_t index, char *out,
-		   size_t size)
+int gateway_address(const struct sluice *gw, size_t index, char *out,
+		    size_t size)
 {
-	char address[LISTENER_ADDRESS_MAX];
-
-	if (index >= gw->n_public || gw->listeners[index].listener == NULL)
-		return -ENOENT;
-	listener_address(gw->listeners[index].listener, address);
-	snprintf(out, size, "%s", address);
-	return 0;
+	return gateway_listeners_address(&gw->listeners, index, out, size);
 }
 
-int sluice_ready(const struct sluice *gw)
+bool gateway_ready(const struct sluice *gw, const char **why)
 {
-	const char *why;
+	*why = "shutting down";
+	return !gw->stopping && gw->drain.phase == DRAIN_OFF &&
+	       hub_ready(gw->hub, why);
+}
 
-	return gw->phase == PHASE_OPEN && hub_ready(gw->hub, &why);
+size_t gateway_subscriptions(const struct sluice *gw)
+{
+	return gw->conns != NULL ? conn_set_subscriptions(gw->conns) : 0;
 }
 
 void gateway_status(const struct sluice *gw, char *out, size_t size)
 {
-	const char *why = "shutting down";
-	bool ready = gw->phase == PHASE_OPEN && hub_ready(gw->hub, &why);
+	const char *why;
+	bool ready = gateway_ready(gw, &why);
 
-	snprintf(out, size, "%zu subscriptions, %s%s", sluice_subscriptions(gw),
+	snprintf(out, size, "%zu subscriptions, %s%s",
+		 gateway_subscriptions(gw),
 		 ready ? "ready" : "not ready: ", ready ? "" : why);
-}
-
-size_t sluice_subscriptions(const struct sluice *gw)
-{
-	return gw->conns != NULL ? conn_set_subscriptions(gw->conns) : 0;
 }

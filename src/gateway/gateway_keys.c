@@ -1,69 +1,64 @@
-/* The keys of --auth jwt: read at the start, at SIGHUP, and when the file has
- * changed, which is looked at once a second by a thread of its own
- * (key_file.h). A file that is broken, half written or gone leaves the keys
- * that there were.
- */
-#include "gateway/gateway_config.h"
-#include "gateway/gateway_internal.h"
+#include "gateway/gateway_keys.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "gateway/gateway_config.h"
+#include "sluice.h"
 
-enum { KEYS_LOOK_MS = 1000 };
+enum { KEYS_CHECK_MS = 1000 };
 
 static const char *keys_path(const struct options *o)
 {
 	return o->jwt_secret != NULL ? o->jwt_secret : o->jwt_key;
 }
 
-static void take_read_keys(struct sluice *gw)
+static void use_read_keys(struct gateway_keys *k)
 {
-	const struct jwks *keys = gw->key_file.keys;
+	const struct jwks *keys = k->file.keys;
+	const char *path = keys_path(k->options), *why;
 	size_t n = jwks_count(keys), faulty;
-	const char *why;
 
-	gw->tokens.keys = keys;
-	gw->keys_error[0] = '\0';
-	metric_set(&gw->metrics, METRIC_JWT_KEYS, n);
-	LOG(&gw->log, LOG_INFO, "keys read",
-	    LOG_STR("file", keys_path(&gw->options)), LOG_U64("keys", n),
-	    LOG_U64("passed_over", jwks_passed_over(keys)));
+	k->tokens.keys = keys;
+	k->logged_error[0] = '\0';
+	metric_set(k->metrics, METRIC_JWT_KEYS, n);
+	LOG(k->log, LOG_INFO, "keys read", LOG_STR("file", path),
+	    LOG_U64("keys", n), LOG_U64("ignored", jwks_passed_over(keys)));
 	faulty = jwks_faulty(keys, &why);
 	if (faulty > 0)
-		LOG(&gw->log, LOG_WARN,
+		LOG(k->log, LOG_WARN,
 		    "keys skipped, the others of the set are used",
-		    LOG_STR("file", keys_path(&gw->options)),
-		    LOG_U64("keys", faulty), LOG_STR("first", why));
+		    LOG_STR("file", path), LOG_U64("keys", faulty),
+		    LOG_STR("first", why));
 }
 
-/* It is tried again every second, and logged when the reason is another one. */
-static void note_failure(struct sluice *gw, const char *what)
+/* The read is retried every second, and logged when the reason changes. */
+static void log_failed_read(struct gateway_keys *k, const char *reason)
 {
-	metric_add(&gw->metrics, METRIC_JWT_KEY_FAILURES, 1);
-	if (strcmp(what, gw->keys_error) == 0)
+	metric_add(k->metrics, METRIC_JWT_KEY_FAILURES, 1);
+	if (strcmp(reason, k->logged_error) == 0)
 		return;
-	snprintf(gw->keys_error, sizeof(gw->keys_error), "%s", what);
-	LOG(&gw->log, LOG_ERROR,
-	    "can't read the keys, going on with the old ones",
-	    LOG_STR("file", keys_path(&gw->options)), LOG_STR("error", what));
+	snprintf(k->logged_error, sizeof(k->logged_error), "%s", reason);
+	LOG(k->log, LOG_ERROR,
+	    "cannot read the keys, keeping the previous ones",
+	    LOG_STR("file", keys_path(k->options)), LOG_STR("error", reason));
 }
 
-static void on_looked(uv_async_t *wakeup)
+static void on_file_checked(uv_async_t *wakeup)
 {
-	struct sluice *gw = CONTAINER_OF((struct handles *)wakeup->data,
-					 struct sluice, handles);
-	char what[JWKS_FILE_ERROR_MAX];
+	struct gateway_keys *k = CONTAINER_OF((struct handles *)wakeup->data,
+					      struct gateway_keys, handles);
+	char reason[JWKS_FILE_ERROR_MAX];
 
-	if (gw->key_file.watch == NULL)
+	if (k->file.watch == NULL)
 		return;
-	switch (jwks_file_take(&gw->key_file, what)) {
+	switch (jwks_file_take(&k->file, reason)) {
 	case JWKS_FILE_READ:
-		take_read_keys(gw);
+		use_read_keys(k);
 		break;
 	case JWKS_FILE_FAILED:
-		note_failure(gw, what);
+		log_failed_read(k, reason);
 		break;
 	case JWKS_FILE_SAME:
 	case JWKS_FILE_PENDING:
@@ -71,67 +66,88 @@ static void on_looked(uv_async_t *wakeup)
 	}
 }
 
-static void set_jwt_rules(struct sluice *gw)
+static void on_handles_gone(struct handles *h)
 {
-	const struct options *o = &gw->options;
+	struct gateway_keys *k = CONTAINER_OF(h, struct gateway_keys, handles);
 
-	gw->tokens = (struct conn_tokens){
+	k->on_closed(k->arg);
+}
+
+static int open_keys_file(struct gateway_keys *k, char *err)
+{
+	const struct options *o = k->options;
+	bool secret = o->jwt_secret != NULL;
+	char reason[JWKS_FILE_ERROR_MAX];
+	int rc = jwks_file_open(&k->file, keys_path(o),
+				secret ? JWKS_SECRET : JWKS_PUBLIC, &k->wakeup,
+				reason);
+
+	if (rc < 0)
+		snprintf(err, SLUICE_ERROR_MAX, "%s: %s: %s",
+			 secret ? "--jwt-secret" : "--jwt-key", keys_path(o),
+			 reason);
+	return rc;
+}
+
+int gateway_keys_open(struct gateway_keys *k, struct uv_loop_s *loop, char *err)
+{
+	const struct options *o = k->options;
+	int rc;
+
+	k->next_check_ms = UINT64_MAX;
+	if (o->auth != AUTH_JWT)
+		return 0;
+	handles_init(&k->handles, on_handles_gone);
+	rc = uv_async_init(loop, &k->wakeup, on_file_checked);
+	if (rc < 0)
+		return rc;
+	handles_add(&k->handles, (uv_handle_t *)&k->wakeup);
+	rc = open_keys_file(k, err);
+	if (rc < 0)
+		return rc;
+	k->tokens = (struct conn_tokens){
 		.rules = gateway_jwt_rules(o),
 		.places = {.cookie = o->jwt_cookie, .query = o->jwt_query},
 	};
-}
-
-int gateway_open_keys(struct sluice *gw, char *err)
-{
-	const struct options *o = &gw->options;
-	bool secret = o->jwt_secret != NULL;
-	char what[JWKS_FILE_ERROR_MAX];
-	int rc;
-
-	gw->keys_due_ms = UINT64_MAX;
-	if (o->auth != AUTH_JWT)
-		return 0;
-	rc = uv_async_init(gw->loop, &gw->keys_bell, on_looked);
-	if (rc < 0)
-		return rc;
-	handles_add(&gw->handles, (uv_handle_t *)&gw->keys_bell);
-	rc = jwks_file_open(&gw->key_file, keys_path(o),
-			    secret ? JWKS_SECRET : JWKS_PUBLIC, &gw->keys_bell,
-			    what);
-	if (rc < 0) {
-		snprintf(err, SLUICE_ERROR_MAX, "%s: %s: %s",
-			 secret ? "--jwt-secret" : "--jwt-key", keys_path(o),
-			 what);
-		return rc;
-	}
-	set_jwt_rules(gw);
-	take_read_keys(gw);
-	gw->keys_due_ms = uv_now(gw->loop) + KEYS_LOOK_MS;
+	use_read_keys(k);
+	k->next_check_ms = uv_now(loop) + KEYS_CHECK_MS;
 	return 0;
 }
 
-void gateway_close_keys(struct sluice *gw)
+bool gateway_keys_is_open(const struct gateway_keys *k)
 {
-	gw->keys_due_ms = UINT64_MAX;
-	gw->tokens.keys = NULL;
-	jwks_file_close(&gw->key_file);
-	if (gw->keys_bell.loop != NULL)
-		handles_close(&gw->handles, (uv_handle_t *)&gw->keys_bell);
+	return k->handles.open > 0;
 }
 
-void gateway_read_keys(struct sluice *gw)
+void gateway_keys_close(struct gateway_keys *k)
 {
-	if (gw->key_file.watch == NULL)
+	k->next_check_ms = UINT64_MAX;
+	k->tokens.keys = NULL;
+	jwks_file_close(&k->file);
+	if (!gateway_keys_is_open(k))
 		return;
-	/* Whoever asks is told, if it is the same as the last time, too. */
-	gw->keys_error[0] = '\0';
-	jwks_file_look(&gw->key_file, true);
+	handles_end(&k->handles);
+	handles_close(&k->handles, (uv_handle_t *)&k->wakeup);
 }
 
-void gateway_look_at_keys(struct sluice *gw, uint64_t now_ms)
+void gateway_keys_reload(struct gateway_keys *k)
 {
-	if (gw->keys_due_ms > now_ms)
+	if (k->file.watch == NULL)
 		return;
-	gw->keys_due_ms = now_ms + KEYS_LOOK_MS;
-	jwks_file_look(&gw->key_file, false);
+	/* The request gets a line even if the reason is still the same. */
+	k->logged_error[0] = '\0';
+	jwks_file_look(&k->file, true);
+}
+
+void gateway_keys_tick(struct gateway_keys *k, uint64_t now_ms)
+{
+	if (k->next_check_ms > now_ms)
+		return;
+	k->next_check_ms = now_ms + KEYS_CHECK_MS;
+	jwks_file_look(&k->file, false);
+}
+
+uint64_t gateway_keys_next_ms(const struct gateway_keys *k)
+{
+	return k->next_check_ms;
 }

@@ -1,73 +1,88 @@
-/* The NATS source of a gateway: how it is set up, and what it says. */
-#include "gateway/gateway_internal.h"
+#include "gateway/gateway_nats.h"
 
+#include "nats/subject.h"
+#include "upstream/nats_source.h"
 #include "version.h"
+
+/* ---- callbacks ----------------------------------------------------------- */
 
 static void on_source_event(void *arg, const struct jetstream_event *ev)
 {
-	struct sluice *gw = arg;
+	struct gateway_nats *n = arg;
 
-	hub_on_event(gw->hub, ev, uv_now(gw->loop));
+	n->cbs.on_event(n->cbs.arg, ev);
 }
 
 static void on_source_turn(void *arg)
 {
-	struct sluice *gw = arg;
+	struct gateway_nats *n = arg;
 
-	gateway_flush(gw, uv_now(gw->loop));
+	n->cbs.on_turn(n->cbs.arg);
 }
 
-/* A server that is not there is said once, until it is there again. */
-static void on_failed(struct sluice *gw, const struct nats_status *status)
+static void on_source_closed(void *arg)
 {
-	LOG(&gw->log, gw->away ? LOG_DEBUG : LOG_WARN,
-	    "can't connect to NATS, trying on",
+	struct gateway_nats *n = arg;
+
+	n->source = NULL;
+	n->cbs.on_closed(n->cbs.arg);
+}
+
+/* One warning until the next connection: attempts that follow are of level
+ * debug. */
+static void log_failed_connect(struct gateway_nats *n,
+			       const struct nats_status *status)
+{
+	LOG(n->log, n->failure_logged ? LOG_DEBUG : LOG_WARN,
+	    "cannot connect to NATS, retrying",
 	    LOG_STR("server", status->server), LOG_STR("error", status->text));
-	gw->away = true;
-	metric_add(&gw->metrics, METRIC_NATS_FAILURES, 1);
+	n->failure_logged = true;
+	metric_add(n->metrics, METRIC_NATS_FAILURES, 1);
 }
 
 static void on_source_status(void *arg, const struct nats_status *status)
 {
-	struct sluice *gw = arg;
+	struct gateway_nats *n = arg;
 
 	switch (status->kind) {
 	case NATS_STATUS_CONNECTED:
-		gw->away = false;
-		LOG(&gw->log, LOG_INFO, "connected to NATS",
+		n->failure_logged = false;
+		LOG(n->log, LOG_INFO, "connected to NATS",
 		    LOG_STR("server", status->server));
 		break;
 	case NATS_STATUS_DISCONNECTED:
-		LOG(&gw->log, LOG_WARN, "disconnected from NATS",
+		LOG(n->log, LOG_WARN, "disconnected from NATS",
 		    LOG_STR("error", status->text));
 		break;
 	case NATS_STATUS_FAILED:
-		on_failed(gw, status);
+		log_failed_connect(n, status);
 		break;
 	case NATS_STATUS_ERROR:
-		LOG(&gw->log, LOG_WARN, "NATS reports an error",
+		LOG(n->log, LOG_WARN, "NATS reports an error",
 		    LOG_STR("error", status->text));
 		break;
 	case NATS_STATUS_LAME_DUCK:
-		LOG(&gw->log, LOG_INFO, "the NATS server is about to shut down",
+		LOG(n->log, LOG_INFO, "NATS server is about to shut down",
 		    LOG_STR("server", status->server));
 		break;
 	case NATS_STATUS_HUNG:
-		LOG(&gw->log, LOG_WARN,
+		LOG(n->log, LOG_WARN,
 		    "connect to NATS hangs, skipping the server",
 		    LOG_STR("server", status->server));
 		break;
 	case NATS_STATUS_RETURNED:
-		LOG(&gw->log, LOG_INFO,
+		LOG(n->log, LOG_INFO,
 		    "hung connect to NATS returned, retrying the server",
 		    LOG_STR("server", status->server));
 		break;
 	}
 }
 
-int gateway_open_source(struct sluice *gw, char *err)
+/* ---- the owner's calls --------------------------------------------------- */
+
+int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
+		      const struct options *o, char *err)
 {
-	const struct options *o = &gw->options;
 	char filter[SUBJECT_MAX];
 	const struct nats_settings settings = {
 		.servers = (const char *const *)o->server.items,
@@ -94,14 +109,27 @@ int gateway_open_source(struct sluice *gw, char *err)
 		.on_event = on_source_event,
 		.on_turn = on_source_turn,
 		.on_status = on_source_status,
-		.on_closed = gateway_part_closed,
-		.arg = gw,
+		.on_closed = on_source_closed,
+		.arg = n,
 	};
-	int rc;
 
 	subject_filter(&o->subject_template, filter);
-	rc = nats_source_new(&gw->source, gw->loop, &settings, &cbs, err);
-	if (rc == 0)
-		gw->open_parts++;
-	return rc;
+	return nats_source_new(&n->source, loop, &settings, &cbs, err);
+}
+
+struct jetstream *gateway_nats_jetstream(const struct gateway_nats *n)
+{
+	return nats_source_source(n->source);
+}
+
+void gateway_nats_gauges(const struct gateway_nats *n)
+{
+	if (n->source != NULL)
+		metric_set(n->metrics, METRIC_NATS_HUNG,
+			   nats_source_hung(n->source));
+}
+
+void gateway_nats_close(struct gateway_nats *n)
+{
+	nats_source_close(n->source);
 }

@@ -710,7 +710,7 @@ static void descriptors_run_out(void **state)
 		sse_client_connect(&cs[i], f->gw.address);
 		sse_client_send_text(&cs[i], ALICE);
 	}
-	gateway_proc_wait_log(&f->gw, "can't accept connections");
+	gateway_proc_wait_log(&f->gw, "cannot accept connections");
 	wait_heads(cs, N, ROOM);
 	cpu = cpu_ms(f);
 	poll(NULL, 0, WATCH_MS); /* the point is that nothing happens */

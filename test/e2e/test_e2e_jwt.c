@@ -247,7 +247,7 @@ static void a_broken_file_leaves_the_old_keys(void **state)
 {
 	static const char broken[] = "-----BEGIN PUBLIC KEY-----\nMCow";
 	static const char failed[] =
-		"can't read the keys, going on with the old ones";
+		"cannot read the keys, keeping the previous ones";
 	struct e2e *f = *state;
 	char token[TOKEN_BYTES], other[TOKEN_BYTES];
 
@@ -331,9 +331,9 @@ static void a_read_that_fails_is_tried_again(void **state)
 		 "cd %s && mkdir dir && ln -s dir bad && mv -T bad key",
 		 folder.path);
 	assert_int_equal(system(command), 0);
-	wait_said(f, "can't read the keys", 1);
+	wait_said(f, "cannot read the keys", 1);
 	wait_failures(f, 3);
-	assert_int_equal(e2e_count_in_log(f, "can't read the keys"), 1);
+	assert_int_equal(e2e_count_in_log(f, "cannot read the keys"), 1);
 	put_key("EdDSA");
 	wait_said(f, "msg=\"keys read\"", 2);
 	make_token(other, "EdDSA", "\"sub\": \"alice\"");

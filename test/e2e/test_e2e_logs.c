@@ -170,7 +170,7 @@ static void standard_output_is_a_socket(void **state)
 	assert_non_null(strstr(line, "msg=\"subscription opened\""));
 	/* There is nothing to be opened anew, and it goes on. */
 	gateway_proc_signal(&f->gw, SIGHUP);
-	gateway_proc_wait_log(&f->gw, "access log opened anew");
+	gateway_proc_wait_log(&f->gw, "access log reopened");
 	assert_true(getline(&line, &cap, in) > 0);
 	assert_non_null(strstr(line, "msg=\"subscription closed\""));
 	gateway_proc_stop(&f->gw);

@@ -392,7 +392,7 @@ static void files_that_fail(void **state)
 	e2e_gateway(f, "--access-log", path, NULL);
 	assert_int_equal(rename(folder, moved), 0);
 	gateway_proc_signal(&f->gw, SIGHUP);
-	gateway_proc_wait_log(&f->gw, "can't open the access log anew");
+	gateway_proc_wait_log(&f->gw, "cannot reopen the access log");
 	e2e_open(f, "alice", NULL);
 	in_home(f, "moved/access.log", path);
 	free(wait_in_file(path, "id=alice"));

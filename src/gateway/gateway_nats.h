@@ -1,0 +1,42 @@
+/* The gateway's NATS source: its settings from the options, and its status in
+ * the log and the metrics. */
+#ifndef SLUICE_GATEWAY_NATS_H
+#define SLUICE_GATEWAY_NATS_H
+
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "config/options.h"
+#include "nats/jetstream.h"
+
+struct uv_loop_s;
+struct nats_source;
+
+struct gateway_nats_cbs {
+	void (*on_event)(void *arg, const struct jetstream_event *ev);
+	/* The events that were there are in. */
+	void (*on_turn)(void *arg);
+	void (*on_closed)(void *arg);
+	void *arg;
+};
+
+/* The log and the metrics are borrowed. */
+struct gateway_nats {
+	const struct log *log;
+	struct metrics *metrics;
+	struct gateway_nats_cbs cbs;
+	struct nats_source *source; /* NULL: not open */
+	bool failure_logged;	    /* since the last connection */
+};
+
+/* 0, or a negative errno with `err` (SLUICE_ERROR_MAX bytes). */
+int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
+		      const struct options *o, char *err);
+struct jetstream *gateway_nats_jetstream(const struct gateway_nats *n);
+/* Sets the gauges of the NATS side. */
+void gateway_nats_gauges(const struct gateway_nats *n);
+/* Asynchronous; ends in on_closed if it was open. */
+void gateway_nats_close(struct gateway_nats *n);
+
+#endif
