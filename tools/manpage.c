@@ -1,20 +1,21 @@
-/* Makes the man page of its template and the table of options:
+/* Generates the man page from its template and the table of options:
  *
  *	manpage TEMPLATE VERSION PROGRAM >sluice.1
  *
  * A line of the template that is "@OPTIONS@" or "@NATS_VARIABLES@" is replaced
- * by what the table says. The page is written in mdoc(7). */
+ * from the table. The page is written in mdoc(7). */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "config/option_value.h"
 #include "config/options.h"
 
 enum { LINE_MAX_BYTES = 1024, NAME_MAX_BYTES = 64, TEXT_COLUMNS = 60 };
 
-/* A character that roff would not leave as it is. A hyphen stays one inside a
- * word; before an option or a number it is a minus, which can be copied. */
+/* Escapes a character for roff. A hyphen inside a word stays a hyphen; before
+ * an option or a number it becomes a minus, which can be copied. */
 static void put_char(char before, char c)
 {
 	if (c == '\\')
@@ -29,8 +30,8 @@ static void put_char(char before, char c)
 		putchar(c);
 }
 
-/* One sentence or less, on lines that are not too long. A control line begins
- * with a dot or a quote, and no text of ours may become one. */
+/* Breaks lines at TEXT_COLUMNS. A line that starts with a dot or a quote would
+ * be a control line, so the dot is escaped. */
 static void put_text(const char *text)
 {
 	size_t column = 0;
@@ -54,14 +55,14 @@ static void put_text(const char *text)
 	}
 }
 
-/* An option's name: all of its hyphens are minuses. */
+/* The name of an option: all hyphens become minuses. */
 static void put_name(const char *name)
 {
 	for (; *name != '\0'; name++)
 		put_char('-', *name);
 }
 
-/* As a sentence. */
+/* Makes the text a sentence. */
 static void put_sentence(const char *begin, const char *text)
 {
 	if (*begin == '\0' && *text >= 'a' && *text <= 'z')
@@ -85,7 +86,7 @@ static void put_default(const struct options_row *row)
 
 static void put_row(const struct options_row *row)
 {
-	char takes[OPTIONS_TAKES_MAX];
+	char takes[OPTION_VALUE_TAKES_MAX];
 
 	fputs(".It Fl \\-", stdout);
 	put_name(row->name);
@@ -99,7 +100,7 @@ static void put_row(const struct options_row *row)
 	put_sentence("", row->help);
 	if (row->type == OPTIONS_BOOL)
 		return;
-	options_takes(row, takes);
+	option_value_takes(row, takes);
 	put_sentence("Takes ", takes);
 	put_default(row);
 }
@@ -148,7 +149,7 @@ static void put_nats_variables(void)
 	}
 }
 
-/* The marks inside a line of the template, and what stands for them. */
+/* A placeholder in a line of the template, and its text. */
 struct mark {
 	const char *name;
 	const char *text;
@@ -180,7 +181,7 @@ static void put_line(const char *line, const struct mark *marks)
 	fputs(line, stdout);
 }
 
-/* "SLUICE", as the headings of manuals are. */
+/* "SLUICE": titles of manual pages are in capitals. */
 static void upper_case(const char *text, char *out, size_t size)
 {
 	size_t i = 0;
