@@ -31,6 +31,7 @@
 #include "gateway/gateway_nats.h"
 #include "gateway/process_stats.h"
 #include "server/conn.h"
+#include "server/dispatch.h"
 
 enum { GATEWAY_FLUSH = 4096 }; /* subscriptions written in one iteration */
 
@@ -399,6 +400,7 @@ static int open_conn_set(struct sluice *gw)
 	bool by_token = o->auth == AUTH_JWT;
 	const struct conn_config cfg = {
 		.loop = gw->uv_loop,
+		.handler = dispatch_request,
 		.wall_ms = wall_ms,
 		.hub = gw->hub,
 		.metrics = &gw->metrics,

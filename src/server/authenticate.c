@@ -1,29 +1,49 @@
-/* Whose stream it is by a token, and how long it is open for that. */
-#include "server/conn_internal.h"
+#include "server/authenticate.h"
 
 #include <errno.h>
 
-int conn_take_token(const struct conn *c, const struct request *h,
-		    const struct route *r, struct identity *ret,
-		    uint64_t *end_ms, struct http_error *why)
+#include "server/conn.h"
+
+static int authenticate_token(const struct conn_config *cfg,
+			      const struct request *h,
+			      const struct events_query *q,
+			      struct identity *ret, uint64_t *end_ms,
+			      struct http_error *why)
 {
-	const struct conn_tokens *t = c->set->cfg.tokens;
-	uint64_t wall_ms = c->set->cfg.wall_ms();
+	const struct conn_tokens *t = cfg->tokens;
+	uint64_t wall_ms = cfg->wall_ms();
 	struct bearer_token found;
 	struct jwt jwt;
 
-	if (bearer_token_find(&found, why, &t->places, h, r->events.token.at,
-			      r->events.token.len) < 0 ||
+	if (bearer_token_find(&found, why, &t->places, h, q->token.at,
+			      q->token.len) < 0 ||
 	    jwt_verify(&jwt, why, t->keys, &t->rules, found.at, found.len,
 		       wall_ms) < 0)
 		return -EINVAL;
 	*ret = jwt.id;
-	*end_ms = UINT64_MAX;
 	if (!jwt.expires)
 		return 0;
-	/* One that is too old already lives off the leeway. */
+	/* An expired token was accepted for the leeway's sake. */
 	if (jwt.end_ms <= wall_ms)
 		jwt.end_ms += t->rules.leeway_ms;
 	*end_ms = jwt.end_ms;
 	return 0;
+}
+
+int authenticate(const struct conn_config *cfg, const struct request *h,
+		 const struct events_query *q, struct identity *ret,
+		 uint64_t *end_ms, struct http_error *why)
+{
+	struct identity_request req = {
+		.header_name = cfg->id_header,
+		.query_name = cfg->id_query,
+		.query = q->id.given ? q->id.text : NULL,
+		.query_len = q->id.len,
+	};
+
+	*end_ms = UINT64_MAX;
+	if (cfg->tokens != NULL)
+		return authenticate_token(cfg, h, q, ret, end_ms, why);
+	req.header = request_find(h, cfg->id_header, &req.header_len);
+	return identity_take(ret, why, &req);
 }

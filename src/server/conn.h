@@ -29,7 +29,9 @@
 #include "http/live_page.h"
 
 struct uv_loop_s;
+struct conn;
 struct conn_set;
+struct request;
 
 /* How --auth jwt takes tokens; the keys may be others from one turn of the loop
  * to the next. */
@@ -41,6 +43,8 @@ struct conn_tokens {
 
 struct conn_config {
 	struct uv_loop_s *loop;
+	/* Responds to a request, or opens a subscription: dispatch_request() */
+	void (*handler)(struct conn *c, const struct request *h);
 	uint64_t (*wall_ms)(void); /* since 1970 */
 	struct hub *hub;	   /* made with conn_sink() */
 	struct metrics *metrics;

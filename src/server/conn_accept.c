@@ -1,8 +1,4 @@
-/* A connection comes, and whose it is. At first the socket's peer; with
- * --proxy-protocol whom the preface names, for which the first bytes are; and
- * while a request is served, and of a stream as long as it lives, whom the
- * headers name that
- * --trusted-proxy lets us believe. */
+/* New connections, and which one makes room when there are too many. */
 #include "server/conn_internal.h"
 
 #include <errno.h>
@@ -10,37 +6,27 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "http/forwarded.h"
+#include "http/proxy_protocol.h"
 
 enum {
-	CONN_EXTRA = 128, /* over the limit, for short answers alone */
-	CONN_ADMIN = 128, /* on the admin listeners */
-	/* Of all unfinished request heads. */
-	CONN_HEADS_BYTES = 32 * 1024 * 1024,
+	EXTRA_CONNS = 128, /* beyond max_connections, for short responses */
+	ADMIN_CONNS = 128, /* on the admin listeners */
 };
 
-/* Is there more to come before its first request? */
-static int open_new_conn(struct conn *c, bool admin)
+static void drop_conn(struct conn *c, enum conn_drop_reason why)
 {
-	if (admin || !c->set->cfg.proxy_protocol)
-		return 0;
-	c->proxy_header = calloc(1, sizeof(*c->proxy_header));
-	return c->proxy_header == NULL ? -ENOMEM : 0;
+	access_log_dropped(&c->set->access_log, &c->address, why,
+			   conn_now_ms(c->set));
+	conn_close(c);
 }
 
 static bool is_full(const struct conn_set *s)
 {
-	return s->n_open - s->n_admin >= s->cfg.max_connections + CONN_EXTRA;
+	return s->n_open - s->n_admin >= s->cfg.max_connections + EXTRA_CONNS;
 }
 
-static void drop_for(struct conn *c, enum conn_drop_reason why)
-{
-	conn_note_dropped(c->set, &c->address, why);
-	conn_close_now(c);
-}
-
-/* The public connection that has waited longest without asking for anything;
- * NULL: all are streams. There are at most CONN_ADMIN others to pass over. */
+/* The public connection that has been idle longest; NULL: all are
+ * subscriptions. At most ADMIN_CONNS others are skipped. */
 static struct conn *idle_longest(const struct conn_set *s)
 {
 	static const enum conn_state order[] = {CONN_LINGER, CONN_IDLE,
@@ -59,34 +45,44 @@ static struct conn *idle_longest(const struct conn_set *s)
 	return NULL;
 }
 
-/* Makes room where there is none. False: there is still none. */
-static bool has_room(struct conn_set *s, const struct address *from, bool admin)
+static void make_admin_room(struct conn_set *s)
 {
 	struct list *first = list_first(&s->admins);
+
+	if (s->n_admin >= ADMIN_CONNS && first != NULL)
+		drop_conn(LIST_ENTRY(first, struct conn, peer_check),
+			  DROP_ADMIN_FULL);
+}
+
+/* False: there is no room, and none can be made. */
+static bool make_public_room(struct conn_set *s, const struct address *from)
+{
 	struct conn *idle;
 
-	if (admin) {
-		if (s->n_admin >= CONN_ADMIN && first != NULL)
-			drop_for(LIST_ENTRY(first, struct conn, peer_check),
-				 DROP_ADMIN_FULL);
-		return true;
-	}
 	if (!is_full(s))
 		return true;
 	idle = idle_longest(s);
-	if (idle != NULL)
-		drop_for(idle, DROP_PUBLIC_FULL);
-	else
-		conn_note_dropped(s, from, DROP_PUBLIC_FULL);
-	return idle != NULL;
+	if (idle == NULL) {
+		access_log_dropped(&s->access_log, from, DROP_PUBLIC_FULL,
+				   conn_now_ms(s));
+		return false;
+	}
+	drop_conn(idle, DROP_PUBLIC_FULL);
+	return true;
 }
 
-/* -ENOMEM, or another negative errno when there is no place in the poller. */
+static int await_proxy_header(struct conn *c)
+{
+	c->proxy_header = calloc(1, sizeof(*c->proxy_header));
+	return c->proxy_header == NULL ? -ENOMEM : 0;
+}
+
+/* -ENOMEM, or another negative errno of epoll_ctl(). */
 static int alloc_conn(struct conn **ret, struct conn_set *s, int fd,
 		      const struct address *from, bool admin)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	int rc;
+	int rc = 0;
 
 	if (c == NULL)
 		return -ENOMEM;
@@ -95,7 +91,8 @@ static int alloc_conn(struct conn **ret, struct conn_set *s, int fd,
 	c->address = *from;
 	c->polled = POLLER_IN;
 	c->admin = admin;
-	rc = open_new_conn(c, admin);
+	if (!admin && s->cfg.proxy_protocol)
+		rc = await_proxy_header(c);
 	if (rc == 0)
 		rc = poller_add(s->poller, fd, c);
 	if (rc < 0) {
@@ -107,89 +104,39 @@ static int alloc_conn(struct conn **ret, struct conn_set *s, int fd,
 	return 0;
 }
 
-void conn_set_accept(struct conn_set *s, int fd, const struct address *from,
-		     bool admin)
+static int add_conn(struct conn_set *s, int fd, const struct address *from,
+		    bool admin)
 {
 	struct conn *c;
-	int rc;
+	int rc = alloc_conn(&c, s, fd, from, admin);
 
-	if (s->closing || !has_room(s, from, admin)) {
-		close(fd);
-		return;
-	}
-	rc = alloc_conn(&c, s, fd, from, admin);
-	if (rc < 0) {
-		conn_note_dropped(s, from,
-				  rc == -ENOMEM ? DROP_NO_MEMORY
-						: DROP_NO_WATCH);
-		close(fd);
-		return;
-	}
+	if (rc < 0)
+		return rc;
 	s->n_open++;
 	if (admin)
 		s->n_admin++;
 	s->n_in[CONN_NEW]++;
 	conn_move(c, CONN_REQUEST);
 	metric_add(s->cfg.metrics, METRIC_ACCEPTED, 1);
+	return 0;
 }
 
-/* ---- unfinished heads ---------------------------------------------------- */
-
-/* The oldest ones go first: a client that is served sends its head at once, and
- * the head that is just being read is the youngest as a rule. */
-void conn_bound_heads(struct conn_set *s)
+void conn_set_accept(struct conn_set *s, int fd, const struct address *from,
+		     bool admin)
 {
-	struct list *first;
+	int rc;
 
-	while (s->head_bytes > CONN_HEADS_BYTES &&
-	       (first = list_first(&s->in[CONN_REQUEST])) != NULL)
-		drop_for(LIST_ENTRY(first, struct conn, link), DROP_HEADS_FULL);
-}
-
-/* ---- the preface -------------------------------------------------------- */
-
-/* Nothing is answered: the client may speak another protocol. */
-static void reject_proxy_header(struct conn *c)
-{
-	struct http_error why;
-
-	http_error_set(&why, 0, REJECT_BAD_PROXY_HEADER,
-		       "the connection does not begin with the PROXY protocol");
-	access_log_rejected(c, &why);
-	conn_close_now(c);
-}
-
-void conn_take_proxy_header(struct conn *c, const uint8_t **bytes, size_t *len)
-{
-	enum proxy_verdict verdict;
-	size_t used;
-
-	verdict = proxy_protocol_feed(c->proxy_header, *bytes, *len, &used);
-	*bytes += used;
-	*len -= used;
-	if (verdict == PROXY_MORE)
-		return;
-	if (verdict == PROXY_REJECT) {
-		reject_proxy_header(c);
+	if (admin && !s->closing)
+		make_admin_room(s);
+	if (s->closing || (!admin && !make_public_room(s, from))) {
+		close(fd);
 		return;
 	}
-	if (c->proxy_header->has_address)
-		c->address = c->proxy_header->address;
-	free(c->proxy_header);
-	c->proxy_header = NULL;
-}
-
-struct address conn_identify_client(struct conn *c, const struct request *h)
-{
-	const struct conn_config *cfg = &c->set->cfg;
-
-	if (c->admin || cfg->n_trusted == 0)
-		return c->address;
-	return forwarded_client(&c->set->proxies, h, &c->address, cfg->trusted,
-				cfg->n_trusted);
-}
-
-void conn_address(const struct conn *c, char *out)
-{
-	address_text(&c->address, out);
+	rc = add_conn(s, fd, from, admin);
+	if (rc == 0)
+		return;
+	access_log_dropped(&s->access_log, from,
+			   rc == -ENOMEM ? DROP_NO_MEMORY : DROP_NO_WATCH,
+			   conn_now_ms(s));
+	close(fd);
 }

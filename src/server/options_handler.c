@@ -1,42 +1,23 @@
-/* Pages of other origins. What an answer says of them is known before the
- * request is looked at any closer, so that refusals say it, too: a page that
- * may not read them would see nothing but "network error". */
+/* OPTIONS: the preflight of pages of other origins. It needs no identity, since
+ * it carries neither headers nor cookies (Fetch, 4.8). */
 #include "server/conn_internal.h"
+#include "server/conn_respond.h"
+#include "server/handlers.h"
 
-#include <stdio.h>
-
-static void put_cors_lines(const struct conn *c, const struct request *h,
-			   bool preflight, char *out)
+void options_handler(struct conn *c, const struct exchange *x)
 {
-	cors_lines(&c->set->cfg.cors, request_find(h, "Origin", NULL),
-		   preflight, out);
-}
-
-const char *conn_cors_lines(const struct conn *c, const struct request *h,
-			    char *out)
-{
-	if (c->admin || c->set->cfg.cors.n == 0)
-		return NULL;
-	put_cors_lines(c, h, false, out);
-	return out;
-}
-
-/* Nobody is asked who he is: a preflight carries neither headers nor cookies
- * (Fetch, 4.8). */
-void conn_answer_options(struct conn *c, const struct response_to *to,
-			 const struct request *h)
-{
-	char lines[CORS_LINES_MAX];
-	struct response_to instead = *to;
+	const struct conn_config *cfg = &c->set->cfg;
+	char lines[CORS_LINES_MAX] = "";
+	struct response_to to = x->to;
 	struct buf out;
 	int rc;
 
-	lines[0] = '\0';
 	if (!c->admin)
-		put_cors_lines(c, h, true, lines);
-	instead.lines = lines;
-	buf_init(&out, CONN_ANSWER_MAX);
-	rc = response_short(&out, &instead, 204, NULL,
+		cors_lines(&cfg->cors, request_find(x->request, "Origin", NULL),
+			   true, lines);
+	to.lines = lines;
+	buf_init(&out, CONN_RESPONSE_MAX);
+	rc = response_short(&out, &to, 204, NULL,
 			    "Allow: GET, HEAD, OPTIONS\r\n", NULL, 0);
-	conn_finish(c, &out, rc, to->keep_alive);
+	conn_send_response(c, &out, rc, to.keep_alive);
 }

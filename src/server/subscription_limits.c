@@ -1,219 +1,191 @@
-/* How many streams one identity and one address may have, and for how long.
- *
- * Ages are from 80 to 100 % of --max-subscription-age, by chance: so the
- * streams that came at once do not go at once. Whatever else ends a stream by
- * the clock is in the same heap, with its reason; the soonest of a stream's
- * ends is the one that counts. */
-#include "server/conn_internal.h"
+#include "server/subscription_limits.h"
 
 #include <sodium.h>
 
+#include "base/address_counter.h"
 #include "base/check.h"
 
 enum {
-	CONN_ENDED = 256,	/* in one turn */
-	CONN_NOTICE_MS = 10000, /* before a token's end */
-	CONN_CLOCKS_MS = 1000,	/* between two looks at the clocks */
-	CONN_CLOCKS_APART_MS = 500,
-	CONN_AGES = 64,	     /* that a stream can reach */
-	CONN_AGE_SPREAD = 5, /* the youngest are this part younger */
+	WARNING_MS = 10000, /* before a token's end */
+	CLOCK_CHECK_MS = 1000,
+	CLOCK_MOVED_MS = 500, /* less is drift */
+	/* Ages are spread over 80 to 100 % of the largest one: subscriptions
+	 * that were opened together do not end together. */
+	AGE_STEPS = 64,
+	AGE_SPREAD = 5, /* the shortest age is this part shorter */
 };
 
 /* ---- how many ------------------------------------------------------------ */
 
-enum reject_reason conn_over_limit(const struct conn *c,
-				   const struct identity *id)
+enum reject_reason subscription_limits_reject(
+	const struct subscription_limits *l, size_t n_of_id,
+	const struct address *client)
 {
-	const struct conn_set *s = c->set;
-	struct address party = address_party(&c->address);
+	struct address party = address_party(client);
 
-	if (s->cfg.max_per_id > 0 &&
-	    hub_subscriptions_of(s->cfg.hub, id->id, id->len) >=
-		    s->cfg.max_per_id)
+	if (l->max_per_id > 0 && n_of_id >= l->max_per_id)
 		return REJECT_MAX_SUBSCRIPTIONS_PER_ID;
-	if (s->by_address != NULL && address_known(&party) &&
-	    address_counter_count(s->by_address, &party) >=
-		    s->cfg.max_per_address)
+	if (l->by_address != NULL && address_known(&party) &&
+	    address_counter_count(l->by_address, &party) >= l->max_per_address)
 		return REJECT_MAX_SUBSCRIPTIONS_PER_ADDRESS;
 	return REJECT_NONE;
 }
 
 /* ---- for how long -------------------------------------------------------- */
 
-static uint64_t jittered_max_age(const struct conn_set *s, unsigned which)
+static uint64_t spread_max_age(const struct subscription_limits *l,
+			       unsigned step)
 {
-	uint64_t most = s->cfg.max_age_ms;
+	uint64_t most = l->max_age_ms;
 
-	return most - most / CONN_AGE_SPREAD * which / (CONN_AGES - 1);
+	return most - most / AGE_SPREAD * step / (AGE_STEPS - 1);
 }
 
-int conn_reserve_end(struct conn_set *s)
+int subscription_limits_reserve(struct subscription_limits *l)
 {
-	return timer_heap_reserve(&s->ends);
+	return timer_heap_reserve(&l->deadlines);
 }
 
-/* In the heap it has the time of its notice, until that is out. */
-static bool is_to_be_warned(const struct conn *c)
+/* Until the warning is out, the timer is that of the warning. */
+static bool needs_warning(const struct subscription_deadline *d)
 {
-	return c->deadline_reason == CLOSE_TOKEN_EXPIRED && !c->warned;
+	return d->reason == CLOSE_TOKEN_EXPIRED && !d->warned;
 }
 
-static uint64_t conn_of_deadline(const struct conn *c)
+static uint64_t deadline_end_ms(const struct subscription_deadline *d)
 {
-	return is_to_be_warned(c) ? c->end.ms + CONN_NOTICE_MS : c->end.ms;
+	return needs_warning(d) ? d->timer.ms + WARNING_MS : d->timer.ms;
 }
 
-void conn_end_by(struct conn *c, uint64_t ms, enum close_reason why)
+void subscription_limits_set(struct subscription_limits *l,
+			     struct subscription_deadline *d, uint64_t ms,
+			     enum close_reason why)
 {
-	if (c->state != CONN_SUBSCRIPTION) {
-		conn_note_fault(c, "an end for what is no stream");
+	if (d->timer.at != 0 && deadline_end_ms(d) <= ms)
 		return;
-	}
-	if (c->end.at != 0 && conn_of_deadline(c) <= ms)
-		return;
-	/* Told once is enough, whatever the end. */
-	if (c->deadline_reason != why)
-		c->warned = false;
-	c->deadline_reason = (uint8_t)why;
-	if (is_to_be_warned(c))
-		ms = ms > CONN_NOTICE_MS ? ms - CONN_NOTICE_MS : 0;
-	timer_heap_set(&c->set->ends, &c->end, ms);
+	/* One warning is enough, also when the deadline moves. */
+	if (d->reason != why)
+		d->warned = false;
+	d->reason = (uint8_t)why;
+	if (needs_warning(d))
+		ms = ms > WARNING_MS ? ms - WARNING_MS : 0;
+	timer_heap_set(&l->deadlines, &d->timer, ms);
 }
 
-/* Both clocks at one moment: the loop's is that of the turn's beginning, and in
- * a long turn a token's stream would end too soon. */
-static uint64_t read_clocks(const struct conn_set *s, uint64_t *wall_ms)
+void subscription_limits_recompute(struct subscription_limits *l,
+				   struct subscription_deadline *d,
+				   const struct clocks *now)
 {
-	uv_update_time(s->cfg.loop);
-	*wall_ms = s->cfg.wall_ms();
-	return conn_now_ms(s);
+	uint64_t left_ms = d->token_end_ms > now->wall_ms
+				   ? d->token_end_ms - now->wall_ms
+				   : 0;
+
+	if (d->token_end_ms != 0)
+		subscription_limits_set(l, d, now->now_ms + left_ms,
+					CLOSE_TOKEN_EXPIRED);
 }
 
-/* By the monotonic clock, as everything; the wall clock's end is kept. */
-static void end_by_wall(struct conn *c, uint64_t now_ms, uint64_t wall_ms)
+void subscription_limits_set_token(struct subscription_limits *l,
+				   struct subscription_deadline *d,
+				   uint64_t end_ms, const struct clocks *now)
 {
-	uint64_t left_ms = c->token_ms > wall_ms ? c->token_ms - wall_ms : 0;
-
-	conn_end_by(c, now_ms + left_ms, CLOSE_TOKEN_EXPIRED);
+	d->token_end_ms = end_ms;
+	subscription_limits_recompute(l, d, now);
 }
 
-void conn_end_with_token(struct conn *c, uint64_t end_ms)
+uint64_t subscription_limits_next_clock_ms(const struct subscription_limits *l)
 {
-	uint64_t wall_ms, now_ms = read_clocks(c->set, &wall_ms);
-
-	c->token_ms = end_ms;
-	end_by_wall(c, now_ms, wall_ms);
+	return l->tokens ? l->clock_check_ms : UINT64_MAX;
 }
 
-uint64_t conn_next_clocks_ms(const struct conn_set *s)
+bool subscription_limits_clock_moved(struct subscription_limits *l,
+				     const struct clocks *now)
 {
-	return s->cfg.tokens != NULL && s->n_in[CONN_SUBSCRIPTION] > 0
-		       ? s->clocks_due_ms
-		       : UINT64_MAX;
+	int64_t offset_ms = (int64_t)(now->wall_ms - now->now_ms);
+	int64_t moved_ms = offset_ms - l->wall_offset_ms;
+
+	l->clock_check_ms = now->now_ms + CLOCK_CHECK_MS;
+	if (moved_ms <= CLOCK_MOVED_MS && moved_ms >= -CLOCK_MOVED_MS)
+		return false;
+	l->wall_offset_ms = offset_ms;
+	return true;
 }
 
-void conn_compare_clocks(struct conn_set *s, uint64_t now_ms)
+static struct subscription_deadline *first_deadline(
+	const struct subscription_limits *l)
 {
-	uint64_t wall_ms;
-	int64_t beyond_end_ms, moved_ms;
+	struct timer_node *first = timer_heap_first(&l->deadlines);
 
-	if (now_ms < conn_next_clocks_ms(s))
-		return;
-	s->clocks_due_ms = now_ms + CONN_CLOCKS_MS;
-	now_ms = read_clocks(s, &wall_ms);
-	beyond_end_ms = (int64_t)(wall_ms - now_ms);
-	moved_ms = beyond_end_ms - s->wall_ahead_ms;
-	if (moved_ms <= CONN_CLOCKS_APART_MS &&
-	    moved_ms >= -CONN_CLOCKS_APART_MS)
-		return;
-	s->wall_ahead_ms = beyond_end_ms;
-	for (struct list *at = s->in[CONN_SUBSCRIPTION].next;
-	     at != &s->in[CONN_SUBSCRIPTION]; at = at->next) {
-		struct conn *c = LIST_ENTRY(at, struct conn, link);
-
-		if (c->token_ms != 0)
-			end_by_wall(c, now_ms, wall_ms);
-	}
+	return first == NULL ? NULL
+			     : CONTAINER_OF(first, struct subscription_deadline,
+					    timer);
 }
 
-/* Then the end. The words are the last that is done: where the write of them
- * fails, the stream is doomed. */
-static void warn_of_expiry(struct conn *c, uint64_t now_ms)
+uint64_t subscription_limits_next_ms(const struct subscription_limits *l)
 {
-	uint64_t end_ms = conn_of_deadline(c);
+	const struct subscription_deadline *d = first_deadline(l);
 
-	c->warned = true;
-	timer_heap_set(&c->set->ends, &c->end, end_ms);
-	hub_say_expiry(c->set->cfg.hub, &c->cursor, now_ms);
+	return d == NULL ? UINT64_MAX : d->timer.ms;
 }
 
-static struct conn *first_to_end(const struct conn_set *s)
+enum subscription_due subscription_limits_next(
+	struct subscription_limits *l, uint64_t now_ms,
+	struct subscription_deadline **ret)
 {
-	struct timer_node *first = timer_heap_first(&s->ends);
+	struct subscription_deadline *d = first_deadline(l);
+	uint64_t end_ms;
 
-	return first == NULL ? NULL : CONTAINER_OF(first, struct conn, end);
-}
-
-uint64_t conn_next_end_ms(const struct conn_set *s)
-{
-	const struct conn *c = first_to_end(s);
-
-	return c == NULL ? UINT64_MAX : c->end.ms;
-}
-
-void conn_end_due(struct conn_set *s, uint64_t now_ms)
-{
-	struct conn *c;
-
-	for (int i = 0; i < CONN_ENDED && (c = first_to_end(s)) != NULL &&
-			c->end.ms <= now_ms;
-	     i++) {
-		if (is_to_be_warned(c))
-			warn_of_expiry(c, now_ms);
-		else
-			conn_end_subscription(c, (enum close_reason)
-							 c->deadline_reason);
-	}
+	if (d == NULL || d->timer.ms > now_ms)
+		return SUBSCRIPTION_DUE_NONE;
+	*ret = d;
+	if (!needs_warning(d))
+		return SUBSCRIPTION_DUE_END;
+	end_ms = deadline_end_ms(d);
+	d->warned = true;
+	timer_heap_set(&l->deadlines, &d->timer, end_ms);
+	return SUBSCRIPTION_DUE_WARNING;
 }
 
 /* ---- begin and end ------------------------------------------------------- */
 
-void conn_subscription_begins(struct conn *c)
+void subscription_limits_begin(struct subscription_limits *l,
+			       struct subscription_deadline *d,
+			       const struct address *client, uint64_t now_ms)
 {
-	struct conn_set *s = c->set;
-	struct address party = address_party(&c->address);
+	struct address party = address_party(client);
 
-	if (s->cfg.max_age_ms > 0)
-		conn_end_by(c,
-			    conn_now_ms(s) +
-				    jittered_max_age(s, randombytes_uniform(
-								CONN_AGES)),
-			    CLOSE_MAX_AGE);
-	c->address_counted = s->by_address != NULL && address_known(&party) &&
-			     address_counter_add(s->by_address, &party) == 0;
+	if (l->max_age_ms > 0)
+		subscription_limits_set(
+			l, d,
+			now_ms + spread_max_age(l,
+						randombytes_uniform(AGE_STEPS)),
+			CLOSE_MAX_AGE);
+	d->address_counted = l->by_address != NULL && address_known(&party) &&
+			     address_counter_add(l->by_address, &party) == 0;
 }
 
-void conn_subscription_ends(struct conn *c)
+bool subscription_limits_end(struct subscription_limits *l,
+			     struct subscription_deadline *d,
+			     const struct address *client)
 {
-	struct address party = address_party(&c->address);
+	struct address party = address_party(client);
+	bool found = !d->address_counted ||
+		     address_counter_take(l->by_address, &party) == 0;
 
-	timer_heap_remove(&c->set->ends, &c->end);
-	c->token_ms = 0;
-	if (c->address_counted &&
-	    address_counter_take(c->set->by_address, &party) < 0)
-		conn_note_fault(c, "an address was not counted");
-	c->address_counted = false;
+	timer_heap_remove(&l->deadlines, &d->timer);
+	d->token_end_ms = 0;
+	d->address_counted = false;
+	return found;
 }
 
-int conn_limits_init(struct conn_set *s)
+int subscription_limits_init(struct subscription_limits *l)
 {
-	return s->cfg.max_per_address > 0 ? address_counter_new(&s->by_address)
-					  : 0;
+	return l->max_per_address > 0 ? address_counter_new(&l->by_address) : 0;
 }
 
-void conn_limits_finish(struct conn_set *s)
+void subscription_limits_finish(struct subscription_limits *l)
 {
-	timer_heap_finish(&s->ends);
-	address_counter_free(s->by_address);
-	s->by_address = NULL;
+	timer_heap_finish(&l->deadlines);
+	address_counter_free(l->by_address);
+	l->by_address = NULL;
 }

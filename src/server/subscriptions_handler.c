@@ -1,68 +1,30 @@
-/* The list of streams, on the admin listener. A page costs what stands on it:
- * the roll finds its begin, and an identity's streams are found by its subject.
- * Only a search by state looks at streams that it does not show, and at
- * CONN_SEARCH of them for each request; the next page goes on from there. */
-#include "server/conn_internal.h"
-
+/* The list of open subscriptions on the admin listener, and DELETE.
+ *
+ * A page costs what it shows: the registry finds its begin, and the hub finds
+ * the subscriptions of an identity. Only a search by state looks at
+ * subscriptions that it does not show, at most SEARCH_MAX of them for each
+ * request; the next page goes on from there. */
 #include <linux/sockios.h>
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
 #include "base/check.h"
 #include "http/subscriptions_json.h"
+#include "server/conn_internal.h"
+#include "server/conn_respond.h"
+#include "server/handlers.h"
 
 enum {
-	CONN_PAGE = 1000,
-	CONN_PAGE_BYTES = CONN_ANSWER_MAX - 64 * 1024,
-	CONN_ENTRY_BYTES = 4096, /* the longest subject, all of it escaped */
-	CONN_SEARCH = 50000,
-	CONN_ENDED = 1000, /* streams by one DELETE */
+	PAGE_MAX = 1000, /* subscriptions */
+	PAGE_BYTES_MAX = CONN_RESPONSE_MAX - 64 * 1024,
+	ENTRY_BYTES_MAX = 4096, /* the longest subject, all of it escaped */
+	SEARCH_MAX = 50000,
+	DELETE_MAX = 1000, /* subscriptions ended by one DELETE */
 };
 
-static const char json[] = "application/json";
-
-/* ---- names --------------------------------------------------------------- */
-
-/* Length of the host in front of the port, without a dot at its end. */
-static size_t host_len(const char *host)
-{
-	size_t len = strcspn(host, ":");
-
-	return len > 0 && host[len - 1] == '.' ? len - 1 : len;
-}
-
-static bool is_name(const char *host, const char *name)
-{
-	size_t len = host_len(host);
-
-	return len == host_len(name) && strncasecmp(host, name, len) == 0;
-}
-
-static bool is_literal(const char *host)
-{
-	struct address a;
-
-	if (host[0] == '[')
-		return address_parse(&a, host + 1, strcspn(host + 1, "]")) == 0;
-	return address_parse(&a, host, strcspn(host, ":")) == 0;
-}
-
-/* HTTP/1.0 without a Host comes from a health check and from no browser. */
-bool conn_admin_knows_host(const struct conn *c, const struct request *h)
-{
-	const struct conn_config *cfg = &c->set->cfg;
-
-	if (h->host[0] == '\0')
-		return request_find(h, "Host", NULL) == NULL;
-	if (is_literal(h->host) || is_name(h->host, "localhost"))
-		return true;
-	for (size_t i = 0; i < cfg->n_admin_hosts; i++)
-		if (is_name(h->host, cfg->admin_hosts[i]))
-			return true;
-	return false;
-}
+static const char application_json[] = "application/json";
 
 /* ---- one stream ---------------------------------------------------------- */
 
@@ -144,7 +106,7 @@ static int put_subscription(struct buf *out, const struct conn *c, bool listed,
 		.bytes = cursor->bytes,
 	};
 
-	conn_address(c, address);
+	address_text(&c->address, address);
 	e.subject = hub_identity(s->cfg.hub, cursor, &e.id, &e.id_len);
 	e.lag = head > e.sequence ? head - e.sequence : 0;
 	format_opened(e.age_ms, opened, sizeof(opened));
@@ -152,8 +114,8 @@ static int put_subscription(struct buf *out, const struct conn *c, bool listed,
 		      : subscriptions_json_put(out, &e);
 }
 
-static void answer_not_found(struct conn *c, const struct response_to *to,
-			     uint64_t number)
+static void reject_unknown_number(struct conn *c, const struct response_to *to,
+				  uint64_t number)
 {
 	struct http_error why;
 
@@ -163,28 +125,29 @@ static void answer_not_found(struct conn *c, const struct response_to *to,
 	conn_reject(c, to, &why);
 }
 
-/* Doomed ones are as good as gone. */
+/* One whose write failed is closed by the next tick. */
 static bool is_open_subscription(const struct conn *c)
 {
 	return c != NULL && c->state == CONN_SUBSCRIPTION;
 }
 
-void conn_admin_subscription(struct conn *c, const struct response_to *to,
-			     uint64_t number)
+static void respond_subscription(struct conn *c, const struct exchange *x)
 {
-	const struct conn *about = registry_find(&c->set->roll, number);
+	const struct conn *about =
+		registry_find(&c->set->subscriptions, x->route->number);
 	struct buf out;
 
 	if (!is_open_subscription(about)) {
-		answer_not_found(c, to, number);
+		reject_unknown_number(c, &x->to, x->route->number);
 		return;
 	}
-	buf_init(&out, 2 * CONN_ENTRY_BYTES);
+	buf_init(&out, 2 * ENTRY_BYTES_MAX);
 	if (put_subscription(&out, about, false, true) < 0 ||
 	    buf_putc(&out, '\n') < 0)
-		conn_close_now(c);
+		conn_close(c);
 	else
-		conn_answer(c, to, 200, json, buf_head(&out), buf_unread(&out));
+		conn_respond(c, &x->to, 200, application_json, buf_head(&out),
+			     buf_unread(&out));
 	buf_finish(&out);
 }
 
@@ -203,8 +166,8 @@ struct page {
 
 static bool is_page_full(const struct page *p)
 {
-	return p->n == CONN_PAGE || p->looked == CONN_SEARCH ||
-	       buf_unread(p->out) > CONN_PAGE_BYTES;
+	return p->n == PAGE_MAX || p->looked == SEARCH_MAX ||
+	       buf_unread(p->out) > PAGE_BYTES_MAX;
 }
 
 static bool matches_identity(const struct conn *c,
@@ -242,7 +205,7 @@ static bool show_subscription(struct page *p, const struct conn *c)
 
 static void walk_registry(struct page *p)
 {
-	const struct registry *r = &p->set->roll;
+	const struct registry *r = &p->set->subscriptions;
 
 	for (size_t i = registry_above(r, p->want->after); i < r->end; i++) {
 		const struct conn *c = r->entries[i].item;
@@ -264,7 +227,7 @@ static bool walk_identity(struct page *p)
 	if (all == NULL)
 		return true;
 	for (n = all->next; n != all; n = n->next)
-		if (++walked > CONN_PAGE)
+		if (++walked > PAGE_MAX)
 			return false;
 	for (n = all->next; n != all; n = n->next) {
 		const struct cursor *cursor =
@@ -284,16 +247,17 @@ static void list_subscriptions(struct conn *c, const struct response_to *to,
 	struct buf out;
 	struct page p = {.set = c->set, .want = want, .out = &out};
 
-	buf_init(&out, CONN_ANSWER_MAX - 4096);
+	buf_init(&out, CONN_RESPONSE_MAX - 4096);
 	p.rc = subscriptions_json_begin(&out);
 	if (!want->id.given || !walk_identity(&p))
 		walk_registry(&p);
 	if (p.rc == 0)
 		p.rc = subscriptions_json_end(&out, p.next);
 	if (p.rc < 0)
-		conn_close_now(c);
+		conn_close(c);
 	else
-		conn_answer(c, to, 200, json, buf_head(&out), buf_unread(&out));
+		conn_respond(c, to, 200, application_json, buf_head(&out),
+			     buf_unread(&out));
 	buf_finish(&out);
 }
 
@@ -319,7 +283,7 @@ static void end_all_of_identity(struct conn *c, const struct response_to *to,
 	struct conn *next;
 	int len;
 
-	while (ended < CONN_ENDED &&
+	while (ended < DELETE_MAX &&
 	       (next = first_of_identity(c->set, want)) != NULL) {
 		conn_end_subscription(next, CLOSE_ADMIN);
 		ended++;
@@ -331,14 +295,39 @@ static void end_all_of_identity(struct conn *c, const struct response_to *to,
 	LOG(c->set->cfg.log, LOG_INFO, "subscriptions closed by the admin",
 	    LOG_MEM("id", want->id.text, want->id.len),
 	    LOG_U64("subscriptions", ended));
-	conn_answer(c, to, 200, json, text, (size_t)len);
+	conn_respond(c, to, 200, application_json, text, (size_t)len);
 }
 
-void conn_admin_subscriptions(struct conn *c, const struct response_to *to,
-			      const struct subscriptions_query *want)
+/* ---- handlers ------------------------------------------------------------ */
+
+/* True: the list is not served, and the request is rejected. */
+static bool reject_unserved(struct conn *c, const struct exchange *x)
 {
-	if (want->is_delete)
-		end_all_of_identity(c, to, want);
+	struct http_error why;
+
+	if (c->set->cfg.admin_subscriptions)
+		return false;
+	http_error_set(
+		&why, 404, REJECT_NOT_FOUND,
+		"the list of streams is not served: --admin-listen has an "
+		"address that is neither a loopback address nor a Unix "
+		"socket; --admin-subscriptions on serves it anyway");
+	conn_reject(c, &x->to, &why);
+	return true;
+}
+
+void subscriptions_handler(struct conn *c, const struct exchange *x)
+{
+	if (reject_unserved(c, x))
+		return;
+	if (x->route->subscriptions.is_delete)
+		end_all_of_identity(c, &x->to, &x->route->subscriptions);
 	else
-		list_subscriptions(c, to, want);
+		list_subscriptions(c, &x->to, &x->route->subscriptions);
+}
+
+void subscription_handler(struct conn *c, const struct exchange *x)
+{
+	if (!reject_unserved(c, x))
+		respond_subscription(c, x);
 }

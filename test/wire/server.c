@@ -18,6 +18,7 @@
 #include "delivery/hub.h"
 #include "jwt_maker.h"
 #include "server/conn.h"
+#include "server/dispatch.h"
 #include "server/listener.h"
 
 /* What suits a conversation better than the program's defaults: no pings unless
@@ -355,6 +356,7 @@ static void start_conns(struct server *s)
 	const struct options *o = &s->options;
 	struct conn_config cfg = {
 		.loop = &s->loop,
+		.handler = dispatch_request,
 		.wall_ms = wall_ms,
 		.hub = s->hub,
 		.metrics = &s->metrics,

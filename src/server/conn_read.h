@@ -1,0 +1,13 @@
+/* The receiving side of a connection: the header of the PROXY protocol, request
+ * heads, bytes after a request. */
+#ifndef SLUICE_CONN_READ_H
+#define SLUICE_CONN_READ_H
+
+struct conn;
+
+/* poller_cbs.on_events */
+void conn_read_on_events(void *conn, unsigned events);
+/* A request head was not complete in time. */
+void conn_read_on_timeout(struct conn *c);
+
+#endif

@@ -1,0 +1,83 @@
+/* How the hub writes to connections. A failure inside of the hub's call, where
+ * nothing may be closed, moves the connection to CONN_FAILED. */
+#include "server/conn_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "server/conn_write.h"
+
+static struct conn *conn_of_cursor(struct cursor *cursor)
+{
+	return CONTAINER_OF(cursor, struct conn, cursor);
+}
+
+/* The response header before the first bytes of the subscription. What the
+ * socket does not take of it is kept, and the hub holds what must follow. */
+static ssize_t write_with_header(struct conn *c, const struct iovec *iov, int n)
+{
+	const struct buf *header = c->set->header;
+	struct iovec all[CURSOR_IOV_MAX + 2];
+	size_t len = buf_unread(header);
+	ssize_t wrote;
+
+	MUST(n <= CURSOR_IOV_MAX + 1);
+	all[0] = (struct iovec){(void *)(uintptr_t)buf_head(header), len};
+	memcpy(all + 1, iov, (size_t)n * sizeof(*iov));
+	wrote = conn_write_now(c, all, (size_t)n + 1);
+	if (wrote < 0)
+		return wrote;
+	c->header_due = false;
+	if ((size_t)wrote >= len)
+		return wrote - (ssize_t)len;
+	return conn_write_keep(&c->unsent, buf_head(header) + wrote,
+			       len - (size_t)wrote);
+}
+
+static ssize_t on_sink_write(struct cursor *cursor, const struct iovec *iov,
+			     int n)
+{
+	struct conn *c = conn_of_cursor(cursor);
+	ssize_t rc = 0;
+
+	if (c->state != CONN_SUBSCRIPTION)
+		rc = -EPIPE;
+	else if (c->header_due)
+		rc = write_with_header(c, iov, n);
+	else if (c->unsent == NULL)
+		rc = conn_write_now(c, iov, (size_t)n);
+	if (rc < 0)
+		conn_fail(c);
+	return rc;
+}
+
+static int on_sink_hold(struct cursor *cursor, const void *bytes, size_t len)
+{
+	struct conn *c = conn_of_cursor(cursor);
+	int rc = conn_write_keep(&c->unsent, bytes, len);
+
+	if (rc < 0)
+		conn_fail(c);
+	else
+		conn_arm(c);
+	return rc;
+}
+
+/* Ended by the next tick. Room for this deadline was reserved. */
+static void on_sink_done(struct cursor *cursor)
+{
+	struct conn *c = conn_of_cursor(cursor);
+
+	if (c->state == CONN_SUBSCRIPTION)
+		subscription_limits_set(&c->set->limits, &c->deadline,
+					conn_now_ms(c->set), CLOSE_LIMIT);
+}
+
+const struct hub_sink *conn_sink(void)
+{
+	static const struct hub_sink sink = {on_sink_write, on_sink_hold,
+					     on_sink_done};
+
+	return &sink;
+}

@@ -1,0 +1,279 @@
+/* Events: identity, limits, and the subscription's opening. */
+#include <string.h>
+
+#include "http/accept.h"
+#include "http/sse.h"
+#include "server/authenticate.h"
+#include "server/conn_internal.h"
+#include "server/conn_respond.h"
+#include "server/conn_write.h"
+#include "server/handlers.h"
+
+/* ---- rejections ---------------------------------------------------------- */
+
+/* 429 for the client's own limits (RFC 6585, 4), 503 for ours. */
+static void describe_rejection(const struct conn_config *cfg,
+			       enum reject_reason reason,
+			       struct http_error *ret)
+{
+	switch (reason) {
+	case REJECT_DRAINING:
+		http_error_set(ret, 503, reason,
+			       "this gateway is shutting down, try again");
+		break;
+	case REJECT_MAX_SUBSCRIPTIONS_PER_ID:
+		http_error_set(ret, 429, reason,
+			       "an identity may have %zu streams at once",
+			       cfg->max_per_id);
+		break;
+	case REJECT_MAX_SUBSCRIPTIONS_PER_ADDRESS:
+		http_error_set(ret, 429, reason,
+			       "an address may have %zu streams at once",
+			       cfg->max_per_address);
+		break;
+	default:
+		http_error_set(ret, 503, reason,
+			       "all %zu connections are taken, try again later",
+			       cfg->max_connections);
+		break;
+	}
+}
+
+static void reject_over_capacity(struct conn *c, const struct exchange *x,
+				 enum reject_reason reason)
+{
+	struct http_error why;
+
+	describe_rejection(&c->set->cfg, reason, &why);
+	if (x->to.type == NULL &&
+	    accept_names(x->accept, "text", "event-stream"))
+		conn_reject_for_now(c, &x->to, &why);
+	else
+		conn_reject(c, &x->to, &why);
+}
+
+static void reject_for_memory(struct conn *c, const struct response_to *to)
+{
+	struct http_error why;
+
+	http_error_set(&why, 503, REJECT_MAX_CONNECTIONS,
+		       "out of memory, try again later");
+	conn_reject(c, to, &why);
+}
+
+/* max_connections counts subscriptions alone: other connections take no room
+ * from them, and are bounded when they are accepted (conn_accept.c). */
+static enum reject_reason find_exceeded_limit(const struct conn *c,
+					      const struct identity *id)
+{
+	const struct conn_set *s = c->set;
+	enum reject_reason reason;
+
+	if (s->draining)
+		return REJECT_DRAINING;
+	reason = subscription_limits_reject(
+		&s->limits, hub_subscriptions_of(s->cfg.hub, id->id, id->len),
+		&c->address);
+	if (reason == REJECT_NONE &&
+	    s->n_in[CONN_SUBSCRIPTION] + s->n_in[CONN_FAILED] >=
+		    s->cfg.max_connections)
+		reason = REJECT_MAX_CONNECTIONS;
+	return reason;
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+static void fill_hub_open(struct hub_open *o, const struct events_query *q,
+			  const struct identity *id, int minor)
+{
+	static const enum cursor_start starts[] = {
+		[DELIVER_NEW] = START_NEW,
+		[DELIVER_ALL] = START_ALL,
+		[DELIVER_LAST] = START_LAST,
+	};
+
+	memset(o, 0, sizeof(*o));
+	o->id = id->id;
+	o->id_len = id->len;
+	o->chunked = minor > 0;
+	o->start = starts[q->deliver];
+	o->limit = q->limit;
+	o->ndjson = q->ndjson;
+	o->json = q->json;
+	o->system = q->system;
+	if (!q->has_cursor)
+		return;
+	o->start = START_RESUME;
+	o->seq = q->cursor_seq;
+	o->has_tag = q->cursor_has_tag;
+	o->text = q->cursor_text;
+	if (q->cursor_has_tag)
+		memcpy(o->tag.hex,
+		       q->cursor_text + strlen(q->cursor_text) - SSE_TAG_LEN,
+		       SSE_TAG_LEN);
+}
+
+/* -ENOMEM or 0. */
+static int open_cursor(struct conn *c, const struct hub_open *open)
+{
+	struct conn_set *s = c->set;
+	int rc = registry_add(&s->subscriptions, c, &c->number);
+
+	if (rc < 0)
+		return rc;
+	c->opened_ms = conn_now_ms(s);
+	c->close_reason = CLOSE_CLIENT_CLOSED;
+	rc = hub_open(s->cfg.hub, &c->cursor, open, c->opened_ms);
+	if (rc < 0)
+		registry_remove(&s->subscriptions, c->number);
+	return rc;
+}
+
+static bool may_have_deadline(const struct conn_set *s,
+			      const struct events_query *q, uint64_t end_ms)
+{
+	return end_ms != UINT64_MAX || s->cfg.max_age_ms > 0 ||
+	       q->timeout_ms > 0 || q->limit > 0;
+}
+
+static void set_deadlines(struct conn *c, const struct events_query *q,
+			  uint64_t end_ms)
+{
+	struct subscription_limits *l = &c->set->limits;
+	struct clocks now;
+
+	if (end_ms != UINT64_MAX) {
+		now = conn_clocks(c->set);
+		subscription_limits_set_token(l, &c->deadline, end_ms, &now);
+	}
+	if (q->timeout_ms > 0)
+		subscription_limits_set(l, &c->deadline,
+					conn_now_ms(c->set) + q->timeout_ms,
+					CLOSE_TIMEOUT);
+}
+
+static void log_opened(struct conn *c)
+{
+	const struct conn_set *s = c->set;
+	const struct access_log_subscription about = {s->cfg.hub, &c->cursor,
+						      &c->address, c->number};
+
+	access_log_opened(&s->access_log, &about);
+}
+
+/* The header goes out alone when the hub had nothing to write yet. */
+static void send_header(struct conn *c, const struct buf *header)
+{
+	if (c->state != CONN_SUBSCRIPTION || !c->header_due)
+		return;
+	c->header_due = false;
+	if (conn_write(c, buf_head(header), buf_unread(header)) < 0)
+		conn_fail(c);
+}
+
+static void begin_subscription(struct conn *c, const struct response_to *to,
+			       const struct events_query *q,
+			       const struct hub_open *open, uint64_t end_ms)
+{
+	const struct buf *header = c->set->header;
+
+	if (may_have_deadline(c->set, q, end_ms) &&
+	    subscription_limits_reserve(&c->set->limits) < 0) {
+		reject_for_memory(c, to);
+		return;
+	}
+	c->header_due = true;
+	conn_move(c, CONN_SUBSCRIPTION);
+	if (c->state != CONN_SUBSCRIPTION)
+		return;
+	set_deadlines(c, q, end_ms);
+	if (open_cursor(c, open) < 0) {
+		c->header_due = false;
+		conn_move(c, CONN_REQUEST);
+		reject_for_memory(c, to);
+		return;
+	}
+	log_opened(c);
+	send_header(c, header);
+	conn_arm(c);
+}
+
+/* With the date of the request. NULL: no memory. */
+static const struct buf *cached_header(struct conn_set *s,
+				       const struct response_to *to)
+{
+	struct buf *header = &s->headers[to->minor == 0 ? HEADER_UNTIL_CLOSE
+							: HEADER_CHUNKED];
+
+	if (s->headers_s != s->date_s) {
+		for (int i = 0; i < SUBSCRIPTION_HEADERS; i++)
+			buf_clear(&s->headers[i]);
+		s->headers_s = s->date_s;
+	}
+	if (buf_unread(header) == 0 && response_subscription(header, to) < 0)
+		return NULL;
+	return header;
+}
+
+/* Most subscriptions have one of the two headers that are the same for all
+ * requests of a second. Another one is made for the request: when this returns
+ * it was sent, or its rest is kept. */
+static void open_subscription(struct conn *c, const struct response_to *to,
+			      const struct events_query *q,
+			      const struct hub_open *open, uint64_t end_ms)
+{
+	struct conn_set *s = c->set;
+	struct buf made;
+
+	buf_init(&made, CONN_RESPONSE_MAX);
+	if (to->lines == NULL && to->type == NULL)
+		s->header = cached_header(s, to);
+	else if (response_subscription(&made, to) == 0)
+		s->header = &made;
+	if (s->header == NULL)
+		reject_for_memory(c, to);
+	else
+		begin_subscription(c, to, q, open, end_ms);
+	s->header = NULL;
+	buf_finish(&made);
+}
+
+/* HEAD: the header alone. */
+static void respond_head(struct conn *c, const struct response_to *to)
+{
+	struct buf out;
+	int rc;
+
+	buf_init(&out, CONN_RESPONSE_MAX);
+	rc = response_subscription(&out, to);
+	conn_send_response(c, &out, rc, to->keep_alive && to->minor > 0);
+}
+
+static void serve_subscription(struct conn *c, const struct exchange *x)
+{
+	struct identity id;
+	uint64_t end_ms;
+	enum reject_reason exceeded;
+	struct hub_open open;
+	struct http_error why;
+
+	if (authenticate(&c->set->cfg, x->request, &x->route->events, &id,
+			 &end_ms, &why) < 0) {
+		conn_reject(c, &x->to, &why);
+	} else if ((exceeded = find_exceeded_limit(c, &id)) != REJECT_NONE) {
+		reject_over_capacity(c, x, exceeded);
+	} else if (x->to.is_head) {
+		respond_head(c, &x->to);
+	} else {
+		fill_hub_open(&open, &x->route->events, &id, x->to.minor);
+		open_subscription(c, &x->to, &x->route->events, &open, end_ms);
+	}
+}
+
+void events_handler(struct conn *c, const struct exchange *x)
+{
+	struct exchange typed = *x;
+
+	typed.to.type = x->route->events.ndjson ? "application/x-ndjson" : NULL;
+	serve_subscription(c, &typed);
+}
