@@ -78,7 +78,7 @@ void rig_start(struct rig *r, const struct hub_config *cfg)
 {
 	memset(r, 0, sizeof(*r));
 	r->now_ms = 1000000;
-	fake_source_init(&r->src);
+	fake_jetstream_init(&r->src);
 	MUST(hub_new(&r->hub, cfg, &r->src.source, &sink, &r->metrics) == 0);
 }
 
@@ -87,6 +87,7 @@ void rig_finish(struct rig *r)
 	for (size_t i = 0; i < r->n_clients; i++)
 		rig_close(r, &r->clients[i]);
 	hub_free(r->hub);
+	fake_jetstream_finish(&r->src);
 }
 
 /* ---- JetStream's side ---------------------------------------------------- */

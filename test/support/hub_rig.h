@@ -1,4 +1,4 @@
-/* A hub on a bench: the test is JetStream (through fake_source) and the
+/* A hub on a bench: the test is JetStream (through fake_jetstream) and the
  * clients' sockets, which take as many bytes as it allows. */
 #ifndef TEST_HUB_RIG_H
 #define TEST_HUB_RIG_H
@@ -9,7 +9,8 @@
 
 #include "bytes.h"
 #include "delivery/hub.h"
-#include "fake_source.h"
+#include "fake_jetstream.h"
+#include "jetstream_events.h"
 
 #define RIG_STREAM "created-1" /* its tag is '@' in expected texts */
 #define RIG_OTHER  "created-2" /* and this one's '#' */
@@ -35,7 +36,7 @@ struct rig_client {
 };
 
 struct rig {
-	struct fake_source src;
+	struct fake_jetstream src;
 	struct metrics metrics;
 	struct hub *hub;
 	uint64_t now_ms;

@@ -51,8 +51,8 @@ static bool act_store(struct play *p, const char *rest)
 	    rest[at] != '"' || (size_t)at + 1 >= len || rest[len - 1] != '"')
 		return play_fail(p, "store SEQ SUBJECT \"TEXT\"");
 	ok = script_unescape(&data, rest + at + 1, len - (size_t)at - 2);
-	ok = ok && fake_js_store(server_js(p->server), seq, subject,
-				 bytes_text(&data), data.len);
+	ok = ok && fake_jetstream_store(server_js(p->server), seq, subject,
+					bytes_text(&data), data.len);
 	bytes_free(&data);
 	return ok || play_fail(p, "it can't be stored");
 }
@@ -62,68 +62,70 @@ static bool act_mark(struct play *p, const char *rest)
 {
 	if (!act_store(p, rest))
 		return false;
-	fake_js_mark(server_js(p->server));
+	fake_jetstream_mark_internal(server_js(p->server));
 	return true;
 }
 
 static bool act_purge(struct play *p, const char *rest)
 {
-	fake_js_purge(server_js(p->server), strtoull(rest, NULL, 10));
+	fake_jetstream_purge(server_js(p->server), strtoull(rest, NULL, 10));
 	return true;
 }
 
 static bool act_delete(struct play *p, const char *rest)
 {
-	fake_js_delete(server_js(p->server), strtoull(rest, NULL, 10));
+	fake_jetstream_delete(server_js(p->server), strtoull(rest, NULL, 10));
 	return true;
 }
 
 static bool act_drop_stream(struct play *p, const char *rest)
 {
 	(void)rest;
-	fake_js_drop_stream(server_js(p->server), false);
+	fake_jetstream_drop_stream(server_js(p->server));
 	return true;
 }
 
 static bool act_make_stream(struct play *p, const char *rest)
 {
 	(void)rest;
-	fake_js_make_stream(server_js(p->server));
+	fake_jetstream_make_stream(server_js(p->server));
 	return true;
 }
 
 static bool act_remake_stream(struct play *p, const char *rest)
 {
 	(void)rest;
-	fake_js_drop_stream(server_js(p->server), true);
+	fake_jetstream_drop_stream(server_js(p->server));
+	fake_jetstream_make_stream(server_js(p->server));
 	return true;
 }
 
 static bool act_up(struct play *p, const char *rest)
 {
 	(void)rest;
-	fake_js_up(server_js(p->server));
+	if (!server_js(p->server)->up)
+		fake_jetstream_up(server_js(p->server));
 	return true;
 }
 
 static bool act_down(struct play *p, const char *rest)
 {
 	(void)rest;
-	fake_js_down(server_js(p->server));
+	fake_jetstream_down(server_js(p->server));
 	return true;
 }
 
 static bool act_silent(struct play *p, const char *rest)
 {
 	(void)rest;
-	fake_js_set_deaf(server_js(p->server), true);
+	server_js(p->server)->faults.silent = true;
 	return true;
 }
 
 static bool act_answers(struct play *p, const char *rest)
 {
 	(void)rest;
-	fake_js_set_deaf(server_js(p->server), false);
+	server_js(p->server)->faults.silent = false;
 	return true;
 }
 

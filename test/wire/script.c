@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake_js.h"
+#include "fake_jetstream.h"
 
 enum { REPEAT_MAX = 1000000 };
 
@@ -107,7 +107,7 @@ static size_t take_tag(struct bytes *out, const char *text, const char *end)
 		len++;
 	}
 	bytes_add_char(out, '-');
-	bytes_add(out, fake_js_tag(epoch).hex, SSE_TAG_LEN);
+	bytes_add(out, fake_jetstream_tag(epoch).hex, SSE_TAG_LEN);
 	return len;
 }
 

@@ -41,7 +41,7 @@ struct door {
 
 struct server {
 	struct options options;
-	struct fake_js *js;
+	struct fake_jetstream js;
 	int send_buffer;
 	struct address_range trusted[8];
 	struct jwks *keys;
@@ -116,16 +116,16 @@ struct server *server_new(void)
 				 defaults[i][1], err) == 0);
 	MUST(randombytes_set_implementation(&same_chance) == 0);
 	chance = 1;
-	s->js = fake_js_new();
-	fake_js_up(s->js);
+	fake_jetstream_init(&s->js);
+	fake_jetstream_up(&s->js);
 	clock_ms = CLOCK_START_MS;
 	stepped_ms = 0;
 	return s;
 }
 
-struct fake_js *server_js(struct server *s)
+struct fake_jetstream *server_js(struct server *s)
 {
-	return s->js;
+	return &s->js;
 }
 
 bool server_option(struct server *s, const char *name, const char *value,
@@ -164,7 +164,7 @@ static void on_turn(uv_prepare_t *handle)
 
 	if (s->conns_closed)
 		return;
-	if (fake_js_turn(s->js, on_event, s))
+	if (fake_jetstream_turn(&s->js, on_event, s))
 		s->busy = true;
 	if (clock_ms >= hub_next_ms(s->hub))
 		hub_tick(s->hub, clock_ms);
@@ -221,8 +221,8 @@ void server_pass(struct server *s, uint64_t ms)
 	clock_ms += ms;
 	if (clock_ms < s->heartbeat_ms)
 		return;
-	fake_js_heartbeat(s->js);
-	s->heartbeat_ms = clock_ms + FAKE_JS_HEARTBEAT_MS;
+	fake_jetstream_heartbeat(&s->js);
+	s->heartbeat_ms = clock_ms + FAKE_HEARTBEAT_MS;
 }
 
 /* ---- clients ------------------------------------------------------------- */
@@ -321,8 +321,8 @@ static void start_hub(struct server *s)
 		.retry_ms = o->retry_ms,
 	};
 
-	MUST(hub_new(&s->hub, &cfg, fake_js_source(s->js), conn_sink(),
-		     &s->metrics) == 0);
+	MUST(hub_new(&s->hub, &cfg, &s->js.source, conn_sink(), &s->metrics) ==
+	     0);
 }
 
 static void make_page(struct server *s)
@@ -421,7 +421,7 @@ void server_start(struct server *s, bool tcp)
 		listen_on(s, false);
 		listen_on(s, true);
 	}
-	s->heartbeat_ms = clock_ms + FAKE_JS_HEARTBEAT_MS;
+	s->heartbeat_ms = clock_ms + FAKE_HEARTBEAT_MS;
 	s->started = true;
 }
 
@@ -455,7 +455,7 @@ const char *server_free(struct server *s)
 		return left; /* and it may still be in use */
 	jwks_free(s->keys);
 	options_finish(&s->options);
-	fake_js_free(s->js);
+	fake_jetstream_finish(&s->js);
 	free(s);
 	return NULL;
 }

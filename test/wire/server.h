@@ -9,14 +9,14 @@
 #include <stdint.h>
 
 #include "config/options.h"
-#include "fake_js.h"
+#include "fake_jetstream.h"
 
 struct server;
 
 /* Not yet started: options are set and messages stored first. */
 struct server *server_new(void);
 /* The fake, to be told what happens. */
-struct fake_js *server_js(struct server *s);
+struct fake_jetstream *server_js(struct server *s);
 /* An option by its name without dashes. False with `err` (OPTIONS_ERROR_MAX).
  */
 bool server_option(struct server *s, const char *name, const char *value,

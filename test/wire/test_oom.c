@@ -1,9 +1,10 @@
 /* Memory that is not there, or epoll_ctl() that fails: a day in the life of the
  * gateway, with clients of all kinds, again and again, and each time another
  * allocation (or call) fails. The hub,
- * the log, replays and connections are the real ones, JetStream is fake_js. The
- * one that fails may cost a connection, which then ends. What was sent by then
- * is right, who is still there gets everything, and all is freed. */
+ * the log, replays and connections are the real ones, JetStream is
+ * fake_jetstream. The one that fails may cost a connection, which then ends.
+ * What was sent by then is right, who is still there gets everything, and all
+ * is freed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -191,11 +192,12 @@ static void put_text(char *out, size_t i)
 
 static void store(struct day *d, size_t i)
 {
-	struct fake_js *js = server_js(d->server);
+	struct fake_jetstream *js = server_js(d->server);
 	char text[SIZE + 1];
 
 	put_text(text, i);
-	assert_true(fake_js_store(js, i + 1, "events.alice", text, SIZE));
+	assert_true(
+		fake_jetstream_store(js, i + 1, "events.alice", text, SIZE));
 }
 
 static void come(struct day *d, size_t i)

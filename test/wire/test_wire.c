@@ -1,6 +1,6 @@
 /* Conversations as data: what a client sends and gets over a real socket, while
- * JetStream (fake_js) does what the conversation says. The hub and everything
- * of src/io that a client meets are the real ones.
+ * JetStream (fake_jetstream) does what the conversation says. The hub and
+ *everything of src/io that a client meets are the real ones.
  *
  *	test_wire [--only WORDS] [--show] FILE...
  *	test_wire --must-fail FILE...

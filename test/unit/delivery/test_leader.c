@@ -10,10 +10,11 @@
 #include "base/backoff.h"
 #include "base/check.h"
 #include "delivery/leader.h"
-#include "fake_source.h"
+#include "fake_jetstream.h"
+#include "jetstream_events.h"
 
 struct fixture {
-	struct fake_source src;
+	struct fake_jetstream src;
 	struct event_buffer *buffer;
 	struct adaptive_timeout patience;
 	struct metrics metrics;
@@ -27,7 +28,7 @@ static int setup(void **state)
 
 	memset(&f, 0, sizeof(f));
 	f.now_ms = 100000;
-	fake_source_init(&f.src);
+	fake_jetstream_init(&f.src);
 	assert_int_equal(event_buffer_new(&f.buffer, 1 << 20), 0);
 	leader_init(&f.leader, &f.src.source, f.buffer, &f.patience,
 		    &f.metrics);
@@ -40,6 +41,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	event_buffer_free(f->buffer);
+	fake_jetstream_finish(&f->src);
 	return 0;
 }
 

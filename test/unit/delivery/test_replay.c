@@ -11,7 +11,8 @@
 #include "base/check.h"
 #include "bytes.h"
 #include "delivery/replay.h"
-#include "fake_source.h"
+#include "fake_jetstream.h"
+#include "jetstream_events.h"
 
 enum {
 	SLOT = 3,
@@ -28,7 +29,7 @@ enum {
 static const struct sse_tag tag = {"9f31c2"};
 
 struct fixture {
-	struct fake_source src;
+	struct fake_jetstream src;
 	struct event_buffer *buffer;
 	struct adaptive_timeout patience;
 	struct metrics metrics;
@@ -47,7 +48,7 @@ static int setup(void **state)
 	static struct fixture f;
 
 	memset(&f, 0, sizeof(f));
-	fake_source_init(&f.src);
+	fake_jetstream_init(&f.src);
 	f.now_ms = 100000;
 	f.word = (struct stream_state){.leader = LEADER,
 				       .first_seq = 1,
@@ -72,6 +73,7 @@ static int teardown(void **state)
 	replay_end(&f->replay);
 	event_buffer_unwatch(f->buffer, f->cursor.subject, &f->cursor.watch);
 	event_buffer_free(f->buffer);
+	fake_jetstream_finish(&f->src);
 	return 0;
 }
 

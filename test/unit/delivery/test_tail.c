@@ -9,7 +9,8 @@
 
 #include "base/check.h"
 #include "delivery/tail.h"
-#include "fake_source.h"
+#include "fake_jetstream.h"
+#include "jetstream_events.h"
 
 #define STREAM "created-1"
 #define OTHER  "created-2"
@@ -17,7 +18,7 @@
 enum { BATCH = 8192, HALF = BATCH / 2, SILENCE_MS = 7000, ANSWER_MS = 2000 };
 
 struct fixture {
-	struct fake_source src;
+	struct fake_jetstream src;
 	struct event_buffer *buffer;
 	struct adaptive_timeout patience;
 	struct metrics metrics;
@@ -39,7 +40,7 @@ static int setup(void **state)
 
 	memset(&f, 0, sizeof(f));
 	f.now_ms = 100000;
-	fake_source_init(&f.src);
+	fake_jetstream_init(&f.src);
 	assert_int_equal(event_buffer_new(&f.buffer, 1 << 20), 0);
 	assert_int_equal(subject_template_parse(&f.subject, "ev.{id}", &why),
 			 0);
@@ -57,6 +58,7 @@ static int teardown(void **state)
 
 	tail_finish(&f->tail);
 	event_buffer_free(f->buffer);
+	fake_jetstream_finish(&f->src);
 	return 0;
 }
 
@@ -530,10 +532,10 @@ static void requests_that_are_not_taken_time_out(void **state)
 {
 	struct fixture *f = *state;
 
-	f->src.rc = -107;
+	f->src.faults.error = -107;
 	send(f, event_up());
 	fake_asked(&f->src, ASKED_INFO);
-	f->src.rc = 0;
+	f->src.faults.error = 0;
 	tick(f, ANSWER_MS);
 	become_live(f, 1, 5);
 }
