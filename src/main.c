@@ -17,8 +17,7 @@
 #include "config/options.h"
 #include "gateway/gateway.h"
 #include "gateway/healthcheck.h"
-#include "gateway/inherited.h"
-#include "gateway/notify.h"
+#include "gateway/systemd.h"
 #include "version.h"
 
 enum { STATUS_OK, STATUS_FAILED, STATUS_USAGE };
@@ -32,8 +31,8 @@ enum { TEXT_MAX = 256 * 1024 };
 struct program {
 	uv_loop_t loop;
 	uv_signal_t signals[PROGRAM_SIGNALS];
-	struct sluice *gateway; /* NULL once it is gone */
-	struct notify *notify;	/* NULL: nobody wants to know */
+	struct sluice *gateway;	 /* NULL once it is gone */
+	struct systemd *systemd; /* NULL: no NOTIFY_SOCKET */
 	bool draining;
 	int status;
 };
@@ -124,7 +123,7 @@ static void on_done(struct sluice *gw, void *arg)
 
 	(void)gw;
 	p->gateway = NULL;
-	notify_close(p->notify);
+	systemd_close(p->systemd);
 	close_signals(p);
 }
 
@@ -142,7 +141,7 @@ static void on_signal(uv_signal_t *handle, int number)
 	if (!p->draining) {
 		p->draining = true;
 		sluice_drain(p->gateway, on_done, p);
-		notify_stopping(p->notify);
+		systemd_stopping(p->systemd);
 		return;
 	}
 	p->status = STATUS_FAILED;
@@ -191,24 +190,24 @@ static void on_status(void *arg, char *out)
 	const struct program *p = arg;
 
 	if (p->gateway != NULL)
-		gateway_status(p->gateway, out, NOTIFY_STATUS_MAX);
+		gateway_status(p->gateway, out, SYSTEMD_STATUS_MAX);
 }
 
 /* What a service manager has prepared, and the gateway itself. */
 static int start_gateway(struct program *p, const struct options *o, char *err)
 {
-	struct inherited sockets[INHERITED_MAX];
-	int n = inherited_take(sockets, err), rc;
+	struct systemd_socket sockets[SYSTEMD_SOCKETS_MAX];
+	int n = systemd_take_sockets(sockets, err), rc;
 
 	if (n < 0)
 		return -EIO;
-	if (notify_new(&p->notify, &p->loop, on_status, p, err) < 0)
+	if (systemd_new(&p->systemd, &p->loop, on_status, p, err) < 0)
 		return -EIO;
 	rc = gateway_start(&p->gateway, &p->loop, o, sockets, (size_t)n, err);
 	if (rc < 0)
-		notify_close(p->notify);
+		systemd_close(p->systemd);
 	else
-		notify_ready(p->notify);
+		systemd_ready(p->systemd);
 	return rc;
 }
 

@@ -251,8 +251,9 @@ static void on_connection(void *arg, int fd, const struct address *from,
 	conn_set_accept(gw->conns, fd, from, admin);
 }
 
-static int open_listeners(struct sluice *gw, const struct inherited *sockets,
-			  size_t n, char *err)
+static int open_listeners(struct sluice *gw,
+			  const struct systemd_socket *sockets, size_t n,
+			  char *err)
 {
 	int rc;
 
@@ -438,8 +439,9 @@ static int open_conn_set(struct sluice *gw)
 	return rc;
 }
 
-static int open_all_parts(struct sluice *gw, const struct inherited *sockets,
-			  size_t n, char *err)
+static int open_all_parts(struct sluice *gw,
+			  const struct systemd_socket *sockets, size_t n,
+			  char *err)
 {
 	int rc = gateway_logs_open_access(&gw->logs, err);
 
@@ -492,7 +494,7 @@ static int new_gateway(struct sluice **ret, struct uv_loop_s *loop,
 }
 
 int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
-		  const struct options *o, const struct inherited *sockets,
+		  const struct options *o, const struct systemd_socket *sockets,
 		  size_t n, char *err)
 {
 	struct sluice *gw;

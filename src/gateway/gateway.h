@@ -7,14 +7,14 @@
 #include <stddef.h>
 
 #include "config/options.h"
-#include "gateway/inherited.h"
+#include "gateway/systemd.h"
 #include "sluice.h"
 
 /* sluice_start() for parsed options, and with `n` inherited listening sockets,
  * which belong to the gateway from here on: public ones take the place of
  * --listen, admin ones that of --admin-listen. */
 int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
-		  const struct options *o, const struct inherited *sockets,
+		  const struct options *o, const struct systemd_socket *sockets,
 		  size_t n, char *err);
 /* As sluice_drain(), sluice_stop(), sluice_reopen(). */
 void gateway_drain(struct sluice *gw, sluice_done_cb done, void *arg);

@@ -93,8 +93,8 @@ static int open_listener(struct gateway_listeners *l, const char *address,
 
 /* Inherited sockets of the kind take the place of the option's addresses. */
 static int open_listeners_of_kind(struct gateway_listeners *l,
-				  const struct inherited *sockets, size_t n,
-				  bool admin, char *err)
+				  const struct systemd_socket *sockets,
+				  size_t n, bool admin, char *err)
 {
 	const struct options_strings *addresses =
 		admin ? &l->options->admin_listen : &l->options->listen;
@@ -112,7 +112,8 @@ static int open_listeners_of_kind(struct gateway_listeners *l,
 }
 
 int gateway_listeners_open(struct gateway_listeners *l,
-			   const struct inherited *sockets, size_t n, char *err)
+			   const struct systemd_socket *sockets, size_t n,
+			   char *err)
 {
 	const struct options *o = l->options;
 	int rc;

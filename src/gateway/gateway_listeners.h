@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "config/options.h"
-#include "gateway/inherited.h"
+#include "gateway/systemd.h"
 
 struct uv_loop_s;
 struct gateway_listener;
@@ -40,7 +40,7 @@ struct gateway_listeners {
  * for the kinds that have none. A negative errno with `err` (may stay empty):
  * the first `l->n` are open. Ends in on_closed unless `l->n` is 0. */
 int gateway_listeners_open(struct gateway_listeners *l,
-			   const struct inherited *sockets, size_t n,
+			   const struct systemd_socket *sockets, size_t n,
 			   char *err);
 /* Asynchronous; twice is a no-op. */
 void gateway_listeners_close(struct gateway_listeners *l);

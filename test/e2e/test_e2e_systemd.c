@@ -383,7 +383,7 @@ static void wrong_sockets(void **state)
 	gateway_proc_wait_listening(&f->gw);
 	gateway_proc_stop(&f->gw);
 	spawn(f, NULL, LIST("LISTEN_PID=x", "LISTEN_FDS=1"));
-	expect_failure(f, "LISTEN_PID or LISTEN_FDS is no number");
+	expect_failure(f, "LISTEN_PID or LISTEN_FDS is not a number");
 	/* The zeros become its own number. */
 	spawn(f, NULL, LIST("LISTEN_PID=0000000000", "LISTEN_FDS=65"));
 	expect_failure(f, "LISTEN_FDS: more than 64 sockets");
