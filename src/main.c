@@ -53,7 +53,7 @@ static int print_buffer(struct buf *text, int rc)
 
 	if (rc < 0)
 		status = fail_program(STATUS_FAILED, strerror(-rc));
-	else if (fwrite(buf_head(text), 1, len, stdout) != len ||
+	else if (fwrite(buf_data(text), 1, len, stdout) != len ||
 		 fflush(stdout) != 0)
 		status = fail_program(STATUS_FAILED,
 				      "can't write to standard output");

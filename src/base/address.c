@@ -47,8 +47,8 @@ static bool is_mapped_v4(const struct address *a)
 	return memcmp(a->bytes, mapped, sizeof(mapped)) == 0;
 }
 
-/* What inet_ntop() writes; most lines of the log have one, and it does this by
- * way of sprintf(). */
+/* As inet_ntop(), which uses sprintf(): most lines of the log have an address.
+ */
 static void format_v4(const unsigned char *bytes, char *out)
 {
 	for (int i = 0; i < 4; i++) {

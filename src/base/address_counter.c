@@ -1,5 +1,5 @@
-/* Addresses come from clients: the hash has a key that nobody knows, so that
- * nobody can choose those that meet in one bucket. */
+/* The hash is keyed: clients choose addresses, and must not be able to choose
+ * those of one bucket. */
 #include "base/address_counter.h"
 
 #include <errno.h>
@@ -68,7 +68,7 @@ static size_t counter_bucket_of(const struct address_counter *t,
 	return (size_t)n & (t->n_buckets - 1);
 }
 
-/* Where the entry hangs, or would. */
+/* The link to the entry, or where a new one goes. */
 static struct address_counter_entry **find_counter_entry(
 	const struct address_counter *t, const struct address *a)
 {
@@ -88,7 +88,7 @@ uint64_t address_counter_count(const struct address_counter *t,
 	return e == NULL ? 0 : e->count;
 }
 
-/* Without memory it stays as it is, with longer chains. */
+/* Without memory the chains grow longer. */
 static void grow_counter_table(struct address_counter *t)
 {
 	struct address_counter_entry **old = t->buckets;

@@ -1,6 +1,4 @@
-/* How often each party is there: counts by address, for a limit. An entry lives
- * only while its count is above 0, so there are never more of them than there
- * is to count. */
+/* Counts by address, for a limit. Only entries with a count above 0 exist. */
 #ifndef SLUICE_ADDRESS_COUNTER_H
 #define SLUICE_ADDRESS_COUNTER_H
 
@@ -18,11 +16,11 @@ void address_counter_free(struct address_counter *t);
 
 uint64_t address_counter_count(const struct address_counter *t,
 			       const struct address *a);
-/* One more. -ENOMEM: it is not counted. */
+/* Adds one. -ENOMEM: not counted. */
 int address_counter_add(struct address_counter *t, const struct address *a);
-/* One less, of one that was counted; -ENOENT: it was not. */
+/* Takes one away; -ENOENT: the count is 0. */
 int address_counter_take(struct address_counter *t, const struct address *a);
-/* Entries, for tests. */
+/* Number of entries, for tests. */
 size_t address_counter_size(const struct address_counter *t);
 
 #endif

@@ -1,5 +1,5 @@
-/* Characters by ASCII alone: <ctype.h> would ask the locale of the program that
- * the gateway is embedded in. */
+/* Character classes and case of ASCII. <ctype.h> and strcasecmp() depend on the
+ * locale of the program that embeds the gateway. */
 #ifndef SLUICE_ASCII_H
 #define SLUICE_ASCII_H
 
@@ -62,7 +62,7 @@ static inline int ascii_hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Whether `len` bytes are `word`, in any case. */
+/* True when the `len` bytes are `word`, in any case. */
 static inline bool ascii_is_word(const char *bytes, size_t len,
 				 const char *word)
 {
@@ -74,7 +74,7 @@ static inline bool ascii_is_word(const char *bytes, size_t len,
 	return i == len && word[i] == '\0';
 }
 
-/* Whether `text` begins with `prefix`, in any case. */
+/* True when `text` begins with `prefix`, in any case. */
 static inline bool ascii_has_prefix(const char *text, const char *prefix)
 {
 	size_t i = 0;

@@ -1,7 +1,6 @@
-/* "Again, but not sooner than": the pause before a failed request is repeated.
- * The first time may be at once; each pause after it is twice as long as the
- * one before, up to a limit. One struct for each thing that is requested, so
- * that no requester waits for another one's failures. */
+/* Pause before a failed request is repeated. The first retry may be immediate;
+ * each further pause is twice as long, up to a limit. Each requester has its
+ * own, so that none waits for the failures of another. */
 #ifndef SLUICE_BACKOFF_H
 #define SLUICE_BACKOFF_H
 
@@ -14,13 +13,13 @@ struct backoff_times {
 	uint32_t max_ms;
 };
 
-/* Zeroed: no failure, may ask at once. */
+/* Zeroed: no failure, no pause. */
 struct backoff {
 	unsigned fails;	 /* in a row */
-	uint64_t due_ms; /* not sooner than */
+	uint64_t due_ms; /* earliest time of the next attempt */
 };
 
-/* Another failure: the pause in ms, of which `due_ms` is the end. */
+/* Counts a failure. Returns the pause in ms; `due_ms` is its end. */
 static inline uint64_t backoff_fail(struct backoff *b,
 				    const struct backoff_times *t,
 				    uint64_t now_ms)
@@ -38,7 +37,7 @@ static inline uint64_t backoff_fail(struct backoff *b,
 	return ms;
 }
 
-/* It has worked: the next failure is a first one. */
+/* After a success: the next failure is the first one. */
 static inline void backoff_reset(struct backoff *b)
 {
 	*b = (struct backoff){0};

@@ -6,7 +6,7 @@
 
 #include <sodium.h>
 
-/* libsodium (1.0.18) takes bytes above ASCII for digits. */
+/* libsodium 1.0.18 accepts bytes above ASCII as digits. */
 static bool is_ascii_text(const char *text, size_t len)
 {
 	unsigned char all = 0;

@@ -1,17 +1,17 @@
-/* base64 (RFC 4648): the standard alphabet with padding, and base64url. */
+/* Base64 (RFC 4648): the standard alphabet with padding, and base64url. */
 #ifndef SLUICE_BASE64_H
 #define SLUICE_BASE64_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Standard base64 with padding (RFC 4648, section 4): `*n` bytes, at most
- * `max`, to `out`. -EINVAL for any other byte, and for what does not fit. */
+/* Decodes the standard alphabet with padding (section 4) to `*n` bytes, at most
+ * `max`. -EINVAL for any other byte, and when they do not fit. */
 int base64_decode(const char *text, size_t len, void *out, size_t max,
 		  size_t *n);
 
-/* The same of base64url without padding (section 5; RFC 7515, 2). A last letter
- * with bits that mean nothing is refused: one text for the same bytes. */
+/* Decodes base64url without padding (section 5; RFC 7515, section 2). Unused
+ * bits of the last letter must be 0, so that the same bytes have one text. */
 int base64url_decode(const char *text, size_t len, void *out, size_t max,
 		     size_t *n);
 
@@ -20,7 +20,7 @@ static inline size_t base64_encoded_len(size_t len)
 	return (len + 2) / 3 * 4;
 }
 
-/* Standard alphabet, padded (RFC 4648, section 4). */
+/* Writes base64_encoded_len() bytes; returns the end. */
 static inline uint8_t *base64_encode(uint8_t *out, const uint8_t *p, size_t len)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

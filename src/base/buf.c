@@ -1,8 +1,7 @@
-/* One allocation that is moved or doubled when a put does not fit. Moving the
- * unread bytes to the front is only done when at least as many have been
- * consumed (or when there is no other way), so that a put costs amortised
- * constant time. The allocation has one byte more than `cap`, for the NUL that
- * vsnprintf() insists on. */
+/* One allocation, which is compacted or doubled when a put does not fit. Unread
+ * bytes move to the front only when at least as many have been consumed, or
+ * when there is no other way: a put costs amortised constant time. The
+ * allocation has one byte more than `cap`, for the NUL of vsnprintf(). */
 #include "base/buf.h"
 
 #include <errno.h>
@@ -120,7 +119,7 @@ int buf_printf(struct buf *b, const char *fmt, ...)
 	va_list ap, again;
 	int rc = 0, len;
 
-	/* Printing is dear, so what may fit is not measured first. */
+	/* Print first and measure only on overflow: printing is expensive. */
 	va_start(ap, fmt);
 	va_copy(again, ap);
 	len = vsnprintf(room > 0 ? (char *)buf_tail(b) : NULL,

@@ -4,8 +4,8 @@
  *	 |---- consumed ---|---- unread ----|---- room ----|
  *
  * 0 <= start <= end <= cap <= max. Bytes are put at `end` and consumed at
- * `start`. It never grows beyond `max`: a put that would is refused whole with
- * -ENOBUFS and changes nothing. Zeroed is a valid buffer with max 0. */
+ * `start`. A put beyond `max` fails with -ENOBUFS and changes nothing. A zeroed
+ * buffer is valid, with max 0. */
 #ifndef SLUICE_BUF_H
 #define SLUICE_BUF_H
 
@@ -22,15 +22,15 @@ struct buf {
 	size_t max;
 };
 
-/* `max` in bytes; nothing is allocated before the first put. */
+/* `max` in bytes. Allocates nothing before the first put. */
 void buf_init(struct buf *b, size_t max);
 /* Frees the memory and leaves a zeroed buffer with the same max. */
 void buf_finish(struct buf *b);
 
-/* Make sure that `len` more bytes fit; 0, -ENOBUFS (cap) or -ENOMEM. */
+/* Makes room for `len` more bytes. 0, -ENOBUFS (above max) or -ENOMEM. */
 int buf_reserve(struct buf *b, size_t len);
-/* The same for a buffer that is to stay small: when it must grow, then to a
- * multiple of `step` bytes and not to twice its size. */
+/* The same for a buffer that should stay small: grows to a multiple of `step`
+ * bytes, not to twice its size. */
 int buf_reserve_step(struct buf *b, size_t len, size_t step);
 int buf_put(struct buf *b, const void *bytes, size_t len);
 int buf_puts(struct buf *b, const char *text);
@@ -38,11 +38,11 @@ int buf_putc(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* `len` bytes written by the caller behind buf_tail() after buf_reserve(). */
+/* The caller has written `len` bytes at buf_tail() after buf_reserve(). */
 void buf_added(struct buf *b, size_t len);
-/* `len` unread bytes are done with. */
+/* Consumes `len` unread bytes. */
 void buf_consume(struct buf *b, size_t len);
-/* Takes back what was put behind the first `unread` unread bytes. */
+/* Keeps the first `unread` unread bytes, drops the others. */
 void buf_truncate(struct buf *b, size_t unread);
 void buf_clear(struct buf *b);
 
@@ -56,7 +56,7 @@ static inline size_t buf_room(const struct buf *b)
 	return b->cap - b->end;
 }
 
-static inline const uint8_t *buf_head(const struct buf *b)
+static inline const uint8_t *buf_data(const struct buf *b)
 {
 	return b->data + b->start;
 }

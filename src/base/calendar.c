@@ -11,8 +11,8 @@ enum {
 	DAYS_TO_1970 = 719468, /* from 0000-03-01 */
 };
 
-/* The years begin with March here: a leap day is a year's last day, and the
- * months have 31, 30, 31, 30, 31 days, over and over. */
+/* Years begin with March here: a leap day is the last day of its year, and the
+ * lengths of months repeat 31, 30, 31, 30, 31. */
 static void set_calendar_date(struct calendar_time *t, uint64_t day)
 {
 	uint64_t from = day + DAYS_TO_1970;

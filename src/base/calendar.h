@@ -1,5 +1,5 @@
-/* Dates of the Gregorian calendar in UTC, from 1970 on: for the lines of the
- * log, JetStream's times and HTTP's dates. */
+/* Dates of the Gregorian calendar in UTC, from 1970 on: for log lines,
+ * JetStream's times and HTTP's dates. */
 #ifndef SLUICE_CALENDAR_H
 #define SLUICE_CALENDAR_H
 

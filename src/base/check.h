@@ -1,5 +1,6 @@
-/* Contracts that stay on in every build: what *our* code guarantees. A peer's
- * bytes never reach a MUST(); they are answered, not asserted. */
+/* Invariants, checked in every build. MUST() states what this program
+ * guarantees. Bytes of a peer never reach it: they get a response, not an
+ * abort. */
 #ifndef SLUICE_CHECK_H
 #define SLUICE_CHECK_H
 

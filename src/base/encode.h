@@ -1,5 +1,5 @@
-/* Bytes that every form of a message is made of. Each put_*() writes behind
- * `out`, where there is room, and returns what follows. */
+/* Parts of frames. Each encode_*() writes at `out`, where the caller has made
+ * room, and returns the end. */
 #ifndef SLUICE_ENCODE_H
 #define SLUICE_ENCODE_H
 

@@ -32,15 +32,15 @@ static int read_descriptor(int fd, struct buf *b)
 
 int file_read(const char *path, char **ret, size_t *len)
 {
-	/* O_NONBLOCK: a FIFO without a writer is not waited for. */
+	/* O_NONBLOCK: do not wait for the writer of a FIFO. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct buf b;
 	int rc;
 
 	if (fd < 0)
 		return -errno;
-	/* Behind the longest file is room to find its end, and for the NUL;
-	 * with one byte more it is too little. */
+	/* Room for the longest file, to find its end, and for the NUL; a
+	 * file of one byte more does not fit. */
 	buf_init(&b, FILE_MAX_BYTES + READ_AT_LEAST);
 	rc = read_descriptor(fd, &b);
 	close(fd);

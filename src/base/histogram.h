@@ -1,6 +1,5 @@
-/* A histogram with fixed bounds, as Prometheus wants it: how many values lie at
- * or below each bound, and their sum. Values are microseconds, and are shown as
- * seconds. */
+/* A histogram with fixed bounds, in the sense of Prometheus. Values are in
+ * microseconds and shown in seconds. */
 #ifndef SLUICE_HISTOGRAM_H
 #define SLUICE_HISTOGRAM_H
 
@@ -9,20 +8,20 @@
 
 enum { HISTOGRAM_MAX = 16 };
 
-/* Rising; `text` is the same in seconds, as it stands in the label "le". */
+/* In rising order; `text` is the label "le", in seconds. */
 struct histogram_bound {
 	uint64_t us;
 	const char *text;
 };
 
 struct histogram {
-	uint64_t count[HISTOGRAM_MAX +
-		       1]; /* of each alone; the last: above all */
+	/* Values up to each bound and above the one before; then the rest. */
+	uint64_t count[HISTOGRAM_MAX + 1];
 	uint64_t sum_us;
 };
 
-/* `n` values of `us` each. At most HISTOGRAM_MAX bounds. */
-static inline void histogram_add(struct histogram *b,
+/* Adds `n` values of `us`. At most HISTOGRAM_MAX bounds. */
+static inline void histogram_add(struct histogram *h,
 				 const struct histogram_bound *bounds,
 				 size_t n_bounds, uint64_t us, uint64_t n)
 {
@@ -30,8 +29,8 @@ static inline void histogram_add(struct histogram *b,
 
 	while (i < n_bounds && us > bounds[i].us)
 		i++;
-	b->count[i] += n;
-	b->sum_us += us * n;
+	h->count[i] += n;
+	h->sum_us += us * n;
 }
 
 #endif

@@ -34,8 +34,8 @@ static const char *host_text_fault(const char *host, size_t len)
 	return NULL;
 }
 
-/* The inside of the brackets, perhaps with a zone (RFC 4007). What the address
- * means is for the one who binds or connects. */
+/* Between the brackets, maybe with a zone (RFC 4007). bind() or connect()
+ * decides whether the address exists. */
 static const char *v6_literal_fault(const char *host, size_t len)
 {
 	size_t address = 0;
@@ -50,7 +50,6 @@ static const char *v6_literal_fault(const char *host, size_t len)
 	return NULL;
 }
 
-/* The host at *text, with or without brackets; moves *text behind it. */
 const char *hostport_take_host(const char **text)
 {
 	const char *p = *text;

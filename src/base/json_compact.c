@@ -1,4 +1,4 @@
-/* No recursion: what stands around a value is a bit for each level. */
+/* Without recursion: one bit for each level tells arrays from objects. */
 #include "base/json_compact.h"
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 struct reader {
 	const uint8_t *p;
 	const uint8_t *end;
-	size_t blanks; /* that go */
+	size_t blanks; /* bytes to drop */
 	unsigned depth;
 	uint8_t is_object[JSON_COMPACT_DEPTH];
 };
@@ -19,7 +19,7 @@ static bool is_json_blank(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* 0 at the end: no byte of JSON outside of a string is a NUL. */
+/* 0 at the end; outside of a string JSON has no NUL. */
 static uint8_t peek_byte(const struct reader *r)
 {
 	return r->p < r->end ? *r->p : 0;
@@ -60,7 +60,7 @@ static bool take_hex_quad(struct reader *r, unsigned *ret)
 	return true;
 }
 
-/* Behind "\u". */
+/* After "\u". */
 static bool take_unicode(struct reader *r)
 {
 	unsigned unit, second;
@@ -161,7 +161,7 @@ static bool take_member_name(struct reader *r)
 	return take_value(r, ':');
 }
 
-/* Behind "{" or "[". *done: it is empty, and so over. */
+/* After "{" or "[". *done: the array or object is empty. */
 static bool enter_level(struct reader *r, bool is_object, bool *done)
 {
 	if (r->depth == JSON_COMPACT_DEPTH)
@@ -174,7 +174,7 @@ static bool enter_level(struct reader *r, bool is_object, bool *done)
 	return !is_object || take_member_name(r);
 }
 
-/* Behind a value: out of all that ends here. *more: another value follows. */
+/* After a value: leaves every level that ends here. *more: a value follows. */
 static bool continue_value(struct reader *r, bool *more)
 {
 	*more = false;
@@ -234,7 +234,7 @@ uint8_t *json_compact_put(uint8_t *out, const void *text, size_t len)
 		if (!in_string && is_json_blank(*p))
 			continue;
 		if (in_string && *p == '\\')
-			*out++ = *p++; /* what it escapes ends no string */
+			*out++ = *p++; /* an escaped quote ends no string */
 		else if (*p == '"')
 			in_string = !in_string;
 		*out++ = *p;

@@ -2,8 +2,8 @@
 
 #include <stdbool.h>
 
-/* Brackets in strings do not count; where the text is no JSON they may be
- * counted as such, and the parser refuses it anyway at that place or before. */
+/* Brackets in strings do not count. In a text that is not JSON they may be
+ * taken for brackets outside; the parser rejects such a text anyway. */
 size_t json_depth(const char *text, size_t len)
 {
 	size_t depth = 0, deepest = 0;

@@ -1,4 +1,4 @@
-/* How deep somebody's JSON nests: jansson recurses, and a stack is finite. */
+/* Nesting of untrusted JSON: jansson recurses, and the stack is finite. */
 #ifndef SLUICE_JSON_DEPTH_H
 #define SLUICE_JSON_DEPTH_H
 
@@ -6,9 +6,8 @@
 
 enum { JSON_DEPTH_MAX = 32 };
 
-/* How deep arrays and objects are nested in bytes that may be JSON: what a
- * parser that recurses would need. Of any other bytes the number says nothing.
- */
+/* Depth of nested arrays and objects. Of bytes that are not JSON the number
+ * means nothing. */
 size_t json_depth(const char *text, size_t len);
 
 #endif

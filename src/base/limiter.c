@@ -4,76 +4,76 @@
 
 #include "base/check.h"
 
-void limiter_init(struct limiter *ts, unsigned most)
+void limiter_init(struct limiter *l, unsigned max)
 {
-	*ts = (struct limiter){.max = most, .most = most};
-	list_init(&ts->waiting);
+	*l = (struct limiter){.limit = max, .max = max};
+	list_init(&l->waiting);
 }
 
-static void grant_permit(struct limiter *ts, struct permit *t)
+static void grant_permit(struct limiter *l, struct permit *p)
 {
-	ts->taken++;
-	t->taken = true;
+	l->in_use++;
+	p->held = true;
 }
 
-bool permit_acquire(struct limiter *ts, struct permit *t)
+bool permit_acquire(struct limiter *l, struct permit *p)
 {
-	MUST(t->of == NULL);
-	t->of = ts;
-	if (ts->taken < ts->max && list_empty(&ts->waiting)) {
-		grant_permit(ts, t);
+	MUST(p->limiter == NULL);
+	p->limiter = l;
+	if (l->in_use < l->limit && list_empty(&l->waiting)) {
+		grant_permit(l, p);
 		return true;
 	}
-	list_push_back(&ts->waiting, &t->link);
+	list_push_back(&l->waiting, &p->link);
 	return false;
 }
 
-void permit_release(struct permit *t)
+void permit_release(struct permit *p)
 {
-	if (t->of == NULL)
+	if (p->limiter == NULL)
 		return;
-	if (t->taken)
-		t->of->taken--;
+	if (p->held)
+		p->limiter->in_use--;
 	else
-		list_remove(&t->link);
-	t->of = NULL;
-	t->taken = false;
+		list_remove(&p->link);
+	p->limiter = NULL;
+	p->held = false;
 }
 
-struct permit *limiter_next(struct limiter *ts)
+struct permit *limiter_next(struct limiter *l)
 {
-	struct permit *t;
+	struct permit *p;
 
-	if (ts->taken >= ts->max || list_empty(&ts->waiting))
+	if (l->in_use >= l->limit || list_empty(&l->waiting))
 		return NULL;
-	t = LIST_ENTRY(list_pop(&ts->waiting), struct permit, link);
-	grant_permit(ts, t);
-	return t;
+	p = LIST_ENTRY(list_pop(&l->waiting), struct permit, link);
+	grant_permit(l, p);
+	return p;
 }
 
-bool limiter_has_waiters(const struct limiter *ts)
+bool limiter_has_waiters(const struct limiter *l)
 {
-	return !list_empty(&ts->waiting);
+	return !list_empty(&l->waiting);
 }
 
-static unsigned lower_bound(unsigned n, const struct limiter *ts)
+static unsigned lower_bound(unsigned n, const struct limiter *l)
 {
-	unsigned least = ts->most < LIMITER_LEAST ? ts->most : LIMITER_LEAST;
+	unsigned least = l->max < LIMITER_LEAST ? l->max : LIMITER_LEAST;
 
 	return n > least ? n : least;
 }
 
-void permit_record_latency(struct permit *t, uint64_t ms)
+void permit_record_latency(struct permit *p, uint64_t ms)
 {
-	struct limiter *ts = t->of;
+	struct limiter *l = p->limiter;
 
-	if (ts == NULL || !t->taken)
+	if (l == NULL || !p->held)
 		return;
 	if (ms >= LIMITER_LATE_MS) {
-		ts->max = lower_bound(ts->max / 2, ts);
-		ts->in_time = 0;
-	} else if (++ts->in_time >= ts->max && ts->max < ts->most) {
-		ts->max++;
-		ts->in_time = 0;
+		l->limit = lower_bound(l->limit / 2, l);
+		l->in_time = 0;
+	} else if (++l->in_time >= l->limit && l->limit < l->max) {
+		l->limit++;
+		l->in_time = 0;
 	}
 }

@@ -1,8 +1,7 @@
-/* Turns: of many who want something from JetStream, only so many ask at a time;
- * the others wait in order of their coming. How many depends on how fast the
- * answers come: a late one halves their number, answers in time bring it back.
- * So a server that must search long for each is never asked for more than it
- * answers before those who asked give up and ask again. */
+/* Bounds concurrent JetStream requests; the others wait in order (AIMD). A late
+ * response halves the limit, responses in time raise it again: a server that
+ * must search long for each request never gets more of them than it answers
+ * before they time out and are repeated. */
 #ifndef SLUICE_LIMITER_H
 #define SLUICE_LIMITER_H
 
@@ -13,10 +12,10 @@
 
 struct limiter {
 	struct list waiting; /* struct permit.link, the longest first */
-	unsigned taken;
-	unsigned max; /* now; LIMITER_LEAST or most at least */
-	unsigned most;
-	unsigned in_time; /* answers since the last change of max */
+	unsigned in_use;
+	unsigned limit; /* at present: from LIMITER_LEAST to max */
+	unsigned max;
+	unsigned in_time; /* responses since the last change of limit */
 };
 
 enum {
@@ -24,24 +23,24 @@ enum {
 	LIMITER_LATE_MS = 1000,
 };
 
-/* One's place; zeroed, it has none. */
+/* One requester's share. Zeroed: neither held nor waiting. */
 struct permit {
 	struct list link;
-	struct limiter *of; /* NULL: neither has one nor waits */
-	bool taken;
+	struct limiter *limiter; /* NULL: neither held nor waiting */
+	bool held;
 };
 
-void limiter_init(struct limiter *ts, unsigned most);
-/* True: it is its turn, until permit_release(). Else it waits for
- * limiter_next(). It must have none and wait for none. */
-bool permit_acquire(struct limiter *ts, struct permit *t);
-/* Does anyone wait for theirs? */
-bool limiter_has_waiters(const struct limiter *ts);
-/* Gives it back, or waits no more; any number of times. */
-void permit_release(struct permit *t);
-/* Whose turn it has become; NULL: nobody's. */
-struct permit *limiter_next(struct limiter *ts);
-/* It has its answer, or has given up, after so long. */
-void permit_record_latency(struct permit *t, uint64_t ms);
+void limiter_init(struct limiter *l, unsigned max);
+/* True: held until permit_release(). Otherwise it waits for limiter_next(). The
+ * permit must be neither held nor waiting. */
+bool permit_acquire(struct limiter *l, struct permit *p);
+bool limiter_has_waiters(const struct limiter *l);
+/* Gives it back, or stops waiting. Idempotent. */
+void permit_release(struct permit *p);
+/* Grants the longest waiting permit; NULL: none waits, or the limit is reached.
+ */
+struct permit *limiter_next(struct limiter *l);
+/* The response, or the time-out, came after `ms`. */
+void permit_record_latency(struct permit *p, uint64_t ms);
 
 #endif

@@ -1,5 +1,5 @@
-/* Intrusive doubly linked list. A node that is in no list points at itself or
- * is zeroed; list_remove() accepts both, so closing twice is a no-op. */
+/* Intrusive doubly linked list. A node in no list points at itself or is
+ * zeroed; list_remove() accepts both, so that closing twice is a no-op. */
 #ifndef SLUICE_LIST_H
 #define SLUICE_LIST_H
 
@@ -64,8 +64,8 @@ static inline struct list *list_pop(struct list *head)
 	return node;
 }
 
-/* Moves all nodes of `from` into the empty list `to`: detach first, then call
- * out, so that the one called may change `from`. */
+/* Moves all nodes of `from` into the empty list `to`. Detach first, then call
+ * out: a callback may change `from`. */
 static inline void list_take_all(struct list *to, struct list *from)
 {
 	list_init(to);

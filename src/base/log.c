@@ -1,7 +1,7 @@
-/* A line is made on the stack, with no allocation, in one pass that stops at
- * the line's limit. Only a line that does not fit is made again, with an ever
- * better limit for each value: short values stay whole, long ones are cut to
- * the same length. */
+/* A line is written on the stack, without allocation, in one pass. Only a line
+ * that does not fit is written again, with a limit for each value that a binary
+ * search finds: short values stay whole, long ones are cut to the same length.
+ */
 #include "base/log.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static const char *const format_names[] = {
 	[LOG_JSON] = "json",
 };
 
-/* The line in the making; `value_max` is for the escaped bytes of each. */
+/* `value_max`: escaped bytes of each value. */
 struct line {
 	char text[LINE_MAX_BYTES];
 	size_t len;
@@ -38,7 +38,7 @@ struct line {
 
 static void put_line_bytes(struct line *l, const char *text, size_t len)
 {
-	/* Two bytes stay free for "}\n". */
+	/* Keep two bytes for "}\n". */
 	if (l->full || len > sizeof(l->text) - 2 - l->len) {
 		l->full = true;
 		return;
@@ -52,7 +52,7 @@ static void put_field_string(struct line *l, const char *text)
 	put_line_bytes(l, text, strlen(text));
 }
 
-/* Bytes of the UTF-8 sequence at p (RFC 3629, section 4), 0 if it is none. */
+/* Length of the UTF-8 sequence at p (RFC 3629, section 4); 0: none. */
 static size_t utf8_char_len(const unsigned char *p, size_t len)
 {
 	unsigned char low = 0x80, high = 0xBF;
@@ -82,9 +82,9 @@ static size_t utf8_char_len(const unsigned char *p, size_t len)
 	return n;
 }
 
-/* The escaped form of what is at p, into out[8]; how many bytes of p it took.
- * Text: all but printable ASCII becomes \xNN. JSON: UTF-8 passes, except the
- * C1 controls, which a terminal may obey; what is not UTF-8 is U+FFFD. */
+/* Escapes the character at p into out[8]; returns its length at p. Text format:
+ * everything but printable ASCII is \xNN. JSON: UTF-8 passes, except the C1
+ * controls, which a terminal may obey; other bytes become U+FFFD. */
 static size_t put_escaped_byte(bool json, const unsigned char *p, size_t len,
 			       char *out, size_t *out_len)
 {
@@ -119,7 +119,7 @@ static size_t put_escaped_byte(bool json, const unsigned char *p, size_t len,
 	return taken;
 }
 
-/* Bytes at the beginning that stand for themselves in both formats. */
+/* Length of the prefix that needs no escape in either format. */
 static size_t plain_prefix_len(const char *text, size_t len)
 {
 	size_t n = 0;
@@ -130,8 +130,8 @@ static size_t plain_prefix_len(const char *text, size_t len)
 	return n;
 }
 
-/* logfmt takes what has neither of these without quotes; `plain` is its
- * plain_len(). */
+/* logfmt needs no quotes around such a value. `plain`: its plain_prefix_len().
+ */
 static bool is_bare_value(const char *text, size_t len, size_t plain)
 {
 	return len > 0 && plain == len && memchr(text, ' ', len) == NULL &&
@@ -192,7 +192,7 @@ static void put_field_text(struct line *l, const char *key, const char *text,
 	put_field_value(l, text, len);
 }
 
-/* In decimal; for lines are many, and this is most of what is in them. */
+/* Faster than printf(): numbers are most of what lines hold. */
 static void put_field_number(struct line *l, uint64_t number)
 {
 	char digits[20];
@@ -269,7 +269,7 @@ static void put_line_time(struct line *l, uint64_t ns)
 	put_field_text(l, "time", text, sizeof(text) - 1);
 }
 
-/* Makes the line; a field that does not fit is left out with all after it. */
+/* Drops the first field that does not fit, and all after it. */
 static void make_log_line(struct line *l, uint64_t ns, const char *level,
 			  const char *msg, const struct log_field *fields)
 {
@@ -308,7 +308,7 @@ void log_write(const struct log *lg, enum log_level level, const char *msg,
 	l.value_max = high;
 	make_log_line(&l, ns, level_names[level], msg, fields);
 	if (l.full) {
-		/* The highest limit with which all fields fit. */
+		/* Find the highest limit with which all fields fit. */
 		while (high - low > 1) {
 			l.value_max = low + (high - low) / 2;
 			make_log_line(&l, ns, level_names[level], msg, fields);
@@ -329,7 +329,7 @@ static void write_to_stderr(void *arg, const char *line, size_t len)
 	while (len > 0) {
 		ssize_t n = write(STDERR_FILENO, line, len);
 
-		/* There is no better place to say that this fails. */
+		/* There is no other place to report that. */
 		if (n < 0 && errno != EINTR)
 			return;
 		if (n > 0) {

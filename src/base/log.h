@@ -1,13 +1,12 @@
-/* Log lines for operators: logfmt ("text") or JSON, one line an event, to a
- * sink. Values are escaped: nothing that a client sends can forge a line or a
- * field. Only the shell (conn, nats_source, gateway, main) logs, and only on
- * the loop's thread; core returns errors.
+/* Log lines for operators, in logfmt ("text") or JSON, to a sink. Values are
+ * escaped: no byte of a client can forge a line or a field. Only server,
+ * upstream, gateway and main log, on the thread of the loop; pure code returns
+ * errors.
  *
  *	LOG(lg, LOG_INFO, "subscription opened",
- *		LOG_STR("id", id), LOG_U64("seq", seq));
+ *	    LOG_STR("id", id));
  *
  *	time=2026-11-24T10:00:00.123Z level=info msg="subscription opened" id=42
- *seq=7
  */
 #ifndef SLUICE_LOG_H
 #define SLUICE_LOG_H
@@ -63,7 +62,7 @@ struct log_field {
 			    .number = (v) ? 1 : 0})
 #define LOG_END ((struct log_field){.kind = LOG_KIND_END})
 
-/* Gets one whole line with its '\n'. */
+/* Writes one whole line, with its '\n'. */
 typedef void (*log_sink)(void *arg, const char *line, size_t len);
 
 struct log {
@@ -71,15 +70,15 @@ struct log {
 	enum log_level level;
 	log_sink sink;
 	void *arg;
-	/* Wall clock in nanoseconds since 1970 (UTC); NULL: clock_gettime. */
+	/* Wall clock in nanoseconds since 1970 (UTC); NULL: clock_gettime(). */
 	uint64_t (*now_ns)(void *arg);
 };
 
-/* Prints to standard error. */
+/* Sink: standard error. */
 void log_init(struct log *lg, enum log_format format, enum log_level level);
 
-/* `fields` ends with LOG_END. A line longer than 4 KiB has its longest values
- * cut, and says so with "...". */
+/* `fields` ends with LOG_END. Of a line longer than 4 KiB the longest values
+ * are cut and end with "...". */
 void log_write(const struct log *lg, enum log_level level, const char *msg,
 	       const struct log_field *fields);
 
@@ -97,9 +96,9 @@ static inline bool log_on(const struct log *lg, enum log_level level)
 						  LOG_END});         \
 	} while (0)
 
-/* "error", "warn", "info", "debug"; -EINVAL for any other word. */
+/* "error", "warn", "info" or "debug". -EINVAL. */
 int log_level_parse(const char *word, enum log_level *ret);
-/* "text" or "json". */
+/* "text" or "json". -EINVAL. */
 int log_format_parse(const char *word, enum log_format *ret);
 
 #endif

@@ -1,5 +1,4 @@
-/* One walk over each table: a row of another family than the one before it
- * begins with that family's HELP and TYPE. */
+/* Rows of a family are adjacent; HELP and TYPE precede the first one. */
 #include "base/metrics.h"
 
 #include <inttypes.h>
@@ -9,9 +8,9 @@
 #include "base/check.h"
 #include "version.h"
 
-#define REFUSED "sluice_requests_rejected_total"
-#define CLOSED	"sluice_subscriptions_closed_total"
-#define BUILD	"sluice_build_info"
+#define REJECTED "sluice_requests_rejected_total"
+#define CLOSED	 "sluice_subscriptions_closed_total"
+#define BUILD	 "sluice_build_info"
 
 struct row {
 	const char *type, *family, *labels, *help;
@@ -40,7 +39,7 @@ static const struct row spreads[METRIC_SPREADS] = {
 
 /* ---- the bounds of histograms -------------------------------------------- */
 
-/* From what a local network takes to what nobody would call live. */
+/* From a local network to what is no longer live. */
 static const struct histogram_bound latencies[] = {
 	{500, "0.0005"},  {1000, "0.001"},  {2500, "0.0025"}, {5000, "0.005"},
 	{10000, "0.01"},  {25000, "0.025"}, {50000, "0.05"},  {100000, "0.1"},
@@ -48,14 +47,14 @@ static const struct histogram_bound latencies[] = {
 	{5000000, "5"},	  {10000000, "10"},
 };
 
-/* From a request that was a mistake to a tab that stays open for a day. */
+/* From a failed request to a browser tab open for a day. */
 static const struct histogram_bound durations[] = {
 	{1000000, "1"},		{10000000, "10"},	{60000000, "60"},
 	{300000000, "300"},	{900000000, "900"},	{3600000000, "3600"},
 	{14400000000, "14400"}, {86400000000, "86400"},
 };
 
-/* From one question to a long history. */
+/* From one message to a long history. */
 static const struct histogram_bound replays[] = {
 	{5000, "0.005"},  {10000, "0.01"},    {25000, "0.025"},
 	{50000, "0.05"},  {100000, "0.1"},    {250000, "0.25"},
@@ -90,7 +89,7 @@ void metrics_observe(struct metrics *m, enum metric_spread which, uint64_t us,
 
 const char *metrics_family(size_t i)
 {
-	static const char *const others[] = {REFUSED, CLOSED, BUILD};
+	static const char *const others[] = {REJECTED, CLOSED, BUILD};
 	const char *last = "";
 
 	for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
@@ -145,7 +144,7 @@ static int put_time_row(struct buf *out, const struct row *row, uint64_t us)
 	return rc < 0 ? rc : put_seconds_value(out, row->family, "", us);
 }
 
-/* Every reason from the start: a rate needs the 0 before the first one. */
+/* Every reason, from the start: rate() needs the 0 before the first 1. */
 static int put_reason_rows(struct buf *out, const char *family,
 			   const char *help, const char *(*label)(int),
 			   const uint64_t *values, int first, int end)
@@ -218,14 +217,14 @@ int metrics_render(const struct metrics *m, struct buf *out)
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(spreads); i++)
 		rc = put_histogram(out, (enum metric_spread)i, &m->spread[i]);
 	if (rc == 0)
-		rc = put_reason_rows(out, REFUSED,
-				     "Requests refused, by reason.",
-				     reject_label_at, m->refused,
+		rc = put_reason_rows(out, REJECTED,
+				     "Requests rejected, by reason.",
+				     reject_label_at, m->rejected,
 				     REJECT_NONE + 1, REJECT_COUNT);
 	if (rc == 0)
 		rc = put_reason_rows(out, CLOSED,
-				     "Event streams ended, by reason.",
-				     close_label_at, m->ended, 0,
+				     "Subscriptions closed, by reason.",
+				     close_label_at, m->closed, 0,
 				     CLOSE_REASON_COUNT);
 	if (rc == 0)
 		rc = put_build_info(out);

@@ -1,6 +1,6 @@
-/* Counters and gauges, and their Prometheus text (exposition format 0.0.4).
- * Plain numbers written by the loop's thread only. One table for the enum, the
- * names and the help; a family's rows stand together. */
+/* Counters and gauges as Prometheus text (exposition format 0.0.4). Plain
+ * numbers, written by the thread of the loop alone. One table for the enum, the
+ * names and the help; the rows of a family are adjacent. */
 #ifndef SLUICE_METRICS_H
 #define SLUICE_METRICS_H
 
@@ -11,11 +11,11 @@
 #include "base/histogram.h"
 #include "base/reject_reason.h"
 
-/* X(enum, type, family, labels, help); the help stands in a family's first
- * row. */
+/* X(enum, type, family, labels, help); the first row of a family has its help.
+ */
 #define METRICS(X)                                                             \
 	X(CONN_REQUEST, gauge, "sluice_connections", "state=\"request\"",      \
-	  "Open client connections by state.")                                 \
+	  "Open connections, by state.")                                       \
 	X(CONN_IDLE, gauge, "sluice_connections", "state=\"idle\"", "")        \
 	X(CONN_RESPONSE, gauge, "sluice_connections", "state=\"response\"",    \
 	  "")                                                                  \
@@ -23,11 +23,11 @@
 	  "state=\"subscription\"", "")                                        \
 	X(CONN_LINGER, gauge, "sluice_connections", "state=\"linger\"", "")    \
 	X(CONN_MAX, gauge, "sluice_connections_max", "",                       \
-	  "Client connections that may be open at once.")                      \
+	  "Limit of subscriptions (--max-connections).")                       \
 	X(ACCEPTED, counter, "sluice_connections_accepted_total", "",          \
-	  "Client connections accepted.")                                      \
+	  "Connections accepted.")                                             \
 	X(ACCEPT_ERRORS, counter, "sluice_accept_errors_total", "",            \
-	  "Times that accept4() failed and accepting paused.")                 \
+	  "Errors of accept4() after which accepting paused.")                 \
 	X(DROPPED_PUBLIC_FULL, counter, "sluice_connections_dropped_total",    \
 	  "reason=\"public_full\"",                                            \
 	  "Connections closed without a response, by reason.")                 \
@@ -42,7 +42,7 @@
 	X(DROPPED_FAULT, counter, "sluice_connections_dropped_total",          \
 	  "reason=\"internal_error\"", "")                                     \
 	X(SUBSCRIPTIONS_LIVE, gauge, "sluice_subscriptions", "state=\"live\"", \
-	  "Open event streams by state.")                                      \
+	  "Open subscriptions, by state.")                                     \
 	X(SUBSCRIPTIONS_EVICTED_NOW, gauge, "sluice_subscriptions",            \
 	  "state=\"evicted\"", "")                                             \
 	X(SUBSCRIPTIONS_REPLAY, gauge, "sluice_subscriptions",                 \
@@ -50,55 +50,53 @@
 	X(SUBSCRIPTIONS_WAITING, gauge, "sluice_subscriptions",                \
 	  "state=\"waiting\"", "")                                             \
 	X(SUBSCRIPTIONS_SLOW, gauge, "sluice_subscriptions_slow", "",          \
-	  "Open event streams whose socket is full.")                          \
+	  "Open subscriptions with a full socket.")                            \
 	X(SUBSCRIPTIONS_OPENED, counter, "sluice_subscriptions_opened_total",  \
-	  "", "Event streams opened.")                                         \
+	  "", "Subscriptions opened.")                                         \
 	X(SUBSCRIPTIONS_EVICTED, counter,                                      \
 	  "sluice_subscriptions_evicted_total", "",                            \
-	  "Times that an open stream fell behind what is held in memory.")     \
+	  "Times that the buffer no longer held what a subscription needed.")  \
 	X(EVENTS_BUFFER, counter, "sluice_events_sent_total",                  \
-	  "source=\"buffer\"",                                                 \
-	  "Messages delivered to clients, by where they came from.")           \
+	  "source=\"buffer\"", "Messages delivered to clients, by source.")    \
 	X(EVENTS_REPLAY, counter, "sluice_events_sent_total",                  \
 	  "source=\"replay\"", "")                                             \
 	X(BYTES_BUFFER, counter, "sluice_event_bytes_sent_total",              \
 	  "source=\"buffer\"",                                                 \
-	  "Bytes of delivered messages as they are on the wire, by where "     \
-	  "they came from.")                                                   \
+	  "Bytes of delivered messages on the wire, by source.")               \
 	X(BYTES_REPLAY, counter, "sluice_event_bytes_sent_total",              \
 	  "source=\"replay\"", "")                                             \
 	X(BYTES_SENT, counter, "sluice_bytes_sent_total", "",                  \
-	  "Bytes of event streams given to sockets.")                          \
-	X(PINGS, counter, "sluice_pings_sent_total", "",                       \
-	  "Pings written to clients.")                                         \
+	  "Bytes of subscriptions that sockets accepted.")                     \
+	X(PINGS, counter, "sluice_pings_sent_total", "", "Pings sent.")        \
 	X(GAPS_EXPIRED, counter, "sluice_gaps_total", "reason=\"expired\"",    \
-	  "Gap events told to clients.")                                       \
+	  "Gaps reported to clients, by reason.")                              \
 	X(GAPS_RESET, counter, "sluice_gaps_total", "reason=\"reset\"", "")    \
 	X(REPLAYS_RUNNING, gauge, "sluice_replays_running", "",                \
-	  "Replays that hold one of --max-replays places.")                    \
+	  "Replays running; each holds a slot.")                               \
 	X(REPLAYS_WAITING, gauge, "sluice_replays_waiting", "",                \
-	  "Streams that wait for a replay's place.")                           \
+	  "Subscriptions waiting for a replay slot.")                          \
 	X(REPLAYS_MAX, gauge, "sluice_replays_max", "",                        \
-	  "Replays that may run at once (--max-replays).")                     \
-	X(REPLAYS, counter, "sluice_replays_total", "", "Replays begun.")      \
+	  "Replay slots (--max-replays).")                                     \
+	X(REPLAYS, counter, "sluice_replays_total", "", "Replays started.")    \
 	X(REPLAY_CONSUMERS, counter, "sluice_replay_consumers_total", "",      \
 	  "Consumers created for replays.")                                    \
 	X(BUFFER_BYTES, gauge, "sluice_buffer_bytes", "",                      \
-	  "Bytes of recent messages held in memory.")                          \
+	  "Bytes of recent messages in the buffer.")                           \
 	X(BUFFER_FRAMES, gauge, "sluice_buffer_frames", "",                    \
-	  "Recent messages held in memory.")                                   \
+	  "Recent messages in the buffer.")                                    \
 	X(TAIL_LAST_SEQ, gauge, "sluice_tail_last_sequence", "",               \
 	  "Newest stream sequence that the tail has processed.")               \
 	X(TAIL_MESSAGES, counter, "sluice_tail_messages_total", "",            \
-	  "Messages that the tail has received.")                              \
+	  "Messages received by the tail.")                                    \
 	X(TAIL_PULLS, counter, "sluice_tail_pulls_total", "",                  \
 	  "Pull requests of the tail.")                                        \
 	X(TAIL_OUTSTANDING, gauge, "sluice_tail_pull_outstanding_messages",    \
-	  "", "Messages that the tail has asked for and not yet received.")    \
+	  "", "Messages requested by the tail and not yet received.")          \
 	X(TAIL_LAG, gauge, "sluice_tail_lag_messages", "",                     \
-	  "Messages that the server still had for the tail at its last word.") \
+	  "Messages that the server still had for the tail, as of its last "   \
+	  "message.")                                                          \
 	X(RESET_LOST, counter, "sluice_tail_resets_total", "reason=\"lost\"",  \
-	  "Times that the tail's consumer was made anew, by reason.")          \
+	  "Times that the tail's consumer was recreated, by reason.")          \
 	X(RESET_SILENT, counter, "sluice_tail_resets_total",                   \
 	  "reason=\"silent\"", "")                                             \
 	X(RESET_CONSUMER_GONE, counter, "sluice_tail_resets_total",            \
@@ -112,30 +110,29 @@
 	X(RESET_BEHIND, counter, "sluice_tail_resets_total",                   \
 	  "reason=\"leader_behind\"", "")                                      \
 	X(CHANGE_RECREATED, counter, "sluice_jetstream_stream_changes_total",  \
-	  "change=\"recreated\"",                                              \
-	  "Times that the JetStream stream was another than before.")          \
+	  "change=\"recreated\"", "Changes of the stream, by kind.")           \
 	X(CHANGE_ROLLED_BACK, counter,                                         \
 	  "sluice_jetstream_stream_changes_total", "change=\"rolled_back\"",   \
 	  "")                                                                  \
 	X(CHANGE_TRIMMED, counter, "sluice_jetstream_stream_changes_total",    \
 	  "change=\"trimmed\"", "")                                            \
 	X(UNMATCHED, gauge, "sluice_template_unmatched", "",                   \
-	  "1 while the template matches no subject of the stream: no event "   \
-	  "can come.")                                                         \
+	  "1 while --subject matches no subject of the stream: no event can "  \
+	  "arrive.")                                                           \
 	X(NATS_CONNECTED, gauge, "sluice_nats_connected", "",                  \
 	  "1 while a NATS session is up.")                                     \
 	X(NATS_SESSIONS, counter, "sluice_nats_sessions_total", "",            \
-	  "NATS sessions begun.")                                              \
+	  "NATS sessions started.")                                            \
 	X(NATS_FAILURES, counter, "sluice_nats_connect_failures_total", "",    \
-	  "Attempts to connect to NATS that failed.")                          \
+	  "Failed attempts to connect to NATS.")                               \
 	X(NATS_HUNG, gauge, "sluice_nats_connects_hung", "",                   \
-	  "Connects to NATS servers that do not return; such a server is "     \
+	  "Connects to NATS servers that do not return; the server is "        \
 	  "skipped.")                                                          \
-	X(READY, gauge, "sluice_ready", "", "1 while /readyz says 200.")       \
+	X(READY, gauge, "sluice_ready", "", "1 while /readyz is 200.")         \
 	X(ERRORS_INFO, counter, "sluice_jetstream_api_errors_total",           \
 	  "call=\"stream_info\"",                                              \
-	  "JetStream API answers that were errors, but for \"no message\", "   \
-	  "by call.")                                                          \
+	  "Error responses of the JetStream API except \"no message\", by "    \
+	  "call.")                                                             \
 	X(ERRORS_GET, counter, "sluice_jetstream_api_errors_total",            \
 	  "call=\"message_get\"", "")                                          \
 	X(ERRORS_CREATE, counter, "sluice_jetstream_api_errors_total",         \
@@ -143,13 +140,13 @@
 	X(ERRORS_PULL, counter, "sluice_jetstream_api_errors_total",           \
 	  "call=\"message_next\"", "")                                         \
 	X(LATE_RESPONSES, counter, "sluice_jetstream_late_responses_total",    \
-	  "", "JetStream answers that came after their time-out.")             \
+	  "", "JetStream responses that arrived after their timeout.")         \
 	X(JWT_KEYS, gauge, "sluice_jwt_keys", "",                              \
 	  "Keys that tokens are verified with.")                               \
 	X(JWT_KEY_FAILURES, counter, "sluice_jwt_key_failures_total", "",      \
-	  "Reads of the file of --jwt-key or --jwt-secret that failed.")       \
+	  "Failed reads of the file of --jwt-key or --jwt-secret.")            \
 	X(LINES_LOST, counter, "sluice_log_lines_lost_total", "",              \
-	  "Lines of the log and the access log that could not be written.")    \
+	  "Lines of the log and the access log that were lost.")               \
 	X(PROCESS_RSS, gauge, "process_resident_memory_bytes", "",             \
 	  "Resident memory size in bytes.")                                    \
 	X(PROCESS_VIRTUAL, gauge, "process_virtual_memory_bytes", "",          \
@@ -157,31 +154,30 @@
 	X(PROCESS_FDS, gauge, "process_open_fds", "",                          \
 	  "Open file descriptors.")                                            \
 	X(PROCESS_MAX_FDS, gauge, "process_max_fds", "",                       \
-	  "Most file descriptors that may be open.")
+	  "Limit of open file descriptors.")
 
-/* X(enum, type, family, help): kept in microseconds, shown in seconds. */
+/* X(enum, type, family, help): stored in microseconds, shown in seconds. */
 #define METRICS_TIMES(X)                                         \
 	X(BUFFER_AGE, gauge, "sluice_buffer_oldest_age_seconds", \
-	  "Age of the oldest message held in memory.")           \
+	  "Age of the oldest message in the buffer.")            \
 	X(PROCESS_CPU, counter, "process_cpu_seconds_total",     \
 	  "User and system CPU time spent.")                     \
 	X(PROCESS_START, gauge, "process_start_time_seconds",    \
 	  "Start time of the process since 1970.")
 
 /* X(enum, family, help): histograms of times. */
-#define METRICS_SPREADS(X)                                                   \
-	X(LATENCY, "sluice_event_latency_seconds",                           \
-	  "Time from when JetStream stored a message to its write into the " \
-	  "socket of a stream that follows live.")                           \
-	X(SUBSCRIPTION_TIME, "sluice_subscription_duration_seconds",         \
-	  "How long event streams were open, of those that have ended.")     \
-	X(REPLAY_TIME, "sluice_replay_duration_seconds",                     \
-	  "How long replays took, of those that are done.")                  \
-	X(ROUND_TRIP, "sluice_jetstream_api_round_trip_seconds",             \
-	  "Time from a request to the JetStream API to its answer.")         \
-	X(LOOP_LAG, "sluice_loop_lag_seconds",                               \
-	  "How long a turn of the event loop kept whatever came next "       \
-	  "waiting.")
+#define METRICS_SPREADS(X)                                                 \
+	X(LATENCY, "sluice_event_latency_seconds",                         \
+	  "Time from when JetStream stored a message to its write to the " \
+	  "socket of a live subscription.")                                \
+	X(SUBSCRIPTION_TIME, "sluice_subscription_duration_seconds",       \
+	  "Time from open to close, of closed subscriptions.")             \
+	X(REPLAY_TIME, "sluice_replay_duration_seconds",                   \
+	  "Duration of the replays that reached the buffer.")              \
+	X(ROUND_TRIP, "sluice_jetstream_api_round_trip_seconds",           \
+	  "Time from a JetStream API request to its response.")            \
+	X(LOOP_LAG, "sluice_loop_lag_seconds",                             \
+	  "Duration of an iteration of the event loop.")
 
 enum metric {
 #define X(name, type, family, labels, help) METRIC_##name,
@@ -208,22 +204,20 @@ struct metrics {
 	uint64_t value[METRIC_COUNT];
 	uint64_t time_us[METRIC_TIMES];
 	struct histogram spread[METRIC_SPREADS];
-	uint64_t refused
-		[REJECT_COUNT]; /* sluice_requests_rejected_total{reason=}
-				 */
-	uint64_t ended
-		[CLOSE_REASON_COUNT]; /* sluice_subscriptions_closed_total{reason=}
-				       */
+	/* sluice_requests_rejected_total{reason=} */
+	uint64_t rejected[REJECT_COUNT];
+	/* sluice_subscriptions_closed_total{reason=} */
+	uint64_t closed[CLOSE_REASON_COUNT];
 };
 
-/* All families by name, in the order of the page; NULL beyond the last. */
+/* Name of the family `i`, in the order of the page; NULL beyond the last. */
 const char *metrics_family(size_t i);
 
-/* `n` values of so many microseconds. */
+/* Adds `n` values of `us` microseconds. */
 void metrics_observe(struct metrics *m, enum metric_spread which, uint64_t us,
 		     uint64_t n);
 
-/* Appends the whole page, or nothing; 0, -ENOBUFS or -ENOMEM. */
+/* Appends the whole page or nothing. 0, -ENOBUFS or -ENOMEM. */
 int metrics_render(const struct metrics *m, struct buf *out);
 
 static inline void metric_add(struct metrics *m, enum metric which, uint64_t n)

@@ -1,17 +1,17 @@
-/* Bytes of a client or a file, for a person to read on one line. */
+/* Untrusted bytes as one printable line. */
 #ifndef SLUICE_PRINTABLE_H
 #define SLUICE_PRINTABLE_H
 
 #include <stddef.h>
 
-/* Room for what a text quotes of a request, with its NUL. */
+/* Room for a part of a request, with the NUL. */
 enum { PRINTABLE_MAX = 64 };
 
-/* What a client sent, for a text: printable ASCII as it is, the rest \xNN. What
- * does not fit `size` bytes ends with "..."; NUL-terminated. Returns `out`. */
+/* Printable ASCII as it is, other bytes as \xNN; a text that does not fit
+ * `size` bytes ends with "...". NUL-terminated. Returns `out`. */
 const char *printable(char *out, size_t size, const char *bytes, size_t len);
 
-/* The same of a NUL-terminated text. */
+/* The same for a NUL-terminated text. */
 const char *printable_text(char *out, size_t size, const char *text);
 
 #endif

@@ -55,7 +55,6 @@ static void compact_entries(struct registry *r)
 	r->holes = 0;
 }
 
-/* Not having less is no failure. */
 static int resize_entries(struct registry *r, size_t cap)
 {
 	struct registry_entry *e =

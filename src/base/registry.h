@@ -1,7 +1,6 @@
-/* A roll: every open stream by its number, which only grows and is never given
- * twice. Entries stand in the order of their numbers; one that left is a hole
- * until the holes are too many. Finding is a binary search, so that a page of a
- * long list costs what stands on it. */
+/* Items by number. Numbers only grow and are never reused. Entries are sorted
+ * by number; a removed one leaves a hole until the holes are too many. Lookup
+ * is a binary search: a page of a long list costs its own length. */
 #ifndef SLUICE_REGISTRY_H
 #define SLUICE_REGISTRY_H
 
@@ -13,26 +12,26 @@ struct registry_entry {
 	void *item; /* NULL: a hole */
 };
 
-/* Zeroed is an empty one. */
+/* Zeroed: empty. */
 struct registry {
 	struct registry_entry *entries;
-	size_t end; /* entries, with the holes */
+	size_t end; /* entries, with holes */
 	size_t cap;
 	size_t holes;
-	uint64_t last; /* number given */
+	uint64_t last; /* highest number given */
 };
 
 void registry_finish(struct registry *r);
 
-/* Gives `item` the next number, from 1 on. -ENOMEM or 0. */
+/* Adds `item` under the next number, from 1 on. -ENOMEM or 0. */
 int registry_add(struct registry *r, void *item, uint64_t *number);
-/* Does nothing when it is not there. */
+/* A no-op for a number without item. */
 void registry_remove(struct registry *r, uint64_t number);
-/* NULL: there is none. */
+/* NULL: none. */
 void *registry_find(const struct registry *r, uint64_t number);
 
-/* To walk: the place of the first entry above `number`; then up to r->end. The
- * places hold until an entry is added or removed. */
+/* Index of the first entry above `number`; r->end for none. Valid until an
+ * entry is added or removed. */
 size_t registry_above(const struct registry *r, uint64_t number);
 
 #endif

@@ -1,21 +1,21 @@
 /* Reasons of rejected requests: one table for the enum and for the label in
- * metrics and the log. The text for the client is made where the wrong value is
- * known (http/http_error.h). */
+ * metrics and the log. The text for the client is written where the wrong value
+ * is known (http/http_error.h). */
 #ifndef SLUICE_REJECT_REASON_H
 #define SLUICE_REJECT_REASON_H
 
 #define REJECT_REASONS(X)                                                      \
 	X(NONE, "none")                                                        \
-	X(MALFORMED, "malformed") /* 400, 505: not HTTP as we want it */       \
+	X(MALFORMED, "malformed") /* 400, 505 */                               \
 	X(BAD_PROXY_HEADER,                                                    \
-	  "bad_proxy_header")		  /* none: the connection ends */      \
+	  "bad_proxy_header")		  /* none: the connection is closed */ \
 	X(BAD_DELIVER, "bad_deliver")	  /* 400 */                            \
 	X(BAD_IDENTITY, "bad_identity")	  /* 400 */                            \
 	X(BAD_CURSOR, "bad_cursor")	  /* 400 */                            \
 	X(BAD_QUERY, "bad_query")	  /* 400 */                            \
 	X(NO_TOKEN, "no_token")		  /* 401 */                            \
-	X(BAD_TOKEN, "bad_token")	  /* 401, 400: two */                  \
-	X(BAD_SIGNATURE, "bad_signature") /* 401: or no key */                 \
+	X(BAD_TOKEN, "bad_token")	  /* 401; 400: two tokens */           \
+	X(BAD_SIGNATURE, "bad_signature") /* 401; also without a key */        \
 	X(TOKEN_EXPIRED, "token_expired") /* 401 */                            \
 	X(TOKEN_NOT_YET_VALID, "token_not_yet_valid")		/* 401 */      \
 	X(TOKEN_AUDIENCE, "token_audience")			/* 401 */      \

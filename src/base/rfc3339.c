@@ -8,7 +8,7 @@
 
 static const uint64_t ns_per_s = 1000000000;
 
-/* `n` digits at *text, moved behind them. */
+/* Moves *text behind `n` digits. */
 static int take_fixed_digits(unsigned *ret, const char **text, const char *end,
 			     size_t n)
 {
@@ -84,7 +84,7 @@ static int take_fraction(uint64_t *ns, const char **p, const char *end)
 	return 0;
 }
 
-/* 'Z', "+01:00" or "-01:00", in seconds to take off. */
+/* 'Z', "+01:00" or "-01:00": seconds to subtract. */
 static int take_zone_offset(int64_t *seconds, const char **p, const char *end)
 {
 	unsigned hour, minute;

@@ -1,4 +1,4 @@
-/* Times as JetStream writes them in its JSON. */
+/* Times of JetStream's JSON (RFC 3339). */
 #ifndef SLUICE_RFC3339_H
 #define SLUICE_RFC3339_H
 
@@ -10,7 +10,7 @@
 int rfc3339_parse(uint64_t *ret, const char *text, size_t len);
 
 enum { RFC3339_MAX = 31 };
-/* "2026-11-28T08:31:50.000000001Z" into `out` (RFC3339_MAX bytes). */
+/* Writes "2026-11-28T08:31:50.000000001Z" to `out` (RFC3339_MAX bytes). */
 void rfc3339_format(char *out, uint64_t ns);
 
 #endif

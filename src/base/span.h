@@ -1,4 +1,4 @@
-/* A part of a text that another owns: no NUL ends it. */
+/* A borrowed part of a text, not NUL-terminated. */
 #ifndef SLUICE_SPAN_H
 #define SLUICE_SPAN_H
 

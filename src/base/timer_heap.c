@@ -30,18 +30,18 @@ int timer_heap_reserve(struct timer_heap *h)
 	return 0;
 }
 
-static void put_node_at(struct timer_heap *h, size_t i, struct timer_node *d)
+static void put_node_at(struct timer_heap *h, size_t i, struct timer_node *node)
 {
-	h->items[i] = d;
-	d->at = (uint32_t)i + 1;
+	h->items[i] = node;
+	node->index = (uint32_t)i + 1;
 }
 
-/* Up while its parent is later, then down while a child is sooner. */
-static void sift_node(struct timer_heap *h, struct timer_node *d)
+/* Moves up while the parent is later, then down while a child is earlier. */
+static void sift_node(struct timer_heap *h, struct timer_node *node)
 {
-	size_t i = d->at - 1;
+	size_t i = node->index - 1;
 
-	while (i > 0 && h->items[(i - 1) / 2]->ms > d->ms) {
+	while (i > 0 && h->items[(i - 1) / 2]->ms > node->ms) {
 		put_node_at(h, i, h->items[(i - 1) / 2]);
 		i = (i - 1) / 2;
 	}
@@ -51,36 +51,36 @@ static void sift_node(struct timer_heap *h, struct timer_node *d)
 		if (child + 1 < h->n &&
 		    h->items[child + 1]->ms < h->items[child]->ms)
 			child++;
-		if (child >= h->n || h->items[child]->ms >= d->ms)
+		if (child >= h->n || h->items[child]->ms >= node->ms)
 			break;
 		put_node_at(h, i, h->items[child]);
 		i = child;
 	}
-	put_node_at(h, i, d);
+	put_node_at(h, i, node);
 }
 
-void timer_heap_set(struct timer_heap *h, struct timer_node *d, uint64_t ms)
+void timer_heap_set(struct timer_heap *h, struct timer_node *node, uint64_t ms)
 {
-	d->ms = ms;
-	if (d->at == 0) {
+	node->ms = ms;
+	if (node->index == 0) {
 		MUST(h->n < h->cap);
-		put_node_at(h, h->n++, d);
+		put_node_at(h, h->n++, node);
 	}
-	sift_node(h, d);
+	sift_node(h, node);
 }
 
-void timer_heap_remove(struct timer_heap *h, struct timer_node *d)
+void timer_heap_remove(struct timer_heap *h, struct timer_node *node)
 {
 	struct timer_node *last;
 
-	if (d->at == 0)
+	if (node->index == 0)
 		return;
 	last = h->items[--h->n];
-	if (last != d) {
-		put_node_at(h, d->at - 1, last);
+	if (last != node) {
+		put_node_at(h, node->index - 1, last);
 		sift_node(h, last);
 	}
-	d->at = 0;
+	node->index = 0;
 }
 
 struct timer_node *timer_heap_first(const struct timer_heap *h)

@@ -13,7 +13,7 @@ struct unit {
 	uint64_t factor;
 };
 
-/* From the biggest to the smallest. */
+/* In falling order. */
 static const struct unit duration_units[] = {
 	{"h", 3600000},
 	{"m", 60000},
@@ -28,7 +28,7 @@ static const struct unit size_units[] = {
 	{"", 1},
 };
 
-/* The digits at *text, which moves behind them. */
+/* Moves *text behind the digits. */
 static int take_decimal(const char **text, uint64_t *ret)
 {
 	const char *p = *text;

@@ -75,7 +75,7 @@ int value_resolver_expand(const struct value_resolver_env *env,
 	buf_init(&b, PATH_MAX_BYTES);
 	rc = put_expanded(&b, env->vars, text);
 	if (rc == 0) {
-		const char *path = (const char *)buf_head(&b);
+		const char *path = (const char *)buf_data(&b);
 		bool tilde = *path == '~';
 
 		home = tilde ? home : "";

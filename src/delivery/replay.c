@@ -357,7 +357,7 @@ void replay_told(struct replay *r)
 
 uint64_t replay_evidence(const struct replay *r)
 {
-	uint64_t evidence_seq = MUTATED(HEAD_AT_ANSWER)
+	uint64_t evidence_seq = MUTATED(LAST_SEQ_AT_RESPONSE)
 					? event_buffer_last_seq(r->buffer)
 					: r->evidence_seq;
 

@@ -132,7 +132,7 @@ static const uint8_t *queued_part_of(const struct replay_frame *f, bool chunked,
 void replay_queue_gather(const struct replay_queue *q, size_t max, bool chunked,
 			 struct cursor_batch *ret)
 {
-	const uint8_t *at = buf_head(&q->bytes);
+	const uint8_t *at = buf_data(&q->bytes);
 
 	for (size_t i = q->first; i < q->n && max > 0; i++) {
 		const uint8_t *part;
@@ -160,7 +160,7 @@ const uint8_t *replay_queue_first(const struct replay_queue *q, bool chunked,
 {
 	MUST(!replay_queue_empty(q));
 	return queued_part_of(&q->frames[q->first], chunked,
-			      buf_head(&q->bytes), len);
+			      buf_data(&q->bytes), len);
 }
 
 bool replay_queue_internal(const struct replay_queue *q)

@@ -136,7 +136,7 @@ bool hub_ndjson_gather(struct hub *h, const struct cursor *c,
 	for (size_t i = 0; i < from->n && left-- > 0; i++)
 		ret->bytes += from->len[i];
 	ret->n = 1;
-	ret->iov[1].iov_base = (void *)(uintptr_t)buf_head(&from->bytes);
+	ret->iov[1].iov_base = (void *)(uintptr_t)buf_data(&from->bytes);
 	ret->iov[1].iov_len = ret->bytes;
 	return true;
 }
@@ -146,7 +146,7 @@ void hub_ndjson_advance(struct hub *h, struct cursor *c,
 			const uint8_t **rest, size_t *rest_len)
 {
 	const struct hub_ndjson *lines = &h->lines;
-	const uint8_t *line = buf_head(&lines->bytes);
+	const uint8_t *line = buf_data(&lines->bytes);
 	size_t left = b->bytes;
 	uint64_t n = b->first;
 

@@ -217,7 +217,7 @@ static void gather_batch(struct hub *h, struct cursor *c,
 	if (c->state == CURSOR_LIVE) {
 		if (cursor_covered(c, h->buffer) <
 			    event_buffer_floor(h->buffer) &&
-		    !MUTATED(NO_FALL_OFF) && !MUTATED(FIRST_FRAME)) {
+		    !MUTATED(NO_EVICTION) && !MUTATED(FIRST_FRAME)) {
 			mark_evicted(h, c);
 			return;
 		}

@@ -282,7 +282,7 @@ static unsigned on_info(struct tail *t, const struct jetstream_event *ev,
 		on_info_failed(t, ev, now_ms);
 		return 0;
 	}
-	if (ev->info.no_leader && !MUTATED(UNLED)) {
+	if (ev->info.no_leader && !MUTATED(NO_FOLLOWERS)) {
 		t->why = "the stream has no leader";
 		tail_news(t, true, "the stream has no leader: waiting for one");
 		pause_tail(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
@@ -328,7 +328,7 @@ bool tail_same_stream(struct tail *t, const struct jetstream_event *ev,
 
 	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_STREAM)
 		return false; /* JetStream's matter, not the stream's */
-	if (ev->err == 0 && ev->info.no_leader && !MUTATED(UNLED))
+	if (ev->err == 0 && ev->info.no_leader && !MUTATED(NO_FOLLOWERS))
 		return false;
 	if (ev->err == 0 && t->known && tail_is_ours(t, &ev->info)) {
 		leader_take_word(t->leader, &ev->info);

@@ -141,7 +141,7 @@ void gateway_logs_options(const struct gateway_logs *l)
 		if (options_describe(l->options, row, &value, from) < 0)
 			continue;
 		LOG(&l->main, LOG_INFO, "setting", LOG_STR("name", row->name),
-		    LOG_MEM("value", buf_head(&value), buf_unread(&value)),
+		    LOG_MEM("value", buf_data(&value), buf_unread(&value)),
 		    LOG_STR("from", from));
 	}
 	buf_finish(&value);

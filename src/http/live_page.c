@@ -87,7 +87,7 @@ static void make_page_etag(struct live_page *ui)
 	char hex[2 * LIVE_PAGE_TAG_BYTES + 1];
 	int len;
 
-	MUST(crypto_generichash(hash, sizeof(hash), buf_head(&ui->page),
+	MUST(crypto_generichash(hash, sizeof(hash), buf_data(&ui->page),
 				buf_unread(&ui->page), NULL, 0) == 0);
 	sodium_bin2hex(hex, sizeof(hex), hash, LIVE_PAGE_TAG_BYTES);
 	len = snprintf(ui->etag, sizeof(ui->etag), "\"%s\"", hex);
@@ -133,6 +133,6 @@ int live_page_reply(const struct live_page *ui, struct buf *out,
 
 	if (is_etag_named(ui, if_none_match))
 		return response_unchanged(out, to, &page);
-	return response_page(out, to, &page, buf_head(&ui->page),
+	return response_page(out, to, &page, buf_data(&ui->page),
 			     buf_unread(&ui->page));
 }

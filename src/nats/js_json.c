@@ -120,7 +120,7 @@ static json_t *load_again(const char *text, size_t len)
 			rc = buf_put(&copy, at++, 1);
 	}
 	if (rc == 0)
-		json = json_loadb((const char *)buf_head(&copy),
+		json = json_loadb((const char *)buf_data(&copy),
 				  buf_unread(&copy), JSON_REJECT_DUPLICATES,
 				  NULL);
 	buf_finish(&copy);

@@ -51,7 +51,7 @@ void access_log_closed(const struct access_log *l,
 	const char *id;
 	size_t id_len;
 
-	l->metrics->ended[why]++;
+	l->metrics->closed[why]++;
 	metrics_observe(l->metrics, METRIC_SPREAD_SUBSCRIPTION_TIME,
 			age_ms * 1000, 1);
 	if (!log_on(l->access, LOG_INFO))
@@ -128,7 +128,7 @@ void access_log_rejected(struct access_log *l, const struct address *from,
 {
 	char address[ADDRESS_TEXT_MAX];
 
-	l->metrics->refused[why->reason]++;
+	l->metrics->rejected[why->reason]++;
 	if (!take_line(l, &l->window.left_out[why->reason], now_ms))
 		return;
 	address_text(from, address);

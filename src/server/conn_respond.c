@@ -47,7 +47,7 @@ void conn_send_response(struct conn *c, struct buf *response, int rc,
 			bool keep_alive)
 {
 	if (rc == 0)
-		rc = conn_write(c, buf_head(response), buf_unread(response));
+		rc = conn_write(c, buf_data(response), buf_unread(response));
 	buf_finish(response);
 	c->keep_alive = keep_alive;
 	if (rc == -EINVAL)

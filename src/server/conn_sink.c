@@ -23,7 +23,7 @@ static ssize_t write_with_header(struct conn *c, const struct iovec *iov, int n)
 	ssize_t wrote;
 
 	MUST(n <= CURSOR_IOV_MAX + 1);
-	all[0] = (struct iovec){(void *)(uintptr_t)buf_head(header), len};
+	all[0] = (struct iovec){(void *)(uintptr_t)buf_data(header), len};
 	memcpy(all + 1, iov, (size_t)n * sizeof(*iov));
 	wrote = conn_write_now(c, all, (size_t)n + 1);
 	if (wrote < 0)
@@ -31,7 +31,7 @@ static ssize_t write_with_header(struct conn *c, const struct iovec *iov, int n)
 	c->header_due = false;
 	if ((size_t)wrote >= len)
 		return wrote - (ssize_t)len;
-	return conn_write_keep(&c->unsent, buf_head(header) + wrote,
+	return conn_write_keep(&c->unsent, buf_data(header) + wrote,
 			       len - (size_t)wrote);
 }
 

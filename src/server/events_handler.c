@@ -167,7 +167,7 @@ static void send_header(struct conn *c, const struct buf *header)
 	if (c->state != CONN_SUBSCRIPTION || !c->header_due)
 		return;
 	c->header_due = false;
-	if (conn_write(c, buf_head(header), buf_unread(header)) < 0)
+	if (conn_write(c, buf_data(header), buf_unread(header)) < 0)
 		conn_fail(c);
 }
 

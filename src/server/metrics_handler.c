@@ -34,6 +34,6 @@ void metrics_handler(struct conn *c, const struct exchange *x)
 	else
 		conn_respond(c, &x->to, 200,
 			     "text/plain; version=0.0.4; charset=utf-8",
-			     buf_head(&page), buf_unread(&page));
+			     buf_data(&page), buf_unread(&page));
 	buf_finish(&page);
 }

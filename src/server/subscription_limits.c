@@ -61,7 +61,7 @@ void subscription_limits_set(struct subscription_limits *l,
 			     struct subscription_deadline *d, uint64_t ms,
 			     enum close_reason why)
 {
-	if (d->timer.at != 0 && deadline_end_ms(d) <= ms)
+	if (d->timer.index != 0 && deadline_end_ms(d) <= ms)
 		return;
 	/* One warning is enough, also when the deadline moves. */
 	if (d->reason != why)

@@ -146,7 +146,7 @@ static void respond_subscription(struct conn *c, const struct exchange *x)
 	    buf_putc(&out, '\n') < 0)
 		conn_close(c);
 	else
-		conn_respond(c, &x->to, 200, application_json, buf_head(&out),
+		conn_respond(c, &x->to, 200, application_json, buf_data(&out),
 			     buf_unread(&out));
 	buf_finish(&out);
 }
@@ -256,7 +256,7 @@ static void list_subscriptions(struct conn *c, const struct response_to *to,
 	if (p.rc < 0)
 		conn_close(c);
 	else
-		conn_respond(c, to, 200, application_json, buf_head(&out),
+		conn_respond(c, to, 200, application_json, buf_data(&out),
 			     buf_unread(&out));
 	buf_finish(&out);
 }

@@ -307,7 +307,7 @@ static void take_stored_answer(struct mailbox *to, struct packed_head head,
 		};
 		post_message(to, JETSTREAM_FOUND, &message, sizeof(message),
 			     found.subject, found.subject_len,
-			     buf_head(&found.data), message.len);
+			     buf_data(&found.data), message.len);
 	}
 	js_message_finish(&found);
 }

@@ -504,7 +504,7 @@ bool nats_session_send(struct nats_session *s, const struct mailbox_message *l)
 	nats_address_reply(&s->address, kind, c->request, c->pull.number,
 			   reply);
 	return natsConnection_PublishRequest(s->conn, subject, reply,
-					     buf_head(&s->request),
+					     buf_data(&s->request),
 					     (int)buf_unread(&s->request)) ==
 	       NATS_OK;
 }

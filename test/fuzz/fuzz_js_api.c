@@ -95,7 +95,7 @@ static void must_be_data(const struct buf *data, const json_t *base64)
 	char *again = malloc(size);
 
 	MUST(again != NULL);
-	sodium_bin2base64(again, size, buf_head(data), buf_unread(data),
+	sodium_bin2base64(again, size, buf_data(data), buf_unread(data),
 			  sodium_base64_VARIANT_ORIGINAL);
 	MUST(json_string_length(base64) == strlen(again));
 	MUST(memcmp(json_string_value(base64), again, strlen(again)) == 0);
@@ -256,9 +256,9 @@ static void must_be_string(const json_t *json, const char *key,
 static json_t *request_in(const struct buf *b, int rc, bool utf8)
 {
 	MUST((rc == 0) == utf8);
-	MUST(memcmp(buf_head(b), "before", 6) == 0);
+	MUST(memcmp(buf_data(b), "before", 6) == 0);
 	if (rc == 0)
-		return load((const char *)buf_head(b) + 6, buf_unread(b) - 6);
+		return load((const char *)buf_data(b) + 6, buf_unread(b) - 6);
 	MUST(buf_unread(b) == 6);
 	return NULL;
 }

@@ -115,7 +115,7 @@ static void must_print(const struct options *o)
 
 	buf_init(&out, 1 << 20);
 	MUST(options_print(o, &out) == 0 && buf_putc(&out, '\0') == 0);
-	fuzz_must_hide_secret((const char *)buf_head(&out));
+	fuzz_must_hide_secret((const char *)buf_data(&out));
 	buf_finish(&out);
 }
 

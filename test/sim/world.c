@@ -874,7 +874,7 @@ static void check_all_caught_up(struct sim *s)
  */
 static bool needs_cluster(enum mutation m)
 {
-	return m == MUTATION_NO_LEADER || m == MUTATION_UNLED ||
+	return m == MUTATION_NO_LEADER || m == MUTATION_NO_FOLLOWERS ||
 	       m == MUTATION_LEADER_BEHIND || m == MUTATION_ONE_PROBE;
 }
 

@@ -12,7 +12,7 @@
 #define assert_unread(b, text)                                          \
 	do {                                                            \
 		assert_int_equal(buf_unread(b), strlen(text));          \
-		assert_memory_equal(buf_head(b), (text), strlen(text)); \
+		assert_memory_equal(buf_data(b), (text), strlen(text)); \
 	} while (0)
 
 static void keeps_bytes_in_order(void **state)
@@ -144,7 +144,7 @@ static void agrees_with_a_plain_array(void **state)
 		}
 		assert_true(b.cap <= MAX);
 		assert_int_equal(buf_unread(&b), len);
-		assert_memory_equal(buf_head(&b), model, len);
+		assert_memory_equal(buf_data(&b), model, len);
 	}
 	buf_finish(&b);
 }

@@ -11,7 +11,7 @@
 enum { MOST = 8, N = 20 };
 
 struct fixture {
-	struct limiter turns;
+	struct limiter limiter;
 	struct permit one[N];
 };
 
@@ -20,7 +20,7 @@ static int setup(void **state)
 	static struct fixture f;
 
 	memset(&f, 0, sizeof(f));
-	limiter_init(&f.turns, MOST);
+	limiter_init(&f.limiter, MOST);
 	*state = &f;
 	return 0;
 }
@@ -31,7 +31,7 @@ static unsigned take_all(struct fixture *f)
 	unsigned n = 0;
 
 	for (int i = 0; i < N; i++)
-		n += permit_acquire(&f->turns, &f->one[i]);
+		n += permit_acquire(&f->limiter, &f->one[i]);
 	return n;
 }
 
@@ -39,8 +39,8 @@ static void end_all(struct fixture *f)
 {
 	for (int i = 0; i < N; i++)
 		permit_release(&f->one[i]);
-	assert_int_equal(f->turns.taken, 0);
-	assert_false(limiter_has_waiters(&f->turns));
+	assert_int_equal(f->limiter.in_use, 0);
+	assert_false(limiter_has_waiters(&f->limiter));
 }
 
 static void test_in_order_of_coming(void **state)
@@ -48,13 +48,13 @@ static void test_in_order_of_coming(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(take_all(f), MOST);
-	assert_null(limiter_next(&f->turns));
-	assert_true(limiter_has_waiters(&f->turns));
+	assert_null(limiter_next(&f->limiter));
+	assert_true(limiter_has_waiters(&f->limiter));
 	permit_release(&f->one[3]);
 	permit_release(&f->one[0]);
-	assert_ptr_equal(limiter_next(&f->turns), &f->one[MOST]);
-	assert_ptr_equal(limiter_next(&f->turns), &f->one[MOST + 1]);
-	assert_null(limiter_next(&f->turns));
+	assert_ptr_equal(limiter_next(&f->limiter), &f->one[MOST]);
+	assert_ptr_equal(limiter_next(&f->limiter), &f->one[MOST + 1]);
+	assert_null(limiter_next(&f->limiter));
 	end_all(f);
 }
 
@@ -64,12 +64,12 @@ static void test_nobody_overtakes_who_waits(void **state)
 
 	take_all(f);
 	permit_release(&f->one[0]);
-	assert_false(permit_acquire(&f->turns, &f->one[0]));
+	assert_false(permit_acquire(&f->limiter, &f->one[0]));
 	for (int i = MOST; i < N; i++) {
-		assert_ptr_equal(limiter_next(&f->turns), &f->one[i]);
+		assert_ptr_equal(limiter_next(&f->limiter), &f->one[i]);
 		permit_release(&f->one[i]);
 	}
-	assert_ptr_equal(limiter_next(&f->turns), &f->one[0]);
+	assert_ptr_equal(limiter_next(&f->limiter), &f->one[0]);
 	end_all(f);
 }
 
@@ -82,15 +82,15 @@ static void test_who_waits_may_leave(void **state)
 	permit_release(&f->one[MOST]);
 	permit_release(&f->one[1]);
 	permit_release(&f->one[1]);
-	assert_int_equal(f->turns.taken, MOST - 1);
-	assert_ptr_equal(limiter_next(&f->turns), &f->one[MOST + 1]);
-	assert_null(limiter_next(&f->turns));
+	assert_int_equal(f->limiter.in_use, MOST - 1);
+	assert_ptr_equal(limiter_next(&f->limiter), &f->one[MOST + 1]);
+	assert_null(limiter_next(&f->limiter));
 	end_all(f);
 }
 
 static void answer(struct fixture *f, uint64_t ms)
 {
-	assert_true(permit_acquire(&f->turns, &f->one[0]));
+	assert_true(permit_acquire(&f->limiter, &f->one[0]));
 	permit_record_latency(&f->one[0], ms);
 	permit_release(&f->one[0]);
 }
@@ -100,9 +100,9 @@ static void test_late_answers_make_them_fewer(void **state)
 	struct fixture *f = *state;
 
 	answer(f, LIMITER_LATE_MS - 1);
-	assert_int_equal(f->turns.max, MOST);
+	assert_int_equal(f->limiter.limit, MOST);
 	answer(f, LIMITER_LATE_MS);
-	assert_int_equal(f->turns.max, MOST / 2);
+	assert_int_equal(f->limiter.limit, MOST / 2);
 	for (int i = 0; i < 10; i++)
 		answer(f, LIMITER_LATE_MS);
 	assert_int_equal(take_all(f), LIMITER_LEAST);
@@ -117,7 +117,7 @@ static void test_one_alone_stays_one(void **state)
 {
 	struct fixture *f = *state;
 
-	limiter_init(&f->turns, 1);
+	limiter_init(&f->limiter, 1);
 	answer(f, LIMITER_LATE_MS);
 	assert_int_equal(take_all(f), 1);
 	end_all(f);
@@ -129,10 +129,10 @@ static void test_who_waits_has_no_answer(void **state)
 
 	take_all(f);
 	permit_record_latency(&f->one[MOST], LIMITER_LATE_MS);
-	assert_int_equal(f->turns.max, MOST);
+	assert_int_equal(f->limiter.limit, MOST);
 	end_all(f);
 	permit_record_latency(&f->one[0], LIMITER_LATE_MS);
-	assert_int_equal(f->turns.max, MOST);
+	assert_int_equal(f->limiter.limit, MOST);
 }
 
 int main(void)

@@ -176,7 +176,7 @@ static void render(struct page *page, const struct metrics *m)
 	memset(page, 0, sizeof(*page));
 	buf_init(&b, 1 << 16);
 	assert_int_equal(metrics_render(m, &b), 0);
-	page->text = strndup((const char *)buf_head(&b), buf_unread(&b));
+	page->text = strndup((const char *)buf_data(&b), buf_unread(&b));
 	assert_non_null(page->text);
 	assert_int_equal(strlen(page->text), buf_unread(&b));
 	assert_int_equal(buf_tail(&b)[-1], '\n');
@@ -275,7 +275,7 @@ static void test_refusals(void **state)
 
 	(void)state;
 	for (int i = 0; i < REJECT_COUNT; i++)
-		m.refused[i] = 500 + (uint64_t)i;
+		m.rejected[i] = 500 + (uint64_t)i;
 	render(&page, &m);
 	assert_string_equal(type_of(&page, "sluice_requests_rejected_total"),
 			    "counter");
@@ -323,7 +323,7 @@ static void test_big_numbers_are_exact(void **state)
 		for (size_t i = 0; i < METRIC_COUNT; i++)
 			m.value[i] = values[v];
 		for (size_t i = 0; i < REJECT_COUNT; i++)
-			m.refused[i] = values[v];
+			m.rejected[i] = values[v];
 		render(&page, &m);
 		for (size_t i = 0; i < METRIC_COUNT; i++)
 			assert_true(page.samples[i].value == values[v]);
@@ -337,7 +337,7 @@ static void test_endings(void **state)
 
 	(void)state;
 	for (int i = 0; i < CLOSE_REASON_COUNT; i++)
-		m.ended[i] = 700 + (uint64_t)i;
+		m.closed[i] = 700 + (uint64_t)i;
 	render(&page, &m);
 	assert_string_equal(type_of(&page, "sluice_subscriptions_closed_total"),
 			    "counter");
@@ -366,7 +366,7 @@ static void test_times_are_seconds(void **state)
 	buf_init(&b, 1 << 16);
 	assert_int_equal(metrics_render(&m, &b), 0);
 	assert_int_equal(buf_putc(&b, '\0'), 0);
-	assert_non_null(strstr((const char *)buf_head(&b),
+	assert_non_null(strstr((const char *)buf_data(&b),
 			       "\nprocess_cpu_seconds_total 12.000345\n"));
 	buf_finish(&b);
 }
@@ -563,7 +563,7 @@ static void test_whole_or_nothing(void **state)
 		assert_int_equal(buf_puts(&b, "old"), 0);
 		assert_int_equal(metrics_render(&m, &b), fits ? 0 : -ENOBUFS);
 		assert_int_equal(buf_unread(&b), fits ? cap : 3);
-		assert_memory_equal(buf_head(&b), "old", 3);
+		assert_memory_equal(buf_data(&b), "old", 3);
 		buf_finish(&b);
 	}
 }

@@ -61,11 +61,11 @@ static void check(const struct timer_heap *h, const struct timer_node *items,
 	size_t n = 0;
 
 	for (int i = 0; i < ITEMS; i++) {
-		assert_int_equal(items[i].at != 0, in[i]);
+		assert_int_equal(items[i].index != 0, in[i]);
 		if (!in[i])
 			continue;
 		n++;
-		assert_ptr_equal(h->items[items[i].at - 1], &items[i]);
+		assert_ptr_equal(h->items[items[i].index - 1], &items[i]);
 		if (items[i].ms < least)
 			least = items[i].ms;
 	}

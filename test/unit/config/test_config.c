@@ -117,10 +117,10 @@ static void holds(const struct start *s, const char *lines)
 	buf_init(&b, 1 << 16);
 	assert_int_equal(options_print(&o, &b), 0);
 	assert_int_equal(buf_putc(&b, '\0'), 0);
-	assert_null(strstr((const char *)buf_head(&b), "HUNTER"));
+	assert_null(strstr((const char *)buf_data(&b), "HUNTER"));
 	for (char *l = strtok_r(want, "\n", &save); l != NULL;
 	     l = strtok_r(NULL, "\n", &save))
-		assert_contains((const char *)buf_head(&b), l);
+		assert_contains((const char *)buf_data(&b), l);
 	buf_finish(&b);
 	options_finish(&o);
 	free(want);

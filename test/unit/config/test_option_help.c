@@ -82,7 +82,7 @@ static void help_has_every_option(void **state)
 	buf_init(&b, 1 << 16);
 	assert_int_equal(options_help(&b), 0);
 	assert_int_equal(buf_putc(&b, '\0'), 0);
-	text = (const char *)buf_head(&b);
+	text = (const char *)buf_data(&b);
 	for (size_t i = 0; i < options_rows; i++) {
 		char want[64], form[56];
 		const char *at;

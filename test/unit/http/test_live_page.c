@@ -32,7 +32,7 @@ static char *answer(const struct live_page *ui, const struct response_to *to,
 
 	buf_init(&out, 1 << 20);
 	assert_int_equal(live_page_reply(ui, &out, to, if_none_match), 0);
-	text = strndup((const char *)buf_head(&out), buf_unread(&out));
+	text = strndup((const char *)buf_data(&out), buf_unread(&out));
 	if (text == NULL)
 		abort();
 	assert_int_equal(strlen(text), buf_unread(&out));

@@ -26,9 +26,9 @@ static void expect_bytes(struct buf *b, const char *want)
 {
 	size_t len = strlen(want);
 
-	if (buf_unread(b) != len || memcmp(buf_head(b), want, len) != 0)
+	if (buf_unread(b) != len || memcmp(buf_data(b), want, len) != 0)
 		fail_msg("expected:\n%s\ngot:\n%.*s", want, (int)buf_unread(b),
-			 (const char *)buf_head(b));
+			 (const char *)buf_data(b));
 	buf_finish(b);
 }
 
@@ -162,7 +162,7 @@ static void test_date(void **state)
 				   to.date);
 
 		assert_true(buf_unread(&b[i]) > (size_t)len);
-		assert_memory_equal(buf_head(&b[i]), want, (size_t)len);
+		assert_memory_equal(buf_data(&b[i]), want, (size_t)len);
 		buf_finish(&b[i]);
 	}
 }
@@ -299,7 +299,7 @@ static void test_a_body_is_bytes(void **state)
 	(void)state;
 	assert_int_equal(response_short(&b, &keep, 200, "a/b", NULL, body, len),
 			 0);
-	assert_non_null(memmem(buf_head(&b), buf_unread(&b),
+	assert_non_null(memmem(buf_data(&b), buf_unread(&b),
 			       "Content-Length: 6\r\n", 19));
 	assert_memory_equal(buf_tail(&b) - len, body, len);
 	buf_finish(&b);
@@ -409,7 +409,7 @@ static void test_texts_go_whole(void **state)
 	r.text[sizeof(r.text) - 1] = '\0';
 	b = room();
 	assert_int_equal(response_error(&b, &keep, &r, 1), 0);
-	assert_non_null(memmem(buf_head(&b), buf_unread(&b),
+	assert_non_null(memmem(buf_data(&b), buf_unread(&b),
 			       "Content-Length: 256\r\n", 21));
 	assert_memory_equal(buf_tail(&b) - 256, r.text, 255);
 	assert_int_equal(buf_tail(&b)[-1], '\n');
@@ -461,7 +461,7 @@ static void test_whole_or_nothing(void **state)
 					 cap < 3 + whole ? -ENOBUFS : 0);
 			assert_int_equal(buf_unread(&b),
 					 cap < 3 + whole ? 3 : cap);
-			assert_memory_equal(buf_head(&b), "old", 3);
+			assert_memory_equal(buf_data(&b), "old", 3);
 			buf_finish(&b);
 		}
 	}

@@ -34,7 +34,7 @@ static struct subscriptions_json_entry entry(void)
 static json_t *read_all(const struct buf *b)
 {
 	json_error_t why;
-	json_t *json = json_loadb((const char *)buf_head(b), buf_unread(b),
+	json_t *json = json_loadb((const char *)buf_data(b), buf_unread(b),
 				  JSON_REJECT_DUPLICATES, &why);
 
 	if (json == NULL)

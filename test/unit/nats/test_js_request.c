@@ -18,7 +18,7 @@
 static void assert_body(struct buf *b, const char *want)
 {
 	assert_int_equal(buf_unread(b), strlen(want));
-	assert_memory_equal(buf_head(b), want, strlen(want));
+	assert_memory_equal(buf_data(b), want, strlen(want));
 	buf_finish(b);
 }
 
@@ -68,9 +68,9 @@ static void a_consumer_of_everything_has_no_filter(void **state)
 	buf_init(&b, 1024);
 	assert_int_equal(js_request_create(&b, &c), 0);
 	assert_int_equal(buf_putc(&b, '\0'), 0);
-	assert_null(strstr((const char *)buf_head(&b), "filter"));
+	assert_null(strstr((const char *)buf_data(&b), "filter"));
 	assert_non_null(
-		strstr((const char *)buf_head(&b), "\"opt_start_seq\":1,"));
+		strstr((const char *)buf_data(&b), "\"opt_start_seq\":1,"));
 	buf_finish(&b);
 }
 
@@ -110,7 +110,7 @@ static void a_request_without_memory_is_none(void **state)
 	json_set_alloc_funcs(malloc, free);
 	assert_true(n > 1);
 	assert_int_equal(buf_unread(&b), strlen(want));
-	assert_memory_equal(buf_head(&b), want, strlen(want));
+	assert_memory_equal(buf_data(&b), want, strlen(want));
 	buf_finish(&b);
 }
 

@@ -392,7 +392,7 @@ static void a_stored_message_is_read(void **state)
 	assert_int_equal(f.subject_len, 4);
 	assert_true(f.time_ns == 1795495913468126784);
 	assert_int_equal(buf_unread(&f.data), 5);
-	assert_memory_equal(buf_head(&f.data), "hello", 5);
+	assert_memory_equal(buf_data(&f.data), "hello", 5);
 	js_message_finish(&f);
 	js_message_finish(&f);
 	js_message_finish(NULL);
