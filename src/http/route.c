@@ -1,81 +1,62 @@
 #include "http/route.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/printable.h"
+#include "http/query.h"
 
-#define METHODS	     "GET, HEAD"
-#define WITH_OPTIONS METHODS ", OPTIONS"
-/* Allowed somewhere, or common enough to be told what is: the others are 501.
- */
+/* Any other method is 501. */
 #define KNOWN_METHODS "GET, HEAD, OPTIONS, POST, PUT, DELETE, CONNECT"
-#define HEALTH_PATHS  "/livez, /healthz, /readyz"
 
-static const struct place {
-	const char *path;
-	enum route_kind kind;
-	bool on_public, on_admin;
-	const char *methods;
-} places[] = {
-	{"/api/v1/events", ROUTE_EVENTS, true, false, METHODS},
-	{"/livez", ROUTE_LIVEZ, true, true, METHODS},
-	{"/healthz", ROUTE_LIVEZ, true, true, METHODS},
-	{"/readyz", ROUTE_READYZ, true, true, METHODS},
-	{"/", ROUTE_UI, true, false, METHODS}, /* with --ui */
-	{"/metrics", ROUTE_METRICS, false, true, METHODS},
-	{"/subscriptions", ROUTE_SUBSCRIPTIONS, false, true,
-	 METHODS ", DELETE"},
-	{"/subscriptions/", ROUTE_SUBSCRIPTION, false, true,
-	 METHODS}, /* and a number */
-};
+static const char number_parameter[] = "{number}";
 
-static bool is_path_at(const struct route_request *req, const struct place *p,
-		       struct span path, uint64_t *number)
+/* ---- paths --------------------------------------------------------------- */
+
+static bool is_served(const struct route *r, const struct route_request *req)
 {
-	size_t len = strlen(p->path);
+	unsigned listener = req->admin ? ROUTE_ADMIN : ROUTE_PUBLIC;
 
-	if (!(req->admin ? p->on_admin : p->on_public) ||
-	    (p->kind == ROUTE_UI && !req->ui) || path.len < len ||
-	    memcmp(path.at, p->path, len) != 0)
+	return (r->flags & listener) != 0 &&
+	       ((r->flags & ROUTE_WITH_PAGE) == 0 || req->page);
+}
+
+static bool matches_path(const struct route *r, struct span path,
+			 uint64_t *number)
+{
+	const char *parameter = strstr(r->path, number_parameter);
+	size_t len = parameter == NULL ? strlen(r->path)
+				       : (size_t)(parameter - r->path);
+
+	if (path.len < len || memcmp(path.at, r->path, len) != 0)
 		return false;
 	path.at += len;
 	path.len -= len;
-	return p->kind == ROUTE_SUBSCRIPTION ? query_number(path, number)
-					     : path.len == 0;
+	return parameter == NULL ? path.len == 0 : query_number(path, number);
 }
 
-static const char *format_methods(const struct route_request *req,
-				  const struct place *p)
+static int reject_path(struct http_error *why, const struct route *rows,
+		       size_t n, const struct route_request *req,
+		       struct span path)
 {
-	return p->kind == ROUTE_EVENTS && req->cors ? WITH_OPTIONS : p->methods;
+	char shown[PRINTABLE_MAX], paths[sizeof(why->text)] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < n && len < sizeof(paths); i++)
+		if (is_served(&rows[i], req))
+			len += (size_t)snprintf(paths + len,
+						sizeof(paths) - len, "%s%s",
+						len > 0 ? ", " : "",
+						rows[i].path);
+	return http_error_set(why, 404, REJECT_NOT_FOUND,
+			      "nothing is at \"%s\", paths here are %s",
+			      http_error_quote(shown, sizeof(shown), path.at,
+					       path.len),
+			      paths);
 }
 
-static const char *format_known_paths(const struct route_request *req)
-{
-	if (req->admin)
-		return "/metrics, /subscriptions, " HEALTH_PATHS;
-	return req->ui ? "/, /api/v1/events, " HEALTH_PATHS
-		       : "/api/v1/events, " HEALTH_PATHS;
-}
-
-static const struct place *find_endpoint(const struct route_request *req,
-					 struct span path, uint64_t *number,
-					 struct http_error *why)
-{
-	char shown[PRINTABLE_MAX];
-
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if (is_path_at(req, &places[i], path, number))
-			return &places[i];
-	http_error_set(why, 404, REJECT_NOT_FOUND,
-		       "nothing is at \"%s\", paths here are %s",
-		       http_error_quote(shown, sizeof(shown), path.at,
-					path.len),
-		       format_known_paths(req));
-	return NULL;
-}
+/* ---- methods ------------------------------------------------------------- */
 
 /* Is it a word of the list "GET, HEAD"? */
 static bool is_method_allowed(const char *method, const char *methods)
@@ -92,77 +73,62 @@ static bool is_method_allowed(const char *method, const char *methods)
 	return false;
 }
 
-static int check_method(const struct route_request *req, const char *methods,
+static int check_method(const char *method, const char *methods,
 			struct http_error *why)
 {
 	char shown[PRINTABLE_MAX];
 
-	if (is_method_allowed(req->method, methods))
+	if (is_method_allowed(method, methods))
 		return 0;
-	if (!is_method_allowed(req->method, KNOWN_METHODS))
+	http_error_quote(shown, sizeof(shown), method, strlen(method));
+	if (!is_method_allowed(method, KNOWN_METHODS))
 		return http_error_set(
 			why, 501, REJECT_BAD_METHOD,
-			"method \"%s\" is not known here, allowed "
-			"are %s",
-			http_error_quote(shown, sizeof(shown), req->method,
-					 strlen(req->method)),
-			methods);
+			"method \"%s\" is not known here, allowed are %s",
+			shown, methods);
 	http_error_set(why, 405, REJECT_BAD_METHOD,
-		       "method \"%s\" is not allowed, allowed are %s",
-		       http_error_quote(shown, sizeof(shown), req->method,
-					strlen(req->method)),
+		       "method \"%s\" is not allowed, allowed are %s", shown,
 		       methods);
 	why->allow = methods;
 	return -EINVAL;
 }
 
-static int parse_events(struct route *r, struct http_error *why,
-			const struct route_request *req, const char *query)
-{
-	const struct events_request asked = {
-		.query = query,
-		.accept = req->accept,
-		.last_event_id = req->last_event_id,
-		.id_name = req->id_query,
-		.token_name = req->token_query,
-	};
+/* ---- both ---------------------------------------------------------------- */
 
-	return events_query_parse(&r->events, why, &asked);
+static int match_row(struct route_match *m, struct http_error *why,
+		     const struct route *rows, size_t n,
+		     const struct route_request *req, struct span path)
+{
+	while (m->row < n && !(is_served(&rows[m->row], req) &&
+			       matches_path(&rows[m->row], path, &m->number)))
+		m->row++;
+	if (m->row == n)
+		return reject_path(why, rows, n, req, path);
+	if (req->cors && (rows[m->row].flags & ROUTE_CROSS_ORIGIN) != 0)
+		return check_method(req->method, rows[m->row].with_options,
+				    why);
+	return check_method(req->method, rows[m->row].methods, why);
 }
 
-int route_parse(struct route *ret, struct http_error *why,
-		const struct route_request *req)
+int route_find(struct route_match *ret, struct http_error *why,
+	       const struct route *rows, size_t n,
+	       const struct route_request *req)
 {
-	struct route r = {0};
-	const struct place *place;
 	struct span path = {req->target, strcspn(req->target, "?")};
-	const char *query = path.at + path.len;
+	struct route_match m = {
+		.options = strcmp(req->method, "OPTIONS") == 0,
+		.query = path.at + path.len,
+	};
+	/* RFC 9110, 9.3.7: the options of the server as a whole. */
+	bool whole_server = m.options && strcmp(req->target, "*") == 0;
 
-	if (*query == '?')
-		query++;
+	if (*m.query == '?')
+		m.query++;
 	/* The target of CONNECT is no path (RFC 9112, 3.2.3). */
 	if (strcmp(req->method, "CONNECT") == 0)
-		return check_method(req, METHODS, why);
-	/* RFC 9110, 9.3.7: of the server as a whole. */
-	if (strcmp(req->target, "*") == 0 &&
-	    strcmp(req->method, "OPTIONS") == 0) {
-		r.kind = ROUTE_OPTIONS;
-		*ret = r;
-		return 0;
-	}
-	place = find_endpoint(req, path, &r.number, why);
-	if (place == NULL ||
-	    check_method(req, format_methods(req, place), why) < 0)
+		return check_method(req->method, "GET, HEAD", why);
+	if (!whole_server && match_row(&m, why, rows, n, req, path) < 0)
 		return -EINVAL;
-	r.kind = place->kind;
-	if (r.kind == ROUTE_EVENTS && strcmp(req->method, "OPTIONS") == 0)
-		r.kind = ROUTE_OPTIONS;
-	if (r.kind == ROUTE_EVENTS && parse_events(&r, why, req, query) < 0)
-		return -EINVAL;
-	if (r.kind == ROUTE_SUBSCRIPTIONS &&
-	    subscriptions_query_parse(&r.subscriptions, why, req->method,
-				      query) < 0)
-		return -EINVAL;
-	*ret = r;
+	*ret = m;
 	return 0;
 }

@@ -2,11 +2,12 @@
 
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "http/route.h"
 #include "server/admin_host.h"
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
-#include "server/handlers.h"
+#include "server/endpoints.h"
 #include "server/joined_headers.h"
 
 /* The client behind proxies that --trusted-proxy names. */
@@ -45,51 +46,46 @@ static void reject_admin_host(struct conn *c, const struct response_to *to)
 	conn_reject(c, to, &why);
 }
 
-static void call_handler(struct conn *c, const struct exchange *x)
-{
-	static void (*const handlers[])(struct conn * c,
-					const struct exchange *x) = {
-		[ROUTE_EVENTS] = events_handler,
-		[ROUTE_OPTIONS] = options_handler,
-		[ROUTE_LIVEZ] = livez_handler,
-		[ROUTE_READYZ] = readyz_handler,
-		[ROUTE_UI] = page_handler,
-		[ROUTE_METRICS] = metrics_handler,
-		[ROUTE_SUBSCRIPTIONS] = subscriptions_handler,
-		[ROUTE_SUBSCRIPTION] = subscription_handler,
-	};
+static const struct route routes[] = {
+#define X(path, methods, flags, handler) ROUTE(path, methods, flags),
+	ENDPOINTS(X)
+#undef X
+};
 
-	handlers[x->route->kind](c, x);
-}
+static void (*const handlers[])(struct conn *c, const struct exchange *x) = {
+#define X(path, methods, flags, handler) handler,
+	ENDPOINTS(X)
+#undef X
+};
 
 static void route_request(struct conn *c, struct exchange *x)
 {
 	const struct conn_config *cfg = &c->set->cfg;
-	const struct request *h = x->request;
-	struct route_request req = {
-		.method = h->method,
-		.target = h->target,
-		.accept = x->accept,
-		.last_event_id = request_find(h, "Last-Event-ID", NULL),
-		.id_query = cfg->id_query,
-		.token_query =
-			cfg->tokens == NULL ? NULL : cfg->tokens->places.query,
-		.ui = cfg->ui != NULL,
+	const struct route_request req = {
+		.method = x->request->method,
+		.target = x->request->target,
 		.admin = c->admin,
+		.page = cfg->ui != NULL,
 		.cors = x->to.lines != NULL,
 	};
+	struct route_match match;
 	struct http_error why;
-	struct route r;
 
-	if (c->admin &&
-	    !admin_host_is_allowed(h, cfg->admin_hosts, cfg->n_admin_hosts)) {
-		reject_admin_host(c, &x->to);
-	} else if (route_parse(&r, &why, &req) < 0) {
+	if (route_find(&match, &why, routes, ARRAY_LEN(routes), &req) < 0) {
 		conn_reject(c, &x->to, &why);
-	} else {
-		x->route = &r;
-		call_handler(c, x);
+		return;
 	}
+	x->query = match.query;
+	x->number = match.number;
+	(match.options ? options_handler : handlers[match.row])(c, x);
+}
+
+static bool is_rebound(const struct conn *c, const struct request *h)
+{
+	const struct conn_config *cfg = &c->set->cfg;
+
+	return c->admin &&
+	       !admin_host_is_allowed(h, cfg->admin_hosts, cfg->n_admin_hosts);
 }
 
 void dispatch_request(struct conn *c, const struct request *h)
@@ -111,7 +107,10 @@ void dispatch_request(struct conn *c, const struct request *h)
 		return;
 	}
 	c->address = identify_client(c, h);
-	route_request(c, &x);
+	if (is_rebound(c, h))
+		reject_admin_host(c, &x.to);
+	else
+		route_request(c, &x);
 	free(owned);
 	/* The next request may be another client's. A subscription keeps its
 	 * client's address for the log, also when its first write failed. */

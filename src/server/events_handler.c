@@ -7,7 +7,7 @@
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
 #include "server/conn_write.h"
-#include "server/handlers.h"
+#include "server/endpoints.h"
 
 /* ---- rejections ---------------------------------------------------------- */
 
@@ -249,7 +249,8 @@ static void respond_head(struct conn *c, const struct response_to *to)
 	conn_send_response(c, &out, rc, to->keep_alive && to->minor > 0);
 }
 
-static void serve_subscription(struct conn *c, const struct exchange *x)
+static void serve_subscription(struct conn *c, const struct exchange *x,
+			       const struct events_query *q)
 {
 	struct identity id;
 	uint64_t end_ms;
@@ -257,23 +258,38 @@ static void serve_subscription(struct conn *c, const struct exchange *x)
 	struct hub_open open;
 	struct http_error why;
 
-	if (authenticate(&c->set->cfg, x->request, &x->route->events, &id,
-			 &end_ms, &why) < 0) {
+	if (authenticate(&c->set->cfg, x->request, q, &id, &end_ms, &why) < 0) {
 		conn_reject(c, &x->to, &why);
 	} else if ((exceeded = find_exceeded_limit(c, &id)) != REJECT_NONE) {
 		reject_over_capacity(c, x, exceeded);
 	} else if (x->to.is_head) {
 		respond_head(c, &x->to);
 	} else {
-		fill_hub_open(&open, &x->route->events, &id, x->to.minor);
-		open_subscription(c, &x->to, &x->route->events, &open, end_ms);
+		fill_hub_open(&open, q, &id, x->to.minor);
+		open_subscription(c, &x->to, q, &open, end_ms);
 	}
 }
 
 void events_handler(struct conn *c, const struct exchange *x)
 {
+	const struct conn_config *cfg = &c->set->cfg;
+	const struct events_request asked = {
+		.query = x->query,
+		.accept = x->accept,
+		.last_event_id =
+			request_find(x->request, "Last-Event-ID", NULL),
+		.id_name = cfg->id_query,
+		.token_name =
+			cfg->tokens == NULL ? NULL : cfg->tokens->places.query,
+	};
 	struct exchange typed = *x;
+	struct events_query q;
+	struct http_error why;
 
-	typed.to.type = x->route->events.ndjson ? "application/x-ndjson" : NULL;
-	serve_subscription(c, &typed);
+	if (events_query_parse(&q, &why, &asked) < 0) {
+		conn_reject(c, &x->to, &why);
+		return;
+	}
+	typed.to.type = q.ndjson ? "application/x-ndjson" : NULL;
+	serve_subscription(c, &typed, &q);
 }

@@ -3,7 +3,7 @@
 
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
-#include "server/handlers.h"
+#include "server/endpoints.h"
 
 static const char text_plain[] = "text/plain; charset=utf-8";
 

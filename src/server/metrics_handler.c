@@ -1,7 +1,7 @@
 /* /metrics */
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
-#include "server/handlers.h"
+#include "server/endpoints.h"
 
 static void set_conn_gauges(struct conn_set *s)
 {

@@ -2,7 +2,7 @@
  * it carries neither headers nor cookies (Fetch, 4.8). */
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
-#include "server/handlers.h"
+#include "server/endpoints.h"
 
 void options_handler(struct conn *c, const struct exchange *x)
 {

@@ -3,7 +3,7 @@
 
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
-#include "server/handlers.h"
+#include "server/endpoints.h"
 #include "server/joined_headers.h"
 
 void page_handler(struct conn *c, const struct exchange *x)

@@ -12,9 +12,10 @@
 
 #include "base/check.h"
 #include "http/subscriptions_json.h"
+#include "http/subscriptions_query.h"
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
-#include "server/handlers.h"
+#include "server/endpoints.h"
 
 enum {
 	PAGE_MAX = 1000, /* subscriptions */
@@ -134,11 +135,11 @@ static bool is_open_subscription(const struct conn *c)
 static void respond_subscription(struct conn *c, const struct exchange *x)
 {
 	const struct conn *about =
-		registry_find(&c->set->subscriptions, x->route->number);
+		registry_find(&c->set->subscriptions, x->number);
 	struct buf out;
 
 	if (!is_open_subscription(about)) {
-		reject_unknown_number(c, &x->to, x->route->number);
+		reject_unknown_number(c, &x->to, x->number);
 		return;
 	}
 	buf_init(&out, 2 * ENTRY_BYTES_MAX);
@@ -318,12 +319,18 @@ static bool reject_unserved(struct conn *c, const struct exchange *x)
 
 void subscriptions_handler(struct conn *c, const struct exchange *x)
 {
-	if (reject_unserved(c, x))
+	struct subscriptions_query want;
+	struct http_error why;
+
+	if (subscriptions_query_parse(&want, &why, x->request->method,
+				      x->query) < 0)
+		conn_reject(c, &x->to, &why);
+	else if (reject_unserved(c, x))
 		return;
-	if (x->route->subscriptions.is_delete)
-		end_all_of_identity(c, &x->to, &x->route->subscriptions);
+	else if (want.is_delete)
+		end_all_of_identity(c, &x->to, &want);
 	else
-		list_subscriptions(c, &x->to, &x->route->subscriptions);
+		list_subscriptions(c, &x->to, &want);
 }
 
 void subscription_handler(struct conn *c, const struct exchange *x)

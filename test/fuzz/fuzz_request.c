@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "bytes.h"
 #include "fuzz.h"
+#include "http/events_query.h"
 #include "http/request_parser.h"
 #include "http/route.h"
 #include "nats/subject.h"
@@ -243,26 +244,39 @@ static void must_be_bytes(const struct request *h, const char *bytes,
 /* ---- and what it asks for -------------------------------------------------
  */
 
-static void must_be_answered(const struct request *h)
+static int route_events(const struct request *h, struct events_query *ret,
+			struct http_error *why)
 {
-	struct route_request req = {
-		.method = h->method,
-		.target = h->target,
+	static const struct route row =
+		ROUTE("/api/v1/events", "GET, HEAD", ROUTE_PUBLIC);
+	const struct route_request req = {.method = h->method,
+					  .target = h->target};
+	struct events_request asked = {
 		.accept = request_find(h, "Accept", NULL),
 		.last_event_id = request_find(h, "Last-Event-ID", NULL),
-		.id_query = "id",
+		.id_name = "id",
 	};
+	struct route_match m;
+
+	if (route_find(&m, why, &row, 1, &req) < 0)
+		return -1;
+	asked.query = m.query;
+	return events_query_parse(ret, why, &asked);
+}
+
+static void must_be_answered(const struct request *h)
+{
 	struct identity_request asks = {.header_name = ID_HEADER,
-					.query_name = req.id_query};
+					.query_name = "id"};
 	struct identity id;
 	struct http_error why;
-	struct route r;
-	int rc = route_parse(&r, &why, &req);
+	struct events_query q;
+	int rc = route_events(h, &q, &why);
 
 	if (rc == 0) {
 		asks.header = request_find(h, ID_HEADER, &asks.header_len);
-		asks.query = r.events.id.given ? r.events.id.text : NULL;
-		asks.query_len = r.events.id.len;
+		asks.query = q.id.given ? q.id.text : NULL;
+		asks.query_len = q.id.len;
 		rc = identity_take(&id, &why, &asks);
 	}
 	if (rc == 0)

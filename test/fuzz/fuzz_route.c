@@ -16,7 +16,9 @@
 #include "config/option_checks.h"
 #include "fuzz.h"
 #include "http/accept.h"
+#include "http/events_query.h"
 #include "http/route.h"
+#include "http/subscriptions_query.h"
 #include "http/sse.h"
 
 /* ---- a plain reading ------------------------------------------------------
@@ -97,73 +99,79 @@ static size_t find(const char *target, const char *name, struct bytes *value)
 /* ---- what is taken --------------------------------------------------------
  */
 
-static void must_be_deliver(const struct route *r, const char *target)
+enum { PAGE, EVENTS, METRICS, LIST, NUMBERED };
+
+static const struct route rows[] = {
+	[PAGE] = ROUTE("/", "GET, HEAD", ROUTE_PUBLIC | ROUTE_WITH_PAGE),
+	[EVENTS] = ROUTE("/api/v1/events", "GET, HEAD", ROUTE_PUBLIC),
+	[METRICS] = ROUTE("/metrics", "GET, HEAD", ROUTE_ADMIN),
+	[LIST] = ROUTE("/subscriptions", "GET, HEAD, DELETE", ROUTE_ADMIN),
+	[NUMBERED] = ROUTE("/subscriptions/{number}", "GET", ROUTE_ADMIN),
+};
+
+static void must_be_deliver(const struct events_query *q, const char *target)
 {
 	static const char *const words[] = {"new", "all", "last"};
 	struct bytes value = {0};
 	size_t n = find(target, "deliver", &value);
 
 	MUST(n <= 1);
-	MUST(strcmp(n == 0 ? "new" : bytes_text(&value),
-		    words[r->events.deliver]) == 0);
+	MUST(strcmp(n == 0 ? "new" : bytes_text(&value), words[q->deliver]) ==
+	     0);
 	bytes_free(&value);
 }
 
-static void must_be_cursor(const struct route *r,
-			   const struct route_request *req)
+static void must_be_cursor(const struct events_query *q, const char *target,
+			   const struct events_request *req)
 {
 	const char *header = req->last_event_id;
 	struct bytes value = {0};
 	struct sse_cursor c;
 	const char *want;
 
-	MUST(find(req->target, "lastEventId", &value) <= 1);
+	MUST(find(target, "lastEventId", &value) <= 1);
 	want = header != NULL && *header != '\0' ? header : bytes_text(&value);
-	MUST(r->events.has_cursor == (*want != '\0'));
-	if (r->events.has_cursor) {
+	MUST(q->has_cursor == (*want != '\0'));
+	if (q->has_cursor) {
 		MUST(sse_cursor_parse(&c, want, strlen(want)) == 0);
-		MUST(strcmp(r->events.cursor_text, want) == 0);
-		MUST(r->events.cursor_seq == c.seq);
-		MUST(r->events.cursor_has_tag == c.has_tag);
+		MUST(strcmp(q->cursor_text, want) == 0);
+		MUST(q->cursor_seq == c.seq);
+		MUST(q->cursor_has_tag == c.has_tag);
 	}
 	bytes_free(&value);
 }
 
-static void must_be_query_id(const struct route *r,
-			     const struct route_request *req)
+static void must_be_query_id(const struct events_query *q, const char *target,
+			     const struct events_request *req)
 {
 	struct bytes value = {0};
 	size_t n;
 
-	if (req->id_query == NULL) {
-		MUST(!r->events.id.given);
+	if (req->id_name == NULL) {
+		MUST(!q->id.given);
 		return;
 	}
-	n = find(req->target, req->id_query, &value);
-	MUST(n == r->events.id.given);
-	if (r->events.id.given) {
-		MUST(r->events.id.len == value.len);
-		MUST(strcmp(r->events.id.text, bytes_text(&value)) == 0);
+	n = find(target, req->id_name, &value);
+	MUST(n == q->id.given);
+	if (q->id.given) {
+		MUST(q->id.len == value.len);
+		MUST(strcmp(q->id.text, bytes_text(&value)) == 0);
 	}
 	bytes_free(&value);
 }
 
-static void must_be_route(const struct route *r,
+static void must_be_match(const struct route_match *m,
 			  const struct route_request *req)
 {
-	MUST(r->kind == ROUTE_OPTIONS
-		     ? strcmp(req->method, "OPTIONS") == 0
-		     : strcmp(req->method, "GET") == 0 ||
-			       strcmp(req->method, "HEAD") == 0);
-	MUST(r->kind != ROUTE_METRICS || req->admin);
-	MUST(r->kind != ROUTE_UI || (req->ui && !req->admin));
-	if (r->kind != ROUTE_EVENTS)
+	if (m->options) {
+		MUST(strcmp(req->target, "*") == 0);
 		return;
-	MUST(!req->admin);
-	MUST(accept_allows(req->accept, "text", "event-stream"));
-	must_be_deliver(r, req->target);
-	must_be_cursor(r, req);
-	must_be_query_id(r, req);
+	}
+	MUST(m->row < ARRAY_LEN(rows));
+	MUST(strstr(rows[m->row].methods, req->method) != NULL);
+	MUST((m->row == EVENTS) == !req->admin || m->row == PAGE);
+	MUST(m->row != PAGE || (req->page && !req->admin));
+	MUST(m->query == strchr(req->target, '\0') || m->query[-1] == '?');
 }
 
 static void must_be_refusal(const struct http_error *why)
@@ -174,17 +182,17 @@ static void must_be_refusal(const struct http_error *why)
 	MUST((why->status == 405) == (why->allow != NULL));
 }
 
-static void must_be_identity(const struct route *r,
-			     const struct route_request *req,
+static void must_be_identity(const struct events_query *q,
+			     const struct events_request *req,
 			     const char *header)
 {
 	struct identity_request asks = {
 		.header_name = "user_id",
 		.header = header,
 		.header_len = header == NULL ? 0 : strlen(header),
-		.query_name = req->id_query,
-		.query = r->events.id.given ? r->events.id.text : NULL,
-		.query_len = r->events.id.len,
+		.query_name = req->id_name,
+		.query = q->id.given ? q->id.text : NULL,
+		.query_len = q->id.len,
 	};
 	const char *want = header != NULL ? header : asks.query;
 	struct http_error why;
@@ -226,21 +234,54 @@ static char *take_target(struct fuzz_input *in)
 	return text;
 }
 
-static void run(const struct route_request *req, const char *header)
+static void run_events(const char *target, const struct events_request *req,
+		       const char *header)
 {
 	struct http_error why;
-	struct route r;
+	struct events_query q;
 
-	memset(&r, 0xa5, sizeof(r));
+	memset(&q, 0xa5, sizeof(q));
 	MUST(!accept_names(req->accept, "text", "event-stream") ||
 	     accept_allows(req->accept, "text", "event-stream"));
-	if (route_parse(&r, &why, req) < 0) {
+	if (events_query_parse(&q, &why, req) < 0) {
 		must_be_refusal(&why);
 		return;
 	}
-	must_be_route(&r, req);
-	if (r.kind == ROUTE_EVENTS)
-		must_be_identity(&r, req, header);
+	MUST(accept_allows(req->accept, "text", "event-stream"));
+	must_be_deliver(&q, target);
+	must_be_cursor(&q, target, req);
+	must_be_query_id(&q, target, req);
+	must_be_identity(&q, req, header);
+}
+
+static void run_list(const char *method, const char *query)
+{
+	struct subscriptions_query q;
+	struct http_error why;
+
+	if (subscriptions_query_parse(&q, &why, method, query) < 0)
+		must_be_refusal(&why);
+	else
+		MUST(q.is_delete == (strcmp(method, "DELETE") == 0));
+}
+
+static void run(const struct route_request *req, struct events_request *events,
+		const char *header)
+{
+	struct route_match m;
+	struct http_error why;
+
+	memset(&m, 0xa5, sizeof(m));
+	if (route_find(&m, &why, rows, ARRAY_LEN(rows), req) < 0) {
+		must_be_refusal(&why);
+		return;
+	}
+	must_be_match(&m, req);
+	events->query = m.query;
+	if (!m.options && m.row == EVENTS)
+		run_events(req->target, events, header);
+	else if (!m.options && m.row == LIST)
+		run_list(req->method, m.query);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -253,16 +294,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct route_request req = {
 		.method = method == NULL ? "GET" : method,
 		.target = target,
-		.accept = accept,
-		.last_event_id = last_event_id,
-		.id_query = id_query,
-		.ui = (bits & 2) != 0,
+		.page = (bits & 2) != 0,
 		.admin = (bits & 1) != 0,
 	};
+	struct events_request events = {
+		.accept = accept,
+		.last_event_id = last_event_id,
+		.id_name = id_query,
+	};
 
-	/* Other names are refused when the options are read. */
+	/* Other names are rejected when the options are read. */
 	if (id_query == NULL || option_checks_query_fault(id_query) == NULL)
-		run(&req, header);
+		run(&req, &events, header);
 	free(method);
 	free(target);
 	free(accept);

@@ -1,5 +1,5 @@
-/* Which endpoint a path and a method name, on which listener, and in which
- * order a request is checked. */
+/* Which row of a table a path and a method name, on which listener, and what a
+ * rejection says. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,20 +15,46 @@
 
 #define EVENTS "/api/v1/events"
 
+enum { PAGE, EVENTS_ROW, METRICS, LIST, NUMBERED, LIVEZ };
+
+static const struct route rows[] = {
+	[PAGE] = ROUTE("/", "GET, HEAD", ROUTE_PUBLIC | ROUTE_WITH_PAGE),
+	[EVENTS_ROW] =
+		ROUTE(EVENTS, "GET, HEAD", ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN),
+	[METRICS] = ROUTE("/metrics", "GET, HEAD", ROUTE_ADMIN),
+	[LIST] = ROUTE("/list", "GET, HEAD, DELETE", ROUTE_ADMIN),
+	[NUMBERED] = ROUTE("/list/{number}", "GET, HEAD", ROUTE_ADMIN),
+	[LIVEZ] = ROUTE("/livez", "GET, HEAD", ROUTE_PUBLIC | ROUTE_ADMIN),
+};
+
 static const struct route_request plain = {.method = "GET", .target = EVENTS};
 
 /* What an error must not touch. */
-static const struct route untouched = {.kind = ROUTE_METRICS, .number = 0x5a5a};
+static const struct route_match untouched = {.row = 77, .number = 0x5a5a};
 
-static struct route expect_good(const struct route_request *req)
+static int find(struct route_match *ret, struct http_error *why,
+		const struct route_request *req)
+{
+	return route_find(ret, why, rows, ARRAY_LEN(rows), req);
+}
+
+static struct route_match expect_good(const struct route_request *req)
 {
 	struct http_error why = {0};
-	struct route r;
+	struct route_match m;
 
-	memset(&r, 0x5a, sizeof(r));
-	if (route_parse(&r, &why, req) != 0)
+	memset(&m, 0x5a, sizeof(m));
+	if (find(&m, &why, req) != 0)
 		fail_msg("%s: %d %s", req->target, why.status, why.text);
-	return r;
+	return m;
+}
+
+static size_t expect_row(const struct route_request *req)
+{
+	struct route_match m = expect_good(req);
+
+	assert_false(m.options);
+	return m.row;
 }
 
 /* `words`: up to two that the text must have, or NULL. */
@@ -36,11 +62,11 @@ static void expect_rejected(const struct route_request *req, int status,
 			    enum reject_reason reason, const char *word,
 			    const char *other)
 {
-	struct route r = untouched;
+	struct route_match m = untouched;
 	struct http_error why;
 
 	memset(&why, 0x5a, sizeof(why));
-	if (route_parse(&r, &why, req) != -EINVAL)
+	if (find(&m, &why, req) != -EINVAL)
 		fail_msg("%s: not rejected", req->target);
 	if (why.status != status || why.reason != reason)
 		fail_msg("%s: %d %s: %s", req->target, why.status,
@@ -55,7 +81,7 @@ static void expect_rejected(const struct route_request *req, int status,
 	assert_in_range(strlen(why.text), 1, sizeof(why.text) - 2);
 	for (const char *at = why.text; *at != '\0'; at++)
 		assert_in_range(*at, 0x20, 0x7e);
-	assert_memory_equal(&r, &untouched, sizeof(r));
+	assert_memory_equal(&m, &untouched, sizeof(m));
 }
 
 /* ---- paths and methods --------------------------------------------------- */
@@ -64,19 +90,16 @@ static void test_paths(void **state)
 {
 	static const struct {
 		const char *target;
-		int kind, admin_kind; /* -1: 404 */
+		int row, admin_row; /* -1: 404 */
 	} list[] = {
-		{EVENTS, ROUTE_EVENTS, -1},
-		{EVENTS "?", ROUTE_EVENTS, -1},
-		{EVENTS "?/livez", ROUTE_EVENTS, -1},
-		{"/livez", ROUTE_LIVEZ, ROUTE_LIVEZ},
-		{"/healthz", ROUTE_LIVEZ, ROUTE_LIVEZ},
-		{"/readyz", ROUTE_READYZ, ROUTE_READYZ},
-		{"/metrics", -1, ROUTE_METRICS},
-		/* their query is ignored */
-		{"/livez?%zz", ROUTE_LIVEZ, ROUTE_LIVEZ},
-		{"/readyz?deliver=x", ROUTE_READYZ, ROUTE_READYZ},
-		{"/metrics?lastEventId=x", -1, ROUTE_METRICS},
+		{EVENTS, EVENTS_ROW, -1},
+		{EVENTS "?", EVENTS_ROW, -1},
+		{EVENTS "?/livez", EVENTS_ROW, -1},
+		{"/livez", LIVEZ, LIVEZ},
+		{"/metrics", -1, METRICS},
+		{"/list", -1, LIST},
+		{"/livez?%zz", LIVEZ, LIVEZ},
+		{"/metrics?lastEventId=x", -1, METRICS},
 		{"/", -1, -1},
 		{"/?" EVENTS, -1, -1},
 		{EVENTS "/", -1, -1},
@@ -98,16 +121,19 @@ static void test_paths(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
 		for (int admin = 0; admin < 2; admin++) {
 			struct route_request req = plain;
-			int kind = admin ? list[i].admin_kind : list[i].kind;
+			int row = admin ? list[i].admin_row : list[i].row;
 
 			req.target = list[i].target;
 			req.admin = admin;
-			if (kind >= 0)
-				assert_int_equal(expect_good(&req).kind, kind);
+			if (row >= 0)
+				assert_int_equal(expect_row(&req), row);
 			else
-				expect_rejected(&req, 404, REJECT_NOT_FOUND,
-						"/livez",
-						admin ? "/metrics" : EVENTS);
+				expect_rejected(
+					&req, 404, REJECT_NOT_FOUND,
+					admin ? "here are /metrics, /list, "
+						"/list/{number}, /livez"
+					      : "here are " EVENTS ", /livez",
+					NULL);
 		}
 	}
 }
@@ -135,20 +161,20 @@ static void test_methods(void **state)
 		"PATCH", "get", "TRACE", "GET ", "PROPFIND", "",
 	};
 	static const char *const paths[] = {EVENTS, EVENTS "?deliver=x",
-					    "/livez", "/healthz", "/readyz"};
+					    "/livez"};
 	struct route_request req = plain;
 
 	(void)state;
 	for (size_t p = 0; p < ARRAY_LEN(paths); p++) {
 		for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 			struct http_error why;
-			struct route r;
+			struct route_match m;
 
 			req.method = others[i];
 			req.target = paths[p];
 			expect_rejected(&req, 405, REJECT_BAD_METHOD, others[i],
 					"GET, HEAD");
-			route_parse(&r, &why, &req);
+			find(&m, &why, &req);
 			assert_string_equal(why.allow, "GET, HEAD");
 		}
 		for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
@@ -160,7 +186,23 @@ static void test_methods(void **state)
 	}
 	req.target = EVENTS;
 	req.method = "HEAD";
-	assert_int_equal(expect_good(&req).kind, ROUTE_EVENTS);
+	assert_int_equal(expect_row(&req), EVENTS_ROW);
+	req.method = "DELETE";
+	req.target = "/list";
+	req.admin = true;
+	assert_int_equal(expect_row(&req), LIST);
+}
+
+static void test_the_query(void **state)
+{
+	struct route_request req = plain;
+
+	(void)state;
+	assert_string_equal(expect_good(&req).query, "");
+	req.target = EVENTS "?";
+	assert_string_equal(expect_good(&req).query, "");
+	req.target = EVENTS "?a=%zz?b";
+	assert_string_equal(expect_good(&req).query, "a=%zz?b");
 }
 
 /* By which a browser asks before a cross-origin request. */
@@ -168,76 +210,44 @@ static void test_options(void **state)
 {
 	struct route_request req = plain;
 	struct http_error why;
-	struct route r;
+	struct route_match m;
 
 	(void)state;
 	req.method = "OPTIONS";
 	req.cors = true;
 	req.target = EVENTS "?deliver=x&%zz";
-	req.accept = "image/png";
-	assert_int_equal(expect_good(&req).kind, ROUTE_OPTIONS);
+	assert_true(expect_good(&req).options);
 	req.target = "*";
-	assert_int_equal(expect_good(&req).kind, ROUTE_OPTIONS);
+	assert_true(expect_good(&req).options);
 	req.target = "/livez";
 	expect_rejected(&req, 405, REJECT_BAD_METHOD, "OPTIONS", "GET, HEAD");
 	req.target = EVENTS;
 	req.method = "PUT";
 	expect_rejected(&req, 405, REJECT_BAD_METHOD, "PUT", "OPTIONS");
-	route_parse(&r, &why, &req);
+	find(&m, &why, &req);
 	assert_string_equal(why.allow, "GET, HEAD, OPTIONS");
 }
 
-static void test_order_of_checks(void **state)
-{
-	struct route_request req = {
-		.method = "POST",
-		.target = "/nothing?%zz",
-		.accept = "text/html",
-		.last_event_id = "x",
-	};
-
-	(void)state;
-	expect_rejected(&req, 404, REJECT_NOT_FOUND, NULL, NULL);
-	req.target = EVENTS "?%zz";
-	expect_rejected(&req, 405, REJECT_BAD_METHOD, NULL, NULL);
-	req.method = "GET";
-	expect_rejected(&req, 406, REJECT_NOT_ACCEPTABLE, NULL, NULL);
-	req.accept = NULL;
-	expect_rejected(&req, 400, REJECT_BAD_QUERY, NULL, NULL);
-	req.target = EVENTS;
-	expect_rejected(&req, 400, REJECT_BAD_CURSOR, "Last-Event-ID", "x");
-	req.last_event_id = NULL;
-	expect_good(&req);
-	/* Health answers whatever is accepted. */
-	req.target = "/livez";
-	req.accept = "image/png";
-	req.last_event_id = "x";
-	expect_good(&req);
-}
-
-static void test_subscription_numbers(void **state)
+static void test_numbers(void **state)
 {
 	struct route_request req = plain;
 
 	(void)state;
 	req.admin = true;
-	req.target = "/subscriptions/18446744073709551615?x";
-	assert_int_equal(expect_good(&req).kind, ROUTE_SUBSCRIPTION);
+	req.target = "/list/18446744073709551615?x";
+	assert_int_equal(expect_row(&req), NUMBERED);
 	assert_true(expect_good(&req).number == UINT64_MAX);
-	req.target = "/subscriptions/017";
-	expect_rejected(&req, 404, REJECT_NOT_FOUND, "/subscriptions/017",
-			NULL);
-	req.target = "/subscriptions/";
+	req.target = "/list/017";
+	expect_rejected(&req, 404, REJECT_NOT_FOUND, "/list/017", NULL);
+	req.target = "/list/";
 	expect_rejected(&req, 404, REJECT_NOT_FOUND, NULL, NULL);
-	req.target = "/subscriptions/1";
+	req.target = "/list/{number}";
+	expect_rejected(&req, 404, REJECT_NOT_FOUND, NULL, NULL);
+	req.target = "/list/1";
 	req.method = "DELETE";
 	expect_rejected(&req, 405, REJECT_BAD_METHOD, NULL, NULL);
-	req.target = "/subscriptions?id=alice";
-	assert_true(expect_good(&req).subscriptions.is_delete);
-	req.method = "GET";
-	assert_string_equal(expect_good(&req).subscriptions.id.text, "alice");
 	req.admin = false;
-	expect_rejected(&req, 404, REJECT_NOT_FOUND, "/subscriptions", NULL);
+	expect_rejected(&req, 404, REJECT_NOT_FOUND, "/list/1", NULL);
 }
 
 static void test_page_is_switched_on(void **state)
@@ -248,11 +258,11 @@ static void test_page_is_switched_on(void **state)
 	req.target = "/";
 	expect_rejected(&req, 404, REJECT_NOT_FOUND, "\"/\"",
 			"here are " EVENTS);
-	req.ui = true;
-	assert_int_equal(expect_good(&req).kind, ROUTE_UI);
+	req.page = true;
+	assert_int_equal(expect_row(&req), PAGE);
 	req.method = "HEAD";
 	req.target = "/?deliver=x&%zz";
-	assert_int_equal(expect_good(&req).kind, ROUTE_UI);
+	assert_int_equal(expect_row(&req), PAGE);
 	req.method = "DELETE";
 	expect_rejected(&req, 405, REJECT_BAD_METHOD, "DELETE", "GET, HEAD");
 	req.method = "GET";
@@ -282,12 +292,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_subscription_numbers),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_page_is_switched_on),
 		cmocka_unit_test(test_a_path_is_quoted),
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_options),
-		cmocka_unit_test(test_order_of_checks),
+		cmocka_unit_test(test_the_query),
 		cmocka_unit_test(test_hidden),
 	};
 
