@@ -1,6 +1,6 @@
-/* What goes through the two mailboxes between the loop and the threads of
- * NATS: flat structs with bytes behind them. Both ends are here, and the bytes
- * of the server are read here; nothing of nats.c is. */
+/* The messages of the two mailboxes between the loop and the threads of NATS:
+ * flat structs with bytes after them. Both ends are encoded and decoded here,
+ * and so are the server's bytes; nats.c is not called. */
 #ifndef SLUICE_NATS_CODEC_H
 #define SLUICE_NATS_CODEC_H
 
@@ -11,6 +11,7 @@
 #include "loop/mailbox.h"
 #include "nats/jetstream.h"
 #include "nats/subject.h"
+#include "upstream/nats_inbox.h"
 #include "upstream/nats_status.h"
 
 /* ---- commands: loop -> worker -------------------------------------------- */
@@ -25,9 +26,9 @@ enum nats_command_kind {
 	NATS_COMMAND_DELETE_CONSUMER,
 };
 
-/* The body of a letter with its kind, cut behind the subject's NUL. */
+/* The body of a message of this kind, cut after the subject's NUL. */
 struct nats_command {
-	uint64_t session; /* for which it is; void in any other */
+	uint64_t session; /* dropped in any other session */
 	struct request_id request;
 	uint64_t seq;
 	uint64_t inactive_ms;
@@ -37,32 +38,6 @@ struct nats_command {
 };
 
 /* ---- events: NATS's threads -> loop -------------------------------------- */
-
-/* A session's replies come to `inbox`.<kind>.<slot>.<gen>[.<pull>]; messages
- * keep their subject, and are known by the consumer in their own reply subject,
- * whose name is `consumer`_<slot>_<gen>. */
-struct nats_address {
-	uint64_t session;
-	char inbox[SUBJECT_MAX];
-	size_t inbox_len;
-	char consumer[64];
-	size_t consumer_len;
-};
-
-enum { NATS_ADDRESS_MAX = SUBJECT_MAX + 64, NATS_CONSUMER_MAX = 96 };
-
-/* A new random one; `prefix` of at most 255 bytes. */
-void nats_address_init(struct nats_address *a, uint64_t session,
-		       const char *prefix);
-/* The subject to subscribe to, and one that an answer comes to. `out` has
- * NATS_ADDRESS_MAX bytes. `number` counts for pulls only. */
-void nats_address_wildcard(const struct nats_address *a, char *out);
-void nats_address_reply(const struct nats_address *a,
-			enum nats_command_kind kind, struct request_id request,
-			uint32_t number, char *out);
-/* `out` has NATS_CONSUMER_MAX bytes. */
-void nats_address_consumer(const struct nats_address *a,
-			   struct request_id request, char *out);
 
 /* A message as it came. Texts are NULL where there is none. */
 struct nats_arrival {
@@ -78,21 +53,22 @@ struct nats_arrival {
 	bool internal; /* of a stored message: see struct jetstream_message */
 };
 
-/* Reads it and posts what it means; may wait for room. What is not for this
- * session is dropped. `filter`: the template's. */
-void nats_codec_arrival(struct mailbox *to, const struct nats_address *a,
+/* Decodes a message and posts its event; may wait for room. A message of
+ * another session is dropped. `filter`: the template's. */
+void nats_codec_arrival(struct mailbox *to, const struct nats_inbox *inbox,
 			const char *filter, const struct nats_arrival *in);
-/* JETSTREAM_UP, JETSTREAM_DOWN; may wait. -ENOMEM, or negative when the mailbox
- * is closed: of a session whose JETSTREAM_UP is lost nothing is heard. */
+/* Posts JETSTREAM_UP or JETSTREAM_DOWN; may wait for room. A negative errno (no
+ * memory, or the mailbox is closed): the loop ignores a session without
+ * JETSTREAM_UP. */
 int nats_codec_session(struct mailbox *to, enum jetstream_event_kind kind,
 		       uint64_t session);
-/* May wait with MAILBOX_WAIT. */
-void nats_codec_note(struct mailbox *to, enum nats_status_kind kind,
-		     const char *server, const char *text,
-		     enum mailbox_full full);
+/* Posts a status; waits for room with MAILBOX_WAIT only. */
+void nats_codec_status(struct mailbox *to, enum nats_status_kind kind,
+		       const char *server, const char *text,
+		       enum mailbox_full full);
 
 struct nats_codec_message {
-	bool is_note;
+	bool is_status;
 	uint64_t session; /* of an event */
 	union {
 		struct jetstream_event event;
@@ -100,8 +76,8 @@ struct nats_codec_message {
 	};
 };
 
-/* Points into the letter. */
+/* `ret` points into the message `m`. */
 void nats_codec_read(struct nats_codec_message *ret,
-		     const struct mailbox_message *l);
+		     const struct mailbox_message *m);
 
 #endif

@@ -42,7 +42,7 @@ struct nats_session {
 	struct nats_connect *dial;
 	natsConnection *conn;
 	natsSubscription *sub;
-	struct nats_address address;
+	struct nats_inbox inbox;
 	struct buf request;
 };
 
@@ -158,7 +158,7 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 	if (in.reply != NULL)
 		in.internal = header_of(msg, "Nats-Marker-Reason") != NULL ||
 			      header_of(msg, "Nats-Schedule") != NULL;
-	nats_codec_arrival(s->events, &s->address, s->options->filter, &in);
+	nats_codec_arrival(s->events, &s->inbox, s->options->filter, &in);
 	natsMsg_Destroy(msg);
 	leave_session(s);
 }
@@ -220,8 +220,8 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 	snprintf(s->error, sizeof(s->error), "%s", text);
 	pthread_mutex_unlock(&sessions.lock);
 	if (!is_same)
-		nats_codec_note(s->events, NATS_STATUS_ERROR, s->server, text,
-				MAILBOX_REFUSE);
+		nats_codec_status(s->events, NATS_STATUS_ERROR, s->server, text,
+				  MAILBOX_REFUSE);
 	leave_session(s);
 }
 
@@ -290,7 +290,7 @@ struct nats_session *nats_session_new(struct nats_options *o,
 	s->hung = hung;
 	buf_init(&s->request, REQUEST_MAX);
 	register_session(s);
-	nats_address_init(&s->address, s->number, o->inbox_prefix);
+	nats_inbox_init(&s->inbox, s->number, o->inbox_prefix);
 	s->dial = begin_connect(s, server, err);
 	if (s->dial == NULL) {
 		nats_session_free(s);
@@ -302,10 +302,10 @@ struct nats_session *nats_session_new(struct nats_options *o,
 /* Pending limits off: what can come is bounded by what was asked for. */
 static natsStatus subscribe_inbox(struct nats_session *s)
 {
-	char subject[NATS_ADDRESS_MAX];
+	char subject[NATS_INBOX_SUBJECT_MAX];
 	natsStatus status;
 
-	nats_address_wildcard(&s->address, subject);
+	nats_inbox_wildcard(&s->inbox, subject);
 	status = natsConnection_Subscribe(&s->sub, s->conn, subject, on_message,
 					  number_argument(s->number));
 	if (status == NATS_OK)
@@ -450,9 +450,9 @@ static int put_api_request(struct nats_session *s, enum nats_command_kind kind,
 			   const struct nats_command *c, char *api, size_t size)
 {
 	const char *stream = s->options->stream;
-	char consumer[NATS_CONSUMER_MAX];
+	char consumer[NATS_INBOX_CONSUMER_MAX];
 
-	nats_address_consumer(&s->address, c->request, consumer);
+	nats_inbox_consumer(&s->inbox, c->request, consumer);
 	switch (kind) {
 	case NATS_COMMAND_INFO:
 		snprintf(api, size, "STREAM.INFO.%s", stream);
@@ -489,7 +489,7 @@ bool nats_session_send(struct nats_session *s, const struct mailbox_message *l)
 	const struct nats_command *c = mailbox_body(l);
 	enum nats_command_kind kind = (enum nats_command_kind)l->kind;
 	char api[API_SUBJECT_MAX], subject[API_SUBJECT_MAX];
-	char reply[NATS_ADDRESS_MAX];
+	char reply[NATS_INBOX_SUBJECT_MAX];
 	int len;
 
 	if (c->session != s->number || s->sub == NULL)
@@ -501,8 +501,13 @@ bool nats_session_send(struct nats_session *s, const struct mailbox_message *l)
 		       s->options->api_prefix, api);
 	if (len >= (int)sizeof(subject))
 		return true;
-	nats_address_reply(&s->address, kind, c->request, c->pull.number,
-			   reply);
+	nats_inbox_reply_subject(&s->inbox,
+				 &(struct nats_inbox_reply){
+					 .kind = kind,
+					 .request = c->request,
+					 .number = c->pull.number,
+				 },
+				 reply);
 	return natsConnection_PublishRequest(s->conn, subject, reply,
 					     buf_data(&s->request),
 					     (int)buf_unread(&s->request)) ==

@@ -178,7 +178,7 @@ static void deliver_message(struct nats_source *s,
 	struct nats_codec_message l;
 
 	nats_codec_read(&l, message);
-	if (l.is_note)
+	if (l.is_status)
 		s->cbs.on_status(s->cbs.arg, &l.status);
 	else if (is_session_current(s, &l))
 		s->cbs.on_event(s->cbs.arg, &l.event);

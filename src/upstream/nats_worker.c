@@ -41,7 +41,7 @@ static bool is_stopping(const struct nats_worker *w)
 static void post_status(struct nats_worker *w, enum nats_status_kind kind,
 			const char *server, const char *text)
 {
-	nats_codec_note(w->events, kind, server, text, MAILBOX_WAIT);
+	nats_codec_status(w->events, kind, server, text, MAILBOX_WAIT);
 }
 
 /* Commands: for `s`, or for nobody any more. */
