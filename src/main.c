@@ -31,13 +31,13 @@ enum { TEXT_MAX = 256 * 1024 };
 struct program {
 	uv_loop_t loop;
 	uv_signal_t signals[PROGRAM_SIGNALS];
-	struct sluice *gateway;	 /* NULL once it is gone */
+	struct sluice *gateway;	 /* NULL after its end */
 	struct systemd *systemd; /* NULL: no NOTIFY_SOCKET */
 	bool draining;
 	int status;
 };
 
-/* ---- what is printed ----------------------------------------------------- */
+/* ---- printing ----------------------------------------------------- */
 
 static int fail_program(int status, const char *what)
 {
@@ -45,7 +45,7 @@ static int fail_program(int status, const char *what)
 	return status;
 }
 
-/* To standard output, made with the result `rc`. */
+/* `rc`: result of the call that filled `text`. */
 static int print_buffer(struct buf *text, int rc)
 {
 	size_t len = buf_unread(text);
@@ -56,7 +56,7 @@ static int print_buffer(struct buf *text, int rc)
 	else if (fwrite(buf_data(text), 1, len, stdout) != len ||
 		 fflush(stdout) != 0)
 		status = fail_program(STATUS_FAILED,
-				      "can't write to standard output");
+				      "cannot write to standard output");
 	buf_finish(text);
 	return status;
 }
@@ -86,21 +86,21 @@ static int print_settings(const struct options *o)
 	return print_buffer(&text, options_print(o, &text));
 }
 
-/* One line, of a gateway that runs with the same options. */
-static int ask_health(const struct options *o)
+/* Asks a gateway that runs with the same options; prints one line. */
+static int print_health(const struct options *o)
 {
 	char line[HEALTHCHECK_LINE_MAX];
 	bool good = healthcheck_ask(o, line);
 
 	if (printf("%s\n", line) < 0 || fflush(stdout) != 0)
 		return fail_program(STATUS_FAILED,
-				    "can't write to standard output");
+				    "cannot write to standard output");
 	return good ? STATUS_OK : STATUS_FAILED;
 }
 
 /* ---- running ------------------------------------------------------------- */
 
-/* SIG_BLOCK or SIG_UNBLOCK: those that the program catches. */
+/* `how`: SIG_BLOCK or SIG_UNBLOCK. */
 static void mask_signals(int how)
 {
 	sigset_t set;
@@ -127,7 +127,7 @@ static void on_done(struct sluice *gw, void *arg)
 	close_signals(p);
 }
 
-/* The first drains, the second ends at once; SIGHUP opens files anew. */
+/* The first signal drains, the second stops; SIGHUP reopens files. */
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct program *p = handle->data;
@@ -148,8 +148,8 @@ static void on_signal(uv_signal_t *handle, int number)
 	sluice_stop(p->gateway, on_done, p);
 }
 
-/* Before the gateway starts: the callbacks run in the loop, so a signal that
- * comes during the start is acted on after it. */
+/* Called before the gateway starts. The callbacks run in the loop: a signal
+ * during the start takes effect after it. */
 static int catch_signals(struct program *p)
 {
 	int rc = 0;
@@ -165,7 +165,7 @@ static int catch_signals(struct program *p)
 	return rc;
 }
 
-/* As many clients as the system lets us have. */
+/* The number of descriptors bounds the number of clients. */
 static void raise_descriptors(void)
 {
 	struct rlimit lim;
@@ -182,7 +182,7 @@ static int close_loop(struct program *p)
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	if (uv_loop_close(&p->loop) == 0)
 		return p->status;
-	return fail_program(STATUS_FAILED, "a handle was left open");
+	return fail_program(STATUS_FAILED, "a handle is still open");
 }
 
 static void on_status(void *arg, char *out)
@@ -193,7 +193,7 @@ static void on_status(void *arg, char *out)
 		gateway_status(p->gateway, out, SYSTEMD_STATUS_MAX);
 }
 
-/* What a service manager has prepared, and the gateway itself. */
+/* With the sockets that a service manager has opened, if any. */
 static int start_gateway(struct program *p, const struct options *o, char *err)
 {
 	struct systemd_socket sockets[SYSTEMD_SOCKETS_MAX];
@@ -230,9 +230,9 @@ static int run_gateway(const struct options *o)
 	if (rc == 0)
 		return close_loop(&p);
 	close_signals(&p);
-	/* -EINVAL: what only NATS could find wrong with an option. */
+	/* -EINVAL: a wrong option that only the start could detect. */
 	p.status = rc == -EINVAL ? STATUS_USAGE : STATUS_FAILED;
-	/* First the lines that the start has logged. */
+	/* Run the loop first: it writes the log lines of the start. */
 	return fail_program(close_loop(&p), err);
 }
 
@@ -253,12 +253,12 @@ static int act_on_options(struct options *o, int argc, char *argv[])
 				    err);
 	if (o->check)
 		return print_settings(o);
-	return o->healthcheck != HEALTHCHECK_OFF ? ask_health(o)
+	return o->healthcheck != HEALTHCHECK_OFF ? print_health(o)
 						 : run_gateway(o);
 }
 
-/* A closed standard descriptor would become that of a socket or of the loop,
- * and lines of the log would be written into it. */
+/* A socket could get the number of a closed standard descriptor, and log lines
+ * would be written to it. */
 static bool fill_descriptors(void)
 {
 	int fd;
@@ -276,8 +276,8 @@ int main(int argc, char *argv[])
 	struct options o;
 	int status;
 
-	/* Nothing ends PID 1 by default: a signal that it does not catch yet
-	 * is lost, unless it is blocked. Others end at once, as they should. */
+	/* PID 1 has no default actions: an early signal would be lost unless it
+	 * is blocked. Other processes just end. */
 	if (getpid() == 1)
 		mask_signals(SIG_BLOCK);
 	if (!fill_descriptors())

@@ -167,10 +167,9 @@ static void drop_replay_consumer(struct replay *r)
 	if (!r->has_consumer)
 		return;
 	r->has_consumer = false;
-	r->source->ops->forget(r->source,
-			       (struct request_id){.owner = r->slot,
-						   .generation =
-							   r->consumer_gen});
+	r->source->ops->delete_consumer(
+		r->source, (struct request_id){.owner = r->slot,
+					       .generation = r->consumer_gen});
 }
 
 /* What the leader's answer to a request that is sent now can be evidence of. */
@@ -231,11 +230,11 @@ static void send_probe(struct replay *r, enum replay_phase what,
 	memmove(r->asked + 1, r->asked, sizeof(r->asked) - sizeof(r->asked[0]));
 	r->asked[0] = (struct replay_question){.generation = r->generation + 1};
 	if (r->last)
-		r->source->ops->last(r->source, next_replay_request(r),
-				     c->subject->name);
+		r->source->ops->get_last(r->source, next_replay_request(r),
+					 c->subject->name);
 	else
-		r->source->ops->find(r->source, next_replay_request(r),
-				     c->covered + 1, c->subject->name);
+		r->source->ops->get_next(r->source, next_replay_request(r),
+					 c->covered + 1, c->subject->name);
 }
 
 static void send_probe_request(struct replay *r, uint64_t now_ms)

@@ -74,10 +74,9 @@ static void drop_tail_consumer(struct tail *t)
 	if (!t->has_consumer)
 		return;
 	t->has_consumer = false;
-	t->source->ops->forget(t->source,
-			       (struct request_id){.owner = TAIL_SLOT,
-						   .generation =
-							   t->consumer_gen});
+	t->source->ops->delete_consumer(
+		t->source, (struct request_id){.owner = TAIL_SLOT,
+					       .generation = t->consumer_gen});
 }
 
 void tail_end(struct tail *t)

@@ -94,12 +94,11 @@ static void ask_finds(struct tail *t, uint64_t now_ms)
 		w->find_gen = ++t->generation;
 		t->finds++;
 		t->find_due_ms = now_ms + HOLE_FIND_MS;
-		t->source->ops->find(t->source,
-				     (struct request_id){.owner = TAIL_SLOT,
-							 .generation =
-								 w->find_gen},
-				     w->prev + 1,
-				     t->wants_filter ? t->filter : ">");
+		t->source->ops->get_next(
+			t->source,
+			(struct request_id){.owner = TAIL_SLOT,
+					    .generation = w->find_gen},
+			w->prev + 1, t->wants_filter ? t->filter : ">");
 	}
 }
 
@@ -137,11 +136,11 @@ void tail_on_idle(struct tail *t, uint64_t last_stream)
 	t->idle_from = event_buffer_last_seq(t->buffer);
 	t->idle_to = last_stream;
 	t->idle_gen = ++t->generation;
-	t->source->ops->find(t->source,
-			     (struct request_id){.owner = TAIL_SLOT,
-						 .generation = t->idle_gen},
-			     t->idle_from + 1,
-			     t->wants_filter ? t->filter : ">");
+	t->source->ops->get_next(t->source,
+				 (struct request_id){.owner = TAIL_SLOT,
+						     .generation = t->idle_gen},
+				 t->idle_from + 1,
+				 t->wants_filter ? t->filter : ">");
 }
 
 /* The message behind the hole is there, or was just now: who has nothing from

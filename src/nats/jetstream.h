@@ -1,10 +1,11 @@
-/* The interface between the hub and JetStream. io/nats_source implements it
- * on a real server; the tests have a simulated one. Everything here happens on
- * the loop's thread, nothing blocks, nothing answers inside the call.
+/* The interface between delivery and JetStream. upstream/nats_source implements
+ * it on a real server; the tests have a simulated one. All of it happens on the
+ * thread of the loop; nothing blocks, and no event is delivered inside of a
+ * request.
  *
- * Requests name who asks by a slot and a generation; the answer brings both
- * back, so that a late one is recognised and dropped. A request may be lost
- * (no connection, no answer): the one who asked has the time-out. */
+ * A request carries an owner and a generation; its response brings both back,
+ * so that a late one is recognised and dropped. A request may be lost (no
+ * connection, no response): its owner has the time-out. */
 #ifndef SLUICE_JETSTREAM_H
 #define SLUICE_JETSTREAM_H
 
@@ -14,13 +15,13 @@
 
 struct jetstream;
 
-/* JetStream API error codes that mean something to us (ADR-7). */
+/* Error codes of the JetStream API with a meaning here (ADR-7). */
 enum {
-	JETSTREAM_ERR_NO_MESSAGE = 10037, /* nothing there: evidence */
+	JETSTREAM_ERR_NO_MESSAGE = 10037, /* no message found: evidence */
 	JETSTREAM_ERR_NO_STREAM = 10059,
 	JETSTREAM_ERR_NO_CONSUMER = 10014,
 	JETSTREAM_ERR_MAX_CONSUMERS = 10026,
-	JETSTREAM_ERR_MALFORMED = 1, /* an answer that we can't read */
+	JETSTREAM_ERR_MALFORMED = 1, /* an unreadable response */
 	JETSTREAM_ERR_NO_RESPONDERS = 503,
 };
 
@@ -29,8 +30,8 @@ struct request_id {
 	uint32_t generation;
 };
 
-/* An ephemeral pull consumer: ack none, memory, one replica. Its name is made
- * of `who` and something unguessable. */
+/* An ephemeral pull consumer: ack none, in memory, one replica. Its name has
+ * the request id and a random part. */
 struct jetstream_consumer {
 	struct request_id request;
 	uint64_t start_seq;
@@ -48,26 +49,26 @@ struct jetstream_pull {
 	bool no_wait;
 };
 
-/* All return 0, or a negative errno when the request could not even be taken
- * (-ENOTCONN, -ENOBUFS); that is treated like one that was lost. */
+/* All return 0, or a negative errno for a request that was not sent (-ENOTCONN,
+ * -ENOBUFS); treat it as lost. */
 struct jetstream_ops {
 	/* STREAM.INFO -> JETSTREAM_INFO */
 	int (*info)(struct jetstream *s, struct request_id request);
 	/* STREAM.MSG.GET {"seq", "next_by_subj"} -> JETSTREAM_FOUND */
-	int (*find)(struct jetstream *s, struct request_id request,
-		    uint64_t seq, const char *subject);
+	int (*get_next)(struct jetstream *s, struct request_id request,
+			uint64_t seq, const char *subject);
 	/* STREAM.MSG.GET {"seq"} -> JETSTREAM_FOUND */
 	int (*get)(struct jetstream *s, struct request_id request,
 		   uint64_t seq);
 	/* STREAM.MSG.GET {"last_by_subj"} -> JETSTREAM_FOUND */
-	int (*last)(struct jetstream *s, struct request_id request,
-		    const char *subject);
+	int (*get_last)(struct jetstream *s, struct request_id request,
+			const char *subject);
 	/* CONSUMER.CREATE -> JETSTREAM_CREATED */
 	int (*create)(struct jetstream *s, const struct jetstream_consumer *c);
 	/* CONSUMER.MSG.NEXT -> JETSTREAM_MESSAGE ..., JETSTREAM_STATUS */
 	int (*pull)(struct jetstream *s, const struct jetstream_pull *p);
-	/* CONSUMER.DELETE; no answer */
-	int (*forget)(struct jetstream *s, struct request_id request);
+	/* CONSUMER.DELETE; no event follows */
+	int (*delete_consumer)(struct jetstream *s, struct request_id request);
 };
 
 struct jetstream {
@@ -75,7 +76,7 @@ struct jetstream {
 };
 
 enum jetstream_event_kind {
-	JETSTREAM_UP,	/* a new session: nothing asked before is answered */
+	JETSTREAM_UP,	/* a new session: earlier requests get no response */
 	JETSTREAM_DOWN, /* the session is over */
 	JETSTREAM_INFO,
 	JETSTREAM_FOUND,
@@ -87,14 +88,14 @@ enum jetstream_event_kind {
 struct jetstream_message {
 	uint64_t seq;	  /* stream sequence */
 	uint64_t cseq;	  /* consumer sequence; 0 in JETSTREAM_FOUND */
-	uint64_t pending; /* behind this one, by the consumer's word */
-	uint64_t time_ns; /* when the server stored it, since 1970 */
+	uint64_t pending; /* messages that the consumer still has */
+	uint64_t time_ns; /* time at which the server stored it, since 1970 */
 	const char *subject;
 	size_t subject_len;
 	const void *data;
 	size_t len;
-	/* JetStream wrote it for itself (a delete marker, the definition of a
-	 * schedule): accounted for, and no event. */
+	/* Written by JetStream itself (a delete marker, the definition of a
+	 * schedule): covered, but no event. */
 	bool internal;
 };
 
@@ -102,32 +103,31 @@ struct jetstream_info {
 	uint64_t first_seq; /* at least 1; last_seq + 1 for an empty stream */
 	uint64_t last_seq;
 	uint64_t messages;
-	const char *created; /* text of the time, the stream's identity */
+	const char *created; /* text of a time; identifies the stream */
 	size_t created_len;
 	bool filter_covers_all; /* the template's filter covers all subjects */
-	bool work_queue;	/* retention that we can't serve */
-	/* The word of nobody: a server without a leader, or a leader whom most
-	 * of the replicas don't follow any more. It may be behind by anything,
-	 * and is evidence of nothing. */
+	bool work_queue;	/* a retention that is not supported */
+	/* No authoritative leader: none at all, or one that most replicas do
+	 * not follow. This state may be stale by any amount. Do not use it. */
 	bool no_leader;
-	/* All other replicas have answered this leader just now: none of them
-	 * takes itself for the leader. */
+	/* All other replicas answered this leader recently: none of them can
+	 * be a leader itself. */
 	bool all_follow;
-	uint32_t leader; /* a hash of its name; 0: not in a cluster */
-	/* The server's consumers may pass over messages that it has, when
-	 * another subject is purged, unless their filter is literal. */
+	uint32_t leader; /* hash of its name; 0: no cluster */
+	/* When another subject is purged, consumers of such a server may skip
+	 * messages that exist, unless their filter is literal. */
 	bool before_2_10;
-	/* No subject of the stream is one that the template can name. */
+	/* The template matches no subject of the stream. */
 	bool filter_matches_none;
-	uint64_t max_inactive_ms; /* of the stream's consumers; 0: any */
+	uint64_t max_inactive_ms; /* limit of the stream's consumers; 0: none */
 };
 
-/* Where the stream was by its leader's last word. */
+/* State of the stream as of the leader's last response. */
 struct stream_state {
 	uint32_t leader;
 	uint64_t first_seq;
 	uint64_t last_seq;
-	uint64_t max_inactive_ms; /* of consumers; 0: any */
+	uint64_t max_inactive_ms; /* limit of consumers; 0: none */
 };
 
 struct jetstream_status {
@@ -139,22 +139,21 @@ struct jetstream_status {
 	uint64_t pending_msgs;	/* of the batch, not delivered */
 	bool has_last_consumer; /* heartbeat */
 	uint64_t last_consumer;
-	bool has_last_stream; /* heartbeat: the consumer has looked so far */
+	bool has_last_stream; /* heartbeat: the position of the consumer */
 	uint64_t last_stream;
-	/* 409: what the server takes in a pull, where that was exceeded; 0:
-	 * something else. */
+	/* 409: limit of a pull that was exceeded; 0: another reason. */
 	uint64_t max_batch;
 	uint64_t max_bytes;
 	uint64_t max_expires_ms;
-	const char *text; /* what the server said; may be NULL */
+	const char *text; /* text of the server; may be NULL */
 };
 
-/* Borrowed for the length of the call that hands it over. */
+/* Borrowed: valid during the callback. */
 struct jetstream_event {
 	enum jetstream_event_kind kind;
 	struct request_id request;
 	int err;	      /* INFO, FOUND, CREATED: 0 or an API error code */
-	const char *err_text; /* with err: what the server said; may be NULL */
+	const char *err_text; /* with err: text of the server; may be NULL */
 	uint64_t num_pending; /* CREATED */
 	union {
 		struct jetstream_message msg; /* MESSAGE, FOUND with err 0 */

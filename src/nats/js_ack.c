@@ -12,8 +12,8 @@ struct subject_token {
 	size_t len;
 };
 
-/* Cuts at the dots. The first `max` tokens are kept, all are counted; 0 when
- * one is empty. */
+/* Splits at dots. Keeps the first `max` tokens and counts all; 0 when one is
+ * empty. */
 static size_t split_tokens(struct subject_token *tokens, size_t max,
 			   const char *text, size_t len)
 {

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct js_ack {
-	const char *consumer; /* points into the subject; not NUL-terminated */
+	const char *consumer; /* borrowed of the subject; not NUL-terminated */
 	size_t consumer_len;
 	uint64_t delivered;
 	uint64_t stream_seq;
@@ -17,8 +17,8 @@ struct js_ack {
 };
 
 /* $JS.ACK.<stream>.<consumer>.<delivered>.<sseq>.<cseq>.<ts>.<pending> (9
- * tokens), or with <domain>.<account> behind $JS.ACK and maybe more at the end
- * (11 or more). -EINVAL for anything else. */
+ * tokens), or with <domain>.<account> after $JS.ACK and maybe more tokens at
+ * the end (11 or more). -EINVAL for anything else. */
 int js_ack_parse(struct js_ack *ret, const char *reply, size_t len);
 
 #endif

@@ -21,8 +21,8 @@ void js_error_set(struct js_error *e, int err, const char *text)
 	e->text[n] = '\0';
 }
 
-/* {"code":404,"err_code":10037,"description":"..."}: the JetStream code, or
- * for a server that gives none the HTTP-like one. */
+/* {"code":404,"err_code":10037,"description":"..."}. Servers without err_code
+ * give the HTTP-like code alone. */
 static void take_api_error(struct js_error *e, const json_t *error)
 {
 	json_int_t code =
@@ -39,12 +39,14 @@ static void take_api_error(struct js_error *e, const json_t *error)
 	js_error_set(e, (int)code, text == NULL ? "" : text);
 }
 
-/* ---- what jansson can't read --------------------------------------------- */
+/* ---- what jansson cannot read
+ * --------------------------------------------- */
 
-/* An integer of 64 bits without a sign, which underflows somewhere in a server,
- * or a NUL in a description make jansson refuse a whole answer. So what it has
- * refused is read again with long numbers as strings behind BIG, and with NULs
- * replaced; only a field that we need and that is one of them is malformed. */
+/* jansson rejects a whole response for one unsigned integer of 64 bits (a
+ * counter that underflowed in the server) or one NUL in a description. Such a
+ * response is parsed again, with long numbers as strings that begin with BIG
+ * and with NULs replaced: only a field that is needed and is affected is
+ * malformed. */
 
 enum { SHORT_NUMBER = 18 }; /* digits: below 2^63 */
 
@@ -103,7 +105,7 @@ static int put_string_text(struct buf *out, const char **at, const char *end)
 	return rc < 0 ? rc : buf_put(out, from, (size_t)(*at - from));
 }
 
-static json_t *load_again(const char *text, size_t len)
+static json_t *reload_repaired(const char *text, size_t len)
 {
 	const char *at = text, *end = text + len;
 	json_t *json = NULL;
@@ -127,7 +129,6 @@ static json_t *load_again(const char *text, size_t len)
 	return json;
 }
 
-/* The answer's object, or NULL with the error set. To json_decref(). */
 json_t *js_json_load(struct js_error *e, const char *text, size_t len)
 {
 	bool deep = json_depth(text, len) > JSON_DEPTH_MAX;
@@ -137,7 +138,7 @@ json_t *js_json_load(struct js_error *e, const char *text, size_t len)
 	if (!deep)
 		json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	if (!deep && json == NULL)
-		json = load_again(text, len);
+		json = reload_repaired(text, len);
 	error = json_object_get(json, "error");
 	*e = (struct js_error){0};
 	if (!json_is_object(json))
@@ -163,8 +164,6 @@ int js_json_u64(uint64_t *ret, const json_t *obj, const char *key)
 	return 0;
 }
 
-/* 1 to size - 1 bytes without control characters or blanks; NUL-terminated in
- * `out`. */
 int js_json_string(char *out, size_t size, size_t *ret_len, const json_t *obj,
 		   const char *key)
 {

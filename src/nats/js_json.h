@@ -15,7 +15,7 @@ struct js_error {
 	char text[160]; /* printable ASCII */
 };
 
-/* What is not printable becomes '?'; a text too long is cut. */
+/* Other bytes than printable ASCII become '?'; a long text is cut. */
 void js_error_set(struct js_error *e, int err, const char *text);
 
 struct json_t;

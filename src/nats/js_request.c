@@ -7,8 +7,8 @@
 
 static const uint64_t ns_per_ms = 1000000;
 
-/* A body on its way into `out`: after the first failure nothing is put any
- * more, and body_end() takes back what had been. */
+/* Writes into `out`. After the first failure writes are no-ops, and end_body()
+ * removes what was written. */
 struct body {
 	struct buf *out;
 	size_t unread_before;
@@ -48,7 +48,7 @@ static int on_piece(const char *text, size_t len, void *arg)
 	return b->rc;
 }
 
-/* A JSON string, escaped by the library; must be UTF-8. */
+/* A JSON string, escaped by jansson; must be UTF-8. */
 static void put_string_member(struct body *b, const char *before,
 			      const char *text)
 {
@@ -57,8 +57,7 @@ static void put_string_member(struct body *b, const char *before,
 	put_body_text(b, before);
 	if (b->rc == 0 && json == NULL)
 		b->rc = -ENOMEM;
-	/* It may fail for want of memory of its own, and say nothing to
-	 * on_piece(). */
+	/* Without memory jansson fails without a call of on_piece(). */
 	if (b->rc == 0 &&
 	    json_dump_callback(json, on_piece, b, JSON_ENCODE_ANY) < 0 &&
 	    b->rc == 0)
@@ -94,9 +93,9 @@ int js_request_get_last(struct buf *out, const char *subject)
 	return end_body(&b);
 }
 
-/* No num_replicas: 0 is one replica on a stream with limits, and the only
- * value that the server takes on one with interest retention. `action` makes
- * a name that exists an error instead of an update (2.10 and later). */
+/* No num_replicas: 0 means one replica on a stream with limits, and is the only
+ * value allowed on a stream with interest retention. With `action` an existing
+ * name is an error and not an update (2.10 and later). */
 int js_request_create(struct buf *out, const struct js_consumer *c)
 {
 	struct body b = begin_body(out);

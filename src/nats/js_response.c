@@ -12,16 +12,15 @@
 
 static const uint64_t ns_per_ms = 1000000;
 
-/* Replicas elect another leader at the earliest 4 s after they have heard from
- * the present one (nats-server's minElectionTimeout), and a leader asks them
- * every second. */
+/* Replicas elect another leader no earlier than 4 s after the last message of
+ * the present one (minElectionTimeout of nats-server); a leader sends one each
+ * second. */
 static const json_int_t followed_ns = 3000000000;
 
 /* ---- STREAM.INFO --------------------------------------------------------- */
 
-/* The list of all subjects of the stream; NULL where it does not say all: a
- * mirror has no subjects of its own, and sources and transforms bring in
- * others. */
+/* All subjects of the stream; NULL where the list is incomplete: a mirror has
+ * no subjects of its own, sources and transforms add others. */
 static const json_t *known_subjects(const json_t *config)
 {
 	const json_t *subjects = json_object_get(config, "subjects");
@@ -51,8 +50,7 @@ static bool covers_all_subjects(const json_t *config, const char *filter)
 	return true;
 }
 
-/* Can no message of the stream be one that the filter takes? False where that
- * is not known. */
+/* True when the filter matches no subject of the stream; false when unknown. */
 static bool matches_none(const json_t *config, const char *filter)
 {
 	const json_t *subjects = known_subjects(config);
@@ -70,7 +68,7 @@ static bool matches_none(const json_t *config, const char *filter)
 	return true;
 }
 
-/* The server refuses a consumer that wants to be kept for longer (10153). */
+/* The server rejects a consumer with a longer threshold (10153). */
 static uint64_t max_inactive_ms(const json_t *config)
 {
 	const json_t *limits = json_object_get(config, "consumer_limits");
@@ -90,7 +88,7 @@ static int take_stream_state(struct js_info *ret, const json_t *state)
 	    ret->last_seq == UINT64_MAX)
 		return -EINVAL;
 	if (ret->messages == 0) {
-		/* 0, 1 or last + 1 by the release. */
+		/* 0, 1 or last + 1, depending on the release. */
 		ret->first_seq = ret->last_seq + 1;
 		return 0;
 	}
@@ -109,7 +107,7 @@ static uint32_t hash_name(const char *text)
 	return h;
 }
 
-/* The others whom the leader has heard from just now. */
+/* Other replicas that the leader heard from recently. */
 static size_t count_followers(const json_t *replicas)
 {
 	const json_t *r;
@@ -133,8 +131,8 @@ static json_int_t replicas_of(const json_t *info)
 	return (json_int_t)json_array_size(others) + 1;
 }
 
-/* A leader that is cut off goes on answering for some 17 s, while the others
- * have another one; and while there is none, anyone answers. */
+/* A leader that is cut off keeps answering for some 17 s, while the others have
+ * another one. While there is no leader, every replica answers. */
 static int take_cluster(struct js_info *ret, const json_t *cluster)
 {
 	const char *name =
@@ -151,8 +149,8 @@ static int take_cluster(struct js_info *ret, const json_t *cluster)
 		ret->no_leader = true;
 		return 0;
 	}
-	/* From 2.10 on a server without a cluster names itself as the leader,
-	 * by an id that each start changes, and names no cluster. */
+	/* From 2.10 on a server without a cluster reports itself as leader,
+	 * by an id that each start changes, and no cluster. */
 	if (json_object_get(cluster, "name") == NULL && servers == 1)
 		return 0;
 	ret->leader = hash_name(name);
@@ -178,9 +176,9 @@ static int take_stream_config(struct js_info *ret, const json_t *json,
 	ret->filter_covers_all = covers_all_subjects(config, filter);
 	ret->filter_matches_none = matches_none(config, filter);
 	ret->max_inactive_ms = max_inactive_ms(config);
-	/* The time of the answer is there from 2.10 on. */
+	/* Responses have a time from 2.10 on. */
 	ret->before_2_10 = json_object_get(json, "ts") == NULL;
-	/* One that the leader does not know of is not listed. */
+	/* A replica that the leader does not know is not listed. */
 	ret->all_follow =
 		ret->all_follow &&
 		json_integer_value(json_object_get(config, "num_replicas")) <=
@@ -205,8 +203,7 @@ void js_info_parse(struct js_info *ret, const char *json, size_t len,
 
 /* ---- STREAM.MSG.GET ------------------------------------------------------ */
 
-/* Standard base64 with padding, at most `data->max` bytes; absent when empty.
- */
+/* Base64 of at most `data->max` bytes; absent when empty. */
 static int take_message_data(struct buf *data, const json_t *message)
 {
 	const json_t *json = json_object_get(message, "data");
@@ -219,7 +216,7 @@ static int take_message_data(struct buf *data, const json_t *message)
 		return -EINVAL;
 	if (len == 0)
 		return 0;
-	/* Three bytes for four characters, less the padding. */
+	/* Three bytes of four characters, less the padding. */
 	if (len / 4 * 3 > data->max + 2 ||
 	    buf_reserve(data,
 			data->max < len / 4 * 3 ? data->max : len / 4 * 3) < 0)
@@ -231,7 +228,8 @@ static int take_message_data(struct buf *data, const json_t *message)
 	return 0;
 }
 
-/* "NATS/1.0\r\nName: value\r\n...": names are compared as the server does. */
+/* "NATS/1.0\r\nName: value\r\n...". Names are case-sensitive, as in the
+ * server. */
 static bool block_has(const char *block, size_t len, const char *name)
 {
 	const char *at = block, *end = block + len;
@@ -246,7 +244,7 @@ static bool block_has(const char *block, size_t len, const char *name)
 	return false;
 }
 
-/* -EINVAL for headers that are no base64, -ENOBUFS without memory. */
+/* -EINVAL for bad base64, -ENOBUFS without memory. */
 static int take_headers(struct js_message *ret, const json_t *message)
 {
 	const json_t *json = json_object_get(message, "hdrs");
@@ -301,7 +299,7 @@ void js_message_parse(struct js_message *ret, const char *json, size_t len,
 	rc = take_stored_message(ret, json_object_get(root, "message"));
 	if (rc < 0) {
 		js_error_set(&ret->error, JS_JSON_MALFORMED,
-			     rc == -ENOBUFS ? "a message too big to take"
+			     rc == -ENOBUFS ? "the message is too large"
 					    : "not a stored message");
 		buf_finish(&ret->data);
 	}
@@ -329,7 +327,7 @@ void js_created_parse(struct js_created *ret, const char *json, size_t len)
 			   "name") < 0)
 		js_error_set(&ret->error, JS_JSON_MALFORMED,
 			     "not a consumer's information");
-	/* For a gauge alone; servers have had underflows of it. */
+	/* Only for a gauge; some servers underflow it. */
 	if (js_json_u64(&ret->num_pending, root, "num_pending") < 0 ||
 	    ret->num_pending > INT64_MAX)
 		ret->num_pending = 0;

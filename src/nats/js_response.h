@@ -23,13 +23,13 @@ struct js_info {
 	bool work_queue;
 	bool no_leader;	 /* see struct jetstream_info */
 	bool all_follow; /* ... and this one */
-	uint32_t leader; /* a hash of its name; 0: not in a cluster */
+	uint32_t leader; /* hash of its name; 0: no cluster */
 	bool before_2_10;
 	bool filter_matches_none;
-	uint64_t max_inactive_ms; /* consumer_limits; 0: any */
+	uint64_t max_inactive_ms; /* consumer_limits; 0: none */
 };
-/* `filter`: the template's, to see whether it covers all of the stream's
- * subjects (false for a mirror, or a stream with sources). */
+/* `filter`: of the template. filter_covers_all is false for a mirror and for a
+ * stream with sources. */
 void js_info_parse(struct js_info *ret, const char *json, size_t len,
 		   const char *filter);
 
@@ -42,7 +42,7 @@ struct js_message {
 	struct buf data; /* decoded */
 	bool internal;	 /* see struct jetstream_message */
 };
-/* `max` bytes of payload at the most. */
+/* `max`: limit of the payload in bytes. */
 void js_message_parse(struct js_message *ret, const char *json, size_t len,
 		      size_t max);
 void js_message_finish(struct js_message *f);

@@ -16,8 +16,8 @@ static bool description_says(const char *description, const char *words)
 	return description != NULL && strcasestr(description, words) != NULL;
 }
 
-/* "Exceeded MaxRequestBatch of 1000": the text behind the words, or NULL. */
-static const char *behind(const char *description, const char *words)
+/* "Exceeded MaxRequestBatch of 1000": the text after the words, or NULL. */
+static const char *find_text_after(const char *description, const char *words)
 {
 	const char *at =
 		description == NULL ? NULL : strcasestr(description, words);
@@ -25,9 +25,9 @@ static const char *behind(const char *description, const char *words)
 	return at == NULL ? NULL : at + strlen(words);
 }
 
-static uint64_t limit_in(const char *description, const char *words)
+static uint64_t parse_limit(const char *description, const char *words)
 {
-	const char *text = behind(description, words);
+	const char *text = find_text_after(description, words);
 	uint64_t number;
 
 	if (text == NULL ||
@@ -36,14 +36,15 @@ static uint64_t limit_in(const char *description, const char *words)
 	return number;
 }
 
-/* As Go writes it: "1m0s", "1.5s", "500ms"; cut off to whole units. */
-static uint64_t duration_in(const char *description, const char *words)
+/* A duration in the form of Go: "1m0s", "1.5s", "500ms". Fractions are
+ * dropped. */
+static uint64_t parse_go_duration(const char *description, const char *words)
 {
 	static const struct {
 		const char *unit;
 		uint64_t ms;
 	} units[] = {{"ms", 1}, {"h", 3600000}, {"m", 60000}, {"s", 1000}};
-	const char *text = behind(description, words);
+	const char *text = find_text_after(description, words);
 	uint64_t ms = 0, number;
 
 	while (text != NULL && ascii_is_digit(*text)) {
@@ -69,11 +70,13 @@ static void take_limits(struct js_status *st, const char *description)
 {
 	if (st->code != 409)
 		return;
-	st->max_batch = limit_in(description, "exceeded maxrequestbatch of ");
+	st->max_batch =
+		parse_limit(description, "exceeded maxrequestbatch of ");
 	st->max_bytes =
-		limit_in(description, "exceeded maxrequestmaxbytes of ");
+		parse_limit(description, "exceeded maxrequestmaxbytes of ");
 	st->max_expires_ms =
-		duration_in(description, "exceeded maxrequestexpires of ");
+		parse_go_duration(description,
+				  "exceeded maxrequestexpires of ");
 }
 
 int js_status_parse(struct js_status *ret, const char *code,

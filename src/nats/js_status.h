@@ -5,8 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A status: the code and description of the header line, and the headers as
- * the caller found them (NULL: absent). */
+/* Code and description of the status line, and values of the headers. */
 struct js_status {
 	int code;
 	bool consumer_gone;
@@ -17,16 +16,17 @@ struct js_status {
 	uint64_t last_consumer;
 	bool has_last_stream;
 	uint64_t last_stream;
-	/* 409 Exceeded Max...: what the server takes; 0: not that. */
+	/* Limits that a 409 "Exceeded Max..." names; 0: none. */
 	uint64_t max_batch;
 	uint64_t max_bytes;
 	uint64_t max_expires_ms;
 	char text[100]; /* the description; printable ASCII */
 };
+/* Headers are NULL where they are absent. 0 or -EINVAL. */
 int js_status_parse(struct js_status *ret, const char *code,
 		    const char *description, const char *pending_msgs,
 		    const char *last_consumer);
-/* The header Nats-Last-Stream of a heartbeat. */
+/* Adds the header Nats-Last-Stream of a heartbeat. */
 int js_status_last_stream(struct js_status *ret, const char *last_stream);
 
 #endif

@@ -9,8 +9,8 @@
  *
  *	"S" and the key's type (2 bytes) | 32 bytes of seed | CRC-16
  *
- * and a public key of its type (1 byte), the key and the CRC. The CRC is
- * XMODEM's, its low byte first. */
+ * and a public key is base32 of its type (1 byte), the key and the CRC: that of
+ * XMODEM, low byte first. */
 
 enum {
 	SEED_TEXT = 58,
@@ -35,7 +35,7 @@ static uint16_t crc16_xmodem(const uint8_t *bytes, size_t len)
 	return (uint16_t)crc;
 }
 
-/* SEED_TEXT characters to SEED_RAW bytes. */
+/* Decodes SEED_TEXT characters to SEED_RAW bytes. */
 static int decode_base32(uint8_t *out, const char *text)
 {
 	unsigned bits = 0, n_bits = 0;

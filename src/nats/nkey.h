@@ -1,5 +1,5 @@
-/* NATS user keys: an Ed25519 key whose seed is a text ("SU..." in base32 with a
- * checksum), which answers a server's nonce. */
+/* NATS user keys: Ed25519 keys that sign a server's nonce. The seed is a text
+ * ("SU...", base32 with a checksum). */
 #ifndef SLUICE_NKEY_H
 #define SLUICE_NKEY_H
 
@@ -16,8 +16,8 @@ struct nkey {
 	uint8_t secret_key[64];
 };
 
-/* The first user seed that stands between blanks in `text`: of a seed file, or
- * of a decorated one. -EINVAL when there is none. To nkey_wipe(). */
+/* Finds the first user seed between blanks in `text`, a seed file or a
+ * decorated one. -EINVAL when there is none. The caller calls nkey_wipe(). */
 int nkey_find(struct nkey *ret, const char *text, size_t len);
 /* `out` has NKEY_PUBLIC_MAX bytes. */
 void nkey_public(const struct nkey *k, char *out);

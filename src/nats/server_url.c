@@ -42,8 +42,8 @@ const char *server_url_fault(const char *url)
 	return hostport_port_fault(port, 1);
 }
 
-/* How many bytes of `url` are a scheme (RFC 3986, section 3.1) with its "://":
- * in "user:a://b@host" that stands inside of the password. */
+/* Length of the scheme (RFC 3986, section 3.1) with its "://"; 0 in
+ * "user:a://b@host", where "://" is part of the password. */
 static size_t url_scheme_len(const char *url)
 {
 	const char *p = url;

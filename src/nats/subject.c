@@ -8,13 +8,13 @@
 static const char placeholder[] = "{id}";
 enum { PLACEHOLDER_LEN = sizeof(placeholder) - 1 };
 
-/* Printable ASCII that has no meaning of its own in a subject. */
+/* Printable ASCII without a special meaning in a subject. */
 static bool is_plain_token(char c)
 {
 	return c >= 33 && c <= 126 && c != '.' && c != '*' && c != '>';
 }
 
-/* The tokens of text[0..len), each non-empty and plain. */
+/* All tokens are non-empty and plain. */
 static bool is_plain_subject(const char *text, size_t len)
 {
 	bool empty = true;
@@ -43,7 +43,7 @@ bool subject_id_ok(const char *id, size_t len)
 	return true;
 }
 
-/* NULL, or what is wrong with the template, whose {id} is at `at`. */
+/* NULL, or what is wrong with the template; its {id} is at `at`. */
 static const char *template_fault(const char *text, const char *at)
 {
 	size_t len = strlen(text);
@@ -133,7 +133,7 @@ bool subject_matches(const struct subject_template *t, const char *subject,
 	return true;
 }
 
-/* Does the filter's token cover all that the pattern's one does, `>` aside? */
+/* True when token `f` covers token `p`, `>` aside. */
 static bool token_covers(const char *f, size_t f_len, const char *p,
 			 size_t p_len)
 {

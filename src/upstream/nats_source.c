@@ -142,12 +142,12 @@ static int jetstream_delete_consumer(struct jetstream *s,
 
 static const struct jetstream_ops ops = {
 	.info = jetstream_info,
-	.find = jetstream_get_next,
+	.get_next = jetstream_get_next,
 	.get = source_get,
-	.last = jetstream_get_last,
+	.get_last = jetstream_get_last,
 	.create = jetstream_create,
 	.pull = jetstream_pull,
-	.forget = jetstream_delete_consumer,
+	.delete_consumer = jetstream_delete_consumer,
 };
 
 struct jetstream *nats_source_source(struct nats_source *s)

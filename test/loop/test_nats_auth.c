@@ -552,13 +552,13 @@ static void the_permissions_that_are_needed(void **state)
 	js = f->spy.js;
 	js->ops->info(js, request);
 	assert_int_equal(spy_wait(&f->spy, JETSTREAM_INFO)->err, 0);
-	js->ops->find(js, request, 1, "ev.alice");
+	js->ops->get_next(js, request, 1, "ev.alice");
 	assert_int_equal(spy_wait(&f->spy, JETSTREAM_FOUND)->err, 0);
 	js->ops->create(js, &c);
 	assert_int_equal(spy_wait(&f->spy, JETSTREAM_CREATED)->err, 0);
 	js->ops->pull(js, &pull);
 	assert_int_equal(spy_wait(&f->spy, JETSTREAM_MESSAGE)->msg.seq, 1);
-	js->ops->forget(js, request);
+	js->ops->delete_consumer(js, request);
 	while (nats_admin_stream_number(admin, "EV", "state.consumer_count") !=
 	       0)
 		spy_turn(&f->spy);
@@ -588,7 +588,7 @@ static void the_api_of_a_domain(void **state)
 	f->spy.js->ops->info(f->spy.js, request);
 	assert_int_equal(spy_wait(&f->spy, JETSTREAM_INFO)->err,
 			 JETSTREAM_ERR_NO_RESPONDERS);
-	f->spy.js->ops->last(f->spy.js, request, "ev.alice");
+	f->spy.js->ops->get_last(f->spy.js, request, "ev.alice");
 	assert_int_equal(spy_wait(&f->spy, JETSTREAM_FOUND)->err,
 			 JETSTREAM_ERR_NO_RESPONDERS);
 }

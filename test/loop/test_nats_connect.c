@@ -395,7 +395,7 @@ static void a_frozen_server_does_not_hold_up_the_end(void **state)
 	start_up(f);
 	nats_server_kill(&f->nats, SIGSTOP);
 	f->spy.js->ops->info(f->spy.js, request);
-	f->spy.js->ops->forget(f->spy.js, request);
+	f->spy.js->ops->delete_consumer(f->spy.js, request);
 	assert_true(spy_stop(&f->spy) < CLOSE_MS);
 }
 
@@ -408,7 +408,7 @@ static void a_full_socket_does_not_hold_up_the_end(void **state)
 	start_up(f);
 	nats_server_kill(&f->nats, SIGSTOP);
 	do {
-		rc = f->spy.js->ops->last(f->spy.js, request, "ev.alice");
+		rc = f->spy.js->ops->get_last(f->spy.js, request, "ev.alice");
 		spy_turn(&f->spy);
 	} while (rc == 0);
 	assert_int_equal(rc, -ENOBUFS);

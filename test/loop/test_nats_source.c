@@ -122,8 +122,8 @@ static const struct spy_event *ask_find(struct fixture *f, uint64_t seq,
 {
 	const struct spy_event *ev;
 
-	assert_int_equal(f->spy.js->ops->find(f->spy.js, request, seq,
-					      subject_of(f, id)),
+	assert_int_equal(f->spy.js->ops->get_next(f->spy.js, request, seq,
+						  subject_of(f, id)),
 			 0);
 	ev = spy_wait(&f->spy, JETSTREAM_FOUND);
 	assert_is_ours(ev);
@@ -134,8 +134,8 @@ static const struct spy_event *ask_last(struct fixture *f, const char *id)
 {
 	const struct spy_event *ev;
 
-	assert_int_equal(f->spy.js->ops->last(f->spy.js, request,
-					      subject_of(f, id)),
+	assert_int_equal(f->spy.js->ops->get_last(f->spy.js, request,
+						  subject_of(f, id)),
 			 0);
 	ev = spy_wait(&f->spy, JETSTREAM_FOUND);
 	assert_is_ours(ev);
@@ -449,7 +449,8 @@ static void forget_deletes_the_consumer(void **state)
 
 	ask_create(f, 1, NULL);
 	assert_int_equal(consumers(f), 1);
-	assert_int_equal(f->spy.js->ops->forget(f->spy.js, request), 0);
+	assert_int_equal(f->spy.js->ops->delete_consumer(f->spy.js, request),
+			 0);
 	while (!has_no_consumer(f))
 		spy_turn(&f->spy);
 }
@@ -472,7 +473,7 @@ static void forget_and_close_deletes_the_consumers(void **state)
 		assert_int_equal(spy_wait(&f->spy, JETSTREAM_CREATED)->err, 0);
 	assert_int_equal(consumers(f), N);
 	for (uint32_t i = 0; i < N; i++)
-		js->ops->forget(js, (struct request_id){i, 1});
+		js->ops->delete_consumer(js, (struct request_id){i, 1});
 	spy_stop(&f->spy);
 	/* A server may work on what it has got after it has answered the last
 	 * ping. They would go away by themselves after a minute. */
@@ -520,14 +521,15 @@ static void subjects_that_would_break_the_line(void **state)
 		const struct jetstream_consumer c = {.request = request,
 						     .filter = bad[i]};
 
-		assert_int_equal(js->ops->find(js, request, 1, bad[i]),
+		assert_int_equal(js->ops->get_next(js, request, 1, bad[i]),
 				 -EINVAL);
-		assert_int_equal(js->ops->last(js, request, bad[i]), -EINVAL);
+		assert_int_equal(js->ops->get_last(js, request, bad[i]),
+				 -EINVAL);
 		assert_int_equal(js->ops->create(js, &c), -EINVAL);
 	}
 	memset(longest, 'a', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
-	assert_int_equal(js->ops->last(js, request, longest), -EINVAL);
+	assert_int_equal(js->ops->get_last(js, request, longest), -EINVAL);
 	assert_int_equal(ask_info(f)->err, 0);
 }
 
@@ -539,8 +541,8 @@ static void requests_have_a_bound(void **state)
 
 	nats_server_kill(&f->nats, SIGSTOP);
 	for (int i = 0; rc == 0 && i < 10000000; i++)
-		rc = f->spy.js->ops->last(f->spy.js, request,
-					  subject_of(f, "alice"));
+		rc = f->spy.js->ops->get_last(f->spy.js, request,
+					      subject_of(f, "alice"));
 	nats_server_kill(&f->nats, SIGCONT);
 	assert_int_equal(rc, -ENOBUFS);
 }

@@ -99,12 +99,12 @@ static int ask_forget(struct jetstream *s, struct request_id request)
 
 static const struct jetstream_ops ops = {
 	.info = ask_info,
-	.find = ask_find,
+	.get_next = ask_find,
 	.get = ask_get,
-	.last = ask_last,
+	.get_last = ask_last,
 	.create = ask_create,
 	.pull = ask_pull,
-	.forget = ask_forget,
+	.delete_consumer = ask_forget,
 };
 
 void fake_jetstream_init(struct fake_jetstream *js)
