@@ -1566,7 +1566,7 @@ static void fell_off_joins_at_the_quarter(void **state)
 static void waits_for_its_turn(void **state)
 {
 	struct fixture *f = *state;
-	struct permit other = {.of = NULL};
+	struct permit other = {.limiter = NULL};
 
 	assert_true(permit_acquire(&f->turns.asks, &other));
 	begin(f, 10);
@@ -1587,7 +1587,7 @@ static void waits_for_its_turn(void **state)
 static void ends_while_it_waits(void **state)
 {
 	struct fixture *f = *state;
-	struct permit other = {.of = NULL};
+	struct permit other = {.limiter = NULL};
 
 	assert_true(permit_acquire(&f->turns.asks, &other));
 	begin(f, 10);
@@ -1629,7 +1629,7 @@ static void consumer_is_given_up_after_so_many_pulls(void **state)
 {
 	enum { PULLS = 16 };
 	struct fixture *f = *state;
-	struct permit other = {.of = NULL};
+	struct permit other = {.limiter = NULL};
 
 	pulling(f);
 	event_buffer_reset(f->buffer, 10000);
@@ -1666,7 +1666,7 @@ static void consumer_is_kept_while_nobody_waits(void **state)
 static void blocked_one_gives_its_consumer_away(void **state)
 {
 	struct fixture *f = *state;
-	struct permit other = {.of = NULL};
+	struct permit other = {.limiter = NULL};
 
 	pulling(f);
 	message(f, 20);
@@ -1700,7 +1700,7 @@ static void no_answer_makes_turns_fewer(void **state)
 	f->now_ms += ANSWER_MS;
 	replay_tick(&f->replay, f->now_ms);
 	assert_int_equal(f->turns.asks.max, 4);
-	assert_int_equal(f->turns.asks.taken, 1);
+	assert_int_equal(f->turns.asks.in_use, 1);
 	asked_find(f, 11);
 }
 
