@@ -160,7 +160,8 @@ static void tells_by_an_abstract_name(void **state)
 	gateway_proc_wait_listening(&f->gw);
 	wait_told(0, "STATUS=0 subscriptions, ready");
 	nats_server_kill(&f->nats, SIGKILL);
-	wait_told(0, "STATUS=0 subscriptions, not ready: NATS is not connected");
+	wait_told(0,
+		  "STATUS=0 subscriptions, not ready: NATS is not connected");
 	assert_null(strstr(told, "WATCHDOG"));
 }
 

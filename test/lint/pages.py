@@ -92,7 +92,7 @@ def read_until(terminal, *texts):
 
 
 def zsh_offers(world, script, typed):
-    """As somebody types it: zsh completes on a terminal alone. It shows its
+    """As a person types it: zsh completes on a terminal alone. It shows its
     list and prompts again, or it has none and rings."""
     setup = (f"fpath=('{os.path.dirname(script)}' $fpath)\n"
              "autoload -Uz compinit && compinit -u -D\n"

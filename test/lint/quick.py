@@ -1,4 +1,7 @@
-"""The checks that need no build, for the hook: quick.py SOURCE_ROOT"""
+"""The checks that need no build: quick.py SOURCE_ROOT
+
+The hook runs them alone; lint.py runs them first.
+"""
 
 import sys
 
@@ -9,24 +12,34 @@ import tap
 import text
 import words
 
+CHECKS = (
+    ("order of the folders", includes.check_folders),
+    ("libraries stay in their folders", includes.check_libraries),
+    ("static names stand once", includes.check_static_names),
+    ("no plain assert in src", text.check_asserts),
+    ("no line over 100 columns", text.check_columns),
+    ("no path of one machine", text.check_machine_paths),
+    ("no package host", text.check_hosts),
+    ("scripts that clean up do so on signals", text.check_traps),
+    ("links of the documents", text.check_links),
+    ("options of the documents", options.check_options),
+    ("files, functions and tests of the documents", names.check_names),
+)
+
 
 def cases(out, root):
-    out.case("order of the folders", includes.check_folders(root))
-    out.case("libraries stay in their folders", includes.check_libraries(root))
-    out.case("static names stand once", includes.check_static_names(root))
-    out.case("no plain assert in src", text.check_asserts(root))
-    out.case("no line over 100 columns", text.check_columns(root))
-    out.case("no path of one machine", text.check_machine_paths(root))
-    out.case("no package host", text.check_hosts(root))
-    out.case("links of the documents", text.check_links(root))
-    out.case("options of the documents", options.check_options(root))
-    out.case("files, functions and tests of the documents",
-             names.check_names(root))
-    out.case("words of the glossary", words.check_words(root))
+    for name, check in CHECKS:
+        out.case(name, check(root))
+    problems, warnings = words.check_words(root)
+    out.case("words of the glossary", problems)
+    out.notes("warning: " + line for line in warnings)
 
 
 class Quiet(tap.Tap):
     """Prints problems alone."""
+
+    def notes(self, lines):
+        pass
 
     def _print(self, line):
         if line.startswith(("not ok", "#")):

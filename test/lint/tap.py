@@ -21,6 +21,11 @@ class Tap:
         if problems:
             self.failures += 1
 
+    def notes(self, lines):
+        """Remarks on the case before, which fail nothing."""
+        for line in lines:
+            self._print(f"# {line}")
+
     def skip(self, name, reason):
         self.cases += 1
         self._print(f"ok {self.cases} - {name} # SKIP {reason}")

@@ -12,6 +12,7 @@ import names
 import options
 import tap
 import text
+import words
 
 OPTIONS = """const struct options_row options_table[] = {
 \t{.name = "retry",
@@ -39,6 +40,10 @@ GOOD = {
     "src/base/log.h": '#include <stdint.h>\n#include "base/check.h"\n',
     "src/server/conn.c": '#include <uv.h>\n#include "delivery/hub.h"\n'
                          'static void on_closed(void)\n{\n}\n',
+    "src/base/text.h": '/* A client whose socket is full, a name, whose end is\n'
+                       ' * known. A letter of either case. */\n'
+                       'int who; /* not a word */\n',
+    "docs/words.md": "Anyone who reads this is warned.\n",
     "README.md": "[the rooms](docs/rooms.md#the-rooms) "
                  "[site](https://example.org) `[no](link.md)`\n",
     "docs/rooms.md": "# The rooms\n",
@@ -46,6 +51,11 @@ GOOD = {
     "src/config/option_table.c": OPTIONS,
     "docs/cli.md": "".join(ROWS),
 }
+
+def check_words(root):
+    """Of words.py, with src/ as the only folder that is clean."""
+    return words.check_words(root, ("src/",))[0]
+
 
 # Name of the case, the check, a file to add to the good tree.
 BAD = [
@@ -100,6 +110,18 @@ BAD = [
      "README.md", ROWS[0].replace("3s", "30s")),
     ("a row that is not read", options.check_options,
      "src/config/option_table.c", OPTIONS.replace('{.name = "c', '{ .name = "c')),
+    ("a person", check_words,
+     "src/base/text.c", "/* The one who asks. */\n"),
+    ("a person in a log line", check_words,
+     "src/base/text.c", 'x("nobody is there");\n'),
+    ("a riddle", check_words,
+     "src/base/text.c", "/* Whose turn it is. */\n"),
+    ("a riddle behind a verb", check_words,
+     "src/base/text.c", "/* Says\n * whose it is. */\n"),
+    ("mail between threads", check_words,
+     "src/loop/mailbox.h", "/* The next letter of the mailbox. */\n"),
+    ("a verb of no trade", check_words,
+     "src/base/text.c", "// It is made anew.\n"),
     ("a table that is not read", options.check_options,
      "src/config/option_table.c", "struct options_row rows[] = {0};\n"),
 ]
@@ -157,6 +179,15 @@ def build_cases(out):
                      [] if build.check_header_in_cxx(
                          root, "src/delivery/hub.h", compiler)
                      else ["it passed"])
+    program, why = build.clang_format()
+    with Tree(("src/base/ugly.c", "int  a ;\n"), (".clang-format", "BasedOnStyle: LLVM\n")) as root:
+        if program is None:
+            out.skip("a file of another format", why)
+        else:
+            problems = build.check_format(root, program)
+            out.case("a file of another format",
+                     [] if any("ugly.c" in p for p in problems)
+                     else [str(problems)])
     with Tree(("src/base/check.h", "")) as root:
         compiled = compile_commands(root, "src/base/log.c", "src/server/conn.c",
                                     "src/config/option_table.c")
@@ -173,6 +204,9 @@ def main():
     for name, check, path, content in BAD:
         with Tree((path, content)) as root:
             out.case(f"{check.__name__}: {name}", seen(check(root), path))
+    with Tree() as root:
+        out.case("check_words: a warning elsewhere", seen(
+            words.check_words(root, ("src/",))[1][:1], "docs/words.md"))
     build_cases(out)
     return out.end()
 

@@ -2,8 +2,12 @@
 #ifndef SLUICE_TEST_FAULT_CASES_H
 #define SLUICE_TEST_FAULT_CASES_H
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+#include <cmocka.h>
 
 struct fault_case {
 	const char *text;

@@ -2,8 +2,13 @@
 #ifndef SLUICE_TEST_OPTIONS_RIG_H
 #define SLUICE_TEST_OPTIONS_RIG_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <cmocka.h>
 
 #include "config/options.h"
 
