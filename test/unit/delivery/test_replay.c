@@ -1699,7 +1699,7 @@ static void no_answer_makes_turns_fewer(void **state)
 	asked_find(f, 11);
 	f->now_ms += ANSWER_MS;
 	replay_tick(&f->replay, f->now_ms);
-	assert_int_equal(f->turns.asks.max, 4);
+	assert_int_equal(f->turns.asks.limit, 4);
 	assert_int_equal(f->turns.asks.in_use, 1);
 	asked_find(f, 11);
 }
