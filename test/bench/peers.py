@@ -83,7 +83,7 @@ class Peer:
     # Of the JetStream stream. What the gateway follows covers these, so that
     # the server need not filter for it.
     subjects = ("events.*",)
-    # Paths of a plain answer and of a refusal, for wrk.
+    # Paths of a plain response and of an error, for wrk.
     plain = {}
     # The identity, where it is not in the path.
     headers = ["user_id: {id}"]
@@ -163,7 +163,7 @@ class Peer:
 class Sluice(Peer):
     name = "sluice"
     share = 1
-    plain = {"healthz": "/healthz", "refusal": "/api/v1/events"}
+    plain = {"healthz": "/healthz", "rejection": "/api/v1/events"}
     # More options for the gateway, of the scenario.
     options = ()
 
@@ -193,7 +193,7 @@ class Nchan(Peer):
     """nginx with nchan: HTTP POST is its source, there is no JetStream."""
 
     name = "nchan"
-    plain = {"healthz": "/healthz", "refusal": "/refused"}
+    plain = {"healthz": "/healthz", "rejection": "/refused"}
 
     @staticmethod
     def module():
@@ -312,9 +312,9 @@ class NatsSub(Peer):
 
 
 class Nobody(NatsSub):
-    """Messages are stored, and nobody reads them."""
+    """Messages are stored and not read."""
 
-    name = "nobody"
+    name = "no reader"
 
 
 class NatsConsumer(NatsSub):

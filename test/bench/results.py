@@ -4,9 +4,9 @@ import statistics
 
 # Column: heading, how a number is written, and what is better.
 COLUMNS = {
-    "gateway_pss_per_stream": ("gateway, B a stream (PSS)", "int", "low"),
-    "gateway_rss_per_stream": ("gateway, B a stream (RSS)", "int", "low"),
-    "nats_rss_per_stream": ("nats-server, B a stream", "int", "low"),
+    "gateway_pss_per_stream": ("gateway, B a subscription (PSS)", "int", "low"),
+    "gateway_rss_per_stream": ("gateway, B a subscription (RSS)", "int", "low"),
+    "nats_rss_per_stream": ("nats-server, B a subscription", "int", "low"),
     "consumers": ("consumers", "int", "low"),
     "connects_per_s": ("connects/s", "int", "high"),
     "setup_p50": ("set-up p50 ms", "ms", "low"),
@@ -31,7 +31,7 @@ COLUMNS = {
     "latency_p99": ("p99 ms", "ms", "low"),
     "latency_p99.9": ("p99.9 ms", "ms", "low"),
     "latency_max": ("max ms", "ms", "low"),
-    "live_p99_alone": ("live streams' p99 alone, ms", "ms", "low"),
+    "live_p99_alone": ("live p99 alone, ms", "ms", "low"),
     "live_p99_beside": ("beside it, ms", "ms", "low"),
     "resume_s": ("all caught up after s", "ms", "low"),
     "api_calls": ("JetStream requests", "int", "low"),
@@ -44,7 +44,7 @@ COLUMNS = {
     "gateway_cpu_per_request": ("gateway CPU µs a request", "real", "low"),
     "wrk_p99": ("p99 ms", "ms", "low"),
     "errors": ("errors", "int", "low"),
-    "opened": ("streams open", "int", "high"),
+    "opened": ("subscriptions open", "int", "high"),
     "gateway_pss": ("gateways, MiB (PSS)", "mib", "low"),
 }
 

@@ -53,10 +53,10 @@ class Scenario:
 
 class IdleMemory(Scenario):
     name = "idle-memory"
-    title = "Memory of an idle stream with its own id"
+    title = "Memory of an idle subscription with its own id"
     columns = ("gateway_pss_per_stream", "gateway_rss_per_stream",
                "nats_rss_per_stream", "consumers", "failed")
-    plot = ("gateway_pss_per_stream", "bytes a stream", True)
+    plot = ("gateway_pss_per_stream", "bytes a subscription", True)
 
     def cases(self):
         return {str(n): {"n": n} for n in (1000, 5000, 10000, 19000)}
@@ -79,7 +79,7 @@ class IdleMemory(Scenario):
 
 class Connect(Scenario):
     name = "connect"
-    title = "Streams opened, each with its own id, 64 at a time"
+    title = "Subscriptions opened, each with its own id, 64 at a time"
     columns = ("connects_per_s", "setup_p50", "setup_p99", "setup_max",
                "gateway_cpu_per_connect", "nats_cpu_per_connect", "failed")
     plot = ("connects_per_s", "connects a second", False)
@@ -107,7 +107,7 @@ class Connect(Scenario):
 
 class Churn(Connect):
     name = "churn"
-    title = "Streams opened and left at once, 64 at a time"
+    title = "Subscriptions opened and closed at once, 64 at a time"
     mode = "churn"
 
     def cases(self):
@@ -130,7 +130,7 @@ class Published(Scenario):
 
 class Fanout(Published):
     name = "fanout"
-    title = "One id to many streams, 128 B"
+    title = "One id to many subscriptions, 128 B"
     plot = ("events_per_s", "events a second", True)
     bytes = 128
     counts = (1, 100, 1000, 5000, 15000)
@@ -164,7 +164,7 @@ class Fanout(Published):
 
 class Unicast(Published):
     name = "unicast"
-    title = "Messages round about, each stream with its own id, 128 B"
+    title = "Messages to each subscription in turn, each with its own id, 128 B"
 
     def cases(self):
         return {"1000:flood": {"n": 1000, "rate": 0},
@@ -192,10 +192,10 @@ class Stored(Scenario):
     """What each message costs before any client sees it."""
 
     name = "stored"
-    title = "Messages round about 1,000 ids, flooded, with one reader of all"
+    title = "Messages to 1,000 ids in turn, flooded, with one reader of all"
     columns = ("published_per_s", "nats_cpu_per_message",
                "gateway_cpu_per_message")
-    peers = ("sluice", "nobody", "nats.c", "nats.c-consumer")
+    peers = ("sluice", "no reader", "nats.c", "nats.c-consumer")
 
     def cases(self):
         return {"flood": {}}
@@ -308,7 +308,7 @@ class ResumeStorm(Scenario):
 
 class Slow(Scenario):
     name = "slow"
-    title = "1,000 live streams beside stalled ones, 1 KiB, 50 msg/s"
+    title = "1,000 live subscriptions beside stalled ones, 1 KiB, 50 msg/s"
     columns = LATENCY_COLUMNS + ("gateway_peak",)
     plot = ("latency_p99", "p99, ms", False)
     curves = "latency_slots"
@@ -328,7 +328,7 @@ class Slow(Scenario):
 
 class Payloads(Scenario):
     name = "payloads"
-    title = "One id to 100 streams, flooded, by payload"
+    title = "One id to 100 subscriptions, flooded, by payload"
     columns = ("events_per_s", "bytes_per_s", "cpu_per_million", "wrong")
     plot = ("bytes_per_s", "bytes a second", True)
     total = 4 << 30
@@ -348,7 +348,7 @@ class Payloads(Scenario):
 
 class Latency1(Scenario):
     name = "latency1"
-    title = "One stream, 1,000 msg/s, beside plain subscribers"
+    title = "One subscription, 1,000 msg/s, beside plain subscribers"
     columns = LATENCY_COLUMNS
     peers = PEERS + ("nats.c", "nats.c-consumer")
     plot = ("latency_p50", "p50, ms", False)
@@ -366,7 +366,7 @@ class Latency1(Scenario):
 
 class IdleCpu(Scenario):
     name = "idle-cpu"
-    title = "CPU of quiet streams with pings every 30 s"
+    title = "CPU of quiet subscriptions with pings every 30 s"
     columns = ("gateway_cpu_percent", "nats_cpu_percent", "pings")
     plot = ("gateway_cpu_percent", "% of a core", False)
 
@@ -392,7 +392,7 @@ class IdleCpu(Scenario):
 
 class Plain(Scenario):
     name = "plain"
-    title = "wrk with 64 connections: plain answers"
+    title = "wrk with 64 connections: plain responses"
     columns = ("requests_per_s", "wrk_p50", "wrk_p99",
                "gateway_cpu_per_request", "errors")
     peers = ("sluice", "nchan")
@@ -402,7 +402,7 @@ class Plain(Scenario):
 
     def cases(self):
         return {"healthz": {"path": "healthz"},
-                "refusal": {"path": "refusal"},
+                "rejection": {"path": "rejection"},
                 "connect-and-leave": {"path": "healthz", "word": "close"}}
 
     def run(self, rig, params):
@@ -429,7 +429,7 @@ class Many(Scenario):
     a port of its own, and a client of as many streams for each."""
 
     name = "many"
-    title = "100,000 streams with their own ids, on several gateways"
+    title = "100,000 subscriptions with their own ids, on several gateways"
     columns = ("opened", "connects_per_s", "gateway_pss", "consumers",
                "latency_p50", "latency_p99", "events_per_s", "wrong")
     peers = ("sluice",)
