@@ -235,7 +235,7 @@ static void a_stream_ends_with_its_token(void **state)
 		&f->gw,
 		"sluice_subscriptions_closed_total{reason=\"token_expired\"}",
 		1);
-	is_refused(f, token, "token_expired");
+	is_refused(f, token, "expired");
 	log = gateway_proc_log(&f->gw);
 	assert_non_null(
 		strstr(log,
