@@ -25,26 +25,27 @@ uint64_t cursor_covered(const struct cursor *c, const struct event_buffer *l)
 static const char *check_closed(const struct cursor *c)
 {
 	RULE(c->replay == NULL && c->subject == NULL);
-	RULE(c->listed == LISTED_NOWHERE);
-	RULE(!c->blocked && c->rides == RIDES_NOT);
+	RULE(c->listed == LISTED_NOWHERE && list_empty(&c->dirty));
+	RULE(!c->blocked && c->shares == SHARES_NONE);
 	return NULL;
 }
 
 /* Each state has something that wakes it. */
 static const char *check_wakeup(const struct cursor *c, bool last)
 {
-	bool dirty = c->listed == LISTED_DIRTY;
+	bool dirty = !list_empty(&c->dirty);
 
 	IMPLIES(c->state == CURSOR_REPLAY, c->replay != NULL);
 	IMPLIES(c->replay != NULL, c->state == CURSOR_REPLAY || last);
 	IMPLIES(c->state == CURSOR_LIVE, c->caught_up || c->blocked || dirty);
 	IMPLIES(c->state == CURSOR_EVICTED,
-		dirty || c->listed == LISTED_EVICTED || c->blocked);
+		c->listed == LISTED_EVICTED || c->blocked ||
+			(dirty && c->gap != GAP_NONE));
 	IMPLIES(c->state == CURSOR_WAITING,
 		c->listed == LISTED_WAITING || c->blocked || last);
 	IMPLIES(last, c->listed == LISTED_WAITING ||
 			      c->listed == LISTED_EVICTED ||
-			      c->replay != NULL || c->rides != RIDES_NOT ||
+			      c->replay != NULL || c->shares != SHARES_NONE ||
 			      c->blocked);
 	return NULL;
 }
@@ -56,8 +57,8 @@ static const char *check_list(const struct cursor *c, bool last)
 	IMPLIES(in == LISTED_EVICTED, c->state == CURSOR_EVICTED || last);
 	IMPLIES(in == LISTED_EVICTED, c->replay == NULL && !c->blocked);
 	IMPLIES(in == LISTED_WAITING, c->state == CURSOR_WAITING);
-	IMPLIES(in == LISTED_DIRTY, c->state != CURSOR_WAITING);
-	IMPLIES(c->rides != RIDES_NOT,
+	IMPLIES(c->blocked, list_empty(&c->dirty));
+	IMPLIES(c->shares != SHARES_NONE,
 		last && c->replay == NULL && in == LISTED_NOWHERE);
 	return NULL;
 }
@@ -69,7 +70,7 @@ static const char *check_gap(const struct cursor *c)
 		c->state == CURSOR_EVICTED || c->state == CURSOR_REPLAY);
 	IMPLIES(c->late_gap, c->state != CURSOR_WAITING);
 	IMPLIES(c->late_gap && c->state == CURSOR_LIVE,
-		c->listed == LISTED_DIRTY || c->blocked);
+		!list_empty(&c->dirty) || c->blocked);
 	return NULL;
 }
 

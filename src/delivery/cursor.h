@@ -36,12 +36,7 @@ enum cursor_start {
 };
 
 /* The hub's list that struct cursor.queue is in. */
-enum cursor_list {
-	LISTED_NOWHERE,
-	LISTED_DIRTY,
-	LISTED_EVICTED,
-	LISTED_WAITING
-};
+enum cursor_list { LISTED_NOWHERE, LISTED_EVICTED, LISTED_WAITING };
 
 enum cursor_gap {
 	GAP_NONE,
@@ -50,9 +45,13 @@ enum cursor_gap {
 	GAP_RESET,   /* another stream */
 };
 
-/* deliver=last: the answer to another one's question is this one's as well; or
- * that question was sent before this one came, and it waits for its end. */
-enum cursor_rides { RIDES_NOT, RIDES_NOW, RIDES_NEXT };
+/* deliver=last: whether the answer to another subscription's question serves
+ * this one as well. */
+enum cursor_shares {
+	SHARES_NONE,
+	SHARES_THIS, /* the answer to the question in flight */
+	SHARES_NEXT, /* that question was sent before: waits for its end */
+};
 
 struct cursor {
 	uint64_t covered; /* every message of the subject <= this is accounted.
@@ -63,7 +62,8 @@ struct cursor {
 	struct buffer_subject *subject;
 	struct replay *replay;
 	struct list watch; /* buffer_subject.watchers */
-	struct list queue; /* hub: dirty, lagged or waiting */
+	struct list dirty; /* hub: to be written */
+	struct list queue; /* hub: evicted or waiting */
 	struct list ping;  /* hub: in due order */
 	uint64_t ping_due_ms;
 	uint64_t events;	/* messages handed out */
@@ -77,7 +77,7 @@ struct cursor {
 	uint8_t start;
 	uint8_t gap;	/* enum cursor_gap: to be told before anything */
 	uint8_t listed; /* enum cursor_list */
-	uint8_t rides;	/* enum cursor_rides */
+	uint8_t shares; /* enum cursor_shares */
 	bool has_tag : 1;
 	bool chunked : 1;
 	bool limited : 1;

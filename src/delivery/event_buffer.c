@@ -291,7 +291,7 @@ void event_buffer_unwatch(struct event_buffer *l, struct buffer_subject *s,
 	drop_subject_entry(l, s);
 }
 
-void event_buffer_each_watcher(struct event_buffer *l,
+void event_buffer_each_watcher(const struct event_buffer *l,
 			       void (*fn)(struct list *node, void *arg),
 			       void *arg)
 {

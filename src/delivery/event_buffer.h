@@ -99,7 +99,7 @@ struct buffer_subject *event_buffer_watch(struct event_buffer *l,
 void event_buffer_unwatch(struct event_buffer *l, struct buffer_subject *s,
 			  struct list *node);
 /* Calls `fn` for each watcher; it may not watch or unwatch. */
-void event_buffer_each_watcher(struct event_buffer *l,
+void event_buffer_each_watcher(const struct event_buffer *l,
 			       void (*fn)(struct list *node, void *arg),
 			       void *arg);
 

@@ -1,19 +1,63 @@
-/* The hub's life, what JetStream tells it, its time, and its streams. */
-#include "delivery/hub_internal.h"
+/* The hub's life, its events, its time and its subscriptions. It acts on what
+ * the parts answer; only hub_flush() writes, and hub_open() its opening. */
+#include "delivery/hub.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "delivery/hub_gaps.h"
+#include "delivery/hub_replays.h"
+#include "delivery/hub_start.h"
+#include "delivery/hub_subscriptions.h"
+#include "delivery/leader.h"
+#include "delivery/subscription_writer.h"
+#include "delivery/tail.h"
 
 enum {
-	HUB_PINGS = 2000,  /* at most, for each tick */
-	HUB_TICK_MS = 100, /* while anyone waits for an answer */
-	HUB_ASKS = 16,
-	HUB_CONSUMERS = 16,
-	HUB_CLOCK_WRITES = 32, /* after which the clock is looked at again */
+	HUB_PINGS = 2000,      /* at most, for each tick */
+	HUB_TICK_MS = 100,     /* while an answer is awaited */
+	HUB_CLOCK_WRITES = 32, /* between two looks at the wall clock */
 };
+
+struct hub {
+	struct hub_config cfg;
+	const struct hub_sink *sink;
+	struct metrics *metrics;
+	struct event_buffer *buffer;
+	struct adaptive_timeout patience; /* of the line to the server */
+	struct leader leader;
+	struct tail tail;
+	struct hub_subscriptions subscriptions;
+	struct hub_replays replays;
+	struct hub_gaps gaps;
+	struct hub_start start;
+	struct subscription_writer writer;
+	uint64_t tick_ms; /* the last hub_tick() */
+};
+
+static int init_parts(struct hub *h, struct jetstream *src)
+{
+	struct hub_replays_config replays = {
+		.max = h->cfg.max_replays,
+		.max_asks = h->cfg.max_asks,
+		.max_consumers = h->cfg.max_consumers,
+	};
+
+	leader_init(&h->leader, src, h->buffer, &h->patience, h->metrics);
+	tail_init(&h->tail, src, h->buffer, &h->leader, &h->cfg.subject,
+		  &h->patience, h->metrics);
+	hub_subscriptions_init(&h->subscriptions, h->buffer);
+	hub_gaps_init(&h->gaps, &h->subscriptions, &h->replays, &h->tail);
+	hub_start_init(&h->start, &h->subscriptions, &h->gaps, &h->tail);
+	subscription_writer_init(&h->writer, h->sink, &h->subscriptions,
+				 &h->tail, h->metrics);
+	h->writer.ping = h->cfg.ping;
+	h->writer.retry_ms = h->cfg.retry_ms;
+	return hub_replays_init(&h->replays, &replays, &h->subscriptions,
+				&h->tail, h->metrics);
+}
 
 int hub_new(struct hub **ret, const struct hub_config *cfg,
 	    struct jetstream *src, const struct hub_sink *sink,
@@ -24,36 +68,15 @@ int hub_new(struct hub **ret, const struct hub_config *cfg,
 	if (h == NULL)
 		return -ENOMEM;
 	h->cfg = *cfg;
-	h->source = src;
 	h->sink = sink;
 	h->metrics = metrics;
-	list_init(&h->running);
-	list_init(&h->idle);
-	list_init(&h->dirty);
-	list_init(&h->evicted);
-	list_init(&h->waiting);
-	list_init(&h->pings);
-	hub_ndjson_init(h);
-	h->replays = calloc(cfg->max_replays, sizeof(*h->replays));
-	if (h->replays == NULL ||
-	    event_buffer_new(&h->buffer, cfg->buffer_size) < 0) {
-		free(h->replays);
+	if (event_buffer_new(&h->buffer, cfg->buffer_size) < 0) {
 		free(h);
 		return -ENOMEM;
 	}
-	limiter_init(&h->turns.asks,
-		     cfg->max_asks > 0 ? cfg->max_asks : HUB_ASKS);
-	limiter_init(&h->turns.consumers, cfg->max_consumers > 0
-						  ? cfg->max_consumers
-						  : HUB_CONSUMERS);
-	leader_init(&h->leader, src, h->buffer, &h->patience, metrics);
-	tail_init(&h->tail, src, h->buffer, &h->leader, &h->cfg.subject,
-		  &h->patience, metrics);
-	for (size_t i = 0; i < cfg->max_replays; i++) {
-		replay_init(&h->replays[i], (uint32_t)i + 1, src, h->buffer,
-			    &h->tail.tag, &h->leader.word, &h->patience,
-			    &h->turns, metrics);
-		list_push_back(&h->idle, &h->replays[i].link);
+	if (init_parts(h, src) < 0) {
+		hub_free(h);
+		return -ENOMEM;
 	}
 	*ret = h;
 	return 0;
@@ -61,7 +84,7 @@ int hub_new(struct hub **ret, const struct hub_config *cfg,
 
 void hub_end(struct hub *h)
 {
-	MUST(h->n_subscriptions == 0);
+	MUST(h->subscriptions.n == 0);
 	tail_end(&h->tail);
 }
 
@@ -69,11 +92,11 @@ void hub_free(struct hub *h)
 {
 	if (h == NULL)
 		return;
-	MUST(h->n_subscriptions == 0);
+	MUST(h->subscriptions.n == 0);
 	tail_finish(&h->tail);
+	subscription_writer_finish(&h->writer);
+	hub_replays_finish(&h->replays);
 	event_buffer_free(h->buffer);
-	hub_ndjson_finish(h);
-	free(h->replays);
 	free(h);
 }
 
@@ -127,30 +150,32 @@ bool hub_take_status_message(struct hub *h, struct hub_status_message *ret)
 static void look_at_clock(struct hub *h)
 {
 	if (h->cfg.now_ns != NULL)
-		h->now_ns = h->cfg.now_ns();
+		h->writer.now_ns = h->cfg.now_ns();
 }
 
 /* `then_ns` 0: of nothing. The server's clock may be ahead of ours. */
 static uint64_t message_age_us(const struct hub *h, uint64_t then_ns)
 {
-	return then_ns == 0 || then_ns > h->now_ns
-		       ? 0
-		       : (h->now_ns - then_ns) / 1000;
+	uint64_t now_ns = h->writer.now_ns;
+
+	return then_ns == 0 || then_ns > now_ns ? 0 : (now_ns - then_ns) / 1000;
 }
 
 void hub_gauges(struct hub *h)
 {
+	const struct hub_subscriptions *all = &h->subscriptions;
 	struct metrics *m = h->metrics;
 
-	metric_set(m, METRIC_SUBSCRIPTIONS_LIVE, h->in_state[CURSOR_LIVE]);
+	metric_set(m, METRIC_SUBSCRIPTIONS_LIVE, all->in_state[CURSOR_LIVE]);
 	metric_set(m, METRIC_SUBSCRIPTIONS_EVICTED_NOW,
-		   h->in_state[CURSOR_EVICTED]);
-	metric_set(m, METRIC_SUBSCRIPTIONS_REPLAY, h->in_state[CURSOR_REPLAY]);
+		   all->in_state[CURSOR_EVICTED]);
+	metric_set(m, METRIC_SUBSCRIPTIONS_REPLAY,
+		   all->in_state[CURSOR_REPLAY]);
 	metric_set(m, METRIC_SUBSCRIPTIONS_WAITING,
-		   h->in_state[CURSOR_WAITING]);
-	metric_set(m, METRIC_SUBSCRIPTIONS_SLOW, h->n_slow);
-	metric_set(m, METRIC_REPLAYS_RUNNING, h->n_running);
-	metric_set(m, METRIC_REPLAYS_WAITING, h->n_evicted);
+		   all->in_state[CURSOR_WAITING]);
+	metric_set(m, METRIC_SUBSCRIPTIONS_SLOW, all->n_slow);
+	metric_set(m, METRIC_REPLAYS_RUNNING, h->replays.n_running);
+	metric_set(m, METRIC_REPLAYS_WAITING, all->n_evicted);
 	metric_set(m, METRIC_REPLAYS_MAX, h->cfg.max_replays);
 	metric_set(m, METRIC_BUFFER_BYTES, event_buffer_bytes(h->buffer));
 	metric_set(m, METRIC_BUFFER_FRAMES, event_buffer_count(h->buffer));
@@ -182,116 +207,16 @@ static void on_subject_changed(struct hub *h, struct buffer_subject *s,
 		if (c->state != CURSOR_LIVE || seq <= c->sent)
 			continue;
 		cursor_fall_behind(c, seq - 1);
-		hub_mark_dirty(h, c);
+		hub_subscriptions_mark_dirty(&h->subscriptions, c);
 	}
 }
 
-struct gap_notice {
-	struct hub *hub;
-	enum cursor_gap gap;
-	uint64_t head; /* before */
-};
-
-static void notify_gap(struct list *node, void *arg)
+static void on_outcome(struct hub *h, unsigned bits, uint64_t last_seq)
 {
-	const struct gap_notice *t = arg;
-	struct hub *h = t->hub;
-	struct cursor *c = LIST_ENTRY(node, struct cursor, watch);
-
-	if (c->state == CURSOR_WAITING)
-		return;
-	cursor_fall_behind(c, t->head);
-	if (t->gap == GAP_EXPIRED &&
-	    h->leader.word.first_seq <= c->covered + 1) {
-		if (c->gap == GAP_NONE)
-			hub_settle(h, c);
-		return;
-	}
-	hub_owe_gap(h, c, t->gap);
-}
-
-/* Those who had more than is left go on from its end; the others lack nothing,
- * and read it from the stream. */
-static void tell_back(struct list *node, void *arg)
-{
-	const struct gap_notice *t = arg;
-	struct hub *h = t->hub;
-	struct cursor *c = LIST_ENTRY(node, struct cursor, watch);
-	uint64_t end = event_buffer_last_seq(h->buffer);
-
-	if (c->state == CURSOR_WAITING)
-		return;
-	cursor_fall_behind(c, t->head);
-	c->at = 0;
-	if (c->covered > end || c->gap == GAP_BACK) {
-		if (c->sent > end || c->gap != GAP_BACK)
-			c->sent = end;
-		hub_owe_gap(h, c, GAP_BACK);
-	} else if (c->gap == GAP_NONE) {
-		hub_settle(h, c);
-	}
-}
-
-/* Those who have passed over a hole, or over the first of several. Whoever
- * began behind it has not; and who has not come to it yet reads it from the
- * stream, where the gap is seen. */
-static void tell_late(struct list *node, void *arg)
-{
-	const struct gap_notice *t = arg;
-	struct hub *h = t->hub;
-	struct cursor *c = LIST_ENTRY(node, struct cursor, watch);
-	uint64_t covered = cursor_covered(c, h->buffer), upto = h->late.upto;
-	bool fresh =
-		c->events == 0 && c->sent >= (covered < upto ? covered : upto);
-
-	if (c->state == CURSOR_WAITING || c->gap >= GAP_BACK || fresh ||
-	    covered <= h->late.after)
-		return;
-	c->late_gap = true;
-	if (c->state == CURSOR_LIVE)
-		hub_mark_dirty(h, c);
-}
-
-static void note_late(struct list *node, void *arg)
-{
-	bool *waits = arg;
-
-	*waits |= LIST_ENTRY(node, struct cursor, watch)->late_gap;
-}
-
-/* One text for all: where some have still to be told of another gap, of both.
- */
-static void on_late_gap(struct hub *h, struct gap_notice *t)
-{
-	struct tail_gap before = h->late;
-	bool waits = false;
-
-	h->late = h->tail.gap;
-	event_buffer_each_watcher(h->buffer, note_late, &waits);
-	if (waits && before.after < h->late.after)
-		h->late.after = before.after;
-	event_buffer_each_watcher(h->buffer, tell_late, t);
-}
-
-static void on_outcome(struct hub *h, unsigned bits, uint64_t head_before,
-		       uint64_t now_ms)
-{
-	struct gap_notice t = {.hub = h, .head = head_before};
-
-	if (bits & (TAIL_RESET | TAIL_OVERTAKEN)) {
-		hub_abort_replays(h);
-		t.gap = bits & TAIL_RESET ? GAP_RESET : GAP_EXPIRED;
-		event_buffer_each_watcher(h->buffer, notify_gap, &t);
-	}
-	if (bits & TAIL_BACK) {
-		hub_abort_replays(h);
-		event_buffer_each_watcher(h->buffer, tell_back, &t);
-	}
-	if (bits & TAIL_GAP)
-		on_late_gap(h, &t);
+	hub_gaps_on_tail(&h->gaps, bits, last_seq);
 	if (bits & TAIL_CONTACT)
-		hub_place_waiting(h, false, now_ms);
-	if (!list_empty(&h->waiting))
+		hub_start_on_contact(&h->start);
+	if (!list_empty(&h->subscriptions.waiting))
 		leader_want_info(&h->leader);
 }
 
@@ -300,14 +225,14 @@ static void take_on(struct hub *h, uint64_t now_ms)
 {
 	struct buffer_subject *touched;
 	unsigned bits;
-	uint64_t seq, head = event_buffer_last_seq(h->buffer);
+	uint64_t seq, last_seq = event_buffer_last_seq(h->buffer);
 
 	while ((bits = tail_next(&h->tail, now_ms, &touched, &seq)) != 0) {
 		if (touched != NULL)
 			on_subject_changed(h, touched, seq);
 		if (bits & ~(unsigned)TAIL_FRAME)
-			on_outcome(h, bits, head, now_ms);
-		head = event_buffer_last_seq(h->buffer);
+			on_outcome(h, bits, last_seq);
+		last_seq = event_buffer_last_seq(h->buffer);
 	}
 }
 
@@ -315,59 +240,50 @@ static void on_leader_info(struct hub *h, const struct jetstream_event *ev,
 			   uint64_t now_ms)
 {
 	unsigned answer = leader_on_info(&h->leader, ev, now_ms), bits;
-	uint64_t head = event_buffer_last_seq(h->buffer);
+	uint64_t last_seq = event_buffer_last_seq(h->buffer);
 
 	if (answer & LEADER_RIVAL)
-		hub_invalidate_replays(h);
+		hub_replays_invalidate(&h->replays);
 	if ((answer & LEADER_OURS) == 0 ||
 	    !tail_same_stream(&h->tail, ev, h->leader.head, now_ms))
 		return;
 	bits = tail_on_leader_info(&h->tail, ev->request.generation, now_ms);
 	if (bits != 0)
-		on_outcome(h, bits, head, now_ms);
+		on_outcome(h, bits, last_seq);
 	take_on(h, now_ms);
-	hub_check_replays(h, ev, now_ms);
-	hub_place_waiting(h, true, now_ms);
+	hub_replays_on_info(&h->replays, ev, now_ms);
+	hub_start_on_info(&h->start, now_ms);
 }
 
 static void on_tail_event(struct hub *h, const struct jetstream_event *ev,
 			  uint64_t now_ms)
 {
-	uint64_t head = event_buffer_last_seq(h->buffer);
+	uint64_t last_seq = event_buffer_last_seq(h->buffer);
 	struct buffer_subject *touched;
 	unsigned bits = tail_on_event(&h->tail, ev, now_ms, &touched);
 
 	if (touched != NULL)
 		on_subject_changed(h, touched, ev->msg.seq);
 	if (bits & ~(unsigned)TAIL_FRAME)
-		on_outcome(h, bits, head, now_ms);
+		on_outcome(h, bits, last_seq);
 	take_on(h, now_ms);
 }
 
-/* Asking again is what counts, not the time that nobody could be asked. */
-static void forget_ahead(struct hub *h)
-{
-	struct list *n = h->waiting.next;
-
-	for (; n != &h->waiting; n = n->next)
-		LIST_ENTRY(n, struct cursor, queue)->beyond_end_ms = 0;
-}
-
 /* Replays rest on the tail: no tail, no replay. */
-static void on_tail_lost(struct hub *h, uint64_t now_ms)
+static void on_tail_lost(struct hub *h)
 {
-	hub_abort_replays(h);
-	forget_ahead(h);
+	hub_replays_abort(&h->replays);
 	leader_forget_question(&h->leader);
-	if (!list_empty(&h->waiting))
+	if (!list_empty(&h->subscriptions.waiting))
 		leader_want_info(&h->leader);
-	hub_send_retry_waiting(h, now_ms);
+	hub_start_on_tail_lost(&h->start);
 }
 
 /* A time-out was too short, when its answer comes after all. */
 static void look_whether_late(struct hub *h, const struct jetstream_event *ev,
 			      uint64_t now_ms)
 {
+	struct replay *r = hub_replays_find(&h->replays, ev->request.owner);
 	struct adaptive_timeout_expired *l = &h->leader.late;
 	struct adaptive_timeout *p = &h->patience;
 
@@ -375,14 +291,34 @@ static void look_whether_late(struct hub *h, const struct jetstream_event *ev,
 		return;
 	if (ev->request.owner == TAIL_SLOT) {
 		l = &h->tail.late;
-	} else if (ev->request.owner <= h->cfg.max_replays) {
-		l = &h->replays[ev->request.owner - 1].late;
-		p = &h->replays[ev->request.owner - 1].search;
+	} else if (r != NULL) {
+		l = &r->late;
+		p = &r->search;
 	}
 	if (!adaptive_timeout_expired_take(l, ev->request.generation))
 		return;
 	metric_add(h->metrics, METRIC_LATE_RESPONSES, 1);
 	adaptive_timeout_on_late(p, now_ms);
+}
+
+static void on_session_event(struct hub *h, const struct jetstream_event *ev,
+			     uint64_t now_ms)
+{
+	metric_set(h->metrics, METRIC_NATS_CONNECTED, ev->kind == JETSTREAM_UP);
+	if (ev->kind == JETSTREAM_UP)
+		metric_add(h->metrics, METRIC_NATS_SESSIONS, 1);
+	hub_replays_abort(&h->replays);
+	on_tail_event(h, ev, now_ms);
+}
+
+static void on_replay_event(struct hub *h, const struct jetstream_event *ev,
+			    uint64_t now_ms)
+{
+	struct replay *r = hub_replays_find(&h->replays, ev->request.owner);
+
+	if (r != NULL && r->phase != REPLAY_IDLE)
+		hub_replays_on_outcome(&h->replays, r,
+				       replay_on_event(r, ev, now_ms), now_ms);
 }
 
 void hub_on_event(struct hub *h, const struct jetstream_event *ev,
@@ -392,97 +328,178 @@ void hub_on_event(struct hub *h, const struct jetstream_event *ev,
 
 	look_whether_late(h, ev, now_ms);
 	if (ev->kind == JETSTREAM_UP || ev->kind == JETSTREAM_DOWN) {
-		metric_set(h->metrics, METRIC_NATS_CONNECTED,
-			   ev->kind == JETSTREAM_UP);
-		if (ev->kind == JETSTREAM_UP)
-			metric_add(h->metrics, METRIC_NATS_SESSIONS, 1);
-		hub_abort_replays(h);
-		on_tail_event(h, ev, now_ms);
+		on_session_event(h, ev, now_ms);
 	} else if (ev->request.owner == TAIL_SLOT) {
 		on_tail_event(h, ev, now_ms);
 	} else if (ev->request.owner == LEADER_SLOT) {
 		if (ev->kind == JETSTREAM_INFO)
 			on_leader_info(h, ev, now_ms);
-	} else if (ev->request.owner <= h->cfg.max_replays) {
-		struct replay *r = &h->replays[ev->request.owner - 1];
-
-		if (r->phase != REPLAY_IDLE)
-			hub_outcome(h, r, replay_on_event(r, ev, now_ms),
-				    now_ms);
+	} else {
+		on_replay_event(h, ev, now_ms);
 	}
 	if (was_live && !tail_live(&h->tail))
-		on_tail_lost(h, now_ms);
+		on_tail_lost(h);
+}
+
+/* ---- writing ------------------------------------------------------------- */
+
+static void act_on_write(struct hub *h, struct cursor *c,
+			 enum write_outcome what, uint64_t now_ms)
+{
+	switch (what) {
+	case WRITE_WAIT:
+		break;
+	case WRITE_MORE:
+		hub_subscriptions_mark_dirty(&h->subscriptions, c);
+		break;
+	case WRITE_COMPLETE:
+		h->sink->done(c);
+		break;
+	case WRITE_REPLAY_NEXT:
+		hub_replays_on_written(&h->replays, c->replay, now_ms);
+		break;
+	case WRITE_EVICTED:
+		c->evicted = true;
+		metric_add(h->metrics, METRIC_SUBSCRIPTIONS_EVICTED, 1);
+		hub_subscriptions_set_state(&h->subscriptions, c,
+					    CURSOR_EVICTED);
+		hub_subscriptions_wait_for_replay(&h->subscriptions, c);
+		break;
+	case WRITE_NO_MEMORY:
+		hub_subscriptions_set_state(&h->subscriptions, c,
+					    CURSOR_EVICTED);
+		hub_replays_wait_for_memory(&h->replays, c);
+		break;
+	}
+}
+
+/* Everything that the subscription has coming goes into one write. */
+static void write_subscription(struct hub *h, struct cursor *c,
+			       const char *resumed, uint64_t now_ms)
+{
+	struct control_frames first = {.len = 0};
+	struct hub_gap gap;
+
+	list_remove(&c->dirty);
+	if (c->blocked || c->failed)
+		return;
+	subscription_writer_put_opening(&h->writer, c, resumed, &first);
+	if (c->late_gap && c->id_sent) {
+		hub_gaps_take_late(&h->gaps, c, &gap);
+		subscription_writer_put_gap(&h->writer, c, &gap, &first);
+	}
+	if (c->gap != GAP_NONE && c->id_sent &&
+	    hub_gaps_take(&h->gaps, c, &gap, now_ms))
+		subscription_writer_put_gap(&h->writer, c, &gap, &first);
+	act_on_write(h, c, subscription_writer_write(&h->writer, c, &first),
+		     now_ms);
+}
+
+/* Each starts with the one message that the replay has found. */
+static void write_shared_answer(struct hub *h, struct replay *r,
+				uint64_t now_ms)
+{
+	struct list sharers;
+
+	list_init(&sharers);
+	hub_replays_take_sharers(&h->replays, r, &sharers);
+	while (!list_empty(&sharers)) {
+		struct cursor *c =
+			LIST_ENTRY(list_pop(&sharers), struct cursor, queue);
+		struct control_frames first = {.len = 0};
+
+		if (r->found && !c->blocked && !c->failed) {
+			subscription_writer_put_opening(&h->writer, c, NULL,
+							&first);
+			subscription_writer_write_shared(&h->writer, c, &first,
+							 r);
+		}
+		if (c->failed)
+			continue;
+		hub_subscriptions_settle(&h->subscriptions, c);
+		act_on_write(h, c, subscription_writer_next(&h->writer, c),
+			     now_ms);
+	}
+}
+
+static void flush_subscription(struct hub *h, struct cursor *c, uint64_t now_ms)
+{
+	/* before its own write takes the message out of the replay's queue */
+	if (c->replay != NULL && c->replay->shares && c->state == CURSOR_REPLAY)
+		write_shared_answer(h, c->replay, now_ms);
+	write_subscription(h, c, NULL, now_ms);
 }
 
 bool hub_flush(struct hub *h, uint64_t now_ms, size_t max)
 {
-	const struct list *last = h->dirty.prev, *n = NULL;
+	const struct list *dirty = &h->subscriptions.dirty;
+	const struct list *last = dirty->prev, *n = NULL;
 	unsigned writes = 0;
 
 	/* One that has more coming stands behind `last`: its next turn. */
-	while (n != last && max-- > 0 && !list_empty(&h->dirty)) {
+	while (n != last && max-- > 0 && !list_empty(dirty)) {
 		struct cursor *c =
-			LIST_ENTRY(h->dirty.next, struct cursor, queue);
+			LIST_ENTRY(dirty->next, struct cursor, dirty);
 
 		if (writes++ % HUB_CLOCK_WRITES == 0)
 			look_at_clock(h);
-		n = &c->queue;
-		hub_unqueue(h, c);
-		hub_pump(h, c, now_ms);
+		n = &c->dirty;
+		flush_subscription(h, c, now_ms);
 	}
-	hub_ndjson_written(h);
-	hub_start_replays(h, now_ms);
+	subscription_ndjson_trim(&h->writer.ndjson);
+	hub_replays_start(&h->replays, now_ms);
 	ask_leader(h, now_ms);
-	return !list_empty(&h->dirty);
+	return !list_empty(dirty);
+}
+
+/* ---- time ---------------------------------------------------------------- */
+
+static void mark_pings_due(struct hub *h, uint64_t now_ms)
+{
+	struct list *pings = &h->subscriptions.pings;
+
+	for (int i = 0; i < HUB_PINGS && !list_empty(pings); i++) {
+		struct cursor *c = LIST_ENTRY(pings->next, struct cursor, ping);
+
+		if (c->ping_due_ms > now_ms)
+			break;
+		list_remove(&c->ping);
+		list_push_back(pings, &c->ping);
+		c->ping_due_ms = now_ms + h->cfg.ping_ms;
+		c->ping_waits = true;
+		hub_subscriptions_mark_dirty(&h->subscriptions, c);
+	}
 }
 
 void hub_tick(struct hub *h, uint64_t now_ms)
 {
 	bool was_live = tail_live(&h->tail);
-	struct list *n;
 
 	h->tick_ms = now_ms;
-	h->no_memory = false;
-	for (int i = 0; i < HUB_PINGS && !list_empty(&h->pings); i++) {
-		struct cursor *c =
-			LIST_ENTRY(h->pings.next, struct cursor, ping);
-
-		if (c->ping_due_ms > now_ms)
-			break;
-		list_remove(&c->ping);
-		list_push_back(&h->pings, &c->ping);
-		c->ping_due_ms = now_ms + h->cfg.ping_ms;
-		c->ping_waits = true;
-		hub_pump(h, c, now_ms);
-	}
-	n = h->running.next; /* not before: a ping's write may end a replay */
-	while (n != &h->running) {
-		struct list *next = n->next;
-
-		hub_tick_replay(h, LIST_ENTRY(n, struct replay, link), now_ms);
-		n = next;
-	}
+	mark_pings_due(h, now_ms);
+	hub_replays_tick(&h->replays, now_ms);
 	tail_tick(&h->tail, now_ms);
 	if (was_live && !tail_live(&h->tail))
-		on_tail_lost(h, now_ms);
+		on_tail_lost(h);
 	if (tail_live(&h->tail))
 		leader_tick(&h->leader, now_ms);
-	hub_start_replays(h, now_ms);
+	hub_replays_start(&h->replays, now_ms);
 	ask_leader(h, now_ms);
 }
 
 uint64_t hub_next_ms(const struct hub *h)
 {
+	const struct list *pings = &h->subscriptions.pings;
 	uint64_t next = tail_due(&h->tail);
 
 	if (tail_live(&h->tail) && leader_due(&h->leader) < next)
 		next = leader_due(&h->leader);
-	if ((h->n_running > 0 || h->no_memory) &&
+	if ((h->replays.n_running > 0 || h->replays.no_memory) &&
 	    h->tick_ms + HUB_TICK_MS < next)
 		next = h->tick_ms + HUB_TICK_MS;
-	if (!list_empty(&h->pings)) {
+	if (!list_empty(pings)) {
 		const struct cursor *c =
-			LIST_ENTRY(h->pings.next, struct cursor, ping);
+			LIST_ENTRY(pings->next, struct cursor, ping);
 
 		if (c->ping_due_ms < next)
 			next = c->ping_due_ms;
@@ -537,79 +554,94 @@ int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
 
 	MUST(c->state == CURSOR_CLOSED);
 	list_init(&c->watch);
+	list_init(&c->dirty);
 	list_init(&c->queue);
 	list_init(&c->ping);
 	rc = watch_subject(h, c, open);
 	if (rc < 0)
 		return rc;
 	set_cursor_start(c, open);
-	h->n_subscriptions++;
-	h->in_state[CURSOR_CLOSED]++;
-	hub_set_state(h, c, CURSOR_WAITING);
+	hub_subscriptions_add(&h->subscriptions, c);
 	if (h->cfg.ping_ms > 0) {
 		c->ping_due_ms = now_ms + h->cfg.ping_ms;
-		list_push_back(&h->pings, &c->ping);
+		list_push_back(&h->subscriptions.pings, &c->ping);
 	}
-	if (h->tail.known)
-		hub_place(h, c);
-	else
-		hub_enqueue(h, c, LISTED_WAITING);
-	h->text = open->start == START_RESUME ? open->text : NULL;
-	hub_pump(h, c, now_ms);
-	h->text = NULL;
-	hub_start_replays(h, now_ms);
+	hub_start_begin(&h->start, c);
+	write_subscription(h, c,
+			   open->start == START_RESUME ? open->text : NULL,
+			   now_ms);
+	hub_replays_start(&h->replays, now_ms);
 	ask_leader(h, now_ms);
 	return 0;
 }
 
-void hub_set_blocked(struct hub *h, struct cursor *c, bool blocked)
+/* Blocked subscriptions are in no line for a replay. */
+static bool lacks_replay(const struct hub *h, const struct cursor *c)
 {
-	if (c->blocked == blocked)
-		return;
-	c->blocked = blocked;
-	c->live_since_write = false;
-	if (blocked && c->listed == LISTED_EVICTED)
-		hub_unqueue(h, c); /* hub_writable() brings it back */
-	if (blocked)
-		h->n_slow++;
-	else
-		h->n_slow--;
+	if (c->replay != NULL)
+		return false;
+	if (c->state == CURSOR_EVICTED)
+		return c->gap == GAP_NONE; /* else once the gap is told */
+	return c->state == CURSOR_WAITING && c->start == START_LAST &&
+	       c->shares == SHARES_NONE && h->tail.known;
 }
 
-void hub_writable(struct hub *h, struct cursor *c, uint64_t now_ms)
+void hub_writable(struct hub *h, struct cursor *c)
 {
 	if (c->state == CURSOR_CLOSED)
 		return;
-	hub_count_bytes(h, c, c->held);
+	subscription_writer_count_bytes(&h->writer, c, c->held);
 	c->held = 0;
-	hub_set_blocked(h, c, false);
-	if (c->replay != NULL) {
-		c->replay->blocked_ms = 0;
-		hub_check_again(h, c->replay);
-	}
-	if (c->state == CURSOR_EVICTED ||
-	    (c->state == CURSOR_WAITING && c->start == START_LAST &&
-	     c->replay == NULL && c->rides == RIDES_NOT && h->tail.known))
-		hub_wait_for_replay(h, c);
-	hub_pump(h, c, now_ms);
-	hub_start_replays(h, now_ms);
-	ask_leader(h, now_ms);
+	hub_subscriptions_set_blocked(&h->subscriptions, c, false);
+	if (c->replay != NULL)
+		hub_replays_on_writable(&h->replays, c->replay);
+	if (lacks_replay(h, c))
+		hub_subscriptions_wait_for_replay(&h->subscriptions, c);
+	hub_subscriptions_mark_dirty(&h->subscriptions, c);
+}
+
+void hub_warn_of_expiry(struct hub *h, struct cursor *c)
+{
+	c->expiry_waits = true;
+	hub_subscriptions_mark_dirty(&h->subscriptions, c);
 }
 
 void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms)
 {
 	if (c->state == CURSOR_CLOSED)
 		return;
-	hub_unqueue(h, c);
-	hub_set_blocked(h, c, false);
 	if (c->replay != NULL)
-		hub_end_replay(h, c->replay);
-	list_remove(&c->ping);
+		hub_replays_end(&h->replays, c->replay);
+	c->shares = SHARES_NONE;
+	hub_subscriptions_remove(&h->subscriptions, c);
 	event_buffer_unwatch(h->buffer, c->subject, &c->watch);
 	c->subject = NULL;
-	c->rides = RIDES_NOT;
-	hub_set_state(h, c, CURSOR_CLOSED);
-	h->in_state[CURSOR_CLOSED]--;
-	h->n_subscriptions--;
-	hub_start_replays(h, now_ms);
+	hub_replays_start(&h->replays, now_ms);
+}
+
+/* ---- invariants ---------------------------------------------------------- */
+
+struct cursor_checks {
+	const struct event_buffer *buffer;
+	const char *broken;
+};
+
+static void check_watcher(struct list *node, void *arg)
+{
+	struct cursor_checks *k = arg;
+
+	if (k->broken == NULL)
+		k->broken = cursor_check(LIST_ENTRY(node, struct cursor, watch),
+					 k->buffer);
+}
+
+const char *hub_check(const struct hub *h)
+{
+	struct cursor_checks k = {.buffer = h->buffer};
+
+	k.broken = hub_subscriptions_check(&h->subscriptions);
+	if (k.broken == NULL)
+		k.broken = hub_replays_check(&h->replays);
+	event_buffer_each_watcher(h->buffer, check_watcher, &k);
+	return k.broken;
 }

@@ -1,50 +1,34 @@
-/* The hub finds, limits and wires: every open stream's cursor, the log, the
- * tail and the replays. Pure: sockets are behind struct hub_sink, JetStream
+/* The hub: the subscriptions of all clients, the buffer, the tail and the
+ * replays, wired together. Pure: sockets are behind struct hub_sink, JetStream
  * behind struct jetstream, time is an argument (monotonic milliseconds).
  *
- * A turn: hub_on_event() for each event from JetStream, then hub_flush() until
- * it says that no more is left. Each client is written at most once a flush,
- * with everything that it has coming. */
+ * One loop iteration: hub_on_event() for each event from JetStream, hub_tick()
+ * when it is due, then hub_flush() until it returns false. Whatever has bytes
+ * coming is marked dirty; only hub_flush() writes, each subscription at most
+ * once, with everything that it has coming. (hub_open() writes the opening.) */
 #ifndef SLUICE_HUB_H
 #define SLUICE_HUB_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
-#include <sys/uio.h>
 
 #include "base/metrics.h"
 #include "delivery/cursor.h"
 #include "delivery/event_buffer.h"
+#include "delivery/hub_sink.h"
 #include "http/sse.h"
 #include "nats/jetstream.h"
 #include "nats/subject.h"
 
 struct hub;
 
-struct hub_sink {
-	/* Give bytes to the socket now: how many it took (0 to all), or a
-	 * negative errno: the connection is done for, and its owner will
-	 * hub_close() it later (never inside this call). Not called while the
-	 * sink holds bytes. */
-	ssize_t (*write)(struct cursor *c, const struct iovec *iov, int n);
-	/* Copy these bytes (the rest of one cut frame), write them as the
-	 * socket drains, then call hub_writable(). -ENOMEM: done for, as
-	 * above. */
-	int (*hold)(struct cursor *c, const void *bytes, size_t len);
-	/* The stream has had as many messages as hub_open.limit says, and all
-	 * of them are on the socket: its owner will end it (never inside this
-	 * call). May come more than once. */
-	void (*done)(struct cursor *c);
-};
-
 struct hub_config {
 	struct subject_template subject;
 	size_t buffer_size;
 	size_t max_replays;
 	/* Of the replays, how many wait at once for a probe's answer, and how
-	 * many have a consumer. 0: the usual. */
+	 * many have a consumer. 0: the default. */
 	unsigned max_asks;
 	unsigned max_consumers;
 	uint64_t ping_ms; /* 0: none */
@@ -59,16 +43,17 @@ struct hub_config {
 int hub_new(struct hub **ret, const struct hub_config *cfg,
 	    struct jetstream *src, const struct hub_sink *sink,
 	    struct metrics *metrics);
-/* The end of it all: what is left on the server is taken away. All streams must
- * be closed; only hub_free() may follow. */
+/* Deletes what is left on the server. All subscriptions must be closed; only
+ * hub_free() may follow. */
 void hub_end(struct hub *h);
 void hub_free(struct hub *h);
 
 void hub_on_event(struct hub *h, const struct jetstream_event *ev,
 		  uint64_t now_ms);
-/* Writes to at most `max` clients. True: more wait, call again soon. */
+/* Writes to at most `max` subscriptions. True: more wait, call again soon. */
 bool hub_flush(struct hub *h, uint64_t now_ms, size_t max);
-/* Timers: pings (some thousand a call), time-outs. */
+/* Timers: pings (at most some thousand a call), time-outs. Call hub_flush()
+ * after it. */
 void hub_tick(struct hub *h, uint64_t now_ms);
 /* When hub_tick() next has work (absolute ms, UINT64_MAX: none); may be earlier
  * after every call here. */
@@ -81,44 +66,43 @@ struct hub_open {
 	uint64_t seq; /* START_RESUME */
 	bool has_tag;
 	struct sse_tag tag;
-	const char *text; /* START_RESUME: the cursor as the client gave it */
+	const char *text; /* START_RESUME: the event id as the client gave it */
 	bool chunked;
-	uint32_t limit; /* messages, then sink->done(); 0: no end */
+	uint32_t limit; /* messages, then sink->done(); 0: no limit */
 	bool ndjson;	/* lines of JSON and not events */
-	bool json;	/* ... in which a payload that is JSON stands as JSON */
-	bool system;	/* ... with those of the opening and of pings */
+	bool json;	/* with ndjson: a payload that is JSON stands as JSON */
+	bool system;	/* with ndjson: lines for the opening and for pings */
 };
 
-/* Opens a stream on a zeroed cursor; may write the opening block at once (so
- * the head of the reply must be out, or be put before the first write).
- * -ENOMEM or 0. */
+/* Opens a subscription on a zeroed cursor, and may write its opening (so the
+ * response header must be out, or be put before the first write). -ENOMEM or
+ * 0. */
 int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
 	     uint64_t now_ms);
 /* What the sink held is on the socket. */
-void hub_writable(struct hub *h, struct cursor *c, uint64_t now_ms);
-/* Tells a stream that its token is about to be too old, before anything else;
- * where the socket is full, when it drains. */
-void hub_say_expiry(struct hub *h, struct cursor *c, uint64_t now_ms);
-/* The stream is over, for whatever reason. Closing twice is a no-op. */
+void hub_writable(struct hub *h, struct cursor *c);
+/* The client is to be told that its token is about to expire: at the next
+ * flush, before any event, or when its socket drains. */
+void hub_warn_of_expiry(struct hub *h, struct cursor *c);
+/* The subscription is over, for whatever reason. Closing twice is a no-op. */
 void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms);
 
-/* Open streams of one identity. */
+/* Open subscriptions of one identity. */
 size_t hub_subscriptions_of(const struct hub *h, const char *id, size_t id_len);
 
-/* /readyz: session up, stream there, tail live. *why: what is missing. */
+/* For /readyz: session up, stream there, tail live. *why: what is missing. */
 bool hub_ready(const struct hub *h, const char **why);
 
 /* Brings the gauges in `metrics` up to date. */
 void hub_gauges(struct hub *h);
 
-/* The log, for those who want to look (the simulation, the admin's list). */
 const struct event_buffer *hub_buffer(const struct hub *h);
-/* The open streams of an identity: the head of a list of struct cursor.watch,
- * in the order in which they were opened; NULL when there is none. It holds
- * until a stream is opened or closed. */
+/* The open subscriptions of an identity: the head of a list of struct
+ * cursor.watch, in the order in which they were opened; NULL when there is
+ * none. Valid until a subscription is opened or closed. */
 const struct list *hub_watchers(const struct hub *h, const char *id,
 				size_t id_len);
-/* Whose stream it is: *id is inside of the subject, which it returns. */
+/* The subscription's subject, and inside of it its identity: *id. */
 const char *hub_identity(const struct hub *h, const struct cursor *c,
 			 const char **id, size_t *id_len);
 /* The tag of the present stream; NULL before the first contact. */
@@ -131,5 +115,9 @@ struct hub_status_message {
 	char text[256];
 };
 bool hub_take_status_message(struct hub *h, struct hub_status_message *ret);
+
+/* The invariant of the hub, its lists or one of its cursors that does not hold
+ * between two calls, or NULL. For tests. */
+const char *hub_check(const struct hub *h);
 
 #endif

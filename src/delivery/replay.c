@@ -379,6 +379,12 @@ static enum replay_outcome start_at_last(struct replay *r)
 	return REPLAY_STARTED;
 }
 
+bool replay_has_last(const struct replay *r)
+{
+	return r->phase == REPLAY_DELIVER && r->last &&
+	       (!r->found || !replay_queue_empty(&r->queue));
+}
+
 /* Whoever answered the probe may not have had what its answer is taken for. */
 static bool is_check_doubtful(const struct replay *r,
 			      const struct jetstream_info *info)

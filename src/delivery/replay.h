@@ -179,6 +179,8 @@ enum replay_outcome replay_on_event(struct replay *r,
 				    uint64_t now_ms);
 /* REPLAY_STARTED: beside the queue's message there is nothing up to this. */
 uint64_t replay_evidence(const struct replay *r);
+/* REPLAY_STARTED, and what was found is not yet handed out (nor in doubt). */
+bool replay_has_last(const struct replay *r);
 /* The cursor's place was told to the client: it can't be taken back. */
 void replay_told(struct replay *r);
 bool replay_awaits_check(const struct replay *r);

@@ -180,11 +180,11 @@ static uint64_t on_iteration(void *arg, uint64_t now_ms)
 	struct sluice *gw = arg;
 	uint64_t next_ms;
 
-	flush_hub(gw, now_ms);
 	if (hub_next_ms(gw->hub) <= now_ms)
 		hub_tick(gw->hub, now_ms);
 	if (conn_set_next_ms(gw->conns) <= now_ms)
 		conn_set_tick(gw->conns, now_ms);
+	flush_hub(gw, now_ms);
 	gateway_keys_tick(&gw->keys, now_ms);
 	log_hub_status(gw);
 	advance_drain(gw, now_ms);

@@ -223,7 +223,7 @@ static void on_writable(struct conn *c)
 		return;
 	}
 	if (c->state == CONN_SUBSCRIPTION)
-		hub_writable(s->cfg.hub, &c->cursor, conn_now_ms(s));
+		hub_writable(s->cfg.hub, &c->cursor);
 	conn_arm(c);
 }
 

@@ -97,10 +97,10 @@ static void end_due_subscriptions(struct conn_set *s, uint64_t now_ms)
 		if (due == SUBSCRIPTION_DUE_NONE)
 			return;
 		if (due == SUBSCRIPTION_DUE_WARNING)
-			hub_say_expiry(
-				s->cfg.hub,
-				&CONTAINER_OF(d, struct conn, deadline)->cursor,
-				now_ms);
+			hub_warn_of_expiry(s->cfg.hub,
+					   &CONTAINER_OF(d, struct conn,
+							 deadline)
+						    ->cursor);
 		else
 			conn_end_subscription(CONTAINER_OF(d, struct conn,
 							   deadline),

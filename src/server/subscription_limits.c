@@ -142,7 +142,9 @@ enum subscription_due subscription_limits_next(
 		return SUBSCRIPTION_DUE_END;
 	end_ms = deadline_end_ms(d);
 	d->warned = true;
-	timer_heap_set(&l->deadlines, &d->timer, end_ms);
+	/* The hub writes the warning when it flushes; the end comes after. */
+	timer_heap_set(&l->deadlines, &d->timer,
+		       end_ms > now_ms ? end_ms : now_ms + 1);
 	return SUBSCRIPTION_DUE_WARNING;
 }
 

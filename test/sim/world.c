@@ -129,7 +129,7 @@ void sim_drain(struct sim *s, struct client *c)
 	c->held_len = 0;
 	client_take(s, c, held, len);
 	free(held);
-	hub_writable(s->hub, &c->cursor, s->now_ms);
+	hub_writable(s->hub, &c->cursor);
 }
 
 /* ---- what can happen ----------------------------------------------------- */
@@ -166,10 +166,12 @@ static bool knows(const struct sim *s, const struct client *c)
 static void check_invariants(struct sim *s)
 {
 	const struct event_buffer *l = hub_buffer(s->hub);
+	const char *broken = hub_check(s->hub);
 
+	if (broken != NULL)
+		sim_fail(s, "broken: %s", broken);
 	for (int i = 0; i < s->n_clients; i++) {
 		struct client *c = &s->clients[i];
-		const char *broken;
 
 		broken = cursor_check(&c->cursor, l);
 		if (broken != NULL)
@@ -847,6 +849,7 @@ static void check_all_caught_up(struct sim *s)
 	forget_roll_back(s);
 	set_clock(s, s->now_ms + 60000); /* a ping tells each its cursor */
 	hub_tick(s->hub, s->now_ms);
+	sim_flush_all(s);
 	for (int i = 0; i < s->n_clients && !s->failed; i++) {
 		struct client *c = &s->clients[i];
 		bool silent = c->ndjson && !c->system;

@@ -154,8 +154,13 @@ void rig_probe(struct rig *r, uint64_t from, uint64_t seq)
 
 void rig_flush(struct rig *r)
 {
+	const char *hub_broken;
+
 	while (hub_flush(r->hub, r->now_ms, 1000))
 		;
+	hub_broken = hub_check(r->hub);
+	if (hub_broken != NULL)
+		fail_msg("hub: broken: %s", hub_broken);
 	for (size_t i = 0; i < r->n_clients; i++) {
 		const char *broken =
 			cursor_check(&r->clients[i].cursor, hub_buffer(r->hub));
@@ -226,7 +231,7 @@ void rig_drain(struct rig *r, struct rig_client *c, size_t room)
 	bytes_add(&c->got, c->held.at, c->held.len);
 	bytes_clear(&c->held);
 	c->room = room;
-	hub_writable(r->hub, &c->cursor, r->now_ms);
+	hub_writable(r->hub, &c->cursor);
 	rig_flush(r);
 }
 

@@ -395,12 +395,16 @@ static void joins_at_the_floor(void **state)
 
 /* ---- what may stand together --------------------------------------------- */
 
-static void broken_by(struct fixture *f, const struct cursor *with,
+static void broken_by(struct fixture *f, const struct cursor *with, bool dirty,
 		      const char *words)
 {
 	struct cursor c = *with;
+	struct list written;
 	const char *broken;
 
+	list_init(&written);
+	if (dirty)
+		list_push_back(&written, &c.dirty);
 	c.subject = f->cursor.subject;
 	c.retry_sent = c.id_sent = true;
 	broken = cursor_check(&c, f->buffer);
@@ -414,60 +418,77 @@ static void rules_of_states_lists_and_flags(void **state)
 {
 	struct replay *some = (struct replay *)(void *)state;
 	const struct {
+		bool dirty;
 		struct cursor c;
 		const char *broken;
 	} cases[] = {
-		{{.state = CURSOR_LIVE, .caught_up = true}, NULL},
-		{{.state = CURSOR_LIVE, .listed = LISTED_DIRTY}, NULL},
-		{{.state = CURSOR_LIVE, .blocked = true}, NULL},
-		{{.state = CURSOR_LIVE}, "dirty"},
-		{{.state = CURSOR_EVICTED, .listed = LISTED_EVICTED}, NULL},
-		{{.state = CURSOR_EVICTED}, "dirty"},
-		{{.state = CURSOR_EVICTED,
+		{false, {.state = CURSOR_LIVE, .caught_up = true}, NULL},
+		{true, {.state = CURSOR_LIVE}, NULL},
+		{false, {.state = CURSOR_LIVE, .blocked = true}, NULL},
+		{false, {.state = CURSOR_LIVE}, "dirty"},
+		{false,
+		 {.state = CURSOR_EVICTED, .listed = LISTED_EVICTED},
+		 NULL},
+		{false, {.state = CURSOR_EVICTED}, "dirty"},
+		{false,
+		 {.state = CURSOR_EVICTED,
 		  .listed = LISTED_EVICTED,
 		  .blocked = true},
 		 "!c->blocked"},
-		{{.state = CURSOR_EVICTED,
+		{false,
+		 {.state = CURSOR_EVICTED,
 		  .listed = LISTED_EVICTED,
 		  .caught_up = true},
 		 "c->caught_up"},
-		{{.state = CURSOR_REPLAY}, "replay"},
-		{{.state = CURSOR_REPLAY, .replay = some}, NULL},
-		{{.state = CURSOR_LIVE, .replay = some, .caught_up = true},
+		{false, {.state = CURSOR_REPLAY}, "replay"},
+		{false, {.state = CURSOR_REPLAY, .replay = some}, NULL},
+		{false,
+		 {.state = CURSOR_LIVE, .replay = some, .caught_up = true},
 		 "replay"},
-		{{.state = CURSOR_LIVE,
-		  .listed = LISTED_DIRTY,
-		  .gap = GAP_RESET},
+		{true, {.state = CURSOR_LIVE, .gap = GAP_RESET}, "gap"},
+		{false,
+		 {.state = CURSOR_LIVE, .caught_up = true, .late_gap = true},
 		 "gap"},
-		{{.state = CURSOR_LIVE, .caught_up = true, .late_gap = true},
-		 "gap"},
-		{{.state = CURSOR_EVICTED,
-		  .listed = LISTED_DIRTY,
-		  .gap = GAP_RESET,
-		  .sent = 5},
+		{true,
+		 {.state = CURSOR_EVICTED, .gap = GAP_RESET, .sent = 5},
 		 NULL},
-		{{.state = CURSOR_EVICTED, .listed = LISTED_DIRTY, .sent = 5},
+		/* nothing is left to be told, and it is not in the line */
+		{true, {.state = CURSOR_EVICTED}, "LISTED_EVICTED"},
+		{false,
+		 {.state = CURSOR_EVICTED, .listed = LISTED_EVICTED, .sent = 5},
 		 "sent"},
-		{{.state = CURSOR_WAITING, .listed = LISTED_WAITING}, NULL},
-		{{.state = CURSOR_WAITING}, "LISTED_WAITING"},
-		{{.state = CURSOR_WAITING, .listed = LISTED_DIRTY}, "DIRTY"},
-		{{.state = CURSOR_WAITING,
-		  .start = START_LAST,
-		  .rides = RIDES_NOW},
+		{false,
+		 {.state = CURSOR_WAITING, .listed = LISTED_WAITING},
 		 NULL},
-		{{.state = CURSOR_WAITING, .start = START_LAST}, "rides"},
-		{{.state = CURSOR_LIVE, .caught_up = true, .evicted = true},
+		{false, {.state = CURSOR_WAITING}, "LISTED_WAITING"},
+		{true, {.state = CURSOR_WAITING}, "LISTED_WAITING"},
+		{true,
+		 {.state = CURSOR_WAITING, .listed = LISTED_WAITING},
+		 NULL},
+		{true,
+		 {.state = CURSOR_LIVE, .blocked = true},
+		 "list_empty(&c->dirty)"},
+		{false,
+		 {.state = CURSOR_WAITING,
+		  .start = START_LAST,
+		  .shares = SHARES_THIS},
+		 NULL},
+		{false,
+		 {.state = CURSOR_WAITING, .start = START_LAST},
+		 "shares"},
+		{false,
+		 {.state = CURSOR_LIVE, .caught_up = true, .evicted = true},
 		 "evicted"},
-		{{.state = CURSOR_CLOSED}, "subject"},
+		{false, {.state = CURSOR_CLOSED}, "subject"},
 	};
 	struct fixture f;
 
 	begin(&f, 4096, true);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		broken_by(&f, &cases[i].c, cases[i].broken);
+		broken_by(&f, &cases[i].c, cases[i].dirty, cases[i].broken);
 	/* A frame of its subject, and it would not see it. */
 	put(&f, "ev.a", 7, "x");
-	broken_by(&f, &cases[0].c, "event_buffer_next");
+	broken_by(&f, &cases[0].c, false, "event_buffer_next");
 	end(&f);
 }
 

@@ -159,7 +159,7 @@ static void identity_must_be_opened_once_only(void **state)
 
 	/* Closing what was never opened. */
 	hub_close(r->hub, &zeroed, r->now_ms);
-	hub_writable(r->hub, &zeroed, r->now_ms);
+	hub_writable(r->hub, &zeroed);
 	rig_live(r, 1, 10);
 	rig_open_with(r, &open, SIZE_MAX);
 	hub_gauges(r->hub);
@@ -184,6 +184,7 @@ static void before_first_contact_only_retry(void **state)
 	rig_flush(r);
 	assert_got(c, "");
 	rig_info(r, RIG_STREAM, 4, 10); /* the first contact */
+	rig_flush(r);
 	assert_got(c, RIG_OPEN("10-@"));
 	assert_got(all, "");
 	assert_string_equal(hub_tag(r->hub)->hex, rig_text("@"));
@@ -264,6 +265,7 @@ static void opening_while_away(void **state)
 	assert_got(c, "data: x\nid: 11-@\n\n");
 	assert_got(resumed, "data: x\nid: 11-@\n\n");
 	rig_info(r, RIG_STREAM, 3, 12);
+	rig_flush(r);
 	assert_got(all, RIG_OPEN("2-@"));
 }
 
@@ -279,6 +281,7 @@ static void greeted_when_the_answer_is_lost_with_nats(void **state)
 	assert_got(all, "");
 	assert_got(last, "");
 	rig_send(r, event_down());
+	rig_flush(r);
 	assert_got(all, "retry: 3000\n\n");
 	assert_got(last, "retry: 3000\n\n");
 }
@@ -437,7 +440,7 @@ static void failed_socket_is_left_alone(void **state)
 	assert_true(held->cursor.failed);
 	assert_int_equal(c->writes, 2);
 	assert_int_equal(held->writes, 2);
-	hub_writable(r->hub, &c->cursor, r->now_ms);
+	hub_writable(r->hub, &c->cursor);
 	rig_flush(r);
 	assert_int_equal(c->writes, 2);
 }
@@ -521,6 +524,7 @@ static void ping_tells_what_is_covered(void **state)
 	rig_publish(r, "ev.a", 14, "x");
 	r->now_ms += 1000;
 	hub_tick(r->hub, r->now_ms);
+	rig_flush(r);
 	assert_int_equal(c->writes, 4);
 	assert_got(c, PING "id: 13-@\n\ndata: x\nid: 14-@\n\n");
 	rig_flush(r);
@@ -593,6 +597,7 @@ static void ping_while_waiting_for_an_answer(void **state)
 	rig_pass(r, 1000);
 	assert_got(all, "retry: 3000\n\n" PING "\n");
 	rig_info(r, RIG_STREAM, 3, 10);
+	rig_flush(r);
 	assert_got(all, RIG_OPEN("2-@"));
 }
 
@@ -632,6 +637,7 @@ static void crowd_is_pinged_in_turns(void **state)
 	for (int ticks = 1; ticks <= 3; ticks++) {
 		assert_true(hub_next_ms(r->hub) <= r->now_ms);
 		hub_tick(r->hub, r->now_ms);
+		rig_flush(r);
 		pinged = r->metrics.value[METRIC_PINGS];
 		assert_int_equal(pinged, ticks < 3 ? ticks * 2000 : CROWD);
 	}
@@ -776,7 +782,7 @@ static void closes_with_work_to_do(void **state)
 	rig_close(r, blocked);
 	rig_close(r, waiting);
 	rig_close(r, waiting);
-	hub_writable(r->hub, &blocked->cursor, r->now_ms);
+	hub_writable(r->hub, &blocked->cursor);
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 11);
 	rig_pass(r, 5000);

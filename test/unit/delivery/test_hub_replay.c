@@ -190,6 +190,7 @@ static void info_without_answer_is_asked_again(void **state)
 	rig_send(r, event_info(lost, RIG_STREAM, 3, 10));
 	assert_got(c, "");
 	rig_info(r, RIG_STREAM, 4, 10);
+	rig_flush(r);
 	assert_got(c, ECHO("3-@"));
 }
 
@@ -203,6 +204,7 @@ static void info_is_overtaken_by_messages(void **state)
 	rig_publish(r, "ev.b", head + 1, "x");
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 4, head);
+	rig_flush(r);
 	assert_got(c, ECHO("3-@"));
 	assert_int_equal(r->metrics.value[METRIC_RESET_BEHIND], 0);
 }
@@ -219,6 +221,7 @@ static void leader_behind_the_log_is_followed_up(void **state)
 	rig_publish(r, "ev.b", 11, "another's");
 	c = rig_open(r, "a", START_ALL);
 	rig_info(r, RIG_STREAM, 11, 10);
+	rig_flush(r);
 	assert_got(c, ECHO("10-@"));
 	for (int i = 0; i < 4; i++) {
 		rig_pass(r, 250);
@@ -227,6 +230,7 @@ static void leader_behind_the_log_is_followed_up(void **state)
 	}
 	c = rig_open(r, "a", START_ALL);
 	rig_info(r, RIG_STREAM, 11, 10);
+	rig_flush(r);
 	assert_got(c, ECHO("10-@"));
 	rig_pass(r, 249);
 	fake_quiet(&r->src);
@@ -261,6 +265,7 @@ static void info_that_says_nothing_is_asked_again(void **state)
 	}
 	assert_got(c, "");
 	rig_info(r, RIG_STREAM, 3, 10);
+	rig_flush(r);
 	assert_got(c, ECHO("2-@"));
 }
 
@@ -279,6 +284,7 @@ static void rivals_answer_is_distrusted(void **state)
 	leaders.info.leader = 7;
 	leaders.info.all_follow = true;
 	rig_send(r, leaders);
+	rig_flush(r);
 	assert_got(c, ECHO("2-@"));
 	rig_flush(r);
 	for (int probe = 0; probe < 3; probe++) {
@@ -314,12 +320,14 @@ static void info_that_fails_begins_with_the_tail(void **state)
 				fake_asked(&r->src, ASKED_INFO)->request,
 				JETSTREAM_ERR_NO_STREAM));
 	assert_false(hub_ready(r->hub, &why));
+	rig_flush(r);
 	assert_got(c, "retry: 3000\n\n");
 	fake_asked(&r->src, ASKED_FORGET);
 	rig_follow(r, RIG_STREAM, 3, 10);
 	rig_flush(r);
 	rig_pass(r, 250);
 	rig_info(r, RIG_STREAM, 3, 10);
+	rig_flush(r);
 	assert_got(c, RIG_OPEN("2-@"));
 }
 
@@ -348,6 +356,7 @@ static void all_on_a_full_socket_starts_once(void **state)
 
 	r->now_ms += 1000;
 	hub_tick(r->hub, r->now_ms); /* a ping, and no room for it */
+	rig_flush(r);
 	assert_true(c->cursor.blocked);
 	rig_info(r, RIG_STREAM, 11, 10);
 	rig_flush(r);
@@ -707,6 +716,7 @@ static void open_streams_are_told_of_a_purge(void **state)
 	fake_asked(&r->src, ASKED_FIND);
 	fake_asked(&r->src, ASKED_INFO);
 	rig_send(r, event_down());
+	rig_flush(r);
 	rig_live(r, 30, 40);
 	rig_flush(r);
 	assert_got(live, ECHO("10-@") GAP("expired", 11, 30, "29-@"));
@@ -718,6 +728,7 @@ static void open_streams_are_told_of_a_purge(void **state)
 	assert_got(blocked, ECHO("10-@") GAP("expired", 10, 30, "29-@"));
 	/* One that has not begun begins now. */
 	rig_info(r, RIG_STREAM, 30, 40);
+	rig_flush(r);
 	assert_got(all, "retry: 3000\n\n" RIG_OPEN("29-@"));
 	rig_publish(r, "ev.a", 30, "x");
 	rig_flush(r);
@@ -893,6 +904,7 @@ static void cursor_beyond_the_end_holds_up_nobody(void **state)
 		fake_quiet(&r->src);
 		c = rig_open(r, "b", START_ALL);
 		rig_info(r, RIG_STREAM, 11, 10);
+		rig_flush(r);
 		assert_got(c, ECHO("10-@"));
 		rig_close(r, c);
 		r->clients[--r->n_clients] = (struct rig_client){0};
@@ -1100,7 +1112,8 @@ static void blocked_one_leaves_the_line(void **state)
 
 	assert_int_equal(next->cursor.listed, LISTED_EVICTED);
 	next->room = 4;
-	hub_say_expiry(r->hub, &next->cursor, r->now_ms);
+	hub_warn_of_expiry(r->hub, &next->cursor);
+	rig_flush(r);
 	assert_true(next->cursor.blocked);
 	answer(r, 6, 0);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
@@ -1140,6 +1153,7 @@ static void check_that_comes_while_blocked_is_asked_again(void **state)
 	c->room = 0;
 	r->now_ms += 1000;
 	hub_tick(r->hub, r->now_ms); /* a ping, and no room for it */
+	rig_flush(r);
 	assert_true(c->cursor.blocked);
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
@@ -1353,6 +1367,7 @@ static void ping_ends_replays(void **state)
 	r->now_ms += 1000;
 	hub_tick(r->hub, r->now_ms);
 	for (int i = 0; i < 3; i++) {
+		rig_flush(r);
 		assert_int_equal(c[i]->cursor.state, CURSOR_LIVE);
 		assert_got(c[i], ECHO("5-@") PING "id: 5-@\n\n" OLD(10));
 	}

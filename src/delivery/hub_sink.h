@@ -1,0 +1,27 @@
+/* Where the hub writes: the connections behind the cursors. */
+#ifndef SLUICE_HUB_SINK_H
+#define SLUICE_HUB_SINK_H
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct cursor;
+
+struct hub_sink {
+	/* Writes to the socket now. Returns how many bytes it took (0 to all),
+	 * or a negative errno: the connection failed, and its owner calls
+	 * hub_close() later (never inside this call). Not called while the
+	 * sink holds bytes. */
+	ssize_t (*write)(struct cursor *c, const struct iovec *iov, int n);
+	/* Copies these bytes (the rest of one cut frame), writes them as the
+	 * socket drains, then calls hub_writable(). -ENOMEM: failed, as
+	 * above. */
+	int (*hold)(struct cursor *c, const void *bytes, size_t len);
+	/* The subscription has had as many messages as hub_open.limit says, and
+	 * all of them are on the socket: its owner ends it (never inside this
+	 * call). May be called more than once. */
+	void (*done)(struct cursor *c);
+};
+
+#endif
