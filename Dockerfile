@@ -1,11 +1,11 @@
-# An image with the program, the libraries that it needs, and certificate
-# authorities: no shell, no package manager, no root.
+# An image with the program, its libraries and certificate authorities: no shell, no
+# package manager, no root.
 #
 #	docker build -t sluice .
 #	docker run -p 8080:8080 -e SLUICE_SERVER=nats://nats.example.com:4222 sluice
 #	docker stop -t 35 NAME
 #
-# Every option is a variable (docs/cli.md). It needs no disk: --read-only is fine.
+# Every option is a variable (docs/cli.md). The program needs no disk: use --read-only.
 
 FROM debian:13-slim AS build
 COPY tools/packages.sh /src/tools/
@@ -26,10 +26,10 @@ LABEL org.opencontainers.image.title="sluice" \
       org.opencontainers.image.revision="$REVISION" \
       org.opencontainers.image.base.name="scratch"
 COPY --from=build /image /
-# A port is published or not by whoever runs it: so both listeners are on all of
-# the container's addresses. The admin listener is then without the list of streams
-# (--admin-subscriptions). Who asks it by a name, as http://sluice:8081/metrics,
-# gives this name: SLUICE_ADMIN_HOST=sluice.
+# Both listeners are on all addresses of the container; publishing a port is your
+# choice. So the admin listener has no list of subscriptions (--admin-subscriptions).
+# To reach it by a name, as in http://sluice:8081/metrics, set
+# SLUICE_ADMIN_HOST=sluice.
 ENV SLUICE_LISTEN=0.0.0.0:8080 \
     SLUICE_ADMIN_LISTEN=0.0.0.0:8081 \
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
@@ -37,7 +37,7 @@ EXPOSE 8080 8081
 USER 65532:65532
 STOPSIGNAL SIGTERM
 # Swarm and ECS replace unhealthy containers, so this asks for /livez: while NATS is
-# away a gateway is not ready, and a restart would end its streams and mend nothing.
+# away a gateway is not ready, and a restart would end its subscriptions for nothing.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
     CMD ["/usr/bin/sluice", "--healthcheck"]
 ENTRYPOINT ["/usr/bin/sluice"]

@@ -1,20 +1,20 @@
 #!/bin/sh
-# See sluice work, with one command and nothing prepared:
+# Shows sluice at work, with one command and no preparation:
 #
 #	examples/quickstart.sh [--for SECONDS] [--port PORT]
 #
-# Installs what is missing (Debian; root or sudo), builds, starts a NATS server
-# of its own and the gateway, publishes an event every second for alice, bob and
-# carol, and follows alice's stream. Ctrl-C ends all of it and removes what it
-# made, but for the build, which the next run uses again.
+# Installs missing packages (Debian; root or sudo), builds, starts a NATS server
+# and the gateway, publishes an event every second for alice, bob and carol, and
+# follows alice's events. Ctrl-C ends everything and removes all files except the
+# build, which the next run uses again.
 #
-#	--for SECONDS  ends by itself after that time
-#	--port PORT    the gateway's port; default 8080, or the next that is free
+#	--for SECONDS  time after which it ends by itself
+#	--port PORT    port of the gateway; default 8080, or the next free one
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=${SLUICE_QUICKSTART_BUILD:-$root/build-quickstart}
-# The gateway would take it for an option of its own, and there is none.
+# The gateway would take it for an unknown option.
 unset SLUICE_QUICKSTART_BUILD
 port=8080
 last_port=8180
@@ -60,9 +60,9 @@ say()
 	printf '%s\n' "$*"
 }
 
-# ---- what is started, and its end -------------------------------------------
-# Everything runs in the background and the script waits: so a signal is heard
-# at once. Each child also ends when the script does, however it ends.
+# ---- processes, and their end -------------------------------------------
+# Children run in the background and the script waits, so that it handles a signal
+# at once. Each child also ends when the script does, in any way.
 
 folder=
 pids=
@@ -71,7 +71,7 @@ finish()
 {
 	trap '' INT TERM HUP PIPE
 	trap - EXIT
-	# Who has ended already, or ends by the signal, is as it should be.
+	# A process may have ended already, or end by the signal.
 	for p in $pids; do
 		kill "$p" 2>/dev/null || true
 	done
@@ -87,7 +87,7 @@ trap 'finish 143' TERM
 trap 'finish 129' HUP
 trap 'finish 141' PIPE
 
-# start LOG COMMAND...: its process is $started.
+# start LOG COMMAND...: sets $started to its process.
 start()
 {
 	log=$1
@@ -102,7 +102,7 @@ runs()
 	kill -0 "$1" 2>/dev/null
 }
 
-# wait_for WHAT LOG PID COMMAND...: until the command succeeds.
+# wait_for WHAT LOG PID COMMAND...: waits until the command succeeds.
 wait_for()
 {
 	what=$1
@@ -160,7 +160,7 @@ start_nats()
 	server=nats://127.0.0.1:$nats
 }
 
-# address KIND: where the gateway listens, by its log; false: not yet.
+# address KIND: sets $at to the gateway's address, from its log; false: not yet.
 address()
 {
 	at=$(sed -n "s/.*msg=listening .*address=\([^ ]*\) listener=$1.*/\1/p" \
@@ -199,24 +199,24 @@ explain()
 	cat <<-END
 
 		sluice serves $url from $server
-		An event a second is published for alice, bob and carol. See them in a browser:
+		alice, bob and carol get an event every second. To see them in a browser:
 
 		    $url/#id=alice&deliver=all
 
 		Try, in another terminal:
 
-		  bob's events, as they come
+		  bob's events, live
 		    curl -N -H 'user_id: bob' $url/api/v1/events
-		  the whole history first
+		  the whole history, then live
 		    curl -N -H 'user_id: bob' '$url/api/v1/events?deliver=all'
-		  the newest one, then those to come
+		  the newest event, then live
 		    curl -N -H 'user_id: bob' '$url/api/v1/events?deliver=last'
-		  everything after an event that was seen (take any id)
+		  everything after an event (any id)
 		    curl -N -H 'user_id: bob' -H 'Last-Event-ID: 5' $url/api/v1/events
-		  is it ready, and its metrics
+		  readiness and metrics
 		    curl $url/readyz; curl http://$admin/metrics
 
-		Here is alice's stream. Ctrl-C ends everything.
+		These are alice's events. Ctrl-C ends everything.
 
 	END
 }
@@ -235,14 +235,14 @@ follower=$!
 pids="$follower $pids"
 if [ -n "$seconds" ]; then
 	start /dev/null sleep "$seconds"
-	# The sleep; a signal may cut it short.
+	# A signal may end the wait early.
 	wait "$started" || true
 	say "That was $seconds seconds."
 	exit 0
 fi
-# However the stream ended: it is said why, below.
+# The log below has the reason.
 wait "$follower" || true
 runs "$publisher" || tail -n 5 "$folder/publish.log" >&2
-say "The stream ended:" >&2
+say "The events ended:" >&2
 tail -n 5 "$folder/sluice.log" >&2
 exit 1

@@ -48,9 +48,12 @@ def _problem(word, files, names, functions):
         known = any(f == path or f.endswith("/" + path)
                     or f.startswith(path + "/") for f in files)
         return None if known else "no such file"
-    if TEST.fullmatch(word) and word not in names:
-        base = word.removeprefix("test_")
-        return None if base in names else "no such test"
+    if TEST.fullmatch(word):
+        # clients_page_firefox is the test page in one of the browsers.
+        known = (word in names or word.removeprefix("test_") in names
+                 or word.startswith("clients_")
+                 and word.rsplit("_", 1)[0] in names)
+        return None if known else "no such test"
     return None
 
 
