@@ -61,9 +61,7 @@ struct conn *conn_first_in(const struct conn_set *s, enum conn_state state)
 
 /* ---- polled events ------------------------------------------------------- */
 
-/* No reading while a response is pending: otherwise a client could make us
- * buffer without bound. */
-static unsigned wanted_events(const struct conn *c)
+unsigned conn_wanted_events(const struct conn *c)
 {
 	unsigned events = 0;
 
@@ -77,7 +75,7 @@ static unsigned wanted_events(const struct conn *c)
 /* Without its events a connection would hang, so it is closed. */
 void conn_arm(struct conn *c)
 {
-	unsigned events = wanted_events(c);
+	unsigned events = conn_wanted_events(c);
 
 	if (events == c->polled)
 		return;

@@ -107,6 +107,8 @@ size_t conn_set_end_subscriptions(struct conn_set *s, size_t n);
 size_t conn_set_subscriptions(const struct conn_set *s);
 /* All connections, in whatever state. */
 size_t conn_set_count(const struct conn_set *s);
+/* NULL, or the invariant that does not hold (static text). For tests. */
+const char *conn_set_check(const struct conn_set *s);
 /* Closes all of them as they are; on_closed comes from the loop, and the set is
  * freed after it. Twice is a no-op. */
 void conn_set_close(struct conn_set *s);

@@ -138,7 +138,11 @@ void conn_fail(struct conn *c);
 /* Closes the cursor, and logs the end of the subscription; nothing happens to a
  * connection without one. */
 void conn_close_subscription(struct conn *c);
-/* Polls for the events that the state and the unsent bytes want. */
+/* enum poller_events: those that the state and the unsent bytes want. None to
+ * read while a response is pending: otherwise a client could make us buffer
+ * without bound. */
+unsigned conn_wanted_events(const struct conn *c);
+/* Polls for them. */
 void conn_arm(struct conn *c);
 /* Counts and logs a broken contract; the caller closes the connection. `what`
  * is static text. */

@@ -42,10 +42,14 @@ static bool read_all(struct play *p)
 static bool come_to_rest(struct play *p)
 {
 	unsigned quiet = 0;
+	const char *fault;
 
 	for (unsigned turns = 0; turns < LIMITER_MAX; turns++) {
 		bool moved = server_turn(p->server);
 
+		fault = server_check(p->server);
+		if (fault != NULL)
+			return play_fail(p, "%s", fault);
 		moved |= read_all(p);
 		quiet = moved ? 0 : quiet + 1;
 		if (quiet == QUIET_TURNS)

@@ -300,6 +300,11 @@ size_t server_connections(const struct server *s)
 	return conn_set_count(s->conns);
 }
 
+const char *server_check(const struct server *s)
+{
+	return s->conns_closed ? NULL : conn_set_check(s->conns);
+}
+
 /* ---- start and end ------------------------------------------------------- */
 
 static void on_conns_closed(void *arg)

@@ -48,6 +48,8 @@ void server_drain(struct server *s);
 size_t server_end_streams(struct server *s, size_t n);
 size_t server_streams(const struct server *s);
 size_t server_connections(const struct server *s);
+/* NULL, or the invariant of its connections that does not hold. */
+const char *server_check(const struct server *s);
 
 /* Closes everything. NULL, or what was left open. */
 const char *server_free(struct server *s);
