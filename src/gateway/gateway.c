@@ -277,7 +277,7 @@ static void on_nats_event(void *arg, const struct jetstream_event *ev)
 	hub_on_event(gw->hub, ev, uv_now(gw->uv_loop));
 }
 
-static void on_nats_turn(void *arg)
+static void on_nats_flush(void *arg)
 {
 	struct sluice *gw = arg;
 
@@ -291,7 +291,7 @@ static int open_nats(struct sluice *gw, char *err)
 	gw->nats = (struct gateway_nats){
 		.log = &gw->logs.main,
 		.metrics = &gw->metrics,
-		.cbs = {on_nats_event, on_nats_turn, on_part_closed, gw},
+		.cbs = {on_nats_event, on_nats_flush, on_part_closed, gw},
 	};
 	rc = gateway_nats_open(&gw->nats, gw->uv_loop, &gw->options, err);
 	if (rc == 0)

@@ -13,11 +13,11 @@ static void on_source_event(void *arg, const struct jetstream_event *ev)
 	n->cbs.on_event(n->cbs.arg, ev);
 }
 
-static void on_source_turn(void *arg)
+static void on_source_flush(void *arg)
 {
 	struct gateway_nats *n = arg;
 
-	n->cbs.on_turn(n->cbs.arg);
+	n->cbs.on_flush(n->cbs.arg);
 }
 
 static void on_source_closed(void *arg)
@@ -107,7 +107,7 @@ int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
 	};
 	const struct nats_source_cbs cbs = {
 		.on_event = on_source_event,
-		.on_turn = on_source_turn,
+		.on_flush = on_source_flush,
 		.on_status = on_source_status,
 		.on_closed = on_source_closed,
 		.arg = n,
@@ -119,7 +119,7 @@ int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
 
 struct jetstream *gateway_nats_jetstream(const struct gateway_nats *n)
 {
-	return nats_source_source(n->source);
+	return nats_source_jetstream(n->source);
 }
 
 void gateway_nats_gauges(const struct gateway_nats *n)

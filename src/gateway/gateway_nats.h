@@ -15,8 +15,8 @@ struct nats_source;
 
 struct gateway_nats_cbs {
 	void (*on_event)(void *arg, const struct jetstream_event *ev);
-	/* The events that were there are in. */
-	void (*on_turn)(void *arg);
+	/* Pending events were delivered: flush. */
+	void (*on_flush)(void *arg);
 	void (*on_closed)(void *arg);
 	void *arg;
 };

@@ -18,11 +18,11 @@
 
 enum {
 	CONNECT_MS = 2000,
-	/* The third goes out when two are missed: after 12 s. */
+	/* The connection is lost when two are unanswered, after 12 s. */
 	PING_MS = 4000,
 	PINGS_OUT = 2,
-	/* How long a write may wait for a server that doesn't read; it's also
-	 * how long a call of ours may wait for nats.c's lock. */
+	/* For a write to a server that does not read, and so for a call that
+	 * waits for nats.c's lock. */
 	WRITE_MS = 2500,
 	FILE_MAX = 1024 * 1024,
 };
@@ -37,7 +37,7 @@ static void wipe_and_free(char *text, size_t len)
 	free(text);
 }
 
-/* The whole file, NUL-terminated; to wipe_free(). */
+/* The whole file, NUL-terminated; to wipe_and_free(). */
 static int read_secret_file(char **ret, size_t *ret_len, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -69,9 +69,9 @@ static int read_secret_file(char **ret, size_t *ret_len, const char *path)
 	return 0;
 }
 
-/* "-----BEGIN ENCRYPTED PRIVATE KEY-----" (PKCS #8), or a header of the old
- * form, "Proc-Type: 4,ENCRYPTED". OpenSSL would ask for the passphrase on the
- * terminal, and wait for ever. It tolerates blanks in the header. */
+/* PKCS #8 ("-----BEGIN ENCRYPTED PRIVATE KEY-----"), or the older header
+ * "Proc-Type: 4,ENCRYPTED", in which OpenSSL tolerates blanks. OpenSSL would
+ * ask for the passphrase on the terminal, and wait forever. */
 static bool is_encrypted(const char *text, size_t len)
 {
 	static const char pkcs8[] = "-----BEGIN ENCRYPTED",
@@ -95,9 +95,9 @@ static bool is_encrypted(const char *text, size_t len)
 	return false;
 }
 
-/* The file must be there and hold `mark`. Its content for wipe_free(). */
-static int take_file(char **ret, const char *option, const char *path,
-		     const char *mark, const char *takes, char *err)
+/* Reads a file that must contain `mark`. Its content, for wipe_and_free(). */
+static int read_checked_file(char **ret, const char *option, const char *path,
+			     const char *mark, const char *takes, char *err)
 {
 	char shown[160], *text;
 	size_t len;
@@ -112,14 +112,14 @@ static int take_file(char **ret, const char *option, const char *path,
 	}
 	if (memmem(text, len, mark, strlen(mark)) == NULL) {
 		snprintf(err, NATS_OPTIONS_ERROR_MAX,
-			 "%s: wrong value \"%s\" (it has no \"%s\"); takes %s",
+			 "%s: wrong value \"%s\" (no \"%s\" in it); takes %s",
 			 option, shown, mark, takes);
 		rc = -EINVAL;
 	}
 	if (rc == 0 && is_encrypted(text, len)) {
 		snprintf(err, NATS_OPTIONS_ERROR_MAX,
-			 "%s: wrong value \"%s\" (it is encrypted, and there "
-			 "is no passphrase; openssl pkey writes it without); "
+			 "%s: wrong value \"%s\" (it is encrypted, which is "
+			 "not supported; decrypt it with openssl pkey); "
 			 "takes %s",
 			 option, shown, takes);
 		rc = -EINVAL;
@@ -131,7 +131,7 @@ static int take_file(char **ret, const char *option, const char *path,
 	return rc;
 }
 
-/* Of a path that is given. */
+/* Without a path there is nothing to check. */
 static int check_secret_file(const char *option, const char *path,
 			     const char *mark, const char *takes, char *err)
 {
@@ -140,7 +140,7 @@ static int check_secret_file(const char *option, const char *path,
 
 	if (path == NULL)
 		return 0;
-	rc = take_file(&text, option, path, mark, takes, err);
+	rc = read_checked_file(&text, option, path, mark, takes, err);
 	if (rc == 0)
 		wipe_and_free(text, strlen(text));
 	return rc;
@@ -150,10 +150,9 @@ static int check_secret_file(const char *option, const char *path,
 #define TAKES_CERT "the path of a file with a certificate (PEM)"
 #define TAKES_KEY  "the path of a file with a private key (PEM)"
 
-/* The JWT of a credentials file: the word behind the line that announces it,
- * whatever the line ends are, and with a byte-order mark before it all.
- * -EINVAL: there is none. */
-static int load_jwt(char **ret, const char *path)
+/* The JWT of a credentials file: the word after the line that announces it,
+ * with any line ends, and after a byte-order mark. -EINVAL: there is none. */
+static int read_jwt_file(char **ret, const char *path)
 {
 	static const char mark[] = "BEGIN NATS USER JWT", blanks[] = " \t\r\n";
 	char *text, *at;
@@ -176,7 +175,7 @@ static int load_jwt(char **ret, const char *path)
 	return rc;
 }
 
-static int load_nkey_seed(struct nkey *ret, const char *path)
+static int read_nkey_file(struct nkey *ret, const char *path)
 {
 	char *text;
 	size_t len;
@@ -206,13 +205,13 @@ static int check_nkey_seed(const struct nats_settings *s, char *err)
 	if (s->user_seed != NULL) {
 		if (nkey_find(&key, s->user_seed, strlen(s->user_seed)) < 0)
 			return reject_setting(err,
-					      "the user's seed is no nkey seed "
-					      "of a user (\"SU...\")");
+					      "the user's seed is not an nkey "
+					      "seed of a user (\"SU...\")");
 		nkey_wipe(&key);
 	}
 	if (s->nkey == NULL)
 		return 0;
-	rc = load_nkey_seed(&key, s->nkey);
+	rc = read_nkey_file(&key, s->nkey);
 	if (rc == 0) {
 		nkey_wipe(&key);
 		return 0;
@@ -221,7 +220,7 @@ static int check_nkey_seed(const struct nats_settings *s, char *err)
 	snprintf(err, NATS_OPTIONS_ERROR_MAX,
 		 "--nkey: wrong value \"%s\" (%s); takes the path of a file "
 		 "with a user's seed (\"SU...\")",
-		 shown, rc == -EINVAL ? "it has no such seed" : strerror(-rc));
+		 shown, rc == -EINVAL ? "no such seed in it" : strerror(-rc));
 	return rc;
 }
 
@@ -251,9 +250,9 @@ static int check_nats_option(const struct nats_settings *s, char *err)
 				      "--stream: not the name of a stream");
 	if (s->js_domain != NULL && s->js_api_prefix != NULL)
 		return reject_setting(err,
-				      "--js-domain and --js-api-prefix say the "
-				      "same: give one");
-	/* One token, for which the rules are those of a name. */
+				      "--js-domain and --js-api-prefix exclude "
+				      "each other");
+	/* One token of a subject: the rules are those of a stream's name. */
 	if (s->js_domain != NULL && !subject_stream_name_ok(s->js_domain))
 		return reject_setting(err,
 				      "--js-domain: not the name of a domain");
@@ -265,7 +264,8 @@ static int check_nats_option(const struct nats_settings *s, char *err)
 				      "--inbox-prefix: not a subject's prefix");
 	if ((s->tlscert == NULL) != (s->tlskey == NULL))
 		return reject_setting(err,
-				      "--tlscert and --tlskey need each other");
+				      "--tlscert and --tlskey must be given "
+				      "together");
 #if NATS_VERSION_NUMBER < 0x030900
 	if (s->tlsfirst)
 		return reject_setting(err,
@@ -377,7 +377,7 @@ struct nats_options *nats_options_unref(struct nats_options *o)
 
 /* ---- natsOptions --------------------------------------------------------- */
 
-/* After the first call that fails the others are not made. */
+/* After the first call that fails, SET makes no more. */
 struct build {
 	natsOptions *to;
 	natsStatus status;
@@ -392,8 +392,8 @@ struct build {
 		}                             \
 	} while (0)
 
-/* No version of nats.c escapes what it puts into the JSON of CONNECT. To
- * wipe_free(). */
+/* For the JSON of CONNECT, in which nats.c escapes nothing. To wipe_and_free().
+ */
 static char *escape_credentials(const char *text)
 {
 	size_t len = strlen(text);
@@ -431,13 +431,13 @@ static void set_user_options(struct build *b, const char *user,
 	wipe_and_free(secret, secret == NULL ? 0 : strlen(secret));
 }
 
-/* nats.c frees what these two give it with free(). */
+/* nats.c frees the results of these two callbacks with free(). */
 static natsStatus on_user_jwt(char **jwt, char **error, void *arg)
 {
 	const struct nats_options *o = arg;
 
 	if (o->creds != NULL) {
-		int rc = load_jwt(jwt, o->creds);
+		int rc = read_jwt_file(jwt, o->creds);
 
 		if (rc == 0)
 			return NATS_OK;
@@ -449,27 +449,27 @@ static natsStatus on_user_jwt(char **jwt, char **error, void *arg)
 	return *jwt == NULL ? NATS_NO_MEMORY : NATS_OK;
 }
 
-static int public_key_of(struct nkey *ret, const struct nats_options *o)
+static int read_configured_nkey(struct nkey *ret, const struct nats_options *o)
 {
 	if (o->creds != NULL)
-		return load_nkey_seed(ret, o->creds);
+		return read_nkey_file(ret, o->creds);
 	if (o->nkey != NULL)
-		return load_nkey_seed(ret, o->nkey);
+		return read_nkey_file(ret, o->nkey);
 	if (o->user_seed != NULL)
 		return nkey_find(ret, o->user_seed, strlen(o->user_seed));
 	return -ENOENT;
 }
 
-/* A JWT without a seed is a bearer's: its signature is empty. */
-static natsStatus give_signature(char **error, unsigned char **sig, int *len,
-				 const char *nonce, void *arg)
+/* A JWT without a seed is a bearer JWT: its signature is empty. */
+static natsStatus on_signature(char **error, unsigned char **sig, int *len,
+			       const char *nonce, void *arg)
 {
 	const struct nats_options *o = arg;
 	struct nkey key;
-	int rc = public_key_of(&key, o);
+	int rc = read_configured_nkey(&key, o);
 
 	if (rc < 0 && rc != -ENOENT) {
-		*error = strdup("the nkey's seed can't be read");
+		*error = strdup("cannot read the nkey's seed");
 		return NATS_ERR;
 	}
 	*sig = calloc(1, NKEY_SIGNATURE_LEN);
@@ -487,17 +487,17 @@ static void set_nkey_option(struct build *b, struct nats_options *o)
 	struct nkey key;
 
 	b->what = "--nkey";
-	if (load_nkey_seed(&key, o->nkey) < 0) {
+	if (read_nkey_file(&key, o->nkey) < 0) {
 		b->status = NATS_ERR;
 		return;
 	}
 	nkey_public(&key, public_key);
 	nkey_wipe(&key);
 	SET(b, "--nkey",
-	    natsOptions_SetNKey(b->to, public_key, give_signature, o));
+	    natsOptions_SetNKey(b->to, public_key, on_signature, o));
 }
 
-/* What stands in the server's URL is for that server. */
+/* Credentials in the server's URL take precedence, for that server. */
 static void set_credentials(struct build *b, struct nats_options *o,
 			    const struct nats_servers_item *server)
 {
@@ -505,27 +505,27 @@ static void set_credentials(struct build *b, struct nats_options *o,
 		set_user_options(b, server->user, server->password);
 	else if (o->user != NULL)
 		set_user_options(b, o->user, o->password);
-	/* Not by the library, which knows one line end, and no byte-order mark.
-	 */
+	/* nats.c would accept one kind of line end only, and no byte-order
+	 * mark. */
 	else if (o->creds != NULL)
 		SET(b, "--creds",
 		    natsOptions_SetUserCredentialsCallbacks(b->to, on_user_jwt,
-							    o, give_signature,
+							    o, on_signature,
 							    o));
 	else if (o->nkey != NULL)
 		set_nkey_option(b, o);
 	else if (o->user_jwt != NULL)
 		SET(b, "user_jwt",
 		    natsOptions_SetUserCredentialsCallbacks(b->to, on_user_jwt,
-							    o, give_signature,
+							    o, on_signature,
 							    o));
 	if (o->token != NULL && server->user == NULL)
 		set_user_options(b, o->token, NULL);
 }
 
-/* From the memory of the bytes that were checked, and not from the files, which
- * may be others a moment later: an encrypted key would make OpenSSL ask on the
- * terminal. Negative with `err`. */
+/* nats.c gets the checked bytes in place of the files, which may have changed
+ * since: for an encrypted key OpenSSL would ask on the terminal. Negative with
+ * `err`. */
 static int set_certificates(struct build *b, const struct nats_options *o,
 			    char *err)
 {
@@ -533,14 +533,14 @@ static int set_certificates(struct build *b, const struct nats_options *o,
 	int rc = 0;
 
 	if (o->tlsca != NULL)
-		rc = take_file(&ca, "--tlsca", o->tlsca, "BEGIN", TAKES_CA,
-			       err);
+		rc = read_checked_file(&ca, "--tlsca", o->tlsca, "BEGIN",
+				       TAKES_CA, err);
 	if (rc == 0 && o->tlscert != NULL)
-		rc = take_file(&cert, "--tlscert", o->tlscert,
-			       "BEGIN CERTIFICATE", TAKES_CERT, err);
+		rc = read_checked_file(&cert, "--tlscert", o->tlscert,
+				       "BEGIN CERTIFICATE", TAKES_CERT, err);
 	if (rc == 0 && o->tlscert != NULL)
-		rc = take_file(&key, "--tlskey", o->tlskey, "PRIVATE KEY",
-			       TAKES_KEY, err);
+		rc = read_checked_file(&key, "--tlskey", o->tlskey,
+				       "PRIVATE KEY", TAKES_KEY, err);
 	if (rc == 0 && ca != NULL)
 		SET(b, "--tlsca",
 		    natsOptions_SetCATrustedCertificates(b->to, ca));
@@ -586,8 +586,9 @@ static void set_session_options(struct build *b, const struct nats_options *o,
 	SET(b, "ping", natsOptions_SetPingInterval(b->to, PING_MS));
 	SET(b, "ping", natsOptions_SetMaxPingsOut(b->to, PINGS_OUT));
 	SET(b, "write", natsOptions_SetWriteDeadline(b->to, WRITE_MS));
-	/* Whatever the library's environment says: our callback may wait, and
-	 * not for others. */
+	/* Also if an environment variable of nats.c sets it: the message
+	 * callback may wait for room in the mailbox, and must not delay other
+	 * connections of the process. */
 	SET(b, "delivery", natsOptions_UseGlobalMessageDelivery(b->to, false));
 	free(name);
 }

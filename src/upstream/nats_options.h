@@ -1,4 +1,4 @@
-/* Settings, as the user gives them, and what nats.c wants to hear of them. */
+/* The settings of the NATS side, checked, and the natsOptions made of them. */
 #ifndef SLUICE_NATS_OPTIONS_H
 #define SLUICE_NATS_OPTIONS_H
 
@@ -9,13 +9,13 @@
 
 struct __natsOptions; /* natsOptions */
 
-/* NULL or 0: not given. */
+/* As the options give them; NULL or 0: not given. Borrowed. */
 struct nats_settings {
 	const char *const *servers; /* URLs: nats://, tls://, host:port */
 	size_t n_servers;
 	const char *name; /* connection's name: "sluice" and the version */
 	const char *user;
-	const char *password; /* a user without a password is a token */
+	const char *password; /* NULL: the user is a token */
 	const char *token;
 	const char *creds;
 	const char *nkey; /* path of a seed file */
@@ -34,8 +34,8 @@ struct nats_settings {
 
 enum { NATS_OPTIONS_ERROR_MAX = 512 };
 
-/* A copy of checked settings, shared by threads: a connect that nobody waits
- * for any more still has its own reference. */
+/* A checked copy of the settings, shared by threads: each connect has a
+ * reference, also an abandoned one. */
 struct nats_options {
 	unsigned refs;
 	bool tls;
@@ -57,17 +57,17 @@ struct nats_options {
 	char *filter;
 };
 
-/* No call of nats.c: for the loop's thread. `tls`: the servers' URLs ask for
- * it. -EINVAL or what reading a file gave (-ENOENT, -EACCES, ...) with `err`
- * (NATS_OPTIONS_ERROR_MAX bytes), which names the option; -ENOMEM. */
+/* For the loop's thread: does not call nats.c. `tls`: a server's URL is tls://.
+ * -EINVAL, or the error of reading a file, with `err` (NATS_OPTIONS_ERROR_MAX
+ * bytes), which names the option; -ENOMEM. */
 int nats_options_new(struct nats_options **ret,
 		     const struct nats_settings *settings, bool tls, char *err);
 struct nats_options *nats_options_ref(struct nats_options *o);
 /* Wipes the secrets with the last reference; returns NULL. */
 struct nats_options *nats_options_unref(struct nats_options *o);
 
-/* natsOptions for one server, to natsOptions_Destroy(). Borrows `o`, also for
- * the connect. NULL with `err` when nats.c refuses: a file's content. */
+/* natsOptions for one server, to natsOptions_Destroy(). They borrow `o`, also
+ * for the connect. NULL with `err`: nats.c rejects a file's content. */
 struct __natsOptions *nats_options_build(struct nats_options *o,
 					 const struct nats_servers_item *server,
 					 char *err);

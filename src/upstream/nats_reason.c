@@ -11,14 +11,14 @@
 
 enum { WAIT_MS = 1000, GREETING_MAX = 8192 };
 
-static bool await(int fd, short events)
+static bool wait_for_events(int fd, short events)
 {
 	struct pollfd p = {.fd = fd, .events = events};
 
 	return poll(&p, 1, WAIT_MS) > 0;
 }
 
-static int connect_to(const struct addrinfo *to)
+static int connect_socket(const struct addrinfo *to)
 {
 	int fd = socket(to->ai_family,
 			to->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -27,13 +27,13 @@ static int connect_to(const struct addrinfo *to)
 	if (fd < 0)
 		return -1;
 	if (connect(fd, to->ai_addr, to->ai_addrlen) == 0 ||
-	    (errno == EINPROGRESS && await(fd, POLLOUT)))
+	    (errno == EINPROGRESS && wait_for_events(fd, POLLOUT)))
 		return fd;
 	close(fd);
 	return -1;
 }
 
-static int open_socket(const char *url, const char *host)
+static int open_server_socket(const char *url, const char *host)
 {
 	const struct addrinfo want = {.ai_socktype = SOCK_STREAM,
 				      .ai_flags = AI_NUMERICSERV};
@@ -43,12 +43,12 @@ static int open_socket(const char *url, const char *host)
 
 	if (port == NULL || getaddrinfo(host, port + 1, &want, &found) != 0)
 		return -1;
-	fd = connect_to(found);
+	fd = connect_socket(found);
 	freeaddrinfo(found);
 	return fd;
 }
 
-/* INFO, and an error behind it; NUL-terminated. */
+/* INFO and an error after it, NUL-terminated. */
 static void read_greeting(int fd, char *text)
 {
 	size_t len = 0;
@@ -56,7 +56,7 @@ static void read_greeting(int fd, char *text)
 
 	text[0] = '\0';
 	while (n > 0 && len < GREETING_MAX && strstr(text, "-ERR") == NULL &&
-	       await(fd, POLLIN)) {
+	       wait_for_events(fd, POLLIN)) {
 		n = read(fd, text + len, GREETING_MAX - len);
 		if (n > 0)
 			len += (size_t)n;
@@ -64,7 +64,7 @@ static void read_greeting(int fd, char *text)
 	}
 }
 
-/* The text of "-ERR 'text'" at the beginning of a line. */
+/* The text of "-ERR 'text'" at the start of a line. */
 static bool take_error(const char *text, char *err, size_t size)
 {
 	static const char begin[] = "-ERR";
@@ -92,12 +92,12 @@ void nats_reason_find(const char *url, const char *host, char *err, size_t size)
 	char text[GREETING_MAX + 1] = "";
 	int fd;
 
-	/* As 3.4 and 3.10 word it. */
+	/* The texts of nats.c 3.4 and 3.10. */
 	if (strstr(err, "Expected 'PONG', got ''") == NULL &&
 	    strstr(err, "got '-ERR' instead of 'INFO'") == NULL &&
 	    strcmp(err, "Connection Closed") != 0)
 		return;
-	fd = open_socket(url, host);
+	fd = open_server_socket(url, host);
 	if (fd >= 0) {
 		read_greeting(fd, text);
 		close(fd);

@@ -10,9 +10,9 @@
 
 #include "nats/server_url.h"
 
-/* A URL is cut up here, because the versions of nats.c differ in what they make
- * of one: a tls:// scheme is ignored before 3.13, and an escaped password is
- * sent as it is before 3.9. */
+/* nats.c does not get URLs with a scheme or userinfo, because its versions
+ * differ: before 3.13 they ignore tls://, before 3.9 they do not decode an
+ * escaped password. */
 
 static const char default_url[] = "nats://127.0.0.1:4222";
 
@@ -87,7 +87,7 @@ static int add_configured_server(struct nats_servers *s, const char *url,
 					 : "a wrong escape before the '@'");
 		return rc;
 	}
-	s->items[s->n++].given = true;
+	s->items[s->n++].configured = true;
 	s->tls = s->tls || tls;
 	return 0;
 }
@@ -132,7 +132,7 @@ int nats_servers_next(struct nats_servers *s, struct nats_servers_item *ret)
 	if (s->next >= s->n)
 		s->next = 0;
 	from = &s->items[s->next++];
-	to.given = from->given;
+	to.configured = from->configured;
 	if (copy_url_part(&to.url, from->url) < 0 ||
 	    copy_url_part(&to.host, from->host) < 0 ||
 	    copy_url_part(&to.user, from->user) < 0 ||
@@ -163,9 +163,9 @@ static bool is_ip_literal(const char *host)
 	       inet_pton(AF_INET6, host, &address) == 1;
 }
 
-/* A cluster tells addresses, while its certificate has names: the name that has
- * been good for the server that tells is expected of the others too. Its
- * credentials are theirs as well. */
+/* A cluster announces addresses, while its certificates have names: the others
+ * are expected to have the name of the server that announced them. They get its
+ * credentials, too. */
 static int inherit_credentials(struct nats_servers_item *it,
 			       const struct nats_servers_item *from)
 {
@@ -182,13 +182,13 @@ static int inherit_credentials(struct nats_servers_item *it,
 	return copy_url_part(&it->password, from->password);
 }
 
-/* Keeps the place in turn: what comes next stays what came next. */
+/* The next server stays the next one. */
 static void drop_discovered(struct nats_servers *s)
 {
 	size_t kept = 0, next = 0;
 
 	for (size_t i = 0; i < s->n; i++) {
-		if (!s->items[i].given) {
+		if (!s->items[i].configured) {
 			nats_servers_item_finish(&s->items[i]);
 			continue;
 		}

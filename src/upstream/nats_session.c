@@ -11,46 +11,48 @@
 #include "nats/js_request.h"
 #include "upstream/nats_codec.h"
 #include "upstream/nats_connect.h"
+#include "upstream/nats_hung.h"
 
-/* The happy path: options, a thread that connects, a subscription on the
- * session's inbox, a flush; then requests out, arrivals in; then destroy.
+/* The happy path: options, a thread that connects, a subscription to the
+ * session's inbox, a flush; requests out, messages in; destroy.
  *
- * Callbacks of nats.c may come late, from threads that nobody can wait for. So
- * they don't get a pointer but the session's number, and ask `sessions` for it:
- * a session that is gone is not found, and one that is in a callback is not
- * freed before that returns. */
+ * nats.c may call back late, from threads that cannot be joined. So a callback
+ * gets the session's number in place of a pointer, and looks it up in
+ * `sessions`: a freed session is not found, and a session with a callback
+ * inside is not freed before that returns. */
 
 enum {
 	FLUSH_MS = 2000,
 	LAST_FLUSH_MS = 500,
 	REQUEST_MAX = 16 * 1024,
-	API_SUBJECT_MAX = 4096, /* a server's limit for the whole line */
+	API_SUBJECT_MAX = 4096, /* the server's limit of a protocol line */
 };
 
 struct nats_session {
 	struct nats_session *next; /* in `sessions` */
 	uint64_t number;
 	unsigned busy; /* callbacks inside */
-	bool lame;
+	bool lame_duck;
 	char error[NATS_SESSION_ERROR_MAX]; /* the last asynchronous one */
-	char *server;			    /* its URL, for notes */
+	char *server;			    /* its URL, for status messages */
 
 	struct nats_options *options;
 	struct mailbox *events;
 	struct mailbox *wake;
 	struct nats_hung *hung;
-	struct nats_connect *dial;
+	struct nats_connect *connect;
 	natsConnection *conn;
 	natsSubscription *sub;
 	struct nats_inbox inbox;
 	struct buf request;
 };
 
-/* Of the whole process. The lock guards next, busy, lame and error of each. */
+/* Sessions of the whole process. The lock guards next, busy, lame_duck and
+ * error of each. */
 static struct {
 	pthread_once_t once;
 	pthread_mutex_t lock;
-	pthread_cond_t idle; /* some session's `busy` has become 0 */
+	pthread_cond_t idle; /* the `busy` of a session became 0 */
 	struct nats_session *first;
 	uint64_t last_number;
 } sessions = {
@@ -59,14 +61,15 @@ static struct {
 	.idle = PTHREAD_COND_INITIALIZER,
 };
 
-/* Two threads must not open the library at once. Nobody closes it: others in
- * the process may use it. */
+/* Once for all threads. It is never closed: other code of the process may use
+ * nats.c too. */
 static void open_library(void)
 {
 	nats_Open(-1);
 }
 
-/* ---- the register -------------------------------------------------------- */
+/* ---- the registry of sessions
+ * -------------------------------------------------------- */
 
 static void *number_argument(uint64_t number)
 {
@@ -96,8 +99,8 @@ static void unregister_session(struct nats_session *s)
 	pthread_mutex_unlock(&sessions.lock);
 }
 
-/* The session of a callback, until leave(). NULL: it's gone. */
-static struct nats_session *enter_session_state(void *arg)
+/* The session of a callback, until leave_session(). NULL: it was freed. */
+static struct nats_session *enter_session(void *arg)
 {
 	struct nats_session *s;
 
@@ -131,7 +134,7 @@ static const char *header_of(natsMsg *msg, const char *key)
 static void on_message(natsConnection *conn, natsSubscription *sub,
 		       natsMsg *msg, void *arg)
 {
-	struct nats_session *s = enter_session_state(arg);
+	struct nats_session *s = enter_session(arg);
 	struct nats_arrival in;
 
 	(void)conn;
@@ -146,8 +149,8 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 		.data = natsMsg_GetData(msg),
 		.len = (size_t)natsMsg_GetDataLength(msg),
 	};
-	/* A stored message may have headers of any name: only what comes to
-	 * our own inbox without data can be a status. */
+	/* A stored message may have headers of any name: only a message without
+	 * data and without a reply subject can be a status. */
 	if (in.len == 0 && in.reply == NULL) {
 		in.status = header_of(msg, "Status");
 		in.description = header_of(msg, "Description");
@@ -165,7 +168,7 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 
 static void on_closed(natsConnection *conn, void *arg)
 {
-	struct nats_session *s = enter_session_state(arg);
+	struct nats_session *s = enter_session(arg);
 
 	(void)conn;
 	if (s == NULL)
@@ -176,20 +179,20 @@ static void on_closed(natsConnection *conn, void *arg)
 
 static void on_lame_duck(natsConnection *conn, void *arg)
 {
-	struct nats_session *s = enter_session_state(arg);
+	struct nats_session *s = enter_session(arg);
 
 	(void)conn;
 	if (s == NULL)
 		return;
 	pthread_mutex_lock(&sessions.lock);
-	s->lame = true;
+	s->lame_duck = true;
 	pthread_mutex_unlock(&sessions.lock);
 	mailbox_wake(s->wake);
 	leave_session(s);
 }
 
-/* What a server refuses is refused each time; of requests about consumers only
- * the consumers' names differ. */
+/* A request that the server rejects is rejected each time; errors about
+ * consumers differ in the consumer's name only. */
 static bool is_same_error(const char *a, const char *b)
 {
 	static const char name[] = ".sluice_";
@@ -200,8 +203,8 @@ static bool is_same_error(const char *a, const char *b)
 	return strncmp(a, b, (size_t)(at - a) + strlen(name)) == 0;
 }
 
-/* Notes are for people: one that finds no room is left out, and the same one
- * again. */
+/* Repeated errors are not reported again, and one that finds no room in the
+ * mailbox is dropped: it is for the log only. */
 static void on_error(natsConnection *conn, natsSubscription *sub,
 		     natsStatus status, void *arg)
 {
@@ -212,7 +215,7 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 	(void)conn;
 	(void)sub;
 	nats_connect_error(text, (int)status);
-	s = enter_session_state(arg);
+	s = enter_session(arg);
 	if (s == NULL)
 		return;
 	pthread_mutex_lock(&sessions.lock);
@@ -239,10 +242,10 @@ static natsStatus set_callbacks(natsOptions *o, uint64_t number)
 	return status;
 }
 
-/* To connect with; NULL with `err`. */
-static natsOptions *options_for_server(struct nats_session *s,
-				       const struct nats_servers_item *server,
-				       char *err)
+/* NULL with `err`. */
+static natsOptions *build_server_options(struct nats_session *s,
+					 const struct nats_servers_item *server,
+					 char *err)
 {
 	natsOptions *o = nats_options_build(s->options, server, err);
 	natsStatus status;
@@ -261,7 +264,7 @@ static struct nats_connect *begin_connect(
 	struct nats_session *s, const struct nats_servers_item *server,
 	char *err)
 {
-	natsOptions *o = options_for_server(s, server, err);
+	natsOptions *o = build_server_options(s, server, err);
 
 	if (o == NULL)
 		return NULL;
@@ -291,15 +294,15 @@ struct nats_session *nats_session_new(struct nats_options *o,
 	buf_init(&s->request, REQUEST_MAX);
 	register_session(s);
 	nats_inbox_init(&s->inbox, s->number, o->inbox_prefix);
-	s->dial = begin_connect(s, server, err);
-	if (s->dial == NULL) {
+	s->connect = begin_connect(s, server, err);
+	if (s->connect == NULL) {
 		nats_session_free(s);
 		return NULL;
 	}
 	return s;
 }
 
-/* Pending limits off: what can come is bounded by what was asked for. */
+/* Without pending limits: the pull requests bound what can arrive. */
 static natsStatus subscribe_inbox(struct nats_session *s)
 {
 	char subject[NATS_INBOX_SUBJECT_MAX];
@@ -319,10 +322,10 @@ static enum nats_session_state finish_connect(struct nats_session *s, char *err)
 {
 	natsStatus status;
 
-	if (!nats_connect_done(s->dial))
+	if (!nats_connect_done(s->connect))
 		return NATS_SESSION_CONNECTING;
-	s->conn = nats_connect_end(s->dial, err);
-	s->dial = NULL;
+	s->conn = nats_connect_finish(s->connect, err);
+	s->connect = NULL;
 	if (s->conn == NULL)
 		return NATS_SESSION_OVER;
 	status = subscribe_inbox(s);
@@ -332,7 +335,7 @@ static enum nats_session_state finish_connect(struct nats_session *s, char *err)
 	return NATS_SESSION_OVER;
 }
 
-/* Why it has ended: what the server said, or what the library found. */
+/* The reason of the end: the server's text, or else nats.c's. */
 static void set_session_error(struct nats_session *s, char *err)
 {
 	const char *text = NULL;
@@ -346,9 +349,9 @@ static void set_session_error(struct nats_session *s, char *err)
 	pthread_mutex_unlock(&sessions.lock);
 }
 
-enum nats_session_state nats_session_look(struct nats_session *s, char *err)
+enum nats_session_state nats_session_poll(struct nats_session *s, char *err)
 {
-	if (s->dial != NULL)
+	if (s->connect != NULL)
 		return finish_connect(s, err);
 	if (s->conn == NULL || s->sub == NULL)
 		return NATS_SESSION_OVER;
@@ -363,14 +366,14 @@ uint64_t nats_session_number(const struct nats_session *s)
 	return s->number;
 }
 
-bool nats_session_lame(struct nats_session *s)
+bool nats_session_is_lame_duck(struct nats_session *s)
 {
-	bool lame;
+	bool lame_duck;
 
 	pthread_mutex_lock(&sessions.lock);
-	lame = s->lame;
+	lame_duck = s->lame_duck;
 	pthread_mutex_unlock(&sessions.lock);
-	return lame;
+	return lame_duck;
 }
 
 void nats_session_discover(struct nats_session *s, struct nats_servers *into,
@@ -389,7 +392,7 @@ void nats_session_discover(struct nats_session *s, struct nats_servers *into,
 	free(urls);
 }
 
-void nats_session_leave_thread(void)
+void nats_session_release_thread(void)
 {
 	nats_ReleaseThreadMemory();
 }
@@ -404,8 +407,8 @@ void nats_session_free(struct nats_session *s)
 {
 	if (s == NULL)
 		return;
-	if (s->dial != NULL)
-		nats_hung_add(s->hung, s->dial, uv_hrtime() / 1000000);
+	if (s->connect != NULL)
+		nats_hung_add(s->hung, s->connect, uv_hrtime() / 1000000);
 	natsConnection_Destroy(s->conn);
 	unregister_session(s);
 	natsSubscription_Destroy(s->sub);
@@ -445,7 +448,8 @@ static int put_pull_request(struct nats_session *s,
 	return js_request_pull(&s->request, &pull);
 }
 
-/* `api` gets the subject behind the prefix, "STREAM.INFO.Events". */
+/* The request's JSON, and the API subject without its prefix into `api`:
+ * "STREAM.INFO.Events". */
 static int put_api_request(struct nats_session *s, enum nats_command_kind kind,
 			   const struct nats_command *c, char *api, size_t size)
 {
@@ -482,12 +486,12 @@ static int put_api_request(struct nats_session *s, enum nats_command_kind kind,
 	return 0;
 }
 
-/* A request that can't be made is as good as lost: who asks has the time-out.
- */
-bool nats_session_send(struct nats_session *s, const struct mailbox_message *l)
+/* A request that cannot be encoded is treated as lost: the hub has a timeout
+ * for each. */
+bool nats_session_send(struct nats_session *s, const struct mailbox_message *m)
 {
-	const struct nats_command *c = mailbox_body(l);
-	enum nats_command_kind kind = (enum nats_command_kind)l->kind;
+	const struct nats_command *c = mailbox_body(m);
+	enum nats_command_kind kind = (enum nats_command_kind)m->kind;
 	char api[API_SUBJECT_MAX], subject[API_SUBJECT_MAX];
 	char reply[NATS_INBOX_SUBJECT_MAX];
 	int len;

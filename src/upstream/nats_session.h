@@ -1,5 +1,6 @@
-/* One connection to one server: a session. Called by the worker alone; what
- * comes in goes straight from nats.c's threads into the events mailbox. */
+/* A session: one connection to one server. Only the worker's thread calls these
+ * functions; messages go from nats.c's threads straight to the events mailbox.
+ */
 #ifndef SLUICE_NATS_SESSION_H
 #define SLUICE_NATS_SESSION_H
 
@@ -19,38 +20,37 @@ enum { NATS_SESSION_ERROR_MAX = NATS_OPTIONS_ERROR_MAX };
 enum nats_session_state {
 	NATS_SESSION_CONNECTING,
 	NATS_SESSION_OPEN,
-	NATS_SESSION_OVER, /* couldn't connect, or is disconnected */
+	NATS_SESSION_OVER, /* the connect failed, or the connection is lost */
 };
 
-/* Begins to connect. The mailboxes, the options and `hung` (which gets a
- * connect that has not returned when the session ends) are borrowed until the
- * end; whenever the state may have changed, `wake` is woken. NULL with `err`.
- */
+/* Starts to connect. The mailboxes, the options and `hung` are borrowed; `hung`
+ * gets the connect if it has not returned when the session is freed. `wake` is
+ * woken when the state may have changed. NULL with `err`. */
 struct nats_session *nats_session_new(struct nats_options *o,
 				      const struct nats_servers_item *server,
 				      struct mailbox *events,
 				      struct mailbox *wake,
 				      struct nats_hung *hung, char *err);
-/* The state now. On the way to OPEN this subscribes, and waits for the server
- * to have done it (bounded). `err`, when OVER: why. */
-enum nats_session_state nats_session_look(struct nats_session *s, char *err);
-/* Of every session of the process another one. */
+/* The current state. On the way to OPEN this subscribes, and waits a bounded
+ * time until the server has processed that. OVER sets `err`. */
+enum nats_session_state nats_session_poll(struct nats_session *s, char *err);
+/* Unique in the process. */
 uint64_t nats_session_number(const struct nats_session *s);
-/* The server has said that it will go away. */
-bool nats_session_lame(struct nats_session *s);
-/* What a server tells of others. */
+/* The server has announced its shutdown. */
+bool nats_session_is_lame_duck(struct nats_session *s);
+/* Adds the servers that this one has announced. */
 void nats_session_discover(struct nats_session *s, struct nats_servers *into,
 			   const struct nats_servers_item *from);
-/* Carries out a command; one of another session is dropped. False when the
- * connection takes no more. */
-bool nats_session_send(struct nats_session *s, const struct mailbox_message *l);
-/* Waits (bounded) until the server has what was sent. */
+/* Sends the request of a command; one for another session is dropped. False
+ * when the connection takes no more. */
+bool nats_session_send(struct nats_session *s, const struct mailbox_message *m);
+/* Waits a bounded time until the server has processed what was sent. */
 void nats_session_flush(struct nats_session *s);
-/* Ends it; afterwards nothing of it comes into the mailbox. Bounded, but for a
- * writer that waits in `events`. NULL is fine. */
+/* Closes it; no event follows. Bounded, except for a writer that waits in
+ * `events`. Accepts NULL. */
 void nats_session_free(struct nats_session *s);
 
-/* A thread that has called these ends: what nats.c keeps for it is freed. */
-void nats_session_leave_thread(void);
+/* Frees what nats.c keeps for the calling thread, before that ends. */
+void nats_session_release_thread(void);
 
 #endif

@@ -13,13 +13,13 @@
 #include "upstream/nats_codec.h"
 #include "upstream/nats_worker.h"
 
-/* The loop's side. Down: each request becomes a letter for the worker. Up: the
- * bell rings, and the letters become events, slice by slice; when they have
- * taken the loop for SLICE_NS, the rest waits for its next turn, so that
- * clients are accepted and read in between.
+/* The loop's side. Down: each request becomes a command for the worker. Up: a
+ * wakeup, and the mailbox's messages become events, slice by slice. After
+ * SLICE_NS the rest waits for the next iteration, so that clients are accepted
+ * and read in between.
  *
- * The end: the mailboxes are closed (which wakes whoever waits in them), the
- * worker stops and rings a last time, its thread is joined, the bell closed. */
+ * The end: the mailboxes close (which wakes their waiters), the worker ends and
+ * wakes the loop a last time, its thread is joined, the wakeup closed. */
 
 enum {
 	COMMANDS_CAP = 4 * 1024 * 1024,
@@ -31,7 +31,7 @@ enum {
 static const uint64_t slice_ns = 5000000;
 
 struct nats_source {
-	struct jetstream source;
+	struct jetstream jetstream;
 	struct nats_source_cbs cbs;
 	struct nats_worker worker;
 	struct mailbox commands;
@@ -39,15 +39,15 @@ struct nats_source {
 	struct handles handles;
 	uv_async_t wakeup;
 	struct mailbox_batch batch; /* being read */
-	uint64_t session;	    /* which is up; 0: none */
+	uint64_t session;	    /* number of the open one; 0: none */
 	bool reading;		    /* `batch` is to be returned */
-	bool in_turn;		    /* callbacks may close the source */
+	bool in_callbacks;	    /* which may close the source */
 	bool closing;
 };
 
 /* ---- down: requests ------------------------------------------------------ */
 
-/* What would end a line or a token of the protocol never reaches it. */
+/* Without the characters that end a line or a token of the protocol. */
 static bool is_subject_valid(const char *subject)
 {
 	size_t len = strlen(subject);
@@ -60,11 +60,12 @@ static bool is_subject_valid(const char *subject)
 	return true;
 }
 
-static int post_command(struct jetstream *source, enum nats_command_kind kind,
-			struct nats_command *c, const char *subject)
+static int post_command(struct jetstream *jetstream,
+			enum nats_command_kind kind, struct nats_command *c,
+			const char *subject)
 {
 	struct nats_source *s =
-		CONTAINER_OF(source, struct nats_source, source);
+		CONTAINER_OF(jetstream, struct nats_source, jetstream);
 	size_t len = offsetof(struct nats_command, subject) + 1;
 
 	if (s->session == 0 || s->closing)
@@ -96,8 +97,8 @@ static int jetstream_get_next(struct jetstream *s, struct request_id request,
 	return post_command(s, NATS_COMMAND_GET_NEXT, &c, subject);
 }
 
-static int source_get(struct jetstream *s, struct request_id request,
-		      uint64_t seq)
+static int jetstream_get(struct jetstream *s, struct request_id request,
+			 uint64_t seq)
 {
 	struct nats_command c = {.request = request, .seq = seq};
 
@@ -143,31 +144,31 @@ static int jetstream_delete_consumer(struct jetstream *s,
 static const struct jetstream_ops ops = {
 	.info = jetstream_info,
 	.get_next = jetstream_get_next,
-	.get = source_get,
+	.get = jetstream_get,
 	.get_last = jetstream_get_last,
 	.create = jetstream_create,
 	.pull = jetstream_pull,
 	.delete_consumer = jetstream_delete_consumer,
 };
 
-struct jetstream *nats_source_source(struct nats_source *s)
+struct jetstream *nats_source_jetstream(struct nats_source *s)
 {
-	return &s->source;
+	return &s->jetstream;
 }
 
 /* ---- up: events ---------------------------------------------------------- */
 
-/* Between UP and DOWN, and only what belongs to that session. */
+/* Events between UP and DOWN count, of that session only. */
 static bool is_session_current(struct nats_source *s,
-			       const struct nats_codec_message *l)
+			       const struct nats_codec_message *m)
 {
-	if (l->event.kind == JETSTREAM_UP) {
-		s->session = l->session;
+	if (m->event.kind == JETSTREAM_UP) {
+		s->session = m->session;
 		return true;
 	}
-	if (l->session != s->session)
+	if (m->session != s->session)
 		return false;
-	if (l->event.kind == JETSTREAM_DOWN)
+	if (m->event.kind == JETSTREAM_DOWN)
 		s->session = 0;
 	return true;
 }
@@ -175,13 +176,13 @@ static bool is_session_current(struct nats_source *s,
 static void deliver_message(struct nats_source *s,
 			    const struct mailbox_message *message)
 {
-	struct nats_codec_message l;
+	struct nats_codec_message m;
 
-	nats_codec_read(&l, message);
-	if (l.is_status)
-		s->cbs.on_status(s->cbs.arg, &l.status);
-	else if (is_session_current(s, &l))
-		s->cbs.on_event(s->cbs.arg, &l.event);
+	nats_codec_read(&m, message);
+	if (m.is_status)
+		s->cbs.on_status(s->cbs.arg, &m.status);
+	else if (is_session_current(s, &m))
+		s->cbs.on_event(s->cbs.arg, &m.event);
 }
 
 static void end_mailbox_batch(struct nats_source *s)
@@ -191,34 +192,34 @@ static void end_mailbox_batch(struct nats_source *s)
 	s->reading = false;
 }
 
-static const struct mailbox_message *next_message(struct nats_source *s)
+static const struct mailbox_message *next_mailbox_message(struct nats_source *s)
 {
-	const struct mailbox_message *l;
+	const struct mailbox_message *m;
 
 	for (;;) {
 		if (!s->reading)
 			s->reading = mailbox_take(&s->events, &s->batch);
 		if (!s->reading)
 			return NULL;
-		l = mailbox_next(&s->batch);
-		if (l != NULL)
-			return l;
+		m = mailbox_next(&s->batch);
+		if (m != NULL)
+			return m;
 		end_mailbox_batch(s);
 	}
 }
 
-/* False when there was nothing more. */
+/* False: the mailbox is empty, or the source closes. */
 static bool read_mailbox_slice(struct nats_source *s)
 {
 	size_t bytes = 0;
 
 	for (size_t n = 0; n < SLICE_MESSAGES && bytes < SLICE_BYTES; n++) {
-		const struct mailbox_message *l = next_message(s);
+		const struct mailbox_message *m = next_mailbox_message(s);
 
-		if (l == NULL)
+		if (m == NULL)
 			return false;
-		bytes += l->len;
-		deliver_message(s, l);
+		bytes += m->len;
+		deliver_message(s, m);
 		if (s->closing)
 			return false;
 	}
@@ -230,15 +231,15 @@ static void read_messages(struct nats_source *s)
 	uint64_t begin = uv_hrtime();
 	bool more = true;
 
-	s->in_turn = true;
+	s->in_callbacks = true;
 	while (more && !s->closing) {
 		more = read_mailbox_slice(s);
 		if (!s->closing)
-			s->cbs.on_turn(s->cbs.arg);
+			s->cbs.on_flush(s->cbs.arg);
 		if (more && uv_hrtime() - begin >= slice_ns)
 			break;
 	}
-	s->in_turn = false;
+	s->in_callbacks = false;
 	if (more && !s->closing)
 		uv_async_send(&s->wakeup);
 }
@@ -251,9 +252,9 @@ static void close_wakeup(struct nats_source *s)
 	handles_close(&s->handles, (uv_handle_t *)&s->wakeup);
 }
 
-static void close_if_done(struct nats_source *s)
+static void close_after_worker(struct nats_source *s)
 {
-	if (!s->closing || s->in_turn || s->handles.ending ||
+	if (!s->closing || s->in_callbacks || s->handles.ending ||
 	    !nats_worker_done(&s->worker))
 		return;
 	nats_worker_finish(&s->worker);
@@ -267,10 +268,11 @@ static void on_wakeup(uv_async_t *wakeup)
 
 	if (!s->closing)
 		read_messages(s);
-	close_if_done(s);
+	close_after_worker(s);
 }
 
-/* By the mailbox under its lock, never after its close; by the worker last. */
+/* Called by the mailbox under its lock, until it is closed, and by the worker
+ * at its end. */
 static void wake_loop(void *arg)
 {
 	struct nats_source *s = arg;
@@ -286,7 +288,7 @@ static void free_nats_source(struct nats_source *s)
 	free(s);
 }
 
-static void on_gone(struct handles *h)
+static void on_handles_gone(struct handles *h)
 {
 	struct nats_source *s = CONTAINER_OF(h, struct nats_source, handles);
 	struct nats_source_cbs cbs = s->cbs;
@@ -305,7 +307,7 @@ static int start_worker(struct nats_source *s, struct uv_loop_s *loop)
 	rc = mailbox_init(&s->events, EVENTS_CAP, wake_loop, s);
 	if (rc < 0)
 		goto fail_commands;
-	handles_init(&s->handles, on_gone);
+	handles_init(&s->handles, on_handles_gone);
 	rc = uv_async_init(loop, &s->wakeup, on_wakeup);
 	if (rc < 0)
 		goto fail_events;
@@ -348,17 +350,17 @@ int nats_source_new(struct nats_source **ret, struct uv_loop_s *loop,
 	rc = nats_options_new(&options, settings, servers.tls, err);
 	if (rc < 0)
 		goto fail_servers;
-	s->source.ops = &ops;
+	s->jetstream.ops = &ops;
 	s->cbs = *cbs;
 	s->worker.servers = servers;
 	s->worker.options = options;
-	rc = start_worker(
-		s, loop); /* has the servers and options if it succeeds */
+	/* Takes the servers and the options over if it succeeds. */
+	rc = start_worker(s, loop);
 	if (rc == 0) {
 		*ret = s;
 		return 0;
 	}
-	snprintf(err, NATS_SOURCE_ERROR_MAX, "NATS: can't start a thread: %s",
+	snprintf(err, NATS_SOURCE_ERROR_MAX, "NATS: cannot start a thread: %s",
 		 uv_strerror(rc));
 	nats_options_unref(options);
 	nats_servers_finish(&servers);

@@ -1,15 +1,15 @@
-/* What an operator wants to know about the connection to NATS. */
+/* Reports on the connection to NATS, for the log. */
 #ifndef SLUICE_NATS_STATUS_H
 #define SLUICE_NATS_STATUS_H
 
 enum nats_status_kind {
-	NATS_STATUS_CONNECTED,	  /* server: which one */
-	NATS_STATUS_DISCONNECTED, /* server; text: why */
+	NATS_STATUS_CONNECTED,	  /* server */
+	NATS_STATUS_DISCONNECTED, /* server; text: the reason */
 	NATS_STATUS_FAILED,	  /* a connect failed; server, text */
 	NATS_STATUS_ERROR,	  /* an asynchronous -ERR; server, text */
-	NATS_STATUS_LAME_DUCK,	  /* server: it will go away */
+	NATS_STATUS_LAME_DUCK,	  /* server: it announced its shutdown */
 	NATS_STATUS_HUNG,	  /* server: a connect does not return */
-	NATS_STATUS_RETURNED,	  /* server: such a connect did */
+	NATS_STATUS_RETURNED,	  /* server: a hung connect returned */
 };
 
 struct nats_status {

@@ -9,23 +9,24 @@
 
 /* connect -> serve -> free -> pause -> connect ...
  *
- * After a session that has lasted the next server is tried at once, and so is
- * every other one once. Then pauses double from PAUSE_MIN_MS to PAUSE_MAX_MS: a
- * server that is started again must be found soon, and a thousand gateways must
- * not keep it from starting. A session that ends at once counts as a failure,
- * or an account that has expired would be asked without a pause. */
+ * After a session that lasted, each server is tried once without a pause. Then
+ * pauses double from PAUSE_MIN_MS to PAUSE_MAX_MS: a restarted server must be
+ * found soon, and a thousand gateways must not keep it from starting. A session
+ * that ends within LASTED_MS counts as a failure: otherwise a gateway with an
+ * expired account would reconnect without pauses. */
 
 enum {
 	PAUSE_MIN_MS = 100,
 	PAUSE_MAX_MS = 2000,
 	LASTED_MS = 2000,
-	/* nats.c's own time-outs end a connect before that, but not all. */
+	/* Most connects end earlier, by nats.c's own timeouts. */
 	CONNECT_MAX_MS = 10000,
-	/* A connect that is in progress when the gateway ends: most return in
-	 * this time, and then no thread is left behind. */
+	/* For a connect in progress when the gateway ends. Most return in this
+	 * time, and leave no thread behind. */
 	CONNECT_LAST_MS = 2500,
-	/* If the library's callback gets lost (it needs memory). */
-	LOOK_MS = 2000,
+	/* Between two polls, for callbacks of nats.c that get lost (they need
+	 * memory). */
+	POLL_MS = 2000,
 };
 
 static uint64_t monotonic_now_ms(void)
@@ -44,7 +45,7 @@ static void post_status(struct nats_worker *w, enum nats_status_kind kind,
 	nats_codec_status(w->events, kind, server, text, MAILBOX_WAIT);
 }
 
-/* Commands: for `s`, or for nobody any more. */
+/* Without a session, commands are dropped. */
 static void take_commands(struct nats_worker *w, struct nats_session *s)
 {
 	const struct mailbox_message *l;
@@ -58,7 +59,7 @@ static void take_commands(struct nats_worker *w, struct nats_session *s)
 	}
 }
 
-/* Until the time, or the end. */
+/* Returns early when the worker is stopped. */
 static void pause_until_ms(struct nats_worker *w, uint64_t until_ms)
 {
 	uint64_t now = monotonic_now_ms();
@@ -72,7 +73,7 @@ static void pause_until_ms(struct nats_worker *w, uint64_t until_ms)
 
 /* ---- connecting ---------------------------------------------------------- */
 
-/* Waits for the end of a connect; false when there is no session. */
+/* Waits until the connect has ended. False with `err`: there is no session. */
 static bool await_session_open(struct nats_worker *w, struct nats_session *s,
 			       char *err)
 {
@@ -80,7 +81,7 @@ static bool await_session_open(struct nats_worker *w, struct nats_session *s,
 	bool last = false;
 
 	for (;;) {
-		enum nats_session_state state = nats_session_look(s, err);
+		enum nats_session_state state = nats_session_poll(s, err);
 		uint64_t now = monotonic_now_ms();
 
 		if (state != NATS_SESSION_CONNECTING)
@@ -91,7 +92,7 @@ static bool await_session_open(struct nats_worker *w, struct nats_session *s,
 		}
 		if (now >= until)
 			break;
-		/* A closed mailbox doesn't let its reader wait. */
+		/* mailbox_wait() returns at once when the mailbox is closed. */
 		if (last)
 			uv_sleep(1);
 		else
@@ -122,35 +123,35 @@ static struct nats_session *connect_to_server(
 	return NULL;
 }
 
-/* Connects that hung and have returned. */
-static void take_returned(struct nats_worker *w)
+/* Frees hung connects that have returned, and reports their servers. */
+static void report_returned_connects(struct nats_worker *w)
 {
 	char server[NATS_SESSION_ERROR_MAX];
 
-	while (nats_hung_take(&w->hung, server, sizeof(server)))
+	while (nats_hung_take_returned(&w->hung, server, sizeof(server)))
 		post_status(w, NATS_STATUS_RETURNED, server, "");
 	__atomic_store_n(&w->n_hung, (unsigned)w->hung.n, __ATOMIC_RELAXED);
 }
 
 /* ---- a session ----------------------------------------------------------- */
 
-/* Until it is over, or there is a better place. */
+/* Until the session is over, or a lame duck has an alternative. */
 static void serve_commands(struct nats_worker *w, struct nats_session *s,
 			   const struct nats_servers_item *server, char *err)
 {
-	bool told = false;
+	bool reported = false;
 
 	while (!is_stopping(w)) {
-		mailbox_wait(w->commands, LOOK_MS);
+		mailbox_wait(w->commands, POLL_MS);
 		take_commands(w, s);
-		take_returned(w);
-		if (nats_session_look(s, err) != NATS_SESSION_OPEN)
+		report_returned_connects(w);
+		if (nats_session_poll(s, err) != NATS_SESSION_OPEN)
 			return;
-		if (!nats_session_lame(s))
+		if (!nats_session_is_lame_duck(s))
 			continue;
-		if (!told)
+		if (!reported)
 			post_status(w, NATS_STATUS_LAME_DUCK, server->url, "");
-		told = true;
+		reported = true;
 		nats_session_discover(s, &w->servers, server);
 		if (w->servers.n > 1) {
 			snprintf(err, NATS_SESSION_ERROR_MAX,
@@ -158,7 +159,7 @@ static void serve_commands(struct nats_worker *w, struct nats_session *s,
 			return;
 		}
 	}
-	/* The last wishes: consumers to be deleted. */
+	/* Deletions of consumers, above all. */
 	take_commands(w, s);
 	nats_session_flush(s);
 }
@@ -196,8 +197,7 @@ static uint64_t pause_after_failure(unsigned failures, size_t n_servers)
 	return ms - randombytes_uniform((uint32_t)(ms / 4));
 }
 
-/* One server; one with a connect that hangs is skipped. True when a session has
- * lasted. */
+/* Skips a server with a hung connect. True when the session lasted. */
 static bool try_next_server(struct nats_worker *w)
 {
 	struct nats_servers_item server;
@@ -206,13 +206,13 @@ static bool try_next_server(struct nats_worker *w)
 
 	if (nats_servers_next(&w->servers, &server) < 0)
 		return false;
-	take_returned(w);
+	report_returned_connects(w);
 	if (nats_hung_skips(&w->hung, server.url, monotonic_now_ms())) {
 		nats_servers_item_finish(&server);
 		return false;
 	}
 	s = connect_to_server(w, &server);
-	take_returned(w);
+	report_returned_connects(w);
 	begin = monotonic_now_ms();
 	if (s != NULL)
 		run_one_session(w, s, &server);
@@ -235,7 +235,7 @@ static void run_worker(void *arg)
 							      w->servers.n));
 	}
 	nats_hung_finish(&w->hung);
-	nats_session_leave_thread();
+	nats_session_release_thread();
 	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
 	w->on_done(w->arg);
 }

@@ -135,7 +135,7 @@ static void assert_wrong(struct fixture *f, const struct nats_settings *s,
 			 int rc, const char *says)
 {
 	const struct nats_source_cbs cbs = {.on_event = no_event,
-					    .on_turn = no_call,
+					    .on_flush = no_call,
 					    .on_status = no_note,
 					    .on_closed = no_call};
 	struct nats_source *source = NULL;

@@ -20,7 +20,7 @@
 #include "nats_server.h"
 #include "source_spy.h"
 #include "upstream/nats_codec.h"
-#include "upstream/nats_connect.h"
+#include "upstream/nats_hung.h"
 
 /* Sessions: servers that are absent, killed, frozen, silent; and the end at any
  * moment. */
@@ -290,7 +290,7 @@ static const char info[] =
 
 static void wait_all_returned(void)
 {
-	while (nats_hung_ended(NULL) > 0)
+	while (nats_connect_abandoned(NULL) > 0)
 		uv_sleep(1);
 }
 
@@ -364,20 +364,22 @@ static void a_server_that_hangs_holds_up_no_other(void **state)
  * are promised. */
 static void threads_left_behind_are_bounded(void **state)
 {
-	enum { ROUNDS = NATS_HUNG_ENDED_MAX + 3 };
+	enum { ROUNDS = NATS_HUNG_ABANDONED_MAX + 3 };
 	struct fixture *f = *state;
 	int peers[ROUNDS], n = 0;
 
 	f->servers[0] = listen_silently(f);
 	for (int i = 0; i < ROUNDS; i++) {
-		bool may = nats_hung_ended(f->servers[0]) < NATS_HUNG_ENDED_MAX;
+		bool may = nats_connect_abandoned(f->servers[0]) <
+			   NATS_HUNG_ABANDONED_MAX;
 
 		start(f);
 		if (may)
 			peers[n++] = accept_and_hang(f);
 		assert_true(spy_stop(&f->spy) < CLOSE_MS);
 		spy_finish(&f->spy);
-		assert_true(nats_hung_ended(NULL) <= NATS_HUNG_ENDED_MAX);
+		assert_true(nats_connect_abandoned(NULL) <=
+			    NATS_HUNG_ABANDONED_MAX);
 	}
 	while (n > 0)
 		close(peers[--n]);

@@ -68,7 +68,7 @@ static void on_event(void *arg, const struct jetstream_event *ev)
 		nats_source_close(s->source);
 }
 
-static void on_turn(void *arg)
+static void on_flush(void *arg)
 {
 	((struct spy *)arg)->n_turns++;
 }
@@ -103,7 +103,7 @@ void spy_start(struct spy *s, uv_loop_t *loop,
 {
 	const struct nats_source_cbs cbs = {
 		.on_event = on_event,
-		.on_turn = on_turn,
+		.on_flush = on_flush,
 		.on_status = on_status,
 		.on_closed = on_closed,
 		.arg = s,
@@ -114,7 +114,7 @@ void spy_start(struct spy *s, uv_loop_t *loop,
 	s->loop = loop;
 	if (nats_source_new(&s->source, loop, settings, &cbs, err) < 0)
 		fail_msg("nats_source_new: %s", err);
-	s->js = nats_source_source(s->source);
+	s->js = nats_source_jetstream(s->source);
 	assert_int_equal(uv_timer_init(loop, &s->timer), 0);
 	s->timer.data = s;
 	assert_int_equal(s->n_events, 0);
