@@ -126,7 +126,7 @@ static void write_batch(struct subscription_writer *w, struct cursor *c,
 static void put_cursor_block(struct subscription_writer *w, struct cursor *c,
 			     char *out)
 {
-	sse_cursor_format(out, cursor_covered(c, w->buffer), &w->tail->tag);
+	sse_event_id_format(out, cursor_covered(c, w->buffer), &w->tail->tag);
 	if (c->replay != NULL)
 		replay_told(c->replay);
 }
@@ -135,14 +135,14 @@ void subscription_writer_put_opening(struct subscription_writer *w,
 				     struct cursor *c, const char *resumed,
 				     struct control_frames *to)
 {
-	char text[SSE_CURSOR_MAX];
+	char text[SSE_EVENT_ID_MAX];
 	const char *id = resumed;
 
 	if (c->id_sent)
 		return;
 	if (id == NULL && c->state != CURSOR_WAITING) {
 		/* where it starts: a probe may have covered more since */
-		sse_cursor_format(text, c->sent, &w->tail->tag);
+		sse_event_id_format(text, c->sent, &w->tail->tag);
 		id = text;
 	}
 	if (c->ndjson) {
@@ -180,7 +180,7 @@ void subscription_writer_put_gap(struct subscription_writer *w,
 static void put_ping_block(struct subscription_writer *w, struct cursor *c,
 			   struct control_frames *to)
 {
-	char text[SSE_CURSOR_MAX];
+	char text[SSE_EVENT_ID_MAX];
 	bool known = c->id_sent && c->state != CURSOR_WAITING;
 
 	if (known)
@@ -200,7 +200,7 @@ static void put_ping_block(struct subscription_writer *w, struct cursor *c,
 static void put_expired_block(struct subscription_writer *w, struct cursor *c,
 			      struct control_frames *to)
 {
-	char text[SSE_CURSOR_MAX];
+	char text[SSE_EVENT_ID_MAX];
 	bool known = c->id_sent && c->state != CURSOR_WAITING;
 
 	if (known)

@@ -6,12 +6,12 @@
 #include "base/ascii.h"
 #include "base/span.h"
 
-/* How closely a range names a type; the closest decides. */
+/* How closely a range names a type. The closest range decides. */
 enum closeness { CLOSE_NOT, CLOSE_ANY, CLOSE_TYPE, CLOSE_EXACT };
 
 struct range {
 	struct span type, subtype;
-	int weight; /* q in thousandths; above 0 where q is */
+	int weight; /* q in thousandths; at least 1 where q is above 0 */
 };
 
 static bool is_media_word(struct span s, const char *word)
@@ -35,7 +35,7 @@ static struct span take_media_token(const char **p)
 	return token;
 }
 
-/* To behind the closing quote; false at the text's end when there is none. */
+/* Moves behind the closing quote; false without one, at the end. */
 static bool skip_quoted_string(const char **p)
 {
 	(*p)++;
@@ -50,7 +50,7 @@ static bool skip_quoted_string(const char **p)
 	return true;
 }
 
-/* To the comma that ends a range, or the text's end. */
+/* Moves to the comma after a range, or to the end. */
 static void skip_media_range(const char **p)
 {
 	while (**p != '\0' && **p != ',') {
@@ -61,7 +61,8 @@ static void skip_media_range(const char **p)
 	}
 }
 
-/* 0 to 1. More than three decimals pass, and ".2": old Java clients send it. */
+/* 0 to 1. Also accepts more than three decimals, and ".2" of old Java
+ * clients. */
 static bool parse_weight(struct span text, int *weight)
 {
 	int n = 0, unit = 100;
@@ -87,7 +88,7 @@ static bool parse_weight(struct span text, int *weight)
 	return true;
 }
 
-/* `;name=value` of a range; only q means something. */
+/* `;name=value` of a range. Only q has a meaning. */
 static bool take_parameter(const char **p, struct range *r)
 {
 	struct span name, value;
@@ -107,7 +108,7 @@ static bool take_parameter(const char **p, struct range *r)
 	return value.len > 0;
 }
 
-/* False for a malformed one, with *p somewhere inside of it. */
+/* False for a malformed range, with *p somewhere inside of it. */
 static bool take_media_range(const char **p, struct range *r)
 {
 	r->weight = 1000;
@@ -143,8 +144,8 @@ static enum closeness range_closeness(const struct range *r, const char *type,
 
 struct verdict {
 	enum closeness closest;
-	int weight;    /* by the closest */
-	bool no_range; /* there is none that is well formed */
+	int weight;    /* of the closest range */
+	bool no_range; /* no range is well-formed */
 };
 
 static struct verdict judge_accept(const char *accept, const char *type,

@@ -17,7 +17,7 @@ static inline size_t chunk_size_len(size_t n)
 	return len;
 }
 
-/* A chunk's head (RFC 9112, 7.1): chunk_size_len() and two bytes. */
+/* The size line of a chunk: chunk_size_len() and two bytes. */
 static inline uint8_t *encode_chunk_size_line(uint8_t *out, size_t body_len)
 {
 	uint8_t *end = out + chunk_size_len(body_len);
@@ -27,7 +27,7 @@ static inline uint8_t *encode_chunk_size_line(uint8_t *out, size_t body_len)
 	return encode_bytes(end, "\r\n", 2);
 }
 
-/* A short body as a chunk, or bare. */
+/* A short body, as a chunk or as it is. */
 static inline uint8_t *encode_chunk(uint8_t *out, bool chunked,
 				    const void *body, size_t len)
 {

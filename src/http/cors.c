@@ -12,7 +12,7 @@ enum { ORIGIN_MAX = 300 };
 
 /* ---- an origin, as the option has it ------------------------------------- */
 
-/* A browser leaves it out (URL, 4.3). */
+/* Browsers omit the default port (WHATWG URL, section 4.3). */
 static bool is_default_port(const char *text, size_t scheme, const char *port)
 {
 	return (scheme == 4 && memcmp(text, "http", 4) == 0 &&
@@ -31,9 +31,9 @@ static const char *origin_port_fault(const char *text, size_t scheme,
 		number = number * 10 + (unsigned)(port[i] - '0');
 	if (len == 0 || port[len] != '\0' || port[0] == '0' || number > 65535)
 		return "its port must be a number from 1 to 65535, with "
-		       "nothing behind it";
+		       "nothing after it";
 	if (is_default_port(text, scheme, port))
-		return "browsers leave out the scheme's own port";
+		return "browsers omit the default port of a scheme";
 	return NULL;
 }
 
@@ -48,8 +48,8 @@ const char *cors_origin_fault(const char *text)
 	if (strlen(text) > ORIGIN_MAX)
 		return "it is too long";
 	if (text[strcspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0')
-		return "browsers write it in lower case";
-	/* "null" is the origin of any sandboxed page. */
+		return "browsers send it in lower case";
+	/* "null" would be the origin of every sandboxed page. */
 	if (scheme == 0 || strchr(LOWER, text[0]) == NULL ||
 	    strncmp(text + scheme, "://", 3) != 0)
 		return "it does not begin with a scheme and ://";
@@ -64,8 +64,8 @@ const char *cors_origin_fault(const char *text)
 	if (host[len] == ':')
 		return origin_port_fault(text, scheme, host + len + 1);
 	return host[len] == '\0' ? NULL
-				 : "nothing may stand behind its host "
-				   "but :PORT, no / either";
+				 : "only :PORT may follow its host, "
+				   "not even a /";
 }
 
 /* ---- an answer's lines --------------------------------------------------- */
@@ -78,8 +78,8 @@ static const char *find_origin(const struct cors *c, const char *origin)
 	return NULL;
 }
 
-/* What the answer to OPTIONS allows: it is the same for every request, so that
- * a browser may keep it. */
+/* The response to OPTIONS is the same for every request: browsers may cache
+ * it. */
 static int put_preflight(char *out, size_t size, const char *id_header)
 {
 	return snprintf(out, size,
@@ -101,8 +101,8 @@ void cors_lines(const struct cors *c, const char *origin, bool preflight,
 		any |= strcmp(c->origins[i], "*") == 0;
 		others |= strcmp(c->origins[i], "*") != 0;
 	}
-	/* Also of an answer to another origin, or to none: a cache may not give
-	 * it to a page of one that is allowed. */
+	/* In every response: a cache must not give one for another origin, or
+	 * for none, to a page of an allowed one. */
 	if (others)
 		len = snprintf(out, CORS_LINES_MAX, "Vary: Origin\r\n");
 	if (exact != NULL || any)

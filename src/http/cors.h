@@ -1,5 +1,5 @@
-/* Cross-origin requests (Fetch, 3.2): which pages of other origins may read an
- * answer. The origins are the options', each checked by cors_origin_fault(). */
+/* Cross-origin requests (Fetch, section 3.2): which other origins may read
+ * responses. */
 #ifndef SLUICE_CORS_H
 #define SLUICE_CORS_H
 
@@ -7,22 +7,22 @@
 #include <stddef.h>
 
 struct cors {
-	char *const *origins; /* borrowed; may hold "*" */
-	size_t n;	      /* 0: none may */
+	char *const *origins; /* borrowed; may contain "*" */
+	size_t n;	      /* 0: no other origin */
 	const char *id_header;
 };
 
 enum { CORS_LINES_MAX = 1024 };
 
-/* NULL when good, else what is wrong (static text). An origin is compared byte
- * for byte with what a browser sends, so it must be written as one writes it:
- * scheme://host[:port] in lower case, without the scheme's own port. */
+/* NULL, or what is wrong with an origin (static). It is compared byte for byte
+ * with what a browser sends, so it must have the same form:
+ * scheme://host[:port] in lower case, without the default port. */
 const char *cors_origin_fault(const char *text);
 
-/* The header lines that an answer has for it, each with its CRLF, to `out`
- * (CORS_LINES_MAX bytes, NUL-terminated). `origin` is the request's header, any
- * bytes, NULL for none: only what is equal to a configured one is echoed.
- * `preflight`: the answer to OPTIONS. */
+/* Writes the header lines of a response, each with its CRLF, to `out`
+ * (CORS_LINES_MAX bytes, NUL-terminated). `origin`: header of the request, any
+ * bytes, NULL for none. Only an origin equal to a configured one is echoed.
+ * `preflight`: in response to OPTIONS. */
 void cors_lines(const struct cors *c, const char *origin, bool preflight,
 		char *out);
 

@@ -59,25 +59,25 @@ static int take_event_id(struct events_reader *r, const char *name,
 {
 	struct events_query *q = &r->query;
 	char shown[PRINTABLE_MAX];
-	struct sse_cursor cursor;
+	struct sse_event_id cursor;
 
-	_Static_assert(sizeof(q->cursor_text) >= SSE_CURSOR_MAX,
+	_Static_assert(sizeof(q->event_id) >= SSE_EVENT_ID_MAX,
 		       "room for every good event id");
 	if (s.len == 0)
 		return 0;
-	if (sse_cursor_parse(&cursor, s.at, s.len) < 0)
+	if (sse_event_id_parse(&cursor, s.at, s.len) < 0)
 		return http_error_set(
 			r->why, 400, REJECT_BAD_CURSOR,
-			"%s \"%s\" is no event id: allowed are 1 to "
+			"%s \"%s\" is not an event id: allowed are 1 to "
 			"20 digits below 2^64, then nothing, or - "
 			"and six of 0-9a-f",
 			name,
 			http_error_quote(shown, sizeof(shown), s.at, s.len));
-	q->has_cursor = true;
-	q->cursor_seq = cursor.seq;
-	q->cursor_has_tag = cursor.has_tag;
-	memcpy(q->cursor_text, s.at, s.len);
-	q->cursor_text[s.len] = '\0';
+	q->has_event_id = true;
+	q->event_seq = cursor.seq;
+	q->event_has_tag = cursor.has_tag;
+	memcpy(q->event_id, s.at, s.len);
+	q->event_id[s.len] = '\0';
 	return 0;
 }
 
@@ -244,7 +244,7 @@ static int check_accept(const char *accept, struct http_error *why)
 	return http_error_set(
 		why, 406, REJECT_NOT_ACCEPTABLE,
 		"Accept \"%s\" rules out text/event-stream, and does not "
-		"name application/x-ndjson, the other one that is here",
+		"name application/x-ndjson, the other type here",
 		http_error_quote(shown, sizeof(shown), accept, strlen(accept)));
 }
 

@@ -21,11 +21,11 @@ struct events_request {
 };
 
 struct events_query {
-	enum deliver deliver; /* also where has_cursor overrides it */
-	bool has_cursor;      /* a resume */
-	uint64_t cursor_seq;
-	bool cursor_has_tag;
-	char cursor_text[28]; /* as sent; a good event id */
+	enum deliver deliver; /* also where has_event_id overrides it */
+	bool has_event_id;    /* resume after it */
+	uint64_t event_seq;
+	bool event_has_tag;
+	char event_id[28]; /* as sent; a good event id */
 	struct query_id id;
 	struct span token;   /* as sent, inside of the query, with good percent
 				signs; at NULL for none */

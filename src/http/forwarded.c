@@ -1,7 +1,7 @@
-/* The values are read from left to right, since only so one knows what stands
- * in quotes; of what is found the last FORWARDED_HOPS are kept, and judged from
- * the right. Each line of a header is read for itself: what is open at a line's
- * end makes that line unreadable and no other. */
+/* Values are parsed from left to right, as quoted strings require; the last
+ * FORWARDED_HOPS hops are kept and evaluated from right to left. Each header
+ * line is parsed on its own: an open quote makes that line unreadable and no
+ * other. */
 #include "http/forwarded.h"
 
 #include <stdbool.h>
@@ -12,9 +12,9 @@
 struct hops {
 	struct hop {
 		struct address address;
-		bool known;   /* else it is no address */
+		bool known;   /* otherwise not an address */
 	} at[FORWARDED_HOPS]; /* a ring */
-	size_t n;	      /* all that were found */
+	size_t n;	      /* all found */
 };
 
 static void add_unknown_hop(struct hops *hops)
@@ -35,7 +35,7 @@ static bool is_node_port(const char *text, size_t len)
 }
 
 /* "192.0.2.1", "192.0.2.1:5000", "2001:db8::1", "[2001:db8::1]" and
- * "[2001:db8::1]:5000": the forms of RFC 7239, 6, and those that are seen in
+ * "[2001:db8::1]:5000": the forms of RFC 7239, section 6, and of
  * X-Forwarded-For. */
 static bool read_forwarded_node(const char *text, size_t len,
 				struct address *ret)
@@ -96,7 +96,7 @@ static void read_hop_list(struct hops *hops, const char *at)
 
 		at = skip_list_blanks(at);
 		len = strcspn(at, ",");
-		/* Empty ones count for nothing (RFC 9110, 5.6.1). */
+		/* Empty elements do not count (RFC 9110, section 5.6.1). */
 		if (trimmed_hop(at, len) > 0)
 			add_hop(hops, at, trimmed_hop(at, len));
 		if (at[len] == '\0')
@@ -116,9 +116,8 @@ static size_t header_token_len(const char *at)
 	return len;
 }
 
-/* A token or a quoted string at *at, which moves behind it; its text into
- * `out`, with a NUL. False when it is neither, or too long to be an address:
- * then `out` is empty. */
+/* Copies the token or quoted string at *at, which moves behind it, to `out`;
+ * empty when it is too long for an address. False: neither of both. */
 static bool take_pair_value(const char **at, char *out, size_t size)
 {
 	const char *p = *at;
@@ -147,8 +146,8 @@ static bool take_pair_value(const char **at, char *out, size_t size)
 	return true;
 }
 
-/* One "for=...;proto=..." at *at, which moves behind it; what it is for into
- * `node`, empty when it does not say. False: malformed. */
+/* Parses one "for=...;proto=..." at *at, which moves behind it. `node`: value
+ * of "for", or empty. False: malformed. */
 static bool take_element(const char **at, char *node, size_t size)
 {
 	const char *p = *at;
@@ -191,9 +190,8 @@ static void read_forwarded(struct hops *hops, const char *at)
 		if (*at == '\0')
 			return;
 		if (!take_element(&at, node, sizeof(node))) {
-			/* Whoever is named behind it, it can't be known whom
-			 * the line means; and this one stands between whoever
-			 * was named before and those who are believed. */
+			/* The rest of the line cannot be parsed, and this hop
+			 * is between the earlier ones and the trusted ones. */
 			add_unknown_hop(hops);
 			return;
 		}
@@ -201,9 +199,10 @@ static void read_forwarded(struct hops *hops, const char *at)
 	}
 }
 
-/* ---- judging ------------------------------------------------------------- */
+/* ---- the client
+ * ------------------------------------------------------------- */
 
-/* False when there is no such header. */
+/* False without such a header. */
 static bool read_forwarded_header(const struct request *h, const char *name,
 				  void (*read)(struct hops *hops,
 					       const char *value),
@@ -222,9 +221,10 @@ static bool read_forwarded_header(const struct request *h, const char *name,
 	return found;
 }
 
-static struct address judge_hops(const struct hops *hops,
-				 const struct address *peer,
-				 const struct address_range *trusted, size_t n)
+static struct address find_client_hop(const struct hops *hops,
+				      const struct address *peer,
+				      const struct address_range *trusted,
+				      size_t n)
 {
 	struct address client = *peer;
 	size_t left = hops->n < FORWARDED_HOPS ? hops->n : FORWARDED_HOPS;
@@ -253,8 +253,8 @@ static struct forwarded_proxy *find_proxy(struct forwarded_proxies *proxies,
 	return NULL;
 }
 
-static void learn(struct forwarded_proxies *proxies, const struct address *peer,
-		  bool list)
+static void learn_proxy(struct forwarded_proxies *proxies,
+			const struct address *peer, bool list)
 {
 	struct forwarded_proxy *proxy = find_proxy(proxies, peer);
 
@@ -269,10 +269,10 @@ static void learn(struct forwarded_proxies *proxies, const struct address *peer,
 }
 
 /* NULL: unknown. */
-static const struct address *believed(struct forwarded_proxies *proxies,
-				      const struct address *peer,
-				      const struct address *by_list,
-				      const struct address *by_forwarded)
+static const struct address *choose_header(struct forwarded_proxies *proxies,
+					   const struct address *peer,
+					   const struct address *by_list,
+					   const struct address *by_forwarded)
 {
 	const struct forwarded_proxy *proxy = find_proxy(proxies, peer);
 
@@ -295,16 +295,16 @@ struct address forwarded_client(struct forwarded_proxies *proxies,
 	list = read_forwarded_header(h, "X-Forwarded-For", read_hop_list,
 				     &hops);
 	if (list)
-		by_list = judge_hops(&hops, peer, trusted, n);
+		by_list = find_client_hop(&hops, peer, trusted, n);
 	forwarded =
 		read_forwarded_header(h, "Forwarded", read_forwarded, &hops);
 	if (forwarded)
-		by_forwarded = judge_hops(&hops, peer, trusted, n);
+		by_forwarded = find_client_hop(&hops, peer, trusted, n);
 	if (list != forwarded)
-		learn(proxies, peer, list);
+		learn_proxy(proxies, peer, list);
 	if (list && forwarded && !address_equal(&by_list, &by_forwarded)) {
 		const struct address *client =
-			believed(proxies, peer, &by_list, &by_forwarded);
+			choose_header(proxies, peer, &by_list, &by_forwarded);
 
 		return client != NULL ? *client : *peer;
 	}

@@ -6,8 +6,9 @@
 
 enum { HTTP_DATE_MAX = 30 };
 
-/* IMF-fixdate of `seconds` since 1970, "Sun, 06 Nov 1994 08:49:37 GMT", into
- * `out` (HTTP_DATE_MAX bytes). -ERANGE: a year of more than four digits. */
+/* Writes the IMF-fixdate of `seconds` since 1970, "Sun, 06 Nov 1994 08:49:37
+ * GMT", to `out` (HTTP_DATE_MAX bytes). -ERANGE: a year of more than four
+ * digits. */
 int http_date_format(char *out, uint64_t seconds);
 
 #endif

@@ -23,8 +23,8 @@ int http_error_set(struct http_error *r, int status, enum reject_reason reason,
 	return -EINVAL;
 }
 
-/* Between two of these stands a word. */
-static bool parts_words(char c)
+/* Separators of words. */
+static bool is_word_separator(char c)
 {
 	return strchr(" /.:,*>[]|", c) != NULL;
 }
@@ -39,7 +39,7 @@ static bool is_harmless(const char *bytes, size_t len)
 
 		if (c != '\0' && strchr("@;=%?&#\"", c) != NULL)
 			return false;
-		word = c != '\0' && parts_words(c) ? 0 : word + 1;
+		word = c != '\0' && is_word_separator(c) ? 0 : word + 1;
 		if (word > WORD_MAX)
 			return false;
 	}

@@ -1,5 +1,5 @@
-/* Why a request is refused: one table for the enum and the label in metrics and
- * the log. The text for the client is made where the wrong value is known. */
+/* The error response to a request: status, reason for metrics and log, and a
+ * text for the client. */
 #ifndef SLUICE_HTTP_ERROR_H
 #define SLUICE_HTTP_ERROR_H
 
@@ -7,22 +7,22 @@
 
 #include "base/reject_reason.h"
 
-/* One line for the client without its '\n'. What it quotes of the request is
- * printable ASCII, the rest as \xNN. */
+/* `text`: one line without its '\n'. Bytes of the request are quoted as
+ * printable ASCII or \xNN. */
 struct http_error {
 	int status;
 	enum reject_reason reason;
-	const char *allow; /* 405: the Allow header; else NULL */
+	const char *allow; /* 405: value of Allow; otherwise NULL */
 	char text[256];
 };
 
-/* Fills in all of `r`, with no Allow. A text that is too long is cut. Returns
- * -EINVAL always, for the caller to return in turn. */
+/* Sets all fields, without Allow; cuts a long text. Always returns -EINVAL, for
+ * the caller to return. */
 int http_error_set(struct http_error *r, int status, enum reject_reason reason,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-/* The same of what might be a secret, or hold one: a target, a header's value.
- * "(hidden)" unless it is harmless: without userinfo, parameters, percent signs
- * and words as long as a token's. */
+/* Quotes a target or the value of a header, which may contain a secret:
+ * printable(), or "(hidden)" where there are userinfo, parameters, percent
+ * signs, or words as long as those of a token. Returns `out`. */
 const char *http_error_quote(char *out, size_t size, const char *bytes,
 			     size_t len);
 

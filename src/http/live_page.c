@@ -1,5 +1,5 @@
-/* The ETag is a hash of the whole page, since the same program with other
- * options has another one. */
+/* The ETag is a hash of the whole page: with other options the same program has
+ * another page. */
 #include "http/live_page.h"
 
 #include <errno.h>
@@ -16,11 +16,11 @@
 enum {
 	LIVE_PAGE_PAGE_MAX = 512 * 1024,
 	LIVE_PAGE_HASH_BYTES = crypto_generichash_BYTES_MIN,
-	LIVE_PAGE_TAG_BYTES = 8, /* of the hash, in the ETag */
+	LIVE_PAGE_TAG_BYTES = 8, /* bytes of the hash in the ETag */
 };
 
-/* Text for between two quotes (HTML, 13.1.2.3). `<` and `>` would do no harm
- * there, and whoever reads the page's source is not to wonder. */
+/* Value of an attribute in quotes (HTML, section 13.1.2.3). `<` and `>` would
+ * be harmless there; they are escaped to keep the source readable. */
 static int put_html_escaped(struct buf *b, const char *text)
 {
 	int rc = 0;
@@ -113,8 +113,9 @@ void live_page_finish(struct live_page *ui)
 	buf_finish(&ui->page);
 }
 
-/* One of a list, weak or not: a proxy that packs the page makes it weak. An
- * ETag has no comma and no quote inside, so nothing else holds ours. */
+/* If-None-Match is a list of ETags, weak or not: a proxy that compresses makes
+ * them weak. An ETag contains no comma and no quote, so no other one contains
+ * this. */
 static bool is_etag_named(const struct live_page *ui, const char *if_none_match)
 {
 	return if_none_match != NULL &&

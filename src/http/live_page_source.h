@@ -1,6 +1,5 @@
-/* The page of src/ui as tools/page.py puts it together when the program is
- * built. It comes in two pieces: between them is the place for what only the
- * running gateway knows. */
+/* The page of src/ui, which tools/page.py assembles in the build. Between its
+ * two pieces live_page.c inserts what only the running gateway knows. */
 #ifndef SLUICE_LIVE_PAGE_SOURCE_H
 #define SLUICE_LIVE_PAGE_SOURCE_H
 
@@ -10,7 +9,7 @@ extern const unsigned char live_page_source_head[];
 extern const size_t live_page_source_head_len;
 extern const unsigned char live_page_source_tail[];
 extern const size_t live_page_source_tail_len;
-/* A Content-Security-Policy, which names script and style by their SHA-256. */
+/* Content-Security-Policy with the SHA-256 of script and style. */
 extern const char live_page_source_policy[];
 
 #endif

@@ -15,8 +15,8 @@
 
 /* ---- strings ------------------------------------------------------------- */
 
-/* RFC 8259, 7: the letter behind the backslash, 'u' for a control character
- * without one of its own, 0 for what stands as it is. */
+/* RFC 8259, section 7: the letter after the backslash, 'u' for a control
+ * character without its own, 0 for no escape. */
 static inline uint8_t escape_of(uint8_t c)
 {
 	if (c >= 0x20)
@@ -74,12 +74,12 @@ static uint8_t *put_json_string(uint8_t *out, const uint8_t *p, size_t len)
 
 /* ---- messages ------------------------------------------------------------ */
 
-/* All up to the data, with the quotation mark before it. */
+/* Everything before the data, with the opening quote. */
 static void put_line_begin(struct ndjson_line *l,
 			   const struct ndjson_message *m)
 {
 	char subject[2 * SUBJECT_MAX], time[RFC3339_MAX];
-	char cursor[SSE_CURSOR_MAX];
+	char event_id[SSE_EVENT_ID_MAX];
 	uint8_t *end;
 	int len;
 
@@ -89,12 +89,12 @@ static void put_line_begin(struct ndjson_line *l,
 			      m->subject_len);
 	*end = '\0';
 	rfc3339_format(time, m->time_ns);
-	sse_cursor_format(cursor, m->seq, m->tag);
+	sse_event_id_format(event_id, m->seq, m->tag);
 	len = snprintf(l->begin, sizeof(l->begin),
 		       "{\"seq\":%" PRIu64
 		       ",\"subject\":\"%s\",\"time\":\"%s\","
 		       "\"id\":\"%s\",%s\"data\":%s",
-		       m->seq, subject, time, cursor,
+		       m->seq, subject, time, event_id,
 		       l->kind == NDJSON_BINARY || l->kind == NDJSON_BASE64
 			       ? "\"encoding\":\"base64\","
 			       : "",
@@ -161,13 +161,13 @@ void ndjson_encode(const struct ndjson_line *l, uint8_t *out)
 /* ---- the short ones ------------------------------------------------------ */
 
 size_t ndjson_put_system(char *out, bool chunked, const char *what,
-			 const char *cursor)
+			 const char *event_id)
 {
 	char body[SSE_BODY_MAX + 1];
 	int len = snprintf(body, sizeof(body), "{\"system\":\"%s\"%s%s%s}\n",
-			   what, cursor != NULL ? ",\"id\":\"" : "",
-			   cursor != NULL ? cursor : "",
-			   cursor != NULL ? "\"" : "");
+			   what, event_id != NULL ? ",\"id\":\"" : "",
+			   event_id != NULL ? event_id : "",
+			   event_id != NULL ? "\"" : "");
 
 	return sse_put_body(out, chunked, body, len);
 }
@@ -181,14 +181,14 @@ size_t ndjson_put_gap(char *out, bool chunked, const char *reason,
 		      uint64_t after, uint64_t first, uint64_t id,
 		      const struct sse_tag *tag)
 {
-	char body[SSE_BODY_MAX + 1], cursor[SSE_CURSOR_MAX];
+	char body[SSE_BODY_MAX + 1], event_id[SSE_EVENT_ID_MAX];
 	int len;
 
-	sse_cursor_format(cursor, id, tag);
+	sse_event_id_format(event_id, id, tag);
 	len = snprintf(
 		body, sizeof(body),
 		"{\"system\":\"gap\",\"reason\":\"%s\",\"after\":%" PRIu64
 		",\"first\":%" PRIu64 ",\"id\":\"%s\"}\n",
-		reason, after, first, cursor);
+		reason, after, first, event_id);
 	return sse_put_body(out, chunked, body, len);
 }

@@ -3,9 +3,9 @@
  *	{"seq":4711,"subject":"events.alice","time":"2026-11-28T08:31:50.12...Z",
  *	 "id":"4711-9f31c2","data":"the payload"}
  *
- * (without the line end and the blank in the middle). What is no message has
- * the member "system". As in sse.h a line is made in two steps, and is one HTTP
- * chunk, or bare. */
+ * (without the line break and the blank in the middle). Lines that are not
+ * messages have the member "system". As in sse.h a line is encoded in two
+ * steps, as one HTTP chunk or as it is. */
 #ifndef SLUICE_NDJSON_H
 #define SLUICE_NDJSON_H
 
@@ -18,9 +18,9 @@
 
 enum ndjson_data {
 	NDJSON_TEXT,   /* UTF-8 */
-	NDJSON_BINARY, /* anything: goes as base64 */
+	NDJSON_BINARY, /* any bytes: sent as base64 */
 	NDJSON_BASE64, /* base64 already */
-	NDJSON_JSON,   /* by ndjson_measure() alone */
+	NDJSON_JSON,   /* set by ndjson_measure() */
 };
 
 struct ndjson_message {
@@ -40,27 +40,27 @@ struct ndjson_line {
 	const void *data;
 	size_t len;
 	enum ndjson_data kind;
-	char begin[NDJSON_BEGIN_MAX]; /* up to the data */
+	char begin[NDJSON_BEGIN_MAX]; /* everything before the data */
 	size_t begin_len;
-	size_t body_len; /* bytes of the line itself */
-	size_t head_len; /* bytes of the chunk's head */
+	size_t body_len; /* bytes of the line */
+	size_t head_len; /* bytes of the chunk's size line */
 	size_t total;	 /* head + body + SSE_CHUNK_TAIL */
 };
 
-/* Fills in all of `l`. `json`: a text that is JSON (json_line.h) stands as JSON
- * and not as a string. */
+/* Sets all fields of `l`. `json`: a payload that is JSON (json_compact.h) is
+ * embedded as JSON, not as a string. */
 void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
 		    bool json);
-/* Writes exactly l->total bytes: the chunk, in which the line stands between
- * head_len and SSE_CHUNK_TAIL. */
+/* Writes exactly l->total bytes. Without chunks, the line alone is what lies
+ * between head_len and SSE_CHUNK_TAIL. */
 void ndjson_encode(const struct ndjson_line *l, uint8_t *out);
 
-/* The short ones: as sse_put_*(), at most SSE_TEXT_MAX bytes. */
+/* Short lines: like sse_put_*(), at most SSE_TEXT_MAX bytes. */
 
-/* {"system":"ping","id":"4711-9f31c2"}; `cursor` may be NULL. */
+/* {"system":"ping","id":"4711-9f31c2"}; `event_id` may be NULL. */
 size_t ndjson_put_system(char *out, bool chunked, const char *what,
-			 const char *cursor);
-/* An empty line: who waits for the next object passes over it. */
+			 const char *event_id);
+/* An empty line, which parsers of NDJSON skip. */
 size_t ndjson_put_blank(char *out, bool chunked);
 /* {"system":"gap","reason":"expired","after":1,"first":9,"id":"8-9f31c2"} */
 size_t ndjson_put_gap(char *out, bool chunked, const char *reason,

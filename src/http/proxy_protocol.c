@@ -21,7 +21,8 @@ enum {
 
 /* ---- version 1 ----------------------------------------------------------- */
 
-/* The word up to the next blank, which is passed over; false without one. */
+/* Takes the word before the next blank, and the blank; false without a
+ * blank. */
 static bool take_v1_word(const char **at, const char *end, const char **word,
 			 size_t *len)
 {
@@ -49,7 +50,7 @@ static bool is_proxy_port(const char *text, size_t len)
 	return n <= 65535;
 }
 
-/* An address as the word before it has said. */
+/* `v6`: as the first word of the line says. */
 static bool is_proxy_address(const char *text, size_t len, bool v6,
 			     struct address *ret)
 {
@@ -58,7 +59,8 @@ static bool is_proxy_address(const char *text, size_t len, bool v6,
 	return address_parse(ret, text, len) == 0;
 }
 
-/* "TCP4 192.0.2.1 198.51.100.1 5000 80", without what stands around it. */
+/* "TCP4 192.0.2.1 198.51.100.1 5000 80": the line after "PROXY ", without CR
+ * LF. */
 static bool read_v1_line(struct proxy_protocol *p, const char *at,
 			 const char *end)
 {
@@ -85,7 +87,7 @@ static bool read_v1_line(struct proxy_protocol *p, const char *at,
 	return true;
 }
 
-/* One byte more of the line. */
+/* After one more byte of the line. */
 static enum proxy_verdict feed_v1_line(struct proxy_protocol *p)
 {
 	const char *text = (const char *)p->bytes;
@@ -95,7 +97,7 @@ static enum proxy_verdict feed_v1_line(struct proxy_protocol *p)
 		return memcmp(text, v1_begin, p->len) == 0 ? PROXY_MORE
 							   : PROXY_REJECT;
 	if (text[p->len - 1] != '\n') {
-		/* A CR is the end's alone. */
+		/* A CR occurs only at the end. */
 		bool open = text[p->len - 2] == '\r';
 
 		return open || p->len >= PROXY_V1_MAX ? PROXY_REJECT
@@ -114,7 +116,7 @@ static size_t v2_body_length(const struct proxy_protocol *p)
 	return (size_t)p->bytes[V2_LENGTH] << 8 | p->bytes[V2_LENGTH + 1];
 }
 
-/* How many bytes of addresses are wanted of this one. */
+/* Bytes of addresses to keep. */
 static size_t v2_bytes_wanted(const struct proxy_protocol *p)
 {
 	if (p->bytes[V2_COMMAND] != V2_PROXY)
@@ -124,12 +126,12 @@ static size_t v2_bytes_wanted(const struct proxy_protocol *p)
 						: 0;
 }
 
-/* The fixed part is here: is it good? */
+/* Checks the fixed part. */
 static bool is_v2_head_valid(const struct proxy_protocol *p)
 {
 	uint8_t command = p->bytes[V2_COMMAND], family = p->bytes[V2_FAMILY];
 
-	if (command == V2_LOCAL) /* the rest of it says nothing */
+	if (command == V2_LOCAL) /* the rest has no meaning */
 		return true;
 	return command == V2_PROXY && family >> 4 <= 3 && (family & 15) <= 2 &&
 	       v2_body_length(p) >= v2_bytes_wanted(p);
@@ -148,7 +150,7 @@ static enum proxy_verdict v2_header_end(struct proxy_protocol *p)
 	return p->skip > 0 ? PROXY_MORE : PROXY_READY;
 }
 
-/* One byte more of the head and addresses. */
+/* After one more byte of the fixed part and the addresses. */
 static enum proxy_verdict feed_v2_header(struct proxy_protocol *p)
 {
 	if (p->len <= sizeof(signature))

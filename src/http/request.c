@@ -1,6 +1,6 @@
-/* What is checked here needs the whole head; what can be seen byte by byte is
- * refused earlier, in http_parser.c. In doubt a request is refused: behind a
- * proxy that reads it otherwise, it may be two requests. */
+/* Checks that need the whole head; what shows byte by byte is rejected earlier,
+ * in request_parser.c. When in doubt, reject: a proxy may read the same bytes
+ * as two requests. */
 #include "http/request.h"
 
 #include <errno.h>
@@ -12,13 +12,13 @@
 
 #define DIGITS	"0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-/* reg-name of RFC 3986, 3.2.2, without its percent signs. */
+/* reg-name of RFC 3986, section 3.2.2, without percent signs. */
 #define REG_NAME LETTERS DIGITS "-._~!$&'()*+,;="
 #define HEX	 "abcdefABCDEF" DIGITS
 
 /* ---- words --------------------------------------------------------------- */
 
-/* Is the word one of the comma list (RFC 9110, 5.6.1)? */
+/* True when the comma-separated list has the word (RFC 9110, section 5.6.1). */
 static bool header_list_has(const char *list, const char *word)
 {
 	while (*list != '\0') {
@@ -116,8 +116,8 @@ static bool skip_name(const char **p)
 	}
 }
 
-/* uri-host [ ":" port ] (RFC 9110, 7.2). Empty only as a whole: a target that
- * has no authority has that in Host. */
+/* uri-host [ ":" port ] (RFC 9110, section 7.2), or empty, for a target without
+ * authority. */
 static bool is_host_valid(const char *host)
 {
 	const char *p = host;
@@ -140,7 +140,7 @@ static int reject_host(const char *host, struct http_error *why)
 					       strlen(host)));
 }
 
-/* RFC 9112, 3.2: one, and not missing on HTTP/1.1. */
+/* RFC 9112, section 3.2: exactly one in HTTP/1.1. */
 static int take_request_host(struct request *h, struct http_error *why)
 {
 	const char *host = request_find(h, "Host", NULL);
@@ -157,7 +157,7 @@ static int take_request_host(struct request *h, struct http_error *why)
 	return 0;
 }
 
-/* Length of "http://" or "https://" at the start, 0 if neither. */
+/* Length of "http://" or "https://" at the start; 0: neither. */
 static size_t target_scheme_len(const char *target)
 {
 	size_t len = strcspn(target, ":");
@@ -168,9 +168,9 @@ static size_t target_scheme_len(const char *target)
 	return strncmp(target + len, "://", 3) == 0 ? len + 3 : 0;
 }
 
-/* "http://host:1/a" becomes "host:1\0...../a", in place: the scheme that goes
- * leaves room for the NUL, and for the '/' of an empty path. The authority
- * wins over Host (RFC 9112, 3.2.2). */
+/* "http://host:1/a" becomes "host:1\0...../a" in place: the scheme leaves room
+ * for the NUL, and for the '/' of an empty path. The authority wins over Host
+ * (RFC 9112, section 3.2.2). */
 static int take_absolute(struct request *h, char *target, size_t scheme,
 			 struct http_error *why)
 {
@@ -202,7 +202,7 @@ static int take_request_target(struct request *h, char *target,
 	scheme = target_scheme_len(target);
 	if (scheme > 0)
 		return take_absolute(h, target, scheme, why);
-	/* What stands behind the ? may be a token. */
+	/* The query may contain a token. */
 	return http_error_set(
 		why, 400, REJECT_MALFORMED,
 		"target \"%s\" is neither a path that begins with / "
@@ -213,8 +213,8 @@ static int take_request_target(struct request *h, char *target,
 
 /* ---- body ---------------------------------------------------------------- */
 
-/* RFC 9112, 6.1 and 6.3. llhttp refuses most of it already; what is smuggled by
- * framing is worth a second look. */
+/* RFC 9112, sections 6.1 and 6.3. llhttp rejects most of it; request smuggling
+ * deserves a second check. */
 static int check_framing(const struct request *h, struct http_error *why)
 {
 	const char *coding = request_find(h, "Transfer-Encoding", NULL);
@@ -261,7 +261,7 @@ static bool has_length(const struct request *h)
 	return length != NULL && length[strspn(length, "0")] != '\0';
 }
 
-/* Other methods are refused for what they are, by the route. */
+/* route.c rejects other methods. */
 static int check_no_body(struct request *h, struct http_error *why)
 {
 	const char *expect = request_find(h, "Expect", NULL);
@@ -275,12 +275,12 @@ static int check_no_body(struct request *h, struct http_error *why)
 				      "without one, or with an empty one",
 				      h->method);
 	h->chunked = is_chunked(h);
-	/* RFC 9110, 10.1.1: HTTP/1.0 does not know it, and without a body there
-	 * is nothing to continue with. */
+	/* RFC 9110, section 10.1.1: not part of HTTP/1.0, and without a body
+	 * there is nothing to continue with. */
 	if (expect != NULL && h->minor > 0 &&
 	    !ascii_is_word(expect, strlen(expect), "100-continue"))
 		return http_error_set(why, 417, REJECT_MALFORMED,
-				      "Expect: \"%s\" can't be met, known is "
+				      "Expect: \"%s\" cannot be met, known is "
 				      "100-continue",
 				      http_error_quote(shown, sizeof(shown),
 						       expect, strlen(expect)));

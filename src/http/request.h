@@ -1,5 +1,5 @@
-/* The head of one request, and what must hold in it beyond the grammar of its
- * lines (RFC 9112). */
+/* The head of one request, and the checks of it beyond its grammar (RFC
+ * 9112). */
 #ifndef SLUICE_REQUEST_H
 #define SLUICE_REQUEST_H
 
@@ -9,42 +9,43 @@
 #include "http/http_error.h"
 
 struct http_header {
-	const char *name;  /* as sent; compare without case */
-	const char *value; /* blanks around it are gone */
+	const char *name;  /* as sent; case-insensitive */
+	const char *value; /* without blanks around it */
 	size_t name_len;
 	size_t value_len;
 };
 
-/* Everything points into the parser and lives as long as it. All strings are
- * NUL-terminated and hold no NUL. A method other than GET and HEAD may announce
- * a body; then `keep_alive` is false, because that body is never read. */
+/* Borrowed from the parser, and valid as long as it. All strings are
+ * NUL-terminated and contain no NUL. A method other than GET and HEAD may
+ * announce a body; then `keep_alive` is false, because that body is never
+ * read. */
 struct request {
 	const char *method; /* "GET" */
 	const char *target; /* origin form: "/path?query"; of an absolute-form
-			       target the scheme and authority are cut off;
+			       target without scheme and authority;
 			       "*" with OPTIONS, "host:port" with CONNECT */
 	size_t target_len;
-	const char *host; /* of Host, or of an absolute-form target */
+	const char *host; /* of Host or of an absolute-form target */
 	int minor;	  /* HTTP/1.minor: 0 or 1 */
 	bool is_head;	  /* method HEAD */
 	bool chunked;	  /* GET or HEAD with a chunked body, which must be
 			     empty */
-	bool keep_alive;  /* what the client asks for, RFC 9112 9.3 */
+	bool keep_alive;  /* as the client requests (RFC 9112, 9.3) */
 	size_t n_headers;
 	const struct http_header *headers;
 };
 
-/* The value of a header by name (no case); NULL when absent. Names with '_' and
- * '-' are different names. */
+/* Value of a header by its case-insensitive name; NULL: absent. '_' and '-'
+ * differ. */
 const char *request_find(const struct request *h, const char *name,
 			 size_t *len);
-/* How often it is there. */
+/* Number of headers with that name. */
 size_t request_count(const struct request *h, const char *name);
 
-/* Takes a head whose method, minor and headers are filled in, and `target` as
- * it was sent, which it may change. Fills in all else; 0, or -EINVAL with *why:
- * a target that is not ours, Host missing or doubled, bad framing, a body that
- * does not belong (413), a header that may come only once, Expect (417). */
+/* Checks a head with method, minor and headers, and sets the other fields.
+ * `target`: as sent; may be changed. 0, or -EINVAL with *why: a bad target,
+ * Host missing or doubled, bad framing, a body (413), a doubled header that may
+ * occur once, Expect (417). */
 int request_finish(struct request *h, char *target, const char *id_header,
 		   struct http_error *why);
 

@@ -1,15 +1,15 @@
-/* Each byte goes through two readers in step. scan_byte() is ours: it knows
- * just enough of a head to refuse what some packaged version of llhttp lets
- * through (8.1: continuation lines, empty names, some bare LF; all: fragments,
- * other versions). Then llhttp sees it, which calls back with pieces of the
- * target and the headers; they are put one behind the other into `text`, each
- * with a NUL. At the end of the head llhttp is paused, before it acts on a body
- * or an upgrade, and http_head.c checks the whole.
+/* Each byte passes two readers in step. scan_byte() knows just enough of a head
+ * to reject what packaged versions of llhttp let through (8.1: continuation
+ * lines, empty names, some bare LF; all: fragments, other versions). Then
+ * llhttp parses it and calls back with pieces of the target and of headers,
+ * which are collected in `text`, each with a NUL. At the end of the head llhttp
+ * is paused, before it acts on a body or an upgrade, and request.c checks the
+ * whole.
  *
- * A verdict is that of the first byte at which either reader objects. So what
- * is fed in one piece and byte by byte is told apart by nobody: a fault found
- * by the scan only counts once llhttp has passed all that comes before it, and
- * no decision hangs on where a callback's piece ends. */
+ * The verdict is that of the first byte that either reader rejects, so that it
+ * does not depend on how the bytes are cut: a fault of the scan counts only
+ * after llhttp has accepted all bytes before it, and no decision depends on
+ * where the piece of a callback ends. */
 #include "http/request_parser.h"
 
 #include <errno.h>
@@ -28,30 +28,30 @@
 
 enum {
 	VERSION_LEN = sizeof(VERSION_FORM) - 1,
-	TEXT_KEPT = 1024,   /* bytes, from one head to the next */
-	TEXT_STEP = 512,    /* a half-open head takes no more than it needs */
-	HEADERS_FIRST = 12, /* room for so many is made first */
+	TEXT_KEPT = 1024,   /* bytes kept from one head to the next */
+	TEXT_STEP = 512,    /* an unfinished head must stay small */
+	HEADERS_FIRST = 12, /* first allocation */
 };
 
-/* Where the scan is. */
+/* Position of the scan. */
 enum part {
 	PART_LEADING, /* before the first byte of the request */
 	PART_METHOD,
 	PART_TARGET,
 	PART_VERSION,
-	PART_LINE, /* inside of a line whose bytes llhttp checks */
+	PART_LINE, /* inside of a header line, which llhttp checks */
 	PART_LINE_START,
-	PART_BODY, /* chunked, of a request that may have an empty one only */
+	PART_BODY, /* chunked, must be empty */
 };
 
-/* Where the callbacks are. */
+/* Position of the callbacks. */
 enum field { FIELD_NONE, FIELD_NAME, FIELD_VALUE };
 
 struct request_parser {
 	llhttp_t llhttp;
 	enum http_verdict verdict;
 	struct request head;
-	struct http_error refusal;
+	struct http_error error;
 	const char *id_header;
 
 	size_t max_bytes;
@@ -62,25 +62,25 @@ struct request_parser {
 	unsigned n_leading; /* CRLFs */
 	bool after_cr;
 
-	/* target NUL (name NUL value NUL)*: the pointers of `headers` are
-	 * found at the end, because `text` moves when it grows. */
+	/* target NUL (name NUL value NUL)*. Pointers into it are set at the
+	 * end, because it moves when it grows. */
 	struct buf text;
 	struct http_header *headers;
 	size_t cap_headers;
 	enum field field;
-	bool told; /* a callback has filled in `refusal` */
+	bool has_error; /* a callback has set `error` */
 };
 
 /* ---- what llhttp calls --------------------------------------------------- */
 
 static int reject_over_limit(struct request_parser *p, int rc)
 {
-	p->told = true;
+	p->has_error = true;
 	if (rc == -ENOMEM)
-		http_error_set(&p->refusal, 503, REJECT_MAX_CONNECTIONS,
+		http_error_set(&p->error, 503, REJECT_MAX_CONNECTIONS,
 			       "out of memory");
 	else
-		http_error_set(&p->refusal, 431, REJECT_TOO_LARGE,
+		http_error_set(&p->error, 431, REJECT_TOO_LARGE,
 			       "the head of the request is over %zu bytes",
 			       p->max_bytes);
 	return -1;
@@ -89,7 +89,7 @@ static int reject_over_limit(struct request_parser *p, int rc)
 static int append_head_text(struct request_parser *p, const char *at,
 			    size_t len)
 {
-	/* Large heads in larger steps: each may copy all that is there. */
+	/* Larger steps for large heads: each step may copy everything. */
 	size_t step = p->text.cap / 4 > TEXT_STEP ? p->text.cap / 4 : TEXT_STEP;
 	int rc = buf_reserve_step(&p->text, len, step);
 
@@ -108,7 +108,7 @@ static int on_url_complete(llhttp_t *llhttp)
 	return append_head_text(llhttp->data, "", 1);
 }
 
-/* Blanks behind a value are no part of it (RFC 9112, 5.1). */
+/* Trailing blanks are not part of a value (RFC 9112, section 5.1). */
 static int end_header_value(struct request_parser *p)
 {
 	struct http_header *h = &p->headers[p->head.n_headers - 1];
@@ -160,8 +160,8 @@ static int on_header_field_complete(llhttp_t *llhttp)
 	struct request_parser *p = llhttp->data;
 
 	if (p->head.n_headers > HEAD_MAX_FIELDS) {
-		p->told = true;
-		http_error_set(&p->refusal, 431, REJECT_TOO_LARGE,
+		p->has_error = true;
+		http_error_set(&p->error, 431, REJECT_TOO_LARGE,
 			       "the request has more than %d headers",
 			       HEAD_MAX_FIELDS);
 		return -1;
@@ -198,12 +198,11 @@ static const llhttp_settings_t callbacks = {
 
 /* ---- the scan ------------------------------------------------------------ */
 
-/* Each scan_...() is false when the byte is refused, with `refusal` filled in.
- */
+/* Each scan_...() returns false, with `error` set, when it rejects the byte. */
 
 static bool reject_malformed(struct request_parser *p, const char *what)
 {
-	http_error_set(&p->refusal, 400, REJECT_MALFORMED,
+	http_error_set(&p->error, 400, REJECT_MALFORMED,
 		       "malformed request: %s", what);
 	return false;
 }
@@ -219,23 +218,22 @@ static bool scan_request_target(struct request_parser *p, char c)
 	char shown[PRINTABLE_MAX];
 
 	if ((c == ' ' || c == '\r' || c == '\n') && p->part_len == 0)
-		return reject_malformed(p,
-					"no target behind the method and one "
-					"blank");
+		return reject_malformed(p, "no target after the method and one "
+					   "blank");
 	if (c == ' ') {
 		begin_head_part(p, PART_VERSION);
 		return true;
 	}
 	if (c == '\r' || c == '\n') {
-		http_error_set(&p->refusal, 505, REJECT_MALFORMED,
-			       "no HTTP version behind the target, allowed are "
+		http_error_set(&p->error, 505, REJECT_MALFORMED,
+			       "no HTTP version after the target, allowed are "
 			       "HTTP/1.1 and HTTP/1.0");
 		return false;
 	}
 	if (c == '#')
 		return reject_malformed(p, "the target has a fragment (#)");
 	if (c < 0x21 || c > 0x7e) {
-		http_error_set(&p->refusal, 400, REJECT_MALFORMED,
+		http_error_set(&p->error, 400, REJECT_MALFORMED,
 			       "malformed request: the target has the byte %s, "
 			       "allowed are printable ASCII and %%XX",
 			       printable(shown, sizeof(shown), &c, 1));
@@ -251,11 +249,11 @@ static bool scan_version(struct request_parser *p, char c)
 	const size_t major = VERSION_LEN - 3, minor = VERSION_LEN - 1;
 
 	if (c == ' ' && p->part_len == 0)
-		return reject_malformed(p, "two blanks behind the target");
+		return reject_malformed(p, "two blanks after the target");
 	if (p->part_len != major && p->part_len != minor &&
 	    c != form[p->part_len])
 		return reject_malformed(
-			p, "what is behind the target is not HTTP/1.1 "
+			p, "what follows the target is not HTTP/1.1 "
 			   "or HTTP/1.0");
 	p->version[p->part_len++] = c;
 	if (p->part_len < VERSION_LEN)
@@ -265,7 +263,7 @@ static bool scan_version(struct request_parser *p, char c)
 		return true;
 	if (!ascii_is_digit(p->version[major]) || !ascii_is_digit(c))
 		return reject_malformed(p, "the HTTP version is not of digits");
-	http_error_set(&p->refusal, 505, REJECT_MALFORMED,
+	http_error_set(&p->error, 505, REJECT_MALFORMED,
 		       "HTTP version %.*s is not one of HTTP/1.1, HTTP/1.0",
 		       VERSION_LEN, p->version);
 	return false;
@@ -283,7 +281,7 @@ static bool scan_line_start(struct request_parser *p, char c)
 	return true;
 }
 
-/* Lines end with CR LF, and neither stands alone. */
+/* Lines end with CR LF; neither occurs alone. */
 static bool scan_head_line(struct request_parser *p, char c)
 {
 	if (p->after_cr != (c == '\n'))
@@ -294,7 +292,7 @@ static bool scan_head_line(struct request_parser *p, char c)
 	return true;
 }
 
-/* Exactly "0\r\n\r\n": an extension or a trailer is more than nothing. */
+/* Exactly "0\r\n\r\n": no extension, no trailer. */
 static bool scan_body(struct request_parser *p, char c)
 {
 	if (c == EMPTY_BODY[p->part_len]) {
@@ -302,7 +300,7 @@ static bool scan_body(struct request_parser *p, char c)
 		return true;
 	}
 	http_error_set(
-		&p->refusal, 413, REJECT_HAS_BODY,
+		&p->error, 413, REJECT_HAS_BODY,
 		"the request has a body, %s is taken without one, or with "
 		"an empty one",
 		p->head.method);
@@ -339,14 +337,14 @@ static bool scan_size_limit(struct request_parser *p)
 
 	if (++p->n_bytes <= p->max_bytes)
 		return true;
-	http_error_set(&p->refusal, in_target ? 414 : 431, REJECT_TOO_LARGE,
+	http_error_set(&p->error, in_target ? 414 : 431, REJECT_TOO_LARGE,
 		       "the %s of the request is over %zu bytes",
 		       in_target ? "target" : "head", p->max_bytes);
 	return false;
 }
 
-/* Empty lines before a request are skipped (RFC 9112, 2.2), some of them.
- * Returns how many bytes; false in *ok when there is too much of it. */
+/* Skips empty lines before a request (RFC 9112, section 2.2), up to a limit.
+ * Returns their bytes; *ok is false above the limit. */
 static size_t scan_leading(struct request_parser *p, const char *bytes,
 			   size_t len, bool *ok)
 {
@@ -368,7 +366,7 @@ static size_t scan_leading(struct request_parser *p, const char *bytes,
 	return n;
 }
 
-/* How many bytes are good; false in *ok when the next one is not. */
+/* Returns the number of good bytes; *ok is false when the next one is bad. */
 static size_t scan_bytes(struct request_parser *p, const char *bytes,
 			 size_t len, bool *ok)
 {
@@ -399,7 +397,7 @@ int request_parser_new(struct request_parser **ret, size_t max_bytes,
 		return -ENOMEM;
 	p->max_bytes = max_bytes;
 	p->id_header = id_header;
-	/* Each of the NULs stands for a byte of the head that is not kept. */
+	/* Each NUL replaces a byte of the head that is not kept. */
 	buf_init(&p->text, max_bytes);
 	begin_request(p);
 	*ret = p;
@@ -439,7 +437,7 @@ size_t request_parser_bytes(const struct request_parser *p)
 				   p->cap_headers * sizeof(*p->headers);
 }
 
-/* Finds the pointers, now that the text stands still. */
+/* Sets the pointers: `text` does not move any more. */
 static enum http_verdict finish_request_head(struct request_parser *p)
 {
 	struct request *h = &p->head;
@@ -456,13 +454,13 @@ static enum http_verdict finish_request_head(struct request_parser *p)
 	h->headers = p->headers;
 	h->method = llhttp_method_name((llhttp_method_t)p->llhttp.method);
 	h->minor = p->version[VERSION_LEN - 1] - '0';
-	return request_finish(h, target, p->id_header, &p->refusal) < 0
+	return request_finish(h, target, p->id_header, &p->error) < 0
 		       ? VERDICT_REJECT
 		       : VERDICT_READY;
 }
 
-/* llhttp stops at the first byte that no method of its own has there. A method
- * that is only unknown is 501 (RFC 9110, 9.1). */
+/* llhttp stops at the first byte that fits none of its methods. A method that
+ * is only unknown is 501 (RFC 9110, section 9.1). */
 static bool is_unknown_method(const struct request_parser *p, llhttp_errno_t rc)
 {
 	const char *at = llhttp_get_error_pos(&p->llhttp);
@@ -471,9 +469,9 @@ static bool is_unknown_method(const struct request_parser *p, llhttp_errno_t rc)
 	       ((*at >= 'A' && *at <= 'Z') || *at == '-');
 }
 
-/* `ok`: the scan found nothing wrong with the bytes that llhttp has had. */
-static enum http_verdict judge_parser_error(struct request_parser *p,
-					    llhttp_errno_t rc, bool ok)
+/* `ok`: the scan found no fault in the bytes that llhttp parsed. */
+static enum http_verdict set_parser_error(struct request_parser *p,
+					  llhttp_errno_t rc, bool ok)
 {
 	const char *reason = llhttp_get_error_reason(&p->llhttp);
 
@@ -481,20 +479,20 @@ static enum http_verdict judge_parser_error(struct request_parser *p,
 		return finish_request_head(p);
 	if (rc == HPE_OK)
 		return ok ? VERDICT_MORE : VERDICT_REJECT;
-	if (!p->told && is_unknown_method(p, rc))
+	if (!p->has_error && is_unknown_method(p, rc))
 		http_error_set(
-			&p->refusal, 501, REJECT_BAD_METHOD,
+			&p->error, 501, REJECT_BAD_METHOD,
 			"the method is not known here, allowed are GET, "
 			"HEAD, OPTIONS and DELETE, each where its resource "
 			"has it");
-	else if (!p->told)
+	else if (!p->has_error)
 		reject_malformed(p, reason != NULL && *reason != '\0'
 					    ? reason
 					    : llhttp_errno_name(rc));
 	return VERDICT_REJECT;
 }
 
-/* How many bytes belong to it; the verdict is MORE until it is whole. */
+/* Returns the bytes of the body; the verdict is MORE until it is whole. */
 static size_t feed_body(struct request_parser *p, const char *bytes, size_t len)
 {
 	for (size_t n = 0; n < len; n++) {
@@ -531,7 +529,7 @@ enum http_verdict request_parser_feed(struct request_parser *p,
 	n = scan_bytes(p, begin, len - n, &ok);
 	if (n > 0)
 		rc = llhttp_execute(&p->llhttp, begin, n);
-	p->verdict = judge_parser_error(p, rc, ok);
+	p->verdict = set_parser_error(p, rc, ok);
 	if (p->verdict == VERDICT_READY)
 		*used = (size_t)(llhttp_get_error_pos(&p->llhttp) -
 				 (const char *)bytes);
@@ -559,8 +557,8 @@ const struct request *request_parser_head(const struct request_parser *p)
 	return &p->head;
 }
 
-const struct http_error *request_parser_refusal(const struct request_parser *p)
+const struct http_error *request_parser_error(const struct request_parser *p)
 {
 	MUST(p->verdict == VERDICT_REJECT);
-	return &p->refusal;
+	return &p->error;
 }

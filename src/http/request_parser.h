@@ -1,6 +1,6 @@
-/* Request heads of HTTP/1.0 and 1.1 (RFC 9112), fed in any cut: llhttp with no
- * lenient mode, plus our own refusals (docs/http.md lists them). A parser holds
- * one head; it exists only while a head is being read. */
+/* Request heads of HTTP/1.0 and 1.1 (RFC 9112), fed in any cut: llhttp without
+ * lenient modes, plus stricter checks (docs/http.md lists them). A parser holds
+ * one head, and exists only while a head is read. */
 #ifndef SLUICE_REQUEST_PARSER_H
 #define SLUICE_REQUEST_PARSER_H
 
@@ -14,41 +14,40 @@
 struct request_parser;
 
 enum http_verdict {
-	VERDICT_MORE,	/* feed on */
-	VERDICT_READY,	/* the head is whole; request_parser_head() */
-	VERDICT_REJECT, /* request_parser_refusal(); end the connection */
+	VERDICT_MORE,	/* feed more bytes */
+	VERDICT_READY,	/* the head is complete: request_parser_head() */
+	VERDICT_REJECT, /* request_parser_error(); close the connection */
 };
 
-/* More header lines: 431; more empty lines before a request: 400. */
+/* Limits: of headers (431), of empty lines before a request (400). */
 enum { HEAD_MAX_FIELDS = 100, HEAD_MAX_LEADING_CRLF = 4 };
 
-/* `id_header`: the identity header's name, which may come only once; borrowed.
- * `max_bytes`: of the whole head (431; a target alone over it: 414).
- * -ENOMEM or 0. */
+/* `id_header`: name of the identity header, which may occur only once;
+ * borrowed. `max_bytes`: limit of the head (431; 414 when the target alone
+ * exceeds it). -ENOMEM or 0. */
 int request_parser_new(struct request_parser **ret, size_t max_bytes,
 		       const char *id_header);
-/* As new, for another head; keeps its memory, if that is not much. */
+/* Resets it for another head; keeps little memory. */
 void request_parser_again(struct request_parser *p);
 void request_parser_free(struct request_parser *p);
-/* Its memory. NULL: 0. */
+/* Bytes of memory in use. NULL: 0. */
 size_t request_parser_bytes(const struct request_parser *p);
 
-/* Takes bytes; *used says how many belong to this head (what is left is the
- * next request, or data that must not be there). How the bytes are cut makes no
- * difference. A rejected parser stays so and uses up all that it is fed; a
- * ready one uses up nothing more. A chunked body of a GET or HEAD is read here
- * when it is empty, and else refused. */
+/* *used: bytes of this head; the rest is the next request, or unexpected data.
+ * The verdict does not depend on the cuts. A parser that has rejected uses all
+ * further bytes; one that is ready uses none. The chunked body of a GET or HEAD
+ * is read here, and must be empty. */
 enum http_verdict request_parser_feed(struct request_parser *p,
 				      const void *bytes, size_t len,
 				      size_t *used);
-/* The method is HEAD, as far as it is known: a rejection then has no content.
- */
+/* True when the method is known to be HEAD: an error response has no
+ * content. */
 bool request_parser_is_head(const struct request_parser *p);
-/* True once a byte of a request has come (leading CRLF do not count). */
+/* True after the first byte of a request, leading CRLFs aside. */
 bool request_parser_started(const struct request_parser *p);
-/* Only after VERDICT_READY. */
+/* After VERDICT_READY. */
 const struct request *request_parser_head(const struct request_parser *p);
-/* Only after VERDICT_REJECT. */
-const struct http_error *request_parser_refusal(const struct request_parser *p);
+/* After VERDICT_REJECT. */
+const struct http_error *request_parser_error(const struct request_parser *p);
 
 #endif

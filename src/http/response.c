@@ -1,4 +1,4 @@
-/* Each head is one put, so that a buffer without room is left as it was. */
+/* Each head is one put: a buffer without room stays as it was. */
 #include "http/response.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 #include "http/sse.h"
 
-/* RFC 9110, 15; RFC 6585 for 429 and 431. */
+/* RFC 9110, section 15; RFC 6585 for 429 and 431. */
 #define STATUSES(X)                               \
 	X(200, "OK")                              \
 	X(204, "No Content")                      \
@@ -67,7 +67,7 @@ static const char *extra_lines_of(const struct response_to *to)
 	return to->lines != NULL ? to->lines : "";
 }
 
-/* All of them, or nothing. The last is NULL. */
+/* Puts all parts or nothing. The last part is NULL. */
 static int put_whole_response(struct buf *out, const char *const parts[])
 {
 	size_t len = 0;
@@ -114,8 +114,8 @@ int response_subscription(struct buf *out, const struct response_to *to)
 				       is_chunked_response(to));
 }
 
-/* The body is all or nothing with the head before it: `had` bytes were there
- * without that. */
+/* Puts the body, or removes the head too. `had`: unread bytes before the
+ * head. */
 static int put_response_body(struct buf *out, const struct response_to *to,
 			     size_t had, const void *body, size_t len)
 {
@@ -143,7 +143,7 @@ int response_short(struct buf *out, const struct response_to *to, int status,
 		type != NULL ? "\r\nContent-Length: " : "",
 		type != NULL ? length : "",
 		"\r\nCache-Control: no-store"
-		/* "keep-alive" tells HTTP/1.0 what 1.1 knows. */
+		/* HTTP/1.0 needs an explicit "keep-alive". */
 		"\r\nConnection: ",
 		connection_value(to->keep_alive),
 		"\r\nX-Content-Type-Options: nosniff\r\n",
@@ -161,8 +161,8 @@ int response_short(struct buf *out, const struct response_to *to, int status,
 	return rc < 0 ? rc : put_response_body(out, to, had, body, len);
 }
 
-/* The head of 200 and 304 alike (RFC 9110, 15.4.5), up to what the body wants.
- */
+/* The head of 200 and 304 (RFC 9110, section 15.4.5), without headers of the
+ * body. */
 static int put_page_head(struct buf *out, const struct response_to *to,
 			 const struct response_page *page, int status,
 			 const char *length)
@@ -205,8 +205,8 @@ int response_unchanged(struct buf *out, const struct response_to *to,
 	return put_page_head(out, to, page, 304, "");
 }
 
-/* RFC 6750, 3: what is wrong with a token is said, but not to whom has sent
- * none. The texts of these refusals are our own, without quotation marks. */
+/* RFC 6750, section 3: the error of a token; none for a request without a
+ * token. The texts of these errors contain no quotation marks. */
 static int put_challenge(char *out, size_t size, const struct http_error *r)
 {
 	if (r->reason == REJECT_NO_TOKEN)

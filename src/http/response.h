@@ -1,10 +1,10 @@
-/* Answers: heads and short bodies (RFC 9110, 9112).
+/* Responses: heads and short bodies (RFC 9110, RFC 9112).
  *
- * Each is put whole, or nothing of it: 0, -ENOBUFS or -ENOMEM; -EINVAL when the
- * caller broke a rule that is stated here, which ends one connection.
+ * Each is put whole or not at all: 0, -ENOBUFS or -ENOMEM. -EINVAL: the caller
+ * broke a rule that is stated here; close that connection.
  *
- * Every answer has the Date that the caller gives, the time at which it is made
- * (RFC 9110, 6.6.1). */
+ * Every response has a Date, the time at which it is written (RFC 9110, section
+ * 6.6.1); the caller provides it. */
 #ifndef SLUICE_RESPONSE_H
 #define SLUICE_RESPONSE_H
 
@@ -15,55 +15,55 @@
 #include "base/buf.h"
 #include "http/http_error.h"
 
-/* How the connection of the request goes on, and what the head must say. */
+/* What the head of a response depends on besides its content. */
 struct response_to {
 	int minor;	   /* HTTP/1.minor of the request; 1 when unknown */
-	bool is_head;	   /* HEAD: the same head, no body */
+	bool is_head;	   /* HEAD: same head, no body */
 	bool keep_alive;   /* false: "Connection: close" */
-	const char *date;  /* http_date.h; NULL: there is no clock */
-	const char *type;  /* of a stream; NULL: text/event-stream */
-	const char *lines; /* further header lines, each with its CRLF, of any
-			      answer to this request; NULL: none */
+	const char *date;  /* http_date.h; NULL: no clock */
+	const char *type;  /* of a subscription; NULL: text/event-stream */
+	const char *lines; /* more header lines, each with its CRLF, of every
+			      response to this request; NULL: none */
 };
 
-/* "200 OK" ..., for every status that we send; NULL for others. */
+/* "200 OK", ...; NULL for a status that is never sent. */
 const char *response_reason(int status);
 
-/* The head of an event stream (docs/http.md): chunked for HTTP/1.1. It says
- * "Connection: close" whatever to->keep_alive is, but for HEAD: the gateway
- * closes after the stream, and a proxy must not send another request in the
- * meantime. */
+/* The head of a subscription (docs/http.md), chunked for HTTP/1.1. It has
+ * "Connection: close" whatever to->keep_alive is, except for HEAD: the gateway
+ * closes after the last event, and a proxy must not send another request
+ * before. */
 int response_subscription(struct buf *out, const struct response_to *to);
 
-/* A whole short answer with Content-Length, not to be stored. `type` is the
- * Content-Type; `extra` is header lines of this answer alone, each with its
- * CRLF, or NULL. 204 has neither type nor body (RFC 9110, 8.6). */
+/* A short response with Content-Length and no-store. `type`: Content-Type.
+ * `extra`: header lines of this response, each with its CRLF, or NULL. 204 has
+ * neither type nor body (RFC 9110, section 8.6). */
 int response_short(struct buf *out, const struct response_to *to, int status,
 		   const char *type, const char *extra, const void *body,
 		   size_t len);
 
-/* A document for people. Browsers may keep it, and ask each time whether it is
- * still the same. `policy` is its Content-Security-Policy. */
+/* An HTML document, which browsers may cache and must revalidate. `policy`:
+ * Content-Security-Policy. */
 struct response_page {
 	const char *type;
 	const char *policy;
-	const char *etag; /* with its quotes */
+	const char *etag; /* with quotes */
 };
 
 int response_page(struct buf *out, const struct response_to *to,
 		  const struct response_page *page, const void *body,
 		  size_t len);
-/* 304: the one that the client has is it. */
+/* 304: the cached document is current. */
 int response_unchanged(struct buf *out, const struct response_to *to,
 		       const struct response_page *page);
 
 /* text/plain; charset=utf-8, one line; Allow (405), Retry-After (503, 429),
- * WWW-Authenticate (401) and Vary (406) where the status wants them. */
+ * WWW-Authenticate (401) and Vary (406) where the status requires them. */
 int response_error(struct buf *out, const struct response_to *to,
 		   const struct http_error *r, unsigned retry_after_s);
 
-/* The browser-safe refusal: 200, "retry: MS" and the end of the stream. An
- * EventSource gives up for good on any other status. */
+/* An error for browsers: 200, "retry: MS" and the end. An EventSource stops for
+ * good on any other status. */
 int response_come_back(struct buf *out, const struct response_to *to,
 		       uint64_t retry_ms);
 

@@ -58,7 +58,7 @@ static int reject_path(struct http_error *why, const struct route *rows,
 
 /* ---- methods ------------------------------------------------------------- */
 
-/* Is it a word of the list "GET, HEAD"? */
+/* `methods`: a list like "GET, HEAD". */
 static bool is_method_allowed(const char *method, const char *methods)
 {
 	size_t len = strlen(method);

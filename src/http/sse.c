@@ -1,13 +1,13 @@
-/* Encoding goes over a payload twice and allocates nothing. sse_measure()
+/* Encoding passes over a payload twice and allocates nothing. sse_measure()
  * checks UTF-8 and counts line ends, eight bytes at a time while they are plain
- * ASCII; sse_encode() copies line by line, eight bytes at a time while looking
- * for the next line end. Both are run for every message of the stream, so this
- * file is the hot path.
+ * ASCII; sse_encode() copies line by line, eight bytes at a time in the search
+ * for the next line end. Both run for every message of the stream: this is the
+ * hot path.
  *
- * A decoder (WHATWG HTML, 9.2.6) takes \r\n, \n and a lone \r as a line's end,
- * strips one space behind the colon, appends each data line and a \n, and at
- * the end takes the last \n away. So a payload of k line ends is k + 1 data
- * lines, the last of them empty if the payload ends with a line end. */
+ * A decoder (WHATWG HTML, section 9.2.6) takes \r\n, \n and a lone \r as line
+ * ends, strips one space after the colon, appends each data line and a \n, and
+ * finally removes the last \n. So a payload with k line ends is k + 1 data
+ * lines, the last of them empty when the payload ends with a line end. */
 #include "http/sse.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@
 #define ONES  UINT64_C(0x0101010101010101)
 #define HIGHS UINT64_C(0x8080808080808080)
 
-/* Not 0 if a byte of the word is 0. */
+/* Not 0 when a byte of the word is 0. */
 static inline uint64_t has_zero(uint64_t word)
 {
 	return (word - ONES) & ~word & HIGHS;
@@ -56,7 +56,7 @@ static inline bool is_line_end(uint8_t c)
 	return c == '\n' || c == '\r';
 }
 
-/* The first byte that is no ASCII, or ends a line; else `end`. */
+/* First byte that is not ASCII or ends a line; `end` for none. */
 static const uint8_t *skip_plain_bytes(const uint8_t *p, const uint8_t *end)
 {
 	while (end - p >= (ptrdiff_t)sizeof(uint64_t)) {
@@ -71,7 +71,7 @@ static const uint8_t *skip_plain_bytes(const uint8_t *p, const uint8_t *end)
 	return p;
 }
 
-/* The first byte that ends a line; else `end`. */
+/* First byte that ends a line; `end` for none. */
 static const uint8_t *skip_text_line(const uint8_t *p, const uint8_t *end)
 {
 	while (end - p >= (ptrdiff_t)sizeof(uint64_t)) {
@@ -84,14 +84,14 @@ static const uint8_t *skip_text_line(const uint8_t *p, const uint8_t *end)
 	return p;
 }
 
-/* 2 for \r\n, else 1; `p` is at a line end. */
+/* 2 for \r\n, otherwise 1; `p` is at a line end. */
 static inline size_t line_end_len(const uint8_t *p, const uint8_t *end)
 {
 	return p[0] == '\r' && end - p > 1 && p[1] == '\n' ? 2 : 1;
 }
 
-/* Bytes of the multi-byte character at `p`, 0 if it is none: the table of
- * RFC 3629, section 4. */
+/* Length of the multi-byte character at `p` by the table of RFC 3629, section
+ * 4; 0: none. */
 static size_t utf8_sequence_len(const uint8_t *p, const uint8_t *end)
 {
 	uint8_t lead = *p, low = 0x80, high = 0xbf;
@@ -122,8 +122,8 @@ static size_t utf8_sequence_len(const uint8_t *p, const uint8_t *end)
 	return len;
 }
 
-/* What the data lines of a text take; 0 if it is not UTF-8. *kept: how many
- * line ends there are, if some of them are not \n. */
+/* Length of the data lines of a text; 0: not UTF-8. *kept: number of line ends,
+ * when some are not \n. */
 static size_t data_lines_len(const uint8_t *data, size_t len, size_t *kept)
 {
 	const uint8_t *p = data, *end = data + len;
@@ -187,8 +187,8 @@ struct sse_tag sse_tag_of(const char *created, size_t len)
 	struct sse_tag tag;
 
 	/* FNV-1a, with the final mix of MurmurHash3 because only 24 bits are
-	 * kept. All gateways of one stream must agree, and clients keep their
-	 * cursors over an upgrade: this never changes. */
+	 * kept. All gateways of one stream must agree, and clients keep event
+	 * ids over an upgrade: this must never change. */
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ (uint8_t)created[i]) * UINT64_C(0x100000001b3);
 	hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
@@ -237,7 +237,7 @@ void sse_encode(const struct sse_frame *f, uint8_t *out)
 
 /* ---- back to the payload ------------------------------------------------- */
 
-enum { KEPT_BOTH = 'B' }; /* \r\n; a lone one stands for itself */
+enum { KEPT_BOTH = 'B' }; /* \r\n; a lone line end is kept as itself */
 
 void sse_keep(const struct sse_frame *f, uint8_t *out)
 {
@@ -310,35 +310,36 @@ size_t sse_put_body(char *out, bool chunked, const char *body, int len)
 }
 
 /* The parts of an optional id line, for "%s%s%s". */
-#define ID_LINE(cursor)                                                     \
-	(cursor) != NULL ? ID_FIELD : "", (cursor) != NULL ? (cursor) : "", \
-		(cursor) != NULL ? "\n" : ""
+#define ID_LINE(event_id)                             \
+	(event_id) != NULL ? ID_FIELD : "",           \
+		(event_id) != NULL ? (event_id) : "", \
+		(event_id) != NULL ? "\n" : ""
 
 #define SYSTEM(what) "event: system\n" DATA_FIELD "{\"system\": \"" what "\"}\n"
 
 size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
-		       const char *cursor)
+		       const char *event_id)
 {
 	char body[SSE_BODY_MAX + 1];
 	int len = snprintf(body, sizeof(body), "retry: %" PRIu64 "\n%s%s%s%s\n",
-			   retry_ms, cursor != NULL ? SYSTEM("open") : "",
-			   ID_LINE(cursor));
+			   retry_ms, event_id != NULL ? SYSTEM("open") : "",
+			   ID_LINE(event_id));
 
 	return sse_put_body(out, chunked, body, len);
 }
 
 size_t sse_put_system(char *out, bool chunked, const char *what,
-		      const char *cursor)
+		      const char *event_id)
 {
 	char body[SSE_BODY_MAX + 1];
 	int len = snprintf(body, sizeof(body), SYSTEM("%s") "%s%s%s\n", what,
-			   ID_LINE(cursor));
+			   ID_LINE(event_id));
 
 	return sse_put_body(out, chunked, body, len);
 }
 
 size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
-		    const char *cursor)
+		    const char *event_id)
 {
 	static const char *const texts[] = {
 		[SSE_PING_MESSAGE] = DATA_FIELD "{\"system\": \"ping\"}\n",
@@ -347,7 +348,7 @@ size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
 	};
 	char body[SSE_BODY_MAX + 1];
 	int len = snprintf(body, sizeof(body), "%s%s%s%s\n", texts[style],
-			   ID_LINE(cursor));
+			   ID_LINE(event_id));
 
 	return sse_put_body(out, chunked, body, len);
 }
@@ -355,15 +356,15 @@ size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
 size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
 		   uint64_t first, uint64_t id, const struct sse_tag *tag)
 {
-	char body[SSE_BODY_MAX + 1], cursor[SSE_CURSOR_MAX];
+	char body[SSE_BODY_MAX + 1], event_id[SSE_EVENT_ID_MAX];
 	int len;
 
-	sse_cursor_format(cursor, id, tag);
+	sse_event_id_format(event_id, id, tag);
 	len = snprintf(body, sizeof(body),
 		       "event: gap\n" DATA_FIELD "{\"system\": \"gap\", "
 		       "\"reason\": \"%s\", \"after\": %" PRIu64
 		       ", \"first\": %" PRIu64 "}\n" ID_FIELD "%s\n\n",
-		       reason, after, first, cursor);
+		       reason, after, first, event_id);
 	return sse_put_body(out, chunked, body, len);
 }
 
@@ -380,9 +381,9 @@ size_t sse_put_end(char *out, bool chunked)
 	return 5;
 }
 
-/* ---- cursors ------------------------------------------------------------- */
+/* ---- event ids ----------------------------------------------------------- */
 
-size_t sse_cursor_format(char *out, uint64_t seq, const struct sse_tag *tag)
+size_t sse_event_id_format(char *out, uint64_t seq, const struct sse_tag *tag)
 {
 	uint8_t *end = put_event_id((uint8_t *)out, seq, tag);
 
@@ -401,9 +402,9 @@ static bool is_tag_text(const char *text, size_t len)
 	return true;
 }
 
-int sse_cursor_parse(struct sse_cursor *ret, const char *text, size_t len)
+int sse_event_id_parse(struct sse_event_id *ret, const char *text, size_t len)
 {
-	struct sse_cursor c = {0};
+	struct sse_event_id c = {0};
 	size_t i = 0;
 
 	for (; i < len && ascii_is_digit(text[i]); i++) {

@@ -1,12 +1,12 @@
-/* Server-Sent Events on the wire (WHATWG HTML, 9.2 "Server-sent events").
+/* Server-Sent Events (WHATWG HTML, section 9.2).
  *
- * A frame is one event as it goes on the wire, inside one HTTP chunk:
+ * A frame is one event on the wire, inside one HTTP chunk:
  *
  *	23\r\n data: the payload\n id: 4711-9f31c2\n \n \r\n
  *	|head|                body                    |tail|
  *
- * HTTP/1.0 clients get the body alone. Encoding is two steps, so that a frame
- * can be made in place (a ring, a buffer): sse_measure(), then sse_encode()
+ * HTTP/1.0 clients get the body alone. Encoding has two steps, so that a frame
+ * can be written in place (a ring, a buffer): sse_measure(), then sse_encode()
  * into exactly that much room. */
 #ifndef SLUICE_SSE_H
 #define SLUICE_SSE_H
@@ -18,19 +18,18 @@
 enum {
 	SSE_TAG_LEN = 6,
 	SSE_TEXT_MAX = 256, /* room that every sse_put_*() below needs */
-	SSE_CURSOR_MAX = 20 + 1 + SSE_TAG_LEN + 1,
-	SSE_CHUNK_TAIL = 2, /* "\r\n" behind every chunk's body */
+	SSE_EVENT_ID_MAX = 20 + 1 + SSE_TAG_LEN + 1,
+	SSE_CHUNK_TAIL = 2, /* "\r\n" after the body of a chunk */
 	/* The longest body that fits into SSE_TEXT_MAX as a chunk. */
 	SSE_BODY_MAX = SSE_TEXT_MAX - 2 - 2 - SSE_CHUNK_TAIL,
 };
 
-/* What stands for the JetStream stream's identity in an id: six lower-case hex
- * digits. */
+/* Identifies the stream in an event id: six lower-case hexadecimal digits. */
 struct sse_tag {
 	char hex[SSE_TAG_LEN + 1];
 };
 
-/* A hash of the text of the time at which the stream was created. */
+/* Hash of the text of the stream's creation time. */
 struct sse_tag sse_tag_of(const char *created, size_t len);
 
 struct sse_frame {
@@ -38,88 +37,86 @@ struct sse_frame {
 	size_t len;
 	uint64_t seq;
 	const struct sse_tag *tag;
-	bool base64;	 /* not UTF-8: found by sse_measure() */
+	bool base64;	 /* not UTF-8; set by sse_measure() */
 	size_t kept;	 /* bytes that sse_keep() writes; 0 for most */
-	size_t body_len; /* bytes of the event itself */
-	size_t head_len; /* bytes of the chunk's head */
+	size_t body_len; /* bytes of the event */
+	size_t head_len; /* bytes of the chunk's size line */
 	size_t total;	 /* head + body + SSE_CHUNK_TAIL */
 };
 
-/* Fills in all of f. The payload is split at \n, \r\n and a lone
- * \r; what is not UTF-8 (RFC 3629: no surrogates, no overlong forms) goes as
- * base64 with "event: base64". `id` stands last. */
+/* Sets all fields of `f`. The payload is split at \n, \r\n and a lone \r. A
+ * payload that is not UTF-8 (RFC 3629: no surrogates, no overlong forms) is
+ * sent as base64 with "event: base64". The id is the last line. */
 void sse_measure(struct sse_frame *f, const void *data, size_t len,
 		 uint64_t seq, const struct sse_tag *tag);
 /* Writes exactly f->total bytes. */
 void sse_encode(const struct sse_frame *f, uint8_t *out);
 
-/* The event has lost which line ends its payload had. Where they are not all
- * \n, sse_keep() writes f->kept bytes by which sse_decode() finds them again.
- */
+/* An event does not tell which line ends its payload had. Where some are not
+ * \n, sse_keep() writes f->kept bytes by which sse_decode() restores them. */
 void sse_keep(const struct sse_frame *f, uint8_t *out);
 
 struct sse_payload {
-	const uint8_t *at; /* in the event, or in the room */
+	const uint8_t *at; /* in the event or in the room */
 	size_t len;
-	bool base64; /* not UTF-8: it is the base64 of the payload */
+	bool base64; /* not UTF-8: the base64 of the payload */
 };
 
-/* What an event was made of: `body` is its body_len bytes, `kept` what
- * sse_keep() wrote (NULL: f->kept was 0). `room` has `len` bytes. */
+/* Restores the payload of an event. `body`: its body_len bytes; `kept`: what
+ * sse_keep() wrote (NULL: f->kept was 0); `room` has `len` bytes. */
 void sse_decode(struct sse_payload *ret, const uint8_t *body, size_t len,
 		const uint8_t *kept, uint8_t *room);
 
-/* A body that snprintf() made (`len` is its result), as a chunk or bare. Its
- * end needs no NUL. Returns the length. */
+/* Puts a body that snprintf() wrote (`len` is its result), as a chunk or as it
+ * is, without NUL. Returns the length. */
 size_t sse_put_body(char *out, bool chunked, const char *body, int len);
 
-/* The short ones. Each writes at most SSE_TEXT_MAX bytes to `out`, chunked or
- * bare, and returns how many. */
+/* Short blocks. Each writes at most SSE_TEXT_MAX bytes to `out`, as a chunk or
+ * as it is, and returns their number. `event_id` may be NULL where noted. */
 
-/* "retry: MS\n" and the fields of sse_put_system("open"). `cursor` may be NULL:
- * the start position is not known yet, and "retry: MS\n\n" goes alone. */
+/* "retry: MS\n" and the fields of sse_put_system("open"). `event_id` is NULL
+ * while the start position is unknown: then "retry: MS\n\n" alone. */
 size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
-		       const char *cursor);
-/* event: system, data {"system": "WHAT"}, and the id. `cursor` may be NULL.
- *	open	the second half of an opening whose start was not known. It has
- *		data because some clients forget the id of a block without
- *		(docs/browsers.md), and a type because those without reach
- *		onmessage
- *	expired	the token of the stream is about to expire
+		       const char *event_id);
+/* event: system, data {"system": "WHAT"}, and the id. `event_id` may be NULL.
+ *	open	the start position, once it is known. It has data because some
+ *		clients ignore the id of a block without (docs/browsers.md), and
+ *		a type because events without one reach onmessage
+ *	expired	the token of the subscription is about to expire
  *	ping	see sse_put_ping() */
 size_t sse_put_system(char *out, bool chunked, const char *what,
-		      const char *cursor);
+		      const char *event_id);
 
 enum sse_ping {
 	SSE_PING_MESSAGE, /* data {"system": "ping"}, for onmessage */
-	SSE_PING_COMMENT, /* ": ping" and the id, without data */
-	SSE_PING_EVENT,	  /* as MESSAGE, with event: system */
+	SSE_PING_COMMENT, /* ": ping" and the id, no data */
+	SSE_PING_EVENT,	  /* like MESSAGE, with event: system */
 };
 
-/* `cursor` may be NULL. */
+/* `event_id` may be NULL. */
 size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
-		    const char *cursor);
-/* event: gap; `reason` is "expired" or "reset"; `id` is first - 1, or in a gap
- * that is told late the subscription's own. */
+		    const char *event_id);
+/* event: gap. `reason`: "expired" or "reset"; `id`: first - 1, or the
+ * subscription's own in a gap that is reported late. */
 size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
 		   uint64_t first, uint64_t id, const struct sse_tag *tag);
-/* "retry: MS\n\n" alone, for a stream that is ended on purpose. */
+/* "retry: MS\n\n" alone, before the gateway closes a subscription. */
 size_t sse_put_retry(char *out, bool chunked, uint64_t retry_ms);
-/* The last chunk, "0\r\n\r\n"; nothing when not chunked. */
+/* The last chunk, "0\r\n\r\n"; nothing without chunks. */
 size_t sse_put_end(char *out, bool chunked);
 
-/* "4711-9f31c2" into `out` (SSE_CURSOR_MAX bytes), NUL-terminated. */
-size_t sse_cursor_format(char *out, uint64_t seq, const struct sse_tag *tag);
+/* Writes "4711-9f31c2" to `out` (SSE_EVENT_ID_MAX bytes), NUL-terminated. */
+size_t sse_event_id_format(char *out, uint64_t seq, const struct sse_tag *tag);
 
-/* What a client says it has seen. */
-struct sse_cursor {
+/* An event id, as a client sends it back. */
+struct sse_event_id {
 	uint64_t seq;
 	bool has_tag;
 	struct sse_tag tag;
 };
 
 /* `[0-9]{1,20}` below 2^64, optionally '-' and six lower-case hex digits.
- * 0, or -EINVAL. An empty text is the caller's matter (it is no cursor). */
-int sse_cursor_parse(struct sse_cursor *ret, const char *text, size_t len);
+ * 0, or -EINVAL, also for an empty text. */
+int sse_event_id_parse(struct sse_event_id *ret, const char *text, size_t len);
 
 #endif

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Identities and subjects are printable ASCII, so only the two that JSON itself
- * gives a meaning need it; whatever else would come is escaped as well. */
+/* Identities and subjects are printable ASCII: only the quote and the backslash
+ * need an escape. Other bytes are escaped to be safe. */
 static int put_json_text(struct buf *out, const char *key, const char *text,
 			 size_t len)
 {

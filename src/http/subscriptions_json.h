@@ -1,7 +1,7 @@
-/* The list of open streams for operators, as JSON:
+/* The list of open subscriptions as JSON:
  *
  *	{"subscriptions": [{"subscription": 17, "id": "alice", ...}, ...],
- *"next": null}
+ *	 "next": null}
  */
 #ifndef SLUICE_SUBSCRIPTIONS_JSON_H
 #define SLUICE_SUBSCRIPTIONS_JSON_H
@@ -23,19 +23,19 @@ struct subscriptions_json_entry {
 	const char *opened; /* RFC 3339 */
 	uint64_t age_ms;
 	bool slow;
-	uint64_t sequence; /* up to it the client has everything */
-	uint64_t lag;	   /* sequences behind the newest that is known */
+	uint64_t sequence; /* everything up to it is covered */
+	uint64_t lag;	   /* sequences behind the newest known one */
 	uint64_t unsent_bytes;
 	uint64_t events;
 	uint64_t bytes;
 };
 
-/* One entry is one object. All: 0, -ENOBUFS or -ENOMEM. */
+/* Puts one entry as an object. All return 0, -ENOBUFS or -ENOMEM. */
 int subscriptions_json_put(struct buf *out,
 			   const struct subscriptions_json_entry *e);
 
-/* Head, entries with subscriptions_json_put() (`first` in front of the first
- * one), and the end. `next`: where the following page begins, 0 for none. */
+/* Begin, subscriptions_json_put() for each entry (`first`: the first one), end.
+ * `next`: where the next page begins; 0: no more. */
 int subscriptions_json_begin(struct buf *out);
 int subscriptions_json_add(struct buf *out, bool first,
 			   const struct subscriptions_json_entry *e);

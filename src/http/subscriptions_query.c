@@ -39,7 +39,7 @@ static int take_page_start(struct subscriptions_query *q,
 	q->has_after = true;
 	if (!query_number(query_text_kept(value), &q->after))
 		return query_reject_value(why, "after", value,
-					  "a stream's number");
+					  "a subscription's number");
 	return 0;
 }
 
@@ -89,8 +89,8 @@ static int check_delete(const struct subscriptions_query *q,
 	if (!q->id.given)
 		return http_error_set(
 			why, 400, REJECT_BAD_QUERY,
-			"DELETE wants the query parameter id: whose "
-			"streams to end");
+			"DELETE requires the query parameter id: the "
+			"identity whose subscriptions to end");
 	if (q->state != STATE_ANY || q->has_after)
 		return http_error_set(
 			why, 400, REJECT_BAD_QUERY,

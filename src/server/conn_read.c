@@ -122,7 +122,7 @@ static void feed_request_bytes(struct conn *c, const uint8_t **bytes,
 	else if (verdict == VERDICT_READY)
 		s->cfg.handler(c, request_parser_head(c->parser));
 	else if (verdict == VERDICT_REJECT)
-		reject_head(c, request_parser_refusal(c->parser));
+		reject_head(c, request_parser_error(c->parser));
 }
 
 /* ---- bytes after a request ----------------------------------------------- */

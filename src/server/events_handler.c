@@ -101,15 +101,15 @@ static void fill_hub_open(struct hub_open *o, const struct events_query *q,
 	o->ndjson = q->ndjson;
 	o->json = q->json;
 	o->system = q->system;
-	if (!q->has_cursor)
+	if (!q->has_event_id)
 		return;
 	o->start = START_RESUME;
-	o->seq = q->cursor_seq;
-	o->has_tag = q->cursor_has_tag;
-	o->text = q->cursor_text;
-	if (q->cursor_has_tag)
+	o->seq = q->event_seq;
+	o->has_tag = q->event_has_tag;
+	o->text = q->event_id;
+	if (q->event_has_tag)
 		memcpy(o->tag.hex,
-		       q->cursor_text + strlen(q->cursor_text) - SSE_TAG_LEN,
+		       q->event_id + strlen(q->event_id) - SSE_TAG_LEN,
 		       SSE_TAG_LEN);
 }
 

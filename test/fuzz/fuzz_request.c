@@ -86,7 +86,7 @@ static void take_outcome(struct outcome *o, const struct request_parser *p)
 	if (o->verdict == VERDICT_READY)
 		put_head(&o->text, request_parser_head(p));
 	else if (o->verdict == VERDICT_REJECT)
-		put_refusal(&o->text, request_parser_refusal(p));
+		put_refusal(&o->text, request_parser_error(p));
 }
 
 /* ---- a head that is taken -------------------------------------------------

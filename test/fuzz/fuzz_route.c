@@ -126,17 +126,17 @@ static void must_be_cursor(const struct events_query *q, const char *target,
 {
 	const char *header = req->last_event_id;
 	struct bytes value = {0};
-	struct sse_cursor c;
+	struct sse_event_id c;
 	const char *want;
 
 	MUST(find(target, "lastEventId", &value) <= 1);
 	want = header != NULL && *header != '\0' ? header : bytes_text(&value);
-	MUST(q->has_cursor == (*want != '\0'));
-	if (q->has_cursor) {
-		MUST(sse_cursor_parse(&c, want, strlen(want)) == 0);
-		MUST(strcmp(q->cursor_text, want) == 0);
-		MUST(q->cursor_seq == c.seq);
-		MUST(q->cursor_has_tag == c.has_tag);
+	MUST(q->has_event_id == (*want != '\0'));
+	if (q->has_event_id) {
+		MUST(sse_event_id_parse(&c, want, strlen(want)) == 0);
+		MUST(strcmp(q->event_id, want) == 0);
+		MUST(q->event_seq == c.seq);
+		MUST(q->event_has_tag == c.has_tag);
 	}
 	bytes_free(&value);
 }

@@ -203,17 +203,17 @@ static bool is_cursor(const char *text, size_t len)
 
 static void must_read_cursor(const char *text, size_t len)
 {
-	struct sse_cursor c;
-	char again[SSE_CURSOR_MAX];
+	struct sse_event_id c;
+	char again[SSE_EVENT_ID_MAX];
 	size_t zeros = 0, again_len;
-	bool good = sse_cursor_parse(&c, text, len) == 0;
+	bool good = sse_event_id_parse(&c, text, len) == 0;
 
 	MUST(good == is_cursor(text, len));
 	if (!good)
 		return;
 	while (zeros + 1 < len && text[zeros] == '0' && text[zeros + 1] != '-')
 		zeros++;
-	again_len = sse_cursor_format(again, c.seq, &c.tag);
+	again_len = sse_event_id_format(again, c.seq, &c.tag);
 	if (!c.has_tag)
 		again_len = strcspn(again, "-");
 	MUST(again_len == len - zeros);
@@ -222,12 +222,12 @@ static void must_read_cursor(const char *text, size_t len)
 
 static void must_write_cursor(uint64_t seq, const struct sse_tag *tag)
 {
-	struct sse_cursor c;
-	char text[SSE_CURSOR_MAX];
-	size_t len = sse_cursor_format(text, seq, tag);
+	struct sse_event_id c;
+	char text[SSE_EVENT_ID_MAX];
+	size_t len = sse_event_id_format(text, seq, tag);
 
 	MUST(len < sizeof(text) && strlen(text) == len);
-	MUST(sse_cursor_parse(&c, text, len) == 0);
+	MUST(sse_event_id_parse(&c, text, len) == 0);
 	MUST(c.seq == seq && c.has_tag && strcmp(c.tag.hex, tag->hex) == 0);
 }
 

@@ -94,9 +94,9 @@ void client_check_told(struct sim *s, struct client *c)
 
 static void take_id(struct sim *s, struct client *c, const char *text)
 {
-	struct sse_cursor cur;
+	struct sse_event_id cur;
 
-	if (sse_cursor_parse(&cur, text, strlen(text)) < 0) {
+	if (sse_event_id_parse(&cur, text, strlen(text)) < 0) {
 		sim_fail(s, "bad id %s", text);
 		return;
 	}

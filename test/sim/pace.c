@@ -96,7 +96,7 @@ static struct client *open_one(struct pace *p, int no, int id,
 {
 	struct client *c = &p->s.clients[no];
 	struct hub_open o = {.start = start, .seq = seq};
-	char text[SSE_CURSOR_MAX];
+	char text[SSE_EVENT_ID_MAX];
 
 	if (c->open)
 		sim_close(&p->s, c);

@@ -287,8 +287,8 @@ static void choose_form(struct sim *s, struct hub_open *o)
 static void open_client(struct sim *s, struct client *c)
 {
 	struct hub_open o = {0};
-	struct sse_cursor cur = {0};
-	char text[SSE_CURSOR_MAX + 8];
+	struct sse_event_id cur = {0};
+	char text[SSE_EVENT_ID_MAX + 8];
 	bool resume = c->started && !c->stale && sim_rnd(s, 3) > 0;
 
 	if (resume) { /* on this gateway again, with what it has seen */
@@ -303,7 +303,7 @@ static void open_client(struct sim *s, struct client *c)
 	choose_form(s, &o);
 	c->id = c->sent = 0;
 	if (o.start == START_RESUME) {
-		MUST(sse_cursor_parse(&cur, text, strlen(text)) == 0);
+		MUST(sse_event_id_parse(&cur, text, strlen(text)) == 0);
 		o.seq = cur.seq;
 		o.has_tag = cur.has_tag;
 		o.tag = cur.tag;

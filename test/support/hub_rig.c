@@ -209,9 +209,9 @@ struct rig_client *rig_resume(struct rig *r, const char *id, const char *cursor)
 				.id_len = strlen(id),
 				.start = START_RESUME,
 				.text = rig_text(cursor)};
-	struct sse_cursor parsed;
+	struct sse_event_id parsed;
 
-	MUST(sse_cursor_parse(&parsed, open.text, strlen(open.text)) == 0);
+	MUST(sse_event_id_parse(&parsed, open.text, strlen(open.text)) == 0);
 	open.seq = parsed.seq;
 	open.has_tag = parsed.has_tag;
 	open.tag = parsed.tag;

@@ -16,7 +16,7 @@
 static const struct events_request plain = {.query = ""};
 
 /* What an error must not touch. */
-static const struct events_query untouched = {.cursor_seq = 0x5a5a};
+static const struct events_query untouched = {.event_seq = 0x5a5a};
 
 static struct events_query expect_good(const struct events_request *req)
 {
@@ -360,10 +360,10 @@ static void expect_cursor(const struct events_request *req,
 {
 	struct events_query r = expect_good(req);
 
-	assert_true(r.has_cursor);
-	assert_true(r.cursor_seq == want->seq);
-	assert_int_equal(r.cursor_has_tag, want->has_tag);
-	assert_string_equal(r.cursor_text, want->text);
+	assert_true(r.has_event_id);
+	assert_true(r.event_seq == want->seq);
+	assert_int_equal(r.event_has_tag, want->has_tag);
+	assert_string_equal(r.event_id, want->text);
 }
 
 static void test_cursors(void **state)
@@ -480,14 +480,14 @@ static void test_which_cursor_wins(void **state)
 		req.last_event_id = list[i].header;
 		r = expect_good(&req);
 		assert_int_equal(r.deliver, list[i].deliver);
-		assert_int_equal(r.has_cursor, list[i].text != NULL);
+		assert_int_equal(r.has_event_id, list[i].text != NULL);
 		if (list[i].text == NULL) {
-			assert_string_equal(r.cursor_text, "");
+			assert_string_equal(r.event_id, "");
 			continue;
 		}
-		assert_string_equal(r.cursor_text, list[i].text);
-		assert_true(r.cursor_seq == strtoull(list[i].text, NULL, 10));
-		assert_int_equal(r.cursor_has_tag,
+		assert_string_equal(r.event_id, list[i].text);
+		assert_true(r.event_seq == strtoull(list[i].text, NULL, 10));
+		assert_int_equal(r.event_has_tag,
 				 strchr(list[i].text, '-') != NULL);
 	}
 }

@@ -51,7 +51,7 @@ static void take_outcome(struct outcome *o, const struct request_parser *p)
 	if (o->verdict == VERDICT_READY) {
 		print_head(request_parser_head(p), o->text);
 	} else if (o->verdict == VERDICT_REJECT) {
-		const struct http_error *r = request_parser_refusal(p);
+		const struct http_error *r = request_parser_error(p);
 
 		o->status = r->status;
 		o->reason = r->reason;
@@ -368,15 +368,15 @@ static void test_request_lines(void **state)
 		    "OPTIONS and DELETE, each where its resource has it",
 		    "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n"),
 		ROW(400, MALFORMED,
-		    "malformed request: no target behind the method and one "
+		    "malformed request: no target after the method and one "
 		    "blank",
 		    "GET  / HTTP/1.1\r\nHost: a\r\n\r\n"),
 		ROW(400, MALFORMED,
-		    "malformed request: no target behind the method and one "
+		    "malformed request: no target after the method and one "
 		    "blank",
 		    "GET \r\n\r\n"),
 		ROW(400, MALFORMED,
-		    "malformed request: two blanks behind the target",
+		    "malformed request: two blanks after the target",
 		    "GET /  HTTP/1.1\r\nHost: a\r\n\r\n"),
 		ROW(400, MALFORMED, NULL, "GET / HTTP/1.1 \r\nHost: a\r\n\r\n"),
 		ROW(400, MALFORMED, NULL, "GET / HTTP/1.1\nHost: a\r\n\r\n"),
@@ -430,11 +430,11 @@ static void test_versions(void **state)
 {
 	static const struct row rows[] = {
 		ROW(505, MALFORMED,
-		    "no HTTP version behind the target, allowed are HTTP/1.1 "
+		    "no HTTP version after the target, allowed are HTTP/1.1 "
 		    "and HTTP/1.0",
 		    "GET /a\r\n"),
 		ROW(505, MALFORMED,
-		    "no HTTP version behind the target, allowed are HTTP/1.1 "
+		    "no HTTP version after the target, allowed are HTTP/1.1 "
 		    "and HTTP/1.0",
 		    "GET /a\n"),
 		ROW(505, MALFORMED,
@@ -579,7 +579,7 @@ static void test_framing(void **state)
 		    "or with an empty one",
 		    GET "Expect: 100-continue\r\n" CL "3\r\n\r\n"),
 		ROW(417, MALFORMED,
-		    "Expect: \"200-ok\" can't be met, known is 100-continue",
+		    "Expect: \"200-ok\" cannot be met, known is 100-continue",
 		    GET "Expect: 200-ok\r\n\r\n"),
 		ROW(400, MALFORMED,
 		    "Transfer-Encoding is not allowed with HTTP/1.0",
@@ -813,7 +813,7 @@ static void test_verdicts_stay(void **state)
 	assert_int_equal(request_parser_feed(p, GET "\r\n", 8, &used),
 			 VERDICT_REJECT);
 	assert_int_equal(used, 8);
-	assert_string_equal(request_parser_refusal(p)->text,
+	assert_string_equal(request_parser_error(p)->text,
 			    "malformed request: a header has no name");
 	request_parser_free(p);
 

@@ -667,15 +667,15 @@ static void test_longest_short_ones(void **state)
 
 static void test_cursor_format(void **state)
 {
-	char out[SSE_CURSOR_MAX];
+	char out[SSE_EVENT_ID_MAX];
 
 	(void)state;
-	assert_int_equal(sse_cursor_format(out, 4711, &tag), 11);
+	assert_int_equal(sse_event_id_format(out, 4711, &tag), 11);
 	assert_string_equal(out, "4711-9f31c2");
-	assert_int_equal(sse_cursor_format(out, UINT64_MAX, &tag),
-			 SSE_CURSOR_MAX - 1);
+	assert_int_equal(sse_event_id_format(out, UINT64_MAX, &tag),
+			 SSE_EVENT_ID_MAX - 1);
 	assert_string_equal(out, "18446744073709551615-9f31c2");
-	assert_int_equal(sse_cursor_format(out, 0, &tag), 8);
+	assert_int_equal(sse_event_id_format(out, 0, &tag), 8);
 	assert_string_equal(out, "0-9f31c2");
 }
 
@@ -697,10 +697,10 @@ static void test_good_cursors(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sse_cursor c;
+		struct sse_event_id c;
 
-		assert_int_equal(sse_cursor_parse(&c, cases[i].text,
-						  strlen(cases[i].text)),
+		assert_int_equal(sse_event_id_parse(&c, cases[i].text,
+						    strlen(cases[i].text)),
 				 0);
 		assert_true(c.seq == cases[i].seq);
 		assert_int_equal(c.has_tag, cases[i].tag != NULL);
@@ -738,16 +738,17 @@ static void test_bad_cursors(void **state)
 		"100000000000000000000",
 		"\xd9\xa1",
 	};
-	struct sse_cursor c;
+	struct sse_event_id c;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		memset(&c, 0x5a, sizeof(c));
-		if (sse_cursor_parse(&c, cases[i], strlen(cases[i])) != -EINVAL)
+		if (sse_event_id_parse(&c, cases[i], strlen(cases[i])) !=
+		    -EINVAL)
 			fail_msg("taken: \"%s\"", cases[i]);
 		assert_true(c.seq == UINT64_C(0x5a5a5a5a5a5a5a5a));
 	}
-	assert_int_equal(sse_cursor_parse(&c, "12\0", 3), -EINVAL);
+	assert_int_equal(sse_event_id_parse(&c, "12\0", 3), -EINVAL);
 }
 
 static void test_cursors_come_back(void **state)
@@ -756,11 +757,11 @@ static void test_cursors_come_back(void **state)
 	random_state = 7;
 	for (int i = 0; i < 1000; i++) {
 		uint64_t seq = random_next() >> random_next() % 64;
-		char text[SSE_CURSOR_MAX];
-		struct sse_cursor c;
-		size_t len = sse_cursor_format(text, seq, &tag);
+		char text[SSE_EVENT_ID_MAX];
+		struct sse_event_id c;
+		size_t len = sse_event_id_format(text, seq, &tag);
 
-		assert_int_equal(sse_cursor_parse(&c, text, len), 0);
+		assert_int_equal(sse_event_id_parse(&c, text, len), 0);
 		assert_true(c.seq == seq && c.has_tag);
 		assert_string_equal(c.tag.hex, tag.hex);
 	}
