@@ -60,7 +60,7 @@ static void on_file_checked(uv_async_t *wakeup)
 	case JWKS_FILE_FAILED:
 		log_failed_read(k, reason);
 		break;
-	case JWKS_FILE_SAME:
+	case JWKS_FILE_UNCHANGED:
 	case JWKS_FILE_PENDING:
 		break;
 	}
@@ -136,7 +136,7 @@ void gateway_keys_reload(struct gateway_keys *k)
 		return;
 	/* The request gets a line even if the reason is still the same. */
 	k->logged_error[0] = '\0';
-	jwks_file_look(&k->file, true);
+	jwks_file_check(&k->file, true);
 }
 
 void gateway_keys_tick(struct gateway_keys *k, uint64_t now_ms)
@@ -144,7 +144,7 @@ void gateway_keys_tick(struct gateway_keys *k, uint64_t now_ms)
 	if (k->next_check_ms > now_ms)
 		return;
 	k->next_check_ms = now_ms + KEYS_CHECK_MS;
-	jwks_file_look(&k->file, false);
+	jwks_file_check(&k->file, false);
 }
 
 uint64_t gateway_keys_next_ms(const struct gateway_keys *k)

@@ -14,47 +14,47 @@ static bool is_access_log_off(const char *access_log)
 
 /* ---- callbacks ----------------------------------------------------------- */
 
-static void log_file_report(struct gateway_logs *l, const char *log,
-			    const struct log_file_news *news)
+static void write_report(struct gateway_logs *l, const char *log,
+			 const struct log_file_report *report)
 {
 	const char *file = l->options->access_log;
 
-	if (news->reopened && news->reopen_rc < 0)
+	if (report->reopened && report->reopen_rc < 0)
 		LOG(&l->main, LOG_WARN,
 		    "cannot reopen the access log, keeping the old file",
 		    LOG_STR("file", file),
-		    LOG_STR("error", strerror(-news->reopen_rc)));
-	else if (news->reopened)
+		    LOG_STR("error", strerror(-report->reopen_rc)));
+	else if (report->reopened)
 		LOG(&l->main, LOG_INFO, "access log reopened",
 		    LOG_STR("file", file));
-	if (news->write_rc < 0)
+	if (report->write_rc < 0)
 		LOG(&l->main, LOG_WARN, "cannot write, lines are lost",
 		    LOG_STR("log", log),
-		    LOG_STR("error", strerror(-news->write_rc)));
-	if (news->lost > 0)
+		    LOG_STR("error", strerror(-report->write_rc)));
+	if (report->lost > 0)
 		LOG(&l->main, LOG_WARN, "log lines were lost",
-		    LOG_STR("log", log), LOG_U64("lines", news->lost));
+		    LOG_STR("log", log), LOG_U64("lines", report->lost));
 }
 
-static void on_main_news(void *arg)
+static void on_main_report(void *arg)
 {
 	struct gateway_logs *l = arg;
-	struct log_file_news news;
+	struct log_file_report report;
 
-	if (!log_file_take_news(l->main_file, &news))
+	if (!log_file_take_report(l->main_file, &report))
 		return;
 	/* A failure of standard error cannot be logged anywhere. */
-	news.write_rc = 0;
-	log_file_report(l, "main", &news);
+	report.write_rc = 0;
+	write_report(l, "main", &report);
 }
 
-static void on_access_news(void *arg)
+static void on_access_report(void *arg)
 {
 	struct gateway_logs *l = arg;
-	struct log_file_news news;
+	struct log_file_report report;
 
-	if (log_file_take_news(l->access_file, &news))
-		log_file_report(l, "access", &news);
+	if (log_file_take_report(l->access_file, &report))
+		write_report(l, "access", &report);
 }
 
 static void on_main_closed(void *arg)
@@ -80,7 +80,7 @@ int gateway_logs_open(struct gateway_logs *l)
 {
 	const struct options *o = l->options;
 	const struct log_file_cbs cbs = {
-		.on_news = on_main_news,
+		.on_report = on_main_report,
 		.on_closed = on_main_closed,
 		.arg = l,
 	};
@@ -103,7 +103,7 @@ int gateway_logs_open_access(struct gateway_logs *l, char *err)
 {
 	const char *path = l->options->access_log;
 	const struct log_file_cbs cbs = {
-		.on_news = on_access_news,
+		.on_report = on_access_report,
 		.on_closed = on_access_closed,
 		.arg = l,
 	};

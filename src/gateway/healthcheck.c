@@ -18,13 +18,13 @@
 enum {
 	HEALTHCHECK_MS = 3000,
 	REQUEST_MAX = 128,
-	ANSWER_MAX = 4096,
+	RESPONSE_MAX = 4096,
 	SHOWN_MAX = 160
 };
 
 static const char unix_scheme[] = "unix:";
-/* The connection is nobody's but ours. */
-#define PREFACE "PROXY UNKNOWN\r\n"
+/* The PROXY protocol header of a connection without a client. */
+#define PROXY_HEADER "PROXY UNKNOWN\r\n"
 
 static int64_t steady_now_ms(void)
 {
@@ -34,15 +34,15 @@ static int64_t steady_now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-struct question {
+struct healthcheck {
 	char request[REQUEST_MAX];
 	int64_t deadline_ms;
-	char answer[ANSWER_MAX];
+	char response[RESPONSE_MAX];
 };
 
 /* ---- one address --------------------------------------------------------- */
 
-/* 0 when the socket is ready for these events, -ETIMEDOUT. */
+/* 0 when the socket is ready for these events, or a negative errno. */
 static int wait_for_socket(int fd, short events, int64_t deadline_ms)
 {
 	struct pollfd p = {.fd = fd, .events = events};
@@ -78,23 +78,23 @@ static int connect_with_timeout(int fd, const struct sockaddr *addr,
 	return -err;
 }
 
-/* To the end of the answer, or as much of it as there is room. */
-static int exchange_request(int fd, struct question *q)
+/* Reads to the end of the response, or as much as fits. */
+static int exchange_request(int fd, struct healthcheck *h)
 {
-	size_t size = strlen(q->request), len = 0;
+	size_t size = strlen(h->request), len = 0;
 	int rc = 0;
-	ssize_t sent = send(fd, q->request, size, MSG_NOSIGNAL);
+	ssize_t sent = send(fd, h->request, size, MSG_NOSIGNAL);
 
-	/* So little goes into any socket at once. */
+	/* Every socket takes so few bytes at once. */
 	if (sent != (ssize_t)size)
 		return sent < 0 ? -errno : -EIO;
-	while (rc == 0 && len < ANSWER_MAX - 1) {
+	while (rc == 0 && len < RESPONSE_MAX - 1) {
 		ssize_t n;
 
-		rc = wait_for_socket(fd, POLLIN, q->deadline_ms);
+		rc = wait_for_socket(fd, POLLIN, h->deadline_ms);
 		if (rc < 0)
 			break;
-		n = recv(fd, q->answer + len, ANSWER_MAX - 1 - len, 0);
+		n = recv(fd, h->response + len, RESPONSE_MAX - 1 - len, 0);
 		if (n == 0)
 			break;
 		if (n > 0)
@@ -102,12 +102,12 @@ static int exchange_request(int fd, struct question *q)
 		else if (errno != EAGAIN && errno != EINTR)
 			rc = -errno;
 	}
-	q->answer[len] = '\0';
+	h->response[len] = '\0';
 	return rc;
 }
 
 static int ask_gateway(const struct sockaddr *addr, socklen_t len,
-		       struct question *q)
+		       struct healthcheck *h)
 {
 	int fd = socket(addr->sa_family,
 			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -115,26 +115,26 @@ static int ask_gateway(const struct sockaddr *addr, socklen_t len,
 
 	if (fd < 0)
 		return -errno;
-	rc = connect_with_timeout(fd, addr, len, q->deadline_ms);
+	rc = connect_with_timeout(fd, addr, len, h->deadline_ms);
 	if (rc == 0)
-		rc = exchange_request(fd, q);
+		rc = exchange_request(fd, h);
 	close(fd);
 	return rc;
 }
 
-/* ---- where to ask -------------------------------------------------------- */
+/* ---- addresses ----------------------------------------------------------- */
 
-static int ask_unix_path(const char *path, struct question *q)
+static int ask_unix_path(const char *path, struct healthcheck *h)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(addr.sun_path, path);
-	return ask_gateway((const struct sockaddr *)&addr, sizeof(addr), q);
+	return ask_gateway((const struct sockaddr *)&addr, sizeof(addr), h);
 }
 
-/* Who listens everywhere is asked here. */
+/* A gateway that listens on all addresses is reached on this machine's own. */
 static void map_to_loopback(struct sockaddr *addr)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)addr;
@@ -148,7 +148,7 @@ static void map_to_loopback(struct sockaddr *addr)
 		v6->sin6_addr = in6addr_loopback;
 }
 
-static int ask_inet_address(const char *address, struct question *q,
+static int ask_inet_address(const char *address, struct healthcheck *h,
 			    const char **why)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
@@ -161,7 +161,7 @@ static int ask_inet_address(const char *address, struct question *q,
 	if (rc < 0)
 		return rc;
 	if (strtol(port, NULL, 10) == 0) {
-		*why = "port 0 is any port";
+		*why = "port 0 stands for any port";
 		return -EINVAL;
 	}
 	rc = getaddrinfo(host, port, &hints, &all);
@@ -172,28 +172,28 @@ static int ask_inet_address(const char *address, struct question *q,
 	rc = -EADDRNOTAVAIL;
 	for (a = all; a != NULL && rc < 0; a = a->ai_next) {
 		map_to_loopback(a->ai_addr);
-		rc = ask_gateway(a->ai_addr, a->ai_addrlen, q);
+		rc = ask_gateway(a->ai_addr, a->ai_addrlen, h);
 	}
 	freeaddrinfo(all);
 	return rc;
 }
 
-/* ---- what came ----------------------------------------------------------- */
+/* ---- the response -------------------------------------------------------- */
 
-/* The first line behind the head; whoever answers may be no gateway. */
-static bool read_status_line(char *answer, const char *what,
+/* The first line of the body. The peer may not be a gateway. */
+static bool read_status_line(char *response, const char *what,
 			     const char *address, char *line)
 {
 	const char *head = "HTTP/1.1 ";
-	char *body = strstr(answer, "\r\n\r\n");
+	char *body = strstr(response, "\r\n\r\n");
 	char shown[SHOWN_MAX];
 
-	if (strncmp(answer, head, strlen(head)) != 0 || body == NULL) {
+	if (strncmp(response, head, strlen(head)) != 0 || body == NULL) {
 		snprintf(line, HEALTHCHECK_LINE_MAX,
-			 "%s: this is no answer of a gateway", address);
+			 "%s: not the response of a gateway", address);
 		return false;
 	}
-	if (strncmp(answer + strlen(head), "200 ", 4) == 0) {
+	if (strncmp(response + strlen(head), "200 ", 4) == 0) {
 		snprintf(line, HEALTHCHECK_LINE_MAX, "%s", what);
 		return true;
 	}
@@ -213,23 +213,24 @@ bool healthcheck_ask(const struct options *o, char *line)
 	const char *address =
 		admin ? o->admin_listen.items[0] : o->listen.items[0];
 	bool ready = o->healthcheck == HEALTHCHECK_READY;
-	struct question q = {.deadline_ms = steady_now_ms() + HEALTHCHECK_MS};
+	struct healthcheck h = {.deadline_ms =
+					steady_now_ms() + HEALTHCHECK_MS};
 	const char *why = NULL;
 	int rc;
 
-	snprintf(q.request, sizeof(q.request),
+	snprintf(h.request, sizeof(h.request),
 		 "%sGET %s HTTP/1.1\r\nHost: localhost\r\n"
 		 "Connection: close\r\n\r\n",
-		 !admin && o->proxy_protocol ? PREFACE : "",
+		 !admin && o->proxy_protocol ? PROXY_HEADER : "",
 		 ready ? "/readyz" : "/livez");
 	if (strncmp(address, unix_scheme, strlen(unix_scheme)) == 0)
-		rc = ask_unix_path(address + strlen(unix_scheme), &q);
+		rc = ask_unix_path(address + strlen(unix_scheme), &h);
 	else
-		rc = ask_inet_address(address, &q, &why);
+		rc = ask_inet_address(address, &h, &why);
 	if (rc == 0)
-		return read_status_line(q.answer, ready ? "ready" : "live",
+		return read_status_line(h.response, ready ? "ready" : "live",
 					address, line);
-	snprintf(line, HEALTHCHECK_LINE_MAX, "can't ask %s: %s", address,
+	snprintf(line, HEALTHCHECK_LINE_MAX, "cannot reach %s: %s", address,
 		 why != NULL ? why : strerror(-rc));
 	return false;
 }

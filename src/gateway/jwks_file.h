@@ -1,10 +1,10 @@
-/* The file of --jwt-key or --jwt-secret: read once at the start, then looked at
- * by a thread of its own, since the file may be on a network's file system that
- * hangs. Paths go through symbolic links, which is how Kubernetes changes a
- * file. All functions are for the loop's thread.
+/* The file of --jwt-key or --jwt-secret: read once at the start, then checked
+ * by a thread of its own, since it may be on a network file system that hangs.
+ * Paths go through symbolic links, by which Kubernetes replaces a file. All
+ * functions are for the loop's thread.
  *
- * A read that fails is tried again at every look: only what was read and is no
- * key is left alone until the file is another one. */
+ * A read that fails is repeated at every check, except when the content is
+ * invalid: that waits until the file changes. */
 #ifndef SLUICE_JWKS_FILE_H
 #define SLUICE_JWKS_FILE_H
 
@@ -18,35 +18,34 @@
 
 enum { JWKS_FILE_ERROR_MAX = JWKS_ERROR_MAX };
 
-struct key_watch;
+struct jwks_watch;
 
 /* Zeroed: nothing was read so far. */
 struct jwks_file {
-	struct jwks *keys;	 /* in force */
-	struct key_watch *watch; /* the thread; NULL: none */
+	struct jwks *keys;	  /* in force */
+	struct jwks_watch *watch; /* the thread; NULL: none */
 };
 
 enum jwks_file_result {
-	JWKS_FILE_PENDING, /* no look has ended since the last question */
-	JWKS_FILE_SAME,	   /* the file is the one that was read */
-	JWKS_FILE_READ,	   /* keys are others: who holds the old ones lets go */
-	JWKS_FILE_FAILED,  /* with a text; the keys are as they were */
+	JWKS_FILE_PENDING,   /* no check has ended since the last call */
+	JWKS_FILE_UNCHANGED, /* the file is the one that was read */
+	JWKS_FILE_READ,	     /* the previous keys are freed */
+	JWKS_FILE_FAILED,    /* with a text; the keys are the previous ones */
 };
 
-/* Reads the file, and starts the thread that looks at it from then on. `path`
- * is copied, `bell` is borrowed until the close: it is rung when a look has
+/* Reads the file, and starts the thread that checks it from then on. `path` is
+ * copied. `wakeup` is borrowed until the close, and sent when a check has
  * ended. Negative errno with `err` (JWKS_FILE_ERROR_MAX bytes): nothing is
- * open.
- */
+ * open. */
 int jwks_file_open(struct jwks_file *f, const char *path, enum jwks_kind kind,
-		   uv_async_t *bell, char *err);
-/* Asks for a look; `force`: the file is read in any case. One that is asked for
- * while another is under way follows it. */
-void jwks_file_look(struct jwks_file *f, bool force);
-/* How a look has ended; `err` is set with JWKS_FILE_FAILED. */
+		   uv_async_t *wakeup, char *err);
+/* Requests a check; `force` reads the file in any case. It follows a check in
+ * progress. */
+void jwks_file_check(struct jwks_file *f, bool force);
+/* The result of the last check. JWKS_FILE_FAILED sets `err`. */
 enum jwks_file_result jwks_file_take(struct jwks_file *f, char *err);
-/* Waits for no file: a thread that hangs in one ends by itself. The bell is not
- * rung any more. Accepts a zeroed one. */
+/* Does not wait for the file: a thread that hangs in a call ends by itself. The
+ * wakeup is not sent any more. Accepts a zeroed struct. */
 void jwks_file_close(struct jwks_file *f);
 
 #endif

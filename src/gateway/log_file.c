@@ -1,11 +1,12 @@
 /* The loop fills one buffer while the thread writes the other; when the thread
- * is through they change places. `lock` guards what both touch, and is held
- * over no call that can wait.
+ * has written its own, they are swapped. `lock` guards what both use, and is
+ * not held over a call that can block.
  *
- * What is no regular file is polled for room, and gets at most PIPE_BUF bytes
- * at once. So the thread can be asked to end, or to reopen, while a reader
- * stalls, and the lines of two descriptors of one pipe do not mix. O_NONBLOCK
- * is not set on an inherited descriptor, since other processes share it. */
+ * Anything but a regular file is polled for room, and gets at most PIPE_BUF
+ * bytes at once. So the thread notices a request to end or reopen while a
+ * reader stalls, and the lines of two descriptors of one pipe are not mixed.
+ * O_NONBLOCK is not set on an inherited descriptor, since other processes share
+ * it. */
 #include "gateway/log_file.h"
 
 #include <errno.h>
@@ -25,30 +26,30 @@
 #include "loop/handles.h"
 
 enum {
-	LOOK_MS = 100,	 /* how often a thread that stalls looks up */
-	STALL_MS = 1000, /* then a reopen gives the rest up */
-	LEAVE_MS = 300,	 /* for the thread to look up, at the end */
+	POLL_MS = 100,	  /* between two checks of a stalled thread */
+	STALL_MS = 1000,  /* then a reopen drops the lines of the old file */
+	ABANDON_MS = 300, /* for a stalled thread to notice the end */
 };
 
 struct log_file {
 	uv_mutex_t lock;
-	uv_cond_t wake; /* of the thread */
+	uv_cond_t thread_wakeup;
 	/* Under the lock. */
 	char *filling;
 	size_t len;	 /* bytes in `filling` */
-	uint64_t lost;	 /* by the thread, and not yet counted by the loop */
-	unsigned owners; /* the thread and the loop; the last one frees */
-	int write_rc;	 /* news */
-	int reopen_rc;	 /* news, with `reopened` */
+	uint64_t lost;	 /* lines that the loop has not yet counted */
+	unsigned owners; /* the thread and the loop; the last owner frees */
+	int write_rc;	 /* to be reported */
+	int reopen_rc;	 /* to be reported, with `reopened` */
 	bool reopened;
 	bool reopen_due;
-	bool crowded; /* a line has found no room since the last change */
+	bool full;    /* a line did not fit since the last swap */
 	bool failing; /* the last write failed */
-	bool asleep;  /* the thread waits for `wake` */
-	bool ending;  /* the thread writes what there is, and ends */
+	bool asleep;  /* the thread waits for `thread_wakeup` */
+	bool ending;  /* the thread ends after the queued lines */
 	bool give_up; /* the thread ends at once */
 	bool ended;   /* the thread can be joined without waiting */
-	bool silent;  /* the thread may not ring: no bell */
+	bool silent;  /* `wakeup` may not be sent */
 
 	/* The thread's, and the loop's before there is a thread. */
 	int fd;
@@ -59,10 +60,10 @@ struct log_file {
 
 	/* The loop's. */
 	uv_thread_t thread;
-	char *path;	   /* NULL: standard error; constant */
-	uint64_t *counter; /* borrowed */
-	uint64_t untold;   /* lost lines that were not yet news */
-	bool unwoken;	   /* lines were put, and the thread not woken */
+	char *path;	     /* NULL: standard error; constant */
+	uint64_t *counter;   /* borrowed */
+	uint64_t unreported; /* lost lines */
+	bool unflushed;	     /* lines were queued since the last flush */
 	struct log_file_cbs cbs;
 	struct handles handles;
 	uv_async_t wakeup;
@@ -71,7 +72,7 @@ struct log_file {
 
 /* ---- files --------------------------------------------------------------- */
 
-/* The descriptor that a name of the system means, or -1. */
+/* The standard descriptor that the path means, or -1. */
 static int standard_fd(const char *path)
 {
 	static const struct {
@@ -92,10 +93,9 @@ static int standard_fd(const char *path)
 	return -1;
 }
 
-/* A standard descriptor is not opened by its name: that fails for a socket, as
- * under systemd, and would give a regular file an offset of its own, with which
- * the lines of others would be overwritten. O_NONBLOCK: a named pipe without a
- * reader is an error, and is not waited for. */
+/* A standard descriptor is duplicated, not opened: opening fails for a socket
+ * (under systemd), and would give a regular file a second offset, which would
+ * overwrite lines. O_NONBLOCK: a named pipe without a reader is an error. */
 static int open_log_path(const char *path)
 {
 	int standard = standard_fd(path), fd;
@@ -122,7 +122,7 @@ bool log_file_is_stderr(const char *path)
 	return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-static void set_fd(struct log_file *f, int fd, bool own)
+static void set_log_fd(struct log_file *f, int fd, bool own)
 {
 	struct stat st;
 
@@ -136,7 +136,7 @@ static void set_fd(struct log_file *f, int fd, bool own)
 
 /* ---- the thread ---------------------------------------------------------- */
 
-static uint64_t now_ms(void)
+static uint64_t log_clock_ms(void)
 {
 	return uv_hrtime() / 1000000;
 }
@@ -154,8 +154,9 @@ static size_t count_lines(const char *at, size_t len)
 	return n;
 }
 
-/* What goes out at once or not at all: whole lines. */
-static size_t piece_len(const struct log_file *f, const char *at, size_t len)
+/* Bytes that are written at once: whole lines. */
+static size_t log_piece_len(const struct log_file *f, const char *at,
+			    size_t len)
 {
 	const char *end;
 
@@ -165,45 +166,45 @@ static size_t piece_len(const struct log_file *f, const char *at, size_t len)
 	return end == NULL ? PIPE_BUF : (size_t)(end - at) + 1;
 }
 
-/* False: the loop has something else for the thread to do. */
-static bool may_wait(struct log_file *f, uint64_t since_ms)
+/* False: the thread is to end or to reopen. */
+static bool may_thread_wait(struct log_file *f, uint64_t since_ms)
 {
 	bool may;
 
 	uv_mutex_lock(&f->lock);
 	may = !f->give_up &&
-	      !(f->reopen_due && now_ms() - since_ms >= STALL_MS);
+	      !(f->reopen_due && log_clock_ms() - since_ms >= STALL_MS);
 	uv_mutex_unlock(&f->lock);
 	return may;
 }
 
 /* 0 when the descriptor takes bytes. */
-static int await_room(struct log_file *f)
+static int wait_for_room(struct log_file *f)
 {
 	struct pollfd p = {.fd = f->fd, .events = POLLOUT};
-	uint64_t since_ms = now_ms();
+	uint64_t since_ms = log_clock_ms();
 
 	if (f->regular)
 		return 0;
-	while (poll(&p, 1, LOOK_MS) <= 0)
-		if (!may_wait(f, since_ms))
+	while (poll(&p, 1, POLL_MS) <= 0)
+		if (!may_thread_wait(f, since_ms))
 			return -ETIMEDOUT;
 	return 0;
 }
 
-/* 0 when all went out; `done` has how much did. */
+/* 0 or a negative errno; `done` is the number of bytes written. */
 static int write_log_bytes(struct log_file *f, const char *at, size_t len,
 			   size_t *done)
 {
 	*done = 0;
 	while (*done < len) {
-		int rc = await_room(f);
+		int rc = wait_for_room(f);
 		ssize_t n;
 
 		if (rc < 0)
 			return rc;
 		n = write(f->fd, at + *done,
-			  piece_len(f, at + *done, len - *done));
+			  log_piece_len(f, at + *done, len - *done));
 		if (n > 0)
 			*done += (size_t)n;
 		else if (n == 0)
@@ -214,8 +215,8 @@ static int write_log_bytes(struct log_file *f, const char *at, size_t len,
 	return 0;
 }
 
-/* A line that was cut off ends before the next one begins. 0, or a negative
- * errno with the number of lines that are lost. */
+/* Ends a torn line first. 0, or a negative errno with the number of lost lines.
+ */
 static int write_lines(struct log_file *f, size_t len, size_t *lost)
 {
 	size_t done = 0;
@@ -231,13 +232,13 @@ static int write_lines(struct log_file *f, size_t len, size_t *lost)
 	return rc;
 }
 
-static void wake(struct log_file *f)
+static void wake_loop_for_log(struct log_file *f)
 {
 	if (!f->silent)
 		uv_async_send(&f->wakeup);
 }
 
-/* These two are called with the lock, and let go of it meanwhile. */
+/* These two are called with the lock held, and release it in between. */
 
 static void write_filled(struct log_file *f)
 {
@@ -248,9 +249,9 @@ static void write_filled(struct log_file *f)
 	f->filling = f->writing;
 	f->writing = full;
 	f->len = 0;
-	if (f->crowded)
-		wake(f);
-	f->crowded = false;
+	if (f->full)
+		wake_loop_for_log(f);
+	f->full = false;
 	uv_mutex_unlock(&f->lock);
 	rc = write_lines(f, len, &lost);
 	uv_mutex_lock(&f->lock);
@@ -258,11 +259,11 @@ static void write_filled(struct log_file *f)
 	if (rc < 0 && !f->failing)
 		f->write_rc = rc;
 	if (rc < 0 || f->failing)
-		wake(f);
+		wake_loop_for_log(f);
 	f->failing = rc < 0;
 }
 
-static void reopen(struct log_file *f)
+static void reopen_log_path(struct log_file *f)
 {
 	int fd;
 
@@ -270,37 +271,37 @@ static void reopen(struct log_file *f)
 	uv_mutex_unlock(&f->lock);
 	fd = open_log_path(f->path);
 	if (fd >= 0)
-		set_fd(f, fd, true);
+		set_log_fd(f, fd, true);
 	uv_mutex_lock(&f->lock);
 	f->reopen_rc = fd < 0 ? fd : 0;
 	f->reopened = true;
-	wake(f);
+	wake_loop_for_log(f);
 }
 
-static void work(struct log_file *f)
+static void run_log_file(struct log_file *f)
 {
 	while (!f->give_up) {
 		bool reopens = f->reopen_due;
 
-		/* What was put before goes into the old file. */
+		/* Lines queued before the reopen belong to the old file. */
 		if (f->len > 0)
 			write_filled(f);
 		else if (!reopens && f->ending)
 			break;
 		else if (!reopens) {
 			f->asleep = true;
-			uv_cond_wait(&f->wake, &f->lock);
+			uv_cond_wait(&f->thread_wakeup, &f->lock);
 			f->asleep = false;
 		}
 		if (reopens)
-			reopen(f);
+			reopen_log_path(f);
 	}
 	f->lost += count_lines(f->filling, f->len);
 	f->len = 0;
 }
 
-/* With the lock, which is gone then. */
-static void drop_owner(struct log_file *f)
+/* Called with the lock held, releases it. */
+static void drop_log_owner(struct log_file *f)
 {
 	bool last = --f->owners == 0;
 
@@ -309,7 +310,7 @@ static void drop_owner(struct log_file *f)
 		return;
 	if (f->own_fd)
 		close(f->fd);
-	uv_cond_destroy(&f->wake);
+	uv_cond_destroy(&f->thread_wakeup);
 	uv_mutex_destroy(&f->lock);
 	free(f->filling);
 	free(f->writing);
@@ -317,38 +318,38 @@ static void drop_owner(struct log_file *f)
 	free(f);
 }
 
-static void run(void *arg)
+static void run_log_thread(void *arg)
 {
 	struct log_file *f = arg;
 	sigset_t all;
 
-	/* SIGPIPE above all: what write() says is enough. */
+	/* SIGPIPE above all: write() returns the error. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	uv_mutex_lock(&f->lock);
-	work(f);
+	run_log_file(f);
 	f->ended = true;
-	wake(f);
-	drop_owner(f);
+	wake_loop_for_log(f);
+	drop_log_owner(f);
 }
 
 /* ---- the loop ------------------------------------------------------------ */
 
-static void wake_thread(struct log_file *f)
+static void wake_log_thread(struct log_file *f)
 {
 	if (f->asleep)
-		uv_cond_signal(&f->wake);
+		uv_cond_signal(&f->thread_wakeup);
 }
 
-/* What the thread has lost, into the counter. With the lock. */
+/* Adds the lines that the thread lost to the counter. With the lock held. */
 static void count_lost_lines(struct log_file *f)
 {
 	*f->counter += f->lost;
-	f->untold += f->lost;
+	f->unreported += f->lost;
 	f->lost = 0;
 }
 
-static void end_handles(struct log_file *f)
+static void end_log_handles(struct log_file *f)
 {
 	if (uv_is_closing((uv_handle_t *)&f->wakeup))
 		return;
@@ -364,35 +365,35 @@ static void on_handles_gone(struct handles *h)
 
 	uv_mutex_lock(&f->lock);
 	count_lost_lines(f);
-	drop_owner(f);
+	drop_log_owner(f);
 	cbs.on_closed(cbs.arg);
 }
 
-static struct log_file *file_of(void *data)
+static struct log_file *log_file_of_handle(void *data)
 {
 	return CONTAINER_OF((struct handles *)data, struct log_file, handles);
 }
 
 static void on_wakeup(uv_async_t *wakeup)
 {
-	struct log_file *f = file_of(wakeup->data);
+	struct log_file *f = log_file_of_handle(wakeup->data);
 	bool ended;
 
 	uv_mutex_lock(&f->lock);
 	ended = f->ended;
 	uv_mutex_unlock(&f->lock);
 	if (!ended) {
-		f->cbs.on_news(f->cbs.arg);
+		f->cbs.on_report(f->cbs.arg);
 		return;
 	}
 	uv_thread_join(&f->thread);
-	end_handles(f);
+	end_log_handles(f);
 }
 
-/* It stands still in the kernel. */
+/* The thread hangs in the kernel. */
 static void on_left(uv_timer_t *timer)
 {
-	struct log_file *f = file_of(timer->data);
+	struct log_file *f = log_file_of_handle(timer->data);
 	bool ended;
 
 	uv_mutex_lock(&f->lock);
@@ -403,18 +404,18 @@ static void on_left(uv_timer_t *timer)
 		uv_thread_join(&f->thread);
 	else
 		pthread_detach(f->thread);
-	end_handles(f);
+	end_log_handles(f);
 }
 
 static void on_late(uv_timer_t *timer)
 {
-	struct log_file *f = file_of(timer->data);
+	struct log_file *f = log_file_of_handle(timer->data);
 
 	uv_mutex_lock(&f->lock);
 	f->give_up = true;
-	wake_thread(f);
+	wake_log_thread(f);
 	uv_mutex_unlock(&f->lock);
-	uv_timer_start(timer, on_left, LEAVE_MS, 0);
+	uv_timer_start(timer, on_left, ABANDON_MS, 0);
 }
 
 void log_file_close(struct log_file *f)
@@ -423,14 +424,14 @@ void log_file_close(struct log_file *f)
 		return;
 	uv_mutex_lock(&f->lock);
 	f->ending = true;
-	wake_thread(f);
+	wake_log_thread(f);
 	uv_mutex_unlock(&f->lock);
 	uv_update_time(f->timer.loop);
 	uv_timer_start(&f->timer, on_late, LOG_FILE_LAST_MS, 0);
 }
 
-/* Memory, and the file. */
-static int prepare(struct log_file *f, const char *path)
+/* Allocates the buffers and opens the file. */
+static int open_log_file(struct log_file *f, const char *path)
 {
 	int fd = STDERR_FILENO;
 
@@ -445,11 +446,11 @@ static int prepare(struct log_file *f, const char *path)
 		fd = open_log_path(path);
 	if (fd < 0)
 		return fd;
-	set_fd(f, fd, path != NULL);
+	set_log_fd(f, fd, path != NULL);
 	return 0;
 }
 
-static void free_unstarted(struct log_file *f)
+static void free_unstarted_log(struct log_file *f)
 {
 	if (f->own_fd)
 		close(f->fd);
@@ -459,37 +460,37 @@ static void free_unstarted(struct log_file *f)
 	free(f);
 }
 
-/* A thread that has not rung yet, and no bell for it. */
-static void end_thread(struct log_file *f)
+/* There is no wakeup yet. */
+static void end_log_thread(struct log_file *f)
 {
 	uv_mutex_lock(&f->lock);
 	f->give_up = true;
-	wake_thread(f);
+	wake_log_thread(f);
 	uv_mutex_unlock(&f->lock);
 	uv_thread_join(&f->thread);
 	uv_mutex_lock(&f->lock);
-	drop_owner(f);
+	drop_log_owner(f);
 }
 
-/* Has the log_file when it succeeds, and frees it when it does not. */
-static int start_thread(struct log_file *f, struct uv_loop_s *loop)
+/* Frees the log_file when it fails. */
+static int start_log_thread(struct log_file *f, struct uv_loop_s *loop)
 {
 	int rc;
 
 	MUST(uv_mutex_init(&f->lock) == 0);
-	MUST(uv_cond_init(&f->wake) == 0);
+	MUST(uv_cond_init(&f->thread_wakeup) == 0);
 	f->owners = 2;
 	f->silent = true;
-	rc = uv_thread_create(&f->thread, run, f);
+	rc = uv_thread_create(&f->thread, run_log_thread, f);
 	if (rc < 0) {
-		uv_cond_destroy(&f->wake);
+		uv_cond_destroy(&f->thread_wakeup);
 		uv_mutex_destroy(&f->lock);
-		free_unstarted(f);
+		free_unstarted_log(f);
 		return rc;
 	}
 	rc = uv_async_init(loop, &f->wakeup, on_wakeup);
 	if (rc < 0) {
-		end_thread(f);
+		end_log_thread(f);
 		return rc;
 	}
 	handles_init(&f->handles, on_handles_gone);
@@ -513,12 +514,12 @@ int log_file_new(struct log_file **ret, struct uv_loop_s *loop,
 		return -ENOMEM;
 	f->counter = lost;
 	f->cbs = *cbs;
-	rc = prepare(f, path);
+	rc = open_log_file(f, path);
 	if (rc < 0) {
-		free_unstarted(f);
+		free_unstarted_log(f);
 		return rc;
 	}
-	rc = start_thread(f, loop);
+	rc = start_log_thread(f, loop);
 	if (rc == 0)
 		*ret = f;
 	return rc;
@@ -530,17 +531,17 @@ void log_file_reopen(struct log_file *f)
 		return;
 	uv_mutex_lock(&f->lock);
 	f->reopen_due = true;
-	wake_thread(f);
+	wake_log_thread(f);
 	uv_mutex_unlock(&f->lock);
 }
 
 /* ---- lines --------------------------------------------------------------- */
 
-bool log_file_take_news(struct log_file *f, struct log_file_news *ret)
+bool log_file_take_report(struct log_file *f, struct log_file_report *ret)
 {
 	bool losing;
 
-	*ret = (struct log_file_news){0};
+	*ret = (struct log_file_report){0};
 	uv_mutex_lock(&f->lock);
 	count_lost_lines(f);
 	ret->write_rc = f->write_rc;
@@ -548,48 +549,49 @@ bool log_file_take_news(struct log_file *f, struct log_file_news *ret)
 	ret->reopen_rc = f->reopen_rc;
 	f->write_rc = 0;
 	f->reopened = false;
-	losing = f->failing || f->crowded;
+	losing = f->failing || f->full;
 	uv_mutex_unlock(&f->lock);
 	if (!losing) {
-		ret->lost = f->untold;
-		f->untold = 0;
+		ret->lost = f->unreported;
+		f->unreported = 0;
 	}
 	return ret->lost > 0 || ret->write_rc < 0 || ret->reopened;
 }
 
-static void put(struct log_file *f, const char *line, size_t len, bool now)
+static void queue_line(struct log_file *f, const char *line, size_t len,
+		       bool now)
 {
 	uv_mutex_lock(&f->lock);
 	if (len <= LOG_FILE_BYTES - f->len) {
 		memcpy(f->filling + f->len, line, len);
 		f->len += len;
 	} else {
-		f->crowded = true;
+		f->full = true;
 		f->lost++;
 		count_lost_lines(f);
 	}
 	if (now)
-		wake_thread(f);
+		wake_log_thread(f);
 	uv_mutex_unlock(&f->lock);
-	f->unwoken = !now;
+	f->unflushed = !now;
 }
 
 void log_file_put(void *arg, const char *line, size_t len)
 {
-	put(arg, line, len, false);
+	queue_line(arg, line, len, false);
 }
 
 void log_file_put_now(void *arg, const char *line, size_t len)
 {
-	put(arg, line, len, true);
+	queue_line(arg, line, len, true);
 }
 
 void log_file_flush(struct log_file *f)
 {
-	if (!f->unwoken)
+	if (!f->unflushed)
 		return;
-	f->unwoken = false;
+	f->unflushed = false;
 	uv_mutex_lock(&f->lock);
-	wake_thread(f);
+	wake_log_thread(f);
 	uv_mutex_unlock(&f->lock);
 }

@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PROCESS_FEW = 4096 }; /* descriptors that are counted one by one */
+enum { COUNT_MAX = 4096 }; /* connections, for the folder to be read */
 
-/* The beginning of a file of /proc, as a string. */
+/* The first bytes of a file of /proc, as a string. */
 static bool read_proc_text(const char *path, char *out, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -37,8 +37,8 @@ static uint64_t cpu_clock_us(clockid_t which)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Computed once, so that a clock that is set does not make it another process.
- * (/proc/stat may be hidden from us.) */
+/* Computed once: process_start_time_seconds must not change when the clock is
+ * set. (/proc/stat may be hidden.) */
 static uint64_t boot_time_us(struct process_stats *stats)
 {
 	if (stats->boot_us == 0)
@@ -47,7 +47,9 @@ static uint64_t boot_time_us(struct process_stats *stats)
 	return stats->boot_us;
 }
 
-/* proc(5); the name, which may hold anything, ends with the last ')'. */
+/* proc(5). The program's name, which may contain anything, ends at the last
+ * ')'.
+ */
 static void take_proc_stat(struct process_stats *stats, struct metrics *m)
 {
 	uint64_t user, system, start, virtual, rss;
@@ -83,12 +85,12 @@ static uint64_t read_fd_folder(void)
 	for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir))
 		n += e->d_name[0] != '.';
 	closedir(dir);
-	return n - 1; /* the folder's own */
+	return n - 1; /* less the folder's own */
 }
 
-/* From Linux 6.2 on the kernel counts them. Before, the folder must be read,
- * which takes 80 ms for 100,000: with so many only our own are counted, and the
- * others are those of the last time. */
+/* Linux 6.2 and later count the descriptors. Before, the folder must be read,
+ * which takes 80 ms for 100,000 of them: with many connections, the number of
+ * other descriptors is that of the last reading. */
 static uint64_t count_descriptors(struct process_stats *stats,
 				  uint64_t connections)
 {
@@ -97,7 +99,7 @@ static uint64_t count_descriptors(struct process_stats *stats,
 
 	if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0)
 		return (uint64_t)st.st_size;
-	if (connections < PROCESS_FEW) {
+	if (connections < COUNT_MAX) {
 		n = read_fd_folder();
 		stats->other_fds = n > connections ? n - connections : 0;
 	}

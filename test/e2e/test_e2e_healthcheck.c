@@ -140,13 +140,13 @@ static void nobody_there(void **state)
 	e2e_gateway(f, NULL);
 	snprintf(address, sizeof(address), "%s", f->gw.admin);
 	gateway_proc_stop(&f->gw);
-	snprintf(line, sizeof(line), "can't ask %s: Connection refused\n",
+	snprintf(line, sizeof(line), "cannot reach %s: Connection refused\n",
 		 address);
 	ASK(1, line, "--admin-listen", address);
 	ASK_LIVE(1, line, "--admin-listen", address);
-	ASK(1, "can't ask 127.0.0.1:0: port 0 is any port\n", "--admin-listen",
+	ASK(1, "cannot reach 127.0.0.1:0: port 0 stands for any port\n", "--admin-listen",
 	    "127.0.0.1:0");
-	ASK(1, "can't ask unix:/nowhere/at/all: No such file or directory\n",
+	ASK(1, "cannot reach unix:/nowhere/at/all: No such file or directory\n",
 	    "--admin-listen", "unix:/nowhere/at/all");
 }
 
@@ -167,7 +167,7 @@ static void no_gateway_there(void **state)
 	snprintf(address, sizeof(address), "127.0.0.1:%u",
 		 (unsigned)((((unsigned char *)&addr)[2] << 8) |
 			    ((unsigned char *)&addr)[3]));
-	snprintf(line, sizeof(line), "can't ask %s: Connection timed out\n",
+	snprintf(line, sizeof(line), "cannot reach %s: Connection timed out\n",
 		 address);
 	ASK(1, line, "--admin-listen", address);
 	assert_in_range(test_now_ms() - begun, 2000, 8000);
@@ -176,7 +176,7 @@ static void no_gateway_there(void **state)
 	/* The NATS server greets everybody. */
 	snprintf(address, sizeof(address), "%s",
 		 strstr(f->nats.url, "://") + 3);
-	snprintf(line, sizeof(line), "%s: this is no answer of a gateway\n",
+	snprintf(line, sizeof(line), "%s: not the response of a gateway\n",
 		 address);
 	ASK(1, line, "--admin-listen", address);
 }

@@ -37,12 +37,12 @@ struct fixture {
 	char cut[2 * LINE_BYTES]; /* of a line that is not yet whole */
 };
 
-static void on_news(void *arg)
+static void on_report(void *arg)
 {
 	struct fixture *f = arg;
-	struct log_file_news news;
+	struct log_file_report news;
 
-	if (!log_file_take_news(f->file, &news))
+	if (!log_file_take_report(f->file, &news))
 		return;
 	f->told += news.lost;
 	if (news.write_rc < 0)
@@ -63,7 +63,7 @@ static void on_closed(void *arg)
 
 static void open_file(struct fixture *f, const char *path)
 {
-	const struct log_file_cbs cbs = {on_news, on_closed, f};
+	const struct log_file_cbs cbs = {on_report, on_closed, f};
 
 	f->closed = false;
 	assert_int_equal(log_file_new(&f->file, &f->loop, path, &f->lost, &cbs),
@@ -194,7 +194,7 @@ static void a_stalled_reader_costs_lines(void **state)
 	lost = f->lost;
 	assert_true(lost >= N - 2 * LOG_FILE_BYTES / LINE_BYTES - 8);
 	assert_true(lost < N);
-	on_news(f);
+	on_report(f);
 	assert_int_equal(f->told, 0);
 	while (f->told == 0) {
 		n += read_lines(f);
