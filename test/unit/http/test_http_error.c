@@ -97,9 +97,9 @@ static void what_may_be_a_secret_is_not_quoted(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		assert_string_equal(http_error_quote(
-					    shown, sizeof(shown), cases[i].text,
-					    strlen(cases[i].text)),
+		assert_string_equal(http_error_quote(shown, sizeof(shown),
+						     cases[i].text,
+						     strlen(cases[i].text)),
 				    cases[i].shown);
 }
 
