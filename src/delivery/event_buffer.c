@@ -505,3 +505,42 @@ uint64_t event_buffer_next(const struct event_buffer *l,
 	}
 	return log_search(l, s, covered, NULL);
 }
+
+/* ---- invariants ---------------------------------------------------------- */
+
+static const char *check_frame(const struct event_buffer *l, uint64_t number,
+			       uint64_t before_seq)
+{
+	const struct buffer_frame *f = frame_slot_at(l, number);
+
+	if (f->seq <= before_seq || f->seq > l->head)
+		return "frames are out of order";
+	if (f->pos + f->len > l->bytes_cap)
+		return "a frame is cut by the ring's end";
+	if (f->next != 0 && (f->next <= number || f->next >= l->next ||
+			     frame_slot_at(l, f->next)->subject != f->subject))
+		return "the next frame is not of the same subject";
+	if ((f->next == 0) != (f->subject->last == number))
+		return "a subject's last frame is not its last";
+	return NULL;
+}
+
+const char *event_buffer_check(const struct event_buffer *l)
+{
+	uint64_t seq = l->floor;
+	size_t bytes = 0;
+	const char *broken = NULL;
+
+	if (l->floor > l->head)
+		return "the floor is above the last sequence";
+	if (event_buffer_count(l) > l->frames_cap)
+		return "more frames than headers";
+	for (uint64_t n = l->first; n < l->next && broken == NULL; n++) {
+		broken = check_frame(l, n, seq);
+		seq = frame_slot_at(l, n)->seq;
+		bytes += frame_slot_at(l, n)->len;
+	}
+	if (broken == NULL && bytes != l->bytes_used)
+		return "bytes_used is not the sum of the frames";
+	return broken;
+}

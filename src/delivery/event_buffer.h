@@ -128,4 +128,7 @@ uint64_t log_search(const struct event_buffer *l,
 		    const struct buffer_subject *s, uint64_t covered,
 		    unsigned *steps);
 
+/* The invariant that does not hold, or NULL. Walks all frames. For tests. */
+const char *event_buffer_check(const struct event_buffer *l);
+
 #endif

@@ -37,7 +37,7 @@ struct hub {
 	uint64_t tick_ms; /* the last hub_tick() */
 };
 
-static int init_parts(struct hub *h, struct jetstream *src)
+static int init_hub_parts(struct hub *h, struct jetstream *src)
 {
 	struct hub_replays_config replays = {
 		.max = h->cfg.max_replays,
@@ -48,7 +48,7 @@ static int init_parts(struct hub *h, struct jetstream *src)
 	leader_init(&h->leader, src, h->buffer, &h->patience, h->metrics);
 	tail_init(&h->tail, src, h->buffer, &h->leader, &h->cfg.subject,
 		  &h->patience, h->metrics);
-	hub_subscriptions_init(&h->subscriptions, h->buffer);
+	hub_subscriptions_init(&h->subscriptions, h->buffer, h->sink);
 	hub_gaps_init(&h->gaps, &h->subscriptions, &h->replays, &h->tail);
 	hub_start_init(&h->start, &h->subscriptions, &h->gaps, &h->tail);
 	subscription_writer_init(&h->writer, h->sink, &h->subscriptions,
@@ -74,7 +74,7 @@ int hub_new(struct hub **ret, const struct hub_config *cfg,
 		free(h);
 		return -ENOMEM;
 	}
-	if (init_parts(h, src) < 0) {
+	if (init_hub_parts(h, src) < 0) {
 		hub_free(h);
 		return -ENOMEM;
 	}
@@ -642,6 +642,8 @@ const char *hub_check(const struct hub *h)
 	k.broken = hub_subscriptions_check(&h->subscriptions);
 	if (k.broken == NULL)
 		k.broken = hub_replays_check(&h->replays);
+	if (k.broken == NULL)
+		k.broken = event_buffer_check(h->buffer);
 	event_buffer_each_watcher(h->buffer, check_watcher, &k);
 	return k.broken;
 }

@@ -172,6 +172,7 @@ bool hub_gaps_take(struct hub_gaps *g, struct cursor *c, struct hub_gap *ret,
 		return false;
 	}
 	ret->id = ret->first - 1;
+	hub_sink_step(g->subscriptions->sink, c, STEP_GAP, ret->id);
 	go_on_after(g, c, ret->id, now_ms);
 	return true;
 }

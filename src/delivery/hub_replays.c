@@ -37,6 +37,7 @@ int hub_replays_init(struct hub_replays *p,
 		replay_init(&p->slots[i], (uint32_t)i + 1, tail->source,
 			    tail->buffer, &tail->tag, &tail->leader->word,
 			    tail->patience, &p->limiters, metrics);
+		p->slots[i].sink = subscriptions->sink;
 		list_push_back(&p->idle, &p->slots[i].link);
 	}
 	return 0;
@@ -131,8 +132,8 @@ void hub_replays_take_sharers(struct hub_replays *p, struct replay *r,
 	for (struct list *n = ret->next; n != ret; n = n->next) {
 		struct cursor *c = LIST_ENTRY(n, struct cursor, queue);
 
-		c->covered = c->sent = r->cursor->covered;
-		c->at = 0;
+		hub_subscriptions_start_at(p->subscriptions, c,
+					   r->cursor->covered);
 		hub_subscriptions_set_state(p->subscriptions, c,
 					    CURSOR_EVICTED);
 	}
@@ -249,6 +250,7 @@ void hub_replays_on_outcome(struct hub_replays *p, struct replay *r,
 		r->info_no = leader_want_info(p->leader);
 		return;
 	case REPLAY_STARTED:
+		hub_subscriptions_start_at(p->subscriptions, c, c->covered);
 		hub_subscriptions_set_state(p->subscriptions, c, CURSOR_REPLAY);
 		break;
 	case REPLAY_HAS_DATA:

@@ -3,8 +3,12 @@
 #define SLUICE_HUB_SINK_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+
+#include "base/probe.h"
+#include "delivery/subscription_step.h"
 
 struct cursor;
 
@@ -22,6 +26,19 @@ struct hub_sink {
 	 * all of them are on the socket: its owner ends it (never inside this
 	 * call). May be called more than once. */
 	void (*done)(struct cursor *c);
+	/* For debugging: a step of the subscription's hand-over. May be
+	 * NULL. */
+	void (*step)(struct cursor *c, enum subscription_step step,
+		     uint64_t seq);
 };
+
+/* `sink` may be NULL. */
+static inline void hub_sink_step(const struct hub_sink *sink, struct cursor *c,
+				 enum subscription_step step, uint64_t seq)
+{
+	PROBE3(subscription_step, c, step, seq);
+	if (sink != NULL && sink->step != NULL)
+		sink->step(c, step, seq);
+}
 
 #endif

@@ -25,8 +25,7 @@ static bool has_stream_tag(const struct hub_start *s, const struct cursor *c)
 
 static void start_cursor_at(struct hub_start *s, struct cursor *c, uint64_t seq)
 {
-	c->covered = c->sent = seq;
-	c->at = 0;
+	hub_subscriptions_start_at(s->subscriptions, c, seq);
 	hub_subscriptions_settle(s->subscriptions, c);
 	if (!c->id_sent) /* the client learns at once where it starts */
 		hub_subscriptions_mark_dirty(s->subscriptions, c);

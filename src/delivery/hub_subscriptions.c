@@ -3,9 +3,10 @@
 #include "base/check.h"
 
 void hub_subscriptions_init(struct hub_subscriptions *s,
-			    const struct event_buffer *buffer)
+			    const struct event_buffer *buffer,
+			    const struct hub_sink *sink)
 {
-	*s = (struct hub_subscriptions){.buffer = buffer};
+	*s = (struct hub_subscriptions){.buffer = buffer, .sink = sink};
 	list_init(&s->dirty);
 	list_init(&s->evicted);
 	list_init(&s->waiting);
@@ -31,9 +32,33 @@ void hub_subscriptions_remove(struct hub_subscriptions *s, struct cursor *c)
 	s->n--;
 }
 
+void hub_subscriptions_start_at(struct hub_subscriptions *s, struct cursor *c,
+				uint64_t seq)
+{
+	c->covered = c->sent = seq;
+	c->at = 0;
+	hub_sink_step(s->sink, c, STEP_START, seq);
+}
+
+static void report_state(const struct hub_subscriptions *s, struct cursor *c,
+			 enum cursor_state to)
+{
+	static const enum subscription_step steps[CURSOR_STATES] = {
+		[CURSOR_CLOSED] = STEP_END,
+		[CURSOR_LIVE] = STEP_LIVE,
+		[CURSOR_EVICTED] = STEP_EVICTED,
+		[CURSOR_REPLAY] = STEP_REPLAY,
+	};
+
+	if (c->state != to)
+		hub_sink_step(s->sink, c, steps[to],
+			      cursor_covered(c, s->buffer));
+}
+
 void hub_subscriptions_set_state(struct hub_subscriptions *s, struct cursor *c,
 				 enum cursor_state to)
 {
+	report_state(s, c, to);
 	s->in_state[c->state]--;
 	s->in_state[to]++;
 	c->state = (uint8_t)to;

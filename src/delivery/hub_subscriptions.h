@@ -10,9 +10,11 @@
 #include "base/list.h"
 #include "delivery/cursor.h"
 #include "delivery/event_buffer.h"
+#include "delivery/hub_sink.h"
 
 struct hub_subscriptions {
 	const struct event_buffer *buffer;
+	const struct hub_sink *sink;
 	struct list dirty;   /* struct cursor.dirty: written at the flush */
 	struct list evicted; /* struct cursor.queue: for a replay slot */
 	struct list waiting; /* struct cursor.queue: for a STREAM.INFO, or for
@@ -24,8 +26,10 @@ struct hub_subscriptions {
 	size_t in_state[CURSOR_STATES];
 };
 
+/* Buffer and sink are borrowed. */
 void hub_subscriptions_init(struct hub_subscriptions *s,
-			    const struct event_buffer *buffer);
+			    const struct event_buffer *buffer,
+			    const struct hub_sink *sink);
 /* A closed cursor becomes WAITING, and is in no list. */
 void hub_subscriptions_add(struct hub_subscriptions *s, struct cursor *c);
 /* Becomes CLOSED, and leaves all lists. */
@@ -51,6 +55,9 @@ void hub_subscriptions_wait_for_replay(struct hub_subscriptions *s,
 				       struct cursor *c);
 /* Leaves `evicted` or `waiting`. */
 void hub_subscriptions_unqueue(struct hub_subscriptions *s, struct cursor *c);
+/* The start position is known: the events after `seq`. */
+void hub_subscriptions_start_at(struct hub_subscriptions *s, struct cursor *c,
+				uint64_t seq);
 /* Goes on by its coverage: in the buffer, or by a replay. */
 void hub_subscriptions_settle(struct hub_subscriptions *s, struct cursor *c);
 

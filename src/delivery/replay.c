@@ -227,6 +227,8 @@ static void send_probe(struct replay *r, enum replay_phase what,
 	note_evidence(r);
 	r->last = what == REPLAY_LAST;
 	r->probe_ms = now_ms;
+	hub_sink_step(r->sink, c, r->last ? STEP_PROBE_LAST : STEP_PROBE,
+		      r->last ? 0 : c->covered + 1);
 	memmove(r->asked + 1, r->asked, sizeof(r->asked) - sizeof(r->asked[0]));
 	r->asked[0] = (struct replay_question){.generation = r->generation + 1};
 	if (r->last)
@@ -513,6 +515,7 @@ static void create_replay_consumer(struct replay *r, uint64_t now_ms)
 	r->pulls = 0;
 	note_evidence(r);
 	metric_add(r->metrics, METRIC_REPLAY_CONSUMERS, 1);
+	hub_sink_step(r->sink, r->cursor, STEP_CONSUMER, sc.start_seq);
 	r->source->ops->create(r->source, &sc);
 }
 

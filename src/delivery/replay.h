@@ -50,6 +50,7 @@
 #include "base/metrics.h"
 #include "delivery/cursor.h"
 #include "delivery/event_buffer.h"
+#include "delivery/hub_sink.h"
 #include "delivery/replay_queue.h"
 #include "http/sse.h"
 #include "nats/jetstream.h"
@@ -89,6 +90,7 @@ struct replay {
 	struct jetstream *source;
 	struct event_buffer *buffer;
 	struct metrics *metrics;
+	const struct hub_sink *sink; /* for hub_sink_step(); may be NULL */
 	const struct sse_tag *tag;
 	const struct stream_state *word;     /* the leader's last */
 	const struct adaptive_timeout *line; /* of all: STREAM.INFO, silence */

@@ -25,6 +25,7 @@ void subscription_writer_count_bytes(struct subscription_writer *w,
 				     struct cursor *c, size_t len)
 {
 	c->bytes += len;
+	PROBE2(bytes_written, c, len);
 	metric_add(w->metrics, METRIC_BYTES_SENT, len);
 }
 

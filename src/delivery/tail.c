@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/mutation.h"
+#include "base/probe.h"
 
 enum {
 	TAIL_BATCH = 8192,
@@ -530,6 +531,7 @@ static struct buffer_subject *store_message(struct tail *t,
 	const char *id;
 	size_t id_len;
 
+	PROBE2(message_in, m->seq, m->len);
 	if (m->internal || !subject_matches(t->subject, m->subject,
 					    m->subject_len, &id, &id_len)) {
 		event_buffer_pass(t->buffer, m->seq);

@@ -74,10 +74,27 @@ static void on_sink_done(struct cursor *cursor)
 					conn_now_ms(c->set), CLOSE_LIMIT);
 }
 
+static void on_sink_step(struct cursor *cursor, enum subscription_step step,
+			 uint64_t seq)
+{
+	const struct conn *c = conn_of_cursor(cursor);
+	const struct log *log = c->set->access_log.log;
+
+	if (log_on(log, LOG_DEBUG))
+		LOG(log, LOG_DEBUG, "subscription",
+		    LOG_U64("subscription", c->number),
+		    LOG_STR("step", subscription_step_label(step)),
+		    LOG_U64("sequence", seq));
+}
+
 const struct hub_sink *conn_sink(void)
 {
-	static const struct hub_sink sink = {on_sink_write, on_sink_hold,
-					     on_sink_done};
+	static const struct hub_sink sink = {
+		.write = on_sink_write,
+		.hold = on_sink_hold,
+		.done = on_sink_done,
+		.step = on_sink_step,
+	};
 
 	return &sink;
 }

@@ -1,6 +1,7 @@
 #include "hub_rig.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,10 +54,23 @@ static void on_done(struct cursor *cursor)
 	client_of(cursor)->done = true;
 }
 
+static void on_step(struct cursor *cursor, enum subscription_step step,
+		    uint64_t seq)
+{
+	struct rig_client *c = client_of(cursor);
+	char text[64];
+	int len = snprintf(text, sizeof(text), "%s%s %" PRIu64,
+			   c->steps.len > 0 ? ", " : "",
+			   subscription_step_label(step), seq);
+
+	bytes_add(&c->steps, text, (size_t)len);
+}
+
 static const struct hub_sink sink = {
 	.write = on_write,
 	.hold = on_hold,
 	.done = on_done,
+	.step = on_step,
 };
 
 /* ---- from begin to end --------------------------------------------------- */
@@ -224,6 +238,7 @@ void rig_close(struct rig *r, struct rig_client *c)
 	c->open = false;
 	bytes_free(&c->got);
 	bytes_free(&c->held);
+	bytes_free(&c->steps);
 }
 
 void rig_drain(struct rig *r, struct rig_client *c, size_t room)

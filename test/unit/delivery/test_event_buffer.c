@@ -135,8 +135,11 @@ static uint64_t number_of(size_t i)
 
 static void check(const struct model *m)
 {
+	const char *broken = event_buffer_check(m->buffer);
 	size_t bytes = 0;
 
+	if (broken != NULL)
+		fail_msg("%s", broken);
 	assert_int_equal(event_buffer_last_seq(m->buffer), m->head);
 	assert_int_equal(event_buffer_floor(m->buffer), m->floor);
 	assert_int_equal(event_buffer_count(m->buffer), m->n - m->from);
