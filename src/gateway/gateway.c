@@ -347,7 +347,7 @@ static int open_gateway_hub(struct sluice *gw)
 		       conn_sink(), &gw->metrics);
 }
 
-static int read_trusted(struct sluice *gw)
+static int parse_trusted_proxies(struct sluice *gw)
 {
 	const struct options_strings *list = &gw->options.trusted_proxy;
 
@@ -386,7 +386,7 @@ static void on_metrics(void *arg)
 			     conn_set_count(gw->conns));
 }
 
-static uint64_t wall_ms(void)
+static uint64_t wall_clock_now_ms(void)
 {
 	uv_timeval64_t now;
 
@@ -402,7 +402,7 @@ static int open_conn_set(struct sluice *gw)
 	const struct conn_config cfg = {
 		.loop = gw->uv_loop,
 		.handler = dispatch_request,
-		.wall_ms = wall_ms,
+		.wall_ms = wall_clock_now_ms,
 		.hub = gw->hub,
 		.metrics = &gw->metrics,
 		.log = &gw->logs.main,
@@ -455,7 +455,7 @@ static int open_all_parts(struct sluice *gw,
 	if (rc == 0)
 		rc = open_gateway_hub(gw);
 	if (rc == 0)
-		rc = read_trusted(gw);
+		rc = parse_trusted_proxies(gw);
 	if (rc == 0)
 		rc = make_live_page(gw);
 	if (rc == 0)

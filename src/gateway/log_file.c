@@ -240,7 +240,7 @@ static void wake_loop_for_log(struct log_file *f)
 
 /* These two are called with the lock held, and release it in between. */
 
-static void write_filled(struct log_file *f)
+static void write_filled_buffer(struct log_file *f)
 {
 	char *full = f->filling;
 	size_t len = f->len, lost;
@@ -285,7 +285,7 @@ static void run_log_file(struct log_file *f)
 
 		/* Lines queued before the reopen belong to the old file. */
 		if (f->len > 0)
-			write_filled(f);
+			write_filled_buffer(f);
 		else if (!reopens && f->ending)
 			break;
 		else if (!reopens) {
@@ -391,7 +391,7 @@ static void on_wakeup(uv_async_t *wakeup)
 }
 
 /* The thread hangs in the kernel. */
-static void on_left(uv_timer_t *timer)
+static void on_abandon_timeout(uv_timer_t *timer)
 {
 	struct log_file *f = log_file_of_handle(timer->data);
 	bool ended;
@@ -407,7 +407,7 @@ static void on_left(uv_timer_t *timer)
 	end_log_handles(f);
 }
 
-static void on_late(uv_timer_t *timer)
+static void on_close_timeout(uv_timer_t *timer)
 {
 	struct log_file *f = log_file_of_handle(timer->data);
 
@@ -415,7 +415,7 @@ static void on_late(uv_timer_t *timer)
 	f->give_up = true;
 	wake_log_thread(f);
 	uv_mutex_unlock(&f->lock);
-	uv_timer_start(timer, on_left, ABANDON_MS, 0);
+	uv_timer_start(timer, on_abandon_timeout, ABANDON_MS, 0);
 }
 
 void log_file_close(struct log_file *f)
@@ -427,7 +427,7 @@ void log_file_close(struct log_file *f)
 	wake_log_thread(f);
 	uv_mutex_unlock(&f->lock);
 	uv_update_time(f->timer.loop);
-	uv_timer_start(&f->timer, on_late, LOG_FILE_LAST_MS, 0);
+	uv_timer_start(&f->timer, on_close_timeout, LOG_FILE_LAST_MS, 0);
 }
 
 /* Allocates the buffers and opens the file. */

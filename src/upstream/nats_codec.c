@@ -53,7 +53,7 @@ struct packed_status {
 	/* server, NUL, text, NUL */
 };
 
-/* ---- posting ------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------ */
 
 /* One message: a struct and the bytes after it. One that cannot be posted (no
  * memory, or the mailbox is closed) is treated like one lost on the network:
@@ -115,7 +115,7 @@ void nats_codec_status(struct mailbox *to, enum nats_status_kind kind,
 	mailbox_commit(to, len);
 }
 
-/* ---- arrivals ------------------------------------------------------------ */
+/* ---- from the server ----------------------------------------------------- */
 
 static void post_info(struct mailbox *to, struct packed_head head,
 		      const char *filter, const struct nats_arrival *in)
@@ -322,9 +322,9 @@ void nats_codec_arrival(struct mailbox *to, const struct nats_inbox *inbox,
 		post_inbox_message(to, inbox, filter, in);
 }
 
-/* ---- reading ------------------------------------------------------------- */
+/* ---- to the loop --------------------------------------------------------- */
 
-static void read_message(struct jetstream_event *ev, const void *body)
+static void read_packed_message(struct jetstream_event *ev, const void *body)
 {
 	const struct packed_message *m = body;
 
@@ -341,7 +341,8 @@ static void read_packed_info(struct jetstream_event *ev, const void *body)
 	ev->info.created = (const char *)(i + 1);
 }
 
-static void read_status(struct jetstream_event *ev, const void *body)
+static void read_packed_pull_status(struct jetstream_event *ev,
+				    const void *body)
 {
 	const struct packed_pull_status *s = body;
 
@@ -378,12 +379,12 @@ void nats_codec_read(struct nats_codec_message *ret,
 	if (ev->err != 0)
 		ev->err_text = (const char *)(head + 1);
 	else if (ev->kind == JETSTREAM_MESSAGE || ev->kind == JETSTREAM_FOUND)
-		read_message(ev, body);
+		read_packed_message(ev, body);
 	else if (ev->kind == JETSTREAM_INFO)
 		read_packed_info(ev, body);
 	else if (ev->kind == JETSTREAM_CREATED)
 		ev->num_pending =
 			((const struct packed_created *)body)->num_pending;
 	else if (ev->kind == JETSTREAM_STATUS)
-		read_status(ev, body);
+		read_packed_pull_status(ev, body);
 }

@@ -1,20 +1,17 @@
 #include "upstream/nats_options.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <nats/nats.h>
-#include <sodium.h>
 
 #include "base/printable.h"
 #include "nats/nkey.h"
 #include "nats/subject.h"
+#include "upstream/secret_file.h"
 
 enum {
 	CONNECT_MS = 2000,
@@ -24,169 +21,7 @@ enum {
 	/* For a write to a server that does not read, and so for a call that
 	 * waits for nats.c's lock. */
 	WRITE_MS = 2500,
-	FILE_MAX = 1024 * 1024,
 };
-
-/* ---- files --------------------------------------------------------------- */
-
-static void wipe_and_free(char *text, size_t len)
-{
-	if (text == NULL)
-		return;
-	sodium_memzero(text, len);
-	free(text);
-}
-
-/* The whole file, NUL-terminated; to wipe_and_free(). */
-static int read_secret_file(char **ret, size_t *ret_len, const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	char *text;
-	size_t len = 0;
-	ssize_t n = 1;
-
-	if (fd < 0)
-		return -errno;
-	text = malloc(FILE_MAX + 1);
-	while (text != NULL && n > 0 && len < FILE_MAX) {
-		n = read(fd, text + len, FILE_MAX - len);
-		if (n > 0)
-			len += (size_t)n;
-		else if (n < 0 && errno == EINTR)
-			n = 1;
-	}
-	if (text == NULL || n < 0 || len == FILE_MAX) {
-		int rc = text == NULL ? -ENOMEM : n < 0 ? -errno : -EFBIG;
-
-		close(fd);
-		wipe_and_free(text, len);
-		return rc;
-	}
-	close(fd);
-	text[len] = '\0';
-	*ret = text;
-	*ret_len = len;
-	return 0;
-}
-
-/* PKCS #8 ("-----BEGIN ENCRYPTED PRIVATE KEY-----"), or the older header
- * "Proc-Type: 4,ENCRYPTED", in which OpenSSL tolerates blanks. OpenSSL would
- * ask for the passphrase on the terminal, and wait forever. */
-static bool is_encrypted(const char *text, size_t len)
-{
-	static const char pkcs8[] = "-----BEGIN ENCRYPTED",
-			  old[] = "Proc-Type:";
-	const char *end = text + len, *at = text;
-
-	while (at < end) {
-		size_t line = (size_t)(end - at);
-		const char *stop = memchr(at, '\n', line);
-
-		if (stop != NULL)
-			line = (size_t)(stop - at);
-		if (line >= strlen(pkcs8) &&
-		    memcmp(at, pkcs8, strlen(pkcs8)) == 0)
-			return true;
-		if (line >= strlen(old) && memcmp(at, old, strlen(old)) == 0 &&
-		    memmem(at, line, "ENCRYPTED", 9) != NULL)
-			return true;
-		at += line + 1;
-	}
-	return false;
-}
-
-/* Reads a file that must contain `mark`. Its content, for wipe_and_free(). */
-static int read_checked_file(char **ret, const char *option, const char *path,
-			     const char *mark, const char *takes, char *err)
-{
-	char shown[160], *text;
-	size_t len;
-	int rc = read_secret_file(&text, &len, path);
-
-	printable_text(shown, sizeof(shown), path);
-	if (rc < 0) {
-		snprintf(err, NATS_OPTIONS_ERROR_MAX,
-			 "%s: wrong value \"%s\" (%s); takes %s", option, shown,
-			 strerror(-rc), takes);
-		return rc;
-	}
-	if (memmem(text, len, mark, strlen(mark)) == NULL) {
-		snprintf(err, NATS_OPTIONS_ERROR_MAX,
-			 "%s: wrong value \"%s\" (no \"%s\" in it); takes %s",
-			 option, shown, mark, takes);
-		rc = -EINVAL;
-	}
-	if (rc == 0 && is_encrypted(text, len)) {
-		snprintf(err, NATS_OPTIONS_ERROR_MAX,
-			 "%s: wrong value \"%s\" (it is encrypted, which is "
-			 "not supported; decrypt it with openssl pkey); "
-			 "takes %s",
-			 option, shown, takes);
-		rc = -EINVAL;
-	}
-	if (rc < 0)
-		wipe_and_free(text, len);
-	else
-		*ret = text;
-	return rc;
-}
-
-/* Without a path there is nothing to check. */
-static int check_secret_file(const char *option, const char *path,
-			     const char *mark, const char *takes, char *err)
-{
-	char *text;
-	int rc;
-
-	if (path == NULL)
-		return 0;
-	rc = read_checked_file(&text, option, path, mark, takes, err);
-	if (rc == 0)
-		wipe_and_free(text, strlen(text));
-	return rc;
-}
-
-#define TAKES_CA   "the path of a file with certificates (PEM)"
-#define TAKES_CERT "the path of a file with a certificate (PEM)"
-#define TAKES_KEY  "the path of a file with a private key (PEM)"
-
-/* The JWT of a credentials file: the word after the line that announces it,
- * with any line ends, and after a byte-order mark. -EINVAL: there is none. */
-static int read_jwt_file(char **ret, const char *path)
-{
-	static const char mark[] = "BEGIN NATS USER JWT", blanks[] = " \t\r\n";
-	char *text, *at;
-	size_t len;
-	int rc = read_secret_file(&text, &len, path);
-
-	if (rc < 0)
-		return rc;
-	at = strstr(text, mark);
-	if (at != NULL) {
-		at += strcspn(at, "\r\n");
-		at += strspn(at, blanks);
-	}
-	rc = at == NULL || *at == '\0' || *at == '-' ? -EINVAL : 0;
-	if (rc == 0) {
-		*ret = strndup(at, strcspn(at, blanks));
-		rc = *ret == NULL ? -ENOMEM : 0;
-	}
-	wipe_and_free(text, len);
-	return rc;
-}
-
-static int read_nkey_file(struct nkey *ret, const char *path)
-{
-	char *text;
-	size_t len;
-	int rc = read_secret_file(&text, &len, path);
-
-	if (rc < 0)
-		return rc;
-	rc = nkey_find(ret, text, len);
-	wipe_and_free(text, len);
-	return rc;
-}
 
 /* ---- checks -------------------------------------------------------------- */
 
@@ -211,7 +46,7 @@ static int check_nkey_seed(const struct nats_settings *s, char *err)
 	}
 	if (s->nkey == NULL)
 		return 0;
-	rc = read_nkey_file(&key, s->nkey);
+	rc = secret_file_read_nkey(&key, s->nkey);
 	if (rc == 0) {
 		nkey_wipe(&key);
 		return 0;
@@ -226,20 +61,16 @@ static int check_nkey_seed(const struct nats_settings *s, char *err)
 
 static int check_secret_files(const struct nats_settings *s, char *err)
 {
-	int rc = check_secret_file("--creds", s->creds, "BEGIN NATS USER JWT",
-				   "the path of a credentials file", err);
+	int rc = secret_file_check(SECRET_FILE_CREDS, s->creds, err);
 
 	if (rc == 0)
 		rc = check_nkey_seed(s, err);
 	if (rc == 0)
-		rc = check_secret_file("--tlsca", s->tlsca, "BEGIN", TAKES_CA,
-				       err);
+		rc = secret_file_check(SECRET_FILE_CA, s->tlsca, err);
 	if (rc == 0)
-		rc = check_secret_file("--tlscert", s->tlscert,
-				       "BEGIN CERTIFICATE", TAKES_CERT, err);
+		rc = secret_file_check(SECRET_FILE_CERT, s->tlscert, err);
 	if (rc == 0)
-		rc = check_secret_file("--tlskey", s->tlskey, "PRIVATE KEY",
-				       TAKES_KEY, err);
+		rc = secret_file_check(SECRET_FILE_KEY, s->tlskey, err);
 	return rc;
 }
 
@@ -369,8 +200,7 @@ struct nats_options *nats_options_unref(struct nats_options *o)
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		if (texts[i] != NULL)
-			wipe_and_free(texts[i], strlen(texts[i]));
+		secret_free(texts[i]);
 	free(o);
 	return NULL;
 }
@@ -392,7 +222,7 @@ struct build {
 		}                             \
 	} while (0)
 
-/* For the JSON of CONNECT, in which nats.c escapes nothing. To wipe_and_free().
+/* For the JSON of CONNECT, in which nats.c escapes nothing. To secret_free().
  */
 static char *escape_credentials(const char *text)
 {
@@ -427,8 +257,8 @@ static void set_user_options(struct build *b, const char *user,
 		SET(b, "token", natsOptions_SetToken(b->to, name));
 	else
 		SET(b, "user", natsOptions_SetUserInfo(b->to, name, secret));
-	wipe_and_free(name, name == NULL ? 0 : strlen(name));
-	wipe_and_free(secret, secret == NULL ? 0 : strlen(secret));
+	secret_free(name);
+	secret_free(secret);
 }
 
 /* nats.c frees the results of these two callbacks with free(). */
@@ -437,7 +267,7 @@ static natsStatus on_user_jwt(char **jwt, char **error, void *arg)
 	const struct nats_options *o = arg;
 
 	if (o->creds != NULL) {
-		int rc = read_jwt_file(jwt, o->creds);
+		int rc = secret_file_read_jwt(jwt, o->creds);
 
 		if (rc == 0)
 			return NATS_OK;
@@ -452,9 +282,9 @@ static natsStatus on_user_jwt(char **jwt, char **error, void *arg)
 static int read_configured_nkey(struct nkey *ret, const struct nats_options *o)
 {
 	if (o->creds != NULL)
-		return read_nkey_file(ret, o->creds);
+		return secret_file_read_nkey(ret, o->creds);
 	if (o->nkey != NULL)
-		return read_nkey_file(ret, o->nkey);
+		return secret_file_read_nkey(ret, o->nkey);
 	if (o->user_seed != NULL)
 		return nkey_find(ret, o->user_seed, strlen(o->user_seed));
 	return -ENOENT;
@@ -487,7 +317,7 @@ static void set_nkey_option(struct build *b, struct nats_options *o)
 	struct nkey key;
 
 	b->what = "--nkey";
-	if (read_nkey_file(&key, o->nkey) < 0) {
+	if (secret_file_read_nkey(&key, o->nkey) < 0) {
 		b->status = NATS_ERR;
 		return;
 	}
@@ -533,23 +363,20 @@ static int set_certificates(struct build *b, const struct nats_options *o,
 	int rc = 0;
 
 	if (o->tlsca != NULL)
-		rc = read_checked_file(&ca, "--tlsca", o->tlsca, "BEGIN",
-				       TAKES_CA, err);
+		rc = secret_file_read(&ca, SECRET_FILE_CA, o->tlsca, err);
 	if (rc == 0 && o->tlscert != NULL)
-		rc = read_checked_file(&cert, "--tlscert", o->tlscert,
-				       "BEGIN CERTIFICATE", TAKES_CERT, err);
+		rc = secret_file_read(&cert, SECRET_FILE_CERT, o->tlscert, err);
 	if (rc == 0 && o->tlscert != NULL)
-		rc = read_checked_file(&key, "--tlskey", o->tlskey,
-				       "PRIVATE KEY", TAKES_KEY, err);
+		rc = secret_file_read(&key, SECRET_FILE_KEY, o->tlskey, err);
 	if (rc == 0 && ca != NULL)
 		SET(b, "--tlsca",
 		    natsOptions_SetCATrustedCertificates(b->to, ca));
 	if (rc == 0 && cert != NULL)
 		SET(b, "--tlscert, --tlskey",
 		    natsOptions_SetCertificatesChain(b->to, cert, key));
-	wipe_and_free(ca, ca == NULL ? 0 : strlen(ca));
-	wipe_and_free(cert, cert == NULL ? 0 : strlen(cert));
-	wipe_and_free(key, key == NULL ? 0 : strlen(key));
+	secret_free(ca);
+	secret_free(cert);
+	secret_free(key);
 	return rc;
 }
 

@@ -68,10 +68,9 @@ static void open_library(void)
 	nats_Open(-1);
 }
 
-/* ---- the registry of sessions
- * -------------------------------------------------------- */
+/* ---- the registry of sessions ------------------------------------------- */
 
-static void *number_argument(uint64_t number)
+static void *argument_of_number(uint64_t number)
 {
 	return (void *)(uintptr_t)number; /* never to be dereferenced */
 }
@@ -124,7 +123,7 @@ static void leave_session(struct nats_session *s)
 
 /* ---- callbacks of nats.c ------------------------------------------------- */
 
-static const char *header_of(natsMsg *msg, const char *key)
+static const char *get_msg_header(natsMsg *msg, const char *key)
 {
 	const char *value = NULL;
 
@@ -152,15 +151,16 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 	/* A stored message may have headers of any name: only a message without
 	 * data and without a reply subject can be a status. */
 	if (in.len == 0 && in.reply == NULL) {
-		in.status = header_of(msg, "Status");
-		in.description = header_of(msg, "Description");
-		in.pending_msgs = header_of(msg, "Nats-Pending-Messages");
-		in.last_consumer = header_of(msg, "Nats-Last-Consumer");
-		in.last_stream = header_of(msg, "Nats-Last-Stream");
+		in.status = get_msg_header(msg, "Status");
+		in.description = get_msg_header(msg, "Description");
+		in.pending_msgs = get_msg_header(msg, "Nats-Pending-Messages");
+		in.last_consumer = get_msg_header(msg, "Nats-Last-Consumer");
+		in.last_stream = get_msg_header(msg, "Nats-Last-Stream");
 	}
 	if (in.reply != NULL)
-		in.internal = header_of(msg, "Nats-Marker-Reason") != NULL ||
-			      header_of(msg, "Nats-Schedule") != NULL;
+		in.internal =
+			get_msg_header(msg, "Nats-Marker-Reason") != NULL ||
+			get_msg_header(msg, "Nats-Schedule") != NULL;
 	nats_codec_arrival(s->events, &s->inbox, s->options->filter, &in);
 	natsMsg_Destroy(msg);
 	leave_session(s);
@@ -232,7 +232,7 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 
 static natsStatus set_callbacks(natsOptions *o, uint64_t number)
 {
-	void *arg = number_argument(number);
+	void *arg = argument_of_number(number);
 	natsStatus status = natsOptions_SetClosedCB(o, on_closed, arg);
 
 	if (status == NATS_OK)
@@ -310,7 +310,7 @@ static natsStatus subscribe_inbox(struct nats_session *s)
 
 	nats_inbox_wildcard(&s->inbox, subject);
 	status = natsConnection_Subscribe(&s->sub, s->conn, subject, on_message,
-					  number_argument(s->number));
+					  argument_of_number(s->number));
 	if (status == NATS_OK)
 		status = natsSubscription_SetPendingLimits(s->sub, -1, -1);
 	if (status == NATS_OK)
