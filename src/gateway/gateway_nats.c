@@ -67,8 +67,9 @@ static void on_source_status(void *arg, const struct nats_status *status)
 		break;
 	case NATS_STATUS_HUNG:
 		LOG(n->log, LOG_WARN,
-		    "connect to NATS hangs, skipping the server",
-		    LOG_STR("server", status->server));
+		    "connect to NATS does not return, skipping the server",
+		    LOG_STR("server", status->server),
+		    LOG_STR("retry", status->text));
 		break;
 	case NATS_STATUS_RETURNED:
 		LOG(n->log, LOG_INFO,

@@ -12,23 +12,29 @@ void nats_hung_add(struct nats_hung *h, struct nats_connect *c, uint64_t now_ms)
 	h->items[h->n++] = (struct nats_hung_connect){c, now_ms};
 }
 
+static bool is_hung_to(const struct nats_hung_connect *item, const char *server)
+{
+	return strcmp(nats_connect_server(item->connect), server) == 0;
+}
+
+unsigned nats_hung_count(const struct nats_hung *h, const char *server)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		n += is_hung_to(&h->items[i], server);
+	return n;
+}
+
 bool nats_hung_skips(const struct nats_hung *h, const char *server,
 		     uint64_t now_ms)
 {
-	uint64_t last_ms = 0;
-	unsigned n = 0;
-
-	for (size_t i = 0; i < h->n; i++) {
-		if (strcmp(nats_connect_server(h->items[i].connect), server) !=
-		    0)
-			continue;
-		n++;
-		if (h->items[i].since_ms > last_ms)
-			last_ms = h->items[i].since_ms;
-	}
-	if (n >= NATS_HUNG_PER_SERVER ||
-	    (n > 0 && now_ms - last_ms < NATS_HUNG_RETRY_MS))
+	if (nats_hung_count(h, server) >= NATS_HUNG_PER_SERVER)
 		return true;
+	for (size_t i = 0; i < h->n; i++)
+		if (is_hung_to(&h->items[i], server) &&
+		    now_ms - h->items[i].since_ms < NATS_HUNG_RETRY_MS)
+			return true;
 	return nats_connect_abandoned(server) >= NATS_HUNG_ABANDONED_MAX;
 }
 

@@ -34,6 +34,8 @@ struct nats_hung {
 /* Takes over a connect that the worker does not wait for any longer. */
 void nats_hung_add(struct nats_hung *h, struct nats_connect *c,
 		   uint64_t now_ms);
+/* How many connects to the server hang. */
+unsigned nats_hung_count(const struct nats_hung *h, const char *server);
 /* The server is to be skipped for now. */
 bool nats_hung_skips(const struct nats_hung *h, const char *server,
 		     uint64_t now_ms);

@@ -8,8 +8,9 @@ enum nats_status_kind {
 	NATS_STATUS_FAILED,	  /* a connect failed; server, text */
 	NATS_STATUS_ERROR,	  /* an asynchronous -ERR; server, text */
 	NATS_STATUS_LAME_DUCK,	  /* server: it announced its shutdown */
-	NATS_STATUS_HUNG,	  /* server: a connect does not return */
-	NATS_STATUS_RETURNED,	  /* server: a hung connect returned */
+	NATS_STATUS_HUNG, /* a connect does not return; server; text: when the
+			     server is retried */
+	NATS_STATUS_RETURNED, /* server: a hung connect returned */
 };
 
 struct nats_status {

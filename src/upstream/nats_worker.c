@@ -103,6 +103,18 @@ static bool await_session_open(struct nats_worker *w, struct nats_session *s,
 	return false;
 }
 
+/* A server is retried once while a connect hangs: it may have been replaced. */
+static void report_hung_connect(struct nats_worker *w, const char *server)
+{
+	bool last = nats_hung_count(&w->hung, server) >= NATS_HUNG_PER_SERVER;
+
+	post_status(w, NATS_STATUS_HUNG, server,
+		    last ? "when a connect returns"
+			 : "when the connect returns, or in 5 minutes");
+}
+
+_Static_assert(NATS_HUNG_RETRY_MS == 5 * 60 * 1000, "see the text above");
+
 static struct nats_session *connect_to_server(
 	struct nats_worker *w, const struct nats_servers_item *server)
 {
@@ -119,7 +131,7 @@ static struct nats_session *connect_to_server(
 		nats_session_discover(s, &w->servers, server);
 	nats_session_free(s);
 	if (w->hung.n > hung && !is_stopping(w))
-		post_status(w, NATS_STATUS_HUNG, server->url, "");
+		report_hung_connect(w, server->url);
 	return NULL;
 }
 
@@ -197,7 +209,8 @@ static uint64_t pause_after_failure(unsigned failures, size_t n_servers)
 	return ms - randombytes_uniform((uint32_t)(ms / 4));
 }
 
-/* Skips a server with a hung connect. True when the session lasted. */
+/* Skips a server with a hung connect, which has been reported unless it is of
+ * another gateway. True when the session lasted. */
 static bool try_next_server(struct nats_worker *w)
 {
 	struct nats_servers_item server;
@@ -208,6 +221,10 @@ static bool try_next_server(struct nats_worker *w)
 		return false;
 	report_returned_connects(w);
 	if (nats_hung_skips(&w->hung, server.url, monotonic_now_ms())) {
+		if (nats_hung_count(&w->hung, server.url) == 0)
+			post_status(w, NATS_STATUS_FAILED, server.url,
+				    "connects of earlier gateways in this "
+				    "process hang");
 		nats_servers_item_finish(&server);
 		return false;
 	}
