@@ -3,11 +3,12 @@
 #include "base/check.h"
 #include "base/mutation.h"
 
-uint64_t cursor_covered(const struct cursor *c, const struct event_buffer *l)
+uint64_t cursor_covered(const struct cursor *c,
+			const struct event_buffer *buffer)
 {
-	uint64_t head = event_buffer_last_seq(l);
+	uint64_t last_seq = event_buffer_last_seq(buffer);
 
-	return c->caught_up && head > c->covered ? head : c->covered;
+	return c->caught_up && last_seq > c->covered ? last_seq : c->covered;
 }
 
 #define RULE(expr)                    \
@@ -22,7 +23,7 @@ uint64_t cursor_covered(const struct cursor *c, const struct event_buffer *l)
 			return #a " but not " #b; \
 	} while (0)
 
-static const char *check_closed(const struct cursor *c)
+static const char *check_closed_cursor(const struct cursor *c)
 {
 	RULE(c->replay == NULL && c->subject == NULL);
 	RULE(c->listed == LISTED_NOWHERE && list_empty(&c->dirty));
@@ -31,7 +32,7 @@ static const char *check_closed(const struct cursor *c)
 }
 
 /* Each state has something that wakes it. */
-static const char *check_wakeup(const struct cursor *c, bool last)
+static const char *check_cursor_wakeup(const struct cursor *c, bool last)
 {
 	bool dirty = !list_empty(&c->dirty);
 
@@ -50,7 +51,7 @@ static const char *check_wakeup(const struct cursor *c, bool last)
 	return NULL;
 }
 
-static const char *check_list(const struct cursor *c, bool last)
+static const char *check_cursor_list(const struct cursor *c, bool last)
 {
 	enum cursor_list in = c->listed;
 
@@ -64,7 +65,7 @@ static const char *check_list(const struct cursor *c, bool last)
 }
 
 /* A gap of what is next is told by one that is on its way. */
-static const char *check_gap(const struct cursor *c)
+static const char *check_cursor_gap(const struct cursor *c)
 {
 	IMPLIES(c->gap != GAP_NONE,
 		c->state == CURSOR_EVICTED || c->state == CURSOR_REPLAY);
@@ -74,16 +75,16 @@ static const char *check_gap(const struct cursor *c)
 	return NULL;
 }
 
-static const char *check_place(const struct cursor *c,
-			       const struct event_buffer *l)
+static const char *check_position(const struct cursor *c,
+				  const struct event_buffer *buffer)
 {
 	IMPLIES(c->caught_up, c->state == CURSOR_LIVE);
 	IMPLIES(c->caught_up,
-		event_buffer_next(l, c->subject, c->covered, 0) == 0);
+		event_buffer_next(buffer, c->subject, c->covered, 0) == 0);
 	IMPLIES(c->live_since_write, c->state == CURSOR_LIVE && !c->blocked);
 	IMPLIES(c->evicted,
 		c->state == CURSOR_EVICTED || c->state == CURSOR_REPLAY);
-	IMPLIES(c->state != CURSOR_WAITING && c->gap < GAP_BACK,
+	IMPLIES(c->state != CURSOR_WAITING && c->gap < GAP_ROLLED_BACK,
 		c->sent <= c->covered);
 	IMPLIES(c->id_sent, c->retry_sent);
 	return NULL;
@@ -92,42 +93,43 @@ static const char *check_place(const struct cursor *c,
 #undef RULE
 #undef IMPLIES
 
-const char *cursor_check(const struct cursor *c, const struct event_buffer *l)
+const char *cursor_check(const struct cursor *c,
+			 const struct event_buffer *buffer)
 {
 	bool last = c->state == CURSOR_WAITING && c->start == START_LAST;
 	const char *broken;
 
 	if (c->state == CURSOR_CLOSED)
-		return check_closed(c);
+		return check_closed_cursor(c);
 	if (c->failed || cursor_left(c) == 0)
 		return NULL; /* its owner is about to close it */
-	broken = check_place(c, l);
+	broken = check_position(c, buffer);
 	if (broken == NULL)
-		broken = check_gap(c);
+		broken = check_cursor_gap(c);
 	if (broken == NULL)
-		broken = check_list(c, last);
+		broken = check_cursor_list(c, last);
 	if (broken == NULL)
-		broken = check_wakeup(c, last);
+		broken = check_cursor_wakeup(c, last);
 	return broken;
 }
 
-bool cursor_joins(const struct cursor *c, const struct event_buffer *l)
+bool cursor_joins(const struct cursor *c, const struct event_buffer *buffer)
 {
-	uint64_t covered = cursor_covered(c, l);
-	uint64_t need =
-		c->evicted ? event_buffer_quarter(l) : event_buffer_floor(l);
+	uint64_t covered = cursor_covered(c, buffer);
+	uint64_t need = c->evicted ? event_buffer_quarter(buffer)
+				   : event_buffer_floor(buffer);
 
-	if (MUTATED(FIRST_FRAME) && event_buffer_count(l) > 0)
-		return covered + 3 >= event_buffer_floor(l);
+	if (MUTATED(FIRST_FRAME) && event_buffer_count(buffer) > 0)
+		return covered + 3 >= event_buffer_floor(buffer);
 	return covered >= need;
 }
 
 /* What of the frame goes to this client: the chunk, or the event alone. */
 static const uint8_t *frame_part_of(const struct cursor *c,
-				    const struct event_buffer *l,
+				    const struct event_buffer *buffer,
 				    const struct buffer_frame *f, size_t *len)
 {
-	const uint8_t *bytes = event_buffer_frame_bytes(l, f);
+	const uint8_t *bytes = event_buffer_frame_bytes(buffer, f);
 
 	if (c->chunked) {
 		*len = f->len;
@@ -157,19 +159,19 @@ bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len)
 	return true;
 }
 
-void cursor_gather(const struct cursor *c, const struct event_buffer *l,
+void cursor_gather(const struct cursor *c, const struct event_buffer *buffer,
 		   struct cursor_batch *ret)
 {
-	uint64_t n = event_buffer_next(l, c->subject, c->covered, c->at);
+	uint64_t n = event_buffer_next(buffer, c->subject, c->covered, c->at);
 	size_t left = cursor_left(c);
 
 	ret->n = 0;
 	ret->bytes = 0;
 	ret->first = n;
 	while (n != 0 && left-- > 0) {
-		const struct buffer_frame *f = event_buffer_frame(l, n);
+		const struct buffer_frame *f = event_buffer_frame(buffer, n);
 		size_t len;
-		const uint8_t *part = frame_part_of(c, l, f, &len);
+		const uint8_t *part = frame_part_of(c, buffer, f, &len);
 
 		if (!cursor_batch_add(ret, part, len))
 			return;
@@ -177,7 +179,7 @@ void cursor_gather(const struct cursor *c, const struct event_buffer *l,
 	}
 }
 
-void cursor_advance(struct cursor *c, const struct event_buffer *l,
+void cursor_advance(struct cursor *c, const struct event_buffer *buffer,
 		    const struct cursor_batch *b, size_t written,
 		    const uint8_t **rest, size_t *rest_len)
 {
@@ -187,9 +189,9 @@ void cursor_advance(struct cursor *c, const struct event_buffer *l,
 	*rest_len = 0;
 	MUST(written <= b->bytes);
 	while (left > 0) {
-		const struct buffer_frame *f = event_buffer_frame(l, n);
+		const struct buffer_frame *f = event_buffer_frame(buffer, n);
 		size_t len;
-		const uint8_t *part = frame_part_of(c, l, f, &len);
+		const uint8_t *part = frame_part_of(c, buffer, f, &len);
 
 		c->at = n;
 		cursor_hand_out(c, f->seq);

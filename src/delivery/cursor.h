@@ -40,9 +40,9 @@ enum cursor_list { LISTED_NOWHERE, LISTED_EVICTED, LISTED_WAITING };
 
 enum cursor_gap {
 	GAP_NONE,
-	GAP_EXPIRED, /* messages after `covered` are missing */
-	GAP_BACK,    /* rolled back: goes on after `sent` */
-	GAP_RESET,   /* another stream */
+	GAP_EXPIRED,	 /* messages after `covered` are missing */
+	GAP_ROLLED_BACK, /* rolled back: goes on after `sent` */
+	GAP_RESET,	 /* another stream */
 };
 
 /* deliver=last: whether the answer to another subscription's question serves
@@ -134,7 +134,7 @@ enum { CURSOR_IOV_MAX = 64, CURSOR_BATCH_BYTES = 256 * 1024 };
 
 /* Is everything that it still needs in the log? One that fell off comes back
  * only with some room to spare, or it would flap. */
-bool cursor_joins(const struct cursor *c, const struct event_buffer *l);
+bool cursor_joins(const struct cursor *c, const struct event_buffer *buffer);
 
 /* Frames for one write: neighbours in the log are one buffer. */
 struct cursor_batch {
@@ -146,15 +146,17 @@ struct cursor_batch {
 };
 
 /* Every message of the subject up to this is accounted for. */
-uint64_t cursor_covered(const struct cursor *c, const struct event_buffer *l);
+uint64_t cursor_covered(const struct cursor *c,
+			const struct event_buffer *buffer);
 
 /* Which of its states, lists and flags stand together that must not, between
  * two calls of the hub; NULL: none. For tests. */
-const char *cursor_check(const struct cursor *c, const struct event_buffer *l);
+const char *cursor_check(const struct cursor *c,
+			 const struct event_buffer *buffer);
 
 /* The frames of the subject with seq > sent, up to the batch's limits. The
  * batch holds while the log is not changed. */
-void cursor_gather(const struct cursor *c, const struct event_buffer *l,
+void cursor_gather(const struct cursor *c, const struct event_buffer *buffer,
 		   struct cursor_batch *ret);
 
 /* Adds to a batch; false when it is full. */
@@ -163,7 +165,7 @@ bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len);
 /* `written` bytes of the batch are on the socket. A frame that was cut (or, if
  * none was and some are left, the next one) is to be held by the sink: *rest
  * and *rest_len, 0 for none. All of these count as handed out. */
-void cursor_advance(struct cursor *c, const struct event_buffer *l,
+void cursor_advance(struct cursor *c, const struct event_buffer *buffer,
 		    const struct cursor_batch *b, size_t written,
 		    const uint8_t **rest, size_t *rest_len);
 

@@ -37,134 +37,134 @@ struct event_buffer {
 	size_t idle_bytes; /* entries without watchers */
 	size_t idle_cap;
 
-	uint64_t head;
+	uint64_t last_seq;
 	uint64_t floor;
 	unsigned char key[crypto_shorthash_KEYBYTES];
 };
 
 int event_buffer_new(struct event_buffer **ret, size_t memory)
 {
-	struct event_buffer *l = calloc(1, sizeof(*l));
+	struct event_buffer *b = calloc(1, sizeof(*b));
 
-	if (l == NULL)
+	if (b == NULL)
 		return -ENOMEM;
 	if (memory < EVENT_BUFFER_MEMORY_MIN)
 		memory = EVENT_BUFFER_MEMORY_MIN;
-	l->bytes_cap = memory / 8 * 5;
-	l->frames_cap = memory / 4 / sizeof(struct buffer_frame) + 1;
-	if (l->frames_cap > UINT32_MAX) /* their distances are 32 bits */
-		l->frames_cap = UINT32_MAX;
-	l->idle_cap = memory / 8;
-	l->n_buckets = EVENT_BUFFER_BUCKETS_MIN;
-	l->bytes = malloc(l->bytes_cap);
-	l->frames = malloc(l->frames_cap * sizeof(*l->frames));
-	l->buckets = calloc(l->n_buckets, sizeof(struct buffer_subject *));
-	l->first = l->next = 1;
-	crypto_shorthash_keygen(l->key);
-	if (l->bytes == NULL || l->frames == NULL || l->buckets == NULL) {
-		event_buffer_free(l);
+	b->bytes_cap = memory / 8 * 5;
+	b->frames_cap = memory / 4 / sizeof(struct buffer_frame) + 1;
+	if (b->frames_cap > UINT32_MAX) /* their distances are 32 bits */
+		b->frames_cap = UINT32_MAX;
+	b->idle_cap = memory / 8;
+	b->n_buckets = EVENT_BUFFER_BUCKETS_MIN;
+	b->bytes = malloc(b->bytes_cap);
+	b->frames = malloc(b->frames_cap * sizeof(*b->frames));
+	b->buckets = calloc(b->n_buckets, sizeof(struct buffer_subject *));
+	b->first = b->next = 1;
+	crypto_shorthash_keygen(b->key);
+	if (b->bytes == NULL || b->frames == NULL || b->buckets == NULL) {
+		event_buffer_free(b);
 		return -ENOMEM;
 	}
-	*ret = l;
+	*ret = b;
 	return 0;
 }
 
-void event_buffer_free(struct event_buffer *l)
+void event_buffer_free(struct event_buffer *b)
 {
-	if (l == NULL)
+	if (b == NULL)
 		return;
-	if (l->buckets != NULL)
-		event_buffer_reset(l, 0);
-	MUST(l->n_subjects == 0);
-	free(l->bytes);
-	free(l->frames);
-	free(l->buckets);
-	free(l);
+	if (b->buckets != NULL)
+		event_buffer_reset(b, 0);
+	MUST(b->n_subjects == 0);
+	free(b->bytes);
+	free(b->frames);
+	free(b->buckets);
+	free(b);
 }
 
-uint64_t event_buffer_last_seq(const struct event_buffer *l)
+uint64_t event_buffer_last_seq(const struct event_buffer *b)
 {
-	return l->head;
+	return b->last_seq;
 }
 
-uint64_t event_buffer_floor(const struct event_buffer *l)
+uint64_t event_buffer_floor(const struct event_buffer *b)
 {
-	return l->floor;
+	return b->floor;
 }
 
-size_t event_buffer_bytes(const struct event_buffer *l)
+size_t event_buffer_bytes(const struct event_buffer *b)
 {
-	return l->bytes_used;
+	return b->bytes_used;
 }
 
-size_t event_buffer_count(const struct event_buffer *l)
+size_t event_buffer_count(const struct event_buffer *b)
 {
-	return (size_t)(l->next - l->first);
+	return (size_t)(b->next - b->first);
 }
 
-uint64_t log_first(const struct event_buffer *l)
+uint64_t event_buffer_first(const struct event_buffer *b)
 {
-	return l->first;
+	return b->first;
 }
 
-uint64_t event_buffer_oldest_ns(const struct event_buffer *l)
+uint64_t event_buffer_oldest_ns(const struct event_buffer *b)
 {
-	return event_buffer_count(l) == 0
+	return event_buffer_count(b) == 0
 		       ? 0
-		       : l->frames[l->first % l->frames_cap].time_ns;
+		       : b->frames[b->first % b->frames_cap].time_ns;
 }
 
-bool event_buffer_has(const struct event_buffer *l, uint64_t number)
+bool event_buffer_has(const struct event_buffer *b, uint64_t number)
 {
-	return number >= l->first && number < l->next;
+	return number >= b->first && number < b->next;
 }
 
-static struct buffer_frame *frame_slot_at(const struct event_buffer *l,
+static struct buffer_frame *frame_slot_at(const struct event_buffer *b,
 					  uint64_t number)
 {
-	return &l->frames[number % l->frames_cap];
+	return &b->frames[number % b->frames_cap];
 }
 
-const struct buffer_frame *event_buffer_frame(const struct event_buffer *l,
+const struct buffer_frame *event_buffer_frame(const struct event_buffer *b,
 					      uint64_t number)
 {
-	MUST(event_buffer_has(l, number));
-	return frame_slot_at(l, number);
+	MUST(event_buffer_has(b, number));
+	return frame_slot_at(b, number);
 }
 
-const uint8_t *event_buffer_frame_bytes(const struct event_buffer *l,
+const uint8_t *event_buffer_frame_bytes(const struct event_buffer *b,
 					const struct buffer_frame *f)
 {
-	return l->bytes + f->pos;
+	return b->bytes + f->pos;
 }
 
-void event_buffer_frame_payload(const struct event_buffer *l,
+void event_buffer_frame_payload(const struct event_buffer *b,
 				const struct buffer_frame *f,
 				struct sse_payload *ret, uint8_t *room)
 {
-	const uint8_t *chunk = event_buffer_frame_bytes(l, f);
+	const uint8_t *chunk = event_buffer_frame_bytes(b, f);
 
 	sse_decode(ret, chunk + f->head_len,
 		   f->len - f->head_len - SSE_CHUNK_TAIL,
 		   f->kept ? chunk + f->len : NULL, room);
 }
 
-uint64_t event_buffer_quarter(const struct event_buffer *l)
+uint64_t event_buffer_quarter(const struct event_buffer *b)
 {
-	size_t n = event_buffer_count(l);
+	size_t n = event_buffer_count(b);
 
-	return n == 0 ? l->head : frame_slot_at(l, l->first + n / 4)->seq;
+	return n == 0 ? b->last_seq : frame_slot_at(b, b->first + n / 4)->seq;
 }
 
 /* ---- the subject index --------------------------------------------------- */
 
-static uint32_t hash_subject(const struct event_buffer *l, const char *subject,
+static uint32_t hash_subject(const struct event_buffer *b, const char *subject,
 			     size_t len)
 {
 	unsigned char out[crypto_shorthash_BYTES];
 	uint32_t h;
 
-	crypto_shorthash(out, (const unsigned char *)subject, len, l->key);
+	crypto_shorthash(out, (const unsigned char *)subject, len, b->key);
 	memcpy(&h, out, sizeof(h));
 	return h;
 }
@@ -174,12 +174,12 @@ static size_t subject_entry_cost(const struct buffer_subject *s)
 	return EVENT_BUFFER_ENTRY_COST + s->len;
 }
 
-static struct buffer_subject *find_subject_entry(const struct event_buffer *l,
+static struct buffer_subject *find_subject_entry(const struct event_buffer *b,
 						 uint32_t hash,
 						 const char *subject,
 						 size_t len)
 {
-	struct buffer_subject *s = l->buckets[hash & (l->n_buckets - 1)];
+	struct buffer_subject *s = b->buckets[hash & (b->n_buckets - 1)];
 
 	while (s != NULL && (s->hash != hash || s->len != len ||
 			     memcmp(s->name, subject, len) != 0))
@@ -187,39 +187,40 @@ static struct buffer_subject *find_subject_entry(const struct event_buffer *l,
 	return s;
 }
 
-const struct buffer_subject *event_buffer_find(const struct event_buffer *l,
+const struct buffer_subject *event_buffer_find(const struct event_buffer *b,
 					       const char *subject, size_t len)
 {
-	return find_subject_entry(l, hash_subject(l, subject, len), subject,
+	return find_subject_entry(b, hash_subject(b, subject, len), subject,
 				  len);
 }
 
 /* Failing to grow costs time, not correctness. */
-static void grow_buckets(struct event_buffer *l)
+static void grow_buckets(struct event_buffer *b)
 {
-	size_t n = l->n_buckets * 2;
-	struct buffer_subject **b = calloc(n, sizeof(struct buffer_subject *));
+	size_t n = b->n_buckets * 2;
+	struct buffer_subject **grown =
+		calloc(n, sizeof(struct buffer_subject *));
 
-	if (b == NULL)
+	if (grown == NULL)
 		return;
-	for (size_t i = 0; i < l->n_buckets; i++) {
-		struct buffer_subject *s = l->buckets[i];
+	for (size_t i = 0; i < b->n_buckets; i++) {
+		struct buffer_subject *s = b->buckets[i];
 
 		while (s != NULL) {
 			struct buffer_subject *next = s->next;
 
-			s->next = b[s->hash & (n - 1)];
-			b[s->hash & (n - 1)] = s;
+			s->next = grown[s->hash & (n - 1)];
+			grown[s->hash & (n - 1)] = s;
 			s = next;
 		}
 	}
-	free(l->buckets);
-	l->buckets = b;
-	l->n_buckets = n;
+	free(b->buckets);
+	b->buckets = grown;
+	b->n_buckets = n;
 }
 
 /* A new entry, without watchers. */
-static struct buffer_subject *new_subject_entry(struct event_buffer *l,
+static struct buffer_subject *new_subject_entry(struct event_buffer *b,
 						uint32_t hash,
 						const char *subject, size_t len)
 {
@@ -231,9 +232,9 @@ static struct buffer_subject *new_subject_entry(struct event_buffer *l,
 	s = malloc(sizeof(*s) + len + 1);
 	if (s == NULL)
 		return NULL;
-	if (l->n_subjects >= l->n_buckets)
-		grow_buckets(l);
-	bucket = &l->buckets[hash & (l->n_buckets - 1)];
+	if (b->n_subjects >= b->n_buckets)
+		grow_buckets(b);
+	bucket = &b->buckets[hash & (b->n_buckets - 1)];
 	memset(s, 0, sizeof(*s));
 	list_init(&s->watchers);
 	s->hash = hash;
@@ -242,61 +243,61 @@ static struct buffer_subject *new_subject_entry(struct event_buffer *l,
 	s->name[len] = '\0';
 	s->next = *bucket;
 	*bucket = s;
-	l->n_subjects++;
-	l->idle_bytes += subject_entry_cost(s);
+	b->n_subjects++;
+	b->idle_bytes += subject_entry_cost(s);
 	return s;
 }
 
 /* Frees the entry of a subject that has neither frames nor watchers. */
-static void drop_subject_entry(struct event_buffer *l, struct buffer_subject *s)
+static void drop_subject_entry(struct event_buffer *b, struct buffer_subject *s)
 {
-	struct buffer_subject **p = &l->buckets[s->hash & (l->n_buckets - 1)];
+	struct buffer_subject **p = &b->buckets[s->hash & (b->n_buckets - 1)];
 
 	if (s->first != 0 || !list_empty(&s->watchers))
 		return;
 	while (*p != s)
 		p = &(*p)->next;
 	*p = s->next;
-	l->n_subjects--;
-	l->idle_bytes -= subject_entry_cost(s);
+	b->n_subjects--;
+	b->idle_bytes -= subject_entry_cost(s);
 	free(s);
 }
 
-struct buffer_subject *event_buffer_watch(struct event_buffer *l,
+struct buffer_subject *event_buffer_watch(struct event_buffer *b,
 					  const char *subject, size_t len,
 					  struct list *node)
 {
-	uint32_t hash = hash_subject(l, subject, len);
-	struct buffer_subject *s = find_subject_entry(l, hash, subject, len);
+	uint32_t hash = hash_subject(b, subject, len);
+	struct buffer_subject *s = find_subject_entry(b, hash, subject, len);
 
 	if (s == NULL)
-		s = new_subject_entry(l, hash, subject, len);
+		s = new_subject_entry(b, hash, subject, len);
 	if (s == NULL)
 		return NULL;
 	if (list_empty(&s->watchers))
-		l->idle_bytes -= subject_entry_cost(s);
+		b->idle_bytes -= subject_entry_cost(s);
 	list_push_back(&s->watchers, node);
 	s->n_watchers++;
 	return s;
 }
 
-void event_buffer_unwatch(struct event_buffer *l, struct buffer_subject *s,
+void event_buffer_unwatch(struct event_buffer *b, struct buffer_subject *s,
 			  struct list *node)
 {
 	list_remove(node);
 	s->n_watchers--;
 	if (!list_empty(&s->watchers))
 		return;
-	l->idle_bytes += subject_entry_cost(s);
-	drop_subject_entry(l, s);
+	b->idle_bytes += subject_entry_cost(s);
+	drop_subject_entry(b, s);
 }
 
-void event_buffer_each_watcher(const struct event_buffer *l,
+void event_buffer_each_watcher(const struct event_buffer *b,
 			       void (*fn)(struct list *node, void *arg),
 			       void *arg)
 {
-	for (size_t i = 0; i < l->n_buckets; i++) {
-		struct buffer_subject *s = l->buckets[i];
+	for (size_t i = 0; i < b->n_buckets; i++) {
+		struct buffer_subject *s = b->buckets[i];
 
 		for (; s != NULL; s = s->next) {
 			struct list *n = s->watchers.next;
@@ -309,120 +310,120 @@ void event_buffer_each_watcher(const struct event_buffer *l,
 
 /* ---- the rings ----------------------------------------------------------- */
 
-static void evict_oldest_frame(struct event_buffer *l)
+static void evict_oldest_frame(struct event_buffer *b)
 {
-	struct buffer_frame *f = frame_slot_at(l, l->first);
+	struct buffer_frame *f = frame_slot_at(b, b->first);
 	struct buffer_subject *s = f->subject;
 
-	MUST(s->first == l->first);
-	l->first++;
-	l->floor = f->seq;
-	l->bytes_used -= f->len;
+	MUST(s->first == b->first);
+	b->first++;
+	b->floor = f->seq;
+	b->bytes_used -= f->len;
 	s->first = f->next;
 	if (s->first == 0)
 		s->last = 0;
-	drop_subject_entry(l, s);
+	drop_subject_entry(b, s);
 }
 
-void event_buffer_reset(struct event_buffer *l, uint64_t head)
+void event_buffer_reset(struct event_buffer *b, uint64_t last_seq)
 {
-	while (l->first != l->next)
-		evict_oldest_frame(l);
-	l->write = 0;
-	l->head = l->floor = head;
+	while (b->first != b->next)
+		evict_oldest_frame(b);
+	b->write = 0;
+	b->last_seq = b->floor = last_seq;
 }
 
-void log_drop(struct event_buffer *l, uint64_t seq)
+void event_buffer_drop(struct event_buffer *b, uint64_t seq)
 {
-	if (seq > l->head)
-		seq = l->head;
-	while (l->first != l->next && frame_slot_at(l, l->first)->seq <= seq)
-		evict_oldest_frame(l);
-	if (l->floor < seq)
-		l->floor = seq;
+	if (seq > b->last_seq)
+		seq = b->last_seq;
+	while (b->first != b->next && frame_slot_at(b, b->first)->seq <= seq)
+		evict_oldest_frame(b);
+	if (b->floor < seq)
+		b->floor = seq;
 }
 
-void event_buffer_pass(struct event_buffer *l, uint64_t seq)
+void event_buffer_skip(struct event_buffer *b, uint64_t seq)
 {
-	MUST(seq > l->head);
-	l->head = seq;
+	MUST(seq > b->last_seq);
+	b->last_seq = seq;
 }
 
 /* Room for `len` bytes in one piece without evicting: its place, or -1. The
  * write place meets the oldest frame's only when the ring is empty. */
-static int64_t fits_frame(const struct event_buffer *l, size_t len)
+static int64_t fits_frame(const struct event_buffer *b, size_t len)
 {
 	size_t start;
 
-	if (l->first == l->next)
-		return len <= l->bytes_cap ? 0 : -1;
-	start = (size_t)frame_slot_at(l, l->first)->pos;
-	if (l->write > start) {
-		if (len <= l->bytes_cap - l->write)
-			return (int64_t)l->write;
+	if (b->first == b->next)
+		return len <= b->bytes_cap ? 0 : -1;
+	start = (size_t)frame_slot_at(b, b->first)->pos;
+	if (b->write > start) {
+		if (len <= b->bytes_cap - b->write)
+			return (int64_t)b->write;
 		return len < start ? 0 : -1;
 	}
-	return len < start - l->write ? (int64_t)l->write : -1;
+	return len < start - b->write ? (int64_t)b->write : -1;
 }
 
 /* Evicts until the frame fits. False: it never will. */
-static bool make_frame_room(struct event_buffer *l, size_t len, size_t *pos)
+static bool make_frame_room(struct event_buffer *b, size_t len, size_t *pos)
 {
 	int64_t place;
 
-	if (len > l->bytes_cap)
+	if (len > b->bytes_cap)
 		return false;
-	while (event_buffer_count(l) >= l->frames_cap)
-		evict_oldest_frame(l);
-	while ((place = fits_frame(l, len)) < 0)
-		evict_oldest_frame(l);
+	while (event_buffer_count(b) >= b->frames_cap)
+		evict_oldest_frame(b);
+	while ((place = fits_frame(b, len)) < 0)
+		evict_oldest_frame(b);
 	*pos = (size_t)place;
 	return true;
 }
 
 /* The entry for a frame; the index's share of the memory is held here. */
-static struct buffer_subject *find_or_add_subject(struct event_buffer *l,
+static struct buffer_subject *find_or_add_subject(struct event_buffer *b,
 						  const char *subject,
 						  size_t len)
 {
-	uint32_t hash = hash_subject(l, subject, len);
-	struct buffer_subject *s = find_subject_entry(l, hash, subject, len);
+	uint32_t hash = hash_subject(b, subject, len);
+	struct buffer_subject *s = find_subject_entry(b, hash, subject, len);
 
 	if (s != NULL)
 		return s;
-	while (l->idle_bytes + EVENT_BUFFER_ENTRY_COST + len > l->idle_cap &&
-	       l->first != l->next)
-		evict_oldest_frame(l);
-	return new_subject_entry(l, hash, subject, len);
+	while (b->idle_bytes + EVENT_BUFFER_ENTRY_COST + len > b->idle_cap &&
+	       b->first != b->next)
+		evict_oldest_frame(b);
+	return new_subject_entry(b, hash, subject, len);
 }
 
 /* The frame `distance` before number `n`; 0: there is none, or it is gone. */
-static uint64_t frame_before(const struct event_buffer *l, uint64_t n,
+static uint64_t frame_before(const struct event_buffer *b, uint64_t n,
 			     uint32_t distance)
 {
-	return distance > 0 && n - distance >= l->first ? n - distance : 0;
+	return distance > 0 && n - distance >= b->first ? n - distance : 0;
 }
 
 /* Each frame knows the one before it and one further back, so that any is found
  * in O(log n) steps (Myers, "An applicative random-access stack", 1983): two
  * jumps of one rank that follow each other make one of the next rank. */
-static void link_back(const struct event_buffer *l, uint64_t n, uint64_t prev)
+static void link_back(const struct event_buffer *b, uint64_t n, uint64_t prev)
 {
-	struct buffer_frame *f = frame_slot_at(l, n);
-	const struct buffer_frame *p = frame_slot_at(l, prev);
-	uint64_t over = frame_before(l, prev, p->jump), far = 0;
+	struct buffer_frame *f = frame_slot_at(b, n);
+	const struct buffer_frame *p = frame_slot_at(b, prev);
+	uint64_t over = frame_before(b, prev, p->jump), far = 0;
 
 	f->back = f->jump = (uint32_t)(n - prev);
 	f->rank = 0;
-	if (over != 0 && frame_slot_at(l, over)->rank == p->rank)
-		far = frame_before(l, over, frame_slot_at(l, over)->jump);
+	if (over != 0 && frame_slot_at(b, over)->rank == p->rank)
+		far = frame_before(b, over, frame_slot_at(b, over)->jump);
 	if (far == 0)
 		return;
 	f->jump = (uint32_t)(n - far);
 	f->rank = p->rank + 1;
 }
 
-struct buffer_subject *event_buffer_append(struct event_buffer *l,
+struct buffer_subject *event_buffer_append(struct event_buffer *b,
 					   const char *subject, size_t len,
 					   const struct sse_frame *f,
 					   uint64_t time_ns)
@@ -431,16 +432,16 @@ struct buffer_subject *event_buffer_append(struct event_buffer *l,
 	struct buffer_frame *n;
 	size_t pos;
 
-	MUST(f->seq > l->head);
-	if (make_frame_room(l, f->total + f->kept, &pos))
-		s = find_or_add_subject(l, subject, len);
+	MUST(f->seq > b->last_seq);
+	if (make_frame_room(b, f->total + f->kept, &pos))
+		s = find_or_add_subject(b, subject, len);
 	if (s == NULL) {
-		event_buffer_reset(l, f->seq);
-		s = find_subject_entry(l, hash_subject(l, subject, len),
+		event_buffer_reset(b, f->seq);
+		s = find_subject_entry(b, hash_subject(b, subject, len),
 				       subject, len);
 		return s != NULL && !list_empty(&s->watchers) ? s : NULL;
 	}
-	n = frame_slot_at(l, l->next);
+	n = frame_slot_at(b, b->next);
 	n->seq = f->seq;
 	n->time_ns = time_ns;
 	n->pos = pos;
@@ -451,96 +452,96 @@ struct buffer_subject *event_buffer_append(struct event_buffer *l,
 	n->len = (uint32_t)f->total;
 	n->head_len = (uint16_t)f->head_len;
 	n->kept = f->kept > 0;
-	sse_encode(f, l->bytes + pos);
+	sse_encode(f, b->bytes + pos);
 	if (n->kept)
-		sse_keep(f, l->bytes + pos + f->total);
+		sse_keep(f, b->bytes + pos + f->total);
 	if (s->last != 0) {
-		frame_slot_at(l, s->last)->next = l->next;
-		link_back(l, l->next, s->last);
+		frame_slot_at(b, s->last)->next = b->next;
+		link_back(b, b->next, s->last);
 	} else {
-		s->first = l->next;
+		s->first = b->next;
 	}
-	s->last = l->next++;
-	l->write = pos + f->total + f->kept;
-	l->bytes_used += f->total;
-	l->head = f->seq;
+	s->last = b->next++;
+	b->write = pos + f->total + f->kept;
+	b->bytes_used += f->total;
+	b->last_seq = f->seq;
 	return list_empty(&s->watchers) ? NULL : s;
 }
 
-uint64_t log_search(const struct event_buffer *l,
-		    const struct buffer_subject *s, uint64_t covered,
-		    unsigned *steps)
+uint64_t event_buffer_search(const struct event_buffer *b,
+			     const struct buffer_subject *s, uint64_t covered,
+			     unsigned *steps)
 {
 	uint64_t n = s->last, to;
 	unsigned looked = 0;
 
-	while (n != 0 && frame_slot_at(l, n)->seq > covered) {
-		const struct buffer_frame *f = frame_slot_at(l, n);
+	while (n != 0 && frame_slot_at(b, n)->seq > covered) {
+		const struct buffer_frame *f = frame_slot_at(b, n);
 
 		looked += 2;
-		to = frame_before(l, n, f->jump);
-		if (to == 0 || frame_slot_at(l, to)->seq <= covered)
-			to = frame_before(l, n, f->back);
-		if (to == 0 || frame_slot_at(l, to)->seq <= covered)
+		to = frame_before(b, n, f->jump);
+		if (to == 0 || frame_slot_at(b, to)->seq <= covered)
+			to = frame_before(b, n, f->back);
+		if (to == 0 || frame_slot_at(b, to)->seq <= covered)
 			break;
 		n = to;
 	}
 	if (steps != NULL)
 		*steps += looked;
-	return n != 0 && frame_slot_at(l, n)->seq > covered ? n : 0;
+	return n != 0 && frame_slot_at(b, n)->seq > covered ? n : 0;
 }
 
-uint64_t event_buffer_next(const struct event_buffer *l,
+uint64_t event_buffer_next(const struct event_buffer *b,
 			   const struct buffer_subject *s, uint64_t covered,
 			   uint64_t at)
 {
 	uint64_t n;
 
-	if (s->last == 0 || frame_slot_at(l, s->last)->seq <= covered)
+	if (s->last == 0 || frame_slot_at(b, s->last)->seq <= covered)
 		return 0;
-	if (event_buffer_has(l, at)) {
-		n = frame_slot_at(l, at)->next;
-		if (n != 0 && frame_slot_at(l, n)->seq > covered)
+	if (event_buffer_has(b, at)) {
+		n = frame_slot_at(b, at)->next;
+		if (n != 0 && frame_slot_at(b, n)->seq > covered)
 			return n;
 	}
-	return log_search(l, s, covered, NULL);
+	return event_buffer_search(b, s, covered, NULL);
 }
 
 /* ---- invariants ---------------------------------------------------------- */
 
-static const char *check_frame(const struct event_buffer *l, uint64_t number,
+static const char *check_frame(const struct event_buffer *b, uint64_t number,
 			       uint64_t before_seq)
 {
-	const struct buffer_frame *f = frame_slot_at(l, number);
+	const struct buffer_frame *f = frame_slot_at(b, number);
 
-	if (f->seq <= before_seq || f->seq > l->head)
+	if (f->seq <= before_seq || f->seq > b->last_seq)
 		return "frames are out of order";
-	if (f->pos + f->len > l->bytes_cap)
+	if (f->pos + f->len > b->bytes_cap)
 		return "a frame is cut by the ring's end";
-	if (f->next != 0 && (f->next <= number || f->next >= l->next ||
-			     frame_slot_at(l, f->next)->subject != f->subject))
+	if (f->next != 0 && (f->next <= number || f->next >= b->next ||
+			     frame_slot_at(b, f->next)->subject != f->subject))
 		return "the next frame is not of the same subject";
 	if ((f->next == 0) != (f->subject->last == number))
 		return "a subject's last frame is not its last";
 	return NULL;
 }
 
-const char *event_buffer_check(const struct event_buffer *l)
+const char *event_buffer_check(const struct event_buffer *b)
 {
-	uint64_t seq = l->floor;
+	uint64_t seq = b->floor;
 	size_t bytes = 0;
 	const char *broken = NULL;
 
-	if (l->floor > l->head)
+	if (b->floor > b->last_seq)
 		return "the floor is above the last sequence";
-	if (event_buffer_count(l) > l->frames_cap)
+	if (event_buffer_count(b) > b->frames_cap)
 		return "more frames than headers";
-	for (uint64_t n = l->first; n < l->next && broken == NULL; n++) {
-		broken = check_frame(l, n, seq);
-		seq = frame_slot_at(l, n)->seq;
-		bytes += frame_slot_at(l, n)->len;
+	for (uint64_t n = b->first; n < b->next && broken == NULL; n++) {
+		broken = check_frame(b, n, seq);
+		seq = frame_slot_at(b, n)->seq;
+		bytes += frame_slot_at(b, n)->len;
 	}
-	if (broken == NULL && bytes != l->bytes_used)
+	if (broken == NULL && bytes != b->bytes_used)
 		return "bytes_used is not the sum of the frames";
 	return broken;
 }

@@ -26,7 +26,7 @@ struct hub {
 	const struct hub_sink *sink;
 	struct metrics *metrics;
 	struct event_buffer *buffer;
-	struct adaptive_timeout patience; /* of the line to the server */
+	struct adaptive_timeout timeout; /* of the line to the server */
 	struct leader leader;
 	struct tail tail;
 	struct hub_subscriptions subscriptions;
@@ -45,9 +45,9 @@ static int init_hub_parts(struct hub *h, struct jetstream *src)
 		.max_consumers = h->cfg.max_consumers,
 	};
 
-	leader_init(&h->leader, src, h->buffer, &h->patience, h->metrics);
+	leader_init(&h->leader, src, h->buffer, &h->timeout, h->metrics);
 	tail_init(&h->tail, src, h->buffer, &h->leader, &h->cfg.subject,
-		  &h->patience, h->metrics);
+		  &h->timeout, h->metrics);
 	hub_subscriptions_init(&h->subscriptions, h->buffer, h->sink);
 	hub_gaps_init(&h->gaps, &h->subscriptions, &h->replays, &h->tail);
 	hub_start_init(&h->start, &h->subscriptions, &h->gaps, &h->tail);
@@ -139,15 +139,15 @@ bool hub_ready(const struct hub *h, const char **why)
 
 bool hub_take_status_message(struct hub *h, struct hub_status_message *ret)
 {
-	if (!h->tail.has_news)
+	if (!h->tail.has_report)
 		return false;
-	h->tail.has_news = false;
-	ret->warn = h->tail.news_warn;
-	memcpy(ret->text, h->tail.news, sizeof(ret->text));
+	h->tail.has_report = false;
+	ret->warn = h->tail.report_warn;
+	memcpy(ret->text, h->tail.report, sizeof(ret->text));
 	return true;
 }
 
-static void look_at_clock(struct hub *h)
+static void read_wall_clock(struct hub *h)
 {
 	if (h->cfg.now_ns != NULL)
 		h->writer.now_ns = h->cfg.now_ns();
@@ -182,7 +182,7 @@ void hub_gauges(struct hub *h)
 	metric_set(m, METRIC_TAIL_LAST_SEQ, event_buffer_last_seq(h->buffer));
 	metric_set(m, METRIC_TAIL_OUTSTANDING, h->tail.credit);
 	metric_set(m, METRIC_TAIL_LAG, h->tail.lag);
-	look_at_clock(h);
+	read_wall_clock(h);
 	m->time_us[METRIC_TIME_BUFFER_AGE] =
 		message_age_us(h, event_buffer_oldest_ns(h->buffer));
 }
@@ -221,7 +221,7 @@ static void on_outcome(struct hub *h, unsigned bits, uint64_t last_seq)
 }
 
 /* Messages that waited may go on, when an answer has come. */
-static void take_on(struct hub *h, uint64_t now_ms)
+static void store_held_messages(struct hub *h, uint64_t now_ms)
 {
 	struct buffer_subject *touched;
 	unsigned bits;
@@ -242,15 +242,15 @@ static void on_leader_info(struct hub *h, const struct jetstream_event *ev,
 	unsigned answer = leader_on_info(&h->leader, ev, now_ms), bits;
 	uint64_t last_seq = event_buffer_last_seq(h->buffer);
 
-	if (answer & LEADER_RIVAL)
+	if (answer & LEADER_OTHER)
 		hub_replays_invalidate(&h->replays);
 	if ((answer & LEADER_OURS) == 0 ||
-	    !tail_same_stream(&h->tail, ev, h->leader.head, now_ms))
+	    !tail_same_stream(&h->tail, ev, h->leader.asked_last_seq, now_ms))
 		return;
 	bits = tail_on_leader_info(&h->tail, ev->request.generation, now_ms);
 	if (bits != 0)
 		on_outcome(h, bits, last_seq);
-	take_on(h, now_ms);
+	store_held_messages(h, now_ms);
 	hub_replays_on_info(&h->replays, ev, now_ms);
 	hub_start_on_info(&h->start, now_ms);
 }
@@ -266,7 +266,7 @@ static void on_tail_event(struct hub *h, const struct jetstream_event *ev,
 		on_subject_changed(h, touched, ev->msg.seq);
 	if (bits & ~(unsigned)TAIL_FRAME)
 		on_outcome(h, bits, last_seq);
-	take_on(h, now_ms);
+	store_held_messages(h, now_ms);
 }
 
 /* Replays rest on the tail: no tail, no replay. */
@@ -280,12 +280,12 @@ static void on_tail_lost(struct hub *h)
 }
 
 /* A time-out was too short, when its answer comes after all. */
-static void look_whether_late(struct hub *h, const struct jetstream_event *ev,
-			      uint64_t now_ms)
+static void note_late_response(struct hub *h, const struct jetstream_event *ev,
+			       uint64_t now_ms)
 {
 	struct replay *r = hub_replays_find(&h->replays, ev->request.owner);
 	struct adaptive_timeout_expired *l = &h->leader.late;
-	struct adaptive_timeout *p = &h->patience;
+	struct adaptive_timeout *p = &h->timeout;
 
 	if (ev->kind == JETSTREAM_UP || ev->kind == JETSTREAM_DOWN)
 		return;
@@ -293,7 +293,7 @@ static void look_whether_late(struct hub *h, const struct jetstream_event *ev,
 		l = &h->tail.late;
 	} else if (r != NULL) {
 		l = &r->late;
-		p = &r->search;
+		p = &r->search_timeout;
 	}
 	if (!adaptive_timeout_expired_take(l, ev->request.generation))
 		return;
@@ -326,7 +326,7 @@ void hub_on_event(struct hub *h, const struct jetstream_event *ev,
 {
 	bool was_live = tail_live(&h->tail);
 
-	look_whether_late(h, ev, now_ms);
+	note_late_response(h, ev, now_ms);
 	if (ev->kind == JETSTREAM_UP || ev->kind == JETSTREAM_DOWN) {
 		on_session_event(h, ev, now_ms);
 	} else if (ev->request.owner == TAIL_SLOT) {
@@ -442,7 +442,7 @@ bool hub_flush(struct hub *h, uint64_t now_ms, size_t max)
 			LIST_ENTRY(dirty->next, struct cursor, dirty);
 
 		if (writes++ % HUB_CLOCK_WRITES == 0)
-			look_at_clock(h);
+			read_wall_clock(h);
 		n = &c->dirty;
 		flush_subscription(h, c, now_ms);
 	}

@@ -39,7 +39,7 @@ static void notify_gap(struct list *node, void *arg)
 		return;
 	cursor_fall_behind(c, t->last_seq);
 	if (t->gap == GAP_RESET ||
-	    g->tail->leader->word.first_seq > c->covered + 1)
+	    g->tail->leader->state.first_seq > c->covered + 1)
 		hub_gaps_add(g, c, t->gap);
 	else if (c->gap == GAP_NONE)
 		hub_subscriptions_settle(g->subscriptions, c);
@@ -58,10 +58,10 @@ static void notify_rollback(struct list *node, void *arg)
 		return;
 	cursor_fall_behind(c, t->last_seq);
 	c->at = 0;
-	if (c->covered > end || c->gap == GAP_BACK) {
-		if (c->sent > end || c->gap != GAP_BACK)
+	if (c->covered > end || c->gap == GAP_ROLLED_BACK) {
+		if (c->sent > end || c->gap != GAP_ROLLED_BACK)
 			c->sent = end;
-		hub_gaps_add(g, c, GAP_BACK);
+		hub_gaps_add(g, c, GAP_ROLLED_BACK);
 	} else if (c->gap == GAP_NONE) {
 		hub_subscriptions_settle(g->subscriptions, c);
 	}
@@ -78,7 +78,7 @@ static void notify_late_gap(struct list *node, void *arg)
 	bool fresh =
 		c->events == 0 && c->sent >= (covered < upto ? covered : upto);
 
-	if (c->state == CURSOR_WAITING || c->gap >= GAP_BACK || fresh ||
+	if (c->state == CURSOR_WAITING || c->gap >= GAP_ROLLED_BACK || fresh ||
 	    covered <= g->late.after)
 		return;
 	c->late_gap = true;
@@ -110,15 +110,15 @@ void hub_gaps_on_tail(struct hub_gaps *g, unsigned bits, uint64_t last_seq)
 {
 	struct gap_notice t = {.gaps = g, .last_seq = last_seq};
 
-	if (bits & (TAIL_RESET | TAIL_OVERTAKEN | TAIL_BACK))
+	if (bits & (TAIL_RESET | TAIL_TRIMMED | TAIL_ROLLED_BACK))
 		hub_replays_abort(g->replays);
-	if (bits & (TAIL_RESET | TAIL_OVERTAKEN)) {
+	if (bits & (TAIL_RESET | TAIL_TRIMMED)) {
 		t.gap = bits & TAIL_RESET ? GAP_RESET : GAP_EXPIRED;
 		event_buffer_each_watcher(g->buffer, notify_gap, &t);
 	}
-	if (bits & TAIL_BACK)
+	if (bits & TAIL_ROLLED_BACK)
 		event_buffer_each_watcher(g->buffer, notify_rollback, &t);
-	if (bits & TAIL_GAP)
+	if (bits & TAIL_LATE_GAP)
 		on_late_gap(g);
 }
 
@@ -129,9 +129,9 @@ void hub_gaps_on_tail(struct hub_gaps *g, unsigned bits, uint64_t last_seq)
 static uint64_t first_after_gap(const struct hub_gaps *g,
 				const struct cursor *c)
 {
-	uint64_t first = g->tail->leader->word.first_seq;
+	uint64_t first = g->tail->leader->state.first_seq;
 
-	if (c->gap == GAP_BACK)
+	if (c->gap == GAP_ROLLED_BACK)
 		return c->sent + 1;
 	if (c->gap == GAP_EXPIRED && event_buffer_floor(g->buffer) + 1 < first)
 		return event_buffer_floor(g->buffer) + 1;
@@ -150,12 +150,12 @@ static void go_on_after(struct hub_gaps *g, struct cursor *c, uint64_t seq,
 		hub_subscriptions_settle(g->subscriptions, c);
 		return;
 	}
-	replay_told(c->replay);
+	replay_commit(c->replay);
 	if (cursor_joins(c, g->buffer))
 		hub_replays_on_outcome(g->replays, c->replay, REPLAY_JOINS,
 				       now_ms);
 	else
-		replay_again(c->replay, now_ms);
+		replay_restart(c->replay, now_ms);
 }
 
 bool hub_gaps_take(struct hub_gaps *g, struct cursor *c, struct hub_gap *ret,
@@ -163,7 +163,7 @@ bool hub_gaps_take(struct hub_gaps *g, struct cursor *c, struct hub_gap *ret,
 {
 	bool expired = c->gap == GAP_EXPIRED;
 
-	*ret = (struct hub_gap){.reset = c->gap >= GAP_BACK,
+	*ret = (struct hub_gap){.reset = c->gap >= GAP_ROLLED_BACK,
 				.after = cursor_covered(c, g->buffer),
 				.first = first_after_gap(g, c)};
 	c->gap = GAP_NONE;

@@ -35,8 +35,8 @@ int hub_replays_init(struct hub_replays *p,
 						     : REPLAYS_CONSUMERS);
 	for (size_t i = 0; i < cfg->max; i++) {
 		replay_init(&p->slots[i], (uint32_t)i + 1, tail->source,
-			    tail->buffer, &tail->tag, &tail->leader->word,
-			    tail->patience, &p->limiters, metrics);
+			    tail->buffer, &tail->tag, &tail->leader->state,
+			    tail->timeout, &p->limiters, metrics);
 		p->slots[i].sink = subscriptions->sink;
 		list_push_back(&p->idle, &p->slots[i].link);
 	}
@@ -146,7 +146,8 @@ static void grant_permits(struct limiter *l, uint64_t now_ms)
 	struct permit *permit;
 
 	while ((permit = limiter_next(l)) != NULL)
-		replay_go(LIST_ENTRY(permit, struct replay, turn), now_ms);
+		replay_on_permit(LIST_ENTRY(permit, struct replay, permit),
+				 now_ms);
 }
 
 /* False: no memory. */

@@ -63,7 +63,7 @@ void hub_start_begin(struct hub_start *s, struct cursor *c)
 static void start_beyond_end(struct hub_start *s, struct cursor *c,
 			     uint64_t now_ms)
 {
-	if (s->leader->word.last_seq >= c->sent)
+	if (s->leader->state.last_seq >= c->sent)
 		start_cursor_at(s, c, c->sent);
 	else if (leader_had_grace(s->leader, &c->beyond_end_ms, now_ms))
 		hub_gaps_add(s->gaps, c, GAP_RESET);
@@ -75,7 +75,7 @@ static void start_informed(struct hub_start *s, struct cursor *c,
 			   uint64_t now_ms)
 {
 	if (c->start == START_ALL)
-		start_cursor_at(s, c, s->leader->word.first_seq - 1);
+		start_cursor_at(s, c, s->leader->state.first_seq - 1);
 	else if (!has_stream_tag(s, c))
 		hub_gaps_add(s->gaps, c, GAP_RESET);
 	else

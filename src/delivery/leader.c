@@ -20,7 +20,7 @@ void leader_init(struct leader *l, struct jetstream *src,
 	memset(l, 0, sizeof(*l));
 	l->source = src;
 	l->buffer = buffer;
-	l->patience = p;
+	l->timeout = p;
 	l->metrics = m;
 }
 
@@ -29,7 +29,7 @@ void leader_init(struct leader *l, struct jetstream *src,
 uint32_t leader_want_info(struct leader *l)
 {
 	l->wanted = true;
-	return l->no + 1;
+	return l->question + 1;
 }
 
 void leader_want_info_by(struct leader *l, uint64_t at_ms)
@@ -46,17 +46,17 @@ void leader_ask(struct leader *l, uint64_t now_ms)
 		l->wanted = true;
 	if (!l->wanted || l->asked || !backoff_over(&l->fail, now_ms))
 		return;
-	request.generation = ++l->no;
+	request.generation = ++l->question;
 	l->wanted = false;
 	l->want_ms = 0;
 	l->asked = true;
 	l->asked_ms = now_ms;
 	l->due_ms =
-		now_ms + adaptive_timeout_ms(l->patience, LEADER_ANSWER_MS,
+		now_ms + adaptive_timeout_ms(l->timeout, LEADER_ANSWER_MS,
 					     ADAPTIVE_TIMEOUT_STEPS, now_ms);
-	l->head = event_buffer_last_seq(l->buffer);
-	if (l->head < l->seen_seq)
-		l->head = l->seen_seq;
+	l->asked_last_seq = event_buffer_last_seq(l->buffer);
+	if (l->asked_last_seq < l->held_seq)
+		l->asked_last_seq = l->held_seq;
 	l->source->ops->info(l->source, request);
 }
 
@@ -70,12 +70,12 @@ void leader_forget_question(struct leader *l)
 void leader_tick(struct leader *l, uint64_t now_ms)
 {
 	if (l->asked && now_ms >= l->due_ms) {
-		adaptive_timeout_expired_add(&l->late, l->no);
+		adaptive_timeout_expired_add(&l->late, l->question);
 		l->asked = false;
 		l->wanted = true;
 	}
 	if (leader_is_behind(l))
-		leader_want_info_by(l, l->seen_ms + LEADER_RECHECK_MS);
+		leader_want_info_by(l, l->answered_ms + LEADER_RECHECK_MS);
 }
 
 uint64_t leader_due(const struct leader *l)
@@ -86,8 +86,8 @@ uint64_t leader_due(const struct leader *l)
 
 	if (l->asked)
 		return l->due_ms;
-	if (leader_is_behind(l) && from > l->seen_ms + LEADER_RECHECK_MS)
-		from = l->seen_ms + LEADER_RECHECK_MS;
+	if (leader_is_behind(l) && from > l->answered_ms + LEADER_RECHECK_MS)
+		from = l->answered_ms + LEADER_RECHECK_MS;
 	return from < l->fail.due_ms ? l->fail.due_ms : from;
 }
 
@@ -98,12 +98,12 @@ unsigned leader_on_info(struct leader *l, const struct jetstream_event *ev,
 
 	/* Servers that all take themselves for the leader all answer. */
 	if (ev->err == 0 &&
-	    (ev->info.no_leader || ev->info.leader != l->word.leader))
-		bits |= LEADER_RIVAL;
-	if (!l->asked || ev->request.generation != l->no)
+	    (ev->info.no_leader || ev->info.leader != l->state.leader))
+		bits |= LEADER_OTHER;
+	if (!l->asked || ev->request.generation != l->question)
 		return bits;
 	l->asked = false;
-	l->seen_ms = now_ms;
+	l->answered_ms = now_ms;
 	metrics_observe(l->metrics, METRIC_SPREAD_ROUND_TRIP,
 			(now_ms - l->asked_ms) * 1000, 1);
 	if (ev->err != 0)
@@ -119,12 +119,12 @@ unsigned leader_on_info(struct leader *l, const struct jetstream_event *ev,
 
 /* ---- its word ------------------------------------------------------------ */
 
-void leader_take_word(struct leader *l, const struct jetstream_info *i)
+void leader_take_state(struct leader *l, const struct jetstream_info *i)
 {
-	l->word = (struct stream_state){.leader = i->leader,
-					.first_seq = i->first_seq,
-					.last_seq = i->last_seq,
-					.max_inactive_ms = i->max_inactive_ms};
+	l->state = (struct stream_state){.leader = i->leader,
+					 .first_seq = i->first_seq,
+					 .last_seq = i->last_seq,
+					 .max_inactive_ms = i->max_inactive_ms};
 }
 
 /* A leader may be behind the replica that feeds the tail for a moment, and
@@ -167,7 +167,7 @@ bool leader_had_grace(const struct leader *l, uint32_t *since_ms,
 		      uint64_t now_ms)
 {
 	uint32_t grace =
-		l->word.leader == 0 ? LEADER_ALONE_MS : LEADER_GRACE_MS;
+		l->state.leader == 0 ? LEADER_ALONE_MS : LEADER_GRACE_MS;
 
 	if (*since_ms == 0 || (leader_is_behind(l) && !MUTATED(TWO_GRACES)))
 		*since_ms = (uint32_t)now_ms != 0 ? (uint32_t)now_ms : 1;

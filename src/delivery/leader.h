@@ -32,20 +32,20 @@ struct leader {
 	struct jetstream *source;
 	struct event_buffer *buffer;
 	struct metrics *metrics;
-	const struct adaptive_timeout *patience;
+	const struct adaptive_timeout *timeout;
 
-	struct stream_state word; /* the last answer */
+	struct stream_state state; /* the last answer */
 
-	uint32_t no; /* of the last question */
+	uint32_t question; /* of the last question */
 	bool wanted;
-	bool asked;	     /* one is in flight */
-	uint64_t want_ms;    /* when it is wanted at the latest; 0: not so */
-	uint64_t due_ms;     /* its answer is late */
-	uint64_t asked_ms;   /* when it was sent */
-	uint64_t seen_ms;    /* the last answer */
-	uint64_t seen_seq;   /* of messages that are not in the log as yet */
-	uint64_t head;	     /* the log's, or that, when it was sent */
-	struct backoff fail; /* answers that say nothing */
+	bool asked;	      /* one is in flight */
+	uint64_t want_ms;     /* when it is wanted at the latest; 0: not so */
+	uint64_t due_ms;      /* its answer is late */
+	uint64_t asked_ms;    /* when it was sent */
+	uint64_t answered_ms; /* the last answer */
+	uint64_t held_seq;    /* of messages that are not in the log as yet */
+	uint64_t asked_last_seq; /* the log's, or that, when it was sent */
+	struct backoff fail;	 /* answers that say nothing */
 	struct adaptive_timeout_expired late;
 
 	/* The last sequence is below what the log's head was at some time: when
@@ -80,7 +80,7 @@ uint64_t leader_due(const struct leader *l);
 /* What an answer means; bits. */
 enum leader_answer {
 	LEADER_OURS = 1,  /* to the question in flight */
-	LEADER_RIVAL = 2, /* another server than the leader of before answers */
+	LEADER_OTHER = 2, /* another server than the leader of before answers */
 };
 /* A JETSTREAM_INFO for LEADER_SLOT. It does not yet take the leader's word, for
  * it may be of another stream. */
@@ -89,7 +89,7 @@ unsigned leader_on_info(struct leader *l, const struct jetstream_event *ev,
 
 /* ---- its word ------------------------------------------------------------ */
 
-void leader_take_word(struct leader *l, const struct jetstream_info *i);
+void leader_take_state(struct leader *l, const struct jetstream_info *i);
 /* The leader's last sequence, when the log's head was `asked_head` at the time
  * of the question. True: the stream was rolled back; until then
  * leader_is_behind() says whether the leader has still to catch up. */

@@ -18,7 +18,7 @@ enum {
 	 * in how short a time no replica can become one (they vote 4 s after
 	 * they have heard from theirs, 3 s before the word, at the earliest).
 	 */
-	REPLAY_RIVAL_MS = 1500,
+	REPLAY_OTHER_LEADER_MS = 1500,
 	REPLAY_FOLLOWED_MS = 4000,
 	REPLAY_INACTIVE_MS = 10000,
 	REPLAY_SHRINKS = 7, /* halvings of a pull: to one message, and 1 KiB */
@@ -61,18 +61,18 @@ static enum replay_awaits awaited(const struct replay *r)
 
 void replay_init(struct replay *r, uint32_t slot, struct jetstream *src,
 		 struct event_buffer *buffer, const struct sse_tag *tag,
-		 const struct stream_state *word,
-		 const struct adaptive_timeout *line,
-		 struct replay_limiters *turns, struct metrics *m)
+		 const struct stream_state *state,
+		 const struct adaptive_timeout *timeout,
+		 struct replay_limiters *limiters, struct metrics *m)
 {
 	memset(r, 0, sizeof(*r));
 	r->slot = slot;
 	r->source = src;
 	r->buffer = buffer;
 	r->tag = tag;
-	r->word = word;
-	r->line = line;
-	r->turns = turns;
+	r->state = state;
+	r->timeout = timeout;
+	r->limiters = limiters;
 	r->metrics = m;
 	replay_queue_init(&r->queue, REPLAY_FRAMES, REPLAY_QUEUE_MAX);
 }
@@ -85,10 +85,11 @@ static struct request_id next_replay_request(struct replay *r)
 
 static void await_answer(struct replay *r, uint64_t now_ms)
 {
-	uint64_t ms = adaptive_timeout_ms(r->line, REPLAY_ANSWER_MS,
+	uint64_t ms = adaptive_timeout_ms(r->timeout, REPLAY_ANSWER_MS,
 					  ADAPTIVE_TIMEOUT_STEPS, now_ms);
-	uint64_t own_ms = adaptive_timeout_ms(&r->search, REPLAY_ANSWER_MS,
-					      ADAPTIVE_TIMEOUT_STEPS, now_ms);
+	uint64_t own_ms =
+		adaptive_timeout_ms(&r->search_timeout, REPLAY_ANSWER_MS,
+				    ADAPTIVE_TIMEOUT_STEPS, now_ms);
 
 	if (own_ms > ms && awaited(r) != AWAITS_INFO)
 		ms = own_ms;
@@ -128,7 +129,7 @@ static void hand_out_queue(struct replay *r)
 {
 	cursor_hand_out(r->cursor, replay_queue_next(&r->queue));
 	replay_queue_pop(&r->queue);
-	replay_told(r);
+	replay_commit(r);
 	backoff_reset(&r->asks);
 	if (r->phase == REPLAY_PULLED)
 		backoff_reset(&r->consumers);
@@ -163,7 +164,7 @@ void replay_advance(struct replay *r, const struct cursor_batch *b,
 
 static void drop_replay_consumer(struct replay *r)
 {
-	permit_release(&r->turn);
+	permit_release(&r->permit);
 	if (!r->has_consumer)
 		return;
 	r->has_consumer = false;
@@ -177,10 +178,10 @@ static void note_evidence(struct replay *r)
 {
 	r->evidence_seq = event_buffer_last_seq(r->buffer);
 	/* Without replicas no server can be behind. */
-	if (r->word->leader != 0 && r->word->last_seq < r->evidence_seq &&
+	if (r->state->leader != 0 && r->state->last_seq < r->evidence_seq &&
 	    !MUTATED(LEADER_BEHIND))
-		r->evidence_seq = r->word->last_seq;
-	r->leader = r->word->leader;
+		r->evidence_seq = r->state->last_seq;
+	r->leader = r->state->leader;
 }
 
 /* In its turn, which may be at once. Who has a consumer has one until that goes
@@ -191,31 +192,31 @@ static void request_permit(struct replay *r, enum replay_phase what,
 	bool may = r->has_consumer;
 
 	r->phase = REPLAY_QUEUED;
-	r->wants = what;
+	r->next = what;
 	if (!may) {
-		permit_release(&r->turn);
+		permit_release(&r->permit);
 		may = permit_acquire(what == REPLAY_CREATE
-					     ? &r->turns->consumers
-					     : &r->turns->asks,
-				     &r->turn);
+					     ? &r->limiters->consumers
+					     : &r->limiters->asks,
+				     &r->permit);
 	}
 	if (may)
-		replay_go(r, now_ms);
+		replay_on_permit(r, now_ms);
 }
 
 /* What was asked for has come, or is not waited for any longer. */
-static void give_turn_back(struct replay *r, uint64_t now_ms)
+static void release_answered_permit(struct replay *r, uint64_t now_ms)
 {
-	permit_record_latency(&r->turn, now_ms - r->asked_ms);
+	permit_record_latency(&r->permit, now_ms - r->asked_ms);
 	if (!r->has_consumer)
-		permit_release(&r->turn);
+		permit_release(&r->permit);
 }
 
-static void take_answer_time(struct replay *r, uint64_t now_ms)
+static void observe_answer_time(struct replay *r, uint64_t now_ms)
 {
 	metrics_observe(r->metrics, METRIC_SPREAD_ROUND_TRIP,
 			(now_ms - r->asked_ms) * 1000, 1);
-	give_turn_back(r, now_ms);
+	release_answered_permit(r, now_ms);
 }
 
 static void send_probe(struct replay *r, enum replay_phase what,
@@ -229,8 +230,10 @@ static void send_probe(struct replay *r, enum replay_phase what,
 	r->probe_ms = now_ms;
 	hub_sink_step(r->sink, c, r->last ? STEP_PROBE_LAST : STEP_PROBE,
 		      r->last ? 0 : c->covered + 1);
-	memmove(r->asked + 1, r->asked, sizeof(r->asked) - sizeof(r->asked[0]));
-	r->asked[0] = (struct replay_question){.generation = r->generation + 1};
+	memmove(r->questions + 1, r->questions,
+		sizeof(r->questions) - sizeof(r->questions[0]));
+	r->questions[0] =
+		(struct replay_question){.generation = r->generation + 1};
 	if (r->last)
 		r->source->ops->get_last(r->source, next_replay_request(r),
 					 c->subject->name);
@@ -261,10 +264,10 @@ int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms)
 	r->shrink = 0;
 	r->blocked_ms = 0;
 	r->begun_ms = now_ms;
-	memset(r->asked, 0, sizeof(r->asked));
-	r->covered_was = UINT64_MAX;
+	memset(r->questions, 0, sizeof(r->questions));
+	r->covered_before = UINT64_MAX;
 	/* They were of another cursor. */
-	r->search = (struct adaptive_timeout){0};
+	r->search_timeout = (struct adaptive_timeout){0};
 	r->late = (struct adaptive_timeout_expired){0};
 	backoff_reset(&r->asks);
 	backoff_reset(&r->consumers);
@@ -285,7 +288,7 @@ void replay_end(struct replay *r)
 	replay_queue_finish(&r->queue);
 }
 
-void replay_again(struct replay *r, uint64_t now_ms)
+void replay_restart(struct replay *r, uint64_t now_ms)
 {
 	drop_replay_consumer(r);
 	r->probes = 0;
@@ -307,8 +310,8 @@ static void pause_for(struct replay *r, uint64_t ms, uint64_t now_ms)
 	r->due_ms = now_ms + ms;
 }
 
-static enum replay_outcome refused(struct replay *r, enum metric why,
-				   uint64_t now_ms)
+static enum replay_outcome pause_after_error(struct replay *r, enum metric why,
+					     uint64_t now_ms)
 {
 	metric_add(r->metrics, why, 1);
 	drop_replay_consumer(r);
@@ -324,18 +327,18 @@ static enum replay_outcome on_found(struct replay *r,
 				    const struct jetstream_event *ev,
 				    uint64_t now_ms)
 {
-	take_answer_time(r, now_ms);
+	observe_answer_time(r, now_ms);
 	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_MESSAGE)
-		return refused(r, METRIC_ERRORS_GET, now_ms);
-	r->asked[0].answered = true;
-	r->asked[0].seq = ev->err == 0 ? ev->msg.seq : 0;
+		return pause_after_error(r, METRIC_ERRORS_GET, now_ms);
+	r->questions[0].answered = true;
+	r->questions[0].seq = ev->err == 0 ? ev->msg.seq : 0;
 	/* Where the newest message is no event there is no last event. */
 	r->found = ev->err == 0 && !(r->last && ev->msg.internal);
 	if (r->found && ev->msg.seq <= r->cursor->sent && !r->last)
-		return refused(r, METRIC_ERRORS_GET, now_ms);
+		return pause_after_error(r, METRIC_ERRORS_GET, now_ms);
 	if (r->found &&
 	    replay_queue_put(&r->queue, &ev->msg, r->tag, r->cursor) < 0)
-		return refused(r, METRIC_ERRORS_GET, now_ms);
+		return pause_after_error(r, METRIC_ERRORS_GET, now_ms);
 	return want_stream_check(r, REPLAY_CHECK, now_ms);
 }
 
@@ -346,14 +349,14 @@ static void nothing_up_to(struct replay *r, uint64_t evidence_seq)
 
 	if (evidence_seq <= c->covered)
 		return;
-	if (r->covered_was == UINT64_MAX)
-		r->covered_was = c->covered;
+	if (r->covered_before == UINT64_MAX)
+		r->covered_before = c->covered;
 	c->covered = evidence_seq;
 }
 
-void replay_told(struct replay *r)
+void replay_commit(struct replay *r)
 {
-	r->covered_was = UINT64_MAX;
+	r->covered_before = UINT64_MAX;
 }
 
 uint64_t replay_evidence(const struct replay *r)
@@ -362,9 +365,10 @@ uint64_t replay_evidence(const struct replay *r)
 					? event_buffer_last_seq(r->buffer)
 					: r->evidence_seq;
 
-	return r->leader != 0 && !r->followed && r->sure_h0 < evidence_seq &&
+	return r->leader != 0 && !r->followed &&
+			       r->first_none_seq < evidence_seq &&
 			       !MUTATED(ONE_PROBE)
-		       ? r->sure_h0
+		       ? r->first_none_seq
 		       : evidence_seq;
 }
 
@@ -402,7 +406,7 @@ static enum replay_outcome recheck_later(struct replay *r, uint64_t now_ms)
 	replay_queue_clear(&r->queue);
 	r->probes = 0;
 	r->confirmed = false;
-	memset(r->asked, 0, sizeof(r->asked));
+	memset(r->questions, 0, sizeof(r->questions));
 	pause_for(r, REPLAY_RECHECK_MS, now_ms);
 	return REPLAY_WAIT;
 }
@@ -421,35 +425,35 @@ static bool is_probe_unconfirmed(const struct replay *r, uint64_t now_ms)
 		return false;
 	if (!r->confirmed)
 		return true;
-	if (r->followed && now_ms - r->sure_ms <= REPLAY_FOLLOWED_MS)
+	if (r->followed && now_ms - r->first_none_ms <= REPLAY_FOLLOWED_MS)
 		return false;
-	return r->probe_ms - r->sure_ms < REPLAY_RIVAL_MS;
+	return r->probe_ms - r->first_none_ms < REPLAY_OTHER_LEADER_MS;
 }
 
-static enum replay_outcome ask_again(struct replay *r,
-				     const struct jetstream_info *info,
-				     uint64_t now_ms)
+static enum replay_outcome probe_again(struct replay *r,
+				       const struct jetstream_info *info,
+				       uint64_t now_ms)
 {
 	if (!r->confirmed) { /* the first "no message" */
 		r->confirmed = true;
 		r->followed = info->all_follow;
-		r->sure_ms = r->asked_ms;
-		r->sure_h0 = r->evidence_seq;
+		r->first_none_ms = r->asked_ms;
+		r->first_none_seq = r->evidence_seq;
 	} else {
 		r->followed = false; /* that was too long ago */
 	}
 	if (r->followed)
 		send_probe_request(r, now_ms);
 	else
-		pause_for(r, REPLAY_RIVAL_MS, now_ms);
+		pause_for(r, REPLAY_OTHER_LEADER_MS, now_ms);
 	return REPLAY_WAIT;
 }
 
 /* The newest message may only be a later one, when it is asked for again. */
-static bool went_back(const struct replay *r)
+static bool is_last_older(const struct replay *r)
 {
-	return r->last && r->confirmed && r->asked[0].seq < r->asked[1].seq &&
-	       !MUTATED(ONE_PROBE);
+	return r->last && r->confirmed &&
+	       r->questions[0].seq < r->questions[1].seq && !MUTATED(ONE_PROBE);
 }
 
 bool replay_awaits_check(const struct replay *r)
@@ -463,10 +467,10 @@ enum replay_outcome replay_check(struct replay *r,
 {
 	struct cursor *c = r->cursor;
 
-	if (is_check_doubtful(r, info) || went_back(r))
+	if (is_check_doubtful(r, info) || is_last_older(r))
 		return recheck_later(r, now_ms);
 	if (is_probe_unconfirmed(r, now_ms))
-		return ask_again(r, info, now_ms);
+		return probe_again(r, info, now_ms);
 	r->confirmed = false;
 	if (r->phase == REPLAY_CHECK && r->last)
 		return start_at_last(r);
@@ -498,7 +502,7 @@ enum replay_outcome replay_check(struct replay *r,
 
 static void create_replay_consumer(struct replay *r, uint64_t now_ms)
 {
-	uint64_t max_ms = r->word->max_inactive_ms; /* of the stream */
+	uint64_t max_ms = r->state->max_inactive_ms; /* of the stream */
 	struct jetstream_consumer sc = {
 		.request = next_replay_request(r),
 		.start_seq = r->cursor->covered + 1,
@@ -521,7 +525,7 @@ static void create_replay_consumer(struct replay *r, uint64_t now_ms)
 
 static enum replay_outcome lose_consumer(struct replay *r, uint64_t now_ms)
 {
-	replay_again(r, now_ms);
+	replay_restart(r, now_ms);
 	return REPLAY_WAIT;
 }
 
@@ -541,7 +545,7 @@ static enum replay_outcome on_created(struct replay *r,
 				      uint64_t now_ms)
 {
 	r->has_consumer = ev->err == 0;
-	take_answer_time(r, now_ms);
+	observe_answer_time(r, now_ms);
 	if (ev->err == 0)
 		return want_stream_check(r, REPLAY_CHECK_CONSUMER, now_ms);
 	return consumer_refused(r, METRIC_ERRORS_CREATE, now_ms);
@@ -567,15 +571,15 @@ static void send_replay_pull(struct replay *r, uint64_t now_ms)
 	r->source->ops->pull(r->source, &p);
 }
 
-void replay_go(struct replay *r, uint64_t now_ms)
+void replay_on_permit(struct replay *r, uint64_t now_ms)
 {
 	MUST(r->phase == REPLAY_QUEUED);
-	if (r->wants == REPLAY_CREATE)
+	if (r->next == REPLAY_CREATE)
 		create_replay_consumer(r, now_ms);
-	else if (r->wants == REPLAY_PULL)
+	else if (r->next == REPLAY_PULL)
 		send_replay_pull(r, now_ms);
 	else
-		send_probe(r, r->wants, now_ms);
+		send_probe(r, r->next, now_ms);
 }
 
 /* A consumer passes in silence over what limits or a purge have taken from
@@ -583,7 +587,7 @@ void replay_go(struct replay *r, uint64_t now_ms)
  */
 static enum replay_outcome on_pull_over(struct replay *r, uint64_t now_ms)
 {
-	take_answer_time(r, now_ms);
+	observe_answer_time(r, now_ms);
 	if (replay_queue_empty(&r->queue) || MUTATED(PULL_UNCHECKED)) {
 		r->phase = REPLAY_PULLED;
 		return REPLAY_HAS_DATA;
@@ -662,9 +666,9 @@ static bool contradicts(const struct replay *r,
 	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_MESSAGE)
 		return false;
 	for (size_t i = 0; i < REPLAY_QUESTIONS; i++)
-		if (r->asked[i].answered &&
-		    r->asked[i].generation == ev->request.generation)
-			return r->asked[i].seq != seq;
+		if (r->questions[i].answered &&
+		    r->questions[i].generation == ev->request.generation)
+			return r->questions[i].seq != seq;
 	return false;
 }
 
@@ -675,10 +679,10 @@ static enum replay_outcome on_second_answer(struct replay *r,
 {
 	if (!contradicts(r, ev))
 		return REPLAY_WAIT;
-	if (r->covered_was != UINT64_MAX)
-		r->cursor->covered = r->covered_was;
-	replay_told(r);
-	permit_release(&r->turn);
+	if (r->covered_before != UINT64_MAX)
+		r->cursor->covered = r->covered_before;
+	replay_commit(r);
+	permit_release(&r->permit);
 	return recheck_later(r, now_ms);
 }
 
@@ -732,7 +736,7 @@ bool replay_may_rotate(const struct replay *r)
 void replay_yield(struct replay *r)
 {
 	if (r->phase == REPLAY_PULLED &&
-	    limiter_has_waiters(&r->turns->consumers))
+	    limiter_has_waiters(&r->limiters->consumers))
 		drop_replay_consumer(r);
 }
 
@@ -782,6 +786,6 @@ void replay_tick(struct replay *r, uint64_t now_ms)
 	}
 	if (!replay_awaits_check(r))
 		adaptive_timeout_expired_add(&r->late, r->generation);
-	give_turn_back(r, now_ms);
-	replay_again(r, now_ms);
+	release_answered_permit(r, now_ms);
+	replay_restart(r, now_ms);
 }

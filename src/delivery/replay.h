@@ -92,20 +92,21 @@ struct replay {
 	struct metrics *metrics;
 	const struct hub_sink *sink; /* for hub_sink_step(); may be NULL */
 	const struct sse_tag *tag;
-	const struct stream_state *word;     /* the leader's last */
-	const struct adaptive_timeout *line; /* of all: STREAM.INFO, silence */
+	const struct stream_state *state; /* the leader's last */
+	const struct adaptive_timeout
+		*timeout; /* of all: STREAM.INFO, silence */
 	struct adaptive_timeout
-		search; /* of this cursor's own requests: how long the
+		search_timeout; /* of this cursor's own requests: how long the
 		   server searches is the subject's matter */
-	struct replay_limiters *turns;
-	struct permit turn;
+	struct replay_limiters *limiters;
+	struct permit permit;
 
 	uint32_t slot;
 	uint32_t generation; /* of the last request */
 	enum replay_phase phase;
-	enum replay_phase wants; /* TURN: what follows */
-	uint64_t due_ms;	 /* an answer is late */
-	uint64_t asked_ms;	 /* or a message of the pull has come */
+	enum replay_phase next; /* TURN: what follows */
+	uint64_t due_ms;	/* an answer is late */
+	uint64_t asked_ms;	/* or a message of the pull has come */
 	struct adaptive_timeout_expired late;
 	uint64_t blocked_ms; /* the socket is blocked since; 0: it isn't */
 	uint64_t begun_ms;
@@ -121,14 +122,14 @@ struct replay {
 	unsigned probes;  /* that found something, since the consumer */
 	uint32_t info_no; /* CHECK: the STREAM.INFO that serves */
 	uint64_t probe_ms;
-	struct replay_question asked[REPLAY_QUESTIONS]; /* the last first */
+	struct replay_question questions[REPLAY_QUESTIONS]; /* the last first */
 
 	/* Asked twice: the first "no message". */
-	bool confirmed;	      /* this probe is the second one */
-	bool followed;	      /* all replicas followed the leader between */
-	uint64_t sure_ms;     /* when the first was answered */
-	uint64_t sure_h0;     /* how far it went */
-	uint64_t covered_was; /* before evidence that was not yet told;
+	bool confirmed;		 /* this probe is the second one */
+	bool followed;		 /* all replicas followed the leader between */
+	uint64_t first_none_ms;	 /* when the first was answered */
+	uint64_t first_none_seq; /* how far it went */
+	uint64_t covered_before; /* before evidence that was not yet told;
 				 UINT64_MAX: there is none */
 
 	bool has_consumer;
@@ -150,12 +151,12 @@ struct replay {
 /* Everything is borrowed. */
 void replay_init(struct replay *r, uint32_t slot, struct jetstream *src,
 		 struct event_buffer *buffer, const struct sse_tag *tag,
-		 const struct stream_state *word,
-		 const struct adaptive_timeout *line,
-		 struct replay_limiters *turns, struct metrics *m);
+		 const struct stream_state *state,
+		 const struct adaptive_timeout *timeout,
+		 struct replay_limiters *limiters, struct metrics *m);
 
 /* It is this one's turn (limiter_next()), and it asks. */
-void replay_go(struct replay *r, uint64_t now_ms);
+void replay_on_permit(struct replay *r, uint64_t now_ms);
 
 /* Someone else has answered for the leader. */
 void replay_invalidate(struct replay *r);
@@ -184,7 +185,7 @@ uint64_t replay_evidence(const struct replay *r);
 /* REPLAY_STARTED, and what was found is not yet handed out (nor in doubt). */
 bool replay_has_last(const struct replay *r);
 /* The cursor's place was told to the client: it can't be taken back. */
-void replay_told(struct replay *r);
+void replay_commit(struct replay *r);
 bool replay_awaits_check(const struct replay *r);
 /* The answer to a STREAM.INFO of our stream that was sent after
  * REPLAY_WANT_INFO. The cursor must not be blocked. */
@@ -194,7 +195,7 @@ enum replay_outcome replay_check(struct replay *r,
 /* What next? Call with an unblocked cursor, when frames were handed out. */
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms);
 /* Begins again with a probe (a gap was told). */
-void replay_again(struct replay *r, uint64_t now_ms);
+void replay_restart(struct replay *r, uint64_t now_ms);
 /* Nothing that it has asked for, or has not yet handed out, is lost with it. */
 bool replay_may_rotate(const struct replay *r);
 /* Its socket is full, and others wait for a consumer: lets them have one. What

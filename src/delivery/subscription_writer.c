@@ -129,7 +129,7 @@ static void put_cursor_block(struct subscription_writer *w, struct cursor *c,
 {
 	sse_event_id_format(out, cursor_covered(c, w->buffer), &w->tail->tag);
 	if (c->replay != NULL)
-		replay_told(c->replay);
+		replay_commit(c->replay);
 }
 
 void subscription_writer_put_opening(struct subscription_writer *w,

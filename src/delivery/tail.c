@@ -47,7 +47,7 @@ void tail_init(struct tail *t, struct jetstream *src,
 	t->leader = leader;
 	t->metrics = m;
 	t->subject = subject;
-	t->patience = p;
+	t->timeout = p;
 	t->why = "NATS is not connected";
 	list_init(&t->held);
 	subject_filter(subject, t->filter);
@@ -109,7 +109,7 @@ static void expect_tail_state(struct tail *t, enum tail_state state,
 	t->state = state;
 	t->asked_ms = now_ms;
 	t->due_ms =
-		now_ms + adaptive_timeout_ms(t->patience, TAIL_ANSWER_MS,
+		now_ms + adaptive_timeout_ms(t->timeout, TAIL_ANSWER_MS,
 					     ADAPTIVE_TIMEOUT_STEPS, now_ms);
 }
 
@@ -148,8 +148,8 @@ static void restart_tail(struct tail *t, enum metric why, const char *reason,
 			 uint64_t now_ms)
 {
 	metric_add(t->metrics, why, 1);
-	tail_news(t, true, "tail begins anew after sequence %" PRIu64 ": %s",
-		  event_buffer_last_seq(t->buffer), reason);
+	tail_report(t, true, "tail begins anew after sequence %" PRIu64 ": %s",
+		    event_buffer_last_seq(t->buffer), reason);
 	if (!t->refused)
 		t->why = "the tail is being made anew";
 	if (why != METRIC_RESET_LOST && why != METRIC_RESET_SKIPPED)
@@ -185,14 +185,14 @@ static void on_info_failed(struct tail *t, const struct jetstream_event *ev,
 {
 	if (ev->err == JETSTREAM_ERR_NO_STREAM) {
 		t->why = "the JetStream stream does not exist";
-		tail_news(t, true,
-			  "the JetStream stream does not exist: waiting "
-			  "for it");
+		tail_report(t, true,
+			    "the JetStream stream does not exist: waiting "
+			    "for it");
 	} else {
 		set_why(t, "the JetStream stream can't be read: %s (%d)",
 			ev->err_text ? ev->err_text : "no answer", ev->err);
-		tail_news(t, true, "STREAM.INFO failed: %s (%d)",
-			  ev->err_text ? ev->err_text : "no answer", ev->err);
+		tail_report(t, true, "STREAM.INFO failed: %s (%d)",
+			    ev->err_text ? ev->err_text : "no answer", ev->err);
 	}
 	metric_add(t->metrics, METRIC_ERRORS_INFO, 1);
 	pause_tail(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
@@ -216,10 +216,10 @@ static void become_live(struct tail *t, uint64_t now_ms)
 		return; /* not said to be live before a pull is taken */
 	}
 	t->why = NULL;
-	if (!t->has_news)
-		t->news[0] = '\0'; /* each time, whatever was said before */
-	tail_news(t, false, "tail is live after sequence %" PRIu64,
-		  event_buffer_last_seq(t->buffer));
+	if (!t->has_report)
+		t->report[0] = '\0'; /* each time, whatever was said before */
+	tail_report(t, false, "tail is live after sequence %" PRIu64,
+		    event_buffer_last_seq(t->buffer));
 	send_tail_pull(t, now_ms);
 }
 
@@ -230,8 +230,8 @@ static void observe_answer(const struct tail *t, uint64_t now_ms)
 			(now_ms - t->asked_ms) * 1000, 1);
 }
 
-static unsigned match(struct tail *t, enum tail_verdict verdict,
-		      uint64_t now_ms)
+static unsigned act_on_match(struct tail *t, enum tail_verdict verdict,
+			     uint64_t now_ms)
 {
 	unsigned out = 0;
 
@@ -247,8 +247,8 @@ static unsigned match(struct tail *t, enum tail_verdict verdict,
 		t->why = "the JetStream stream's messages can't be read";
 		retry_tail(t, now_ms);
 		return 0;
-	case MATCH_BACK:
-		out = tail_went_back(t);
+	case MATCH_ROLLED_BACK:
+		out = tail_roll_back(t);
 		break;
 	case MATCH_SAME:
 		break;
@@ -263,10 +263,11 @@ static unsigned match(struct tail *t, enum tail_verdict verdict,
 static void take_matches_none(struct tail *t, bool none)
 {
 	if (none && !t->matches_none)
-		tail_news(t, true,
-			  "the template matches no subject of the stream (%s): "
-			  "no event can come",
-			  t->filter);
+		tail_report(
+			t, true,
+			"the template matches no subject of the stream (%s): "
+			"no event can come",
+			t->filter);
 	t->matches_none = none;
 	metric_set(t->metrics, METRIC_UNMATCHED, none);
 }
@@ -284,15 +285,16 @@ static unsigned on_info(struct tail *t, const struct jetstream_event *ev,
 	}
 	if (ev->info.no_leader && !MUTATED(NO_FOLLOWERS)) {
 		t->why = "the stream has no leader";
-		tail_news(t, true, "the stream has no leader: waiting for one");
+		tail_report(t, true,
+			    "the stream has no leader: waiting for one");
 		pause_tail(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
 		return 0;
 	}
 	if (ev->info.work_queue) {
 		t->why = "the stream has work-queue retention";
-		tail_news(t, true,
-			  "the stream has work-queue retention: its "
-			  "messages can't be read more than once");
+		tail_report(t, true,
+			    "the stream has work-queue retention: its "
+			    "messages can't be read more than once");
 		pause_tail(t, TAIL_PAUSE_MAX_MS, now_ms);
 		return 0;
 	}
@@ -301,8 +303,8 @@ static unsigned on_info(struct tail *t, const struct jetstream_event *ev,
 	take_matches_none(t, ev->info.filter_matches_none);
 	t->max_inactive_ms = ev->info.max_inactive_ms;
 	out = tail_compare(t, &ev->info, now_ms);
-	if (out & TAIL_BACK)
-		return match(t, tail_match_begin(t, true), now_ms);
+	if (out & TAIL_ROLLED_BACK)
+		return act_on_match(t, tail_match_begin(t, true), now_ms);
 	if (leader_is_behind(t->leader)) {
 		t->doubts = true;
 		t->why = "the stream's leader is behind";
@@ -315,7 +317,8 @@ static unsigned on_info(struct tail *t, const struct jetstream_event *ev,
 	}
 	drop_tail_consumer(t);
 	if (t->doubts)
-		return out | match(t, tail_match_begin(t, false), now_ms);
+		return out |
+		       act_on_match(t, tail_match_begin(t, false), now_ms);
 	create_tail_consumer(t, now_ms);
 	return out;
 }
@@ -331,7 +334,7 @@ bool tail_same_stream(struct tail *t, const struct jetstream_event *ev,
 	if (ev->err == 0 && ev->info.no_leader && !MUTATED(NO_FOLLOWERS))
 		return false;
 	if (ev->err == 0 && t->known && tail_is_ours(t, &ev->info)) {
-		leader_take_word(t->leader, &ev->info);
+		leader_take_state(t->leader, &ev->info);
 		if (!leader_rolled_back(t->leader, &ev->info, asked_head,
 					now_ms))
 			return true;
@@ -380,7 +383,7 @@ static void send_tail_pull(struct tail *t, uint64_t now_ms)
 /* Not while messages wait for an answer: they take memory. */
 static void refill_pulls(struct tail *t, uint64_t now_ms)
 {
-	if (tail_holds(t))
+	if (tail_has_held(t))
 		return;
 	if (t->credit == 0)
 		memset(t->pulls, 0, sizeof(t->pulls));
@@ -389,7 +392,7 @@ static void refill_pulls(struct tail *t, uint64_t now_ms)
 }
 
 /* Messages or heartbeats come: the server takes what is asked. */
-static void taken(struct tail *t)
+static void note_pull_works(struct tail *t)
 {
 	t->fruitless = t->unanswered = 0;
 	t->brought = true;
@@ -398,9 +401,9 @@ static void taken(struct tail *t)
 		return;
 	t->refused = false;
 	t->why = NULL;
-	t->news[0] = '\0';
-	tail_news(t, false, "tail is live after sequence %" PRIu64,
-		  event_buffer_last_seq(t->buffer));
+	t->report[0] = '\0';
+	tail_report(t, false, "tail is live after sequence %" PRIu64,
+		    event_buffer_last_seq(t->buffer));
 }
 
 /* The server said how much it takes. False: no less can be asked for. */
@@ -446,7 +449,7 @@ static bool close_tail_pull(struct tail *t, uint32_t number)
 	return false;
 }
 
-static bool count_open_pulls(const struct tail *t)
+static bool has_open_pulls(const struct tail *t)
 {
 	for (size_t i = 0; i < TAIL_MAX_PULLS; i++)
 		if (t->pulls[i] != 0)
@@ -465,10 +468,10 @@ static void on_pull_end(struct tail *t, const struct jetstream_status *s,
 		return;
 	limited = ask_for_less(t, s);
 	if (limited) {
-		tail_news(t, true,
-			  "the server refused a pull: %d %s: asking "
-			  "for less",
-			  s->code, s->text != NULL ? s->text : "");
+		tail_report(t, true,
+			    "the server refused a pull: %d %s: asking "
+			    "for less",
+			    s->code, s->text != NULL ? s->text : "");
 		t->credit = 0;
 		memset(t->pulls, 0, sizeof(t->pulls));
 		send_tail_pull(t, now_ms);
@@ -483,7 +486,7 @@ static void on_pull_end(struct tail *t, const struct jetstream_status *s,
 		return;
 	}
 	t->credit = t->credit > back ? t->credit - back : 0;
-	if (!count_open_pulls(t)) {
+	if (!has_open_pulls(t)) {
 		if (s->has_pending && t->credit != 0 && !MUTATED(NO_CREDIT)) {
 			restart_tail(t, METRIC_RESET_LOST,
 				     "messages were lost on the way", now_ms);
@@ -500,7 +503,7 @@ static void on_status(struct tail *t, const struct jetstream_status *s,
 	t->heard_ms = now_ms;
 	t->unanswered = 0;
 	if (s->code == 100) {
-		taken(t);
+		note_pull_works(t);
 		if (s->has_last_stream)
 			tail_on_idle(t, s->last_stream);
 		if (s->has_last_consumer && s->last_consumer > t->cseq &&
@@ -534,7 +537,7 @@ static struct buffer_subject *store_message(struct tail *t,
 	PROBE2(message_in, m->seq, m->len);
 	if (m->internal || !subject_matches(t->subject, m->subject,
 					    m->subject_len, &id, &id_len)) {
-		event_buffer_pass(t->buffer, m->seq);
+		event_buffer_skip(t->buffer, m->seq);
 		return NULL;
 	}
 	sse_measure(&f, m->data, m->len, m->seq, &t->tag);
@@ -543,16 +546,16 @@ static struct buffer_subject *store_message(struct tail *t,
 }
 
 /* A message that none was read behind. */
-static unsigned read_on(struct tail *t, const struct jetstream_message *m,
-			uint64_t now_ms, struct buffer_subject **touched)
+static unsigned take_message(struct tail *t, const struct jetstream_message *m,
+			     uint64_t now_ms, struct buffer_subject **touched)
 {
-	if (tail_hole_waits(t, m)) {
+	if (tail_must_hold(t, m)) {
 		if (tail_hold(t, m, now_ms) < 0)
 			restart_tail(t, METRIC_RESET_LOST,
 				     "too many messages wait for an answer",
 				     now_ms);
 		else
-			t->read_seq = t->leader->seen_seq = m->seq;
+			t->read_seq = t->leader->held_seq = m->seq;
 		return 0;
 	}
 	tail_note_hole(t, t->read_seq, m->seq, now_ms);
@@ -567,7 +570,7 @@ static unsigned on_message(struct tail *t, const struct jetstream_message *m,
 {
 	t->heard_ms = now_ms;
 	metric_add(t->metrics, METRIC_TAIL_MESSAGES, 1);
-	taken(t);
+	note_pull_works(t);
 	if (m->cseq != t->cseq + 1 && !MUTATED(NO_CSEQ)) {
 		restart_tail(t, METRIC_RESET_LOST,
 			     "a message was lost on the way", now_ms);
@@ -578,7 +581,7 @@ static unsigned on_message(struct tail *t, const struct jetstream_message *m,
 	if (t->credit > 0)
 		t->credit--;
 	if (m->seq > t->read_seq)
-		return read_on(t, m, now_ms, touched);
+		return take_message(t, m, now_ms, touched);
 	refill_pulls(t, now_ms);
 	return 0;
 }
@@ -594,15 +597,15 @@ unsigned tail_next(struct tail *t, uint64_t now_ms,
 	if (m == NULL || t->state != TAIL_LIVE)
 		return 0;
 	if (gone) {
-		tail_said_gone(t);
-		return tail_overtaken(t, t->leader->word.first_seq < m->seq
-						 ? t->leader->word.first_seq
-						 : m->seq);
+		tail_held_gap_reported(t);
+		return tail_trim(t, t->leader->state.first_seq < m->seq
+					    ? t->leader->state.first_seq
+					    : m->seq);
 	}
 	*seq = m->seq;
 	tail_note_hole(t, after, m->seq, now_ms);
 	*touched = store_message(t, m);
-	tail_taken_held(t);
+	tail_pop_held(t);
 	refill_pulls(t, now_ms);
 	return TAIL_FRAME;
 }
@@ -611,7 +614,7 @@ static unsigned on_match(struct tail *t, const struct jetstream_event *ev,
 			 uint64_t now_ms)
 {
 	observe_answer(t, now_ms);
-	return match(t, tail_match_answer(t, ev), now_ms);
+	return act_on_match(t, tail_match_answer(t, ev), now_ms);
 }
 
 static void on_created(struct tail *t, const struct jetstream_event *ev,
@@ -627,8 +630,8 @@ static void on_created(struct tail *t, const struct jetstream_event *ev,
 	metric_add(t->metrics, METRIC_ERRORS_CREATE, 1);
 	set_why(t, "the consumer can't be created: %s (%d)",
 		ev->err_text ? ev->err_text : "no answer", ev->err);
-	tail_news(t, true, "the consumer can't be created: %s (%d)",
-		  ev->err_text ? ev->err_text : "no answer", ev->err);
+	tail_report(t, true, "the consumer can't be created: %s (%d)",
+		    ev->err_text ? ev->err_text : "no answer", ev->err);
 	retry_tail(t, now_ms);
 }
 
@@ -694,7 +697,7 @@ unsigned tail_on_event(struct tail *t, const struct jetstream_event *ev,
 /* When a live tail is silent for too long. */
 static uint64_t silent_ms(const struct tail *t)
 {
-	return t->heard_ms + adaptive_timeout_ms(t->patience, TAIL_SILENCE_MS,
+	return t->heard_ms + adaptive_timeout_ms(t->timeout, TAIL_SILENCE_MS,
 						 TAIL_SILENCE_STEPS,
 						 t->heard_ms);
 }
@@ -761,7 +764,7 @@ void tail_tick(struct tail *t, uint64_t now_ms)
 	case TAIL_CREATE:
 	case TAIL_VERIFY:
 		t->why = "JetStream does not answer";
-		tail_news(t, true, "JetStream does not answer");
+		tail_report(t, true, "JetStream does not answer");
 		retry_tail(t, now_ms);
 		break;
 	}

@@ -42,9 +42,9 @@ enum tail_outcome {
 	TAIL_FRAME = 1,	    /* a message was processed */
 	TAIL_CONTACT = 2,   /* the stream is known for the first time */
 	TAIL_RESET = 4,	    /* another stream: the log is new */
-	TAIL_OVERTAKEN = 8, /* messages beyond head are gone from the store */
-	TAIL_GAP = 16,	    /* ... as was found later: see tail_gap */
-	TAIL_BACK = 32,	    /* rolled back to head, where the log is new */
+	TAIL_TRIMMED = 8,   /* messages beyond head are gone from the store */
+	TAIL_LATE_GAP = 16, /* ... as was found later: see tail_gap */
+	TAIL_ROLLED_BACK = 32, /* rolled back to head, where the log is new */
 };
 
 /* What was found to be missing when it had been passed over. */
@@ -75,7 +75,7 @@ struct tail {
 	struct leader *leader;
 	struct metrics *metrics;
 	const struct subject_template *subject;
-	const struct adaptive_timeout *patience;
+	const struct adaptive_timeout *timeout;
 	char filter[SUBJECT_MAX];
 
 	enum tail_state state;
@@ -134,9 +134,9 @@ struct tail {
 	bool late_tick;	     /* silence was noticed late once */
 
 	const char *why; /* not ready; good until the next call */
-	bool has_news;
-	bool news_warn;
-	char news[256];
+	bool has_report;
+	bool report_warn;
+	char report[256];
 };
 
 /* Everything is borrowed. */

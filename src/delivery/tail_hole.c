@@ -52,7 +52,7 @@ static struct tail_held *held_of(struct list *n)
 	return LIST_ENTRY(n, struct tail_held, link);
 }
 
-static void drop_first(struct tail *t)
+static void drop_first_held(struct tail *t)
 {
 	struct tail_held *w = held_of(list_first(&t->held));
 
@@ -66,8 +66,8 @@ static void drop_first(struct tail *t)
 void tail_drop_held(struct tail *t)
 {
 	while (!list_empty(&t->held))
-		drop_first(t);
-	t->leader->seen_seq = 0;
+		drop_first_held(t);
+	t->leader->held_seq = 0;
 }
 
 void tail_forget_holes(struct tail *t)
@@ -75,14 +75,14 @@ void tail_forget_holes(struct tail *t)
 	t->holes = t->next_holes = (struct tail_holes){0};
 }
 
-bool tail_holds(const struct tail *t)
+bool tail_has_held(const struct tail *t)
 {
 	return t->n_held > 0;
 }
 
 /* ---- single holes, with servers before 2.10 ------------------------------ */
 
-static void ask_finds(struct tail *t, uint64_t now_ms)
+static void ask_about_held(struct tail *t, uint64_t now_ms)
 {
 	struct list *n = t->held.next;
 
@@ -113,14 +113,14 @@ static bool is_idle_answer(struct tail *t, const struct jetstream_event *ev)
 		return false;
 	if (ev->err == 0 && ev->msg.seq <= t->idle_to)
 		/* Where messages have come since, a heartbeat asks again. */
-		t->skipped = !tail_holds(t) &&
+		t->skipped = !tail_has_held(t) &&
 			     event_buffer_last_seq(t->buffer) == t->idle_from;
 	return true;
 }
 
 void tail_on_idle(struct tail *t, uint64_t last_stream)
 {
-	if (!t->jumps || tail_holds(t) ||
+	if (!t->jumps || tail_has_held(t) ||
 	    last_stream <= event_buffer_last_seq(t->buffer))
 		return;
 	if (last_stream > t->idle_to)
@@ -185,7 +185,7 @@ void tail_on_hole_found(struct tail *t, const struct jetstream_event *ev,
 	 * only a first sequence of after this answer tells. */
 	if (!t->wants_filter)
 		w->info_no = leader_want_info(t->leader);
-	ask_finds(t, now_ms);
+	ask_about_held(t, now_ms);
 }
 
 void tail_tick_holes(struct tail *t, uint64_t now_ms)
@@ -197,7 +197,7 @@ void tail_tick_holes(struct tail *t, uint64_t now_ms)
 	for (n = t->held.next; n != &t->held; n = n->next)
 		held_of(n)->find_gen = 0;
 	t->finds = 0;
-	ask_finds(t, now_ms);
+	ask_about_held(t, now_ms);
 }
 
 uint64_t tail_holes_due(const struct tail *t)
@@ -229,15 +229,15 @@ int tail_hold(struct tail *t, const struct jetstream_message *m,
 		w->info_no = leader_want_info(t->leader);
 	list_push_back(&t->held, &w->link);
 	t->n_held++;
-	ask_finds(t, now_ms);
+	ask_about_held(t, now_ms);
 	return 0;
 }
 
-bool tail_hole_waits(const struct tail *t, const struct jetstream_message *m)
+bool tail_must_hold(const struct tail *t, const struct jetstream_message *m)
 {
 	if (MUTATED(HOLES_UNSEEN))
 		return false;
-	return tail_holds(t) ||
+	return tail_has_held(t) ||
 	       (m->seq != t->read_seq + 1 && (!t->wants_filter || t->jumps));
 }
 
@@ -246,7 +246,7 @@ const struct jetstream_message *tail_next_held(const struct tail *t,
 {
 	const struct tail_held *w;
 
-	if (!tail_holds(t))
+	if (!tail_has_held(t))
 		return NULL;
 	w = held_of(t->held.next);
 	if (w->info_no != 0 || w->finds)
@@ -256,25 +256,25 @@ const struct jetstream_message *tail_next_held(const struct tail *t,
 	return &w->msg;
 }
 
-void tail_said_gone(struct tail *t)
+void tail_held_gap_reported(struct tail *t)
 {
 	held_of(t->held.next)->gone = false;
 }
 
-void tail_taken_held(struct tail *t)
+void tail_pop_held(struct tail *t)
 {
-	drop_first(t);
+	drop_first_held(t);
 }
 
 /* ---- a tail that filters ------------------------------------------------- */
 
-static void ask_about(struct tail *t, uint64_t now_ms)
+static void ask_about_noted(struct tail *t, uint64_t now_ms)
 {
 	uint64_t at_ms = t->hole_ms + HOLE_ASK_MS;
 
 	t->holes = t->next_holes;
 	t->next_holes = (struct tail_holes){0};
-	t->holes.info_no = t->leader->no + 1;
+	t->holes.info_no = t->leader->question + 1;
 	leader_want_info_by(t->leader, at_ms > now_ms ? at_ms : now_ms);
 }
 
@@ -282,7 +282,7 @@ void tail_note_hole(struct tail *t, uint64_t after, uint64_t to,
 		    uint64_t now_ms)
 {
 	/* A question that is not sent yet serves for this one as well. */
-	bool sent = t->holes.to != 0 && t->leader->no >= t->holes.info_no;
+	bool sent = t->holes.to != 0 && t->leader->question >= t->holes.info_no;
 	struct tail_holes *h =
 		t->holes.to != 0 && !sent ? &t->holes : &t->next_holes;
 
@@ -292,7 +292,7 @@ void tail_note_hole(struct tail *t, uint64_t after, uint64_t to,
 		h->from = after;
 	h->to = to;
 	if (t->holes.to == 0)
-		ask_about(t, now_ms);
+		ask_about_noted(t, now_ms);
 }
 
 /* ---- the leader's answer ------------------------------------------------- */
@@ -306,18 +306,18 @@ static unsigned report_late_gap(struct tail *t, uint64_t first)
 	t->gap = (struct tail_gap){.after = t->holes.from,
 				   .first = first,
 				   .upto = upto};
-	tail_news(t, true,
-		  "messages after sequence %" PRIu64 " up to %" PRIu64
-		  " may be gone from the stream",
-		  t->gap.after, first - 1);
+	tail_report(t, true,
+		    "messages after sequence %" PRIu64 " up to %" PRIu64
+		    " may be gone from the stream",
+		    t->gap.after, first - 1);
 	metric_add(t->metrics, METRIC_CHANGE_TRIMMED, 1);
-	log_drop(t->buffer, upto);
-	return TAIL_GAP;
+	event_buffer_drop(t->buffer, upto);
+	return TAIL_LATE_GAP;
 }
 
-static unsigned clear_noted(struct tail *t, uint32_t no, uint64_t now_ms)
+static unsigned clear_noted_holes(struct tail *t, uint32_t no, uint64_t now_ms)
 {
-	uint64_t first = t->leader->word.first_seq;
+	uint64_t first = t->leader->state.first_seq;
 	unsigned out = 0;
 
 	if (t->holes.to == 0 || no < t->holes.info_no)
@@ -327,7 +327,7 @@ static unsigned clear_noted(struct tail *t, uint32_t no, uint64_t now_ms)
 		out = report_late_gap(t, first);
 	t->holes = (struct tail_holes){0};
 	if (t->next_holes.to != 0)
-		ask_about(t, now_ms);
+		ask_about_noted(t, now_ms);
 	return out;
 }
 
@@ -347,9 +347,9 @@ unsigned tail_clear_holes(struct tail *t, uint64_t first)
 	return out;
 }
 
-static void clear_held(struct tail *t, uint32_t no)
+static void clear_held_messages(struct tail *t, uint32_t no)
 {
-	uint64_t first = t->leader->word.first_seq;
+	uint64_t first = t->leader->state.first_seq;
 	struct list *n;
 
 	for (n = t->held.next; n != &t->held; n = n->next) {
@@ -369,6 +369,6 @@ unsigned tail_on_leader_info(struct tail *t, uint32_t no, uint64_t now_ms)
 	/* A leader that is behind may not know of a purge yet. */
 	if (t->state != TAIL_LIVE || leader_is_behind(t->leader))
 		return 0;
-	clear_held(t, no);
-	return clear_noted(t, no, now_ms);
+	clear_held_messages(t, no);
+	return clear_noted_holes(t, no, now_ms);
 }

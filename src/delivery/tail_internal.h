@@ -10,28 +10,29 @@
 /* tail_stream.c */
 
 /* For the log; the same text again is no news. */
-void tail_news(struct tail *t, bool warn, const char *fmt, ...)
+void tail_report(struct tail *t, bool warn, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool tail_is_ours(const struct tail *t, const struct jetstream_info *i);
-/* What comes next, below `first`, is gone from the stream: TAIL_OVERTAKEN, or
+/* What comes next, below `first`, is gone from the stream: TAIL_TRIMMED, or
  * 0.
  */
-unsigned tail_overtaken(struct tail *t, uint64_t first);
+unsigned tail_trim(struct tail *t, uint64_t first);
 /* What the stream's state means for head and floor; bits of tail_outcome, of
- * which TAIL_BACK has still to be done (tail_match_begin()). */
+ * which TAIL_ROLLED_BACK has still to be done (tail_match_begin()). */
 unsigned tail_compare(struct tail *t, const struct jetstream_info *i,
 		      uint64_t now_ms);
 
 /* The stream went back; t->match says where to. Bits. */
-unsigned tail_went_back(struct tail *t);
+unsigned tail_roll_back(struct tail *t);
 
 /* tail_match.c */
 
 enum tail_verdict {
 	MATCH_ASK, /* for the stream's message of t->match.frame's sequence */
 	MATCH_SAME,
-	MATCH_BACK,   /* to t->match.same, unless that is no frame any more */
-	MATCH_FAILED, /* no answer to the question */
+	MATCH_ROLLED_BACK, /* to t->match.same, unless that is no frame any more
+			    */
+	MATCH_FAILED,	   /* no answer to the question */
 };
 enum tail_verdict tail_match_begin(struct tail *t, bool went_back);
 /* A JETSTREAM_FOUND. */
@@ -40,9 +41,9 @@ enum tail_verdict tail_match_answer(struct tail *t,
 
 /* tail_hole.c */
 
-bool tail_holds(const struct tail *t);
+bool tail_has_held(const struct tail *t);
 /* Must this message wait? */
-bool tail_hole_waits(const struct tail *t, const struct jetstream_message *m);
+bool tail_must_hold(const struct tail *t, const struct jetstream_message *m);
 /* It waits. -ENOBUFS, -ENOMEM. */
 int tail_hold(struct tail *t, const struct jetstream_message *m,
 	      uint64_t now_ms);
@@ -56,8 +57,8 @@ void tail_forget_holes(struct tail *t);
  * it, behind which messages are *gone. */
 const struct jetstream_message *tail_next_held(const struct tail *t,
 					       uint64_t *after, bool *gone);
-void tail_said_gone(struct tail *t);
-void tail_taken_held(struct tail *t);
+void tail_held_gap_reported(struct tail *t);
+void tail_pop_held(struct tail *t);
 /* A tail that filters reads on from `after` to `to`. */
 void tail_note_hole(struct tail *t, uint64_t after, uint64_t to,
 		    uint64_t now_ms);

@@ -16,7 +16,8 @@
 
 enum { MATCH_TRIES = 8 };
 
-static bool is_same(const struct tail *t, const struct jetstream_message *m)
+static bool is_same_message(const struct tail *t,
+			    const struct jetstream_message *m)
 {
 	const struct buffer_frame *f =
 		event_buffer_frame(t->buffer, t->match.frame);
@@ -26,12 +27,12 @@ static bool is_same(const struct tail *t, const struct jetstream_message *m)
 	       memcmp(m->subject, f->subject->name, m->subject_len) == 0;
 }
 
-static enum tail_verdict search_on(struct tail *t)
+static enum tail_verdict search_next_half(struct tail *t)
 {
 	struct tail_match *m = &t->match;
 
 	m->frame = m->same + (m->other - m->same) / 2;
-	return m->frame == m->same ? MATCH_BACK : MATCH_ASK;
+	return m->frame == m->same ? MATCH_ROLLED_BACK : MATCH_ASK;
 }
 
 static enum tail_verdict search_below(struct tail *t, uint64_t other)
@@ -39,15 +40,16 @@ static enum tail_verdict search_below(struct tail *t, uint64_t other)
 	struct tail_match *m = &t->match;
 
 	m->searching = true;
-	m->same = log_first(t->buffer) - 1;
+	m->same = event_buffer_first(t->buffer) - 1;
 	m->other = other;
-	return search_on(t);
+	return search_next_half(t);
 }
 
 enum tail_verdict tail_match_begin(struct tail *t, bool went_back)
 {
 	struct tail_match *m = &t->match;
-	uint64_t next = log_first(t->buffer) + event_buffer_count(t->buffer);
+	uint64_t next =
+		event_buffer_first(t->buffer) + event_buffer_count(t->buffer);
 
 	*m = (struct tail_match){0};
 	if (went_back)
@@ -64,7 +66,8 @@ static enum tail_verdict look_further_back(struct tail *t)
 	struct tail_match *m = &t->match;
 	uint64_t step = (uint64_t)1 << m->tries;
 
-	if (++m->tries >= MATCH_TRIES || m->frame < log_first(t->buffer) + step)
+	if (++m->tries >= MATCH_TRIES ||
+	    m->frame < event_buffer_first(t->buffer) + step)
 		return MATCH_SAME;
 	m->frame -= step;
 	return MATCH_ASK;
@@ -78,15 +81,16 @@ enum tail_verdict tail_match_answer(struct tail *t,
 	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_MESSAGE)
 		return MATCH_FAILED;
 	if (!event_buffer_has(t->buffer, m->frame))
-		return search_below(t, log_first(t->buffer));
+		return search_below(t, event_buffer_first(t->buffer));
 	if (m->searching) {
-		if (ev->err == 0 && is_same(t, &ev->msg))
+		if (ev->err == 0 && is_same_message(t, &ev->msg))
 			m->same = m->frame;
 		else
 			m->other = m->frame;
-		return search_on(t);
+		return search_next_half(t);
 	}
 	if (ev->err != 0)
 		return look_further_back(t);
-	return is_same(t, &ev->msg) ? MATCH_SAME : search_below(t, m->frame);
+	return is_same_message(t, &ev->msg) ? MATCH_SAME
+					    : search_below(t, m->frame);
 }

@@ -10,21 +10,21 @@
 #include "base/check.h"
 #include "base/mutation.h"
 
-void tail_news(struct tail *t, bool warn, const char *fmt, ...)
+void tail_report(struct tail *t, bool warn, const char *fmt, ...)
 {
-	char text[sizeof(t->news)];
+	char text[sizeof(t->report)];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (strcmp(text, t->news) == 0)
+	if (strcmp(text, t->report) == 0)
 		return; /* the same thing again is no news */
-	if (t->has_news && t->news_warn && !warn)
+	if (t->has_report && t->report_warn && !warn)
 		return; /* a warning that was not taken yet matters more */
-	memcpy(t->news, text, sizeof(text));
-	t->news_warn = warn;
-	t->has_news = true;
+	memcpy(t->report, text, sizeof(text));
+	t->report_warn = warn;
+	t->has_report = true;
 }
 
 bool tail_is_ours(const struct tail *t, const struct jetstream_info *i)
@@ -48,44 +48,45 @@ static void take_stream_identity(struct tail *t, const struct jetstream_info *i)
 }
 
 /* What comes next was taken from the stream by limits or a purge. */
-unsigned tail_overtaken(struct tail *t, uint64_t first)
+unsigned tail_trim(struct tail *t, uint64_t first)
 {
 	if (first <= event_buffer_last_seq(t->buffer) + 1)
 		return 0;
-	tail_news(t, true,
-		  "messages after sequence %" PRIu64 " up to %" PRIu64
-		  " are gone from the stream",
-		  event_buffer_last_seq(t->buffer), first - 1);
+	tail_report(t, true,
+		    "messages after sequence %" PRIu64 " up to %" PRIu64
+		    " are gone from the stream",
+		    event_buffer_last_seq(t->buffer), first - 1);
 	metric_add(t->metrics, METRIC_CHANGE_TRIMMED, 1);
 	event_buffer_reset(t->buffer, first - 1);
-	return TAIL_OVERTAKEN;
+	return TAIL_TRIMMED;
 }
 
 /* Its readers go on from the end of what is left. Where not even the oldest
  * frame is still the stream's, they begin anew. */
-unsigned tail_went_back(struct tail *t)
+unsigned tail_roll_back(struct tail *t)
 {
-	uint64_t frame = t->match.same, end = t->leader->word.last_seq;
+	uint64_t frame = t->match.same, end = t->leader->state.last_seq;
 	bool found = event_buffer_has(t->buffer, frame),
 	     empty = event_buffer_count(t->buffer) == 0;
 
 	if (found)
 		end = event_buffer_frame(t->buffer, frame)->seq;
-	tail_news(t, true,
-		  "the stream went back from sequence %" PRIu64 " to %" PRIu64,
-		  event_buffer_last_seq(t->buffer), end);
+	tail_report(t, true,
+		    "the stream went back from sequence %" PRIu64
+		    " to %" PRIu64,
+		    event_buffer_last_seq(t->buffer), end);
 	metric_add(t->metrics, METRIC_CHANGE_ROLLED_BACK, 1);
 	leader_forget_behind(t->leader);
 	tail_forget_holes(t);
 	event_buffer_reset(t->buffer, end);
-	return found || empty ? TAIL_BACK : TAIL_RESET;
+	return found || empty ? TAIL_ROLLED_BACK : TAIL_RESET;
 }
 
 /* What the stream's state means for head, floor and everybody. */
 unsigned tail_compare(struct tail *t, const struct jetstream_info *i,
 		      uint64_t now_ms)
 {
-	leader_take_word(t->leader, i);
+	leader_take_state(t->leader, i);
 	if (!t->known) {
 		take_stream_identity(t, i);
 		return TAIL_CONTACT;
@@ -93,17 +94,16 @@ unsigned tail_compare(struct tail *t, const struct jetstream_info *i,
 	if (!tail_is_ours(t, i)) {
 		take_stream_identity(t, i);
 		metric_add(t->metrics, METRIC_CHANGE_RECREATED, 1);
-		tail_news(t, true,
-			  "the stream was made anew, its last sequence is "
-			  "%" PRIu64,
-			  i->last_seq);
+		tail_report(t, true,
+			    "the stream was made anew, its last sequence is "
+			    "%" PRIu64,
+			    i->last_seq);
 		return TAIL_RESET;
 	}
 	if (leader_rolled_back(t->leader, i, event_buffer_last_seq(t->buffer),
 			       now_ms))
-		return TAIL_BACK;
+		return TAIL_ROLLED_BACK;
 	if (leader_is_behind(t->leader))
 		return 0;
-	return tail_clear_holes(t, i->first_seq) |
-	       tail_overtaken(t, i->first_seq);
+	return tail_clear_holes(t, i->first_seq) | tail_trim(t, i->first_seq);
 }

@@ -122,7 +122,7 @@ static void hop(struct followers_client *m)
 }
 
 /* When it has caught up. */
-static void replay_again(struct followers_client *m)
+static void replay_restart(struct followers_client *m)
 {
 	if (test_now_ms() - m->opened_ms < REPLAY_MIN_MS ||
 	    m->counted <
@@ -147,7 +147,7 @@ static void look_after(struct followers_client *m)
 	if (m->habit == FOLLOWERS_HOPS && !GET(m->followers->home))
 		hop(m);
 	else if (m->habit == FOLLOWERS_REPLAYS && !GET(m->followers->settled))
-		replay_again(m);
+		replay_restart(m);
 }
 
 /* ---- the thread ---------------------------------------------------------- */

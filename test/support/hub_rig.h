@@ -26,9 +26,9 @@ struct rig_client {
 	struct cursor cursor;
 	struct bytes
 		got; /* what its socket took and the test did not look at */
-	struct bytes held;  /* by the sink */
-	struct bytes steps; /* "start 5, live 5, ..." */
-	size_t room;	    /* bytes that the socket takes; SIZE_MAX: all */
+	struct bytes held; /* by the sink */
+	char steps[512];   /* "start 5, live 5, ..." */
+	size_t room;	   /* bytes that the socket takes; SIZE_MAX: all */
 	size_t writes;
 	int write_rc; /* < 0: what the sink says instead */
 	int hold_rc;

@@ -251,7 +251,7 @@ static void passing_moves_the_head_alone(void **state)
 	event_buffer_reset(m.buffer, 10);
 	m.floor = 10;
 	model_put(&m, 0, 12, "x", 1);
-	event_buffer_pass(m.buffer, 15);
+	event_buffer_skip(m.buffer, 15);
 	m.head = 15;
 	check(&m);
 	model_put(&m, 0, 16, "y", 1);
@@ -680,7 +680,7 @@ static unsigned steps_to(const struct event_buffer *l,
 {
 	unsigned steps = 0;
 
-	assert_int_equal(log_search(l, s, covered, &steps), want);
+	assert_int_equal(event_buffer_search(l, s, covered, &steps), want);
 	return steps;
 }
 
@@ -743,7 +743,7 @@ static void random_step(struct model *m, uint64_t *random)
 		m->from = m->n;
 	} else if (what < 3) {
 		m->head += 1 + rnd(random, 3);
-		event_buffer_pass(m->buffer, m->head);
+		event_buffer_skip(m->buffer, m->head);
 	} else if (what < 7) {
 		if (m->watched[subject] == NULL)
 			model_watch(m, subject);

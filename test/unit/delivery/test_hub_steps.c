@@ -32,7 +32,7 @@ static int teardown(void **state)
 static void assert_steps(struct rig *r, struct rig_client *c, const char *steps)
 {
 	hub_close(r->hub, &c->cursor, r->now_ms);
-	assert_string_equal(bytes_text(&c->steps), steps);
+	assert_string_equal(c->steps, steps);
 }
 
 static void answer_probe(struct rig *r, uint64_t from, uint64_t seq)

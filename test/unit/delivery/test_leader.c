@@ -16,7 +16,7 @@
 struct fixture {
 	struct fake_jetstream src;
 	struct event_buffer *buffer;
-	struct adaptive_timeout patience;
+	struct adaptive_timeout timeout;
 	struct metrics metrics;
 	struct leader leader;
 	uint64_t now_ms;
@@ -30,8 +30,7 @@ static int setup(void **state)
 	f.now_ms = 100000;
 	fake_jetstream_init(&f.src);
 	assert_int_equal(event_buffer_new(&f.buffer, 1 << 20), 0);
-	leader_init(&f.leader, &f.src.source, f.buffer, &f.patience,
-		    &f.metrics);
+	leader_init(&f.leader, &f.src.source, f.buffer, &f.timeout, &f.metrics);
 	*state = &f;
 	return 0;
 }
@@ -145,7 +144,7 @@ static void answer_that_says_nothing_is_asked_for_again(void **state)
 			1, 9);
 	ev.info.no_leader = true;
 	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
-			 LEADER_OURS | LEADER_RIVAL);
+			 LEADER_OURS | LEADER_OTHER);
 	pass(f, 250);
 	assert_int_equal(answer(f, 9, 0), LEADER_OURS);
 }
@@ -155,7 +154,7 @@ static void other_servers_answer_is_a_rivals(void **state)
 	struct fixture *f = *state;
 	struct jetstream_event ev;
 
-	f->leader.word.leader = 7;
+	f->leader.state.leader = 7;
 	leader_want_info(&f->leader);
 	ask(f);
 	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, "created-1",
@@ -166,7 +165,7 @@ static void other_servers_answer_is_a_rivals(void **state)
 	/* A second answer to the same question. */
 	ev.info.leader = 8;
 	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
-			 LEADER_RIVAL);
+			 LEADER_OTHER);
 }
 
 /* ---- the grace ----------------------------------------------------------- */
@@ -176,8 +175,8 @@ static bool rolled_back(struct fixture *f, uint64_t last, uint32_t leader,
 {
 	const struct jetstream_info i = {.last_seq = last, .leader = leader};
 
-	leader_take_word(&f->leader, &i);
-	f->leader.seen_ms = f->now_ms;
+	leader_take_state(&f->leader, &i);
+	f->leader.answered_ms = f->now_ms;
 	return leader_rolled_back(&f->leader, &i, head, f->now_ms);
 }
 

@@ -31,11 +31,11 @@ static const struct sse_tag tag = {"9f31c2"};
 struct fixture {
 	struct fake_jetstream src;
 	struct event_buffer *buffer;
-	struct adaptive_timeout patience;
+	struct adaptive_timeout timeout;
 	struct metrics metrics;
 	struct cursor cursor;
-	struct stream_state word; /* the leader's last */
-	struct replay_limiters turns;
+	struct stream_state state; /* the leader's last */
+	struct replay_limiters limiters;
 	struct replay replay;
 	struct request_id consumer;
 	uint32_t pull_no;
@@ -50,18 +50,18 @@ static int setup(void **state)
 	memset(&f, 0, sizeof(f));
 	fake_jetstream_init(&f.src);
 	f.now_ms = 100000;
-	f.word = (struct stream_state){.leader = LEADER,
-				       .first_seq = 1,
-				       .last_seq = UINT64_MAX};
+	f.state = (struct stream_state){.leader = LEADER,
+					.first_seq = 1,
+					.last_seq = UINT64_MAX};
 	assert_int_equal(event_buffer_new(&f.buffer, 1 << 20), 0);
 	event_buffer_reset(f.buffer, FLOOR);
 	f.cursor.state = CURSOR_EVICTED;
 	f.cursor.subject =
 		event_buffer_watch(f.buffer, "ev.a", 4, &f.cursor.watch);
-	limiter_init(&f.turns.asks, 1);
-	limiter_init(&f.turns.consumers, 1);
-	replay_init(&f.replay, SLOT, &f.src.source, f.buffer, &tag, &f.word,
-		    &f.patience, &f.turns, &f.metrics);
+	limiter_init(&f.limiters.asks, 1);
+	limiter_init(&f.limiters.consumers, 1);
+	replay_init(&f.replay, SLOT, &f.src.source, f.buffer, &tag, &f.state,
+		    &f.timeout, &f.limiters, &f.metrics);
 	*state = &f;
 	return 0;
 }
@@ -200,7 +200,7 @@ static void deliver_found(struct fixture *f, uint64_t from, uint64_t seq)
 static void asked_create(struct fixture *f, uint64_t start)
 {
 	const struct asked *a = fake_asked(&f->src, ASKED_CREATE);
-	uint64_t max_ms = f->word.max_inactive_ms;
+	uint64_t max_ms = f->state.max_inactive_ms;
 
 	assert_int_equal(a->request.owner, SLOT);
 	assert_int_equal(a->seq, start);
@@ -324,7 +324,7 @@ static void another_leader_is_probed_again(void **state)
 	find(f, 11, 0);
 	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 10);
-	f->word.leader = CLUSTERS;
+	f->state.leader = CLUSTERS;
 	doubts(f);
 	find(f, 11, 0);
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
@@ -338,7 +338,7 @@ static void clusters_no_is_asked_for_twice(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word.leader = CLUSTERS;
+	f->state.leader = CLUSTERS;
 	begin(f, 10);
 	find(f, 11, 0);
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
@@ -357,7 +357,7 @@ static void word_that_all_follow_does_not_last(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word.leader = CLUSTERS;
+	f->state.leader = CLUSTERS;
 	begin(f, 10);
 	find(f, 11, 0);
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
@@ -377,7 +377,7 @@ static void second_question_is_later_where_a_replica_is_silent(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word.leader = CLUSTERS;
+	f->state.leader = CLUSTERS;
 	begin(f, 10);
 	find(f, 11, 0);
 	assert_int_equal(check_by(f, CLUSTERS, 1, 200), REPLAY_WAIT);
@@ -409,9 +409,9 @@ static void second_answer_that_differs_is_doubt(void **state)
 			struct request_id request;
 			struct jetstream_event other;
 
-			f->word.leader = CLUSTERS;
+			f->state.leader = CLUSTERS;
 			event_buffer_reset(f->buffer, 150);
-			f->word.last_seq = 120;
+			f->state.last_seq = 120;
 			begin(f, 10);
 			request = fake_asked(&f->src, ASKED_FIND)->request;
 			f->src.seen--; /* find() looks at it as well */
@@ -450,7 +450,7 @@ static void what_was_told_is_not_taken_back(void **state)
 	struct request_id request;
 
 	event_buffer_reset(f->buffer, 150);
-	f->word = (struct stream_state){.leader = CLUSTERS, .last_seq = 120};
+	f->state = (struct stream_state){.leader = CLUSTERS, .last_seq = 120};
 	begin(f, 10);
 	find(f, 11, 0);
 	followed(f, 200);
@@ -459,7 +459,7 @@ static void what_was_told_is_not_taken_back(void **state)
 	find(f, 11, 0);
 	followed(f, 200);
 	assert_int_equal(f->cursor.covered, 120);
-	replay_told(&f->replay);
+	replay_commit(&f->replay);
 	send(f, event_found(request, 15, "ev.a", "x"));
 	assert_int_equal(f->replay.phase, REPLAY_PAUSE);
 	assert_int_equal(f->cursor.covered, 120);
@@ -470,7 +470,7 @@ static void clusters_message_is_believed(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word.leader = CLUSTERS;
+	f->state.leader = CLUSTERS;
 	begin(f, 10);
 	find(f, 11, 0);
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
@@ -490,12 +490,12 @@ static void evidence_goes_no_further_than_the_leaders_word(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word = (struct stream_state){.leader = CLUSTERS, .last_seq = 60};
+	f->state = (struct stream_state){.leader = CLUSTERS, .last_seq = 60};
 	begin(f, 10);
 	find(f, 11, 0);
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	find(f, 11, 0);
-	f->word.last_seq = 200;
+	f->state.last_seq = 200;
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 60);
 	find(f, 61, 0);
@@ -509,7 +509,7 @@ static void single_servers_no_goes_as_far_as_the_log(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word.last_seq = 60;
+	f->state.last_seq = 60;
 	begin(f, 10);
 	find(f, 11, 0);
 	assert_int_equal(check(f, 1, 200), REPLAY_JOINS);
@@ -521,7 +521,7 @@ static void leader_before_the_floor_is_probed_later(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word = (struct stream_state){.leader = CLUSTERS, .last_seq = 60};
+	f->state = (struct stream_state){.leader = CLUSTERS, .last_seq = 60};
 	begin(f, 10);
 	find(f, 11, 0);
 	assert_int_equal(followed(f, FLOOR - 1), REPLAY_WAIT);
@@ -529,7 +529,7 @@ static void leader_before_the_floor_is_probed_later(void **state)
 	assert_int_equal(followed(f, FLOOR - 1), REPLAY_WAIT);
 	assert_int_equal(f->cursor.covered, 60);
 	doubts(f);
-	f->word.last_seq = FLOOR;
+	f->state.last_seq = FLOOR;
 	find(f, 61, 0);
 	assert_int_equal(followed(f, FLOOR), REPLAY_WAIT);
 	find(f, 61, 0);
@@ -682,7 +682,7 @@ static void stale_answers_are_nobodys(void **state)
 
 	begin(f, 10);
 	old = asked_find(f, 11);
-	replay_again(&f->replay, f->now_ms);
+	replay_restart(&f->replay, f->now_ms);
 	current = asked_find(f, 11);
 	assert_int_not_equal(old.generation, current.generation);
 	assert_int_equal(send(f, event_found(old, 50, "ev.a", "x")),
@@ -757,7 +757,7 @@ static void expired_under_the_cursor_is_a_gap(void **state)
 		take(f, "");
 		/* The gap is told, and it goes on behind it. */
 		f->cursor.covered = f->cursor.sent = 49;
-		replay_again(&f->replay, f->now_ms);
+		replay_restart(&f->replay, f->now_ms);
 		find(f, 50, 50);
 	}
 }
@@ -781,7 +781,7 @@ static void limit_of_the_streams_consumers_is_kept(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word.max_inactive_ms = 4000;
+	f->state.max_inactive_ms = 4000;
 	begin(f, 10);
 	deliver_found(f, 11, 11);
 	deliver_found(f, 12, 12);
@@ -872,7 +872,7 @@ static void clusters_last_is_asked_for_twice(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word.leader = CLUSTERS;
+	f->state.leader = CLUSTERS;
 	send(f, event_found(begin_last(f), 80, "ev.a", "x"));
 	assert_int_equal(followed(f, 200), REPLAY_WAIT);
 	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->request, 90,
@@ -887,7 +887,7 @@ static void newest_message_that_goes_back_is_doubt(void **state)
 {
 	struct fixture *f = *state;
 
-	f->word.leader = CLUSTERS;
+	f->state.leader = CLUSTERS;
 	send(f, event_found(begin_last(f), 80, "ev.a", "x"));
 	followed(f, 200);
 	send(f, event_found(fake_asked(&f->src, ASKED_LAST)->request, 70,
@@ -1568,16 +1568,16 @@ static void waits_for_its_turn(void **state)
 	struct fixture *f = *state;
 	struct permit other = {.limiter = NULL};
 
-	assert_true(permit_acquire(&f->turns.asks, &other));
+	assert_true(permit_acquire(&f->limiters.asks, &other));
 	begin(f, 10);
 	f->now_ms += 10L * ANSWER_MS;
 	replay_tick(&f->replay, f->now_ms);
 	fake_quiet(&f->src);
 	assert_int_equal(replay_step(&f->replay, f->now_ms), REPLAY_WAIT);
-	assert_null(limiter_next(&f->turns.asks));
+	assert_null(limiter_next(&f->limiters.asks));
 	permit_release(&other);
-	assert_ptr_equal(limiter_next(&f->turns.asks), &f->replay.turn);
-	replay_go(&f->replay, f->now_ms);
+	assert_ptr_equal(limiter_next(&f->limiters.asks), &f->replay.permit);
+	replay_on_permit(&f->replay, f->now_ms);
 	asked_find(f, 11);
 	/* The time of waiting is not the server's. */
 	replay_tick(&f->replay, f->now_ms + ANSWER_MS - 1);
@@ -1589,11 +1589,11 @@ static void ends_while_it_waits(void **state)
 	struct fixture *f = *state;
 	struct permit other = {.limiter = NULL};
 
-	assert_true(permit_acquire(&f->turns.asks, &other));
+	assert_true(permit_acquire(&f->limiters.asks, &other));
 	begin(f, 10);
 	replay_end(&f->replay);
 	permit_release(&other);
-	assert_null(limiter_next(&f->turns.asks));
+	assert_null(limiter_next(&f->limiters.asks));
 	fake_quiet(&f->src);
 }
 
@@ -1633,18 +1633,19 @@ static void consumer_is_given_up_after_so_many_pulls(void **state)
 
 	pulling(f);
 	event_buffer_reset(f->buffer, 10000);
-	assert_false(permit_acquire(&f->turns.consumers, &other));
+	assert_false(permit_acquire(&f->limiters.consumers, &other));
 	pulls(f, PULLS - 1);
 	full_pull(f);
 	asked_forget(f);
 	fake_quiet(&f->src);
-	assert_ptr_equal(limiter_next(&f->turns.consumers), &other);
-	assert_null(limiter_next(&f->turns.consumers));
+	assert_ptr_equal(limiter_next(&f->limiters.consumers), &other);
+	assert_null(limiter_next(&f->limiters.consumers));
 	permit_release(&other);
-	assert_ptr_equal(limiter_next(&f->turns.consumers), &f->replay.turn);
+	assert_ptr_equal(limiter_next(&f->limiters.consumers),
+			 &f->replay.permit);
 	/* The next one counts from its own first. */
-	assert_false(permit_acquire(&f->turns.consumers, &other));
-	replay_go(&f->replay, f->now_ms);
+	assert_false(permit_acquire(&f->limiters.consumers, &other));
+	replay_on_permit(&f->replay, f->now_ms);
 	asked_create(f, f->cursor.sent + 1);
 	send(f, event_created(f->consumer));
 	check(f, 1, 20000);
@@ -1673,10 +1674,10 @@ static void blocked_one_gives_its_consumer_away(void **state)
 	checked_pull(f);
 	replay_yield(&f->replay); /* nobody wants it */
 	fake_quiet(&f->src);
-	assert_false(permit_acquire(&f->turns.consumers, &other));
+	assert_false(permit_acquire(&f->limiters.consumers, &other));
 	replay_yield(&f->replay);
 	asked_forget(f);
-	assert_ptr_equal(limiter_next(&f->turns.consumers), &other);
+	assert_ptr_equal(limiter_next(&f->limiters.consumers), &other);
 	take(f, "data: m\nid: 20-9f31c2\n\n");
 	assert_int_equal(step(f), REPLAY_WAIT);
 	asked_find(f, 21);
@@ -1684,7 +1685,7 @@ static void blocked_one_gives_its_consumer_away(void **state)
 
 	f = fresh(state);
 	pulling(f);
-	assert_false(permit_acquire(&f->turns.consumers, &other));
+	assert_false(permit_acquire(&f->limiters.consumers, &other));
 	replay_yield(&f->replay); /* it is being served */
 	fake_quiet(&f->src);
 	permit_release(&other);
@@ -1694,13 +1695,13 @@ static void no_answer_makes_turns_fewer(void **state)
 {
 	struct fixture *f = *state;
 
-	limiter_init(&f->turns.asks, 8);
+	limiter_init(&f->limiters.asks, 8);
 	begin(f, 10);
 	asked_find(f, 11);
 	f->now_ms += ANSWER_MS;
 	replay_tick(&f->replay, f->now_ms);
-	assert_int_equal(f->turns.asks.limit, 4);
-	assert_int_equal(f->turns.asks.in_use, 1);
+	assert_int_equal(f->limiters.asks.limit, 4);
+	assert_int_equal(f->limiters.asks.in_use, 1);
 	asked_find(f, 11);
 }
 

@@ -20,7 +20,7 @@ enum { BATCH = 8192, HALF = BATCH / 2, SILENCE_MS = 7000, ANSWER_MS = 2000 };
 struct fixture {
 	struct fake_jetstream src;
 	struct event_buffer *buffer;
-	struct adaptive_timeout patience;
+	struct adaptive_timeout timeout;
 	struct metrics metrics;
 	struct subject_template subject;
 	struct leader leader;
@@ -44,10 +44,9 @@ static int setup(void **state)
 	assert_int_equal(event_buffer_new(&f.buffer, 1 << 20), 0);
 	assert_int_equal(subject_template_parse(&f.subject, "ev.{id}", &why),
 			 0);
-	leader_init(&f.leader, &f.src.source, f.buffer, &f.patience,
-		    &f.metrics);
+	leader_init(&f.leader, &f.src.source, f.buffer, &f.timeout, &f.metrics);
 	tail_init(&f.tail, &f.src.source, f.buffer, &f.leader, &f.subject,
-		  &f.patience, &f.metrics);
+		  &f.timeout, &f.metrics);
 	*state = &f;
 	return 0;
 }
@@ -104,7 +103,8 @@ static unsigned answer_leader(struct fixture *f, const char *created,
 	ev = event_info(a->request, created, first, last);
 	ev.info.leader = f->leads;
 	assert_true(leader_on_info(&f->leader, &ev, f->now_ms) & LEADER_OURS);
-	if (!tail_same_stream(&f->tail, &ev, f->leader.head, f->now_ms))
+	if (!tail_same_stream(&f->tail, &ev, f->leader.asked_last_seq,
+			      f->now_ms))
 		return 0;
 	out = tail_on_leader_info(&f->tail, a->request.generation, f->now_ms);
 	while ((bits = tail_next(&f->tail, f->now_ms, &touched, &seq)) != 0)
@@ -162,7 +162,7 @@ static void live(struct fixture *f, uint64_t first, uint64_t last)
 {
 	send(f, event_up());
 	become_live(f, first, last);
-	f->tail.has_news = false;
+	f->tail.has_report = false;
 }
 
 static unsigned message(struct fixture *f, uint64_t seq)
@@ -178,10 +178,10 @@ static void tick(struct fixture *f, uint64_t ms)
 
 static void assert_news(struct fixture *f, bool warn, const char *text)
 {
-	assert_true(f->tail.has_news);
-	assert_string_equal(f->tail.news, text);
-	assert_int_equal(f->tail.news_warn, warn);
-	f->tail.has_news = false;
+	assert_true(f->tail.has_report);
+	assert_string_equal(f->tail.report, text);
+	assert_int_equal(f->tail.report_warn, warn);
+	f->tail.has_report = false;
 }
 
 /* It was live and has dropped its consumer for a new one. */
@@ -218,7 +218,7 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_string_equal(f->tail.tag.hex, tag.hex);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 40);
 	assert_int_equal(event_buffer_floor(f->buffer), 40);
-	assert_int_equal(f->leader.word.first_seq, 11);
+	assert_int_equal(f->leader.state.first_seq, 11);
 
 	take_create(f, 41);
 	assert_string_equal(f->src.asked[f->src.seen - 1].subject, "");
@@ -240,7 +240,7 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_news(f, false, "tail is live after sequence 40");
 	/* What came between the two belongs to the consumer. */
 	assert_int_equal(event_buffer_last_seq(f->buffer), 40);
-	assert_int_equal(f->leader.word.last_seq, 43);
+	assert_int_equal(f->leader.state.last_seq, 43);
 }
 
 static void empty_stream_begins_at_one(void **state)
@@ -316,7 +316,7 @@ static void waits_for_a_stream_that_is_missing(void **state)
 				    "the JetStream stream does not exist");
 		if (i == 0)
 			assert_news(f, true, text);
-		assert_false(f->tail.has_news); /* once is enough */
+		assert_false(f->tail.has_report); /* once is enough */
 		fake_quiet(&f->src);
 		tick(f, 499);
 		fake_quiet(&f->src);
@@ -359,7 +359,7 @@ static void work_queue_is_not_served(void **state)
 	assert_int_equal(send(f, ev), 0);
 	assert_false(f->tail.known);
 	assert_string_equal(f->tail.why, "the stream has work-queue retention");
-	assert_true(f->tail.has_news && f->tail.news_warn);
+	assert_true(f->tail.has_report && f->tail.report_warn);
 	tick(f, 4999);
 	fake_quiet(&f->src);
 	tick(f, 1);
@@ -422,7 +422,7 @@ static void backs_off_while_nobody_answers(void **state)
 		fake_quiet(&f->src);
 		tick(f, 1);
 	}
-	assert_false(f->tail.has_news);
+	assert_false(f->tail.has_report);
 	/* A new session starts quick. */
 	fake_asked(&f->src, ASKED_INFO);
 	send(f, event_up());
@@ -904,7 +904,7 @@ static void stream_made_anew_is_a_reset(void **state)
 	assert_string_equal(f->tail.tag.hex, tag.hex);
 	assert_int_equal(event_buffer_count(f->buffer), 0);
 	assert_int_equal(event_buffer_floor(f->buffer), 90);
-	assert_int_equal(f->leader.word.first_seq, 3);
+	assert_int_equal(f->leader.state.first_seq, 3);
 	assert_news(f, true,
 		    "the stream was made anew, its last sequence is 90");
 	take_create(f, 91);
@@ -962,7 +962,7 @@ static void rolled_back_only_after_a_while(void **state)
 	for (int i = 0; i < 25; i++)
 		ask_while_behind(f, 7);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 9);
-	assert_int_equal(answer_info(f, STREAM, 1, 7), TAIL_BACK);
+	assert_int_equal(answer_info(f, STREAM, 1, 7), TAIL_ROLLED_BACK);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 7);
 	assert_int_equal(event_buffer_floor(f->buffer), 7);
 	assert_string_equal(f->tail.tag.hex, tag.hex);
@@ -1010,7 +1010,7 @@ static void leader_that_catches_up_is_no_roll_back(void **state)
 	f->now_ms += 1000;
 	for (int i = 0; i < 25; i++)
 		ask_while_behind(f, 8);
-	assert_int_equal(answer_info(f, STREAM, 1, 8), TAIL_BACK);
+	assert_int_equal(answer_info(f, STREAM, 1, 8), TAIL_ROLLED_BACK);
 }
 
 /* It is the asking again that counts, not the time that NATS was away. */
@@ -1055,7 +1055,7 @@ static void limits_overtake_it_while_away(void **state)
 	message(f, 10);
 	send(f, event_down());
 	send(f, event_up());
-	assert_int_equal(answer_info(f, STREAM, 15, 20), TAIL_OVERTAKEN);
+	assert_int_equal(answer_info(f, STREAM, 15, 20), TAIL_TRIMMED);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 14);
 	assert_int_equal(event_buffer_floor(f->buffer), 14);
 	assert_int_equal(event_buffer_count(f->buffer), 0);
@@ -1085,8 +1085,8 @@ static void verify_sees_it_overtaken(void **state)
 	answer_info(f, STREAM, 1, 9);
 	take_create(f, 10);
 	send(f, event_created(f->consumer));
-	f->tail.has_news = false;
-	assert_int_equal(answer_info(f, STREAM, 15, 20), TAIL_OVERTAKEN);
+	f->tail.has_report = false;
+	assert_int_equal(answer_info(f, STREAM, 15, 20), TAIL_TRIMMED);
 	take_pull(f);
 	assert_true(tail_live(&f->tail));
 	assert_int_equal(message(f, 15), TAIL_FRAME);
@@ -1141,7 +1141,7 @@ static void later_hole_needs_a_later_answer(void **state)
 	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1,
 			12);
 	leader_on_info(&f->leader, &ev, f->now_ms);
-	tail_same_stream(&f->tail, &ev, f->leader.head, f->now_ms);
+	tail_same_stream(&f->tail, &ev, f->leader.asked_last_seq, f->now_ms);
 	assert_int_equal(tail_on_leader_info(&f->tail, ev.request.generation,
 					     f->now_ms),
 			 0);
@@ -1150,7 +1150,7 @@ static void later_hole_needs_a_later_answer(void **state)
 	assert_int_equal(seq, 9);
 	assert_int_equal(tail_next(&f->tail, f->now_ms, &touched, &seq), 0);
 	assert_int_equal(answer_leader(f, STREAM, 11, 12),
-			 TAIL_OVERTAKEN | TAIL_FRAME);
+			 TAIL_TRIMMED | TAIL_FRAME);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 12);
 	assert_int_equal(event_buffer_floor(f->buffer), 10);
 }
@@ -1164,7 +1164,7 @@ static void hole_finds_it_overtaken(void **state)
 	live(f, 1, 5);
 	hole_message(f, 150, 0);
 	assert_int_equal(answer_leader(f, STREAM, 150, 200),
-			 TAIL_OVERTAKEN | TAIL_FRAME);
+			 TAIL_TRIMMED | TAIL_FRAME);
 	assert_int_equal(event_buffer_floor(f->buffer), 149);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 150);
 	assert_true(tail_live(&f->tail));
@@ -1184,7 +1184,7 @@ static void message_in_hand_is_served(void **state)
 	live(f, 1, 5);
 	hole_message(f, 9, 0);
 	assert_int_equal(answer_leader(f, STREAM, 50, 50),
-			 TAIL_OVERTAKEN | TAIL_FRAME);
+			 TAIL_TRIMMED | TAIL_FRAME);
 	assert_int_equal(event_buffer_floor(f->buffer), 8);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 9);
 }
@@ -1213,7 +1213,7 @@ static void filtered(struct fixture *f)
 	ev.request = fake_asked(&f->src, ASKED_INFO)->request;
 	send(f, ev);
 	take_pull(f);
-	f->tail.has_news = false;
+	f->tail.has_report = false;
 }
 
 /* A tail that filters goes on; one answer clears all holes before it. */
@@ -1242,7 +1242,7 @@ static void filtered_tail_tells_late(void **state)
 	hole_message(f, 9, 100);
 	hole_message(f, 100, 0);
 	hole_message(f, 120, 0);
-	assert_int_equal(answer_leader(f, STREAM, 90, 200), TAIL_GAP);
+	assert_int_equal(answer_leader(f, STREAM, 90, 200), TAIL_LATE_GAP);
 	assert_int_equal(f->tail.gap.after, 5);
 	assert_int_equal(f->tail.gap.first, 90);
 	assert_int_equal(f->tail.gap.upto, 89);
@@ -1269,7 +1269,7 @@ static void old_server(struct fixture *f)
 	ev.request = fake_asked(&f->src, ASKED_INFO)->request;
 	send(f, ev);
 	take_pull(f);
-	f->tail.has_news = false;
+	f->tail.has_report = false;
 }
 
 static void old_server_is_asked_about_each_hole(void **state)
@@ -1410,7 +1410,7 @@ static void stream_that_went_back_and_grew_is_found(void **state)
 	assert_int_equal(answer_get(f, 8, 5008), 0);
 	assert_int_equal(answer_get(f, 4, 1004), 0);
 	assert_int_equal(answer_get(f, 6, 5006), 0);
-	assert_int_equal(answer_get(f, 5, 1005), TAIL_BACK);
+	assert_int_equal(answer_get(f, 5, 1005), TAIL_ROLLED_BACK);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
 	assert_news(f, true, "the stream went back from sequence 8 to 5");
 	take_create(f, 6);
@@ -1425,7 +1425,7 @@ static void single_server_went_back(void **state)
 	live_with_messages(f, 4);
 	assert_int_equal(answer_info(f, STREAM, 1, 3), 0);
 	assert_int_equal(answer_get(f, 2, 1002), 0);
-	assert_int_equal(answer_get(f, 3, 5003), TAIL_BACK);
+	assert_int_equal(answer_get(f, 3, 5003), TAIL_ROLLED_BACK);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 2);
 	take_create(f, 3);
 }
@@ -1566,7 +1566,7 @@ static void pulls_without_answer_are_no_life(void **state)
 		live_after_pause(f, pause_ms);
 		assert_false(tail_ready(&f->tail));
 		assert_string_equal(f->tail.why, why);
-		assert_false(f->tail.has_news);
+		assert_false(f->tail.has_report);
 		pause_ms = pause_ms * 2 < 5000 ? pause_ms * 2 : 5000;
 	}
 	assert_int_equal(f->metrics.value[METRIC_RESET_SILENT], 9);
@@ -1661,8 +1661,8 @@ static void same_stream(void **state)
 						  f->now_ms),
 				 cases[i].same);
 		if (cases[i].same) {
-			assert_int_equal(f->leader.word.first_seq, 4);
-			assert_int_equal(f->leader.word.last_seq,
+			assert_int_equal(f->leader.state.first_seq, 4);
+			assert_int_equal(f->leader.state.last_seq,
 					 cases[i].last);
 			assert_true(tail_live(&f->tail));
 			fake_quiet(&f->src);
@@ -1694,7 +1694,7 @@ static void answer_that_says_nothing(void **state)
 				      event_buffer_last_seq(f->buffer),
 				      f->now_ms));
 	assert_true(tail_live(&f->tail));
-	assert_int_equal(f->leader.word.last_seq, 9);
+	assert_int_equal(f->leader.state.last_seq, 9);
 	fake_quiet(&f->src);
 }
 
@@ -1768,7 +1768,7 @@ static void live_again_is_news_each_time(void **state)
 	become_live(f, 1, 5);
 	assert_news(f, false, "tail is live after sequence 5");
 	send(f, event_down());
-	assert_false(f->tail.has_news);
+	assert_false(f->tail.has_report);
 	send(f, event_up());
 	become_live(f, 1, 5);
 	assert_news(f, false, "tail is live after sequence 5");
