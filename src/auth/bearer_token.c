@@ -11,8 +11,8 @@
 
 /* ---- Authorization ------------------------------------------------------- */
 
-/* RFC 9110, 11.1: the scheme without regard to case, then blanks. An empty
- * token is one, too: somebody meant to send it. */
+/* RFC 9110, section 11.1: the case-insensitive scheme, then blanks. An empty
+ * token counts as given: the client meant to send one. */
 static bool is_bearer_scheme(const char *value, size_t len, struct span *ret)
 {
 	static const char scheme[] = "bearer";
@@ -30,7 +30,7 @@ static bool is_bearer_scheme(const char *value, size_t len, struct span *ret)
 
 /* ---- cookies (RFC 6265, 4.2.1) ------------------------------------------- */
 
-/* "a=1; b=2": the next pair, without blanks around it. False at the end. */
+/* The next pair of "a=1; b=2", without blanks around it. False at the end. */
 static bool next_cookie(const char **at, struct span *ret)
 {
 	const char *p = *at;
@@ -44,7 +44,7 @@ static bool next_cookie(const char **at, struct span *ret)
 	return ret->len > 0;
 }
 
-/* Its value may stand in quotation marks. */
+/* The value may be in quotes. */
 static bool is_named_cookie(struct span pair, const char *name,
 			    struct span *ret)
 {
@@ -62,8 +62,9 @@ static bool is_named_cookie(struct span pair, const char *name,
 	return true;
 }
 
-/* How often it is there; *ret is the last one. HTTP/2 lets a client split the
- * header, and not every proxy joins it again. */
+/* Returns the number of cookies with that name; *ret is the last value. There
+ * may be several headers: HTTP/2 clients split them, and some proxies do not
+ * join them. */
 static size_t find_cookie(const struct request *h, const char *name,
 			  struct span *ret)
 {
@@ -84,8 +85,8 @@ static size_t find_cookie(const struct request *h, const char *name,
 
 /* ---- the query ----------------------------------------------------------- */
 
-/* No letter of a token needs a percent sign, and some clients write them all
- * the same. What is too long is cut, and is too long still. */
+/* Tokens need no percent-encoding; some clients encode them anyway. A token
+ * that is cut here is still too long. */
 static struct span decode_percent(struct bearer_token *t, const char *sent,
 				  size_t len)
 {
@@ -110,7 +111,7 @@ static int reject_missing_token(const struct token_sources *p,
 {
 	char text[240];
 	int len = snprintf(text, sizeof(text),
-			   "no token: wanted is Authorization: Bearer");
+			   "no token, allowed are Authorization: Bearer");
 
 	if (p->query != NULL)
 		len += snprintf(text + len, sizeof(text) - (size_t)len,
@@ -122,7 +123,7 @@ static int reject_missing_token(const struct token_sources *p,
 }
 
 int bearer_token_find(struct bearer_token *ret, struct http_error *why,
-		      const struct token_sources *places,
+		      const struct token_sources *sources,
 		      const struct request *h, const char *query,
 		      size_t query_len)
 {
@@ -139,16 +140,16 @@ int bearer_token_find(struct bearer_token *ret, struct http_error *why,
 	if (!in_header && query != NULL) {
 		found = decode_percent(ret, query, query_len);
 	} else if (!in_header) {
-		cookies = places->cookie == NULL
+		cookies = sources->cookie == NULL
 				  ? 0
-				  : find_cookie(h, places->cookie, &found);
+				  : find_cookie(h, sources->cookie, &found);
 		if (cookies == 0)
-			return reject_missing_token(places, why);
+			return reject_missing_token(sources, why);
 		if (cookies > 1)
 			return http_error_set(why, 400, REJECT_BAD_TOKEN,
 					      "cookie %s is given %zu times, "
 					      "allowed is once",
-					      places->cookie, cookies);
+					      sources->cookie, cookies);
 	}
 	ret->at = found.at;
 	ret->len = found.len;

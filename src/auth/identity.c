@@ -54,8 +54,8 @@ static int take_checked_identity(struct identity *ret, struct http_error *why,
 	return 0;
 }
 
-/* An empty value counts as given: a proxy that blanks a header means to say
- * that nobody is known, and the query must not say otherwise. */
+/* An empty value counts as given: a proxy that empties the header reports an
+ * unknown client, and the query must not override that. */
 int identity_take(struct identity *ret, struct http_error *why,
 		  const struct identity_request *req)
 {

@@ -1,5 +1,5 @@
-/* Who asks: the identity of a request, from a header or a query parameter, as
- * exactly one NATS subject token. */
+/* The identity of a request, from a header or a query parameter, as exactly one
+ * token of a NATS subject. */
 #ifndef SLUICE_IDENTITY_H
 #define SLUICE_IDENTITY_H
 
@@ -14,16 +14,16 @@ struct identity {
 };
 
 struct identity_request {
-	const char *header_name; /* for the error's text */
-	const char *header;	 /* its value; NULL when absent */
+	const char *header_name; /* for the text of errors */
+	const char *header;	 /* value; NULL when absent */
 	size_t header_len;
 	const char *query_name; /* NULL when not allowed */
 	const char *query;	/* decoded value; NULL when absent */
 	size_t query_len;
 };
 
-/* 0, or -EINVAL with *why: none at all, both given (even if equal), or not one
- * token of 1 to 128 bytes 33..126 without '.', '*', '>'. */
+/* 0, or -EINVAL with *why: none, both given (even if equal), or not one token
+ * of 1 to 128 bytes 33..126 without '.', '*', '>'. */
 int identity_take(struct identity *ret, struct http_error *why,
 		  const struct identity_request *req);
 

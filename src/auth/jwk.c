@@ -1,6 +1,5 @@
-/* OpenSSL's EVP, with the functions that 3.0 has. What it says of a failure is
- * dropped: for a token it is only ever "no", and for a key the file's owner is
- * told in our own words. */
+/* OpenSSL's EVP, with functions of 3.0. Its error texts are dropped: a token is
+ * just not valid, and of a key the text here says what is wrong. */
 #include "auth/jwk.h"
 
 #include <errno.h>
@@ -35,7 +34,7 @@ int jwt_alg_parse(const char *name, enum jwt_alg *ret)
 #undef X
 	};
 
-	/* RFC 9864 deprecates "EdDSA" for the name of the curve. */
+	/* RFC 9864 deprecates "EdDSA" in favour of the name of the curve. */
 	if (strcmp(name, "Ed25519") == 0) {
 		*ret = JWT_EdDSA;
 		return 0;
@@ -91,7 +90,6 @@ static bool verify_hmac(const struct jwk *k, const EVP_MD *md,
 
 /* ---- public keys --------------------------------------------------------- */
 
-/* What it is for, by what it is. */
 static int take_rsa_key(struct jwk *k, const char **why)
 {
 	int bits = EVP_PKEY_get_bits(k->pkey);
@@ -132,8 +130,8 @@ static int take_key_kind(struct jwk *k, const char **why)
 	return -EINVAL;
 }
 
-/* A key that has no good public half (a point that is not on the curve, a
- * modulus that is even) is found now, not by a token. */
+/* Detects a bad public key (a point not on the curve, an even modulus) when it
+ * is loaded, not by a token. */
 static bool is_strong_rsa_key(EVP_PKEY *pkey)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
@@ -143,7 +141,7 @@ static bool is_strong_rsa_key(EVP_PKEY *pkey)
 	return sound;
 }
 
-/* Takes the key over, NULL too, also on failure. */
+/* Owns `pkey`, which may be NULL, in any case. */
 static int take_evp_key(struct jwk *k, EVP_PKEY *pkey, const char **why)
 {
 	int rc = -EINVAL;
@@ -164,7 +162,7 @@ static int take_evp_key(struct jwk *k, EVP_PKEY *pkey, const char **why)
 	return rc;
 }
 
-/* NULL where that fails. */
+/* NULL on failure. */
 static EVP_PKEY *key_from_params(const char *type, OSSL_PARAM_BLD *build)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
@@ -186,7 +184,7 @@ int jwk_init_rsa(struct jwk *k, const uint8_t *n, size_t n_len,
 	BIGNUM *bn_n = NULL, *bn_e = NULL;
 	EVP_PKEY *pkey = NULL;
 
-	/* Whole bytes with a zero or two before them are far below this. */
+	/* Far above a key with some leading zeros. */
 	if (n_len <= JWT_RSA_MAX_BITS / 4 && e_len <= JWT_RSA_MAX_BITS / 4) {
 		bn_n = BN_bin2bn(n, (int)n_len, NULL);
 		bn_e = BN_bin2bn(e, (int)e_len, NULL);
@@ -245,7 +243,7 @@ static EVP_PKEY *key_of_certificate(const unsigned char **at, long len)
 	return ret;
 }
 
-/* NULL: it is no DER of this kind, or there is more behind it. */
+/* NULL: not DER of this kind, or more bytes after it. */
 static EVP_PKEY *key_of_der(const char *kind, const unsigned char *der,
 			    long len)
 {
@@ -274,7 +272,7 @@ bool jwk_is_der(const void *bytes, size_t len)
 	EVP_PKEY *pkey = NULL;
 	bool found;
 
-	/* A SEQUENCE; OpenSSL takes its time with what is none. */
+	/* Require a SEQUENCE: OpenSSL is slow with other bytes. */
 	if (len == 0 || len > LONG_MAX || *at != 0x30)
 		return false;
 	for (size_t i = 0; pkey == NULL && i < ARRAY_LEN(kinds); i++)
@@ -287,7 +285,7 @@ bool jwk_is_der(const void *bytes, size_t len)
 	return found;
 }
 
-/* NULL and why, or the key. PEM_read_bio() decrypts nothing and asks nobody. */
+/* The key, or NULL with *why. PEM_read_bio() neither decrypts nor prompts. */
 static EVP_PKEY *key_of_pem(BIO *bio, const char **why)
 {
 	char *kind = NULL, *header = NULL;
@@ -300,7 +298,7 @@ static EVP_PKEY *key_of_pem(BIO *bio, const char **why)
 		return NULL;
 	}
 	if (strstr(kind, "PRIVATE KEY") != NULL)
-		*why = "it has a private key, the public one is wanted";
+		*why = "it has a private key, a public one is required";
 	else if (strcmp(kind, PEM_STRING_PUBLIC) != 0 &&
 		 strcmp(kind, PEM_STRING_RSA_PUBLIC) != 0 &&
 		 strcmp(kind, PEM_STRING_X509) != 0)
@@ -354,7 +352,7 @@ int jwk_pin(struct jwk *k, enum jwt_alg alg)
 
 /* ---- signatures ---------------------------------------------------------- */
 
-/* `md` NULL: the algorithm has its own. */
+/* `md` is NULL where the algorithm implies it. */
 static bool verify_digest(EVP_PKEY *pkey, const char *md, bool pss,
 			  const void *bytes, size_t len, const uint8_t *sig,
 			  size_t sig_len)
@@ -365,7 +363,7 @@ static bool verify_digest(EVP_PKEY *pkey, const char *md, bool pss,
 
 	good = ctx != NULL && EVP_DigestVerifyInit_ex(ctx, &how, md, NULL, NULL,
 						      pkey, NULL) == 1;
-	/* RFC 7518, 3.5: MGF1 with the same hash, the salt as long as it. */
+	/* RFC 7518, 3.5: MGF1 with the same hash, a salt of its length. */
 	if (good && pss)
 		good = EVP_PKEY_CTX_set_rsa_padding(how,
 						    RSA_PKCS1_PSS_PADDING) ==
@@ -377,7 +375,7 @@ static bool verify_digest(EVP_PKEY *pkey, const char *md, bool pss,
 	return good;
 }
 
-/* RFC 7518, 3.4: r and s, each 32 bytes; OpenSSL wants them in DER. */
+/* RFC 7518, section 3.4: r and s, 32 bytes each; OpenSSL needs DER. */
 static bool verify_es256(EVP_PKEY *pkey, const void *bytes, size_t len,
 			 const uint8_t *sig, size_t sig_len)
 {
@@ -439,7 +437,7 @@ bool jwk_verify(const struct jwk *k, enum jwt_alg alg, const void *bytes,
 	bool good = (k->algs & JWT_ALG_BIT(alg)) != 0 &&
 		    verify_signature(k, alg, bytes, len, sig, sig_len);
 
-	/* Else the next one who looks would take our failures for his. */
+	/* Leave no errors behind for the next user of the queue. */
 	ERR_clear_error();
 	return good;
 }

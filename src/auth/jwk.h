@@ -1,6 +1,6 @@
-/* One key that signatures of JSON Web Tokens are checked with, and the
- * algorithms that it is for. A token only ever chooses among these: so a public
- * key is never taken for a secret, whatever the token says (RFC 8725, 3.1). */
+/* One key that verifies JSON Web Tokens, with the algorithms that it is for. A
+ * token only chooses among these: a public key is never used as a secret,
+ * whatever the token says (RFC 8725, section 3.1). */
 #ifndef SLUICE_JWK_H
 #define SLUICE_JWK_H
 
@@ -33,25 +33,24 @@ enum {
 	JWT_SECRET_MIN = 32, /* RFC 7518, 3.2, for HS256 */
 	JWT_SECRET_MAX = 4096,
 	JWT_RSA_MIN_BITS = 2048, /* RFC 7518, 3.3 */
-	JWT_RSA_MAX_BITS = 8192, /* what a check may cost has an end */
+	JWT_RSA_MAX_BITS = 8192, /* bounds the cost of a check */
 };
 
 struct jwk {
 	unsigned algs;		  /* JWT_ALG_BIT()s */
-	char *kid;		  /* owned; NULL: it has none */
+	char *kid;		  /* owned; NULL: none */
 	struct evp_pkey_st *pkey; /* a public key, or ... */
 	uint8_t *secret;
 	size_t secret_len;
 };
 
-/* -EINVAL for a name that is none of the above, nor "Ed25519" (RFC 9864), which
- * is EdDSA. */
+/* Accepts the names above and "Ed25519" (RFC 9864), which is EdDSA. -EINVAL. */
 int jwt_alg_parse(const char *name, enum jwt_alg *ret);
 
-/* Each makes a key without kid of what it is given, for all algorithms that fit
- * it. 0, -ENOMEM, or -EINVAL with *why (static text). */
+/* Each creates a key without kid, for all algorithms that fit it. 0, -ENOMEM,
+ * or -EINVAL with *why (static). */
 
-/* HS256, and HS384 and HS512 if it is as long as their hash. */
+/* HS256; HS384 and HS512 when it is as long as their hash. */
 int jwk_init_secret(struct jwk *k, const void *bytes, size_t len,
 		    const char **why);
 /* RS256 and PS256. Big-endian numbers. */
@@ -63,22 +62,22 @@ int jwk_init_p256(struct jwk *k, const uint8_t *x, size_t x_len,
 /* EdDSA. 32 bytes. */
 int jwk_init_ed25519(struct jwk *k, const uint8_t *x, size_t x_len,
 		     const char **why);
-/* One public key or certificate (its dates and its issuer do not matter). */
+/* One public key or certificate, whose dates and issuer are ignored. */
 int jwk_init_pem(struct jwk *k, const void *bytes, size_t len,
 		 const char **why);
-/* Accepts NULL and a zeroed key. A secret is wiped. */
+/* NULL and a zeroed key are fine. Wipes a secret. */
 void jwk_finish(struct jwk *k);
 
-/* For this algorithm alone. -EINVAL: it does not fit the key. */
+/* Restricts the key to one algorithm. -EINVAL: it does not fit the key. */
 int jwk_pin(struct jwk *k, enum jwt_alg alg);
 
-/* Is `sig` a signature by this key of these bytes? False, too, for an algorithm
- * that the key is not for. */
+/* True when `sig` is a signature of the bytes by this key. False for an
+ * algorithm that the key is not for. */
 bool jwk_verify(const struct jwk *k, enum jwt_alg alg, const void *bytes,
 		size_t len, const uint8_t *sig, size_t sig_len);
 
-/* Are the bytes a key or a certificate in DER? As a secret these would be one
- * that everybody knows. */
+/* True for a key or certificate in DER, which is public and must not be a
+ * secret. */
 bool jwk_is_der(const void *bytes, size_t len);
 
 #endif

@@ -1,7 +1,6 @@
-/* What a file of keys is, is decided by how it begins: PEM, then JSON. Bytes
- * that are neither are an error. A secret is read by a function of its own,
- * since any bytes at all could be one: an error page, or a public key in a form
- * that is not known here. */
+/* The beginning of a key file decides its format: PEM, then JSON; other bytes
+ * are an error. A secret has a function of its own, because any bytes could be
+ * one: an error page, or a public key in an unknown form. */
 #include "auth/jwks.h"
 
 #include <errno.h>
@@ -28,7 +27,7 @@ struct jwks {
 	size_t n;
 	size_t passed_over;
 	size_t faulty;
-	char fault[JWKS_ERROR_MAX]; /* of the first faulty one */
+	char fault[JWKS_ERROR_MAX]; /* of the first faulty key */
 };
 
 static int fail_key_set(char *err, const char *what)
@@ -37,7 +36,7 @@ static int fail_key_set(char *err, const char *what)
 	return -EINVAL;
 }
 
-/* What is wrong with a key; `rc` is what its init has returned. */
+/* `rc`: result of the init of the key. */
 static int fail_key_text(char *err, int rc, const char *why)
 {
 	return rc == -EINVAL ? fail_key_set(err, why) : rc;
@@ -45,7 +44,7 @@ static int fail_key_text(char *err, int rc, const char *why)
 
 /* ---- JWKS ---------------------------------------------------------------- */
 
-/* A key of a set, by its place from 1 on: a kid may be anything. */
+/* One key of a set; `number` counts from 1, because a kid may be anything. */
 struct jwks_entry {
 	const json_t *object;
 	size_t number;
@@ -58,7 +57,7 @@ static int fail_jwk_member(const struct jwks_entry *j, const char *what)
 	return -EINVAL;
 }
 
-/* NULL: it is not there; then, and when it is no string, with *rc -EINVAL. */
+/* NULL when absent. *rc is -EINVAL when absent or not a string. */
 static const char *string_member(const struct jwks_entry *j, const char *name)
 {
 	return json_string_value(json_object_get(j->object, name));
@@ -75,7 +74,7 @@ static int take_member_bytes(const struct jwks_entry *j, const char *name,
 	    base64url_decode(text, strlen(text), out, max, len) == 0 &&
 	    *len > 0)
 		return 0;
-	snprintf(what, sizeof(what), "its \"%s\" is no base64url", name);
+	snprintf(what, sizeof(what), "its \"%s\" is not base64url", name);
 	return fail_jwk_member(j, what);
 }
 
@@ -125,7 +124,7 @@ static bool is_plain_text(const json_t *value, const char *text)
 	       strcmp(json_string_value(value), text) == 0;
 }
 
-/* 0, or 1: its kind is not known here (RFC 7517, 5: passed over). */
+/* 0, or 1 for an unknown kind, which is skipped (RFC 7517, section 5). */
 static int init_jwk_kind(struct jwk *k, const struct jwks_entry *j,
 			 const char **why)
 {
@@ -153,8 +152,8 @@ static bool has_verify_op(const json_t *ops)
 	return false;
 }
 
-/* RFC 7517, 4.2 to 4.4. False: for something else than signatures, or by an
- * algorithm that is not known here. *alg is JWT_ALG_COUNT for none. */
+/* RFC 7517, sections 4.2 to 4.4. False: not for signatures, or an unknown
+ * algorithm. *alg is JWT_ALG_COUNT for none. */
 static bool is_signature_key(const struct jwks_entry *j, enum jwt_alg *alg)
 {
 	const json_t *use = json_object_get(j->object, "use");
@@ -178,13 +177,13 @@ static int take_key_id(struct jwk *k, const struct jwks_entry *j)
 		return 0;
 	if (!json_is_string(kid) || json_string_length(kid) > KID_MAX)
 		return fail_jwk_member(
-			j, "its \"kid\" is no string of at most 256 "
+			j, "its \"kid\" is not a string of at most 256 "
 			   "bytes");
 	k->kid = strdup(json_string_value(kid));
 	return k->kid == NULL ? -ENOMEM : 0;
 }
 
-/* 0, 1: passed over, or a negative errno. */
+/* 0, 1: skipped, or a negative errno. */
 static int take_one_jwk(struct jwk *k, const struct jwks_entry *j)
 {
 	const char *why = NULL;
@@ -193,7 +192,7 @@ static int take_one_jwk(struct jwk *k, const struct jwks_entry *j)
 
 	if (!json_is_object(j->object) ||
 	    !json_is_string(json_object_get(j->object, "kty")))
-		return fail_jwk_member(j, "it is no object with a \"kty\"");
+		return fail_jwk_member(j, "it is not an object with a \"kty\"");
 	if (!is_signature_key(j, &alg))
 		return 1;
 	rc = init_jwk_kind(k, j, &why);
@@ -210,8 +209,7 @@ static int take_one_jwk(struct jwk *k, const struct jwks_entry *j)
 	return rc;
 }
 
-/* RFC 7517, 5: a key with values out of range is ignored, and the set is not.
- */
+/* RFC 7517, section 5: ignore a key with values out of range, not the set. */
 static void skip_faulty(struct jwks *s, const char *fault)
 {
 	if (s->faulty++ == 0)
@@ -248,17 +246,15 @@ static int take_jwk_set(struct jwks *s, const json_t *array, char *err)
 	}
 	if (s->n == 0 && s->faulty > 0) {
 		snprintf(err, JWKS_ERROR_MAX,
-			 "its key set has no key that can be used (%.100s)",
-			 s->fault);
+			 "its key set has no usable key (%.100s)", s->fault);
 		return -EINVAL;
 	}
 	if (s->n == 0)
-		return fail_key_set(err,
-				    "its key set has no key that can be used");
+		return fail_key_set(err, "its key set has no usable key");
 	return 0;
 }
 
-/* A set, or one key alone. */
+/* A set or a single key. */
 static int take_jwk_object(struct jwks *s, const json_t *root, char *err)
 {
 	const json_t *array = json_object_get(root, "keys");
@@ -268,15 +264,15 @@ static int take_jwk_object(struct jwks *s, const json_t *root, char *err)
 	if (array != NULL)
 		return json_is_array(array)
 			       ? take_jwk_set(s, array, err)
-			       : fail_key_set(err, "its \"keys\" is no array");
+			       : fail_key_set(err,
+					      "its \"keys\" is not an array");
 	if (!json_is_object(root))
 		return fail_key_set(err,
-				    "it is JSON, and no key set (an object)");
+				    "it is JSON but not a key set (an object)");
 	rc = take_one_jwk(&s->keys[0], &j);
 	if (rc == 0)
 		s->n = 1;
-	return rc > 0 ? fail_key_set(err, "its key is not one that can be used")
-		      : rc;
+	return rc > 0 ? fail_key_set(err, "its key cannot be used") : rc;
 }
 
 static int take_json_keys(struct jwks *s, const char *text, size_t len,
@@ -289,10 +285,10 @@ static int take_json_keys(struct jwks *s, const char *text, size_t len,
 	if (json_depth(text, len) > JSON_DEPTH_MAX)
 		return fail_key_set(err, "its JSON is nested too deeply");
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
-	/* jansson's own words may quote a secret. */
+	/* The error text of jansson may quote a secret. */
 	if (root == NULL) {
 		snprintf(err, JWKS_ERROR_MAX,
-			 "it begins like JSON and is none, or has a member "
+			 "it is not valid JSON, or has a member "
 			 "twice (line %d, column %d)",
 			 where.line, where.column);
 		return -EINVAL;
@@ -319,7 +315,7 @@ static size_t count_pem_blocks(const char *text, size_t len)
 	return n;
 }
 
-/* Of a chain the certificates of authorities would be keys for tokens, too. */
+/* In a chain, certificates of authorities would be accepted as keys too. */
 static int take_pem_key(struct jwks *s, const char *text, size_t len, char *err)
 {
 	const char *why = NULL;
@@ -328,7 +324,7 @@ static int take_pem_key(struct jwks *s, const char *text, size_t len, char *err)
 	if (count_pem_blocks(text, len) > 1)
 		return fail_key_set(
 			err, "it has more than one key or certificate in "
-			     "PEM, for several there is JWKS");
+			     "PEM; use JWKS for several");
 	rc = jwk_init_pem(&s->keys[0], text, len, &why);
 	if (rc == 0)
 		s->n = 1;
@@ -345,7 +341,7 @@ static bool is_blank_text(char c)
 	return ascii_is_blank(c) || c == '\r' || c == '\n';
 }
 
-/* The middle of a PEM, without the lines around it. */
+/* The base64 of a PEM, without the lines around it. */
 static bool is_base64_der(const char *text, size_t len)
 {
 	char *packed = malloc(len);
@@ -390,12 +386,12 @@ static int take_keys(struct jwks *s, const char *text, size_t len, char *err)
 		return fail_key_set(err, "it is empty");
 	if (text[blanks] == '{' || text[blanks] == '[')
 		return take_json_keys(s, text + blanks, len - blanks, err);
-	return fail_key_set(
-		err, is_other_form(text + blanks, len - blanks)
-			     ? "it is a key in a form that is not taken; "
-			       "PEM and JWKS are"
-			     : "it is neither PEM nor JWKS (a secret is "
-			       "given by --jwt-secret)");
+	return fail_key_set(err,
+			    is_other_form(text + blanks, len - blanks)
+				    ? "it is a key in an unsupported form; "
+				      "PEM and JWKS are supported"
+				    : "it is neither PEM nor JWKS (a secret is "
+				      "given by --jwt-secret)");
 }
 
 /* ---- secrets ------------------------------------------------------------- */
@@ -408,7 +404,7 @@ static bool is_printable(const char *text, size_t len)
 	return len > 0;
 }
 
-/* The line end that an editor or `echo` puts behind a text is not meant. */
+/* Drops the line end that an editor or `echo` appends. */
 static size_t without_line_end(const char *text, size_t len)
 {
 	size_t short_len = len;
@@ -420,7 +416,7 @@ static size_t without_line_end(const char *text, size_t len)
 	return is_printable(text, short_len) ? short_len : len;
 }
 
-/* As Windows writes text: half of the bytes are 0. No random secret is so. */
+/* Text of Windows, where half of the bytes are 0; never a random secret. */
 static bool is_utf16(const char *text, size_t len)
 {
 	size_t zeros[2] = {0, 0};
@@ -430,7 +426,7 @@ static bool is_utf16(const char *text, size_t len)
 	return zeros[0] * 3 > len || zeros[1] * 3 > len;
 }
 
-/* XML or HTML: an error page. */
+/* XML or HTML, such as an error page. */
 static bool is_markup(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -439,10 +435,10 @@ static bool is_markup(const char *text, size_t len)
 	return len > 0 && text[0] == '<' && memchr(text, '>', len) != NULL;
 }
 
-/* The bytes that everybody can know and that get into such a file by mistake.
- * The list can't be complete; it need not be, since the option says that the
- * file is a secret. NULL: none of them. */
-static const char *public_form(const char *text, size_t len)
+/* Detects public bytes that get into such a file by mistake; NULL: none. The
+ * list is not complete, and need not be: the option says that the file is a
+ * secret. */
+static const char *find_public_form(const char *text, size_t len)
 {
 	size_t blanks = begins_with(text, len, "\xef\xbb\xbf") ? 3 : 0;
 	json_t *root = NULL;
@@ -454,17 +450,17 @@ static const char *public_form(const char *text, size_t len)
 	text += blanks;
 	len -= blanks;
 	if (count_pem_blocks(text, len) > 0 || is_other_form(text, len))
-		return "it is a key and no secret (keys are given by "
+		return "it is a key, not a secret (keys are given by "
 		       "--jwt-key)";
 	if (is_utf16(text, len))
-		return "it is text in UTF-16 and no secret";
+		return "it is text in UTF-16, not a secret";
 	if (is_markup(text, len))
-		return "it is markup (an error page?) and no secret";
+		return "it is markup (an error page?), not a secret";
 	if ((text[0] == '{' || text[0] == '[') &&
 	    json_depth(text, len) <= JSON_DEPTH_MAX)
 		root = json_loadb(text, len, 0, NULL);
 	json_decref(root);
-	return root != NULL ? "it is JSON and no secret (a JWKS is given by "
+	return root != NULL ? "it is JSON, not a secret (a JWKS is given by "
 			      "--jwt-key)"
 			    : NULL;
 }
@@ -472,7 +468,7 @@ static const char *public_form(const char *text, size_t len)
 static int take_secret_key(struct jwks *s, const char *text, size_t len,
 			   char *err)
 {
-	const char *why = public_form(text, len);
+	const char *why = find_public_form(text, len);
 	int rc;
 
 	if (why != NULL)

@@ -1,7 +1,7 @@
-/* The parts in order: three of them, the header, the signature, the claims. A
- * token that says "crit" or "b64" wants to be read in a way that we don't know
- * (RFC 7515, 4.1.11; RFC 7797), and "none" is no algorithm of a key's. Where a
- * header names a key itself (jwk, jku, x5c, x5u) nobody looks. */
+/* The order of checks: three parts, the header, the signature, the claims.
+ * "crit" and "b64" require extensions that are not supported (RFC 7515, section
+ * 4.1.11; RFC 7797); "none" is the algorithm of no key. Keys named by the
+ * header itself (jwk, jku, x5c, x5u) are ignored. */
 #include "auth/jwt.h"
 
 #include <errno.h>
@@ -12,20 +12,16 @@
 
 #include "base/base64.h"
 #include "base/json_depth.h"
+#include "base/span.h"
 #include "base/printable.h"
 #include "nats/subject.h"
 
-/* Times beyond are cut: some 285,000 years. */
+/* Later times are capped: about the year 285,000. */
 #define TIME_MAX_S 9007199254740.0
 
-struct part {
-	const char *at;
-	size_t len;
-};
-
 struct parts {
-	struct part header, claims, signature;
-	struct part signed_bytes; /* header.claims */
+	struct span header, claims, signature;
+	struct span signed_bytes; /* header.claims */
 };
 
 static int reject_token(struct http_error *why, enum reject_reason reason,
@@ -41,11 +37,11 @@ static int reject_token_form(struct http_error *why, const char *text)
 
 /* ---- the form ------------------------------------------------------------ */
 
-/* Up to the next dot, or all of it. */
-static struct part take_token_part(const char **at, const char *end)
+/* Up to the next dot, or to the end. */
+static struct span take_token_part(const char **at, const char *end)
 {
 	const char *dot = memchr(*at, '.', (size_t)(end - *at));
-	struct part ret = {*at, (size_t)((dot != NULL ? dot : end) - *at)};
+	struct span ret = {*at, (size_t)((dot != NULL ? dot : end) - *at)};
 
 	*at = dot != NULL ? dot + 1 : end;
 	return ret;
@@ -76,8 +72,8 @@ static int split_token(struct parts *ret, const char *token, size_t len,
 	return 0;
 }
 
-/* NULL with *why, or the object, which the caller lets go. */
-static json_t *read_part_object(const struct part *p, struct http_error *why)
+/* The object, for the caller to json_decref(); NULL with *why. */
+static json_t *read_part_object(const struct span *p, struct http_error *why)
 {
 	char text[JWT_MAX];
 	size_t len;
@@ -96,8 +92,8 @@ static json_t *read_part_object(const struct part *p, struct http_error *why)
 	if (json_is_object(ret))
 		return ret;
 	json_decref(ret);
-	reject_token_form(why, "the token's parts are no JSON objects without "
-			       "doubled members");
+	reject_token_form(why, "the token's parts are not JSON objects without "
+			       "duplicate members");
 	return NULL;
 }
 
@@ -111,12 +107,13 @@ static int check_header(const json_t *header, struct http_error *why)
 	    json_object_get(header, "b64") != NULL)
 		return reject_token_form(why,
 					 "the token has crit or b64, which are "
-					 "not taken");
+					 "not supported");
 	if (!json_is_string(json_object_get(header, "alg")))
 		return reject_token_form(why,
 					 "the token names no algorithm (alg)");
 	if (kid != NULL && !json_is_string(kid))
-		return reject_token_form(why, "the token's kid is no string");
+		return reject_token_form(why,
+					 "the token's kid is not a string");
 	return 0;
 }
 
@@ -146,14 +143,14 @@ static int check_signature(const struct jwks *keys, const json_t *header,
 			"the token needs a kid, more than 4 keys fit it");
 	default:
 		return reject_token(why, REJECT_BAD_SIGNATURE,
-				    "the token's signature is not by our key");
+				    "no key verifies the token's signature");
 	}
 }
 
 /* ---- the claims ---------------------------------------------------------- */
 
-/* NumericDate (RFC 7519, 2) in milliseconds, what is before 1970 as 0. False:
- * it is no number. */
+/* NumericDate (RFC 7519, section 2) in milliseconds; 0 before 1970. False: not
+ * a number. */
 static bool take_numeric_date(const json_t *value, uint64_t *ms)
 {
 	double s = json_number_value(value);
@@ -174,22 +171,23 @@ static int check_token_times(struct jwt *t, const struct jwt_rules *rules,
 	uint64_t from_ms = 0;
 
 	if (exp != NULL && !take_numeric_date(exp, &t->end_ms))
-		return reject_token_form(why, "the token's exp is no number");
+		return reject_token_form(why,
+					 "the token's exp is not a number");
 	if (nbf != NULL && !take_numeric_date(nbf, &from_ms))
-		return reject_token_form(why, "the token's nbf is no number");
+		return reject_token_form(why,
+					 "the token's nbf is not a number");
 	t->expires = exp != NULL;
 	if (exp == NULL && !rules->no_exp)
-		return reject_token_form(why,
-					 "the token has no exp, and one that "
-					 "never expires is not taken here "
-					 "(--jwt-allow-no-exp)");
-	/* RFC 7519, 4.1.4: on or after exp it is too late. */
+		return reject_token_form(why, "the token has no exp, which is "
+					      "required here "
+					      "(--jwt-allow-no-exp)");
+	/* RFC 7519, 4.1.4: rejected on or after exp. */
 	if (t->expires && t->end_ms + rules->leeway_ms <= now_ms)
 		return reject_token(why, REJECT_TOKEN_EXPIRED,
 				    "the token has expired (exp)");
 	if (nbf != NULL && from_ms > now_ms + rules->leeway_ms)
 		return reject_token(why, REJECT_TOKEN_NOT_YET_VALID,
-				    "the token is not good yet (nbf)");
+				    "the token is not valid yet (nbf)");
 	return 0;
 }
 
@@ -223,15 +221,14 @@ static int check_audience(const struct jwt_rules *rules, const json_t *claims,
 	if (aud == NULL && rules->n_audiences == 0)
 		return 0;
 	if (aud == NULL)
-		return reject_token(
-			why, REJECT_TOKEN_AUDIENCE,
-			"the token has no audience (aud), and one of ours "
-			"is wanted");
+		return reject_token(why, REJECT_TOKEN_AUDIENCE,
+				    "the token has no audience (aud), which is "
+				    "required here");
 	if (rules->n_audiences == 0)
 		return reject_token(
 			why, REJECT_TOKEN_AUDIENCE,
-			"the token is for an audience (aud), and none is "
-			"set here (--jwt-audience)");
+			"the token has an audience (aud), but none is "
+			"configured here (--jwt-audience)");
 	if (!audience_fits(aud, rules))
 		return reject_token(why, REJECT_TOKEN_AUDIENCE,
 				    "the token is for another audience (aud)");
@@ -249,16 +246,16 @@ static int check_issuer(const struct jwt_rules *rules, const json_t *claims,
 			    "the token is of another issuer (iss)");
 }
 
-/* What is wrong with the claim. Its value is not quoted: it may be an address,
- * or a name. */
+/* What is wrong with the claim. Its value, maybe a name or address, is not
+ * quoted. */
 static const char *claim_fault(const json_t *value)
 {
 	if (value == NULL)
-		return "missing, wanted is";
+		return "missing, required is";
 	if (json_is_number(value))
-		return "a number, wanted is a string that is";
+		return "a number, required is a string that is";
 	if (!json_is_string(value))
-		return "no string, wanted is";
+		return "not a string, required is";
 	return subject_id_ok(json_string_value(value),
 			     json_string_length(value))
 		       ? NULL

@@ -1,5 +1,5 @@
-/* JSON Web Tokens (RFC 7519) in the compact form of a signature (RFC 7515): who
- * a good one names, and how long it is good. Time is an argument. */
+/* JSON Web Tokens (RFC 7519), signed, in compact form (RFC 7515): verification,
+ * and the identity of a valid one. Time is an argument. */
 #ifndef SLUICE_JWT_H
 #define SLUICE_JWT_H
 
@@ -13,34 +13,35 @@
 
 enum { JWT_MAX = 8 * 1024 }; /* bytes of a token */
 
-/* What a token has to say beside its signature. All borrowed. */
+/* Requirements on the claims. All borrowed. */
 struct jwt_rules {
-	const char *claim; /* whose value is the identity */
+	const char *claim; /* name of the claim with the identity */
 	char *const *audiences;
 	size_t n_audiences;
-	char *const *issuers; /* none: any */
+	char *const *issuers; /* none: any issuer */
 	size_t n_issuers;
-	uint64_t leeway_ms; /* how wrong the clocks may be */
-	bool no_exp;	    /* tokens without exp are taken */
+	uint64_t leeway_ms; /* tolerance for clocks */
+	bool no_exp;	    /* accept tokens without exp */
 };
 
 struct jwt {
 	struct identity id;
 	bool expires;
-	uint64_t end_ms; /* since 1970: `exp` */
+	uint64_t end_ms; /* `exp`, since 1970 */
 };
 
-/* Verifies a token at a time (ms since 1970). 0, or -EINVAL with *why, whose
- * text says what is wrong and quotes nothing of the token:
+/* Verifies a token at a time, in ms since 1970. 0, or -EINVAL with *why, which
+ * quotes nothing of the token:
  *
- * - 401: not of the form, or nested deeper than JSON_DEPTH_MAX; an
- *   algorithm, key or signature that is not ours; too old (exp), too young
- * (nbf); an audience that is none of ours, also when we have none (RFC
- * 7519, 4.1.3), or none where we have one; another issuer.
- * - 403: a good one, whose claim is no identity.
+ * - 401: malformed, or nested deeper than JSON_DEPTH_MAX; algorithm, key or
+ *   signature
+ *   wrong; expired (exp), not yet valid (nbf); an audience, but not a
+ * configured one (RFC 7519, section 4.1.3), or none where one is configured;
+ * another issuer.
+ * - 403: valid, but the claim is not an identity.
  *
- * Nothing of the claims is read before the signature is good. A token without
- * exp, where the rules take it, does not expire; else it is a 401. */
+ * Claims are read only after the signature is verified. A token without exp is
+ * 401, or does not expire where the rules accept it. */
 int jwt_verify(struct jwt *ret, struct http_error *why, const struct jwks *keys,
 	       const struct jwt_rules *rules, const char *token, size_t len,
 	       uint64_t now_ms);

@@ -25,7 +25,7 @@ static const char *env_variable(char *const env[], const char *name)
 	return value == NULL || *value == '\0' ? NULL : value;
 }
 
-/* The error of a part, behind the name of what has led there. */
+/* `before`: where the value comes from. */
 static int fail_config(char *err, int rc, const char *before, const char *what)
 {
 	if (snprintf(err, OPTIONS_ERROR_MAX, "%s%s", before, what) >=
@@ -34,7 +34,7 @@ static int fail_config(char *err, int rc, const char *before, const char *what)
 	return rc;
 }
 
-/* Sets what the context says, below all that has been given. */
+/* Sets the fields of the context, at the lowest layer. */
 static int apply_context(struct options *o, const struct nats_context *c,
 			 char *err)
 {
@@ -101,7 +101,7 @@ static int check_readable(const char *path)
 	return rc;
 }
 
-/* Now rather than at the first connect, which is in the background. */
+/* Check now: the first connect happens in the background. */
 static int check_option_files(const struct options *o, char *err)
 {
 	char origin[OPTIONS_ORIGIN_MAX], takes[OPTION_VALUE_TAKES_MAX],
@@ -121,7 +121,7 @@ static int check_option_files(const struct options *o, char *err)
 		options_origin(o, row->name, origin);
 		option_value_takes(row, takes);
 		printable_text(path, sizeof(path), value);
-		/* What was meant as a data: URI may be a key. */
+		/* A data: URI by mistake may be a key. */
 		if (strncmp(value, "data:", 5) == 0)
 			strcpy(path, "data:(hidden)");
 		snprintf(err, OPTIONS_ERROR_MAX,
@@ -132,7 +132,7 @@ static int check_option_files(const struct options *o, char *err)
 	return 0;
 }
 
-/* What is in the file, too: else only the start would tell. */
+/* Checks the content too, which otherwise only the start would do. */
 static int check_keys(const struct options *o, const char *name,
 		      const char *file, enum jwks_kind kind, char *err)
 {

@@ -1,7 +1,7 @@
 /* A context is a flat JSON object. Each field has one rule: how its value is
- * read, and which option it becomes. What jsm.go would do and we can't (run
- * `nsc`, dial through a SOCKS proxy) ends the load, because to go on without it
- * would be to connect in another way than the user has set up. */
+ * read, and which option it becomes. What jsm.go supports and this program does
+ * not (running `nsc`, a SOCKS proxy) ends the load: ignoring it would connect
+ * in another way than the user configured. */
 #include "config/nats_context.h"
 
 #include <errno.h>
@@ -23,12 +23,12 @@
 
 enum kind {
 	PLAIN,	 /* a string, as it is */
-	SECRET,	 /* a string, or a URI that leads to one */
+	SECRET,	 /* a string, or the URI of one */
 	FILE_AT, /* a path, expanded */
 	CREDS,	 /* a path, expanded, or a URI */
-	NKEY,	 /* the same, but only a file will do */
+	NKEY,	 /* a path, expanded, or a file URI */
 	BOOL,
-	REFUSED, /* can't be honoured; `option` says why */
+	UNSUPPORTED, /* not supported; `option` says why */
 };
 
 static const struct rule {
@@ -51,11 +51,11 @@ static const struct rule {
 	{"inbox_prefix", PLAIN, "inbox-prefix"},
 	{"jetstream_domain", PLAIN, "js-domain"},
 	{"jetstream_api_prefix", PLAIN, "js-api-prefix"},
-	{"nsc", REFUSED,
+	{"nsc", UNSUPPORTED,
 	 "credentials from nsc are not supported; export "
 	 "them to a file and name it in creds"},
-	{"socks_proxy", REFUSED, "SOCKS proxies are not supported"},
-	{"windows_cert_store", REFUSED,
+	{"socks_proxy", UNSUPPORTED, "SOCKS proxies are not supported"},
+	{"windows_cert_store", UNSUPPORTED,
 	 "certificate stores are not supported; use ca, cert and key"},
 };
 
@@ -65,7 +65,7 @@ struct loading {
 	char *err;
 };
 
-/* `rc`, with "context "prod" (/path/prod.json): what is wrong". */
+/* Returns `rc`; err is "context "prod" (/path/prod.json): what is wrong". */
 __attribute__((format(printf, 3, 4))) static int fail(struct loading *l, int rc,
 						      const char *fmt, ...)
 {
@@ -91,7 +91,7 @@ static int fail_no_memory(struct loading *l)
 
 /* ---- values ----------------------------------------------------------- */
 
-/* Takes `value` over, also on failure. */
+/* Owns `value` in any case. */
 static int add_context_value(struct loading *l, const char *option, char *value)
 {
 	struct nats_context *c = l->c;
@@ -160,16 +160,16 @@ static int add_path_value(struct loading *l, const struct rule *r,
 	if (*path == '\0') {
 		free(path);
 		return fail(l, -EINVAL,
-			    "field \"%s\": its path is empty when its "
-			    "variables have their values",
+			    "field \"%s\": its path is empty after "
+			    "its variables are expanded",
 			    r->key);
 	}
 	return add_context_value(l, r->option, path);
 }
 
-/* The line behind "-----BEGIN ..." that begins with `prefix`; NULL: none. The
+/* The line after "-----BEGIN ..." that begins with `prefix`; NULL: none. The
  * caller frees it. */
-static char *is_decorated_seed(const char *text, const char *prefix, int *rc)
+static char *take_decorated_line(const char *text, const char *prefix, int *rc)
 {
 	bool begun = false;
 
@@ -187,22 +187,22 @@ static char *is_decorated_seed(const char *text, const char *prefix, int *rc)
 	return NULL;
 }
 
-/* The JWT and the seed of a credentials text that is in no file. */
+/* JWT and seed of credentials that are not in a file. */
 static int add_creds_text(struct loading *l, const char *text)
 {
 	int rc;
-	char *line = is_decorated_seed(text, "ey", &rc);
+	char *line = take_decorated_line(text, "ey", &rc);
 
 	if (rc == 0)
 		rc = add_context_value(l, "user-jwt", line);
 	if (rc == 0) {
-		line = is_decorated_seed(text, "SU", &rc);
+		line = take_decorated_line(text, "SU", &rc);
 		if (rc == 0)
 			rc = add_context_value(l, "user-seed", line);
 	}
 	if (rc == -EINVAL)
 		return fail(l, rc,
-			    "field \"creds\": what its URI leads to is no "
+			    "field \"creds\": its URI does not lead to a "
 			    "credentials file with a JWT and a seed");
 	return rc == -ENOMEM ? fail_no_memory(l) : rc;
 }
@@ -239,7 +239,7 @@ static int add_nkey_value(struct loading *l, const struct rule *r,
 
 /* ---- the object ------------------------------------------------------- */
 
-/* As Go's encoding/json finds it: by any case, and the last one holds. */
+/* As encoding/json of Go: case-insensitive, the last one wins. */
 static const json_t *field_value_of(json_t *object, const char *key)
 {
 	const json_t *ret = NULL;
@@ -286,7 +286,7 @@ static int add_context_field(struct loading *l, const struct rule *r,
 		return add_creds_value(l, r, text);
 	case NKEY:
 		return add_nkey_value(l, r, text);
-	case REFUSED:
+	case UNSUPPORTED:
 		return fail(l, -EINVAL, "field \"%s\": %s", r->key, r->option);
 	default:
 		return add_context_value(l, r->option, strdup(text));
@@ -303,8 +303,8 @@ static unsigned count_auth_fields(const struct nats_context *c,
 	return n;
 }
 
-/* jsm.go refuses to save a context that has more than one of these. A JWT and
- * a seed may also have come out of creds. */
+/* jsm.go does not save a context with more than one of these. JWT and seed may
+ * also come from creds. */
 static int check_credentials(struct loading *l)
 {
 	static const char *const kinds[] = {"user", "creds", "nkey",
@@ -324,7 +324,7 @@ static int take_context_object(struct loading *l, json_t *object)
 	int rc = 0;
 
 	if (!json_is_object(object))
-		return fail(l, -EINVAL, "it is no JSON object");
+		return fail(l, -EINVAL, "it is not a JSON object");
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(rules); i++)
 		rc = add_context_field(l, &rules[i],
 				       field_value_of(object, rules[i].key));
@@ -341,7 +341,7 @@ static int take_context_file(struct loading *l)
 	int rc = file_read(l->c->path, &text, &len);
 
 	if (rc == -ENOENT || rc == -ENOTDIR)
-		return fail(l, -ENOENT, "it is not there");
+		return fail(l, -ENOENT, "it does not exist");
 	if (rc < 0)
 		return fail(l, rc, "%s", strerror(-rc));
 	deep = json_depth(text, len) > JSON_DEPTH_MAX;
@@ -350,7 +350,7 @@ static int take_context_file(struct loading *l)
 	free(text);
 	if (deep)
 		return fail(l, -EINVAL, "its JSON is nested too deeply");
-	/* jansson's own words may quote a secret. */
+	/* The error text of jansson may quote a secret. */
 	if (object == NULL)
 		return fail(l, -EINVAL, "it is not JSON (line %d, column %d)",
 			    where.line, where.column);
@@ -377,8 +377,8 @@ static char *nats_config_path(const struct nats_context_env *env,
 	return ret;
 }
 
-/* The trimmed text of context.txt. One that can't be read is none, as for the
- * `nats` command: a service often may not look into a home. */
+/* The trimmed text of context.txt. An unreadable file counts as none, as for
+ * the `nats` command: a service often may not read a home directory. */
 static int find_selected(struct loading *l, char **ret)
 {
 	static const char blanks[] = " \t\r\n\v\f";
@@ -420,8 +420,8 @@ static bool ends_in_json(const char *name)
 	return len > 5 && strcmp(name + len - 5, ".json") == 0;
 }
 
-/* A path: the context is called like the file. */
-static int context_file_place(struct loading *l, const char *path)
+/* `path` names the context too. */
+static int set_path_of_file(struct loading *l, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	const char *base = slash == NULL ? path : slash + 1;
@@ -437,7 +437,7 @@ static bool is_context_path(const char *name)
 	       (strchr(name, '/') != NULL || access(name, F_OK) == 0);
 }
 
-static int context_place(struct loading *l, const char *name)
+static int set_path_of_name(struct loading *l, const char *name)
 {
 	bool known;
 	char *rest;
@@ -447,8 +447,8 @@ static int context_place(struct loading *l, const char *name)
 		return fail_no_memory(l);
 	if (!is_context_name(name))
 		return fail(l, -EINVAL,
-			    "a context's name holds no \"..\", \"/\" or "
-			    "\"\\\"; a file's path ends in .json");
+			    "a context name must not contain \"..\", \"/\" or "
+			    "\"\\\"; the path of a file ends in .json");
 	if (asprintf(&rest, "context/%s", name) < 0)
 		return fail_no_memory(l);
 	l->c->path = nats_config_path(l->env, rest, ".json", &known);
@@ -473,10 +473,10 @@ int nats_context_load(struct nats_context *ret, const char *name,
 		name = selected;
 	}
 	if (rc == 0 && name != NULL) {
-		/* What is selected is always a name. */
+		/* A selected context is always a name. */
 		rc = selected == NULL && is_context_path(name)
-			     ? context_file_place(&l, name)
-			     : context_place(&l, name);
+			     ? set_path_of_file(&l, name)
+			     : set_path_of_name(&l, name);
 		if (rc == 0)
 			rc = take_context_file(&l);
 	}
@@ -492,7 +492,7 @@ void nats_context_finish(struct nats_context *c)
 {
 	if (c == NULL)
 		return;
-	/* Passwords and seeds may be among them. */
+	/* Some may be passwords or seeds. */
 	for (size_t i = 0; i < c->n_fields; i++) {
 		explicit_bzero(c->fields[i].value, strlen(c->fields[i].value));
 		free(c->fields[i].value);

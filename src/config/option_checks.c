@@ -15,7 +15,7 @@ const char *option_checks_mode_fault(const char *text)
 	int mode;
 
 	return units_mode(text, &mode) == 0 ? NULL
-					    : "it is no octal number of 3 "
+					    : "it is not an octal number of 3 "
 					      "digits";
 }
 
@@ -27,7 +27,7 @@ static bool is_in_word_list(const char *name, const char *const *list, size_t n)
 	return false;
 }
 
-/* RFC 9110, 5.6.2. */
+/* RFC 9110, section 5.6.2. */
 static const char *token_fault(const char *name, const char *what)
 {
 	size_t len = strlen(name);
@@ -42,12 +42,13 @@ static const char *token_fault(const char *name, const char *what)
 
 const char *option_checks_cookie_fault(const char *name)
 {
-	return token_fault(name, "it holds what no cookie's name may hold");
+	return token_fault(name,
+			   "it has a character that no cookie name may have");
 }
 
 const char *option_checks_header_fault(const char *name)
 {
-	/* What the gateway itself reads, and what frames the message. */
+	/* Headers that the gateway reads, or that frame the message. */
 	static const char *const taken[] = {
 		"accept",	  "authorization", "connection",
 		"content-length", "expect",	   "host",
@@ -55,12 +56,13 @@ const char *option_checks_header_fault(const char *name)
 		"upgrade",
 	};
 	const char *fault =
-		token_fault(name, "it holds what no header's name may hold");
+		token_fault(name,
+			    "it has a character that no header name may have");
 
 	if (fault != NULL)
 		return fault;
 	if (is_in_word_list(name, taken, ARRAY_LEN(taken)))
-		return "that header has a meaning of its own";
+		return "that header is reserved";
 	return NULL;
 }
 
@@ -74,9 +76,10 @@ const char *option_checks_query_fault(const char *name)
 		return "it must have 1 to 64 bytes";
 	for (size_t i = 0; i < len; i++)
 		if (!ascii_is_alnum(name[i]) && strchr("-._~", name[i]) == NULL)
-			return "it holds other than letters, digits and -._~";
+			return "it has other characters than letters, digits "
+			       "and -._~";
 	if (is_in_word_list(name, taken, ARRAY_LEN(taken)))
-		return "that parameter has a meaning of its own";
+		return "that parameter is reserved";
 	return NULL;
 }
 
@@ -89,7 +92,7 @@ unsigned option_checks_distance(const char *a, const char *b)
 		return UINT_MAX;
 	for (unsigned k = 0; k <= b_len; k++)
 		row[k] = k;
-	/* row[k]: from a[0..i) to b[0..k) */
+	/* row[k]: distance of a[0..i) and b[0..k) */
 	for (unsigned i = 1; i <= a_len; i++) {
 		unsigned diagonal = row[0];
 

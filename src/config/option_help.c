@@ -100,7 +100,7 @@ static int print_origin(const struct options *o, const struct options_row *row,
 	case OPTIONS_NATS_ENV:
 		return buf_printf(out, "  (environment %s)\n", name);
 	case OPTIONS_CONTEXT:
-		/* The selected context's name comes this way, too. */
+		/* The name of the selected context has this layer too. */
 		if (row->offset == offsetof(struct options, context))
 			return buf_puts(out, "  (selected)\n");
 		printable_text(context, sizeof(context),

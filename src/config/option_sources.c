@@ -1,5 +1,5 @@
-/* Where options come from (the command line, the environment), and what only
- * holds between them. */
+/* The command line and the environment as sources of options, and the rules
+ * between options. */
 #include "base/printable.h"
 #include "config/options.h"
 
@@ -21,8 +21,8 @@ static const struct options_row *find_env_row(const char *name)
 
 /* ---- the command line ------------------------------------------------- */
 
-/* The name in "--name" or "--name=value", cut to what any option has; false
- * for what is no option at all. */
+/* The name in "--name" or "--name=value", cut to the longest name; false for
+ * another argument. */
 static bool flag_name_of(const char *arg, char *name)
 {
 	if (strncmp(arg, "--", 2) != 0 || arg[2] == '\0')
@@ -32,7 +32,7 @@ static bool flag_name_of(const char *arg, char *name)
 	return true;
 }
 
-/* The two that everybody tries; the others have no short form. */
+/* The only short forms. */
 static const char *long_form(const char *arg)
 {
 	if (strcmp(arg, "-h") == 0)
@@ -61,9 +61,10 @@ static int refuse_missing(char *err, const struct options_row *row)
 	return -EINVAL;
 }
 
-/* `last` is the option before it: what follows a secret may be its rest. */
-static int refuse_stray(char *err, const char *arg,
-			const struct options_row *last)
+/* `last`: the option before it. Do not quote what follows a secret: it may be
+ * the rest of it. */
+static int reject_argument(char *err, const char *arg,
+			   const struct options_row *last)
 {
 	char shown[SHOWN_MAX];
 
@@ -94,7 +95,7 @@ int options_parse_args(struct options *o, int argc, char *const argv[],
 		int rc;
 
 		if (!flag_name_of(arg, name))
-			return refuse_stray(err, argv[i], last);
+			return reject_argument(err, argv[i], last);
 		if (value != NULL) {
 			value++;
 		} else if (row != NULL && row->type == OPTIONS_BOOL) {
@@ -102,7 +103,8 @@ int options_parse_args(struct options *o, int argc, char *const argv[],
 		} else if (row != NULL && row->alone != NULL) {
 			value = row->alone;
 		} else if (row != NULL) {
-			/* The next option is no value: one was forgotten. */
+			/* The next option is not a value: the value is
+			 * missing. */
 			if (i + 1 == argc || find_flag_row(argv[i + 1]) != NULL)
 				return refuse_missing(err, row);
 			value = argv[++i];
@@ -117,7 +119,7 @@ int options_parse_args(struct options *o, int argc, char *const argv[],
 
 /* ---- the environment -------------------------------------------------- */
 
-/* The value of "NAME=value" when its name is `name`. */
+/* The value of "NAME=value" when NAME is `name`. */
 static const char *flag_value_of(const char *entry, const char *name)
 {
 	size_t len = strlen(name);
@@ -127,7 +129,7 @@ static const char *flag_value_of(const char *entry, const char *name)
 		       : NULL;
 }
 
-/* The option that SLUICE_... may have meant; NULL: none is near. */
+/* The option that an unknown SLUICE_... may mean; NULL: none is near. */
 static const struct options_row *nearest_variable(const char *name)
 {
 	char option[NAME_MAX_BYTES];
@@ -145,7 +147,7 @@ static const char *skip_digits(const char *at)
 	return at + strspn(at, "0123456789");
 }
 
-/* Behind "_PORT": nothing, or "_N_TCP", "_N_TCP_ADDR", "_N_TCP_PORT",
+/* After "_PORT": nothing, or "_N_TCP", "_N_TCP_ADDR", "_N_TCP_PORT",
  * "_N_TCP_PROTO"; the protocol may be UDP or SCTP. */
 static bool is_port_tail(const char *tail)
 {
@@ -170,7 +172,7 @@ static bool is_port_tail(const char *tail)
 	return false;
 }
 
-/* "_SERVICE_HOST", or "_SERVICE_PORT", also with a port's name behind it. */
+/* "_SERVICE_HOST" or "_SERVICE_PORT", maybe followed by the name of a port. */
 static bool is_service_tail(const char *tail)
 {
 	static const char port[] = "_SERVICE_PORT";
@@ -181,9 +183,9 @@ static bool is_service_tail(const char *tail)
 		(tail[len] == '\0' || (tail[len] == '_' && tail[len + 1])));
 }
 
-/* Kubernetes sets these for each service that it knows; those of one that is
- * called "sluice", or "sluice-...", begin as our variables do. A plain "_PORT"
- * may be --reuse-port misspelt: Kubernetes' value is a URL. */
+/* Kubernetes sets these variables for each service; those of a service "sluice"
+ * or "sluice-..." begin like SLUICE_*. A plain "_PORT" may be a misspelt option
+ * unless its value is a URL. */
 static bool is_of_kubernetes(const char *name, const char *value)
 {
 	size_t len = strlen(name);
@@ -224,7 +226,7 @@ static int refuse_variable(char *err, const char *entry)
 
 static int parse_sluice(struct options *o, const char *entry, char *err)
 {
-	char name[256]; /* a service's and a port's name have 63 each */
+	char name[256]; /* names of services and ports have 63 bytes */
 
 	for (size_t i = 0; i < options_rows; i++) {
 		const struct options_row *row = &options_table[i];
@@ -257,7 +259,7 @@ static int parse_nats_env(struct options *o, const char *entry, char *err)
 			return options_set(o, OPTIONS_NATS_ENV, row->name,
 					   value, err);
 	}
-	/* To ignore it would be to go past the proxy. */
+	/* Ignoring it would bypass the proxy. */
 	if (flag_value_of(entry, "NATS_SOCKS_PROXY") != NULL) {
 		snprintf(err, OPTIONS_ERROR_MAX,
 			 "NATS_SOCKS_PROXY: SOCKS proxies are not supported; "
@@ -316,9 +318,9 @@ static int reject_both_options(const struct options *o, const char *a,
 	return -EINVAL;
 }
 
-/* Of options that exclude each other the highest layer's one stays, and what
- * the `nats` command's variables and the context say is dropped for it. Two of
- * one layer, or two of our own options, are a mistake. */
+/* Of options that exclude each other the one of the highest layer stays, and
+ * those of NATS_* and of the context are reset. Two of one layer, or two of
+ * --... and SLUICE_*, are an error. */
 static int check_exclusive(struct options *o, const char *const names[],
 			   char *err)
 {
@@ -340,9 +342,9 @@ static int check_exclusive(struct options *o, const char *const names[],
 	return rc;
 }
 
-/* `second` says nothing without `first`. A context's second does not go with
- * the first of another place: --user with the context's password would be
- * somebody else's. One of our own without the first is a mistake. */
+/* `second` requires `first`. A `second` of the context does not belong to a
+ * `first` of another source: --user with the password of the context would mix
+ * two users. A `second` of --... or SLUICE_* without `first` is an error. */
 static int belongs_to_layer(struct options *o, const char *second,
 			    const char *first, char *err)
 {
@@ -376,8 +378,8 @@ static int finish_tls_options(struct options *o, char *err)
 	return -EINVAL;
 }
 
-static int refuse_alone(const struct options *o, const char *name,
-			const char *what, char *err)
+static int reject_option(const struct options *o, const char *name,
+			 const char *what, char *err)
 {
 	char origin[OPTIONS_ORIGIN_MAX];
 
@@ -386,8 +388,8 @@ static int refuse_alone(const struct options *o, const char *name,
 	return -EINVAL;
 }
 
-/* Whoever sets up tokens, and believes the header all the same, would be open
- * to anybody. */
+/* Options of tokens with --auth header are an error: otherwise a gateway that
+ * is meant to verify tokens would trust the header of any client. */
 static int finish_auth_options(struct options *o, char *err)
 {
 	static const char *const jwt[] = {"jwt-key",	"jwt-secret",
@@ -401,17 +403,18 @@ static int finish_auth_options(struct options *o, char *err)
 	if (rc < 0)
 		return rc;
 	if (o->auth == AUTH_JWT && o->jwt_key == NULL && o->jwt_secret == NULL)
-		return refuse_alone(o, "auth",
-				    "jwt needs --jwt-key or --jwt-secret too",
-				    err);
+		return reject_option(o, "auth",
+				     "jwt needs --jwt-key or --jwt-secret too",
+				     err);
 	if (o->auth == AUTH_JWT && o->id_query != NULL)
-		return refuse_alone(o, "id-query",
-				    "is for --auth header, a token says who "
-				    "it is",
-				    err);
+		return reject_option(o, "id-query",
+				     "is for --auth header; with jwt the token "
+				     "carries the identity",
+				     err);
 	for (const char *const *n = jwt; o->auth != AUTH_JWT && *n != NULL; n++)
 		if (layer_of_row(o, *n) != OPTIONS_DEFAULT)
-			return refuse_alone(o, *n, "needs --auth jwt too", err);
+			return reject_option(o, *n, "needs --auth jwt too",
+					     err);
 	return 0;
 }
 
@@ -427,7 +430,7 @@ int options_finish_parsing(struct options *o, char *err)
 		rc = belongs_to_layer(o, "password", "user", err);
 	if (rc == 0)
 		rc = belongs_to_layer(o, "user-seed", "user-jwt", err);
-	/* A user without a password is sent as a token. */
+	/* nats-server takes a user without password as a token. */
 	if (rc == 0 && o->password == NULL)
 		rc = check_exclusive(o, tokens, err);
 	if (rc == 0)

@@ -19,14 +19,14 @@ enum options_type {
 };
 
 enum {
-	OPTIONS_SECRET = 1,  /* the value is never shown */
-	OPTIONS_ZERO = 2,    /* 0 is good besides min to max: "for none" */
-	OPTIONS_OFF = 4,     /* a list that the word "off" makes empty */
-	OPTIONS_HIDDEN = 8,  /* neither a flag nor SLUICE_*: from NATS alone */
-	OPTIONS_ACTION = 16, /* tells what to do, is no setting */
-	OPTIONS_FILE = 32,   /* path of a file that must be readable */
-	OPTIONS_URL = 64,    /* may hold a password before its '@' */
-	OPTIONS_DOT = 128,   /* a dot at the end is dropped, as in nats.go */
+	OPTIONS_SECRET = 1,  /* never shown */
+	OPTIONS_ZERO = 2,    /* 0 is allowed besides min to max, for none */
+	OPTIONS_OFF = 4,     /* the word "off" empties the list */
+	OPTIONS_HIDDEN = 8,  /* only NATS_* and contexts set it */
+	OPTIONS_ACTION = 16, /* a command, not a setting */
+	OPTIONS_FILE = 32,   /* path of a readable file */
+	OPTIONS_URL = 64,    /* may have a password before its '@' */
+	OPTIONS_DOT = 128,   /* drops a trailing dot, as nats.go does */
 };
 
 struct options_row {
@@ -35,25 +35,24 @@ struct options_row {
 	unsigned flags;
 	size_t offset; /* in struct options */
 	const char *metavar;
-	const char *group; /* heading that begins with this row, or NULL */
-	const char *value; /* default in its text form; NULL: none */
-	const char *none;  /* shown in place of a missing default */
-	const char
-		*alone; /* value of the flag without one; NULL: it needs one */
-	const char *takes; /* NULL: made of type and range */
+	const char *group; /* heading before this row, or NULL */
+	const char *value; /* default as text; NULL: none */
+	const char *none;  /* shown for a missing default */
+	const char *alone; /* value of the flag alone; NULL: needs one */
+	const char *takes; /* NULL: derived from type and range */
 	const char *help;
 	uint64_t min, max;
 	const char *const *words; /* ends with NULL */
-	/* NULL when the value (of a list: the item) is good, else why not. */
+	/* What is wrong with a value, or with an item of a list; NULL: good. */
 	const char *(*fault)(const char *value);
 	const char *nats_env;
-	const char *field; /* of a context */
+	const char *field; /* field of a context */
 };
 
 extern const struct options_row options_table[];
 extern const size_t options_rows;
 
-/* NULL: none has that name. */
+/* NULL: no such option. */
 const struct options_row *options_find(const char *name);
 
 #endif

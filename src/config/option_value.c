@@ -114,8 +114,8 @@ static int parse_text_value(const struct options_row *row, const char *value,
 	return 0;
 }
 
-/* "a, b": blanks around an item and empty items do not count, as in nats.go,
- * but one item there must be. */
+/* "a, b": blanks around items and empty items are ignored, as in nats.go. At
+ * least one item is required. */
 static int parse_list_value(const struct options_row *row, const char *value,
 			    struct options_strings *ret, const char **why)
 {

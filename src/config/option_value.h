@@ -24,15 +24,15 @@ int options_strings_add(struct options_strings *s, char *item);
 int options_strings_copy(struct options_strings *dst,
 			 const struct options_strings *src);
 
-/* A value that has passed the checks of its row; by type one of the fields. */
+/* A value that has passed the checks of its row. The type tells the field. */
 struct option_value {
 	uint64_t number; /* also a word's index, and a bool */
 	char *text;	 /* owned */
 	struct options_strings list;
 };
 
-/* `ret` is zeroed, and to be finished in any case. 0, -ENOMEM, or -EINVAL, with
- * *why set where there is more to say than what the row takes. */
+/* `ret` starts zeroed; call option_value_finish() in any case. 0, -ENOMEM, or
+ * -EINVAL, with *why where there is more to say than what the row takes. */
 int option_value_parse(const struct options_row *row, const char *text,
 		       struct option_value *ret, const char **why);
 void option_value_finish(struct option_value *v);

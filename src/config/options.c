@@ -1,6 +1,6 @@
-/* Every value goes one way, whatever layer it comes from: found in the table,
- * parsed and checked by its row's type, then stored unless a higher layer has
- * spoken. Nothing is stored of a value that is refused. */
+/* Values of all layers take one way: found in the table, parsed and checked by
+ * the type of the row, then stored unless a higher layer has set the option. A
+ * wrong value changes nothing. */
 #include "config/options.h"
 
 #include <errno.h>
@@ -26,12 +26,12 @@ struct options_state {
 	enum options_layer layer[];
 };
 
-/* Enums are stored as what they are on every ABI that we know. */
+/* Enums are stored as unsigned, which they are on every supported ABI. */
 _Static_assert(sizeof(enum options_ping_style) == sizeof(unsigned) &&
 		       sizeof(enum options_auth) == sizeof(unsigned) &&
 		       sizeof(enum log_format) == sizeof(unsigned) &&
 		       sizeof(enum log_level) == sizeof(unsigned),
-	       "an enum that is no unsigned");
+	       "enums are unsigned");
 
 /* ---- names ------------------------------------------------------------ */
 
@@ -43,7 +43,8 @@ static const struct options_row *find_option_row(const char *name)
 	return row;
 }
 
-/* SLUICE_PING_INTERVAL of ping-interval; `out` has OPTIONS_ORIGIN_MAX. */
+/* "ping-interval" becomes "SLUICE_PING_INTERVAL", in OPTIONS_ORIGIN_MAX
+ * bytes. */
 static void env_name_of(const struct options_row *row, char *out)
 {
 	char *p = out;
@@ -122,7 +123,8 @@ const struct options_row *options_nearest(const char *name)
 
 /* ---- one value -------------------------------------------------------- */
 
-/* Moves a list's items behind those of the same layer, or in their place. */
+/* `add`: appends the items to those of the same layer; otherwise replaces
+ * all. */
 static int store_option_list(struct options_strings *to,
 			     struct options_strings *from, bool add,
 			     const char **why)
@@ -132,9 +134,9 @@ static int store_option_list(struct options_strings *to,
 	if (!add)
 		options_strings_finish(to);
 	else if (to->n == 0 || from->n == 0)
-		*why = "off stands alone";
+		*why = "off must be the only value";
 	else if (to->n + from->n > LIST_MAX)
-		*why = "that makes more than 64";
+		*why = "more than 64 values";
 	if (add && *why != NULL)
 		return -EINVAL;
 	for (size_t i = 0; i < from->n; i++) {
@@ -178,7 +180,6 @@ static int store_option(struct options *o, const struct options_row *row,
 	return 0;
 }
 
-/* The one line that names the option, the value and what it takes. */
 static int reject_option_value(char *err, const struct options_row *row,
 			       enum options_layer layer, const char *value,
 			       const char *why)
@@ -193,7 +194,7 @@ static int reject_option_value(char *err, const struct options_row *row,
 	printable_text(shown, sizeof(shown),
 		       row->flags & OPTIONS_URL ? url : value);
 	snprintf(quoted, sizeof(quoted), " \"%s\"", shown);
-	/* A data: URI may hold a key. */
+	/* A data: URI may contain a key. */
 	if ((row->flags & OPTIONS_SECRET) || strncmp(value, "data:", 5) == 0)
 		quoted[0] = '\0';
 	snprintf(err, OPTIONS_ERROR_MAX, "%s: wrong value%s%s%s%s; takes %s",
@@ -218,7 +219,7 @@ static int set_option_row(struct options *o, enum options_layer layer,
 	int rc = option_value_parse(row, value, &p, &why);
 
 	if (rc == 0 && layer >= *present) {
-		/* Only our defaults may be stored twice at their layer. */
+		/* Defaults replace each other. */
 		bool add = layer == *present && layer != OPTIONS_DEFAULT;
 
 		rc = store_option(o, row, &p, add, &why);
@@ -337,7 +338,7 @@ int options_copy(struct options *dst, const struct options *src)
 	int rc;
 
 	*dst = *src;
-	/* First let go of all that the other one owns. */
+	/* Drop the pointers that `src` owns. */
 	for (size_t i = 0; i < options_rows; i++) {
 		void *at = (char *)dst + options_table[i].offset;
 

@@ -1,10 +1,9 @@
-/* The options: one table of name, type, default, range and help, from which
- * parsing, the environment, --help and --check-config are made. A new option is
- * one row of the table and one field of struct options.
+/* The options of a gateway. option_table.h has their rows; a new option is one
+ * row there and one field of struct options.
  *
- * Each option has layers, and the highest that is given wins: command line,
- * SLUICE_*, the `nats` command's own variables (NATS_URL, ...), a NATS CLI
- * context's fields, default. */
+ * Each option has layers. The highest layer that sets it wins: command line,
+ * SLUICE_*, variables of the `nats` command (NATS_URL, ...), fields of a NATS
+ * CLI context, default. */
 #ifndef SLUICE_OPTIONS_H
 #define SLUICE_OPTIONS_H
 
@@ -20,7 +19,7 @@
 
 enum options_layer {
 	OPTIONS_DEFAULT,
-	OPTIONS_CONTEXT,  /* a NATS CLI context's field */
+	OPTIONS_CONTEXT,  /* field of a NATS CLI context */
 	OPTIONS_NATS_ENV, /* NATS_URL ... */
 	OPTIONS_ENV,	  /* SLUICE_... */
 	OPTIONS_FLAG,
@@ -35,10 +34,10 @@ enum options_healthcheck {
 	HEALTHCHECK_READY
 };
 
-/* What holds. Strings are owned by the struct; NULL where not given. */
+/* Values in force. Strings are owned; NULL where not set. */
 struct options {
-	struct options_strings listen;	     /* checked form */
-	struct options_strings admin_listen; /* empty for "off" */
+	struct options_strings listen;	     /* checked by hostport_fault() */
+	struct options_strings admin_listen; /* empty: off */
 	char *listen_mode;		     /* units_mode(); NULL: umask */
 	struct options_strings admin_host;   /* names without ports */
 	enum options_switch admin_subscriptions;
@@ -52,8 +51,8 @@ struct options {
 	char *token;
 	char *creds;	 /* path */
 	char *nkey;	 /* path of the seed */
-	char *user_jwt;	 /* only from a context or NATS_JWT */
-	char *user_seed; /* only from a context or NATS_SEED */
+	char *user_jwt;	 /* from a context or NATS_JWT */
+	char *user_seed; /* from a context or NATS_SEED */
 	char *tlsca;	 /* path */
 	char *tlscert;	 /* path */
 	char *tlskey;	 /* path */
@@ -83,10 +82,10 @@ struct options {
 	uint64_t retry_ms;
 	uint64_t buffer_size; /* bytes */
 	uint64_t max_replays;
-	uint64_t max_connections;	   /* 0: what RLIMIT_NOFILE allows */
-	uint64_t max_subscriptions_per_id; /* 0: any number */
-	uint64_t max_subscriptions_per_address; /* 0: any number */
-	uint64_t max_subscription_age_ms;	/* 0: any */
+	uint64_t max_connections;		/* 0: by RLIMIT_NOFILE */
+	uint64_t max_subscriptions_per_id;	/* 0: no limit */
+	uint64_t max_subscriptions_per_address; /* 0: no limit */
+	uint64_t max_subscription_age_ms;	/* 0: no limit */
 	uint64_t max_header_bytes;
 	uint64_t header_timeout_ms;
 	uint64_t idle_timeout_ms;
@@ -100,66 +99,65 @@ struct options {
 	bool help;
 	bool version;
 
-	struct options_state *state; /* which layer gave what; owned */
+	struct options_state *state; /* layer of each row; owned */
 };
 
 enum { OPTIONS_ERROR_MAX = 512 };
 
-/* All defaults. -ENOMEM or 0. */
+/* Sets all defaults. -ENOMEM or 0. */
 int options_init(struct options *o);
 void options_finish(struct options *o);
 /* A deep copy into an uninitialised `dst`. -ENOMEM or 0. */
 int options_copy(struct options *dst, const struct options *src);
 
-/* Sets one option by its name without dashes ("ping-interval"), at a layer. A
- * lower layer than the present one is checked and then ignored; the same layer
- * adds to a list option and replaces any other. -EINVAL: `err`
- * (OPTIONS_ERROR_MAX bytes) names the option (as the user wrote it at this
- * layer: --ping-interval, SLUICE_PING_INTERVAL, ...), the value (unless secret)
- * and what it takes. */
+/* Sets one option, named without dashes ("ping-interval"), at a layer. A value
+ * of a lower layer than the present one is checked and ignored; one of the same
+ * layer is added to a list and replaces anything else. -ENOMEM, or -EINVAL with
+ * `err` (OPTIONS_ERROR_MAX bytes): the option as it is called at this layer,
+ * the value unless it is secret, and what the option takes. */
 int options_set(struct options *o, enum options_layer layer, const char *name,
 		const char *value, char *err);
 
-/* The command line. Flags also as --name=value; a bool may stand alone. */
+/* Parses the command line: --name VALUE or --name=VALUE; a bool needs no
+ * value. */
 int options_parse_args(struct options *o, int argc, char *const argv[],
 		       char *err);
-/* SLUICE_* and NATS_*; an empty variable counts as not set. An unknown
- * SLUICE_* variable is an error that names it (a misspelt one is found), except
- * SLUICE_TEST_*. `env` is environ's form. */
+/* Parses SLUICE_* and NATS_*, in the form of environ. An empty variable counts
+ * as not set. An unknown SLUICE_* is an error, to catch misspelt ones, except
+ * SLUICE_TEST_*. */
 int options_parse_env(struct options *o, char *const env[], char *err);
-/* What only holds between options: called last, after the context's fields. Of
- * credentials that exclude each other, those of a higher layer win over the
- * `nats` command's variables and the context; two of our own are refused. */
+/* Applies the rules between options; called last, after the fields of the
+ * context. Of credentials that exclude each other, those of a higher layer win
+ * over NATS_* and the context; two of --... or SLUICE_* are an error. */
 int options_finish_parsing(struct options *o, char *err);
 
-/* Where the value of an option comes from, as the user knows it: "--creds",
- * "SLUICE_CREDS", "NATS_CREDS", "field \"creds\"", "default". */
+/* Source of the value of an option: "--creds", "SLUICE_CREDS", "NATS_CREDS",
+ * "field \"creds\"", "default". */
 enum { OPTIONS_ORIGIN_MAX = 64 };
 void options_origin(const struct options *o, const char *name, char *out);
 
-/* --help: usage, every option with its default and what it takes. -ENOBUFS,
- * -ENOMEM. */
+/* Prints --help. 0, -ENOBUFS or -ENOMEM. */
 int options_help(struct buf *out);
-/* --check-config: "name = value  (where from)" a line, secrets as "(hidden)".
- * -ENOBUFS, -ENOMEM. */
+/* Prints --check-config: lines "name = value  (source)", secrets as "(hidden)".
+ * 0, -ENOBUFS or -ENOMEM. */
 int options_print(const struct options *o, struct buf *out);
 
-/* For the log: the value of one that is not at its default, as --check-config
- * prints it (secrets hidden), and where it comes from (OPTIONS_ORIGIN_MAX
- * bytes). -ENOENT: it is, or is no setting; -ENOBUFS, -ENOMEM. */
+/* For the log: the value of an option as --check-config prints it, and its
+ * source (OPTIONS_ORIGIN_MAX bytes). 0, -ENOENT for a default and for an action
+ * (--version), -ENOBUFS or -ENOMEM. */
 int options_describe(const struct options *o, const struct options_row *row,
 		     struct buf *value, char *from);
 
-/* The option that the user may have meant: one that begins with `name`, or the
- * nearest by letters. NULL: none is near. */
+/* The option that an unknown name may mean: one that begins with it, or the
+ * nearest by edit distance. NULL: none is near. */
 const struct options_row *options_nearest(const char *name);
-/* What the option is called at a layer, as in options_origin(). */
+/* Name of the option at a layer, as in options_origin(). */
 void options_name(const struct options_row *row, enum options_layer layer,
 		  char *out);
-/* By which layer the row is given. */
+/* Layer of the present value. */
 enum options_layer options_layer_of(const struct options *o,
 				    const struct options_row *row);
-/* Back to the default, as if no layer had given it. -ENOMEM or 0. */
+/* Resets to the default. -ENOMEM or 0. */
 int options_reset(struct options *o, const struct options_row *row);
 
 #endif

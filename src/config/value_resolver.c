@@ -29,8 +29,8 @@ static bool is_name_byte(char c)
 	return ascii_is_alnum(c) || c == '_';
 }
 
-/* The variable's name in "$NAME" or "${NAME}" at p; how many bytes it takes
- * with its signs, 0 for a dollar that is just one. */
+/* The name in "$NAME" or "${NAME}" at p. Returns the length with the signs; 0
+ * for a plain dollar sign. */
 static size_t variable_name_at(const char *p, const char **name, size_t *len)
 {
 	bool braces = p[1] == '{';
@@ -97,7 +97,7 @@ static bool has_reference_scheme(const char *value, const char *scheme)
 	return ascii_has_prefix(value, scheme);
 }
 
-/* data:[TYPE];base64,DATA (RFC 2397), with a NUL behind it. */
+/* data:[TYPE];base64,DATA (RFC 2397), decoded, with a NUL appended. */
 static int read_data_uri(const char *uri, char **ret, size_t *len,
 			 const char **why)
 {
@@ -116,7 +116,7 @@ static int read_data_uri(const char *uri, char **ret, size_t *len,
 	if (base64_decode(comma + 1, strlen(comma + 1), *ret, max - 1, len) ==
 	    0)
 		return 0;
-	*why = "its data: URI is no base64";
+	*why = "its data: URI is not base64";
 	return -EINVAL;
 }
 
@@ -151,10 +151,10 @@ static int read_path_uri(const struct value_resolver_env *env, const char *uri,
 static const char *trim_line_end(char *text, size_t len)
 {
 	if (strlen(text) != len)
-		return "what its URI leads to holds a NUL";
+		return "the value of its URI has a NUL";
 	while (len > 0 && strchr("\r\n", text[len - 1]) != NULL)
 		text[--len] = '\0';
-	return len == 0 ? "what its URI leads to is empty" : NULL;
+	return len == 0 ? "the value of its URI is empty" : NULL;
 }
 
 int value_resolver_follow(const struct value_resolver_env *env,

@@ -136,7 +136,7 @@ static void a_cookie_that_nobody_named_is_none(void **state)
 	(void)state;
 	add(&r, "Cookie", "t=a.b.c; =a.b.c; q=a.b.c");
 	must_refuse(&r, NULL, 401,
-		    "no token: wanted is Authorization: Bearer, or the query "
+		    "no token, allowed are Authorization: Bearer, or the query "
 		    "parameter q");
 }
 
@@ -162,7 +162,7 @@ static void which_one_counts(void **state)
 
 	(void)state;
 	must_refuse(&r, NULL, 401,
-		    "no token: wanted is Authorization: Bearer, or the query "
+		    "no token, allowed are Authorization: Bearer, or the query "
 		    "parameter q, or the cookie t");
 	add(&r, "Cookie", "t=cookie; t=twice");
 	must_find(&r, "query", "query");

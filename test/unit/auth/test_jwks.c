@@ -237,19 +237,19 @@ static void broken_sets_are_refused(void **state)
 	} cases[] = {
 		{"", "empty"},
 		{" \n\t\n", "empty"},
-		{"{", "begins like JSON and is none"},
-		{"{\"keys\": []} more", "begins like JSON and is none"},
+		{"{", "is not valid JSON"},
+		{"{\"keys\": []} more", "is not valid JSON"},
 		{"{\"keys\": [], \"keys\": []}", "has a member twice"},
-		{"[]", "no key set"},
-		{"{}", "no object with a \"kty\""},
-		{"{\"keys\": {}}", "\"keys\" is no array"},
-		{"{\"keys\": []}", "no key that can be used"},
-		{"{\"keys\": [1]}", "key 1 of it: it is no object"},
-		{"{\"keys\": [{\"kty\": \"XYZ\"}]}", "no key that can be used"},
-		{"{\"kty\": \"oct\"}", "its \"k\" is no base64url"},
-		{"{\"kty\": \"oct\", \"k\": 7}", "its \"k\" is no base64url"},
+		{"[]", "not a key set"},
+		{"{}", "not an object with a \"kty\""},
+		{"{\"keys\": {}}", "\"keys\" is not an array"},
+		{"{\"keys\": []}", "no usable key"},
+		{"{\"keys\": [1]}", "key 1 of it: it is not an object"},
+		{"{\"keys\": [{\"kty\": \"XYZ\"}]}", "no usable key"},
+		{"{\"kty\": \"oct\"}", "its \"k\" is not base64url"},
+		{"{\"kty\": \"oct\", \"k\": 7}", "its \"k\" is not base64url"},
 		{"{\"kty\": \"oct\", \"k\": \"AQ==\"}",
-		 "its \"k\" is no base64url"},
+		 "its \"k\" is not base64url"},
 		{"{\"kty\": \"oct\", \"k\": \"AQE\"}", "less than 32 bytes"},
 		{"{\"kty\": \"oct\", \"alg\": \"HS512\", \"k\": "
 		 "\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\"}",
@@ -259,7 +259,7 @@ static void broken_sets_are_refused(void **state)
 		 "\"alg\" does not fit"},
 		{"{\"kty\": \"oct\", \"kid\": 1, \"k\": "
 		 "\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\"}",
-		 "\"kid\" is no string"},
+		 "\"kid\" is not a string"},
 		{"{\"kty\": \"RSA\", \"n\": \"AQAB\", \"e\": \"AQAB\"}",
 		 "key 1 of it: its "},
 		{"{\"kty\": \"EC\", \"crv\": \"P-256\", \"x\": \"AQAB\", "
@@ -291,7 +291,7 @@ static void faulty_keys_are_skipped(void **state)
 	assert_int_equal(jwks_count(keys), 1);
 	assert_int_equal(jwks_passed_over(keys), 0);
 	assert_int_equal(jwks_faulty(keys, &why), 5);
-	assert_string_equal(why, "key 1 of it: its \"e\" is no base64url");
+	assert_string_equal(why, "key 1 of it: its \"e\" is not base64url");
 	jwks_free(keys);
 }
 
@@ -454,8 +454,8 @@ static void what_is_public_is_no_secret(void **state)
 	(void)state;
 	must_fail_as(kind, page, strlen(page), "markup");
 	must_fail_as(kind, s3_error, strlen(s3_error), "markup");
-	must_fail_as(kind, set, strlen(set), "it is JSON and no secret");
-	must_fail_as(kind, pem, strlen(pem), "it is a key and no secret");
+	must_fail_as(kind, set, strlen(set), "it is JSON, not a secret");
+	must_fail_as(kind, pem, strlen(pem), "it is a key, not a secret");
 	must_fail_as(kind, private_pem, strlen(private_pem), "it is a key");
 	must_fail_as(kind, wide, to_utf16(wide, set), "UTF-16");
 	must_fail_as(kind, wide, to_utf16(wide, pem), "UTF-16");
@@ -480,15 +480,15 @@ static void other_forms_are_named(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		must_fail(texts[i], strlen(texts[i]),
-			  "a key in a form that is not taken");
+			  "a key in an unsupported form");
 		must_fail_as(JWKS_SECRET, texts[i], strlen(texts[i]),
-			     "a key and no secret");
+			     "a key, not a secret");
 	}
 	assert_int_equal(base64_decode(texts[0], strlen(texts[0]), der,
 				       sizeof(der), &len),
 			 0);
-	must_fail((char *)der, len, "a key in a form that is not taken");
-	must_fail_as(JWKS_SECRET, (char *)der, len, "a key and no secret");
+	must_fail((char *)der, len, "a key in an unsupported form");
+	must_fail_as(JWKS_SECRET, (char *)der, len, "a key, not a secret");
 }
 
 /* ---- secrets --------------------------------------------------------------

@@ -402,8 +402,8 @@ static void wrong_values_are_named_by_their_place(void **state)
 static void contexts_that_are_not_there_are_named(void **state)
 {
 	static const char gone[] =
-		"context \"gone\" (^/.config/nats/context/gone.json): it is "
-		"not there";
+		"context \"gone\" (^/.config/nats/context/gone.json): it does "
+		"not exist";
 	char want[128];
 
 	(void)state;
@@ -417,7 +417,7 @@ static void contexts_that_are_not_there_are_named(void **state)
 	put(TEXT, "gone");
 	snprintf(want, sizeof(want), "the selected %s", gone);
 	fails(-ENOENT, want, .flags = {"--server=a:1"});
-	fails(-EINVAL, "--context: context \"a/b\" (no file): a context's name",
+	fails(-EINVAL, "--context: context \"a/b\" (no file): a context name",
 	      .flags = {"--context=a/b"});
 	put(".config/nats/context/four.json/x", "");
 	fails(-EISDIR, "--context: context \"four\"",
@@ -481,7 +481,8 @@ static void the_file_of_keys_is_read(void **state)
 	fails(-EINVAL, "--jwt-secret: ^/key: its secret has less than 32 bytes",
 	      WITH_SECRET);
 	put("key", "{\"keys\": [{\"kty\": \"HUNTER\"}]}");
-	fails(-EINVAL, "--jwt-key: ^/key: its key set has no key", WITH_KEY);
+	fails(-EINVAL, "--jwt-key: ^/key: its key set has no usable key",
+	      WITH_KEY);
 	put("key", "HUNTER and so on, for two and thirty bytes\n");
 	holds("auth = jwt  (flag)\njwt-key = none  (default)\n"
 	      "jwt-secret = ^/key  (flag)\njwt-claim = sub  (default)\n",

@@ -238,14 +238,14 @@ static void a_selection_that_is_wrong_is_an_error(void **state)
 		int rc;
 		const char *why;
 	} cases[] = {
-		{"gone", -ENOENT, "context/gone.json): it is not there"},
+		{"gone", -ENOENT, "context/gone.json): it does not exist"},
 		{"gone", -ENOENT, "context \"gone\" (/tmp/"},
 		{"one two", -ENOENT, "context \"one two\""},
-		{"../context/one", -EINVAL, "a context's name holds no"},
+		{"../context/one", -EINVAL, "a context name must not contain"},
 		{"a\nb", -ENOENT, "context \"a\\x0ab\""},
 		/* a selection is a name, also when that ends in .json */
-		{"/etc/x.json", -EINVAL, "a context's name holds no"},
-		{"here.json", -ENOENT, "context/here.json.json): it is not"},
+		{"/etc/x.json", -EINVAL, "a context name must not contain"},
+		{"here.json", -ENOENT, "context/here.json.json): it does not"},
 	};
 	int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -275,8 +275,9 @@ static void names_lead_to_no_other_folder(void **state)
 	put(".config/nats/context/..json", "{\"url\":\"dot\"}");
 	loads(".", &env, "server=dot\n");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		fails(names[i], &env, -EINVAL, "a context's name holds no");
-	fails("gone", &env, -ENOENT, "context/gone.json): it is not there");
+		fails(names[i], &env, -EINVAL,
+		      "a context name must not contain");
+	fails("gone", &env, -ENOENT, "context/gone.json): it does not exist");
 }
 
 static void a_path_that_ends_in_json_is_a_file(void **state)
@@ -295,7 +296,7 @@ static void a_path_that_ends_in_json_is_a_file(void **state)
 	assert_string_equal(c.path, path);
 	nats_context_finish(&c);
 	fails(temp_folder_path(&home, "x/gone.json"), &env, -ENOENT,
-	      "/x/gone.json): it is not there");
+	      "/x/gone.json): it does not exist");
 	/* without a slash only when it is there; else it is a name */
 	put(".config/nats/context/mine.json.json", "{\"url\":\"named\"}");
 	loads("mine.json", &env, "server=named\n");
@@ -305,7 +306,7 @@ static void a_path_that_ends_in_json_is_a_file(void **state)
 	loads("../x/mine.json", &env, "server=mine\n");
 	assert_int_equal(fchdir(before), 0);
 	close(before);
-	fails(".json", &env, -ENOENT, "context/.json.json): it is not there");
+	fails(".json", &env, -ENOENT, "context/.json.json): it does not exist");
 }
 
 static void files_that_are_none_are_errors(void **state)
@@ -319,10 +320,10 @@ static void files_that_are_none_are_errors(void **state)
 	temp_folder_write(&home, ".config/nats/context/big.json", big,
 			  sizeof(big));
 	fails("big", &env, -EFBIG, "big.json): File too large");
-	fails("one.json/x", &env, -EINVAL, "a context's name");
+	fails("one.json/x", &env, -EINVAL, "a context name");
 	put("plain", "");
 	fails(temp_folder_path(&home, "plain/x.json"), &env, -ENOENT,
-	      "it is not there");
+	      "it does not exist");
 }
 
 /* ---- fields ----------------------------------------------------------- */
@@ -486,12 +487,12 @@ static void fields_that_cannot_be_honoured(void **state)
 		{"token", "env://EMPTY", -EINVAL, "is empty"},
 		{"token", "file://~/HUNTER", -ENOENT, "No such file"},
 		{"token", "data:HUNTER", -EINVAL, "must be of the form"},
-		{"token", "data:;base64,HUNTER", -EINVAL, "is no base64"},
+		{"token", "data:;base64,HUNTER", -EINVAL, "is not base64"},
 		{"creds", "env://NOT_SET", -EINVAL, "is not set"},
-		{"creds", "env://NO_CREDS", -EINVAL, "no credentials file"},
-		{"creds", "env://BARE", -EINVAL, "no credentials file"},
-		{"creds", "env://NO_SEED", -EINVAL, "no credentials file"},
-		{"creds", "env://NO_JWT", -EINVAL, "no credentials file"},
+		{"creds", "env://NO_CREDS", -EINVAL, "not lead to a credentials file"},
+		{"creds", "env://BARE", -EINVAL, "not lead to a credentials file"},
+		{"creds", "env://NO_SEED", -EINVAL, "not lead to a credentials file"},
+		{"creds", "env://NO_JWT", -EINVAL, "not lead to a credentials file"},
 		{"creds", "$EMPTY", -EINVAL, "its path is empty"},
 		{"ca", "${NOT_SET}", -EINVAL, "its path is empty"},
 		{"nkey", "file://", -EINVAL, "its path is empty"},
@@ -609,8 +610,8 @@ static void what_is_no_json_object(void **state)
 		{"\xef\xbb\xbf{}", "it is not JSON"},
 		{"null", "it is not JSON"},
 		{"\"HUNTER2\"", "it is not JSON"},
-		{"[]", "it is no JSON object"},
-		{"[{\"password\": \"HUNTER2\"}]", "it is no JSON object"},
+		{"[]", "it is not a JSON object"},
+		{"[{\"password\": \"HUNTER2\"}]", "it is not a JSON object"},
 	};
 	static char deep[100000];
 

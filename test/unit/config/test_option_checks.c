@@ -36,16 +36,16 @@ static void test_header_names(void **state)
 		{stretch_text(most, "", 64, ""), NULL},
 		{stretch_text(over, "", 65, ""), "it must have 1 to 64 bytes"},
 		{"", "it must have 1 to 64 bytes"},
-		{"Accept", "that header has a meaning of its own"},
-		{"authorization", "that header has a meaning of its own"},
-		{"Origin", "that header has a meaning of its own"},
-		{"Connection", "that header has a meaning of its own"},
-		{"CONTENT-LENGTH", "that header has a meaning of its own"},
-		{"expect", "that header has a meaning of its own"},
-		{"Host", "that header has a meaning of its own"},
-		{"Last-Event-ID", "that header has a meaning of its own"},
-		{"transfer-Encoding", "that header has a meaning of its own"},
-		{"Upgrade", "that header has a meaning of its own"},
+		{"Accept", "that header is reserved"},
+		{"authorization", "that header is reserved"},
+		{"Origin", "that header is reserved"},
+		{"Connection", "that header is reserved"},
+		{"CONTENT-LENGTH", "that header is reserved"},
+		{"expect", "that header is reserved"},
+		{"Host", "that header is reserved"},
+		{"Last-Event-ID", "that header is reserved"},
+		{"transfer-Encoding", "that header is reserved"},
+		{"Upgrade", "that header is reserved"},
 	};
 
 	(void)state;
@@ -53,9 +53,10 @@ static void test_header_names(void **state)
 	for (int c = 1; c < 256; c++) {
 		char name[] = {'x', (char)c, 'y', '\0'};
 		const struct fault_case one = {
-			name, strchr(token, c) != NULL
-				      ? NULL
-				      : "it holds what no header's name may"};
+			name,
+			strchr(token, c) != NULL
+				? NULL
+				: "it has a character that no header name may"};
 
 		expect_faults(option_checks_header_fault, &one, 1);
 	}
@@ -74,9 +75,9 @@ static void test_query_names(void **state)
 		{stretch_text(most, "", 64, ""), NULL},
 		{stretch_text(over, "", 65, ""), "it must have 1 to 64 bytes"},
 		{"", "it must have 1 to 64 bytes"},
-		{"deliver", "that parameter has a meaning of its own"},
-		{"lastEventId", "that parameter has a meaning of its own"},
-		{"LASTEVENTID", "that parameter has a meaning of its own"},
+		{"deliver", "that parameter is reserved"},
+		{"lastEventId", "that parameter is reserved"},
+		{"LASTEVENTID", "that parameter is reserved"},
 	};
 
 	(void)state;
@@ -86,7 +87,7 @@ static void test_query_names(void **state)
 		const struct fault_case one = {
 			name, strchr(plain, c) != NULL
 				      ? NULL
-				      : "it holds other than letters"};
+				      : "it has other characters than letters"};
 
 		expect_faults(option_checks_query_fault, &one, 1);
 	}

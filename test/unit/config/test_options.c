@@ -158,7 +158,7 @@ static void off_makes_the_admin_list_empty(void **state)
 	assert_int_equal(o->admin_listen.n, 0);
 	assert_printed(o, "admin-listen = off  (flag)");
 	assert_int_equal(args(o, err, "--admin-listen", "a:1"), -EINVAL);
-	assert_contains(err, "off stands alone");
+	assert_contains(err, "off must be the only value");
 	assert_int_equal(args(o, err, "--listen", "off"), -EINVAL);
 }
 
@@ -180,10 +180,10 @@ static void wrong_values_are_named_with_what_is_right(void **state)
 		{"js-api-prefix", "a b", "without wildcards"},
 		{"stream", "a.b", "a stream's name"},
 		{"subject", "events", "must hold {id} once"},
-		{"id-header", "user id", "no header's name"},
-		{"id-header", "Last-Event-ID", "meaning of its own"},
+		{"id-header", "user id", "no header name"},
+		{"id-header", "Last-Event-ID", "is reserved"},
 		{"id-query", "a&b", "letters, digits"},
-		{"id-query", "deliver", "meaning of its own"},
+		{"id-query", "deliver", "is reserved"},
 		{"ping-interval", "30", "duration from 10ms to 24h, or 0"},
 		{"ping-interval", "9ms", "duration from 10ms to 24h, or 0"},
 		{"ping-interval", "25h", "duration from 10ms to 24h, or 0"},
