@@ -1,5 +1,7 @@
-/* What is gone is said, once, before what is still there: messages that limits
- * or a purge removed, streams made anew, cursors of another stream. */
+/* Gaps that need processes or real time: limits of a real stream, cursors
+ * beyond its end, streams that are recreated, a gateway that is suspended, a
+ * server that lost its store. All other gaps are in test/wire/gaps.wire, which
+ * e2e_wire_gaps plays with a real server. */
 #include "e2e.h"
 
 #include <inttypes.h>
@@ -53,70 +55,6 @@ static void expired_by_limits(void **state)
 	assert_null(sse_client_event(c, "gap", 1));
 }
 
-static void nothing_expired_up_to_the_cursor(void **state)
-{
-	struct e2e *f = *state;
-	struct sse_client *c;
-
-	e2e_make_stream(f, "\"max_msgs\": 5");
-	e2e_publish_many(f, "alice", "m", 12);
-	e2e_gateway(f, NULL);
-	c = e2e_resume(f, "alice", present_id(f, 7));
-	e2e_expect(c, 1, "m-7");
-	e2e_expect_marker(f, c, "alice", 6);
-	assert_null(sse_client_event(c, "gap", 0));
-}
-
-/* A hole in the middle is no gap: nobody promised what was deleted. */
-static void interior_deletes_are_none(void **state)
-{
-	struct e2e *f = *state;
-	struct sse_client *c;
-
-	e2e_publish_many(f, "alice", "m", 6);
-	free(nats_admin_api(f->admin, "STREAM.MSG.DELETE.Events",
-			    "{\"seq\": 3}"));
-	free(nats_admin_api(f->admin, "STREAM.MSG.DELETE.Events",
-			    "{\"seq\": 4}"));
-	e2e_gateway(f, NULL);
-	c = e2e_resume(f, "alice", present_id(f, 1));
-	e2e_expect(c, 1, "m-1");
-	e2e_expect(c, 2, "m-4");
-	e2e_expect_marker(f, c, "alice", 4);
-	assert_null(sse_client_event(c, "gap", 0));
-}
-
-static void expired_by_a_purge(void **state)
-{
-	struct e2e *f = *state;
-	struct sse_client *c;
-
-	e2e_publish_many(f, "alice", "m", 6);
-	e2e_purge(f, NULL);
-	e2e_gateway(f, NULL);
-	c = e2e_resume(f, "alice", present_id(f, 2));
-	expect_gap(c, "expired", 2, 7);
-	e2e_expect_marker(f, c, "alice", 1);
-}
-
-static void another_streams_tag(void **state)
-{
-	struct e2e *f = *state;
-	struct sse_client *c;
-
-	e2e_publish_many(f, "alice", "m", 3);
-	e2e_gateway(f, NULL);
-	const char *mine = present_id(f, 2);
-	char other[64];
-
-	snprintf(other, sizeof(other), "2-%s",
-		 strcmp(mine + 2, "000000") == 0 ? "111111" : "000000");
-	c = e2e_resume(f, "alice", other);
-	expect_gap(c, "reset", 2, 1);
-	e2e_expect_many(c, 0, "m", 3);
-	e2e_expect_marker(f, c, "alice", 4);
-}
-
 static void beyond_the_end(void **state)
 {
 	struct e2e *f = *state;
@@ -130,30 +68,6 @@ static void beyond_the_end(void **state)
 	c = e2e_resume(f, "alice", "18446744073709551615");
 	expect_gap(c, "reset", UINT64_MAX, 1);
 	e2e_expect_many(c, 0, "m", 3);
-}
-
-/* The log still has what the store dropped. */
-static void memory_outlives_the_store(void **state)
-{
-	struct e2e *f = *state;
-	struct sse_client *watch, *c;
-	char second[64], text[16];
-
-	e2e_make_stream(f, "\"max_msgs\": 2");
-	e2e_gateway(f, NULL);
-	watch = e2e_open(f, "alice", NULL);
-	/* One by one: the store may drop what the tail has not yet read. */
-	for (size_t i = 0; i < 8; i++) {
-		snprintf(text, sizeof(text), "m-%zu", i);
-		e2e_publish(f, "alice", text);
-		sse_client_wait_message(watch, i + 1);
-	}
-	snprintf(second, sizeof(second), "%s",
-		 sse_client_wait_message(watch, 2)->id);
-	c = e2e_resume(f, "alice", second);
-	e2e_expect(c, 1, "m-2");
-	e2e_expect_marker(f, c, "alice", 7);
-	assert_null(sse_client_event(c, "gap", 0));
 }
 
 /* ---- open streams -------------------------------------------------------- */
@@ -179,20 +93,6 @@ static void made_anew_under_open_streams(void **state)
 	e2e_expect_many(later, 0, "new", 3);
 	e2e_expect_marker(f, c, "alice", 4);
 	e2e_expect(later, 4, "marker");
-}
-
-static void a_purge_of_what_was_seen_is_none(void **state)
-{
-	struct e2e *f = *state;
-	struct sse_client *c;
-
-	e2e_gateway(f, NULL);
-	c = e2e_open(f, "alice", NULL);
-	e2e_publish_many(f, "alice", "m", 5);
-	sse_client_wait_message(c, 5);
-	e2e_purge(f, NULL);
-	e2e_expect_marker(f, c, "alice", 6);
-	assert_null(sse_client_event(c, "gap", 0));
 }
 
 /* Published and purged while the gateway stands still and its NATS session is
@@ -242,14 +142,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		E2E_TEST(expired_by_limits),
-		E2E_TEST(nothing_expired_up_to_the_cursor),
-		E2E_TEST(interior_deletes_are_none),
-		E2E_TEST(expired_by_a_purge),
-		E2E_TEST(another_streams_tag),
 		E2E_TEST(beyond_the_end),
-		E2E_TEST(memory_outlives_the_store),
 		E2E_TEST(made_anew_under_open_streams),
-		E2E_TEST(a_purge_of_what_was_seen_is_none),
 		E2E_TEST(purged_past_an_open_stream),
 		E2E_TEST(the_server_comes_back_empty),
 	};

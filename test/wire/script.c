@@ -95,6 +95,13 @@ static size_t take_escape(struct bytes *out, const char *text, const char *end)
 	return 1;
 }
 
+static const struct sse_tag *real_tag;
+
+void script_set_tag(const struct sse_tag *tag)
+{
+	real_tag = tag;
+}
+
 static size_t take_tag(struct bytes *out, const char *text, const char *end)
 {
 	unsigned epoch = 1;
@@ -107,7 +114,10 @@ static size_t take_tag(struct bytes *out, const char *text, const char *end)
 		len++;
 	}
 	bytes_add_char(out, '-');
-	bytes_add(out, fake_jetstream_tag(epoch).hex, SSE_TAG_LEN);
+	bytes_add(
+		out,
+		(real_tag != NULL ? *real_tag : fake_jetstream_tag(epoch)).hex,
+		SSE_TAG_LEN);
 	return len;
 }
 

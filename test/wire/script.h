@@ -41,6 +41,9 @@ void script_file_finish(struct script_file *f);
 /* Appends what the text stands for: \r \n \t \0 \\ \" \xHH, \{TEXT*N} for N
  * times the text, and -TAG, -TAG2 ... for the tags of the first stream, the
  * second ... False when it is malformed. */
+struct sse_tag;
+/* -TAG stands for this one from now on; NULL: for the fake's. */
+void script_set_tag(const struct sse_tag *tag);
 bool script_unescape(struct bytes *out, const char *text, size_t len);
 /* Appends bytes so that they can be read. */
 void script_escape(struct bytes *out, const char *data, size_t len);

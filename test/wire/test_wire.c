@@ -1,15 +1,18 @@
-/* Conversations as data: what a client sends and gets over a real socket, while
- * JetStream (fake_jetstream) does what the conversation says. The hub and
- *everything of src/io that a client meets are the real ones.
+/* Conversations as data: what a client sends and receives over a real socket.
  *
  *	test_wire [--only WORDS] [--show] FILE...
  *	test_wire --must-fail FILE...
+ *	test_wire --real [--only WORDS] FILE...
  *
- * Each conversation is played whole; then with its bytes cut in two at every
- * place (of the first 4096), with the loop run between the two; then byte by
- *byte; then read byte by byte of a small socket; then through a listener on the
- *loopback. What the client gets must be the same bytes in all of them, step by
+ * JetStream is fake_jetstream, the hub and src/server are the real ones. Each
+ * conversation is played whole; then with its bytes cut in two at every place
+ * (of the first 4096), with the loop run between the two; then byte by byte;
+ * then read byte by byte from a small socket; then through a listener on the
+ * loopback. The client must receive the same bytes in all of them, step by
  *step. The clock is the conversation's own: nothing waits for time.
+ *
+ * With --real the program itself and a real nats-server play each conversation
+ * that needs neither the clock nor a fault, once: see play_real.h.
  *
  * A .wire file is conversations with empty lines between them. The first
  * comment is the conversation's name. Lines are:
@@ -17,65 +20,72 @@
  *	# a comment
  *	> GET /livez HTTP/1.1	the client sends it, and CR LF
  *	>> bytes		the same without CR LF
- *	< 200			an answer begins: its head has this status
+ *	< 200			a response begins: its head has this status
  *	= store 7 events.a "x"	something happens around the client
  *
- * Lines that are sent one behind the other are one write. Escapes: \r \n \t \0
- * \\ \" \xHH; \{TEXT*N} is N times the text; \[CLAIMS] the token (HS256) of
- *these claims, which hold no ]; -TAG (-TAG2, ...) in an id stands for the tag
- *of the first (second, ...) stream.
+ * Lines that are sent one behind the other are one write. Escapes:
+ *
+ *	\r \n \t \0 \\ \" \xHH
+ *	\{TEXT*N}		N times the text
+ *	\[CLAIMS]		the token (HS256) of these claims, without a ]
+ *	-TAG, -TAG2		in an id: the tag of the first, second stream
  *
  * What a client expects ("<"):
  *
- *	NNN			an answer's head, with this status
+ *	NNN			the head of a response, with this status
  *	Name: value		that head has this header once, with this value
  *	no Name			it has no such header
  *	body TEXT		the body by Content-Length is this
- *	says TEXT		the body is one line and holds this
+ *	says TEXT		the body is one line and contains this
  *	holds TEXT		one of the body's lines is this
- *	opens [ID]		stream: retry:, with an ID "open" and the id,
- *				and an empty line
- *	cursor ID		stream: "open", the id and an empty line
- *	event [type: T ]id: ID data: DATA	stream: a block, as browsers
- *take it | TEXT			stream: a line
- *	jitter FROM TO		stream: retry: of another time (ms)
+ *	opens [ID]		subscription: retry:, with an ID "open" and the
+ *				id, and an empty line
+ *	cursor ID		subscription: "open", the id and an empty line
+ *	event [type: T ]id: ID data: DATA
+ *				subscription: a block, as a browser reads it
+ *	| TEXT			subscription: a line
+ *	jitter FROM TO		subscription: retry: of another time (ms)
  *	raw TEXT		these bytes, as they are on the wire
- *	last-chunk		the stream's end
- *	eof | reset		the connection's end
+ *	last-chunk		the end of the chunks
+ *	eof | reset		the end of the connection
  *	nothing			nothing more has come so far
  *
- * A conversation whose end leaves anything unexpected unread has failed.
+ * A conversation fails when its end leaves anything unread that no line
+ *expects.
  *
  * What happens ("="):
  *
  *	option NAME VALUE	one of the program's, or send-buffer BYTES;
- *first start			without a client (else the first one starts it)
- *	client NAME		who speaks from here on; connects when it is new
+ *				comes first
+ *	start			without a client (else the first client starts
+ *it) client NAME		selects the client; connects it when it is new
  *	admin NAME		the same, to the admin listener
- *	close, shutdown		the client goes, or ends its sending half
- *	vanish			it goes, and the next step comes in the same
- *				turn of the loop
+ *	close, shutdown		the client closes, or ends its sending half
+ *	vanish			it closes, and the next step comes in the same
+ *				iteration of the loop
  *	stop-reading, read BYTES, read-on
- *	store SEQ SUBJECT "TEXT"	a message comes into the stream
- *	mark SEQ SUBJECT "TEXT"	one that JetStream wrote for itself
- *	purge SEQ, delete SEQ	all up to it, or it alone, are gone
+ *	store SEQ SUBJECT "TEXT"	a message is added to the stream
+ *	mark SEQ SUBJECT "TEXT"	the same, written by JetStream for itself
+ *	purge SEQ, delete SEQ	all up to it, or it alone, are removed
  *	drop-stream, make-stream, remake-stream
  *	down, up		the connection to NATS
  *	silent, answers		JetStream does not answer, or does again
  *	pass 5s			time
- *	step 5s, step -5s	of the wall clock alone
+ *	step 5s, step -5s	the wall clock alone is set
  *	drain, end-streams N	as the gateway does at its end
- *	streams N, connections N	there are so many
+ *	streams N, connections N	expected numbers
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "play.h"
+#include "play_real.h"
 
 struct run {
 	const char *only;
 	bool show;
 	bool must_fail;
+	struct real *real; /* --real */
 	unsigned n_cases;
 	unsigned n_failed;
 };
@@ -163,6 +173,17 @@ static void play_all_ways(struct run *r, const char *path,
 	play_trace_finish(&t);
 }
 
+/* No case where the conversation needs the clock or a fault. */
+static void play_real(struct run *r, const char *path, const struct script *s)
+{
+	struct bytes why = {0};
+
+	if (real_can_play(s))
+		print_case(r, real_play(r->real, s, &why), path, s,
+			   "by a real server", &why);
+	bytes_free(&why);
+}
+
 static void play_file(struct run *r, const char *path)
 {
 	struct script_file f;
@@ -173,8 +194,12 @@ static void play_file(struct run *r, const char *path)
 		r->n_failed++;
 	}
 	for (size_t i = 0; i < f.n_scripts; i++)
-		if (r->only == NULL ||
-		    strstr(f.scripts[i].name, r->only) != NULL)
+		if (r->only != NULL &&
+		    strstr(f.scripts[i].name, r->only) == NULL)
+			continue;
+		else if (r->real != NULL)
+			play_real(r, path, &f.scripts[i]);
+		else
 			play_all_ways(r, path, &f.scripts[i]);
 	script_file_finish(&f);
 }
@@ -188,11 +213,15 @@ int main(int argc, char **argv)
 			r.show = true;
 		else if (strcmp(argv[i], "--must-fail") == 0)
 			r.must_fail = true;
+		else if (strcmp(argv[i], "--real") == 0)
+			r.real = real_new();
 		else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
 			r.only = argv[++i];
 		else
 			play_file(&r, argv[i]);
 	}
+	if (r.real != NULL)
+		real_free(r.real);
 	printf("1..%u\n", r.n_cases);
 	return r.n_failed > 0;
 }
