@@ -30,7 +30,7 @@
 #include "gateway/gateway_loop.h"
 #include "gateway/gateway_nats.h"
 #include "gateway/process_stats.h"
-#include "server/conn.h"
+#include "server/conn_set.h"
 #include "server/dispatch.h"
 
 enum { GATEWAY_FLUSH = 4096 }; /* subscriptions written in one iteration */

@@ -26,7 +26,7 @@ static void on_accept(void *arg, int fd, const struct address *from)
 	one->all->cbs.on_accept(one->all->cbs.arg, fd, from, one->admin);
 }
 
-static void on_trouble(void *arg, int err, bool first)
+static void on_accept_error(void *arg, int err, bool first)
 {
 	struct gateway_listener *one = arg;
 
@@ -64,7 +64,7 @@ static int open_listener(struct gateway_listeners *l, const char *address,
 	const struct options *o = l->options;
 	struct listener_cbs cbs = {
 		.on_accept = on_accept,
-		.on_trouble = on_trouble,
+		.on_accept_error = on_accept_error,
 		.on_closed = on_listener_closed,
 		.arg = one,
 	};

@@ -1,5 +1,5 @@
-/* Counts the open uv handles of one owner, so that its memory is freed when the
- * last of them is closed, whichever that is (libuv promises no order). */
+/* Counts the open uv handles of one owner, whose memory is freed when the last
+ * of them is closed. libuv promises no order of closing. */
 #ifndef SLUICE_HANDLES_H
 #define SLUICE_HANDLES_H
 
@@ -11,17 +11,17 @@
 struct handles {
 	size_t open;
 	bool ending;
-	/* The last one is closed: the owner may free itself. */
+	/* The last handle is closed: the owner may free itself. */
 	void (*on_gone)(struct handles *h);
 };
 
 void handles_init(struct handles *h, void (*on_gone)(struct handles *h));
-/* After uv_x_init() has succeeded. Takes handle->data for itself. */
+/* After a successful uv_..._init(). Uses handle->data. */
 void handles_add(struct handles *h, uv_handle_t *handle);
-/* Closes one of them; one that is closing already is left alone. */
+/* Closes one of them; twice is a no-op. */
 void handles_close(struct handles *h, uv_handle_t *handle);
-/* The owner waits for the end: on_gone is called, from the loop, when none is
- * open any more. At least one must still be open, or be closing. */
+/* The owner ends: on_gone is called from the loop when no handle is open any
+ * more. At least one must be open, or closing. */
 void handles_end(struct handles *h);
 
 #endif

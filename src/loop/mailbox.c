@@ -6,12 +6,12 @@
 
 #include "base/check.h"
 
-/* One slab is filled at a time. A letter that does not fit in what is left of
- * it gets the next one: a spare, or a new one, as big as the letter if need be.
- * An empty mailbox has no slab at all: they are all spare, or with the reader.
+/* One slab is filled at a time. A message that does not fit into the rest of it
+ * gets the next one: a spare, or a new one, as large as the message if need be.
+ * An empty mailbox has no slab: all are spare, or with the reader.
  *
- * How much to keep: as much as was taken lately. Each take that is smaller
- * lets go an eighth. */
+ * As many bytes of spares are kept as were taken lately; each smaller take
+ * frees an eighth. */
 
 enum { SLAB_BYTES = 256 * 1024, ALIGN = 8 };
 
@@ -91,7 +91,7 @@ static struct mailbox_slab *new_slab_for(struct mailbox *m, size_t room)
 	return s;
 }
 
-static struct mailbox_slab *keep_spare_slab(struct mailbox *m, size_t room)
+static struct mailbox_slab *take_spare_slab(struct mailbox *m, size_t room)
 {
 	struct mailbox_slab **at = &m->spare;
 	struct mailbox_slab *s;
@@ -106,14 +106,14 @@ static struct mailbox_slab *keep_spare_slab(struct mailbox *m, size_t room)
 	return s;
 }
 
-/* Makes m->last one that has the room. */
+/* Makes m->last a slab that has the room. */
 static int make_message_room(struct mailbox *m, size_t room)
 {
 	struct mailbox_slab *s = m->last;
 
 	if (s != NULL && s->size - s->used >= room)
 		return 0;
-	s = keep_spare_slab(m, room);
+	s = take_spare_slab(m, room);
 	if (s == NULL)
 		s = new_slab_for(m, room);
 	if (s == NULL)
@@ -133,14 +133,15 @@ static bool is_over_cap(const struct mailbox *m, size_t size)
 	return size > m->cap || m->waiting > m->cap - size;
 }
 
-/* 0 when a letter of `size` may come in now. */
-static int enter_lock(struct mailbox *m, size_t size, enum mailbox_full full)
+/* 0 when a message of `size` may be posted now. */
+static int await_mailbox_room(struct mailbox *m, size_t size,
+			      enum mailbox_full full)
 {
 	while (!m->closed && is_over_cap(m, size)) {
-		if (full == MAILBOX_REFUSE)
+		if (full == MAILBOX_FAIL)
 			return -ENOBUFS;
 		if (m->waiting == 0)
-			break; /* bigger than the cap, and alone */
+			break; /* larger than the cap, and alone */
 		uv_cond_wait(&m->taken, &m->lock);
 	}
 	return m->closed ? -EPIPE : 0;
@@ -149,34 +150,35 @@ static int enter_lock(struct mailbox *m, size_t size, enum mailbox_full full)
 int mailbox_reserve(struct mailbox *m, uint32_t kind, size_t len,
 		    enum mailbox_full full, void **body)
 {
-	struct mailbox_message *l;
+	struct mailbox_message *message;
 	int rc;
 
 	if (len > UINT32_MAX)
 		return -EMSGSIZE;
 	uv_mutex_lock(&m->lock);
-	rc = enter_lock(m, message_size(len), full);
+	rc = await_mailbox_room(m, message_size(len), full);
 	if (rc == 0)
 		rc = make_message_room(m, message_size(len));
 	if (rc < 0) {
 		uv_mutex_unlock(&m->lock);
 		return rc;
 	}
-	l = (struct mailbox_message *)(void *)(m->last->bytes + m->last->used);
-	l->kind = kind;
+	message = (struct mailbox_message *)(void *)(m->last->bytes +
+						     m->last->used);
+	message->kind = kind;
 	m->reserved = len;
-	*body = l + 1;
+	*body = message + 1;
 	return 0;
 }
 
 void mailbox_commit(struct mailbox *m, size_t len)
 {
 	struct mailbox_slab *s = m->last;
-	struct mailbox_message *l = (void *)(s->bytes + s->used);
+	struct mailbox_message *message = (void *)(s->bytes + s->used);
 	bool was_empty = m->waiting == 0;
 
 	MUST(len <= m->reserved);
-	l->len = (uint32_t)len;
+	message->len = (uint32_t)len;
 	s->used += message_size(len);
 	m->waiting += message_size(len);
 	if (was_empty) {
@@ -222,7 +224,7 @@ bool mailbox_take(struct mailbox *m, struct mailbox_batch *ret)
 
 const struct mailbox_message *mailbox_next(struct mailbox_batch *b)
 {
-	const struct mailbox_message *l;
+	const struct mailbox_message *message;
 
 	while (b->at != NULL && b->offset == b->at->used) {
 		b->at = b->at->next;
@@ -230,12 +232,12 @@ const struct mailbox_message *mailbox_next(struct mailbox_batch *b)
 	}
 	if (b->at == NULL)
 		return NULL;
-	l = (const void *)(b->at->bytes + b->offset);
-	b->offset += message_size(l->len);
-	return l;
+	message = (const void *)(b->at->bytes + b->offset);
+	b->offset += message_size(message->len);
+	return message;
 }
 
-/* Slabs of odd sizes are not kept: the next big letter will be of another. */
+/* Slabs of odd sizes are not kept: the next large message has another size. */
 static bool worth_keeping(const struct mailbox *m, const struct mailbox_slab *s)
 {
 	return s->size == SLAB_BYTES &&
@@ -269,7 +271,7 @@ void mailbox_return(struct mailbox *m, struct mailbox_batch *b)
 		s = next;
 	}
 	while (m->spared > m->keep) {
-		s = keep_spare_slab(m, 0);
+		s = take_spare_slab(m, 0);
 		s->next = NULL;
 		free_slab_list(m, s);
 	}

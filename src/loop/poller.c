@@ -1,6 +1,6 @@
-/* Level-triggered, inside and outside: what one turn leaves, or a watcher does
- * not take, is found again in the next. The kernel puts what it has reported at
- * the end of its list, so that everybody's turn comes. */
+/* Level-triggered, inside and outside: what one iteration of the loop leaves is
+ * found in the next. The kernel moves reported sockets to the end of its list,
+ * so none starves. */
 #include "loop/poller.h"
 
 #include <errno.h>
@@ -14,14 +14,14 @@
 
 #include "base/check.h"
 
-/* Accepting, NATS and timers wait no longer than for so many. */
+/* Sockets served in a row, before accepting, NATS and timers. */
 enum { POLLER_BURST = 256 };
 
 struct poller {
 	uv_poll_t poll;
 	struct poller_cbs cbs;
 	int fd;
-	int n_watchers;	 /* places; the limit of descriptors is theirs */
+	int n_watchers;	 /* bounded by the limit of descriptors */
 	void **watchers; /* by descriptor */
 	struct epoll_event found[POLLER_BURST];
 };
@@ -47,8 +47,8 @@ static void on_found(uv_poll_t *poll, int status, int events)
 
 	(void)status;
 	(void)events;
-	/* A watcher may close the poller: then all are removed, and the memory
-	 * stays until the loop says so. */
+	/* A watcher may close the poller: all are then removed, and the memory
+	 * lives until on_poll_closed(). */
 	for (int i = 0; i < n; i++) {
 		int fd = p->found[i].data.fd;
 		void *watcher = fd < p->n_watchers ? p->watchers[fd] : NULL;
@@ -59,7 +59,7 @@ static void on_found(uv_poll_t *poll, int status, int events)
 	}
 }
 
-static int make_entry_room_for(struct poller *p, int fd)
+static int grow_watchers(struct poller *p, int fd)
 {
 	int n = fd + fd / 8 + 64;
 	void **more;
@@ -79,7 +79,7 @@ static int make_entry_room_for(struct poller *p, int fd)
 int poller_add(struct poller *p, int fd, void *watcher)
 {
 	struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
-	int rc = make_entry_room_for(p, fd);
+	int rc = grow_watchers(p, fd);
 
 	if (rc < 0)
 		return rc;
@@ -147,6 +147,6 @@ static void on_poll_closed(uv_handle_t *h)
 void poller_close(struct poller *p)
 {
 	uv_close((uv_handle_t *)&p->poll, on_poll_closed);
-	/* No longer polled after uv_close(): the descriptor may go. */
+	/* uv_close() has stopped polling: the descriptor may be closed. */
 	close(p->fd);
 }

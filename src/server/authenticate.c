@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "server/conn.h"
+#include "server/conn_set.h"
 
 static int authenticate_token(const struct conn_config *cfg,
 			      const struct request *h,

@@ -5,7 +5,7 @@
 #include "http/request_parser.h"
 
 /* The members that belong to some states alone. */
-static const char *check_members(const struct conn *c)
+static const char *check_conn_members(const struct conn *c)
 {
 	bool reads = c->state == CONN_REQUEST || c->state == CONN_IDLE;
 	bool subscribed =
@@ -31,7 +31,7 @@ static const char *check_members(const struct conn *c)
 }
 
 /* Every state leaves a wakeup armed. */
-static const char *check_wakeup(const struct conn *c)
+static const char *check_conn_wakeup(const struct conn *c)
 {
 	bool queued = !list_empty(&c->peer_check);
 	bool checked = c->state == CONN_SUBSCRIPTION && c->set->cfg.ping_ms > 0;
@@ -58,16 +58,17 @@ static const char *check_conn(const struct conn *c, enum conn_state list)
 		return "NEW after the accept";
 	if (list == CONN_CLOSING)
 		return NULL;
-	fault = check_members(c);
-	return fault != NULL ? fault : check_wakeup(c);
+	fault = check_conn_members(c);
+	return fault != NULL ? fault : check_conn_wakeup(c);
 }
 
 struct conn_sums {
 	size_t open, admin, head_bytes, deadlines;
 };
 
-static const char *check_list(const struct conn_set *s, enum conn_state state,
-			      struct conn_sums *sums)
+static const char *check_state_list(const struct conn_set *s,
+				    enum conn_state state,
+				    struct conn_sums *sums)
 {
 	const struct list *all = &s->in[state];
 	const char *fault;
@@ -95,7 +96,7 @@ const char *conn_set_check(const struct conn_set *s)
 	const char *fault;
 
 	for (int i = 0; i < CONN_STATES; i++) {
-		fault = check_list(s, (enum conn_state)i, &sums);
+		fault = check_state_list(s, (enum conn_state)i, &sums);
 		if (fault != NULL)
 			return fault;
 	}

@@ -28,7 +28,7 @@
 #include "http/http_date.h"
 #include "loop/poller.h"
 #include "server/access_log.h"
-#include "server/conn.h"
+#include "server/conn_set.h"
 #include "server/subscription_limits.h"
 
 enum {
@@ -118,7 +118,7 @@ struct conn_set {
 	int open_parts;		  /* poller and reaper */
 	char date[HTTP_DATE_MAX]; /* of date_s */
 	uint64_t date_s;
-	uint64_t headers_s; /* whose date the headers have */
+	uint64_t headers_s; /* date of the headers */
 	struct buf headers[SUBSCRIPTION_HEADERS];
 	const struct buf *header; /* of the subscription that is being opened */
 	uint8_t input[CONN_READ_BYTES];

@@ -171,7 +171,7 @@ size_t conn_set_count(const struct conn_set *s)
 
 /* ---- begin and end ------------------------------------------------------- */
 
-static void finish_parts(struct conn_set *s)
+static void finish_set_parts(struct conn_set *s)
 {
 	for (int i = 0; i < SUBSCRIPTION_HEADERS; i++)
 		buf_finish(&s->headers[i]);
@@ -187,12 +187,12 @@ static void on_part_closed(void *arg)
 	if (--s->open_parts > 0)
 		return;
 	conn_free_closed(s);
-	finish_parts(s);
+	finish_set_parts(s);
 	s->cfg.on_closed(s->cfg.arg);
 	free(s);
 }
 
-static void init_parts(struct conn_set *s, const struct conn_config *cfg)
+static void init_set_parts(struct conn_set *s, const struct conn_config *cfg)
 {
 	s->cfg = *cfg;
 	s->access_log = (struct access_log){.log = cfg->log,
@@ -220,12 +220,12 @@ int conn_set_new(struct conn_set **ret, const struct conn_config *cfg)
 
 	if (s == NULL)
 		return -ENOMEM;
-	init_parts(s, cfg);
+	init_set_parts(s, cfg);
 	rc = subscription_limits_init(&s->limits);
 	if (rc == 0)
 		rc = poller_new(&s->poller, cfg->loop, &cbs);
 	if (rc < 0) {
-		finish_parts(s);
+		finish_set_parts(s);
 		free(s);
 		return rc;
 	}

@@ -19,22 +19,25 @@ static void describe_rejection(const struct conn_config *cfg,
 	switch (reason) {
 	case REJECT_DRAINING:
 		http_error_set(ret, 503, reason,
-			       "this gateway is shutting down, try again");
+			       "the gateway is shutting down, try again");
 		break;
 	case REJECT_MAX_SUBSCRIPTIONS_PER_ID:
-		http_error_set(ret, 429, reason,
-			       "an identity may have %zu streams at once",
-			       cfg->max_per_id);
+		http_error_set(
+			ret, 429, reason,
+			"too many subscriptions for this identity (limit %zu)",
+			cfg->max_per_id);
 		break;
 	case REJECT_MAX_SUBSCRIPTIONS_PER_ADDRESS:
-		http_error_set(ret, 429, reason,
-			       "an address may have %zu streams at once",
-			       cfg->max_per_address);
+		http_error_set(
+			ret, 429, reason,
+			"too many subscriptions for this address (limit %zu)",
+			cfg->max_per_address);
 		break;
 	default:
-		http_error_set(ret, 503, reason,
-			       "all %zu connections are taken, try again later",
-			       cfg->max_connections);
+		http_error_set(
+			ret, 503, reason,
+			"too many subscriptions (limit %zu), try again later",
+			cfg->max_connections);
 		break;
 	}
 }

@@ -1,9 +1,8 @@
-/* The socket is ours, libuv only polls it: so accept4() is under our control.
- * libuv's own listener answers a lack of descriptors by accepting and closing;
- * here the clients stay in the kernel's queue until there is room again.
+/* libuv only polls the listening socket. Its own listener accepts and closes
+ * connections when descriptors run out; here the clients stay in the kernel's
+ * queue until there is room again.
  *
- * Options that an accepted socket inherits are set once, on the listening one.
- */
+ * Options that accepted sockets inherit are set once, on the listening one. */
 #include "server/listener.h"
 
 #include <errno.h>
@@ -11,14 +10,12 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,29 +27,25 @@
 #include "base/check.h"
 #include "base/hostport.h"
 #include "loop/handles.h"
+#include "server/unix_socket.h"
 
 enum {
 	LISTENER_BACKLOG = 4096,
-	LISTENER_BURST = 256, /* accepted in one turn */
-	/* After an error of accept4(): when descriptors have run out always so
-	 * long, else twice as long each time. */
+	LISTENER_BURST = 256, /* accepted in one iteration of the loop */
+	/* After an error of accept4(). Doubled each time, unless descriptors
+	 * have run out. */
 	LISTENER_PAUSE_MS = 100,
 	LISTENER_PAUSE_MAX_MS = 5000,
-	/* Errors in one turn that are each of one connection. */
+	/* Errors of single connections, in one iteration. */
 	LISTENER_FAILURES = 16,
-	LISTENER_PORTS = 8, /* tries for one that is free on all addresses */
-	/* Waiting for the lock of a Unix socket's directory. */
-	LISTENER_LOCK_TRIES = 200,
-	LISTENER_LOCK_MS = 10,
-	/* A path is stale when so many connects are refused. */
-	LISTENER_PROBES = 3,
-	LISTENER_PROBE_MS = 50,
+	LISTENER_PORTS =
+		8, /* attempts to find one that is free on all addresses */
 	KEEPALIVE_IDLE_S = 60,
 	KEEPALIVE_INTERVAL_S = 15,
 	KEEPALIVE_PROBES = 4,
-	/* Unacknowledged for so long is dead. Linux counts a peer that has
-	 * closed its window too, however alive it is: so this must be longer
-	 * than any client may take to read on. */
+	/* A peer is dead when data is unacknowledged for so long. Linux counts
+	 * a closed window as well: this must be longer than any client may
+	 * pause reading. */
 	USER_TIMEOUT_MS = 10 * 60 * 1000,
 };
 
@@ -71,10 +64,10 @@ struct listener {
 	size_t n;	  /* sockets */
 	size_t n_started; /* of them; the handles of these are open */
 	uint64_t pause_ms;
-	bool in_trouble;
+	bool failing;
 	bool closing;
-	/* The socket file that was made: removed at the end, if it still is
-	 * the one. */
+	/* The socket file of this listener: removed at the end, unless another
+	 * file has taken its place. */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	dev_t dev;
 	ino_t ino;
@@ -102,7 +95,8 @@ static bool lacks_descriptors(int err)
 	       err == ENOMEM;
 }
 
-/* Of one connection, which is gone (accept(2)); EPERM: by a firewall's rule. */
+/* The error of one connection, which is gone (accept(2)); EPERM: a firewall's
+ * rule. */
 static bool is_of_connection(int err)
 {
 	return err == EINTR || err == ECONNABORTED || err == EPROTO ||
@@ -111,11 +105,11 @@ static bool is_of_connection(int err)
 	       err == ENETUNREACH || err == EPERM;
 }
 
-/* Connections that wait go on waiting: a loop that retries at once would keep
- * everything else from running. */
+/* Clients keep waiting: a loop that retries at once would keep everything else
+ * from running. */
 static void pause_accepting(struct listener *l, struct listening *s, int err)
 {
-	bool first = !l->in_trouble;
+	bool first = !l->failing;
 
 	if (first || lacks_descriptors(err))
 		l->pause_ms = LISTENER_PAUSE_MS;
@@ -123,11 +117,11 @@ static void pause_accepting(struct listener *l, struct listening *s, int err)
 		l->pause_ms *= 2;
 	else
 		l->pause_ms = LISTENER_PAUSE_MAX_MS;
-	l->in_trouble = true;
+	l->failing = true;
 	uv_poll_stop(&s->poll);
 	uv_timer_start(&s->pause, on_pause_over, l->pause_ms, 0);
-	if (l->cbs.on_trouble != NULL)
-		l->cbs.on_trouble(l->cbs.arg, -err, first);
+	if (l->cbs.on_accept_error != NULL)
+		l->cbs.on_accept_error(l->cbs.arg, -err, first);
 }
 
 static struct address address_from(const struct sockaddr_storage *peer)
@@ -161,7 +155,7 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
 		if (fd >= 0) {
 			struct address from = address_from(&peer);
 
-			l->in_trouble = false;
+			l->failing = false;
 			l->cbs.on_accept(l->cbs.arg, fd, &from);
 		} else if (err == EAGAIN || err == EWOULDBLOCK) {
 			return;
@@ -209,15 +203,14 @@ static int set_tcp_options(int fd)
 static int new_socket(int family, bool shared)
 {
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int rc = 0;
+	int rc;
 
 	if (fd < 0)
 		return -errno;
-	if (family != AF_UNIX)
-		rc = set_tcp_options(fd);
+	rc = set_tcp_options(fd);
 	if (rc == 0 && family == AF_INET6)
 		rc = set_socket_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	if (rc == 0 && shared && family != AF_UNIX)
+	if (rc == 0 && shared)
 		rc = set_socket_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (rc == 0)
 		return fd;
@@ -244,7 +237,7 @@ static bool is_listed_before(const struct addrinfo *all,
 	return false;
 }
 
-/* Port 0 is any port, but the same one on all addresses of a name. */
+/* Port 0 is any port, the same one on all addresses of a name. */
 static void take_port(const struct listener *l, struct sockaddr_storage *addr)
 {
 	struct sockaddr_storage first;
@@ -285,8 +278,8 @@ static int listen_on_socket(struct listener *l, const struct addrinfo *a,
 	return rc;
 }
 
-/* An address that this machine does not have (of a host without IPv6, say) is
- * left out, unless it is the only one. */
+/* An address that this machine does not have (IPv6 on a host without it) is
+ * skipped, unless it is the only one. */
 static int listen_on_all(struct listener *l, const struct addrinfo *all,
 			 bool shared)
 {
@@ -341,116 +334,20 @@ static int listen_on_inet(struct listener *l, const char *address, bool shared,
 
 /* ---- Unix sockets -------------------------------------------------------- */
 
-/* Locks the directory that a path is in, so that other gateways wait; -1
- * without a lock (it cannot be read, or some other program holds one): then the
- * repeated probe alone decides. Closing the descriptor unlocks it. */
-static int lock_folder(const char *path)
-{
-	char folder[sizeof(((struct sockaddr_un *)0)->sun_path)] = ".";
-	const char *slash = strrchr(path, '/');
-	int fd;
-
-	if (slash != NULL)
-		snprintf(folder, sizeof(folder), "%.*s",
-			 slash == path ? 1 : (int)(slash - path), path);
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (int i = 0; fd >= 0 && i < LISTENER_LOCK_TRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return fd;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			break;
-		poll(NULL, 0, LISTENER_LOCK_MS);
-	}
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static bool refuses(const struct sockaddr_un *addr)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	bool refused = false;
-
-	if (fd < 0)
-		return false;
-	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
-		refused = errno == ECONNREFUSED;
-	close(fd);
-	return refused;
-}
-
-/* Is it a socket that was left behind, on which no process listens? One that
- * was just bound refuses as well, until its owner listens: so it is asked more
- * than once. */
-static bool is_stale_socket(const struct sockaddr_un *addr)
+static int listen_on_unix(struct listener *l, const char *path, int mode)
 {
 	struct stat st;
-
-	if (lstat(addr->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	for (int i = 0; i < LISTENER_PROBES; i++) {
-		if (i > 0)
-			poll(NULL, 0, LISTENER_PROBE_MS);
-		if (!refuses(addr))
-			return false;
-	}
-	return true;
-}
-
-/* The file has its mode before a client can connect, and never a wider one:
- * bind() makes it with the socket's own, less the umask. */
-static int bind_and_listen(int fd, const struct sockaddr_un *addr, int mode)
-{
-	if (mode != LISTENER_MODE_UMASK && fchmod(fd, (mode_t)mode) < 0)
-		return -errno;
-	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
-		return -errno;
-	if ((mode == LISTENER_MODE_UMASK ||
-	     chmod(addr->sun_path, (mode_t)mode) == 0) &&
-	    listen(fd, LISTENER_BACKLOG) == 0)
-		return 0;
-	mode = -errno;
-	unlink(addr->sun_path);
-	return mode;
-}
-
-static int listen_at(struct listener *l, const struct sockaddr_un *addr,
-		     int mode)
-{
-	struct stat st;
-	int fd = new_socket(AF_UNIX, false), rc;
+	int fd = unix_socket_listen(path, mode, LISTENER_BACKLOG);
 
 	if (fd < 0)
 		return fd;
-	if (is_stale_socket(addr))
-		unlink(addr->sun_path);
-	rc = bind_and_listen(fd, addr, mode);
-	if (rc < 0) {
-		close(fd);
-		return rc;
-	}
 	l->sockets[l->n++].fd = fd;
-	if (stat(addr->sun_path, &st) == 0) {
-		strcpy(l->path, addr->sun_path);
+	if (stat(path, &st) == 0) {
+		strcpy(l->path, path);
 		l->dev = st.st_dev;
 		l->ino = st.st_ino;
 	}
 	return 0;
-}
-
-static int listen_on_unix(struct listener *l, const char *path, int mode)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int lock, rc;
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(addr.sun_path, path);
-	lock = lock_folder(path);
-	rc = listen_at(l, &addr, mode);
-	if (lock >= 0)
-		close(lock);
-	return rc;
 }
 
 static void remove_socket_path(const struct listener *l)
@@ -505,7 +402,7 @@ static struct listener *make_listener(const struct listener_cbs *cbs, char *err)
 	return l;
 }
 
-/* It did not come to listening: nothing is left, or handles that close. */
+/* Before it listens: frees it, or closes its handles. */
 static void unmake_listener(struct listener *l)
 {
 	l->cbs.on_closed = NULL;
@@ -539,7 +436,7 @@ int listener_new(struct listener **ret, struct uv_loop_s *loop,
 		*ret = l;
 		return 0;
 	}
-	snprintf(err, LISTENER_ERROR_MAX, "can't listen on %s: %s", address,
+	snprintf(err, LISTENER_ERROR_MAX, "cannot listen on %s: %s", address,
 		 why != NULL ? why : strerror(-rc));
 	unmake_listener(l);
 	return rc;
@@ -554,7 +451,7 @@ static int socket_option_of(int fd, int name)
 								  : value;
 }
 
-/* Accepting may not block, whatever it was opened for. */
+/* Accepting must not block. */
 static int prepare_socket(int fd)
 {
 	int domain = socket_option_of(fd, SO_DOMAIN),
@@ -578,7 +475,7 @@ int listener_adopt(struct listener **ret, struct uv_loop_s *loop, int fd,
 
 	if (rc < 0) {
 		snprintf(err, LISTENER_ERROR_MAX, "descriptor %d: %s", fd,
-			 rc == -EPROTOTYPE ? "no stream socket that listens"
+			 rc == -EPROTOTYPE ? "not a listening stream socket"
 					   : strerror(-rc));
 		return rc;
 	}
@@ -597,9 +494,9 @@ int listener_adopt(struct listener **ret, struct uv_loop_s *loop, int fd,
 	return rc;
 }
 
-/* Of a Unix socket that somebody else has made. */
-static void unix_address(const struct sockaddr_un *addr, socklen_t len,
-			 char *out)
+/* Of an inherited Unix socket. */
+static void format_unix_address(const struct sockaddr_un *addr, socklen_t len,
+				char *out)
 {
 	size_t head = offsetof(struct sockaddr_un, sun_path);
 	int n = len > head ? (int)(len - head) : 0;
@@ -626,8 +523,9 @@ bool listener_address_of(const struct listener *l, size_t i, char *out)
 	memset(&addr, 0, sizeof(addr));
 	getsockname(l->sockets[i].fd, (struct sockaddr *)&addr, &len);
 	if (addr.ss_family == AF_UNIX) {
-		unix_address((const struct sockaddr_un *)(const void *)&addr,
-			     len, out);
+		format_unix_address(
+			(const struct sockaddr_un *)(const void *)&addr, len,
+			out);
 		return true;
 	}
 	getnameinfo((const struct sockaddr *)&addr, len, host, sizeof(host),
@@ -680,7 +578,7 @@ void listener_close(struct listener *l)
 		handles_close(&l->handles, (uv_handle_t *)&l->sockets[i].poll);
 		handles_close(&l->handles, (uv_handle_t *)&l->sockets[i].pause);
 	}
-	/* Not polled any more from here on, so they may be closed. */
+	/* No longer polled: they may be closed. */
 	close_sockets(l);
 	remove_socket_path(l);
 }

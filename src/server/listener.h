@@ -1,27 +1,29 @@
 /* The listening sockets of one address: "HOST:PORT", "[V6]:PORT" or
- * "unix:PATH". Accepts a bounded number of connections a turn of the loop. When
- * descriptors run out, or accept4() goes on failing, it pauses, with the
- * clients waiting in the kernel's queue, and resumes by itself. */
+ * "unix:PATH". Accepts a bounded number of connections in each iteration of the
+ * loop. When descriptors run out, or accept4() keeps failing, accepting pauses,
+ * and resumes by itself; clients wait in the kernel's queue. */
 #ifndef SLUICE_LISTENER_H
 #define SLUICE_LISTENER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "server/unix_socket.h"
+
 struct address;
 struct uv_loop_s;
 struct listener;
 
-/* All on the loop's thread. */
+/* Called on the loop's thread. */
 struct listener_cbs {
 	/* A connection: non-blocking, close-on-exec, TCP_NODELAY, keep-alive.
-	 * The descriptor is the callee's. `from`: whose it is, by accept();
-	 * none of a Unix socket. */
+	 * The callee owns the descriptor. `from`: the peer's address; none for
+	 * a Unix socket. */
 	void (*on_accept)(void *arg, int fd, const struct address *from);
-	/* accept4() failed (negative errno), and accepting pauses. `first`:
-	 * since the last connection. May be NULL. */
-	void (*on_trouble)(void *arg, int err, bool first);
-	void (*on_closed)(void *arg); /* its memory is freed after this */
+	/* accept4() failed (negative errno), and accepting pauses. `first`: the
+	 * first failure since the last connection. May be NULL. */
+	void (*on_accept_error)(void *arg, int err, bool first);
+	void (*on_closed)(void *arg); /* freed after this */
 	void *arg;
 };
 
@@ -29,45 +31,43 @@ enum {
 	LISTENER_ERROR_MAX = 256,
 	LISTENER_ADDRESS_MAX = 128,
 	LISTENER_SOCKETS_MAX = 8, /* addresses of one name */
-	LISTENER_MODE_UMASK = -1,
+	LISTENER_MODE_UMASK = UNIX_SOCKET_MODE_UMASK,
 };
 
 struct listener_how {
-	/* Other processes of the same user may listen on this very port, and
-	 * the kernel gives each of them its share of the connections
-	 * (SO_REUSEPORT). Of a Unix socket there is only one. */
+	/* SO_REUSEPORT: other processes of the same user may listen on the same
+	 * port, and the kernel spreads the connections. Not for Unix sockets.
+	 */
 	bool shared;
-	/* Permissions of a Unix socket's file; LISTENER_MODE_UMASK: those that
-	 * the umask leaves. */
+	/* Permissions of a Unix socket's file; LISTENER_MODE_UMASK: those
+	 * that the umask leaves. */
 	int mode;
 };
 
 /* It listens when this returns 0. The loop is borrowed. A negative errno with
- * `err` ("can't listen on 127.0.0.1:80: permission denied"): nothing is left
- * but handles that close in the loop's next turn.
+ * `err` ("cannot listen on 127.0.0.1:80: permission denied"): only handles are
+ * left, which close in the next iteration of the loop.
  *
- * A name is looked up here, which may block, and never later. All its addresses
- * are listened on, with one port, but for those that this machine does not
- * have. An IPv6 socket takes IPv6 alone, so that 0.0.0.0:P and [::]:P go
- * together.
+ * A name is resolved here, which may block, and never later. It listens on all
+ * addresses of the name, with one port, except those that this machine does not
+ * have. An IPv6 socket accepts IPv6 alone: 0.0.0.0:P and [::]:P go together.
  *
- * A Unix socket's path on which no process listens any more is taken over, and
- * removed at the end. Gateways hold a lock on its directory from the probe
- * until they listen: so none takes another's fresh socket for a stale one. */
+ * The path of a Unix socket is taken over when no process listens on it any
+ * more (unix_socket.h), and removed at the end. */
 int listener_new(struct listener **ret, struct uv_loop_s *loop,
 		 const char *address, const struct listener_how *how,
 		 const struct listener_cbs *cbs, char *err);
-/* A socket that listens already; it is the listener's when this returns 0. Its
- * path, if it has one, stays. */
+/* Takes a socket that listens already, when this returns 0. Its path, if it has
+ * one, is not removed at the end. */
 int listener_adopt(struct listener **ret, struct uv_loop_s *loop, int fd,
 		   const struct listener_cbs *cbs, char *err);
-/* Of socket `i`: "127.0.0.1:8080", "[::1]:8080", "unix:/run/x": with the port
- * that 0 became. `out` has LISTENER_ADDRESS_MAX bytes. False beyond the last.
- */
+/* Address of socket `i`: "127.0.0.1:8080", "[::1]:8080", "unix:/run/x", with
+ * the port that the kernel chose for 0. `out` has LISTENER_ADDRESS_MAX bytes.
+ * False beyond the last. */
 bool listener_address_of(const struct listener *l, size_t i, char *out);
-/* Of the first one. */
+/* Address of the first socket. */
 void listener_address(const struct listener *l, char *out);
-/* All its sockets are Unix sockets, or on loopback addresses. */
+/* True when all sockets are Unix sockets or on loopback addresses. */
 bool listener_is_local(const struct listener *l);
 /* Asynchronous; twice is a no-op. */
 void listener_close(struct listener *l);

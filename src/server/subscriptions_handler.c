@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#include "base/calendar.h"
 #include "base/check.h"
 #include "http/subscriptions_json.h"
 #include "http/subscriptions_query.h"
@@ -27,7 +28,7 @@ enum {
 
 static const char application_json[] = "application/json";
 
-/* ---- one stream ---------------------------------------------------------- */
+/* ---- one subscription ---------------------------------------------------- */
 
 static const char *subscription_state_text(enum cursor_state state)
 {
@@ -59,7 +60,7 @@ static bool matches_state(const struct conn *c, enum subscription_state want)
 	return false;
 }
 
-/* What waits here, and what the kernel has not yet seen acknowledged. */
+/* Kept here, or in the kernel and not yet acknowledged. */
 static uint64_t unsent_bytes_of(const struct conn *c)
 {
 	uint64_t bytes = c->unsent == NULL ? 0 : c->unsent->end - c->unsent->at;
@@ -73,17 +74,14 @@ static uint64_t unsent_bytes_of(const struct conn *c)
 static void format_opened(uint64_t age_ms, char *out, size_t size)
 {
 	struct timespec now;
-	uint64_t ms;
-	time_t seconds;
-	struct tm tm;
+	struct calendar_time t;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 -
-	     age_ms;
-	seconds = (time_t)(ms / 1000);
-	if (gmtime_r(&seconds, &tm) == NULL ||
-	    strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		out[0] = '\0';
+	t = calendar_time_at(((uint64_t)now.tv_sec * 1000 +
+			      (uint64_t)now.tv_nsec / 1000000 - age_ms) /
+			     1000);
+	snprintf(out, size, "%04u-%02u-%02uT%02u:%02u:%02uZ", t.year, t.month,
+		 t.day, t.hour, t.minute, t.second);
 }
 
 static int put_subscription(struct buf *out, const struct conn *c, bool listed,
@@ -92,7 +90,7 @@ static int put_subscription(struct buf *out, const struct conn *c, bool listed,
 	const struct conn_set *s = c->set;
 	const struct cursor *cursor = &c->cursor;
 	uint64_t head = event_buffer_last_seq(hub_buffer(s->cfg.hub));
-	char address[ADDRESS_TEXT_MAX], opened[32];
+	char address[ADDRESS_TEXT_MAX], opened[64];
 	struct subscriptions_json_entry e = {
 		.number = c->number,
 		.address = address,
@@ -121,7 +119,7 @@ static void reject_unknown_number(struct conn *c, const struct response_to *to,
 	struct http_error why;
 
 	http_error_set(&why, 404, REJECT_NOT_FOUND,
-		       "no stream is open that has the number %llu",
+		       "no open subscription has the number %llu",
 		       (unsigned long long)number);
 	conn_reject(c, to, &why);
 }
@@ -158,16 +156,16 @@ struct page {
 	struct conn_set *set;
 	const struct subscriptions_query *want;
 	struct buf *out;
-	size_t n;      /* shown */
-	size_t looked; /* at */
-	uint64_t next; /* the number to go on after; 0: none */
-	uint64_t last; /* looked at */
+	size_t shown;
+	size_t examined;
+	uint64_t next; /* `after` of the next page; 0: none */
+	uint64_t last; /* number examined */
 	int rc;
 };
 
 static bool is_page_full(const struct page *p)
 {
-	return p->n == PAGE_MAX || p->looked == SEARCH_MAX ||
+	return p->shown == PAGE_MAX || p->examined == SEARCH_MAX ||
 	       buf_unread(p->out) > PAGE_BYTES_MAX;
 }
 
@@ -194,12 +192,12 @@ static bool show_subscription(struct page *p, const struct conn *c)
 		p->next = p->last;
 		return false;
 	}
-	p->looked++;
+	p->examined++;
 	p->last = c->number;
 	if (is_open_subscription(c) && matches_state(c, p->want->state) &&
 	    matches_identity(c, p->want)) {
-		p->rc = put_subscription(p->out, c, true, p->n == 0);
-		p->n++;
+		p->rc = put_subscription(p->out, c, true, p->shown == 0);
+		p->shown++;
 	}
 	return true;
 }
@@ -216,8 +214,8 @@ static void walk_registry(struct page *p)
 	}
 }
 
-/* True when all of the identity's streams were walked over. One that has ever
- * so many is looked for in the roll, where `after` is found at once. */
+/* False: the identity has more subscriptions than a page shows. They are then
+ * found in the registry, which finds `after` at once. */
 static bool walk_identity(struct page *p)
 {
 	const struct list *all = hub_watchers(p->set->cfg.hub, p->want->id.text,
@@ -310,9 +308,9 @@ static bool reject_unserved(struct conn *c, const struct exchange *x)
 		return false;
 	http_error_set(
 		&why, 404, REJECT_NOT_FOUND,
-		"the list of streams is not served: --admin-listen has an "
+		"subscriptions are not listed here: --admin-listen has an "
 		"address that is neither a loopback address nor a Unix "
-		"socket; --admin-subscriptions on serves it anyway");
+		"socket; --admin-subscriptions on lists them anyway");
 	conn_reject(c, &x->to, &why);
 	return true;
 }

@@ -224,7 +224,7 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 	pthread_mutex_unlock(&sessions.lock);
 	if (!is_same)
 		nats_codec_status(s->events, NATS_STATUS_ERROR, s->server, text,
-				  MAILBOX_REFUSE);
+				  MAILBOX_FAIL);
 	leave_session(s);
 }
 

@@ -79,7 +79,7 @@ static int post_command(struct jetstream *jetstream,
 		strcpy(c->subject, subject);
 		len += strlen(subject);
 	}
-	return mailbox_post(&s->commands, kind, c, len, MAILBOX_REFUSE);
+	return mailbox_post(&s->commands, kind, c, len, MAILBOX_FAIL);
 }
 
 static int jetstream_info(struct jetstream *s, struct request_id request)

@@ -375,7 +375,7 @@ static void wrong_sockets(void **state)
 	f->gw.inherited[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	f->gw.n_inherited = 1;
 	spawn(f, NULL, NULL);
-	expect_failure(f, "descriptor 3: no stream socket that listens");
+	expect_failure(f, "descriptor 3: not a listening stream socket");
 	close(f->gw.inherited[0]);
 	f->gw.n_inherited = 0;
 	/* Of another process, and so no matter. */

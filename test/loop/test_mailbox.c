@@ -50,7 +50,7 @@ static void letters_come_whole_and_in_order(void **state)
 		int len = snprintf(text, sizeof(text), "%*u", (int)(i % 23), i);
 
 		assert_int_equal(mailbox_post(&m, i, text, (size_t)len,
-					      MAILBOX_REFUSE),
+					      MAILBOX_FAIL),
 				 0);
 	}
 	assert_true(mailbox_take(&m, &b));
@@ -80,11 +80,11 @@ static void a_letter_may_be_shorter_than_its_room(void **state)
 
 	(void)state;
 	assert_int_equal(mailbox_init(&m, CAP, NULL, NULL), 0);
-	assert_int_equal(mailbox_reserve(&m, 1, 1000, MAILBOX_REFUSE, &body),
+	assert_int_equal(mailbox_reserve(&m, 1, 1000, MAILBOX_FAIL, &body),
 			 0);
 	memcpy(body, "abc", 3);
 	mailbox_commit(&m, 3);
-	assert_int_equal(mailbox_reserve(&m, 2, 10, MAILBOX_REFUSE, &body), 0);
+	assert_int_equal(mailbox_reserve(&m, 2, 10, MAILBOX_FAIL, &body), 0);
 	mailbox_commit(&m, 0);
 	assert_true(mailbox_take(&m, &b));
 	assert_int_equal(b.bytes, HEAD + 8 + HEAD);
@@ -108,7 +108,7 @@ static void the_bell_rings_for_the_first_letter_only(void **state)
 	assert_int_equal(mailbox_init(&m, CAP, count_ring, &rung), 0);
 	for (int round = 1; round < 4; round++) {
 		for (int i = 0; i < 10; i++) {
-			mailbox_post(&m, 0, "x", 1, MAILBOX_REFUSE);
+			mailbox_post(&m, 0, "x", 1, MAILBOX_FAIL);
 			assert_int_equal(rung, round);
 		}
 		assert_int_equal(take_all(&m), 10);
@@ -124,18 +124,18 @@ static void the_cap_refuses_to_the_byte(void **state)
 	(void)state;
 	assert_int_equal(mailbox_init(&m, CAP, NULL, NULL), 0);
 	assert_int_equal(mailbox_post(&m, 0, bytes, CAP - HEAD + 1,
-				      MAILBOX_REFUSE),
+				      MAILBOX_FAIL),
 			 -ENOBUFS);
 	assert_int_equal(mailbox_post(&m, 0, bytes, CAP - 3 * HEAD,
-				      MAILBOX_REFUSE),
+				      MAILBOX_FAIL),
 			 0);
-	assert_int_equal(mailbox_post(&m, 0, bytes, 9, MAILBOX_REFUSE),
+	assert_int_equal(mailbox_post(&m, 0, bytes, 9, MAILBOX_FAIL),
 			 -ENOBUFS);
-	assert_int_equal(mailbox_post(&m, 0, bytes, 8, MAILBOX_REFUSE), 0);
-	assert_int_equal(mailbox_post(&m, 0, bytes, 0, MAILBOX_REFUSE),
+	assert_int_equal(mailbox_post(&m, 0, bytes, 8, MAILBOX_FAIL), 0);
+	assert_int_equal(mailbox_post(&m, 0, bytes, 0, MAILBOX_FAIL),
 			 -ENOBUFS);
 	assert_int_equal(take_all(&m), 2);
-	assert_int_equal(mailbox_post(&m, 0, bytes, CAP - HEAD, MAILBOX_REFUSE),
+	assert_int_equal(mailbox_post(&m, 0, bytes, CAP - HEAD, MAILBOX_FAIL),
 			 0);
 	assert_int_equal(take_all(&m), 1);
 	mailbox_finish(&m);
@@ -151,7 +151,7 @@ static void one_that_may_wait_can_be_bigger_than_the_cap(void **state)
 	assert_int_equal(mailbox_post(&m, 0, bytes, sizeof(bytes),
 				      MAILBOX_WAIT),
 			 0);
-	assert_int_equal(mailbox_post(&m, 0, bytes, 0, MAILBOX_REFUSE),
+	assert_int_equal(mailbox_post(&m, 0, bytes, 0, MAILBOX_FAIL),
 			 -ENOBUFS);
 	assert_int_equal(take_all(&m), 1);
 	mailbox_finish(&m);
@@ -168,7 +168,7 @@ static void steady_traffic_allocates_nothing(void **state)
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 20; i++)
 			mailbox_post(&m, 0, bytes, sizeof(bytes),
-				     MAILBOX_REFUSE);
+				     MAILBOX_FAIL);
 		take_all(&m);
 	}
 	held = mailbox_held(&m);
@@ -176,7 +176,7 @@ static void steady_traffic_allocates_nothing(void **state)
 		for (int i = 0; i < 20; i++)
 			assert_int_equal(mailbox_post(&m, 0, bytes,
 						      sizeof(bytes),
-						      MAILBOX_REFUSE),
+						      MAILBOX_FAIL),
 					 0);
 		assert_int_equal(mailbox_held(&m), held);
 		assert_int_equal(take_all(&m), 20);
@@ -193,12 +193,12 @@ static void memory_of_a_burst_is_given_back(void **state)
 	(void)state;
 	assert_int_equal(mailbox_init(&m, 64 << 20, NULL, NULL), 0);
 	for (int i = 0; i < 500; i++)
-		mailbox_post(&m, 0, bytes, sizeof(bytes), MAILBOX_REFUSE);
-	mailbox_post(&m, 0, bytes, 0, MAILBOX_REFUSE);
+		mailbox_post(&m, 0, bytes, sizeof(bytes), MAILBOX_FAIL);
+	mailbox_post(&m, 0, bytes, 0, MAILBOX_FAIL);
 	assert_true(mailbox_held(&m) >= 50000 * 1024);
 	take_all(&m);
 	for (int i = 0; i < 100; i++) {
-		mailbox_post(&m, 0, "x", 1, MAILBOX_REFUSE);
+		mailbox_post(&m, 0, "x", 1, MAILBOX_FAIL);
 		take_all(&m);
 	}
 	assert_true(mailbox_held(&m) <= 1024 * 1024);
@@ -212,10 +212,10 @@ static void a_closed_mailbox_takes_nothing_and_still_gives(void **state)
 
 	(void)state;
 	assert_int_equal(mailbox_init(&m, CAP, count_ring, &rung), 0);
-	mailbox_post(&m, 0, "x", 1, MAILBOX_REFUSE);
+	mailbox_post(&m, 0, "x", 1, MAILBOX_FAIL);
 	mailbox_close(&m);
 	mailbox_close(&m);
-	assert_int_equal(mailbox_post(&m, 0, "x", 1, MAILBOX_REFUSE), -EPIPE);
+	assert_int_equal(mailbox_post(&m, 0, "x", 1, MAILBOX_FAIL), -EPIPE);
 	assert_int_equal(mailbox_post(&m, 0, "x", 1, MAILBOX_WAIT), -EPIPE);
 	assert_int_equal(take_all(&m), 1);
 	assert_int_equal(mailbox_post(&m, 0, "x", 1, MAILBOX_WAIT), -EPIPE);
@@ -243,7 +243,7 @@ static void a_writer_at_the_cap_waits_for_the_reader(void **state)
 
 	(void)state;
 	assert_int_equal(mailbox_init(&m, CAP, NULL, NULL), 0);
-	mailbox_post(&m, 0, bytes, CAP - HEAD, MAILBOX_REFUSE);
+	mailbox_post(&m, 0, bytes, CAP - HEAD, MAILBOX_FAIL);
 	assert_int_equal(uv_thread_create(&writer, post_one_that_waits, &m), 0);
 	assert_true(mailbox_wait(&m, UINT64_MAX));
 	assert_true(mailbox_take(&m, &b));
@@ -283,7 +283,7 @@ static void closing_wakes_writers_that_wait(void **state)
 		assert_int_equal(uv_thread_create(&writers[i],
 						  post_until_closed, &m),
 				 0);
-	while (mailbox_post(&m, 0, "x", 1, MAILBOX_REFUSE) == 0)
+	while (mailbox_post(&m, 0, "x", 1, MAILBOX_FAIL) == 0)
 		;
 	mailbox_close(&m);
 	for (size_t i = 0; i < ARRAY_LEN(writers); i++)
@@ -313,7 +313,7 @@ static void a_reader_waits_for_letters_wakes_and_time(void **state)
 	assert_false(mailbox_wait(&m, 0)); /* a wake counts once */
 	mailbox_wake(&m);
 	assert_true(mailbox_wait(&m, 0));
-	mailbox_post(&m, 0, "x", 1, MAILBOX_REFUSE);
+	mailbox_post(&m, 0, "x", 1, MAILBOX_FAIL);
 	assert_true(mailbox_wait(&m, 0));
 	assert_true(mailbox_wait(&m, 0)); /* a letter counts until taken */
 	assert_int_equal(take_all(&m), 1);

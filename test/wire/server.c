@@ -17,7 +17,7 @@
 #include "base/metrics.h"
 #include "delivery/hub.h"
 #include "jwt_maker.h"
-#include "server/conn.h"
+#include "server/conn_set.h"
 #include "server/dispatch.h"
 #include "server/listener.h"
 

@@ -1,20 +1,26 @@
-/* Connections: a client's socket from the accept to the close. A conn_set is
- * all of one gateway's; each of them is a state, and the list of that state:
+/* Connections: from the accept of a client's socket to its close. A conn_set
+ * holds those of one gateway. Each connection is in one state, and in the list
+ * of that state:
  *
- *	HEAD     a request's head is being read: bytes, or --header-timeout
- *	IDLE     kept alive, nothing read yet: bytes, or --idle-timeout
- *	REPLY    a short answer that the socket did not take whole: the socket
- *		 drains, or a time-out
- *	STREAM   an event stream: its cursor's wake-ups, the socket drains, the
- *		 client's end, or nothing more from its machine
- *	LINGER   all is written and the sending half shut: the client's end, or
- *		 a time-out; what it still sends is discarded (a close with
- *		 unread bytes is a reset, which could overtake the response)
+ *	REQUEST       reading a request head: until it is whole, or
+ *		      --header-timeout
+ *	IDLE          kept alive, nothing read yet: until bytes come, or
+ *		      --idle-timeout
+ *	RESPONSE      sending the rest of a short response: until the socket
+ *		      drains, or a time-out
+ *	SUBSCRIPTION  events: until its deadline, the client closes, its peer is
+ *		      dead, or the gateway drains
+ *	LINGER        all is sent and the sending half is shut down: until the
+ *		      client closes, or a time-out; what it still sends is
+ *		      discarded (a close with unread bytes is a reset, which
+ *		      could overtake the response)
  *
  * One read buffer serves all; a parser exists only while a head is read; bytes
- * wait in memory only for a socket that is full. No timer of its own. */
-#ifndef SLUICE_CONN_H
-#define SLUICE_CONN_H
+ * are kept only for a socket that is full; no connection has a timer of its
+ *own.
+ */
+#ifndef SLUICE_CONN_SET_H
+#define SLUICE_CONN_SET_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,8 +39,9 @@ struct conn;
 struct conn_set;
 struct request;
 
-/* How --auth jwt takes tokens; the keys may be others from one turn of the loop
- * to the next. */
+/* What --auth jwt needs. The keys may change between two iterations of the
+ * loop.
+ */
 struct conn_tokens {
 	const struct jwks *keys;
 	struct jwt_rules rules;
@@ -49,31 +56,32 @@ struct conn_config {
 	struct hub *hub;	   /* made with conn_sink() */
 	struct metrics *metrics;
 	const struct log *log;	  /* may be NULL */
-	const struct log *access; /* streams' lines; NULL: none */
+	const struct log *access; /* lines of subscriptions; NULL: none */
 	const char *id_header;
 	const char *id_query;		  /* NULL: none */
-	const struct conn_tokens *tokens; /* NULL: the two above say who asks */
+	const struct conn_tokens *tokens; /* NULL: the two above identify */
 	struct cors cors;		  /* of public requests */
 	const struct live_page *ui;	  /* the live page; NULL: none */
-	/* Public connections begin with a preface of the PROXY protocol. */
+	/* Public connections begin with a header of the PROXY protocol. */
 	bool proxy_protocol;
-	/* Whose word about addresses is believed. */
+	/* Proxies whose headers may name the client. */
 	const struct address_range *trusted;
 	size_t n_trusted;
 	char *const *admin_hosts; /* names of the admin listeners */
 	size_t n_admin_hosts;
-	bool admin_subscriptions; /* the list of streams is served there */
+	bool admin_subscriptions; /* serve /subscriptions */
 	uint64_t retry_ms;
 	uint64_t header_timeout_ms;
 	uint64_t idle_timeout_ms;
-	uint64_t ping_ms; /* of the hub's; 0: none, and no peer is missed */
+	uint64_t ping_ms; /* of the hub; 0: no pings, no peer checks */
 	size_t max_header_bytes;
-	size_t max_connections; /* streams; some more for short answers */
-	size_t max_per_id;	/* streams; 0: any number */
-	size_t max_per_address; /* streams; 0: any number */
-	uint64_t max_age_ms;	/* of a stream; 0: any */
-	/* Somebody asks for the metrics: gauges of others are due. NULL: none.
-	 */
+	size_t max_connections; /* subscriptions; some more for short
+				   responses */
+	size_t max_per_id;	/* subscriptions; 0: any number */
+	size_t max_per_address; /* subscriptions; 0: any number */
+	uint64_t max_age_ms;	/* of a subscription; 0: any */
+	/* Before the metrics are rendered: sets the gauges of other parts.
+	 * NULL: none. */
 	void (*on_metrics)(void *arg);
 	/* The last connection is closed, after conn_set_close(). */
 	void (*on_closed)(void *arg);
@@ -86,23 +94,22 @@ const struct hub_sink *conn_sink(void);
 /* Everything in `cfg` is borrowed and must outlive the set. 0, -ENOMEM, or
  * another negative errno when there is no descriptor. */
 int conn_set_new(struct conn_set **ret, const struct conn_config *cfg);
-/* A new client's socket (non-blocking); it is the set's now, whatever happens.
- * `from`: its peer's address. `admin`: serves /metrics, is not counted, has no
- * streams. */
+/* Takes a new client's socket (non-blocking), whatever happens. `from`: the
+ * peer's address. `admin`: accepted by the admin listener. */
 void conn_set_accept(struct conn_set *s, int fd, const struct address *from,
 		     bool admin);
 
-/* Time-outs; hub's are not among them. */
+/* Time-outs, peer checks, deadlines of subscriptions. */
 void conn_set_tick(struct conn_set *s, uint64_t now_ms);
 /* When conn_set_tick() next has work (absolute ms of uv_now(); UINT64_MAX:
  * none). */
 uint64_t conn_set_next_ms(const struct conn_set *s);
 
-/* From now on /readyz is 503, streams are refused, and connections are not kept
- * alive. */
+/* From now on /readyz is 503, subscriptions are rejected, and connections are
+ * not kept alive. */
 void conn_set_drain(struct conn_set *s);
-/* Ends up to n streams, the oldest first, each with a reconnection time around
- * retry_ms and its last chunk. Returns how many there were to end. */
+/* Ends up to n subscriptions, the oldest first, each with a reconnection time
+ * around retry_ms and its last chunk. Returns how many it ended. */
 size_t conn_set_end_subscriptions(struct conn_set *s, size_t n);
 size_t conn_set_subscriptions(const struct conn_set *s);
 /* All connections, in whatever state. */
