@@ -51,7 +51,7 @@ static const struct options_row *find_flag_row(const char *arg)
 	return row == NULL || (row->flags & OPTIONS_HIDDEN) ? NULL : row;
 }
 
-static int refuse_missing(char *err, const struct options_row *row)
+static int reject_missing_value(char *err, const struct options_row *row)
 {
 	char takes[OPTION_VALUE_TAKES_MAX];
 
@@ -106,7 +106,7 @@ int options_parse_args(struct options *o, int argc, char *const argv[],
 			/* The next option is not a value: the value is
 			 * missing. */
 			if (i + 1 == argc || find_flag_row(argv[i + 1]) != NULL)
-				return refuse_missing(err, row);
+				return reject_missing_value(err, row);
 			value = argv[++i];
 		}
 		rc = options_set(o, OPTIONS_FLAG, name, value, err);
@@ -203,7 +203,7 @@ static bool is_of_kubernetes(const char *name, const char *value)
 	return false;
 }
 
-static int refuse_variable(char *err, const char *entry)
+static int reject_variable(char *err, const char *entry)
 {
 	int len = (int)strcspn(entry, "=");
 	char name[NAME_MAX_BYTES], shown[SHOWN_MAX];
@@ -243,7 +243,7 @@ static int parse_sluice(struct options *o, const char *entry, char *err)
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(entry, "="), entry);
 	return is_of_kubernetes(name, strchr(entry, '=') + 1)
 		       ? 0
-		       : refuse_variable(err, entry);
+		       : reject_variable(err, entry);
 }
 
 static int parse_nats_env(struct options *o, const char *entry, char *err)

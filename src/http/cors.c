@@ -68,7 +68,7 @@ const char *cors_origin_fault(const char *text)
 				   "not even a /";
 }
 
-/* ---- an answer's lines --------------------------------------------------- */
+/* ---- header lines -------------------------------------------------------- */
 
 static const char *find_origin(const struct cors *c, const char *origin)
 {

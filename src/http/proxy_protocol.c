@@ -64,7 +64,7 @@ static bool is_proxy_address(const char *text, size_t len, bool v6,
 static bool read_v1_line(struct proxy_protocol *p, const char *at,
 			 const char *end)
 {
-	struct address source, ours;
+	struct address source, target;
 	const char *word;
 	size_t len;
 	bool v6;
@@ -78,7 +78,7 @@ static bool read_v1_line(struct proxy_protocol *p, const char *at,
 	if (!take_v1_word(&at, end, &word, &len) ||
 	    !is_proxy_address(word, len, v6, &source) ||
 	    !take_v1_word(&at, end, &word, &len) ||
-	    !is_proxy_address(word, len, v6, &ours) ||
+	    !is_proxy_address(word, len, v6, &target) ||
 	    !take_v1_word(&at, end, &word, &len) || !is_proxy_port(word, len) ||
 	    !is_proxy_port(at, (size_t)(end - at)))
 		return false;

@@ -40,7 +40,7 @@ struct route_request {
 
 struct route_match {
 	size_t row;
-	bool options;	   /* answer OPTIONS, whatever the row */
+	bool options;	   /* respond to OPTIONS, for any row */
 	uint64_t number;   /* of "{number}" */
 	const char *query; /* in the target, after the '?'; "" for none */
 };

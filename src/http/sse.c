@@ -1,4 +1,4 @@
-/* Encoding passes over a payload twice and allocates nothing. sse_measure()
+/* Encoding reads a payload twice and allocates nothing. sse_measure()
  * checks UTF-8 and counts line ends, eight bytes at a time while they are plain
  * ASCII; sse_encode() copies line by line, eight bytes at a time in the search
  * for the next line end. Both run for every message of the stream: this is the

@@ -1,3 +1,4 @@
+/* Where a token is found, and which combinations are errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,7 +44,7 @@ static void must_find(struct request_rig *r, const char *query,
 	assert_memory_equal(r->token.at, token, r->token.len);
 }
 
-static void must_refuse(struct request_rig *r, const char *query, int status,
+static void must_reject(struct request_rig *r, const char *query, int status,
 			const char *text)
 {
 	assert_true(find(r, query) < 0);
@@ -125,17 +126,17 @@ static void a_cookie_may_be_in_any_header(void **state)
 	add(&r, "cookie", "t=a.b.c");
 	must_find(&r, NULL, "a.b.c");
 	add(&r, "Cookie", "t=a.b.c");
-	must_refuse(&r, NULL, 400,
+	must_reject(&r, NULL, 400,
 		    "cookie t is given 2 times, allowed is once");
 }
 
-static void a_cookie_that_nobody_named_is_none(void **state)
+static void other_cookies_are_ignored(void **state)
 {
 	struct request_rig r = {.places = {.query = "q"}};
 
 	(void)state;
 	add(&r, "Cookie", "t=a.b.c; =a.b.c; q=a.b.c");
-	must_refuse(&r, NULL, 401,
+	must_reject(&r, NULL, 401,
 		    "no token, allowed are Authorization: Bearer, or the query "
 		    "parameter q");
 }
@@ -161,18 +162,18 @@ static void which_one_counts(void **state)
 	struct request_rig r = {.places = {.cookie = "t", .query = "q"}};
 
 	(void)state;
-	must_refuse(&r, NULL, 401,
+	must_reject(&r, NULL, 401,
 		    "no token, allowed are Authorization: Bearer, or the query "
 		    "parameter q, or the cookie t");
 	add(&r, "Cookie", "t=cookie; t=twice");
 	must_find(&r, "query", "query");
 	add(&r, "Authorization", "Bearer header");
 	must_find(&r, NULL, "header");
-	must_refuse(&r, "query", 400,
+	must_reject(&r, "query", 400,
 		    "a token is given in Authorization and in the query, "
 		    "allowed is one of them");
-	/* Also an empty one: somebody meant to send it. */
-	must_refuse(&r, "", 400,
+	/* An empty token counts as given. */
+	must_reject(&r, "", 400,
 		    "a token is given in Authorization and in the query, "
 		    "allowed is one of them");
 }
@@ -184,7 +185,7 @@ int main(void)
 		cmocka_unit_test(another_scheme_is_none),
 		cmocka_unit_test(a_cookie_is_found),
 		cmocka_unit_test(a_cookie_may_be_in_any_header),
-		cmocka_unit_test(a_cookie_that_nobody_named_is_none),
+		cmocka_unit_test(other_cookies_are_ignored),
 		cmocka_unit_test(a_query_is_decoded),
 		cmocka_unit_test(which_one_counts),
 	};

@@ -1,3 +1,5 @@
+/* The identity of a header or a parameter: one token of a subject, or an
+ * error. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +13,7 @@
 
 #define LEN(list) (sizeof(list) / sizeof((list)[0]))
 
-/* 64 bytes, what a name may have at the most. */
+/* 64 bytes, the longest name. */
 #define LONG_NAME \
 	"a23456789012345678901234567890123456789012345678901234567890123Z"
 
@@ -44,8 +46,8 @@ static void expect_id(struct identity_request req, const char *want, size_t len)
 }
 
 /* `words` end with NULL. */
-static void expect_refused(struct identity_request req,
-			   const char *const *words)
+static void expect_rejected(struct identity_request req,
+			    const char *const *words)
 {
 	struct identity id, before;
 	struct http_error why;
@@ -65,8 +67,8 @@ static void expect_refused(struct identity_request req,
 		assert_in_range(*at, 0x20, 0x7e);
 }
 
-#define EXPECT_REFUSED(req, ...) \
-	expect_refused((req), (const char *const[]){__VA_ARGS__, NULL})
+#define EXPECT_REJECTED(req, ...) \
+	expect_rejected((req), (const char *const[]){__VA_ARGS__, NULL})
 
 static void test_good_ones(void **state)
 {
@@ -110,10 +112,10 @@ static void test_every_byte(void **state)
 				expect_id(request(NULL, 0, "id", id, 3), id, 3);
 				continue;
 			}
-			EXPECT_REFUSED(request(id, 3, NULL, NULL, 0), "user_id",
-				       "128");
-			EXPECT_REFUSED(request(NULL, 0, "id", id, 3),
-				       "query parameter id", "128");
+			EXPECT_REJECTED(request(id, 3, NULL, NULL, 0),
+					"user_id", "128");
+			EXPECT_REJECTED(request(NULL, 0, "id", id, 3),
+					"query parameter id", "128");
 		}
 	}
 }
@@ -129,32 +131,32 @@ static void test_lengths(void **state)
 		expect_id(request(NULL, 0, "id", id, len), id, len);
 	}
 	for (size_t len = 129; len <= sizeof(id); len++) {
-		EXPECT_REFUSED(request(id, len, NULL, NULL, 0), "user_id",
-			       "1 to 128", "(hidden)");
-		EXPECT_REFUSED(request(NULL, 0, "id", id, len), "id",
-			       "1 to 128", "(hidden)");
+		EXPECT_REJECTED(request(id, len, NULL, NULL, 0), "user_id",
+				"1 to 128", "(hidden)");
+		EXPECT_REJECTED(request(NULL, 0, "id", id, len), "id",
+				"1 to 128", "(hidden)");
 	}
 }
 
 static void test_empty_ones(void **state)
 {
 	(void)state;
-	EXPECT_REFUSED(request("", 0, NULL, NULL, 0), "header user_id \"\"",
-		       "one NATS subject token");
-	EXPECT_REFUSED(request(NULL, 0, "id", "", 0), "query parameter id \"\"",
-		       "one NATS subject token");
+	EXPECT_REJECTED(request("", 0, NULL, NULL, 0), "header user_id \"\"",
+			"one NATS subject token");
+	EXPECT_REJECTED(request(NULL, 0, "id", "", 0),
+			"query parameter id \"\"", "one NATS subject token");
 }
 
 static void test_none(void **state)
 {
 	(void)state;
-	EXPECT_REFUSED(request(NULL, 0, NULL, NULL, 0),
-		       "header user_id is missing", "one NATS subject token");
-	EXPECT_REFUSED(request(NULL, 0, "id", NULL, 0), "no header user_id",
-		       "query parameter id", "one NATS subject token");
-	/* the query is nobody's unless it has a name */
-	EXPECT_REFUSED(request(NULL, 0, NULL, "alice", 5),
-		       "header user_id is missing");
+	EXPECT_REJECTED(request(NULL, 0, NULL, NULL, 0),
+			"header user_id is missing", "one NATS subject token");
+	EXPECT_REJECTED(request(NULL, 0, "id", NULL, 0), "no header user_id",
+			"query parameter id", "one NATS subject token");
+	/* without a name for it the query does not count */
+	EXPECT_REJECTED(request(NULL, 0, NULL, "alice", 5),
+			"header user_id is missing");
 	expect_id(request("bob", 3, NULL, "alice", 5), "bob", 3);
 }
 
@@ -167,10 +169,10 @@ static void test_both(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < LEN(list); i++)
-		EXPECT_REFUSED(request(list[i].header, strlen(list[i].header),
-				       "id", list[i].query,
-				       strlen(list[i].query)),
-			       "user_id", "parameter id", "both", "one of");
+		EXPECT_REJECTED(request(list[i].header, strlen(list[i].header),
+					"id", list[i].query,
+					strlen(list[i].query)),
+				"user_id", "parameter id", "both", "one of");
 }
 
 static void test_texts_quote_and_fit(void **state)
@@ -180,21 +182,21 @@ static void test_texts_quote_and_fit(void **state)
 	char long_id[300];
 
 	(void)state;
-	EXPECT_REFUSED(req, "\"a\\x0d\\x0aPUB x\\xff\"",
-		       "printable ASCII bytes without '.', '*', '>'");
-	/* whole even with the longest of all */
+	EXPECT_REJECTED(req, "\"a\\x0d\\x0aPUB x\\xff\"",
+			"printable ASCII bytes without '.', '*', '>'");
+	/* not cut, even with the longest id */
 	memset(long_id, '.', sizeof(long_id));
 	req = request(long_id, sizeof(long_id), LONG_NAME, NULL, 0);
 	req.header_name = LONG_NAME;
-	EXPECT_REFUSED(req, LONG_NAME, "...\"", "without '.', '*', '>'");
+	EXPECT_REJECTED(req, LONG_NAME, "...\"", "without '.', '*', '>'");
 	req = request(NULL, 0, LONG_NAME, long_id, sizeof(long_id));
-	EXPECT_REFUSED(req, LONG_NAME, "...\"", "without '.', '*', '>'");
+	EXPECT_REJECTED(req, LONG_NAME, "...\"", "without '.', '*', '>'");
 	req = request(NULL, 0, LONG_NAME, NULL, 0);
 	req.header_name = LONG_NAME;
-	EXPECT_REFUSED(req, LONG_NAME, "without '.', '*', '>'");
+	EXPECT_REJECTED(req, LONG_NAME, "without '.', '*', '>'");
 	req = request("a", 1, LONG_NAME, "a", 1);
 	req.header_name = LONG_NAME;
-	EXPECT_REFUSED(req, LONG_NAME, "one of them");
+	EXPECT_REJECTED(req, LONG_NAME, "one of them");
 }
 
 int main(void)

@@ -1,3 +1,5 @@
+/* Single keys: which are valid, for which algorithms, and the vectors of the
+ * RFCs. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

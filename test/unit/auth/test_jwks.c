@@ -1,3 +1,5 @@
+/* Key files and secrets: what is read, what is skipped, what is an error, and
+ * that no error quotes them. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,7 +90,7 @@ static void must_notice(const struct jwks *keys, const char *token)
 	free(changed);
 }
 
-/* Each is good by its own key, and by no other. */
+/* Each verifies by its own key and by no other. */
 static void the_rfcs_tokens_are_good(void **state)
 {
 	struct jwt_vectors v;
@@ -127,7 +129,7 @@ static void another_implementations_tokens_are_good(void **state)
 	jwt_vectors_free(&v);
 }
 
-/* A public key is no secret, whoever signs with it. */
+/* A public key is never used as a secret. */
 static void a_public_key_is_never_a_secret(void **state)
 {
 	struct jwt_vectors v;
@@ -230,7 +232,7 @@ static void must_fail(const char *bytes, size_t len, const char *why)
 	must_fail_as(JWKS_PUBLIC, bytes, len, why);
 }
 
-static void broken_sets_are_refused(void **state)
+static void broken_sets_are_rejected(void **state)
 {
 	static const struct {
 		const char *text, *why;
@@ -275,7 +277,7 @@ static void broken_sets_are_refused(void **state)
 		must_fail(cases[i].text, strlen(cases[i].text), cases[i].why);
 }
 
-/* RFC 7517, 5: one odd key takes no other with it. */
+/* RFC 7517, section 5: a faulty key does not invalidate the others. */
 static void faulty_keys_are_skipped(void **state)
 {
 	static const char set[] =
@@ -295,7 +297,7 @@ static void faulty_keys_are_skipped(void **state)
 	jwks_free(keys);
 }
 
-/* RFC 9864: the curve's name in place of "EdDSA". */
+/* RFC 9864: the name of the curve instead of "EdDSA". */
 static void ed25519_is_an_algorithm(void **state)
 {
 	static const char *const algs[] = {"EdDSA", "Ed25519"};
@@ -319,7 +321,7 @@ static void ed25519_is_an_algorithm(void **state)
 	}
 }
 
-static void deep_sets_are_refused(void **state)
+static void deep_sets_are_rejected(void **state)
 {
 	char text[JSON_DEPTH_MAX * 2 + 64] = "{\"keys\": ";
 	size_t len = strlen(text);
@@ -332,7 +334,7 @@ static void deep_sets_are_refused(void **state)
 }
 
 /* RFC 7517, 5 */
-static void keys_for_something_else_are_passed_over(void **state)
+static void keys_for_something_else_are_skipped(void **state)
 {
 	static const char set[] =
 		"{\"keys\": [" ONE ","
@@ -371,7 +373,7 @@ static const char pem[] =
 	"-----BEGIN PUBLIC KEY-----\n"
 	"MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n"
 	"-----END PUBLIC KEY-----\n";
-/* The key of RFC 8037, A.1 (the RFC's, so nobody's). */
+/* The published key of RFC 8037, A.1. */
 static const char private_pem[] =
 	"-----BEGIN PRIVATE KEY-----\n"
 	"MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
@@ -385,7 +387,7 @@ static void pem_is_one_public_key(void **state)
 	(void)state;
 	assert_int_equal(jwks_count(keys), 1);
 	jwks_free(keys);
-	/* What openssl and others write before it. */
+	/* Text that openssl and others write before it. */
 	snprintf(text, sizeof(text), "Public-Key: (253 bit)\n\n%s", pem);
 	keys = keys_of(text, strlen(text));
 	jwks_free(keys);
@@ -403,7 +405,7 @@ static void pem_is_one_public_key(void **state)
 	must_fail(text, strlen(text), "neither a public key nor");
 }
 
-/* What gets into the place of a file of keys. None of it is a key. */
+/* Files that take the place of a key file by mistake. */
 static const char page[] =
 	"<html>\r\n<head><title>503 Service Temporarily Unavailable</title>"
 	"</head>\r\n<body>\r\n<center><h1>503 Service Temporarily Unavailable"
@@ -414,7 +416,7 @@ static const char s3_error[] =
 	"</Code><Message>Access Denied</Message></Error>";
 static const char raw_key[] = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
-/* As Windows' shells write it, with a byte-order mark. */
+/* As shells of Windows write it, with a byte-order mark. */
 static size_t to_utf16(char *out, const char *text)
 {
 	size_t n = 2;
@@ -427,7 +429,7 @@ static size_t to_utf16(char *out, const char *text)
 	return n;
 }
 
-static void what_is_no_key_is_refused(void **state)
+static void what_is_no_key_is_rejected(void **state)
 {
 	static const char set[] = "{\"keys\": [" ONE "]}";
 	static const char secret[] = JWT_MAKER_SECRET;
@@ -443,8 +445,7 @@ static void what_is_no_key_is_refused(void **state)
 	must_fail(secret, strlen(secret), neither);
 }
 
-/* The same in the place of a file with a secret, but for the raw key, which
- * looks like one. */
+/* The same in place of a secret, except the raw key, which looks like one. */
 static void what_is_public_is_no_secret(void **state)
 {
 	static const char set[] = "{\"keys\": [" ONE "]}";
@@ -463,7 +464,7 @@ static void what_is_public_is_no_secret(void **state)
 	must_fail_as(kind, " \n", 2, "empty");
 }
 
-/* The forms that a public key may have. */
+/* Unsupported forms of public keys. */
 static void other_forms_are_named(void **state)
 {
 	static const char *const texts[] = {
@@ -517,7 +518,7 @@ static void a_secret_is_its_bytes(void **state)
 	assert_false(is_secret(SECRET "\n\n", strlen(SECRET) + 2));
 	assert_false(is_secret(SECRET " ", strlen(SECRET) + 1));
 	assert_false(is_secret(" " SECRET, strlen(SECRET) + 1));
-	/* Of one that is no text nothing is cut. */
+	/* Nothing is cut from a secret that is not text. */
 	assert_false(is_secret(SECRET "\0\n", strlen(SECRET) + 2));
 	must_fail_as(JWKS_SECRET, "short\n", 6, "less than 32 bytes");
 }
@@ -530,13 +531,13 @@ int main(void)
 		cmocka_unit_test(a_public_key_is_never_a_secret),
 		cmocka_unit_test(a_kid_says_which),
 		cmocka_unit_test(few_keys_are_tried),
-		cmocka_unit_test(broken_sets_are_refused),
+		cmocka_unit_test(broken_sets_are_rejected),
 		cmocka_unit_test(faulty_keys_are_skipped),
 		cmocka_unit_test(ed25519_is_an_algorithm),
-		cmocka_unit_test(deep_sets_are_refused),
-		cmocka_unit_test(what_is_no_key_is_refused),
+		cmocka_unit_test(deep_sets_are_rejected),
+		cmocka_unit_test(what_is_no_key_is_rejected),
 		cmocka_unit_test(what_is_public_is_no_secret),
-		cmocka_unit_test(keys_for_something_else_are_passed_over),
+		cmocka_unit_test(keys_for_something_else_are_skipped),
 		cmocka_unit_test(a_set_has_an_end),
 		cmocka_unit_test(pem_is_one_public_key),
 		cmocka_unit_test(other_forms_are_named),

@@ -1,3 +1,5 @@
+/* Tokens: form, header, signature, times, audience, issuer and the identity
+ * claim. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +77,7 @@ static void accepts(struct fixture *f, const char *claims)
 		fail_msg("%s, of %s", f->why.text, claims);
 }
 
-static void refuses(struct fixture *f, const char *claims, int status,
+static void rejects(struct fixture *f, const char *claims, int status,
 		    enum reject_reason reason, const char *text)
 {
 	char token[JWT_MAKER_MAX];
@@ -84,7 +86,7 @@ static void refuses(struct fixture *f, const char *claims, int status,
 	must_be(f, token, len, status, reason, text);
 }
 
-static void refuses_header(struct fixture *f, const char *header,
+static void rejects_header(struct fixture *f, const char *header,
 			   enum reject_reason reason, const char *text)
 {
 	char token[JWT_MAKER_MAX];
@@ -111,7 +113,7 @@ static void a_good_one_names_its_subject(void **state)
 }
 
 /* jansson recurses: the stack of an embedder's thread may be small. */
-static void a_nested_one_is_refused(void **state)
+static void a_nested_one_is_rejected(void **state)
 {
 	struct fixture *f = *state;
 	char claims[2 * 2040 + 32], fits[2 * JSON_DEPTH_MAX + 32];
@@ -120,8 +122,8 @@ static void a_nested_one_is_refused(void **state)
 		 "{\"sub\": \"a\", \"x\": %02040d%02040d}", 0, 0);
 	memset(strchr(claims, '0'), '[', 2040);
 	memset(strchr(claims, '0'), ']', 2040);
-	refuses(f, claims, 401, REJECT_BAD_TOKEN, "nested too deeply");
-	refuses_header(f, claims, REJECT_BAD_TOKEN, "nested too deeply");
+	rejects(f, claims, 401, REJECT_BAD_TOKEN, "nested too deeply");
+	rejects_header(f, claims, REJECT_BAD_TOKEN, "nested too deeply");
 	snprintf(fits, sizeof(fits),
 		 "{\"sub\": \"[{[{\\\"[\", \"x\": %0*d%0*d}",
 		 JSON_DEPTH_MAX - 1, 0, JSON_DEPTH_MAX - 1, 0);
@@ -130,18 +132,18 @@ static void a_nested_one_is_refused(void **state)
 	accepts(f, fits);
 }
 
-static void one_that_never_expires_is_refused(void **state)
+static void one_that_never_expires_is_rejected(void **state)
 {
 	struct fixture *f = *state;
 
 	accepts(f, "{\"sub\": \"alice\"}");
 	f->rules.no_exp = false;
-	refuses(f, "{\"sub\": \"alice\"}", 401, REJECT_BAD_TOKEN,
+	rejects(f, "{\"sub\": \"alice\"}", 401, REJECT_BAD_TOKEN,
 		"the token has no exp");
 	accepts(f, "{\"sub\": \"alice\", \"exp\": 1700000100}");
 }
 
-static void every_cut_is_refused(void **state)
+static void every_cut_is_rejected(void **state)
 {
 	struct fixture *f = *state;
 	char token[JWT_MAKER_MAX];
@@ -152,7 +154,7 @@ static void every_cut_is_refused(void **state)
 		assert_int_not_equal(verify(f, token, n), 0);
 		assert_int_equal(f->why.status, 401);
 	}
-	/* Letters of the alphabet that are not this one. */
+	/* Other letters of the alphabet. */
 	for (size_t n = 0; n < len; n++) {
 		char was = token[n];
 
@@ -164,7 +166,7 @@ static void every_cut_is_refused(void **state)
 	}
 }
 
-static void other_forms_are_refused(void **state)
+static void other_forms_are_rejected(void **state)
 {
 	struct fixture *f = *state;
 	static const char *const cases[] = {
@@ -206,30 +208,30 @@ static void what_a_header_may_not_say(void **state)
 {
 	struct fixture *f = *state;
 
-	refuses_header(f, "{\"alg\": \"none\"}", REJECT_BAD_SIGNATURE,
+	rejects_header(f, "{\"alg\": \"none\"}", REJECT_BAD_SIGNATURE,
 		       "fit no key");
-	refuses_header(f, "{\"alg\": \"RS256\"}", REJECT_BAD_SIGNATURE,
+	rejects_header(f, "{\"alg\": \"RS256\"}", REJECT_BAD_SIGNATURE,
 		       "fit no key");
-	refuses_header(f, "{\"alg\": \"HS512\"}", REJECT_BAD_SIGNATURE,
+	rejects_header(f, "{\"alg\": \"HS512\"}", REJECT_BAD_SIGNATURE,
 		       "fit no key");
-	refuses_header(f, "{\"alg\": \"hs256\"}", REJECT_BAD_SIGNATURE,
+	rejects_header(f, "{\"alg\": \"hs256\"}", REJECT_BAD_SIGNATURE,
 		       "fit no key");
-	refuses_header(f, "{}", REJECT_BAD_TOKEN, "no algorithm");
-	refuses_header(f, "{\"alg\": 1}", REJECT_BAD_TOKEN, "no algorithm");
-	refuses_header(f, "{\"alg\": [\"HS256\"]}", REJECT_BAD_TOKEN,
+	rejects_header(f, "{}", REJECT_BAD_TOKEN, "no algorithm");
+	rejects_header(f, "{\"alg\": 1}", REJECT_BAD_TOKEN, "no algorithm");
+	rejects_header(f, "{\"alg\": [\"HS256\"]}", REJECT_BAD_TOKEN,
 		       "no algorithm");
-	refuses_header(f, "{\"alg\": \"HS256\", \"alg\": \"HS256\"}",
+	rejects_header(f, "{\"alg\": \"HS256\", \"alg\": \"HS256\"}",
 		       REJECT_BAD_TOKEN, "duplicate");
-	refuses_header(f, "{\"alg\": \"HS256\", \"crit\": [\"exp\"]}",
+	rejects_header(f, "{\"alg\": \"HS256\", \"crit\": [\"exp\"]}",
 		       REJECT_BAD_TOKEN, "crit");
-	refuses_header(f, "{\"alg\": \"HS256\", \"b64\": true}",
+	rejects_header(f, "{\"alg\": \"HS256\", \"b64\": true}",
 		       REJECT_BAD_TOKEN, "b64");
-	refuses_header(f, "{\"alg\": \"HS256\", \"kid\": 1}", REJECT_BAD_TOKEN,
+	rejects_header(f, "{\"alg\": \"HS256\", \"kid\": 1}", REJECT_BAD_TOKEN,
 		       "kid");
-	refuses_header(f, "[\"HS256\"]", REJECT_BAD_TOKEN, "not JSON objects");
-	refuses_header(f, "{\"alg\": \"HS256\"} ,", REJECT_BAD_TOKEN,
+	rejects_header(f, "[\"HS256\"]", REJECT_BAD_TOKEN, "not JSON objects");
+	rejects_header(f, "{\"alg\": \"HS256\"} ,", REJECT_BAD_TOKEN,
 		       "not JSON objects");
-	refuses_header(f, "", REJECT_BAD_TOKEN, "not JSON objects");
+	rejects_header(f, "", REJECT_BAD_TOKEN, "not JSON objects");
 }
 
 static void what_a_header_may_say(void **state)
@@ -265,45 +267,45 @@ static void claims_are_one_object(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		refuses(f, cases[i], 401, REJECT_BAD_TOKEN, "not JSON objects");
+		rejects(f, cases[i], 401, REJECT_BAD_TOKEN, "not JSON objects");
 }
 
-static void an_old_one_is_refused(void **state)
+static void an_old_one_is_rejected(void **state)
 {
 	struct fixture *f = *state;
 
 	accepts(f, "{\"sub\": \"a\", \"exp\": 1699999971}");
-	refuses(f, "{\"sub\": \"a\", \"exp\": 1699999970}", 401,
+	rejects(f, "{\"sub\": \"a\", \"exp\": 1699999970}", 401,
 		REJECT_TOKEN_EXPIRED, "expired");
 	accepts(f, "{\"sub\": \"a\", \"exp\": 1699999970.25}");
 	assert_int_equal(f->jwt.end_ms, 1699999970250);
-	refuses(f, "{\"sub\": \"a\", \"exp\": 0}", 401, REJECT_TOKEN_EXPIRED,
+	rejects(f, "{\"sub\": \"a\", \"exp\": 0}", 401, REJECT_TOKEN_EXPIRED,
 		"expired");
-	refuses(f, "{\"sub\": \"a\", \"exp\": -5}", 401, REJECT_TOKEN_EXPIRED,
+	rejects(f, "{\"sub\": \"a\", \"exp\": -5}", 401, REJECT_TOKEN_EXPIRED,
 		"expired");
-	refuses(f, "{\"sub\": \"a\", \"exp\": \"1800000000\"}", 401,
+	rejects(f, "{\"sub\": \"a\", \"exp\": \"1800000000\"}", 401,
 		REJECT_BAD_TOKEN, "exp is not a number");
-	refuses(f, "{\"sub\": \"a\", \"exp\": null}", 401, REJECT_BAD_TOKEN,
+	rejects(f, "{\"sub\": \"a\", \"exp\": null}", 401, REJECT_BAD_TOKEN,
 		"exp is not a number");
 	f->rules.leeway_ms = 0;
 	accepts(f, "{\"sub\": \"a\", \"exp\": 1700000001}");
-	refuses(f, "{\"sub\": \"a\", \"exp\": 1700000000}", 401,
+	rejects(f, "{\"sub\": \"a\", \"exp\": 1700000000}", 401,
 		REJECT_TOKEN_EXPIRED, "expired");
 	accepts(f, "{\"sub\": \"a\", \"exp\": 9223372036854775807}");
 	accepts(f, "{\"sub\": \"a\", \"exp\": 1e300}");
 	assert_true(f->jwt.end_ms < UINT64_MAX / 1024);
 }
 
-static void a_young_one_is_refused(void **state)
+static void a_young_one_is_rejected(void **state)
 {
 	struct fixture *f = *state;
 
 	accepts(f, "{\"sub\": \"a\", \"nbf\": 1700000030}");
-	refuses(f, "{\"sub\": \"a\", \"nbf\": 1700000031}", 401,
+	rejects(f, "{\"sub\": \"a\", \"nbf\": 1700000031}", 401,
 		REJECT_TOKEN_NOT_YET_VALID, "not valid yet");
-	refuses(f, "{\"sub\": \"a\", \"nbf\": 1e300}", 401,
+	rejects(f, "{\"sub\": \"a\", \"nbf\": 1e300}", 401,
 		REJECT_TOKEN_NOT_YET_VALID, "not valid yet");
-	refuses(f, "{\"sub\": \"a\", \"nbf\": \"now\"}", 401, REJECT_BAD_TOKEN,
+	rejects(f, "{\"sub\": \"a\", \"nbf\": \"now\"}", 401, REJECT_BAD_TOKEN,
 		"nbf is not a number");
 	accepts(f, "{\"sub\": \"a\", \"nbf\": -1}");
 }
@@ -315,23 +317,24 @@ static void an_audience_must_be_ours(void **state)
 {
 	struct fixture *f = *state;
 
-	/* RFC 7519, 4.1.3: who has none is not meant. */
-	refuses(f, "{\"sub\": \"a\", \"aud\": \"events\"}", 401,
+	/* RFC 7519, 4.1.3: a token with aud is for a configured audience
+	 * only. */
+	rejects(f, "{\"sub\": \"a\", \"aud\": \"events\"}", 401,
 		REJECT_TOKEN_AUDIENCE, "none is configured here");
 	f->rules.audiences = ours;
 	f->rules.n_audiences = 2;
 	accepts(f, "{\"sub\": \"a\", \"aud\": \"events\"}");
 	accepts(f, "{\"sub\": \"a\", \"aud\": \"https://events.example\"}");
 	accepts(f, "{\"sub\": \"a\", \"aud\": [\"x\", 1, \"events\"]}");
-	refuses(f, "{\"sub\": \"a\"}", 401, REJECT_TOKEN_AUDIENCE,
+	rejects(f, "{\"sub\": \"a\"}", 401, REJECT_TOKEN_AUDIENCE,
 		"has no audience");
-	refuses(f, "{\"sub\": \"a\", \"aud\": \"event\"}", 401,
+	rejects(f, "{\"sub\": \"a\", \"aud\": \"event\"}", 401,
 		REJECT_TOKEN_AUDIENCE, "another audience");
-	refuses(f, "{\"sub\": \"a\", \"aud\": [\"event\", \"eventss\"]}", 401,
+	rejects(f, "{\"sub\": \"a\", \"aud\": [\"event\", \"eventss\"]}", 401,
 		REJECT_TOKEN_AUDIENCE, "another audience");
-	refuses(f, "{\"sub\": \"a\", \"aud\": []}", 401, REJECT_TOKEN_AUDIENCE,
+	rejects(f, "{\"sub\": \"a\", \"aud\": []}", 401, REJECT_TOKEN_AUDIENCE,
 		"another audience");
-	refuses(f, "{\"sub\": \"a\", \"aud\": {\"events\": 1}}", 401,
+	rejects(f, "{\"sub\": \"a\", \"aud\": {\"events\": 1}}", 401,
 		REJECT_TOKEN_AUDIENCE, "another audience");
 }
 
@@ -343,11 +346,11 @@ static void an_issuer_must_be_ours(void **state)
 	f->rules.issuers = ours;
 	f->rules.n_issuers = 2;
 	accepts(f, "{\"sub\": \"a\", \"iss\": \"events\"}");
-	refuses(f, "{\"sub\": \"a\", \"iss\": \"anybody\"}", 401,
+	rejects(f, "{\"sub\": \"a\", \"iss\": \"anybody\"}", 401,
 		REJECT_TOKEN_ISSUER, "another issuer");
-	refuses(f, "{\"sub\": \"a\"}", 401, REJECT_TOKEN_ISSUER,
+	rejects(f, "{\"sub\": \"a\"}", 401, REJECT_TOKEN_ISSUER,
 		"another issuer");
-	refuses(f, "{\"sub\": \"a\", \"iss\": [\"events\"]}", 401,
+	rejects(f, "{\"sub\": \"a\", \"iss\": [\"events\"]}", 401,
 		REJECT_TOKEN_ISSUER, "another issuer");
 }
 
@@ -370,18 +373,18 @@ static void the_claim_must_be_an_identity(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		refuses(f, cases[i], 403, REJECT_BAD_IDENTITY_CLAIM,
+		rejects(f, cases[i], 403, REJECT_BAD_IDENTITY_CLAIM,
 			"the token's claim \"sub\" is ");
-	refuses(f, "{\"sub\": 17}", 403, REJECT_BAD_IDENTITY_CLAIM,
+	rejects(f, "{\"sub\": 17}", 403, REJECT_BAD_IDENTITY_CLAIM,
 		"\"sub\" is a number, required is a string that is one NATS");
 	f->rules.claim = "https://example.com/user";
 	accepts(f, "{\"https://example.com/user\": \"u-17\", \"sub\": 1}");
 	assert_string_equal(f->jwt.id.id, "u-17");
-	refuses(f, "{\"sub\": \"alice\"}", 403, REJECT_BAD_IDENTITY_CLAIM,
+	rejects(f, "{\"sub\": \"alice\"}", 403, REJECT_BAD_IDENTITY_CLAIM,
 		"\"https://example.com/user\" is missing");
 }
 
-/* Who signs nothing is told nothing. */
+/* An unsigned token gets no error about its claims. */
 static void claims_are_read_after_the_signature(void **state)
 {
 	struct fixture *f = *state;
@@ -417,16 +420,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_good_one_names_its_subject),
-		TEST(a_nested_one_is_refused),
-		TEST(one_that_never_expires_is_refused),
-		TEST(every_cut_is_refused),
-		TEST(other_forms_are_refused),
+		TEST(a_nested_one_is_rejected),
+		TEST(one_that_never_expires_is_rejected),
+		TEST(every_cut_is_rejected),
+		TEST(other_forms_are_rejected),
 		TEST(the_greatest_token_is_taken),
 		TEST(what_a_header_may_not_say),
 		TEST(what_a_header_may_say),
 		TEST(claims_are_one_object),
-		TEST(an_old_one_is_refused),
-		TEST(a_young_one_is_refused),
+		TEST(an_old_one_is_rejected),
+		TEST(a_young_one_is_rejected),
 		TEST(an_audience_must_be_ours),
 		TEST(an_issuer_must_be_ours),
 		TEST(the_claim_must_be_an_identity),

@@ -1,3 +1,4 @@
+/* Addresses and ranges: every form that is read, and what equals what. */
 #include "base/address.h"
 
 #include <errno.h>
@@ -57,7 +58,7 @@ static void texts(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(address_parse(&a, bad[i], strlen(bad[i])),
 				 -EINVAL);
-	/* Its length counts, and not a NUL. */
+	/* The length counts, not a NUL. */
 	assert_int_equal(address_parse(&a, "1.2.3.45", 7), 0);
 	address_text(&a, text);
 	assert_string_equal(text, "1.2.3.4");
@@ -135,7 +136,7 @@ static void ranges(void **state)
 
 		assert_null(address_range_parse(&r[0], cases[i].range));
 		assert_int_equal(address_in(&a, r, 1), cases[i].in);
-		/* Who has no address is in none. */
+		/* A peer without address is in no range of addresses. */
 		assert_false(address_in(&unix_peer, r, 1));
 		assert_false(address_in(&a, r, 0));
 		assert_null(address_range_parse(&r[1], "unix:"));

@@ -1,3 +1,4 @@
+/* Counts by address, and that only counted addresses take memory. */
 #include "base/address_counter.h"
 
 #include <errno.h>
@@ -30,10 +31,10 @@ static void counts(void **state)
 	address_counter_take(t, &a);
 	assert_int_equal(address_counter_count(t, &a), 1);
 	assert_int_equal(address_counter_size(t), 2);
-	/* Whoever is not there any more costs nothing. */
+	/* An address with count 0 takes no memory. */
 	address_counter_take(t, &a);
 	assert_int_equal(address_counter_take(t, &b), 0);
-	/* What was not counted cannot be taken. */
+	/* An uncounted address cannot be taken. */
 	assert_int_equal(address_counter_take(t, &b), -ENOENT);
 	assert_int_equal(address_counter_count(t, &a), 0);
 	assert_int_equal(address_counter_size(t), 0);

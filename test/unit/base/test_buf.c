@@ -1,3 +1,4 @@
+/* The buffer against a plain array: puts, consumption, growth and its cap. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,7 @@ static void keeps_bytes_in_order(void **state)
 	assert_int_equal(buf_putc(&b, 'e'), 0);
 	assert_int_equal(buf_printf(&b, "%d-%s", 42, "f"), 0);
 	assert_unread(&b, "abcde42-f");
-	/* More than there is room for, and less. */
+	/* More than the room, and less. */
 	assert_int_equal(buf_printf(&b, "%*s", 300, "x"), 0);
 	assert_int_equal(buf_unread(&b), 309);
 	assert_int_equal(b.data[308], 'x');
@@ -45,7 +46,7 @@ static void keeps_bytes_in_order(void **state)
 	buf_finish(&b);
 }
 
-static void refuses_whole_beyond_its_cap(void **state)
+static void rejects_puts_beyond_its_cap(void **state)
 {
 	struct buf b;
 
@@ -56,12 +57,12 @@ static void refuses_whole_beyond_its_cap(void **state)
 	assert_int_equal(buf_printf(&b, "%s", "def"), -ENOBUFS);
 	assert_int_equal(buf_reserve(&b, SIZE_MAX), -ENOBUFS);
 	assert_unread(&b, "abc");
-	/* Full to the last byte, printf's NUL not counted. */
+	/* Full to the last byte: the NUL of printf() does not count. */
 	assert_int_equal(buf_printf(&b, "%s", "de"), 0);
 	assert_unread(&b, "abcde");
 	assert_int_equal(b.cap, 5);
 	assert_int_equal(buf_putc(&b, 'f'), -ENOBUFS);
-	/* What is consumed makes room again. */
+	/* Consumed bytes make room again. */
 	buf_consume(&b, 1);
 	assert_int_equal(buf_putc(&b, 'f'), 0);
 	assert_unread(&b, "bcdef");
@@ -80,7 +81,7 @@ static void zeroed_is_an_empty_buffer_without_room(void **state)
 	buf_finish(NULL);
 }
 
-static void says_when_memory_is_out(void **state)
+static void reports_missing_memory(void **state)
 {
 	struct buf b;
 
@@ -106,7 +107,7 @@ static void finish_keeps_the_cap_for_another_use(void **state)
 	buf_finish(&b);
 }
 
-/* Bytes go in and out at random; a plain array says what must be there. */
+/* Random puts and consumption, compared with a plain array. */
 static void agrees_with_a_plain_array(void **state)
 {
 	enum { MAX = 300 };
@@ -191,9 +192,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_bytes_in_order),
-		cmocka_unit_test(refuses_whole_beyond_its_cap),
+		cmocka_unit_test(rejects_puts_beyond_its_cap),
 		cmocka_unit_test(zeroed_is_an_empty_buffer_without_room),
-		cmocka_unit_test(says_when_memory_is_out),
+		cmocka_unit_test(reports_missing_memory),
 		cmocka_unit_test(finish_keeps_the_cap_for_another_use),
 		cmocka_unit_test(agrees_with_a_plain_array),
 		cmocka_unit_test(reuses_consumed_room),

@@ -1,3 +1,4 @@
+/* Labels of close reasons: each a word of its own. */
 #include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,7 @@
 
 #include "base/close_reason.h"
 
-/* They are labels of Prometheus and values of logfmt, as they are. */
+/* They are used unescaped as labels of Prometheus and as values of logfmt. */
 static void labels_are_words_each_of_its_own(void **state)
 {
 	(void)state;

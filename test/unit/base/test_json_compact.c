@@ -1,3 +1,5 @@
+/* JSON on one line: what is valid, what is kept, and that no byte beyond the
+ * end is read. */
 #include "base/json_compact.h"
 
 #include <setjmp.h>
@@ -9,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* The one-line form, or NULL; good until the next call. */
+/* The one-line form, or NULL; valid until the next call. */
 static const char *line_of(const char *text, size_t len)
 {
 	static char out[4096];
@@ -157,7 +159,7 @@ static void the_depth_has_an_end(void **state)
 	assert_int_equal(nested('[', ']', JSON_COMPACT_DEPTH + 1), 0);
 }
 
-/* At the end of a block, so that a byte too far is seen. */
+/* At the end of an allocation, so that ASan sees a read beyond it. */
 static void no_byte_is_read_behind_the_end(void **state)
 {
 	static const char text[] = "{\"a\":[true,\"\\ud83d\\ude00\",-1.5e-7]}";

@@ -1,4 +1,5 @@
-/* Who may ask, and who waits. */
+/* Permits: how many are held, the order of waiting ones, and how the limit
+ * follows the latency of responses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +26,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* How many of them have it at once. */
+/* Acquires all; returns the number held. */
 static unsigned take_all(struct fixture *f)
 {
 	unsigned n = 0;
@@ -58,7 +59,7 @@ static void test_in_order_of_coming(void **state)
 	end_all(f);
 }
 
-static void test_nobody_overtakes_who_waits(void **state)
+static void test_waiting_permits_keep_their_order(void **state)
 {
 	struct fixture *f = *state;
 
@@ -95,7 +96,7 @@ static void answer(struct fixture *f, uint64_t ms)
 	permit_release(&f->one[0]);
 }
 
-static void test_late_answers_make_them_fewer(void **state)
+static void test_late_responses_halve_the_limit(void **state)
 {
 	struct fixture *f = *state;
 
@@ -123,7 +124,7 @@ static void test_one_alone_stays_one(void **state)
 	end_all(f);
 }
 
-static void test_who_waits_has_no_answer(void **state)
+static void test_waiting_permits_record_nothing(void **state)
 {
 	struct fixture *f = *state;
 
@@ -139,12 +140,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_in_order_of_coming, setup),
-		cmocka_unit_test_setup(test_nobody_overtakes_who_waits, setup),
+		cmocka_unit_test_setup(test_waiting_permits_keep_their_order,
+				       setup),
 		cmocka_unit_test_setup(test_who_waits_may_leave, setup),
-		cmocka_unit_test_setup(test_late_answers_make_them_fewer,
+		cmocka_unit_test_setup(test_late_responses_halve_the_limit,
 				       setup),
 		cmocka_unit_test_setup(test_one_alone_stays_one, setup),
-		cmocka_unit_test_setup(test_who_waits_has_no_answer, setup),
+		cmocka_unit_test_setup(test_waiting_permits_record_nothing,
+				       setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

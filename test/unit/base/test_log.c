@@ -1,3 +1,5 @@
+/* Log lines in both formats: escapes, limits, and that no value forges a
+ * field. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,7 +103,7 @@ static void json_is_json(void **state)
 }
 
 /* Every byte, and every pair that begins a UTF-8 sequence, gives a line that
- * a JSON parser takes. */
+ * a JSON parser accepts. */
 static void json_holds_for_any_bytes(void **state)
 {
 	struct sink s;
@@ -163,7 +165,7 @@ static void long_lines_lose_their_longest_values(void **state)
 	}
 }
 
-/* An escape is cut before or behind, never in the middle. */
+/* Escapes are never cut in the middle. */
 static void cuts_between_escapes(void **state)
 {
 	static char big[9000];

@@ -1,5 +1,5 @@
-/* The page is read back by a reader of the text format 0.0.4 that knows
- * nothing of the table behind it. */
+/* The page, parsed by a reader of the text format 0.0.4 that does not know the
+ * table; and that the manual and the examples name the same metrics. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -74,7 +74,7 @@ static void read_help(struct page *page, const char *line)
 	memcpy(family->name, line, len);
 }
 
-/* Behind the HELP of the same family, once, before its samples. */
+/* TYPE comes once, after HELP of the same family and before its samples. */
 static void read_type(struct page *page, const char *line)
 {
 	struct family *family = last_family(page);
@@ -91,7 +91,7 @@ static void read_type(struct page *page, const char *line)
 	strcpy(family->type, line);
 }
 
-/* {name="value",...}; returns what is behind. */
+/* {name="value",...}; returns the end. */
 static const char *read_labels(const char *at)
 {
 	do {
@@ -107,7 +107,7 @@ static const char *read_labels(const char *at)
 	return at + 1;
 }
 
-/* A histogram has three sorts of them. */
+/* A histogram has three kinds of series. */
 static bool is_of(const struct family *family, const char *name, size_t len)
 {
 	size_t own = strlen(family->name);
@@ -238,7 +238,7 @@ static void test_every_row_is_there(void **state)
 		assert_true(value_of(&page, series) == 1000 + i);
 		assert_string_equal(type_of(&page, rows[i].family),
 				    rows[i].type);
-		/* the convention that tells the two apart by name */
+		/* the convention for names of counters */
 		assert_int_equal(strcmp(rows[i].type, "counter") == 0,
 				 strstr(rows[i].family, "_total") != NULL);
 	}
@@ -268,7 +268,7 @@ static void test_some_by_name(void **state)
 	assert_string_equal(type_of(&page, "sluice_subscriptions"), "gauge");
 }
 
-static void test_refusals(void **state)
+static void test_errors(void **state)
 {
 	struct metrics m = {0};
 	struct page page;
@@ -373,7 +373,7 @@ static void test_times_are_seconds(void **state)
 
 #define LATENCY "sluice_event_latency_seconds"
 
-/* Each bucket holds all that is at its bound or below. */
+/* A bucket counts all values up to its bound. */
 static void test_a_histogram_adds_up(void **state)
 {
 	struct metrics m = {0};
@@ -399,7 +399,7 @@ static void test_a_histogram_adds_up(void **state)
 		    500 + 501 + 25000 + 10000000 + 2 * 10000001);
 }
 
-/* For each of them: rising bounds whose text is their number. */
+/* Bounds rise, and each text is its number. */
 static void test_bounds_rise(void **state)
 {
 	struct metrics m = {0};
@@ -457,7 +457,7 @@ static bool is_family(const char *name, size_t len)
 }
 
 /* docs/metrics.md has a row for each family, "| `sluice_ready` | gauge | ...",
- * with its type and its labels, and none for what is not there. */
+ * with its type and labels, and no other rows. */
 static void test_the_manual_has_them_all(void **state)
 {
 	char *text = read_text("docs/metrics.md");
@@ -496,7 +496,7 @@ static void test_the_manual_has_them_all(void **state)
 	free(text);
 }
 
-/* A histogram's family is named with one of these behind it. */
+/* Names of the series of a histogram, without their suffix. */
 static size_t without_suffix(const char *name, size_t len)
 {
 	static const char *const suffixes[] = {"_bucket", "_sum", "_count"};
@@ -530,7 +530,7 @@ static void check_names(const char *file, const char *prefix)
 	free(text);
 }
 
-/* Rules that ask for a metric which is not there are silent for ever. */
+/* A rule with an unknown metric would never fire. */
 static void test_the_examples_ask_for_what_there_is(void **state)
 {
 	static const char *const files[] = {
@@ -544,7 +544,7 @@ static void test_the_examples_ask_for_what_there_is(void **state)
 	}
 }
 
-/* With each cap that is too small: nothing is put, and what was there stays. */
+/* With each cap that is too small nothing is put, and earlier bytes stay. */
 static void test_whole_or_nothing(void **state)
 {
 	struct metrics m = {0};
@@ -573,7 +573,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_row_is_there),
 		cmocka_unit_test(test_some_by_name),
-		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_build_info),
 		cmocka_unit_test(test_big_numbers_are_exact),
 		cmocka_unit_test(test_endings),

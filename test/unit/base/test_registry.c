@@ -1,3 +1,4 @@
+/* Items by number, in order, with holes; the memory follows their count. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -69,7 +70,7 @@ static size_t count_from(const struct registry *r, uint64_t after)
 	return n;
 }
 
-/* Whatever goes, the others are found, in order, and the memory follows. */
+/* After any removals the others are found, in order, and memory shrinks. */
 static void many_come_and_go(void **state)
 {
 	static char items[MANY];
@@ -95,7 +96,7 @@ static void many_come_and_go(void **state)
 	registry_finish(&r);
 }
 
-/* A gateway whose clients come and go for ever. */
+/* As in a gateway whose clients reconnect for ever. */
 static void a_steady_number_needs_a_steady_place(void **state)
 {
 	struct registry r = {0};

@@ -1,3 +1,5 @@
+/* Times of JetStream: what is read, what is not, and the round trip of each
+ * day. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +43,7 @@ static void times_are_nanoseconds_since_1970(void **state)
 	}
 }
 
-static void other_times_are_refused(void **state)
+static void other_times_are_rejected(void **state)
 {
 	static const char *const bad[] = {
 		"",
@@ -80,7 +82,7 @@ static void other_times_are_refused(void **state)
 	assert_int_equal(ns, 7);
 }
 
-/* Each in its own allocation, so that a byte too far is seen. */
+/* Each in its own allocation, so that ASan sees a read beyond the end. */
 static void every_cut_is_survived(void **state)
 {
 	static const char *const good[] = {"2026-11-24T04:51:53.468126784Z",
@@ -100,7 +102,7 @@ static void every_cut_is_survived(void **state)
 		}
 }
 
-/* Each day of four centuries and more, and what is written is read back. */
+/* The round trip of each day of more than four centuries. */
 static void what_is_written_is_read(void **state)
 {
 	char text[RFC3339_MAX];
@@ -127,7 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_are_nanoseconds_since_1970),
-		cmocka_unit_test(other_times_are_refused),
+		cmocka_unit_test(other_times_are_rejected),
 		cmocka_unit_test(every_cut_is_survived),
 		cmocka_unit_test(what_is_written_is_read),
 	};

@@ -1,3 +1,4 @@
+/* The order of timers under random updates and removals. */
 #include "base/timer_heap.h"
 
 #include <setjmp.h>

@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "base/units.h"
 
-/* What an out-parameter holds before a call that must not write it. */
+/* Value of an out-parameter before a call that must not write it. */
 enum { UNTOUCHED = 77 };
 
 struct number {
@@ -60,13 +60,13 @@ static void test_durations(void **state)
 		{"5124095576030h", 18446744073708000000u},
 	};
 	static const char *const bad[] = {
-		/* no unit, none that is known, none that is whole */
+		/* no unit, an unknown one, a part of one */
 		"30", "00", "1d", "1S", "1H", "1us", "1mss", "s", "ms",
-		/* no number of ours */
+		/* not a plain number */
 		"", " ", "-1s", "+1s", "1.5s", "1e3s", "0x10s", "1,5s", "\xb2s",
-		/* more than one, blanks */
+		/* two units, blanks */
 		"1h30m", "1s ", " 1s", "1 s", "1s\n",
-		/* what does not fit 64 bits, by its digits or by its unit */
+		/* above 64 bits, by the digits or by the unit */
 		"18446744073709551616ms", "18446744073709551620ms",
 		"99999999999999999999999ms", "18446744073709552s",
 		"307445734561826m", "5124095576031h"};

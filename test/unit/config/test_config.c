@@ -1,3 +1,4 @@
+/* All sources of options together, as a program is started. */
 #include <errno.h>
 #include <pwd.h>
 #include <setjmp.h>
@@ -18,7 +19,7 @@
 #define ONE  ".config/nats/context/one.json"
 #define TEXT ".config/nats/context.txt"
 
-/* Each test has a home of its own. No error may ever show a HUNTER. */
+/* Each test has its own home. No error may quote HUNTER. */
 static struct temp_folder home;
 
 static int setup(void **state)
@@ -46,14 +47,14 @@ static void put(const char *name, const char *text)
 	temp_folder_write(&home, name, text, strlen(text));
 }
 
-/* What a program is started with. "^" in a text is the home. */
+/* How a program is started. "^" in a text is the home. */
 struct start {
 	const char *flags[5];
 	const char *env[6];
 	const char *context; /* JSON of the selected one, with ' for " */
 };
 
-/* A copy with the home in it; the caller frees it. */
+/* A copy with the home filled in; the caller frees it. */
 static char *filled(const char *text)
 {
 	char *ret = calloc(1, 1024), *p = ret;
@@ -105,7 +106,7 @@ static int begin(struct options *o, const struct start *s, char *err)
 	return rc;
 }
 
-/* It holds, and --check-config prints these lines (each ends with '\n'). */
+/* It succeeds, and --check-config prints these lines (each ends with '\n'). */
 static void holds(const struct start *s, const char *lines)
 {
 	char err[OPTIONS_ERROR_MAX], *want = filled(lines), *save = NULL;
@@ -126,7 +127,7 @@ static void holds(const struct start *s, const char *lines)
 	free(want);
 }
 
-/* It does not, and the error is one line that has `part`. */
+/* It fails, and the error is one line with `part`. */
 static void fails(const struct start *s, int rc, const char *part)
 {
 	char err[OPTIONS_ERROR_MAX], *want = filled(part);
@@ -158,7 +159,7 @@ static void nothing_said_is_the_default(void **state)
 	      .context = NULL);
 }
 
-/* Every set of the four places that can name a server. */
+/* Every subset of the four sources that can name a server. */
 static void the_highest_layer_wins(void **state)
 {
 	static const char *const from[] = {
@@ -206,7 +207,7 @@ static void a_context_is_named_at_every_layer(void **state)
 	      .env = {"NATS_CONTEXT=two", "SLUICE_CONTEXT=three"});
 	holds("server = two  (context ^/.config/nats/context/two.json)\n",
 	      .flags = {"--context", "^/.config/nats/context/two.json"});
-	/* its fields are below even the variables of the nats command */
+	/* its fields are below the variables of the nats command */
 	holds("server = x:1  (environment NATS_URL)\n",
 	      .flags = {"--context=four"}, .env = {"NATS_URL=x:1"});
 }
@@ -265,7 +266,7 @@ static void higher_credentials_drop_lower_ones(void **state)
 	      "user = none  (default)\npassword = none  (default)\n",
 	      .env = {"NATS_CREDS=^/file"},
 	      .context = "{'user':'u','password':'HUNTER2'}");
-	/* also the file of what is dropped need not be there */
+	/* the file of a dropped option need not exist */
 	holds("nkey = ^/file  (environment SLUICE_NKEY)\n"
 	      "creds = none  (default)\n",
 	      .env = {"SLUICE_NKEY=^/file"}, .context = "{'creds':'/gone'}");
@@ -313,7 +314,7 @@ static void credentials_that_exclude_each_other(void **state)
 
 /* ---- files ------------------------------------------------------------ */
 
-/* At every layer; a certificate and its key come together. */
+/* At every layer. */
 static void files_that_are_not_there_are_named(void **state)
 {
 	static const struct {
@@ -361,12 +362,12 @@ static void files_that_are_not_there_are_named(void **state)
 	}
 }
 
-static void files_that_are_none_are_refused(void **state)
+static void files_that_are_none_are_rejected(void **state)
 {
 	(void)state;
 	fails(-EISDIR, "--tlsca: wrong value \"^\" (Is a directory); takes",
 	      .flags = {"--tlsca=^"});
-	/* what was meant as a data: URI may be a key */
+	/* a data: URI by mistake may be a key */
 	fails(-ENOENT, "--nkey: wrong value \"data:(hidden)\" (No such file",
 	      .flags = {"--nkey=data:;base64,HUNTER2"});
 	fails(-ENOENT, "NATS_CREDS: wrong value \"a\\x0ab\" (No such file",
@@ -388,7 +389,7 @@ static void wrong_values_are_named_by_their_place(void **state)
 	      "context \"one\" (^/" ONE "), field \"url\": wrong value "
 	      "\"ws://(hidden)@a\" (NATS over WebSocket",
 	      .context = "{'url':'ws://bob:HUNTER2@a'}");
-	/* also where a higher layer speaks */
+	/* also where a higher layer wins */
 	fails(-EINVAL, "field \"inbox_prefix\": wrong value \"a.>\"",
 	      .flags = {"--inbox-prefix=x"},
 	      .context = "{'inbox_prefix':'a.>'}");
@@ -398,7 +399,7 @@ static void wrong_values_are_named_by_their_place(void **state)
 	      .context = "{'socks_proxy':'a:1'}");
 }
 
-/* The default server is never taken for a context that is not there. */
+/* The default server is never used instead of a missing context. */
 static void contexts_that_are_not_there_are_named(void **state)
 {
 	static const char gone[] =
@@ -469,7 +470,7 @@ static void a_home_that_is_not_given_is_the_passwd_entry(void **state)
 #define WITH_KEY    .flags = {"--auth", "jwt", "--jwt-key", "^/key"}
 #define WITH_SECRET .flags = {"--auth", "jwt", "--jwt-secret", "^/key"}
 
-/* What is in the file is looked at, and never shown. */
+/* The content of the file is checked and never quoted. */
 static void the_file_of_keys_is_read(void **state)
 {
 	(void)state;
@@ -501,7 +502,7 @@ int main(void)
 		test(a_password_goes_with_its_own_user),
 		test(credentials_that_exclude_each_other),
 		test(files_that_are_not_there_are_named),
-		test(files_that_are_none_are_refused),
+		test(files_that_are_none_are_rejected),
 		test(wrong_values_are_named_by_their_place),
 		test(contexts_that_are_not_there_are_named),
 		test(the_home_is_found),

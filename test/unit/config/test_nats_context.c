@@ -1,3 +1,4 @@
+/* NATS CLI contexts: where they are, each field, and unsupported ones. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,7 +19,7 @@
 #define ONE  ".config/nats/context/one.json"
 #define TEXT ".config/nats/context.txt"
 
-/* Each test has a home of its own. No error may ever show a HUNTER. */
+/* Each test has its own home. No error may quote HUNTER. */
 static struct temp_folder home;
 
 #define JWT  "eyJ0eXAi.eyJqdGk.c2ln"
@@ -107,7 +108,7 @@ static void loads(const char *name, const struct nats_context_env *where,
 	nats_context_finish(&c);
 }
 
-/* The error is one line that has `why`, and nothing is given out. */
+/* The error is one line with `why`, and *ret is not set. */
 static void fails(const char *name, const struct nats_context_env *where,
 		  int rc, const char *why)
 {
@@ -136,7 +137,7 @@ static void contexts_are_below_the_config_home(void **state)
 		{"xdg", NULL, "server=by-xdg\n"},
 		{NULL, "me", "server=by-home\n"},
 		{"", "me", "server=by-home\n"},
-		/* named, it does not fall back on the home */
+		/* no fallback to the home */
 		{"none", "me", NULL},
 		{NULL, "none", NULL},
 	};
@@ -198,7 +199,7 @@ static void nothing_selected_is_no_error(void **state)
 		nats_context_finish(&c);
 	}
 	assert_int_equal(unlink(temp_folder_path(&home, TEXT)), 0);
-	/* what can't be read is none, as for the nats command */
+	/* unreadable counts as none, as for the nats command */
 	put(TEXT "/x", "");
 	loads(NULL, &env, "");
 }
@@ -230,7 +231,7 @@ static void the_selected_one_is_taken(void **state)
 	}
 }
 
-/* The default server is never taken in its place. */
+/* The default server is never used instead. */
 static void a_selection_that_is_wrong_is_an_error(void **state)
 {
 	static const struct {
@@ -243,7 +244,7 @@ static void a_selection_that_is_wrong_is_an_error(void **state)
 		{"one two", -ENOENT, "context \"one two\""},
 		{"../context/one", -EINVAL, "a context name must not contain"},
 		{"a\nb", -ENOENT, "context \"a\\x0ab\""},
-		/* a selection is a name, also when that ends in .json */
+		/* a selection is a name, even one that ends in .json */
 		{"/etc/x.json", -EINVAL, "a context name must not contain"},
 		{"here.json", -ENOENT, "context/here.json.json): it does not"},
 	};
@@ -297,7 +298,7 @@ static void a_path_that_ends_in_json_is_a_file(void **state)
 	nats_context_finish(&c);
 	fails(temp_folder_path(&home, "x/gone.json"), &env, -ENOENT,
 	      "/x/gone.json): it does not exist");
-	/* without a slash only when it is there; else it is a name */
+	/* without a slash a path only when the file exists, otherwise a name */
 	put(".config/nats/context/mine.json.json", "{\"url\":\"named\"}");
 	loads("mine.json", &env, "server=named\n");
 	assert_int_equal(chdir(temp_folder_path(&home, "x")), 0);
@@ -345,7 +346,7 @@ static void fields_become_options(void **state)
 		{"{'nkey':'/a.nk'}", "nkey=/a.nk\n"},
 		{"{'user_jwt':'ey','user_seed':'SU'}",
 		 "user-jwt=ey\nuser-seed=SU\n"},
-		/* what says nothing to us, also when it has another type */
+		/* fields without a meaning here, of any type */
 		{"{'name':'x','description':'x','color_scheme':'x',"
 		 "'jetstream_event_prefix':'x','windows_cert_match_by':'x',"
 		 "'windows_cert_match':'x','windows_ca_certs_match':['x'],"
@@ -357,7 +358,7 @@ static void fields_become_options(void **state)
 		 "'tls_first':false}",
 		 ""},
 		{"{'url':null,'creds':null,'nsc':null,'tls_first':null}", ""},
-		/* names as Go's encoding/json finds them; the last one holds */
+		/* names as in encoding/json of Go; the last one wins */
 		{"{'URL':'a','Creds':'/c'}", "server=a\ncreds=/c\n"},
 		{"{'URL':'a','url':'b'}", "server=b\n"},
 		{"{'url':'a','Url':'b'}", "server=b\n"},
@@ -373,7 +374,7 @@ static void fields_become_options(void **state)
 	}
 }
 
-/* One field; its value is a JSON string's text. */
+/* One field with a JSON string. */
 static void put_field(const char *key, const char *value)
 {
 	char json[256];
@@ -489,10 +490,14 @@ static void fields_that_cannot_be_honoured(void **state)
 		{"token", "data:HUNTER", -EINVAL, "must be of the form"},
 		{"token", "data:;base64,HUNTER", -EINVAL, "is not base64"},
 		{"creds", "env://NOT_SET", -EINVAL, "is not set"},
-		{"creds", "env://NO_CREDS", -EINVAL, "not lead to a credentials file"},
-		{"creds", "env://BARE", -EINVAL, "not lead to a credentials file"},
-		{"creds", "env://NO_SEED", -EINVAL, "not lead to a credentials file"},
-		{"creds", "env://NO_JWT", -EINVAL, "not lead to a credentials file"},
+		{"creds", "env://NO_CREDS", -EINVAL,
+		 "not lead to a credentials file"},
+		{"creds", "env://BARE", -EINVAL,
+		 "not lead to a credentials file"},
+		{"creds", "env://NO_SEED", -EINVAL,
+		 "not lead to a credentials file"},
+		{"creds", "env://NO_JWT", -EINVAL,
+		 "not lead to a credentials file"},
 		{"creds", "$EMPTY", -EINVAL, "its path is empty"},
 		{"ca", "${NOT_SET}", -EINVAL, "its path is empty"},
 		{"nkey", "file://", -EINVAL, "its path is empty"},
@@ -576,7 +581,7 @@ static void only_one_way_to_log_in(void **state)
 		"{'creds':'/c','nkey':'/n'}",
 		"{'creds':'/c','user_jwt':'HUNTER2'}",
 		"{'nkey':'/n','user_jwt':'HUNTER2'}",
-		/* nor beside what comes out of creds */
+		/* nor beside what creds contains */
 		"{'creds':'env://CREDS','user':'HUNTER2'}",
 		"{'creds':'env://CREDS','nkey':'/n'}",
 		"{'creds':'env://CREDS','user_jwt':'HUNTER2'}",
@@ -627,7 +632,7 @@ static void what_is_no_json_object(void **state)
 	fails("one", &env, -EINVAL, "its JSON is nested too deeply");
 }
 
-/* However long the name is, the reason is still there. */
+/* A long name does not cut the reason. */
 static void errors_fit_their_line(void **state)
 {
 	static char path[4096] = "/";

@@ -1,5 +1,5 @@
-/* --help and --check-config: what is printed can be given back, and the rows,
- * the help and the manual agree. */
+/* --help and --check-config: printed values are read as the same values; the
+ * rows, the help and the manual agree. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "options_rig.h"
 
-/* What --check-config prints can be given back, and means the same. */
+/* Values of --check-config, given back as flags, mean the same. */
 static void printed_values_can_be_read_again(void **state)
 {
 	struct options *o = *state, again;
@@ -104,7 +104,7 @@ static void help_has_every_option(void **state)
 	buf_finish(&b);
 }
 
-/* Help and errors fit the buffers that they are made in. */
+/* Help and errors fit their buffers. */
 static void the_table_is_sane(void **state)
 {
 	(void)state;
@@ -136,8 +136,8 @@ static void escape_bars(char *out, const char *text)
 	*out = '\0';
 }
 
-/* docs/cli.md is written by hand; this keeps it whole. Where it can't be read
- * the test fails. */
+/* docs/cli.md is written by hand; this keeps it whole. Where it cannot be
+ * read the test fails. */
 static void the_manual_has_every_option_and_default(void **state)
 {
 	const char *root = getenv("SLUICE_TEST_ROOT");

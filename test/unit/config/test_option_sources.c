@@ -52,7 +52,7 @@ static void wrong_variables_are_named(void **state)
 		{"SLUICE_USER_JWT=E", "unknown variable SLUICE_USER_JWT"},
 		{"SLUICE_stream=E", "unknown variable SLUICE_stream; did you "
 				    "mean SLUICE_STREAM?"},
-		/* Almost what Kubernetes sets. */
+		/* Similar to variables of Kubernetes. */
 		{"SLUICE_SERVICE_HOSTS=h", "unknown variable SLUICE_SERVICE_"},
 		{"SLUICE_SERVICE_PORT_=1", "unknown variable SLUICE_SERVICE_"},
 		{"SLUICE_PORT_X_TCP=1", "unknown variable SLUICE_PORT_X_TCP"},
@@ -76,7 +76,7 @@ static void wrong_variables_are_named(void **state)
 	}
 }
 
-/* What it sets in every container for services "sluice" and "sluice-admin". */
+/* Variables of Kubernetes for services "sluice" and "sluice-admin". */
 static void the_variables_of_kubernetes_are_left_alone(void **state)
 {
 	struct options *o = *state;
@@ -132,7 +132,7 @@ static void the_variables_of_the_nats_command(void **state)
 
 /* ---- layers ----------------------------------------------------------- */
 
-/* Whatever the order in which they come, the highest layer wins. */
+/* The highest layer wins in any order. */
 static void the_highest_layer_wins(void **state)
 {
 	static const struct {
@@ -242,7 +242,7 @@ static void own_credentials_win_over_those_of_nats(void **state)
 	assert_int_equal(options_finish_parsing(o, err), 0);
 }
 
-static void two_of_one_lower_layer_are_refused(void **state)
+static void two_of_one_lower_layer_are_rejected(void **state)
 {
 	struct options *o = *state;
 	char err[OPTIONS_ERROR_MAX];
@@ -375,7 +375,7 @@ static void tokens_need_a_key(void **state)
 	assert_non_null(strstr(err, "--id-query: is for --auth header"));
 }
 
-/* Whoever says it thinks that tokens are asked for. */
+/* Options of tokens without --auth jwt are an error. */
 static void a_key_needs_tokens(void **state)
 {
 	static const char *const names[] = {
@@ -412,7 +412,7 @@ int main(void)
 		test(only_nats_sets_what_is_hidden),
 		test(two_ways_to_log_in_are_one_too_many),
 		test(own_credentials_win_over_those_of_nats),
-		test(two_of_one_lower_layer_are_refused),
+		test(two_of_one_lower_layer_are_rejected),
 		test(a_context_s_password_is_not_for_another_user),
 		test(a_password_may_come_from_elsewhere),
 		test(a_password_needs_its_user),

@@ -222,7 +222,7 @@ static void wrong_values_are_named_with_what_is_right(void **state)
 	}
 }
 
-/* A refused value leaves the one before it. */
+/* A wrong value does not change the present one. */
 static void a_wrong_value_changes_nothing(void **state)
 {
 	struct options *o = *state;
@@ -237,7 +237,7 @@ static void a_wrong_value_changes_nothing(void **state)
 	assert_printed(o, "subject = a.{id}  (flag)");
 }
 
-static void unknown_flags_are_named_and_the_nearest_told(void **state)
+static void unknown_flags_are_named_with_the_nearest(void **state)
 {
 	static const struct {
 		const char *arg, *err;
@@ -280,7 +280,7 @@ static void a_missing_value_is_not_taken_from_the_next_flag(void **state)
 	assert_int_equal(args(o, err, "--stream", "--check-config"), -EINVAL);
 	assert_contains(err, "--stream: needs a value");
 	assert_int_equal(args(o, err, "--stream", "--retry=1s"), -EINVAL);
-	/* What only looks like a flag may be a value. */
+	/* A value may look like a flag. */
 	assert_int_equal(args(o, err, "--token", "--odd"), 0);
 	assert_string_equal(o->token, "--odd");
 }
@@ -375,7 +375,7 @@ int main(void)
 		test(off_makes_the_admin_list_empty),
 		test(wrong_values_are_named_with_what_is_right),
 		test(a_wrong_value_changes_nothing),
-		test(unknown_flags_are_named_and_the_nearest_told),
+		test(unknown_flags_are_named_with_the_nearest),
 		test(a_missing_value_is_not_taken_from_the_next_flag),
 		test(secrets_are_never_shown),
 		test(a_user_that_is_a_token_is_hidden),

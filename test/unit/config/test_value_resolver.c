@@ -1,3 +1,4 @@
+/* Variables and ~ in paths, and the values of URIs. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,9 +84,9 @@ static void texts_are_expanded(void **state)
 		{"[$EMPTY]", "[]"},
 		{"[$NOT_SET]", "[]"},
 		{"[${NOT_SET}]", "[]"},
-		/* only once */
+		/* not expanded again */
 		{"$DOLLAR", "$A"},
-		/* dollars that name nothing */
+		/* dollar signs without a name */
 		{"$", "$"},
 		{"a$", "a$"},
 		{"$$A", "$1"},
@@ -93,7 +94,7 @@ static void texts_are_expanded(void **state)
 		{"${}", "${}"},
 		{"${A", "${A"},
 		{"${A-B}", "${A-B}"},
-		/* a home stands in front only */
+		/* ~ counts only at the start */
 		{"~", "/my-home"},
 		{"~/x", "/my-home/x"},
 		{"$TILDE/x", "/my-home/x"},
@@ -125,7 +126,7 @@ static void what_is_not_known_is_empty(void **state)
 	free(text);
 }
 
-/* Whichever part it is that makes it too long. */
+/* For each part that may make it too long. */
 static void a_path_has_an_end(void **state)
 {
 	static const struct {
@@ -220,7 +221,7 @@ static void what_is_no_file_is_an_error(void **state)
 	assert_int_equal(len, 77);
 }
 
-/* A FIFO that nobody writes to does not hold the start up. */
+/* A FIFO without a writer does not block the start. */
 static void a_fifo_is_not_waited_for(void **state)
 {
 	const char *path = temp_folder_path(&folder, "fifo");

@@ -1,3 +1,4 @@
+/* Which origins are valid, and the header lines of responses to each origin. */
 #include "http/cors.h"
 
 #include <setjmp.h>

@@ -48,7 +48,7 @@ static void expect_rejected(const struct events_request *req, int status,
 	    (other != NULL && strstr(why.text, other) == NULL))
 		fail_msg("%s: \"%s\" or \"%s\" is not in: %s", req->query, word,
 			 other, why.text);
-	/* One line, and nothing cut. */
+	/* One line, not cut. */
 	assert_in_range(strlen(why.text), 1, sizeof(why.text) - 2);
 	for (const char *at = why.text; *at != '\0'; at++)
 		assert_in_range(*at, 0x20, 0x7e);
@@ -187,7 +187,7 @@ static void test_what_deliver_texts_say(void **state)
 			"new, all, last");
 }
 
-/* Wherever it is: in names, in values, in parameters that are not ours. */
+/* In names, in values, and in unknown parameters. */
 static void test_a_broken_percent_is_rejected_anywhere(void **state)
 {
 	static const char *const list[] = {
@@ -229,7 +229,7 @@ static void test_a_broken_percent_is_rejected_anywhere(void **state)
 	}
 }
 
-/* Also behind what is kept of a name or value. */
+/* Beyond what is kept of a name or value too. */
 static void test_long_parameters_are_checked(void **state)
 {
 	static const struct {
@@ -397,7 +397,7 @@ static void test_bad_cursors(void **state)
 		req.last_event_id = bad_cursors[i];
 		expect_rejected(&req, 400, REJECT_BAD_CURSOR, "Last-Event-ID",
 				bad_cursors[i]);
-		req.query = "lastEventId=1"; /* no help */
+		req.query = "lastEventId=1"; /* does not help */
 		expect_rejected(&req, 400, REJECT_BAD_CURSOR, "Last-Event-ID",
 				bad_cursors[i]);
 		snprintf(query, sizeof(query), "lastEventId=%s",
@@ -462,7 +462,7 @@ static void test_which_cursor_wins(void **state)
 		{"lastEventIds=7&xlastEventId=7", NULL, NULL, DELIVER_NEW},
 		{"lastEventId=7-abcdef", "5", "5", DELIVER_NEW},
 		{"lastEventId=7", "5-abcdef", "5-abcdef", DELIVER_NEW},
-		/* an empty one is none */
+		/* an empty one counts as none */
 		{"lastEventId=", NULL, NULL, DELIVER_NEW},
 		{"lastEventId", NULL, NULL, DELIVER_NEW},
 		{"lastEventId=&deliver=last", "", NULL, DELIVER_LAST},
@@ -574,7 +574,7 @@ static void test_tokens(void **state)
 	assert_null(expect_good(&req).token.at);
 }
 
-/* No error has a byte of it, whatever is wrong with it. */
+/* No error quotes a byte of a token. */
 static void test_tokens_are_not_quoted(void **state)
 {
 	static const char *const queries[] = {"t=HUNTER%", "t=HUNTER%zzHUNTER",

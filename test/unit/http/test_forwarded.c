@@ -1,3 +1,4 @@
+/* The client behind proxies, by X-Forwarded-For and Forwarded. */
 #include "http/forwarded.h"
 
 #include <setjmp.h>
@@ -21,8 +22,7 @@ static void trust(void)
 	proxies = (struct forwarded_proxies){0};
 }
 
-/* Up to four lines "Name: value"; who is the client of one that came from
- * `peer`? */
+/* The client of a request from `peer` with up to four lines "Name: value". */
 static const char *client(const char *peer, const char *const *lines)
 {
 	static char text[ADDRESS_TEXT_MAX];
@@ -72,7 +72,7 @@ static void only_trusted_peers(void **state)
 			    "10.0.0.1");
 }
 
-/* Right to left: the first that is not trusted. */
+/* Right to left: the first one that is not trusted. */
 static void lists(void **state)
 {
 	static const struct {
@@ -87,14 +87,14 @@ static void lists(void **state)
 		{"[2001:db8::1]:80, fd00::2", "2001:db8::1"},
 		{"[2001:db8::1]", "2001:db8::1"},
 		{"1.2.3.4:5000", "1.2.3.4"},
-		/* An address as others, and none that unix: stands for. */
+		/* An ordinary address, not in the range unix:. */
 		{"::", "::"},
 		{"1.2.3.4, ::", "::"},
 		{"1.2.3.4, [::]:80", "::"},
 		{"", "10.0.0.1"},
 		{" , ,", "10.0.0.1"},
 		{"1.2.3.4, ,", "1.2.3.4"},
-		/* What is no address: the one that said so. */
+		/* Not an address: the client is the proxy that sent it. */
 		{"unknown", "10.0.0.1"},
 		{"1.2.3.4, unknown", "10.0.0.1"},
 		{"1.2.3.4, unknown, 10.0.0.2", "10.0.0.2"},
@@ -152,7 +152,8 @@ static void forwarded(void **state)
 		{"host=\"unusually long, much longer than all addresses are, "
 		 "and then some\";for=1.2.3.4",
 		 "1.2.3.4"},
-		/* Malformed. What is open must not swallow the next one. */
+		/* Malformed: an open quote must not swallow the next
+		 * element. */
 		{"for=\"6.6.6.6, for=1.2.3.4", "10.0.0.1"},
 		{"for=\", for=\"[2001:db8::1]\"", "10.0.0.1"},
 		{"for=6.6.6.6;x=\", for=1.2.3.4", "10.0.0.1"},
@@ -173,7 +174,7 @@ static void forwarded(void **state)
 		snprintf(line, sizeof(line), "Forwarded: %s", cases[i].value);
 		assert_string_equal(CLIENT("10.0.0.1", line), cases[i].client);
 	}
-	/* A line that can't be read says nothing of those behind it. */
+	/* A malformed line does not affect later ones. */
 	assert_string_equal(CLIENT("10.0.0.1", "Forwarded: for=\"6.6.6.6",
 				   "Forwarded: for=1.2.3.4"),
 			    "1.2.3.4");
@@ -183,7 +184,7 @@ static void forwarded(void **state)
 			    "10.0.0.2");
 }
 
-/* One of them is as the client wrote it. */
+/* One of both is as the client sent it. */
 static void both(void **state)
 {
 	(void)state;
@@ -199,8 +200,8 @@ static void both(void **state)
 			    "10.0.0.1");
 }
 
-/* A request with one of the headers alone tells which of them the proxy adds:
- * a client that adds the other one does not get the proxy's address by it. */
+/* A request with one of the headers alone shows which one the proxy adds: then
+ * the other one, added by a client, has no effect. */
 static void the_header_of_a_proxy_is_learnt(void **state)
 {
 	char line[64], peer[32];
@@ -219,7 +220,7 @@ static void the_header_of_a_proxy_is_learnt(void **state)
 	assert_string_equal(CLIENT("unix", "X-Forwarded-For: 1.2.3.4",
 				   "Forwarded: for=6.6.6.6"),
 			    "1.2.3.4");
-	/* Of other peers nothing is known by it. */
+	/* This does not affect other peers. */
 	assert_string_equal(CLIENT("10.0.0.3", "X-Forwarded-For: 1.2.3.4",
 				   "Forwarded: for=6.6.6.6"),
 			    "10.0.0.3");
@@ -230,7 +231,7 @@ static void the_header_of_a_proxy_is_learnt(void **state)
 	assert_string_equal(CLIENT("10.0.0.1", "X-Forwarded-For: 1.2.3.4",
 				   "Forwarded: for=6.6.6.6"),
 			    "10.0.0.1");
-	/* The latest ones are known. */
+	/* The latest proxies are kept. */
 	for (int i = 0; i < 2 * FORWARDED_PROXIES; i++) {
 		snprintf(peer, sizeof(peer), "10.1.0.%d", i);
 		snprintf(line, sizeof(line), "X-Forwarded-For: 1.2.3.%d", i);
@@ -244,7 +245,7 @@ static void the_header_of_a_proxy_is_learnt(void **state)
 			    "1.2.3.4");
 }
 
-/* The nearest of very many, also where they are all in one malformed line. */
+/* The nearest of very many hops, also in one malformed line. */
 static void many(void **state)
 {
 	static char line[8192], broken[8192];

@@ -1,3 +1,4 @@
+/* Dates of HTTP against the C library. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +50,7 @@ static void test_days(void **state)
 	}
 }
 
-/* A clock that has failed gives no date. */
+/* A failed clock gives no date. */
 static void test_out_of_range(void **state)
 {
 	char out[HTTP_DATE_MAX] = "as it was";

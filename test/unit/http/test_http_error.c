@@ -1,3 +1,4 @@
+/* Texts of errors: quoted bytes are printable, and secrets are hidden. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

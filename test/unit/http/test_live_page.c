@@ -1,5 +1,5 @@
-/* What the gateway puts into the page, and what it answers with it. That the
- * page itself works is for a browser to say: test/clients. */
+/* What the gateway inserts into the page, and the responses with it. The page
+ * itself is tested in browsers: test/clients. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ static const struct live_page_config plain = {.stream = "Events",
 					      .retry_ms = 3000};
 static const struct response_to keep = {.minor = 1, .keep_alive = true};
 
-/* The whole answer as a string, to be freed. */
+/* The whole response as a string; the caller frees it. */
 static char *answer(const struct live_page *ui, const struct response_to *to,
 		    const char *if_none_match)
 {

@@ -1,3 +1,5 @@
+/* Lines of NDJSON: escapes, kinds of payloads, and the lengths that are
+ * promised. */
 #include "http/ndjson.h"
 
 #include <setjmp.h>
@@ -16,7 +18,7 @@ static const struct sse_tag tag = {"9f31c2"};
 	"{\"seq\":4711,\"subject\":\"events.alice\"," \
 	"\"time\":\"2026-11-28T08:31:50.000000007Z\",\"id\":\"4711-9f31c2\","
 
-/* The line; what a chunk adds to it is checked and taken off. */
+/* The line; checks and removes the framing of the chunk. */
 static const char *line(enum ndjson_data kind, const void *data, size_t len,
 			bool json)
 {
@@ -93,8 +95,7 @@ static void json_stands_as_json(void **state)
 	assert_string_equal(JSON(""), BEGIN "\"data\":\"\"}");
 }
 
-/* The longest of all that a line begins with, each byte of the subject to be
- * escaped. */
+/* The longest begin of a line: every byte of the subject is escaped. */
 static void the_longest_begin_fits(void **state)
 {
 	char subject[SUBJECT_MAX];

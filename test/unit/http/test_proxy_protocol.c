@@ -1,4 +1,5 @@
-/* The forms are those of HAProxy's doc/proxy-protocol.txt, 2.1 and 2.2. */
+/* The PROXY header in the forms of HAProxy's doc/proxy-protocol.txt, sections
+ * 2.1 and 2.2: fed in every cut, and everything else is rejected. */
 #include "http/proxy_protocol.h"
 
 #include <setjmp.h>
@@ -15,7 +16,7 @@
 struct sample {
 	const char *bytes;
 	size_t len;
-	const char *address; /* NULL: the socket's own */
+	const char *address; /* NULL: the address of the socket */
 };
 
 #define SAMPLE(text, who)                       \
@@ -44,7 +45,7 @@ static const struct sample good[] = {
 	       "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
 	SAMPLE("PROXY UNKNOWN\r\n", NULL),
 	SAMPLE("PROXY UNKNOWN whatever it is 1 2\r\n", NULL),
-	/* The longest that there is: 107 bytes with its end. */
+	/* The longest line: 107 bytes with its end. */
 	SAMPLE("PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
 	       "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n",
 	       NULL),
@@ -53,12 +54,12 @@ static const struct sample good[] = {
 	V2("\x21\x11\0\x16" FOUR TLVS, "192.0.2.1"),
 	V2("\x21\x21\0\x24" SIX, "2001:db8::1"),
 	V2("\x21\x21\0\x2e" SIX TLVS, "2001:db8::1"),
-	/* A health check of the proxy's own, whatever it names. */
+	/* A health check of the proxy itself. */
 	V2("\x20\0\0\0", NULL),
 	V2("\x20\x11\0\x0c" FOUR, NULL),
 	V2("\x20\x11\0\x03xyz", NULL),
 	V2("\x20\xff\0\x03xyz", NULL),
-	/* Nothing that is known, datagrams, Unix sockets. */
+	/* Unspecified, datagrams, Unix sockets. */
 	V2("\x21\0\0\0", NULL),
 	V2("\x21\0\0\x0a" TLVS, NULL),
 	V2("\x21\x12\0\x0c" FOUR, NULL),
@@ -109,12 +110,11 @@ static const struct sample bad[] = {
 	V2("\x22\x11\0\x0c", ""), /* another command */
 	V2("\x21\x41\0\x0c", ""), /* another family */
 	V2("\x21\x13\0\x0c", ""), /* another protocol */
-	V2("\x21\x11\0\x0b", ""), /* no room for what it names */
+	V2("\x21\x11\0\x0b", ""), /* too short for its addresses */
 	V2("\x21\x21\0\x23", ""),
 };
 
-/* Fed in pieces of so many bytes, with a request behind it; all must be the
- * same. */
+/* Fed in pieces of `piece` bytes, followed by a request. */
 static void feed(const struct sample *s, size_t piece, bool must_be_good)
 {
 	static const char behind[] = "GET / HTTP/1.1\r\n";
@@ -134,7 +134,7 @@ static void feed(const struct sample *s, size_t piece, bool must_be_good)
 		at += used;
 	}
 	assert_int_equal(v, must_be_good ? PROXY_READY : PROXY_REJECT);
-	/* And so it stays. */
+	/* The verdict is final. */
 	assert_int_equal(proxy_protocol_feed(&p, all, total, &used), v);
 	assert_int_equal(used, 0);
 	free(all);
@@ -167,8 +167,8 @@ static void all_bad(void **state)
 			feed(&bad[i], piece, false);
 }
 
-/* All that the length can say is passed over, and none of it kept: 216 bytes
- * of two paths, and 65535. */
+/* Everything that the length covers is skipped and not kept: 216 bytes of two
+ * paths, and 65535. */
 static void long_ones(void **state)
 {
 	static const size_t lens[] = {216, 217, 1000, 65535};

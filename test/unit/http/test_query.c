@@ -88,7 +88,7 @@ static void test_cut_percent_forms(void **state)
 	assert_int_equal(query_decode(&text, (struct span){"%41", 2}, of_name,
 				      &why),
 			 -EINVAL);
-	/* '+' is no blank, and what is decoded is not decoded again. */
+	/* '+' is not a blank; nothing is decoded twice. */
 	assert_int_equal(query_decode(&text, span_of("a+b%2541"), of_name,
 				      &why),
 			 0);

@@ -1,4 +1,5 @@
-/* Heads made by hand; those of real requests are in test_http_parser.c. */
+/* The checks of whole heads, built by hand; test_request_parser.c parses
+ * requests. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@ struct made {
 	struct http_error why;
 };
 
-/* Names and values by turns, NULL at the end. */
+/* Names and values alternate; NULL ends them. */
 static int make(struct made *m, const char *method, const char *target,
 		int minor, const char *const *fields)
 {

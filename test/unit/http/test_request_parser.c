@@ -1,8 +1,7 @@
-/* Every request here is fed whole, byte by byte, and in two pieces cut at every
- * place: verdict, head, refusal and bytes used must be the same. What is fed
- * whole meets a new parser, and the pieces the one of the pieces before. Where
- * llhttp finds the fault, its text differs between versions and is not compared
- * with anything but itself. */
+/* Every request is fed whole, byte by byte, and in two pieces cut at every
+ * place: verdict, head, error and bytes used must be the same. Whole requests
+ * get a new parser; pieces reuse one. Texts of llhttp differ between versions
+ * and are only compared with each other. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +20,7 @@ struct outcome {
 	int status;
 	enum reject_reason reason;
 	size_t used;
-	char text[OUTCOME_MAX]; /* the head, or the refusal's text */
+	char text[OUTCOME_MAX]; /* the head or the error */
 };
 
 /* "GET /a?b host=h minor=1 head=0 keep=1\nName=value\n" */
@@ -60,7 +59,7 @@ static void take_outcome(struct outcome *o, const struct request_parser *p)
 	}
 }
 
-/* Feeds one piece from memory of its own, so that ASan sees what reads on. */
+/* Each piece has its own allocation, so that ASan sees a read beyond it. */
 static void feed_piece(struct outcome *o, struct request_parser *p,
 		       const char *bytes, size_t len)
 {
@@ -102,7 +101,7 @@ static void leave_parser(struct request_parser *p, size_t max_bytes)
 	used_max = max_bytes;
 }
 
-/* Pieces end at `cut`, or everywhere if it is 0. */
+/* Pieces end at `cut`; 0: at every byte. */
 static void run(struct outcome *o, const char *bytes, size_t len, size_t cut,
 		size_t max_bytes)
 {
@@ -185,7 +184,7 @@ static const struct {
 	/* Leading empty lines. */
 	{"\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
 	 "GET / host=a minor=1 head=0 keep=1\nHost=a\n"},
-	/* No body is no body. */
+	/* An empty body counts as none. */
 	{"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
 	 "GET / host=a minor=1 head=0 keep=1\nHost=a\nContent-Length=0\n"},
 	{"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -206,7 +205,7 @@ static const struct {
 	 "GET / host=a minor=1 head=0 keep=1\nHost=a\n"
 	 "Connection=Upgrade, HTTP2-Settings\nUpgrade=h2c\n"
 	 "HTTP2-Settings=AAM\n"},
-	/* Other methods are for the route to refuse. */
+	/* route.c rejects other methods. */
 	{"DELETE /x HTTP/1.1\r\nHost: a\r\n\r\n",
 	 "DELETE /x host=a minor=1 head=0 keep=1\nHost=a\n"},
 	{"M-SEARCH /x HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -215,11 +214,11 @@ static const struct {
 	 "OPTIONS * host=a minor=1 head=0 keep=1\nHost=a\n"},
 	{"CONNECT b:443 HTTP/1.1\r\nHost: b:443\r\n\r\n",
 	 "CONNECT b:443 host=b:443 minor=1 head=0 keep=1\nHost=b:443\n"},
-	/* A header with '_' is another one than that with '-'. */
+	/* '_' and '-' make different names. */
 	{"GET / HTTP/1.1\r\nHost: a\r\nuser_id: 1\r\nuser-id: 2\r\n\r\n",
 	 "GET / host=a minor=1 head=0 keep=1\nHost=a\nuser_id=1\n"
 	 "user-id=2\n"},
-	/* HTTP/1.0 does not know Expect. */
+	/* Expect is not part of HTTP/1.0. */
 	{"GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n",
 	 "GET / host= minor=0 head=0 keep=0\nExpect=100-continue\n"},
 };
@@ -261,7 +260,7 @@ static void test_what_follows_is_left(void **state)
 		memcpy(bytes, good[g].request, len);
 		for (size_t i = 0; i < 5; i++) {
 			memcpy(bytes + len, tails[i], lens[i]);
-			/* The rest may even be over the limit. */
+			/* The rest may exceed the limit. */
 			run_all_cuts(&o, bytes, len + lens[i],
 				     len + (i == 0 ? 4 : MAX_BYTES));
 			assert_int_equal(o.verdict, VERDICT_READY);
@@ -285,8 +284,8 @@ static void test_every_beginning_wants_more(void **state)
 	}
 }
 
-/* Methods other than GET and HEAD may have a body: it is left, and the
- * connection can't be used on. */
+/* Methods other than GET and HEAD may have a body: it is not read, and the
+ * connection is not reused. */
 static void test_the_body_of_other_methods_is_left(void **state)
 {
 	static const char *const posts[] = {
@@ -323,10 +322,10 @@ struct row {
 	size_t len;
 	int status;
 	enum reject_reason reason;
-	const char *text; /* NULL: llhttp's */
+	const char *text; /* NULL: of llhttp */
 };
 
-static void expect_refusals(const struct row *rows, size_t n)
+static void expect_errors(const struct row *rows, size_t n)
 {
 	static struct outcome o;
 
@@ -347,7 +346,7 @@ static void expect_refusals(const struct row *rows, size_t n)
 }
 
 #define EXPECT_REFUSALS(rows) \
-	expect_refusals(rows, sizeof(rows) / sizeof((rows)[0]))
+	expect_errors(rows, sizeof(rows) / sizeof((rows)[0]))
 
 #define GET "GET / HTTP/1.1\r\nHost: a\r\n"
 
@@ -421,9 +420,9 @@ static void test_targets(void **state)
 
 	(void)state;
 	assert_true(rows[0].text == bad_byte);
-	expect_refusals(rows, 1);
+	expect_errors(rows, 1);
 	for (size_t i = 1; i < sizeof(rows) / sizeof(rows[0]); i++)
-		expect_refusals(&rows[i], 1);
+		expect_errors(&rows[i], 1);
 }
 
 static void test_versions(void **state)
@@ -593,7 +592,7 @@ static void test_framing(void **state)
 		    "that is known here",
 		    GET "Transfer-Encoding: gzip, chunked\r\n\r\n"),
 	};
-	/* Where the versions of llhttp leave it to us, or not. */
+	/* Rejected by llhttp or by the scan, depending on the version. */
 	static const char *const either[] = {
 		GET CL "\r\n\r\n",
 		GET TE TE "\r\n",
@@ -656,7 +655,7 @@ static void test_headers_that_come_once(void **state)
 	EXPECT_REFUSALS(rows);
 }
 
-/* The first fault counts, whichever reader finds it. */
+/* The first fault counts, found by either reader. */
 static void test_the_first_fault_counts(void **state)
 {
 	static const struct row rows[] = {
@@ -829,8 +828,7 @@ static void test_verdicts_stay(void **state)
 	request_parser_free(p);
 }
 
-/* Noise never reaches anything but a refusal, and never the same one twice in
- * different words: checked in all cuts, by mutations of good requests. */
+/* Mutations of good requests have the same verdict and text in all cuts. */
 static void test_mutations(void **state)
 {
 	static const char letters[] = "\r\n :\t#/\0\x7f\xe9,;10GHx";

@@ -1,5 +1,4 @@
-/* Heads are compared byte for byte: what a client sees of this module is
- * nothing but bytes. */
+/* Responses byte for byte, as clients see them. */
 #include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -74,7 +73,7 @@ static void test_reasons(void **state)
 	assert_null(response_reason(299));
 }
 
-/* What a caller must not ask for costs its connection, and not the program. */
+/* A broken contract is an error, not an abort. */
 static void broken_contracts(void **state)
 {
 	struct response_to to = {.minor = 1};
@@ -131,7 +130,7 @@ static void test_stream_heads(void **state)
 	}
 }
 
-/* Behind the status line, of every kind of response. */
+/* In every kind of response, after the status line. */
 static void test_date(void **state)
 {
 	static const struct response_to to = {
@@ -167,7 +166,7 @@ static void test_date(void **state)
 	}
 }
 
-/* Of a request from another origin, for example. */
+/* As for a request of another origin. */
 static void test_lines_of_a_request(void **state)
 {
 	static const struct response_to to = {
@@ -307,7 +306,7 @@ static void test_a_body_is_bytes(void **state)
 
 /* ---- refusals ------------------------------------------------------------ */
 
-static struct http_error refusal_of(int status, const char *text)
+static struct http_error error_of(int status, const char *text)
 {
 	struct http_error r;
 
@@ -315,7 +314,7 @@ static struct http_error refusal_of(int status, const char *text)
 	return r;
 }
 
-static void test_refusals(void **state)
+static void test_errors(void **state)
 {
 	static const struct {
 		int status;
@@ -355,7 +354,7 @@ static void test_refusals(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < LEN(list); i++) {
-		struct http_error r = refusal_of(list[i].status, "wrong");
+		struct http_error r = error_of(list[i].status, "wrong");
 		struct buf b = room();
 
 		r.allow = list[i].allow;
@@ -364,10 +363,10 @@ static void test_refusals(void **state)
 	}
 }
 
-/* RFC 6750, 3.1: who has sent none is not told that it is wrong. */
+/* RFC 6750, 3.1: no error code for a request without a token. */
 static void test_no_token(void **state)
 {
-	struct http_error r = refusal_of(401, "no token");
+	struct http_error r = error_of(401, "no token");
 	struct buf b = room();
 
 	(void)state;
@@ -385,7 +384,7 @@ static void test_no_token(void **state)
 
 static void test_retry_after_of_any_size(void **state)
 {
-	struct http_error r = refusal_of(503, "full");
+	struct http_error r = error_of(503, "full");
 	struct buf b = room();
 
 	(void)state;
@@ -395,10 +394,10 @@ static void test_retry_after_of_any_size(void **state)
 			   "Retry-After: 4294967295\r\n") "full\n");
 }
 
-/* Nothing of the longest text is lost, and nothing in it is a format. */
+/* The longest text is not cut, and never used as a format. */
 static void test_texts_go_whole(void **state)
 {
-	struct http_error r = refusal_of(400, "%s %n %5000d");
+	struct http_error r = error_of(400, "%s %n %5000d");
 	struct buf b = room();
 
 	(void)state;
@@ -428,9 +427,9 @@ static int put_short(struct buf *b)
 	return response_short(b, &keep, 200, "a/b", "C: d\r\n", "body", 4);
 }
 
-static int put_refusal(struct buf *b)
+static int put_error(struct buf *b)
 {
-	struct http_error r = refusal_of(503, "full");
+	struct http_error r = error_of(503, "full");
 
 	return response_error(b, &keep, &r, 1);
 }
@@ -440,10 +439,10 @@ static int put_come_back(struct buf *b)
 	return response_come_back(b, &keep, 3000);
 }
 
-/* With each cap that is too small: nothing is put, and what was there stays. */
+/* With each cap that is too small nothing is put, and earlier bytes stay. */
 static void test_whole_or_nothing(void **state)
 {
-	int (*const puts[])(struct buf *) = {put_stream, put_short, put_refusal,
+	int (*const puts[])(struct buf *) = {put_stream, put_short, put_error,
 					     put_come_back};
 
 	(void)state;
@@ -479,7 +478,7 @@ int main(void)
 		cmocka_unit_test(test_come_back),
 		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_a_body_is_bytes),
-		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_no_token),
 		cmocka_unit_test(test_retry_after_of_any_size),
 		cmocka_unit_test(test_texts_go_whole),

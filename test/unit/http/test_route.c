@@ -77,7 +77,7 @@ static void expect_rejected(const struct route_request *req, int status,
 	    (other != NULL && strstr(why.text, other) == NULL))
 		fail_msg("%s: \"%s\" or \"%s\" is not in: %s", req->target,
 			 word, other, why.text);
-	/* One line, and nothing cut. */
+	/* One line, not cut. */
 	assert_in_range(strlen(why.text), 1, sizeof(why.text) - 2);
 	for (const char *at = why.text; *at != '\0'; at++)
 		assert_in_range(*at, 0x20, 0x7e);
@@ -205,7 +205,7 @@ static void test_the_query(void **state)
 	assert_string_equal(expect_good(&req).query, "a=%zz?b");
 }
 
-/* By which a browser asks before a cross-origin request. */
+/* Browsers send it before a cross-origin request. */
 static void test_options(void **state)
 {
 	struct route_request req = plain;

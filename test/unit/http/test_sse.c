@@ -86,7 +86,7 @@ static void take_line(struct event *e, const char *line, size_t len)
 		if (e->data.len == 0) /* nothing to dispatch */
 			return;
 		e->n_dispatched++;
-		/* One \n at the end goes. */
+		/* Without the last \n. */
 		assert_int_equal(e->data.bytes[e->data.len - 1], '\n');
 		e->data.len--;
 		return;
@@ -170,7 +170,7 @@ static const char *body_of(const struct wire *w)
 	return w->bytes + w->f.head_len;
 }
 
-/* Encodes, and reads the chunk's framing. */
+/* Encodes, and checks the framing of the chunk. */
 static struct wire encode(const void *data, size_t len, uint64_t seq)
 {
 	struct wire w;
@@ -419,7 +419,7 @@ static void round_trip(const char *data, size_t len, uint64_t seq)
 		assert_int_equal(e.data.len, want_len);
 		assert_memory_equal(e.data.bytes, want, want_len);
 	}
-	/* `id` stands last: what is behind it is the empty line. */
+	/* The id is the last line before the empty one. */
 	snprintf(id, sizeof(id), "\nid: %llu-9f31c2\n\n",
 		 (unsigned long long)seq);
 	assert_memory_equal(body_of(&w) + w.f.body_len - strlen(id), id,
@@ -441,7 +441,7 @@ static uint64_t random_next(void)
 	return z ^ (z >> 31);
 }
 
-/* Payloads made of pieces that matter, so that most are text. */
+/* Payloads of significant pieces, so that most are text. */
 static size_t random_payload(char *out, size_t max)
 {
 	static const char *const pieces[] = {
@@ -486,7 +486,7 @@ static void test_round_trips(void **state)
 	}
 }
 
-/* Every string of up to six of the bytes that the line splitting turns on. */
+/* Every string of up to six bytes that matter for splitting lines. */
 static void test_all_short_line_mixes(void **state)
 {
 	static const char letters[] = "\r\n a";
@@ -570,7 +570,7 @@ static void test_pings(void **state)
 	expect_text(out, sse_put_ping(out, true, SSE_PING_MESSAGE, NULL),
 		    "1a\r\ndata: {\"system\": \"ping\"}\n\n\r\n");
 
-	/* A comment dispatches nothing and still moves the cursor. */
+	/* A comment dispatches nothing, but its id counts. */
 	len = sse_put_ping(out, false, SSE_PING_COMMENT, "9-9f31c2");
 	expect_text(out, len, ": ping\nid: 9-9f31c2\n\n");
 	decode(&e, out, len);
@@ -581,7 +581,7 @@ static void test_pings(void **state)
 	expect_text(out, sse_put_ping(out, true, SSE_PING_COMMENT, NULL),
 		    "8\r\n: ping\n\n\r\n");
 
-	/* An event of its own moves the cursor of every client. */
+	/* The id of this event counts for every client. */
 	len = sse_put_ping(out, false, SSE_PING_EVENT, "9-9f31c2");
 	expect_text(out, len,
 		    "event: system\ndata: {\"system\": \"ping\"}\n"
@@ -642,7 +642,7 @@ static void test_gap(void **state)
 		    "id: 0-9f31c2\n\n");
 }
 
-/* The longest of each fits, and a chunk's size is that of its body. */
+/* The longest of each fits, and the size of a chunk is that of its body. */
 static void test_longest_short_ones(void **state)
 {
 	static const char longest[] = "18446744073709551615-9f31c2";
@@ -767,7 +767,7 @@ static void test_cursors_come_back(void **state)
 	}
 }
 
-/* Pinned: clients keep cursors over an upgrade of the gateway. */
+/* Fixed: clients keep event ids over an upgrade of the gateway. */
 static void test_tags(void **state)
 {
 	static const char created[] = "2026-11-24T10:00:00.123456789Z";

@@ -1,4 +1,4 @@
-/* The list is read back by jansson. */
+/* The list of subscriptions, parsed by jansson. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -107,7 +107,7 @@ static void an_empty_page_says_so(void **state)
 	buf_finish(&b);
 }
 
-/* Every byte that an identity may have, and those that it may not. */
+/* Every byte, allowed in an identity or not. */
 static void no_name_breaks_out_of_its_quotes(void **state)
 {
 	struct subscriptions_json_entry e = entry();

@@ -86,8 +86,7 @@ static void *may_fail(size_t size)
 	return malloc(size);
 }
 
-/* Each allocation of the JSON library fails in turn: the request is whole, or
- * there is none. */
+/* Each allocation of jansson fails in turn: the request is whole or empty. */
 static void a_request_without_memory_is_none(void **state)
 {
 	static const char want[] = "{\"seq\":7,\"next_by_subj\":\"ev.a\"}";

@@ -15,7 +15,7 @@
 #include "base/json_depth.h"
 #include "nats/js_response.h"
 
-/* Answers of nats-server 2.9.10. */
+/* Responses of nats-server 2.9.10. */
 static const char info_answer[] =
 	"{\"type\":\"io.nats.jetstream.api.v1.stream_info_response\","
 	"\"total\":0,\"offset\":0,\"limit\":0,\"config\":{\"name\":\"EV\","
@@ -99,7 +99,7 @@ static void an_empty_stream_begins_behind_its_end(void **state)
 	assert_int_equal(in.first_seq, 10);
 }
 
-/* With a field behind the others. */
+/* `field` is appended. */
 static struct js_info info_in(const char *field)
 {
 	char json[1024];
@@ -148,9 +148,9 @@ static void retention_that_deletes_is_seen(void **state)
 	assert_false(info_with("\"retention\":\"interest\"", STATE).work_queue);
 }
 
-/* Of nats-server 2.9.10: a leader with its followers, one that was cut off 4 s
- * ago, and a server that knows of no leader. */
-static void whose_word_it_is(void **state)
+/* Responses of nats-server 2.9.10: a leader with followers, one that was cut
+ * off 4 s ago, and a server without a leader. */
+static void only_followed_leaders_count(void **state)
 {
 #define SERVER(name, ns) \
 	"{\"name\":\"" name "\",\"current\":true,\"active\":" ns "}"
@@ -173,7 +173,8 @@ static void whose_word_it_is(void **state)
 		{LED(SERVER("n1", "-5") "," SERVER("n2", "\"1\"")), true,
 		 false},
 		{LED("7,null"), true, false},
-		/* Five servers: two followers and the leader are most. */
+		/* Five servers: the leader and two followers are the
+		 * majority. */
 		{LED(SERVER("n1", "1") "," SERVER("n2", "1") "," SERVER(
 			 "n3", "0") "," SERVER("n4", "0")),
 		 false, false},
@@ -200,7 +201,7 @@ static void whose_word_it_is(void **state)
 		assert_int_equal(in.no_leader, cases[i].no_leader);
 		assert_int_equal(in.all_follow, cases[i].all_follow);
 	}
-	/* One of three that the leader does not know of is not listed. */
+	/* The leader does not list a replica that it does not know. */
 	for (int n = 2; n <= 3; n++) {
 		char config[128];
 
@@ -217,7 +218,7 @@ static void whose_word_it_is(void **state)
 	assert_int_equal(info_in("\"cluster\":7").error.err, 1);
 }
 
-static void leaders_are_told_apart(void **state)
+static void leaders_are_distinguished(void **state)
 {
 	struct js_info a =
 		info_in("\"cluster\":{\"name\":\"t\",\"leader\":\"n0\"}");
@@ -234,7 +235,7 @@ static void leaders_are_told_apart(void **state)
 			.leader);
 }
 
-/* Of nats-server 2.10.27 and 2.15.1: the id of a server of its own. */
+/* nats-server 2.10.27 and 2.15.1 report a server's own id as leader. */
 static void a_server_without_a_cluster_is_no_leader(void **state)
 {
 	struct js_info in =
@@ -293,8 +294,8 @@ static void stream_info_that_lacks_something_is_malformed(void **state)
 		assert_int_equal(info_of(bad[i], "ev.*").error.err, 1);
 }
 
-/* Fields that nobody needs may be what jansson can't read. */
-static void numbers_and_nuls_of_others_are_tolerated(void **state)
+/* Unused fields may have values that jansson rejects. */
+static void numbers_and_nuls_of_unused_fields_are_tolerated(void **state)
 {
 	struct js_info in;
 
@@ -317,15 +318,15 @@ static void numbers_and_nuls_of_others_are_tolerated(void **state)
 	assert_int_equal(in.error.err, 1);
 }
 
-/* Fields that nobody needs may not cost a stack that is small. */
-static void answers_that_are_deep_are_malformed(void **state)
+/* Unused fields must not exhaust a small stack. */
+static void deep_responses_are_malformed(void **state)
 {
 	static char text[256];
 	struct js_info in;
 
 	(void)state;
 	for (int more = 0; more < 2; more++) {
-		/* the object is the first */
+		/* the object is the first level */
 		int depth = JSON_DEPTH_MAX - 1 + more;
 
 		snprintf(text, sizeof(text),
@@ -471,7 +472,7 @@ static bool is_internal(const char *hdrs)
 	return internal;
 }
 
-static void what_jetstream_wrote_for_itself_is_told(void **state)
+static void internal_messages_are_marked(void **state)
 {
 	(void)state;
 	/* Nats-Marker-Reason: MaxAge, Nats-Schedule: @at x */
@@ -497,7 +498,7 @@ static void a_created_consumer_is_read(void **state)
 		"{\"name\":\"x\",\"num_pending\":1} x",
 		"{\"name\":\"x\",\"name\":\"x\",\"num_pending\":1}",
 	};
-	/* The number is for a gauge alone. */
+	/* The number is only for a gauge. */
 	static const char *const odd[] = {
 		"{\"name\":\"x\"}",
 		"{\"name\":\"x\",\"num_pending\":-1}",
@@ -537,7 +538,7 @@ static void feed_everything(const char *bytes, size_t len)
 	js_created_parse(&c, bytes, len);
 }
 
-/* Each in its own allocation, so that a byte too far is seen. */
+/* Each in its own allocation, so that ASan sees a read beyond the end. */
 static void feed_copy(const char *bytes, size_t len, size_t at, char c)
 {
 	char *copy = malloc(len == 0 ? 1 : len);
@@ -569,8 +570,8 @@ static void every_cut_and_mutation_is_survived(void **state)
 	}
 }
 
-/* A cut JSON answer is never taken for a whole one. */
-static void no_cut_answer_is_taken(void **state)
+/* A cut response is never taken for a whole one. */
+static void cut_responses_are_rejected(void **state)
 {
 	(void)state;
 	for (size_t cut = 0; cut < strlen(info_answer); cut++) {
@@ -595,20 +596,21 @@ int main(void)
 		cmocka_unit_test(an_empty_stream_begins_behind_its_end),
 		cmocka_unit_test(covering_is_only_said_where_it_is_sure),
 		cmocka_unit_test(retention_that_deletes_is_seen),
-		cmocka_unit_test(whose_word_it_is),
-		cmocka_unit_test(leaders_are_told_apart),
+		cmocka_unit_test(only_followed_leaders_count),
+		cmocka_unit_test(leaders_are_distinguished),
 		cmocka_unit_test(a_server_without_a_cluster_is_no_leader),
 		cmocka_unit_test(stream_info_that_lacks_something_is_malformed),
-		cmocka_unit_test(numbers_and_nuls_of_others_are_tolerated),
-		cmocka_unit_test(answers_that_are_deep_are_malformed),
+		cmocka_unit_test(
+			numbers_and_nuls_of_unused_fields_are_tolerated),
+		cmocka_unit_test(deep_responses_are_malformed),
 		cmocka_unit_test(errors_keep_their_code_and_a_printable_text),
 		cmocka_unit_test(a_stored_message_is_read),
 		cmocka_unit_test(payloads_are_strict_base64_up_to_a_size),
 		cmocka_unit_test(a_message_that_lacks_something_is_malformed),
-		cmocka_unit_test(what_jetstream_wrote_for_itself_is_told),
+		cmocka_unit_test(internal_messages_are_marked),
 		cmocka_unit_test(a_created_consumer_is_read),
 		cmocka_unit_test(every_cut_and_mutation_is_survived),
-		cmocka_unit_test(no_cut_answer_is_taken),
+		cmocka_unit_test(cut_responses_are_rejected),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 #include "base/check.h"
 #include "nats/js_status.h"
 
-static void statuses_are_told_apart(void **state)
+static void statuses_are_distinguished(void **state)
 {
 	struct js_status st;
 
@@ -47,7 +47,7 @@ static void statuses_are_told_apart(void **state)
 	assert_false(st.consumer_gone || st.too_big);
 	assert_int_equal(js_status_parse(&st, "503", NULL, NULL, NULL), 0);
 	assert_int_equal(st.code, 503);
-	/* The words count in a 409 only. */
+	/* The text counts only in a 409. */
 	assert_int_equal(js_status_parse(&st, "408", "Consumer Deleted", NULL,
 					 NULL),
 			 0);
@@ -118,7 +118,7 @@ static void heartbeats_name_the_last_sequence(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(statuses_are_told_apart),
+		cmocka_unit_test(statuses_are_distinguished),
 		cmocka_unit_test(odd_statuses_are_rejected),
 		cmocka_unit_test(limits_are_read_of_descriptions),
 		cmocka_unit_test(heartbeats_name_the_last_sequence),

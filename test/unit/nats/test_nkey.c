@@ -1,3 +1,4 @@
+/* User seeds: found, checked, and the signature they give. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +14,7 @@
 #include "base/check.h"
 #include "nats/nkey.h"
 
-/* The pair that the documentation of NATS shows. */
+/* The pair of the documentation of NATS. */
 static const char seed[] =
 	"SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
 static const char public_key[] =
@@ -68,7 +69,7 @@ static void a_seed_is_found_in_a_file(void **state)
 	}
 }
 
-static void other_texts_are_refused(void **state)
+static void other_texts_are_rejected(void **state)
 {
 	static const char *const bad[] = {
 		"",
@@ -112,7 +113,7 @@ int main(void)
 		cmocka_unit_test(a_seed_has_its_public_key),
 		cmocka_unit_test(a_signature_is_of_this_key),
 		cmocka_unit_test(a_seed_is_found_in_a_file),
-		cmocka_unit_test(other_texts_are_refused),
+		cmocka_unit_test(other_texts_are_rejected),
 		cmocka_unit_test(any_other_letter_is_noticed),
 	};
 

@@ -1,3 +1,4 @@
+/* Identities, templates, filters, and which subjects a filter covers. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
