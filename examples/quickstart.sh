@@ -168,7 +168,7 @@ address()
 	[ -n "$at" ]
 }
 
-# Tries one port after the other until the gateway has one.
+# Tries ports in order until the gateway can listen.
 start_gateway()
 {
 	while :; do

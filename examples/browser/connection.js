@@ -1,23 +1,23 @@
 // @ts-check
-// A stream of the gateway by fetch(), which can send headers: it comes back by
-// itself, from where its owner is.
+// A subscription by fetch(), which can send headers. It reconnects by itself, from
+// the cursor of its owner.
 
 import { parse } from "./cursor.js";
 import { Parser } from "./parser.js";
 
 /**
- * Something that came: `type` is null where only the cursor moved (a ping), from
- * `prev` to `id`.
+ * An event from the wire, which moves the cursor from `prev` to `id`. `type` is null
+ * where only the cursor moves (a ping).
  * @typedef {{prev: string | null, id: string | null, type: string | null, data: string}} Entry
- * @typedef {{status: number, message: string, final: boolean}} Trouble
+ * @typedef {{status: number, message: string, final: boolean}} Failure
  *
  * @typedef {object} Owner
- * @property {() => string | null} cursor where to go on
+ * @property {() => string | null} cursor where to continue
  * @property {() => void} opened
  * @property {(entry: Entry) => void} take
- * @property {(entries: Entry[], expired: boolean) => void} read taken, all that
- *   came in one piece; `expired`: the token ends soon
- * @property {(trouble: Trouble | null) => void} lost null: the gateway has ended it
+ * @property {(entries: Entry[], expired: boolean) => void} read after take(): all
+ *   entries of one read; `expired`: the token expires soon
+ * @property {(failure: Failure | null) => void} lost null: the gateway ended it
  */
 
 const FIRST_PATIENCE_MS = 75_000; // 2.5 times the gateway's default between pings
@@ -28,14 +28,14 @@ const LEAST_STREAM_MS = 1000; // before its token is renewed
 const MAX_REFUSAL = 500; // characters of a refusal that are told
 const PING = '{"system": "ping"}';
 
-/** An answer that is no stream. */
+/** A response that is not an event stream. */
 class Refusal extends Error {
   /** @param {number} status @param {string} text @param {string | null} after */
   constructor(status, text, after) {
     super(text.trim().slice(0, MAX_REFUSAL) || `status ${status}`);
     this.status = status;
     this.waitMs = /^\d+$/.test(after ?? "") ? Number(after) * 1000 : 0;
-    // The same answer would come again. 408 and 429 are about this moment.
+    // A retry would get the same response; 408 and 429 are temporary.
     this.final =
       status === 204 ||
       (status >= 400 && status < 500 && status !== 408 && status !== 429);
@@ -49,18 +49,18 @@ export class Connection {
   #fetch;
   /** @type {AbortController | null} from start() to stop() */
   #life = null;
-  /** @type {AbortController | null} the attempt that is under way */
-  #turn = null;
+  /** @type {AbortController | null} the running attempt */
+  #running = null;
   /** @type {(() => void) | null} ends the wait between two attempts */
   #wake = null;
-  /** @type {number | null} as the gateway has said */
+  /** @type {number | null} the gateway's retry: */
   #retryMs = null;
   /** @type {number[]} ms between the last pings */
   #pings = [];
   #served = false; // has this attempt brought anything?
   /** @type {string | null} */
   #token = null;
-  /** @type {string | null} with which the stream was opened */
+  /** @type {string | null} token of the open subscription */
   #used = null;
   #openedAt = 0;
   /** @type {Promise<string> | null} */
@@ -77,7 +77,7 @@ export class Connection {
     this.#options = options;
     this.#owner = owner;
     this.#fetch = fetch;
-    this.patienceMs = options.patience ?? FIRST_PATIENCE_MS;
+    this.idleTimeoutMs = options.idleTimeout ?? FIRST_PATIENCE_MS;
   }
 
   get running() {
@@ -97,9 +97,9 @@ export class Connection {
     this.again();
   }
 
-  /** Gives up the wait, or the attempt that is under way, for another. */
+  /** Aborts the wait, or the running attempt, and starts another. */
   again() {
-    this.#turn?.abort();
+    this.#running?.abort();
     this.hurry();
   }
 
@@ -108,7 +108,7 @@ export class Connection {
     this.#wake?.();
   }
 
-  /** The next attempt is with another token; of the option, if it is a function. */
+  /** The next attempt uses a new token, from the option if that is a function. */
   forget(/** @type {string | undefined} */ token) {
     this.#token = null;
     if (token !== undefined) {
@@ -121,25 +121,25 @@ export class Connection {
   async #run(life) {
     let [failed, renewed] = [0, false];
     while (!life.aborted) {
-      const turn = (this.#turn = new AbortController());
+      const controller = (this.#running = new AbortController());
       this.#served = false;
       /** @type {any} */
-      const error = await this.#attempt(life, turn).then(() => null, (e) => e);
+      const error = await this.#attempt(life, controller).then(() => null, (e) => e);
       if (life.aborted) {
         return;
       }
       failed = this.#served ? 0 : failed + 1;
       renewed &&= !this.#served;
-      if (turn.signal.reason?.name === "AbortError") {
+      if (controller.signal.reason?.name === "AbortError") {
         continue; // again()
       }
       const { status = 0, waitMs = 0, final = false } = error ?? {};
-      // A new token is worth one attempt, at once.
+      // Try a new token once, at once.
       const other =
         status === 401 && !renewed && typeof this.#options.token === "function";
       const message = String(error?.message ?? error);
-      const trouble = { status, message, final: final && !other };
-      this.#owner.lost(error && trouble);
+      const failure = { status, message, final: final && !other };
+      this.#owner.lost(error && failure);
       if (other) {
         [this.#token, renewed] = [null, true];
       } else if (!life.aborted) {
@@ -148,7 +148,7 @@ export class Connection {
     }
   }
 
-  /** Not before the time that the gateway asked for. @param {number} failed */
+  /** Not before the gateway's retry: or Retry-After. @param {number} failed */
   #delay(failed) {
     const { maxDelay = MAX_DELAY_MS } = this.#options;
     const retryMs = this.#retryMs ?? Math.min(FIRST_RETRY_MS, maxDelay);
@@ -168,7 +168,7 @@ export class Connection {
     });
   }
 
-  /** Asked once for all who wait, and again when it is of no use any more. */
+  /** One request for all waiting calls; repeated when the token is no longer valid. */
   async #bearer() {
     const { token } = this.#options;
     if (typeof token !== "function" || this.#token !== null) {
@@ -197,18 +197,18 @@ export class Connection {
     return { url, headers };
   }
 
-  /** @param {AbortSignal} life @param {AbortController} turn */
-  async #attempt(life, turn) {
+  /** @param {AbortSignal} life @param {AbortController} controller */
+  async #attempt(life, controller) {
     const token = await this.#bearer();
     if (life.aborted) {
       return;
     }
     const { url, headers } = this.#request(token);
     const { credentials } = this.#options;
-    const watch = this.#watch(turn);
+    const watch = this.#watch(controller);
     try {
       const answer = await this.#fetch(url, {
-        headers, credentials, cache: "no-store", signal: turn.signal,
+        headers, credentials, cache: "no-store", signal: controller.signal,
       });
       const type = answer.headers.get("Content-Type") ?? "no type";
       if (answer.status !== 200 || !type.startsWith("text/event-stream")) {
@@ -221,22 +221,22 @@ export class Connection {
       [this.#used, this.#openedAt] = [token, Date.now()];
       this.#owner.opened();
       const body = /** @type {ReadableStream<Uint8Array>} */ (answer.body);
-      await this.#read(body.getReader(), turn, watch.byte);
+      await this.#read(body.getReader(), controller, watch.byte);
     } finally {
       watch.end();
-      turn.abort(new Error("done")); // what is not read of a refusal
+      controller.abort(new Error("done")); // the unread body of an error
     }
   }
 
-  /** Ends the attempt when no byte has come for too long. @param {AbortController} turn */
-  #watch(turn) {
+  /** Aborts the attempt when no byte came within the idle timeout. @param {AbortController} controller */
+  #watch(controller) {
     let last = Date.now();
     /** @type {ReturnType<typeof setTimeout>} */
     let timer;
     const look = () => {
-      const left = last + this.patienceMs - Date.now();
+      const left = last + this.idleTimeoutMs - Date.now();
       if (left <= 0) {
-        turn.abort(new Error(`no byte for ${this.patienceMs} ms`));
+        controller.abort(new Error(`no byte for ${this.idleTimeoutMs} ms`));
       } else {
         timer = setTimeout(look, left);
       }
@@ -252,15 +252,15 @@ export class Connection {
 
   /**
    * @param {ReadableStreamDefaultReader<Uint8Array>} reader
-   * @param {AbortController} turn
+   * @param {AbortController} controller
    * @param {() => void} byte
    */
-  async #read(reader, turn, byte) {
+  async #read(reader, controller, byte) {
     /** @type {Entry[]} */
     let entries = [];
     let [opening, expired, lastPing] = [true, false, Date.now()];
     const parser = new Parser(({ type, data, id }) => {
-      if (turn.signal.aborted) {
+      if (controller.signal.aborted) {
         return; // stopped by a listener, in the midst of a piece
       }
       if (data === PING || (data === null && !opening)) {
@@ -283,38 +283,38 @@ export class Connection {
     }, (ms) => (this.#retryMs = ms));
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || turn.signal.aborted) {
+      if (done || controller.signal.aborted) {
         return;
       }
       parser.push(value);
-      byte(); // after it: the patience may be another now
+      byte(); // after it: the idleTimeout may be another now
       if (expired) {
-        void this.#renew(turn);
+        void this.#renew(controller);
       }
       this.#owner.read(entries, expired);
       [entries, expired] = [[], false];
     }
   }
 
-  /** @param {number} ms since the last ping, or since the stream opened */
+  /** @param {number} ms since the last ping, or since the subscription opened */
   #measure(ms) {
     this.#pings = [...this.#pings.slice(-2), ms];
     const between = Math.max(...this.#pings);
-    this.patienceMs =
-      this.#options.patience ?? Math.max(LEAST_PATIENCE_MS, 2.5 * between);
+    this.idleTimeoutMs =
+      this.#options.idleTimeout ?? Math.max(LEAST_PATIENCE_MS, 2.5 * between);
   }
 
   /**
-   * The old stream is read until there is another token. Where there is none, it
-   * ends by itself, and then the trouble is told. A token that is too old at once
-   * must not make us ask for the next without a pause.
-   * @param {AbortController} turn
+   * Reads the old subscription until there is another token. Without one it ends by
+   * itself, and the failure is reported then. A token that has already expired must
+   * not cause requests for the next without a pause.
+   * @param {AbortController} controller
    */
-  async #renew(turn) {
+  async #renew(controller) {
     const used = this.#used;
     const early = this.#openedAt + LEAST_STREAM_MS - Date.now();
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, early)));
-    if (turn.signal.aborted || typeof this.#options.token !== "function") {
+    if (controller.signal.aborted || typeof this.#options.token !== "function") {
       return;
     }
     this.#token = null;
@@ -322,7 +322,7 @@ export class Connection {
     if (token === used) {
       this.#token = null; // there is no other yet
     } else {
-      turn.abort();
+      controller.abort();
     }
   }
 }

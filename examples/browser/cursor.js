@@ -1,8 +1,8 @@
 // @ts-check
-// Cursors: the ids of the gateway's events, such as "4711-9f31c2".
+// Cursors: event ids of the gateway, such as "4711-9f31c2".
 
 /**
- * Taken apart; null when it is none. The sequence may be above 2^53.
+ * Parses an event id; null if it is none. The sequence may be above 2^53.
  * @param {string | null} id
  */
 export function parse(id) {
@@ -11,7 +11,7 @@ export function parse(id) {
 }
 
 /**
- * Has who is at `here` all up to `there`? Not to be told across two streams.
+ * Does a cursor at `here` cover everything up to `there`? False across two streams.
  * @param {string | null} here @param {string | null} there
  */
 export function covers(here, there) {

@@ -6,8 +6,8 @@
  */
 
 /**
- * The event stream format of the WHATWG HTML standard, 9.2.6. One for each
- * connection: it begins behind a byte order mark, and what is cut is dropped.
+ * The event stream format of the WHATWG HTML standard, 9.2.6. One parser for each
+ * connection: it skips a byte order mark at the start, and drops a cut block.
  */
 export class Parser {
   #decoder = new TextDecoder();
@@ -28,7 +28,7 @@ export class Parser {
     this.onRetry = onRetry;
   }
 
-  /** @param {Uint8Array} bytes the next of the stream, cut anywhere */
+  /** @param {Uint8Array} bytes the next bytes, cut anywhere */
   push(bytes) {
     let text = this.#decoder.decode(bytes, { stream: true });
     if (text === "") {

@@ -1,24 +1,24 @@
 // @ts-check
 /**
- * A client for pages: one stream of a sluice gateway for all tabs of an origin.
+ * A client for pages: one subscription for all tabs of an origin.
  *
  *     import { Sluice } from "./sluice.js";
  *     const events = new Sluice("/api/v1/events", { keep: "session" });
  *     events.addEventListener("message", (e) => console.log(e.id, e.data));
  *
- * How the tabs share. Every tab has a cursor: the id up to which it has dispatched
- * everything. The tab that holds the Web Lock leads: it has the connection, and by
- * BroadcastChannel hands on what it reads, each entry with the cursor before it
+ * How tabs share. Every tab has a cursor: the id up to which it has dispatched
+ * everything. The tab with the Web Lock is the leader: it has the connection, and
+ * sends what it reads by BroadcastChannel, each entry with the cursor before it
  * (`prev`) and after it (`id`). Another tab takes an entry only when its own cursor
- * is at `prev` or beyond, and before `id`. So nothing is taken twice, and nothing
- * is passed over unseen, whoever leads, and even where two do.
+ * is at `prev` or beyond, and before `id`. So no entry is dispatched twice or
+ * skipped, with any leader, and even with two.
  *
  * A tab that is behind, or has no cursor yet, opens a connection of its own. It
- * holds back what the leader says meanwhile; when it has come up to that it joins,
- * and closes its connection. This one rule serves a tab that opens, one that was
- * frozen, a message that was lost, and a leader that hangs. When the leader goes,
- * the lock falls to another tab, which goes on from its own cursor. A tab leaves
- * before it is frozen or put aside.
+ * keeps the leader's entries meanwhile; when it has reached them it joins, and
+ * closes its connection. This one rule serves a tab that opens, one that was frozen,
+ * a lost message, and a leader that hangs. When the leader goes, another tab gets
+ * the lock, and continues from its own cursor. A tab leaves before it is frozen or
+ * put into the back/forward cache.
  */
 
 import { Connection, MAX_DELAY_MS } from "./connection.js";
@@ -26,27 +26,27 @@ import { covers, parse } from "./cursor.js";
 
 /**
  * @typedef {import("./connection.js").Entry} Entry
- * @typedef {import("./connection.js").Trouble} Trouble
- * @typedef {"connecting" | "open" | "refused" | "closed"} State
+ * @typedef {import("./connection.js").Failure} Failure
+ * @typedef {"connecting" | "open" | "rejected" | "closed"} State
  *
- * What a leader says: where it is, and what has come.
- * @typedef {{at: string | null, state: State, patienceMs: number, entries: Entry[],
- *   expired?: boolean, trouble?: Trouble}} Word
+ * A message of the leader: its cursor, and new entries.
+ * @typedef {{at: string | null, state: State, idleTimeoutMs: number, entries: Entry[],
+ *   expired?: boolean, failure?: Failure}} Announcement
  *
  * @typedef {object} Options
- * @property {"new" | "all" | "last"} [deliver] where to begin without a cursor
- * @property {string} [cursor] an id: begin behind it
+ * @property {"new" | "all" | "last"} [deliver] start position without a cursor
+ * @property {string} [cursor] an event id: start after it
  * @property {"memory" | "session" | "local"} [keep] where the cursor is kept: for
  *   the life of this object (default), of the tab, or beyond and for all tabs
- * @property {string | false} [share] a name: those who share a connection. The URL
- *   and the headers if not given, and nobody with a `token`. It must tell users
- *   apart. `false`: nobody.
+ * @property {string | false} [share] a name: tabs with the same name share a
+ *   connection. Default: the URL and the headers; no sharing with a `token`. The
+ *   name must differ between users. `false`: no sharing.
  * @property {string | (() => string | Promise<string>)} [token] for `Authorization:
- *   Bearer`. A function is asked again when the token expires, or is refused.
- * @property {Record<string, string>} [headers] more of them, such as an identity's
+ *   Bearer`. A function is called again when the token expires, or is rejected.
+ * @property {Record<string, string>} [headers] more headers, such as the identity
  * @property {RequestCredentials} [credentials] as for fetch()
- * @property {number} [patience] ms without a byte after which a connection is dead;
- *   if not given 2.5 times the time between pings, measured
+ * @property {number} [idleTimeout] ms without a byte after which a connection is dead;
+ *   default: 2.5 times the measured time between pings
  * @property {number} [maxDelay] ms between two attempts to connect; 30000
  * @property {AbortSignal} [signal] closes it
  */
@@ -54,7 +54,7 @@ import { covers, parse } from "./cursor.js";
 const MAX_HELD = 4 << 20; // characters held back while a tab catches up
 const WHO = "who leads?";
 
-/** What it stands on; tests put other things in its place. */
+/** The environment; tests replace it. */
 function surroundings() {
   return {
     fetch: globalThis.fetch.bind(globalThis),
@@ -72,11 +72,11 @@ function surroundings() {
 /**
  * What is dispatched, by type:
  * - `message`: data (a string; bytes where the payload is not text), id, sequence
- * - `gap`: messages behind `after` and before `first` are gone; `reset`: the
- *   JetStream stream is another now, and goes on with `first`
- * - `expired`: what let us in ends soon
- * - `error`: status (0 without an answer), message, final
- * - `state`: state, whenever it changes; `open` and `close` are two of these
+ * - `gap`: messages after `after` and before `first` are gone; `reset`: the stream was
+ *   recreated or rolled back, and continues with `first`
+ * - `expired`: the token expires soon
+ * - `error`: status (0 without a response), message, final
+ * - `state`: state, at each change; `open` and `close` are two of these
  */
 export class SluiceEvent extends Event {
   /** @type {string | Uint8Array} */ data = "";
@@ -112,9 +112,9 @@ export class Sluice extends EventTarget {
   #channel = null;
   #leader = false;
   #shares = true;
-  /** @type {Word | null} the leader's last, since we have been behind */
-  #word = null;
-  /** @type {Entry[]} the leader's, since we have been behind */
+  /** @type {Announcement | null} the leader's last, while behind */
+  #announcement = null;
+  /** @type {Entry[]} the leader's, while behind */
   #held = [];
   #heldSize = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -131,8 +131,8 @@ export class Sluice extends EventTarget {
     this.#options = options;
     const { headers = {}, signal, token } = options;
     const whole = new URL(url, env.base);
-    // A token tells users apart, and tabs don't know whose it is: another user of
-    // this browser would see these events.
+    // Tabs do not know the user of a token: another user of this browser would see
+    // these events.
     const share = options.share ?? (token === undefined ? undefined : false);
     this.#shares = share !== false;
     this.#name = `sluice:${share || `${whole} ${JSON.stringify(headers)}`}`;
@@ -145,7 +145,7 @@ export class Sluice extends EventTarget {
       opened: () => this.#opened(),
       take: (entry) => this.#take(entry),
       read: (entries, expired) => this.#read(entries, expired),
-      lost: (trouble) => this.#lost(trouble),
+      lost: (failure) => this.#lost(failure),
     }, env.fetch);
     const until = { signal: this.#closed.signal };
     env.window?.addEventListener("pagehide", () => this.#leave(), until);
@@ -154,7 +154,7 @@ export class Sluice extends EventTarget {
     env.document?.addEventListener("resume", () => this.#enter(), until);
     env.window?.addEventListener("online", () => this.#connection.hurry(), until);
     signal?.addEventListener("abort", () => this.close(), until);
-    // Later, so that whoever makes it can listen first.
+    // Later, so that the caller can add listeners first.
     queueMicrotask(() => (signal?.aborted ? this.close() : this.#enter()));
   }
 
@@ -167,12 +167,12 @@ export class Sluice extends EventTarget {
     return this.#cursor;
   }
 
-  /** Has this tab the connection for the others? */
+  /** True: this tab has the connection for the others. */
   get leader() {
     return this.#leader;
   }
 
-  /** For good. */
+  /** Ends it for good. */
   close() {
     this.#leave();
     this.#be("closed");
@@ -180,12 +180,12 @@ export class Sluice extends EventTarget {
   }
 
   /**
-   * Connects again, from its cursor, with a new token; also after a refusal.
-   * @param {string} [token] in place of the option
+   * Reconnects from its cursor, with a new token; also after an error.
+   * @param {string} [token] instead of the option
    */
   renew(token) {
     this.#connection.forget(token);
-    if (this.#state === "refused") {
+    if (this.#state === "rejected") {
       this.#be("connecting");
       this.#enter();
     }
@@ -223,7 +223,7 @@ export class Sluice extends EventTarget {
     }
   }
 
-  /** What is kept for all tabs is for the one to say that has the connection. */
+  /** Only the tab with the connection writes what is kept for all tabs. */
   #store() {
     const ours =
       this.#options.keep === "session" || this.#leader || this.#channel === null;
@@ -239,7 +239,7 @@ export class Sluice extends EventTarget {
   // ---- among the tabs ------------------------------------------------------
 
   #enter() {
-    if (this.#life || this.#state === "refused" || this.#state === "closed") {
+    if (this.#life || this.#state === "rejected" || this.#state === "closed") {
       return;
     }
     const life = (this.#life = new AbortController());
@@ -255,7 +255,7 @@ export class Sluice extends EventTarget {
     this.#catchUp();
   }
 
-  /** Gives up connection and lock; #enter() goes on from the cursor. */
+  /** Releases connection and lock; #enter() continues from the cursor. */
   #leave() {
     this.#life?.abort();
     [this.#life, this.#leader] = [null, false];
@@ -268,7 +268,7 @@ export class Sluice extends EventTarget {
     }
   }
 
-  /** No lock: we left before our turn, or there are none for us. */
+  /** No lock: this tab left before it got one, or there are no Web Locks. */
   #alone(/** @type {AbortController} */ life) {
     if (!life.signal.aborted) {
       this.#channel?.close();
@@ -277,7 +277,7 @@ export class Sluice extends EventTarget {
     }
   }
 
-  /** The lock is ours until this resolves. @param {AbortController} life */
+  /** This tab has the lock until this resolves. @param {AbortController} life */
   #lead(life) {
     this.#leader = true;
     clearTimeout(this.#silence);
@@ -289,49 +289,49 @@ export class Sluice extends EventTarget {
     );
   }
 
-  /** @param {Partial<Word>} [more] */
+  /** @param {Partial<Announcement>} [more] */
   #tell(more = {}) {
     if (this.#leader) {
-      const { patienceMs } = this.#connection;
-      const word = { at: this.#cursor, state: this.#state, patienceMs };
-      this.#channel?.postMessage({ ...word, entries: [], ...more });
+      const { idleTimeoutMs } = this.#connection;
+      const announcement = { at: this.#cursor, state: this.#state, idleTimeoutMs };
+      this.#channel?.postMessage({ ...announcement, entries: [], ...more });
     }
   }
 
-  /** @param {Word | string} word */
-  #hear(word) {
-    if (typeof word === "string") {
+  /** @param {Announcement | string} announcement */
+  #hear(announcement) {
+    if (typeof announcement === "string") {
       this.#tell();
       return;
     }
     if (!this.#life || this.#leader) {
       return;
     }
-    this.#listen(word.patienceMs);
-    this.#word = word;
+    this.#listen(announcement.idleTimeoutMs);
+    this.#announcement = announcement;
     if (this.#connection.running) {
-      this.#hold(word.entries);
+      this.#hold(announcement.entries);
       this.#join();
       return;
     }
-    this.#follow(word);
-    if (this.#life && word.at !== null && !covers(this.#cursor, word.at)) {
+    this.#follow(announcement);
+    if (this.#life && announcement.at !== null && !covers(this.#cursor, announcement.at)) {
       this.#catchUp();
-      this.#word = word;
-      this.#hold(word.entries);
+      this.#announcement = announcement;
+      this.#hold(announcement.entries);
     }
   }
 
-  /** A leader in trouble says so at every attempt: one that is silent hangs. */
-  #listen(/** @type {number} */ patienceMs) {
+  /** A leader that fails reports every attempt: one that is silent hangs. */
+  #listen(/** @type {number} */ idleTimeoutMs) {
     const { maxDelay = MAX_DELAY_MS } = this.#options;
-    const ms = 2 * Math.max(patienceMs, maxDelay);
+    const ms = 2 * Math.max(idleTimeoutMs, maxDelay);
     clearTimeout(this.#silence);
     this.#silence = setTimeout(() => this.#catchUp(), ms);
   }
 
-  /** Of the leader's, what comes next here. @param {Word} word */
-  #follow({ state, entries, expired, trouble }) {
+  /** Takes the leader's next entries. @param {Announcement} announcement */
+  #follow({ state, entries, expired, failure }) {
     this.#be(state);
     for (const entry of entries) {
       if (!this.#life || !covers(this.#cursor, entry.prev)) {
@@ -345,13 +345,13 @@ export class Sluice extends EventTarget {
     if (this.#life && expired) {
       this.#emit("expired", {});
     }
-    if (this.#life && trouble) {
-      this.#emit("error", trouble);
+    if (this.#life && failure) {
+      this.#emit("error", failure);
     }
   }
 
   #catchUp() {
-    [this.#word, this.#held, this.#heldSize] = [null, [], 0];
+    [this.#announcement, this.#held, this.#heldSize] = [null, [], 0];
     this.#connection.start();
   }
 
@@ -367,18 +367,18 @@ export class Sluice extends EventTarget {
     }
   }
 
-  /** Have we come up to the leader? Then its connection is enough. */
+  /** A tab that has reached the leader needs no connection of its own. */
   #join() {
-    const word = this.#word;
-    if (this.#leader || word === null) {
+    const announcement = this.#announcement;
+    if (this.#leader || announcement === null) {
       return;
     }
     const next = this.#held.findIndex((e) => covers(this.#cursor, e.prev));
-    if (next >= 0 || covers(this.#cursor, word.at)) {
+    if (next >= 0 || covers(this.#cursor, announcement.at)) {
       const entries = next < 0 ? [] : this.#held.slice(next);
       this.#connection.stop();
       this.#held = [];
-      this.#follow({ ...word, entries });
+      this.#follow({ ...announcement, entries });
     }
   }
 
@@ -399,17 +399,17 @@ export class Sluice extends EventTarget {
     }
   }
 
-  /** @param {Trouble | null} trouble */
-  #lost(trouble) {
-    if (trouble?.final) {
+  /** @param {Failure | null} failure */
+  #lost(failure) {
+    if (failure?.final) {
       this.#leave(); // another tab may have a better token
-      this.#be("refused");
+      this.#be("rejected");
     } else {
       this.#be("connecting");
-      this.#tell(trouble ? { trouble } : {});
+      this.#tell(failure ? { failure } : {});
     }
-    if (trouble) {
-      this.#emit("error", trouble);
+    if (failure) {
+      this.#emit("error", failure);
     }
   }
 
@@ -418,7 +418,7 @@ export class Sluice extends EventTarget {
     this.#cursor = id ?? this.#cursor;
     const fields = { data, id: id ?? "", sequence: parse(id)?.sequence ?? 0n };
     if (type === "gap") {
-      // By hand: JSON.parse() rounds what is above 2^53.
+      // Not JSON.parse(): it rounds numbers above 2^53.
       const number = (/** @type {string} */ name) =>
         BigInt(new RegExp(`"${name}": *(\\d+)`).exec(data)?.[1] ?? 0);
       const [after, first] = [number("after"), number("first")];

@@ -1,12 +1,12 @@
-/* JSON on several lines, as [class, text] pieces. It is laid out from the text
- * itself and not from what JSON.parse() makes of it: so large numbers keep their
- * digits, and doubled members stay to be seen. */
+/* JSON on several lines, as [class, text] pieces. The layout works on the text and
+ * not on the result of JSON.parse(), so that large numbers keep their digits, and
+ * duplicate members stay visible. */
 
 const PRETTY_MAX = 1024 * 1024; /* characters */
 const JSON_TOKEN =
 	/"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+-]*|true|false|null|[{}[\],:]/g;
 
-/* null where it is no JSON, or a bare word that has no layout, or too large. */
+/* null if it is not JSON, a bare value without layout, or too large. */
 function prettyJson(text) {
 	if (text.length > PRETTY_MAX || !/^\s*[[{]/.test(text))
 		return null;
@@ -53,7 +53,7 @@ function kindOf(token, next) {
 	return /^[-0-9]/.test(token) ? "number" : "word";
 }
 
-/* What base64 stands for, 16 bytes a line. */
+/* Hex dump of base64 data, 16 bytes a line. */
 const DUMP_BYTES = 4096;
 
 function hexDump(base64) {
@@ -68,7 +68,7 @@ function hexDump(base64) {
 	}
 	const size = base64Bytes(base64);
 	if (size > DUMP_BYTES)
-		lines.push(`… ${size - DUMP_BYTES} bytes more`);
+		lines.push(`… ${size - DUMP_BYTES} more bytes`);
 	return lines.join("\n");
 }
 

@@ -1,10 +1,10 @@
-/* The list: only the rows in sight are elements, however many there are. A row
- * is as high as --row of the style sheet says.
+/* The list: only visible rows are elements, for any number of entries. The height of
+ * a row is --row in the style sheet.
  *
- *	on.chosen(entry, open)	by a click or the keyboard; null: none
- *	on.following(bool)	the newest stays in sight, or not
+ *	on.chosen(entry, open)	selected by click or keyboard; null: none
+ *	on.following(bool)	the list follows the newest entry, or not
  *
- * Nothing of an event is ever taken for HTML: textContent alone. */
+ * Events are never parsed as HTML: textContent only. */
 
 const EXCERPT = 300;  /* characters of a payload in its row */
 const OVERSCAN = 4;   /* rows beyond each edge */
@@ -120,7 +120,7 @@ class EventList {
 		row.seq.textContent = entry.seq;
 		row.subject.textContent = entry.subject;
 		row.text.textContent = entry.binary
-			? `${NUMBER.format(base64Bytes(entry.data))} bytes, not text`
+			? `${NUMBER.format(base64Bytes(entry.data))} bytes, binary`
 			: entry.data.slice(0, EXCERPT).replace(/\s*\n\s*/g, " ⏎ ");
 	}
 
@@ -134,7 +134,7 @@ class EventList {
 			this.#box.removeAttribute("aria-activedescendant");
 	}
 
-	/* ---- what the user does ---- */
+	/* ---- input ---- */
 
 	#scrolled() {
 		const box = this.#box;

@@ -1,5 +1,5 @@
-/* The page: what the user asks for, and what is shown of it. Events go into the
- * store as they come; drawing is done once a frame, however many they were. */
+/* The page: the user's input, and what it shows. Events go into the store as they
+ * come; drawing happens once a frame, for any number of events. */
 
 const $ = (id) => document.getElementById(id);
 const gateway = document.documentElement.dataset;
@@ -40,9 +40,9 @@ function emptyText() {
 	if (store.shown.length > 0)
 		return "";
 	if (store.all.length > 0)
-		return "The filter lets nothing through.";
-	return stream === null ? "Not connected. Say who you are, and connect."
-		: "No event yet. They show up here as they come.";
+		return "No event matches the filter.";
+	return stream === null ? "Not connected. Enter an identity, and connect."
+		: "No event yet.";
 }
 
 const list = new EventList($("list"), $("sizer"), store, {
@@ -53,7 +53,7 @@ const list = new EventList($("list"), $("sizer"), store, {
 	following: (on) => $("newest").hidden = on,
 });
 
-/* ---- what comes ---------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------- */
 
 function add(entry) {
 	entry.n = ++entries;
@@ -70,7 +70,7 @@ function add(entry) {
 	drawSoon();
 }
 
-/* Something that the page has to say among the events. */
+/* A note of the page among the events. */
 function note(kind, text, sequence = "") {
 	add({kind, seq: sequence, id: "", subject: "", data: text,
 		at: Date.now()});
@@ -90,8 +90,8 @@ function takeEvent(event) {
 		break;
 	case "system":
 		note("system", event.data.includes('"expired"')
-			? "The token expires, and with it the stream"
-			: `The gateway says: ${event.data}`);
+			? "The token expires soon, and ends the subscription"
+			: `Gateway: ${event.data}`);
 		break;
 	default:
 		takeMessage(event, now);
@@ -103,7 +103,7 @@ function takeMessage(event, now) {
 	const seq = event.id.split("-")[0];
 	totals.events++;
 	rates.count(now);
-	/* What was published before the connect says nothing of latency. */
+	/* Only messages stored after the connect have a latency. */
 	if (event.time >= began)
 		latencies.sample(now, now - event.time);
 	mustBeNext(seq);
@@ -112,13 +112,13 @@ function takeMessage(event, now) {
 		binary: event.type === "base64", time: event.time, at: now});
 }
 
-/* The gateway promises it; a proxy or a cache in between promises nothing. */
+/* The gateway guarantees the order; a proxy or a cache in between does not. */
 function mustBeNext(seq) {
 	if (!/^\d+$/.test(seq))
 		return;
 	const sequence = BigInt(seq);
 	if (sequence <= lastSequence)
-		note("bad", `Not in order: ${sequence} after ${lastSequence}`);
+		note("bad", `Out of order: ${sequence} after ${lastSequence}`);
 	lastSequence = sequence;
 }
 
@@ -126,8 +126,8 @@ function gapText(data) {
 	try {
 		const {reason, after, first} = JSON.parse(data);
 		return reason === "reset"
-			? `Gap: another stream than the cursor's; on from ${first}`
-			: `Gap: what was between ${after} and ${first} is gone`;
+			? `Reset: the stream was recreated or rolled back; continues with ${first}`
+			: `Gap: messages after ${after} and before ${first} are missing`;
 	} catch {
 		return `Gap: ${data}`;
 	}
@@ -153,7 +153,7 @@ function onState(state, told) {
 	$("again").textContent = state === "waiting" ? "Try now" : "Reconnect";
 	switch (state) {
 	case "connecting":
-		/* Whoever hears it read out is told once of a connection lost. */
+		/* Screen readers announce a lost connection once. */
 		say("wait", told.again ? $("said").textContent : "Connecting");
 		break;
 	case "open":
@@ -163,10 +163,10 @@ function onState(state, told) {
 		waitEnds = Date.now() + told.ms;
 		lost(told);
 		break;
-	case "refused":
+	case "rejected":
 		mayRenew(told);
-		ended("bad", told.status === 200 ? "No stream" : "Refused");
-		refuse(told);
+		ended("bad", told.status === 200 ? "No event stream" : "Rejected");
+		showRejection(told);
 		break;
 	case "stopped":
 		ended("idle", "Disconnected");
@@ -175,28 +175,28 @@ function onState(state, told) {
 }
 
 function opened({cursor, away}) {
-	$("refusal").hidden = true;
+	$("rejection").hidden = true;
 	say("open", `Following${followed()}`);
 	if (away === 0)
 		return;
 	totals.reconnects++;
-	note("back", `Back after ${formatMs(away)}` + (cursor === ""
-		? ", without a cursor" : `, with the cursor ${cursor}`));
+	note("back", `Reconnected after ${formatMs(away)}` + (cursor === ""
+		? ", without a cursor" : `, from ${cursor}`));
 }
 
 function lost(told) {
 	const where = told.cursor === "" ? "" : ` from ${told.cursor}`;
-	if (told.refusal) {
-		refuse(told);
-		say("wait", `${told.status}, will try again${where}`);
+	if (told.rejection) {
+		showRejection(told);
+		say("wait", `${told.status}, retrying${where}`);
 	} else {
-		say("wait", `Connection lost, will go on${where}`);
+		say("wait", `Connection lost, resuming${where}`);
 	}
-	note("lost", (told.refusal ? `Refused, ${told.status}: ` : "Lost: ") +
+	note("lost", (told.rejection ? `Rejected, ${told.status}: ` : "Lost: ") +
 		told.text);
 }
 
-/* With another token it can go on where it was. */
+/* With another token it can continue from its cursor. */
 let renewing = false;
 
 function mayRenew({status}) {
@@ -208,10 +208,10 @@ function mayRenew({status}) {
 	$("token").focus();
 }
 
-function refuse({status, text}) {
-	$("refusal-status").textContent = status;
-	$("refusal-text").textContent = text;
-	$("refusal").hidden = false;
+function showRejection({status, text}) {
+	$("rejection-status").textContent = status;
+	$("rejection-text").textContent = text;
+	$("rejection").hidden = false;
 }
 
 function ended(state, text) {
@@ -233,7 +233,7 @@ function connect() {
 	try {
 		new Headers(headers);
 	} catch {
-		refuse({status: "Not sent", text: "no header can carry this"});
+		showRejection({status: "Not sent", text: "not a valid header value"});
 		return;
 	}
 	const deliver = new FormData($("ask")).get("deliver");
@@ -251,13 +251,13 @@ function connect() {
 
 function begin(ask) {
 	const mine = new Stream(ask, {
-		/* One that was left may still have something to say. */
+		/* An abandoned connection may still report something. */
 		state: (state, told) => stream === mine && onState(state, told),
 		event: (event) => stream === mine && takeEvent(event),
 	});
 	stream = mine;
-	$("refusal").hidden = true;
-	$("connect").textContent = "Connect anew";
+	$("rejection").hidden = true;
+	$("connect").textContent = "Connect again";
 	$("disconnect").hidden = false;
 	document.title = `${subject} – sluice`;
 	if (narrow.matches)
@@ -282,7 +282,7 @@ function startOver() {
 	pingAt = 0;
 }
 
-/* In the fragment, which no server and no log sees; a token never. */
+/* In the fragment, which reaches no server and no log; never a token. */
 function remember(id, deliver) {
 	const kept = new URLSearchParams(usesToken ? {deliver} : {id, deliver});
 	history.replaceState(null, "", `#${kept}`);
@@ -333,7 +333,7 @@ function keptText() {
 	if (dropped > 0)
 		words.push(`the newest ${NUMBER.format(all.length)} are kept`);
 	if (paused)
-		words.push(`${NUMBER.format(held.length)} came while paused`);
+		words.push(`${NUMBER.format(held.length)} new while paused`);
 	return words.join(", ");
 }
 
@@ -421,7 +421,7 @@ function showAs(pretty) {
 	showPayload();
 }
 
-/* On a phone one event covers all the others. */
+/* On a phone an open event covers the list. */
 function setInert(on) {
 	for (const element of document.querySelectorAll("body > :not(main), #table"))
 		element.inert = on;
@@ -459,8 +459,8 @@ function clearList() {
 	drawSoon();
 }
 
-/* The clipboard of navigator is for secure origins alone; a gateway on a local
- * network is none. */
+/* navigator.clipboard needs a secure origin; a gateway on a local network is not
+ * one. */
 async function copyText(text, button) {
 	const label = button.textContent;
 	let done = true;
@@ -469,7 +469,7 @@ async function copyText(text, button) {
 	} catch {
 		done = copyByHand(text);
 	}
-	button.textContent = done ? "Copied" : "Can't copy";
+	button.textContent = done ? "Copied" : "Cannot copy";
 	button.focus();
 	setTimeout(() => button.textContent = label, 1200);
 }
@@ -485,7 +485,7 @@ function copyByHand(text) {
 	return done;
 }
 
-/* A line of JSON for each event that is shown. */
+/* A line of JSON for each shown event. */
 function shownAsLines() {
 	return store.shown.slice().filter((entry) => entry.kind === "message")
 		.map((entry) => JSON.stringify({id: entry.id,

@@ -1,12 +1,11 @@
-/* Text of a stream to what it says. Both readers take pieces that are cut
- * anywhere, and call
+/* Parsers of both forms of a subscription. They take pieces cut anywhere, and call
  *
  *	on.event({kind, type, id, subject, time, data})
  *	on.cursor(id)	the cursor moves, with or without an event
- *	on.retry(ms)	how long to wait before a reconnect
+ *	on.retry(ms)	reconnection time
  *
  * `kind` is "message", "ping", "gap" or "system"; `subject` and `time` (ms) are
- * there where the stream has them. */
+ * present in lines of JSON only. */
 
 const LINE_MAX = 64 * 1024 * 1024;
 const OPEN = '{"system": "open"}';
@@ -125,7 +124,7 @@ class EventFrames {
 	}
 }
 
-/* application/x-ndjson: it has subject and time, which events have not. */
+/* application/x-ndjson: with subject and time, which events do not have. */
 class LineFrames {
 	#lines = new Lines();
 	#on;
@@ -138,7 +137,7 @@ class LineFrames {
 		this.#lines.push(piece, (line) => this.#take(line));
 	}
 
-	/* An empty line is a ping for proxies. */
+	/* An empty line is a ping. */
 	#take(line) {
 		if (line === "")
 			return;

@@ -1,4 +1,4 @@
-/* What happened in each of the last 60 seconds, as a number and a line. */
+/* Counts and samples of each of the last 60 seconds, as a number and a line. */
 
 const SECONDS = 60;
 const SAMPLES = 200; /* of a second, for its median */
@@ -27,7 +27,7 @@ class Seconds {
 		this.#bins[SECONDS - 1].n++;
 	}
 
-	/* Every value of a second has the same chance to be one of those kept. */
+	/* Reservoir sampling: each value of a second is kept with equal probability. */
 	sample(ms, value) {
 		this.count(ms);
 		const bin = this.#bins[SECONDS - 1];
@@ -37,7 +37,7 @@ class Seconds {
 			bin.samples[i] = value;
 	}
 
-	/* Of the whole seconds; the present one is not over. */
+	/* Of complete seconds only. */
 	counts(ms) {
 		this.#advance(ms);
 		return this.#bins.slice(0, -1).map((bin) => bin.n);
@@ -49,7 +49,7 @@ class Seconds {
 			.map((bin) => Seconds.#median(bin.samples));
 	}
 
-	/* Of all samples of the last n seconds; undefined: there is none. */
+	/* Of all samples of the last n seconds; undefined without samples. */
 	recentMedian(ms, n) {
 		this.#advance(ms);
 		return Seconds.#median(

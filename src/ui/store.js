@@ -1,5 +1,5 @@
-/* The events that the page holds: the newest ones, bounded by number and by
- * size, and of them those that the filter lets through, in order. */
+/* The newest events, bounded by number and size, and those that match the filter, in
+ * order. */
 
 const KEPT_EVENTS = 20000;
 const KEPT_CHARACTERS = 32 * 1024 * 1024;
@@ -39,7 +39,7 @@ class Queue {
 class Store {
 	all = new Queue();
 	shown = new Queue();
-	/* Entries that went from the front of `shown` since it was last read. */
+	/* Entries removed from the front of `shown` since it was last read. */
 	shifted = 0;
 	dropped = 0;
 	#matches = () => true;
@@ -83,7 +83,7 @@ class Store {
 				this.shown.push(entry);
 	}
 
-	/* Where an entry is among those shown; below 0: it is not. */
+	/* Index of an entry among the shown ones; below 0: not shown. */
 	find(entry) {
 		let low = 0, high = this.shown.length - 1;
 		while (low <= high) {
@@ -99,8 +99,8 @@ class Store {
 		return -1;
 	}
 
-	/* Every word must be there, and none of those with a minus. What the
-	 * page itself says (a gap, a reconnect) is always shown. */
+	/* An event must have every word, and none with a minus. Notes of the page (a
+	 * gap, a reconnect) are always shown. */
 	static #matcher(text) {
 		const literal = (word) =>
 			new RegExp(word.replace(/[^\w\s]/g, "\\$&"), "i");

@@ -1,16 +1,16 @@
-/* One stream of events, over as many connections as it takes. It calls
+/* A subscription over any number of connections. It calls
  *
- *	on.state(state, told)	connecting, open, waiting, refused, stopped
- *	on.event(event)		as the readers of frames.js do
+ *	on.state(state, told)	connecting, open, waiting, rejected, stopped
+ *	on.event(event)		as the parsers of parser.js do
  *
- * fetch() and not EventSource: that one can set no header, and says of a refusal
- * neither the status nor the text. */
+ * fetch() and not EventSource, which can set no header, and reports neither status nor
+ * text of a rejection. */
 
 const EVENTS = "text/event-stream";
 const LINES = "application/x-ndjson";
-const REFUSAL_MAX = 4096; /* characters shown of one */
+const REJECTION_MAX = 4096; /* characters shown of one */
 const WAIT_MAX_MS = 30000;
-/* Which answers may be another one in a moment. */
+/* Statuses worth a retry. */
 const PASSING = [408, 429, 500, 502, 503, 504];
 
 class Stream {
@@ -26,9 +26,8 @@ class Stream {
 	#lostAt = 0;
 	#atOnce = false; /* the user cut it, to see it come back */
 
-	/* `ask`: {url, headers, deliver, cursor, retryMs, quietMs}. A stream
-	 * that has been quiet for longer than quietMs (0: ever) is given up as
-	 * dead. */
+	/* `ask`: {url, headers, deliver, cursor, retryMs, quietMs}. A connection
+	 * without a byte for quietMs (0: no limit) is treated as dead. */
 	constructor(ask, on) {
 		this.#ask = ask;
 		this.#on = on;
@@ -41,9 +40,9 @@ class Stream {
 			const end = await this.#connection();
 			if (this.#over)
 				break;
-			if (end.refusal && !PASSING.includes(end.status)) {
+			if (end.rejection && !PASSING.includes(end.status)) {
 				this.#over = true;
-				this.#on.state("refused", end);
+				this.#on.state("rejected", end);
 				return;
 			}
 			this.#lostAt ||= Date.now();
@@ -58,28 +57,28 @@ class Stream {
 		this.#wake?.();
 	}
 
-	/* Cuts the connection, or waits no longer. */
+	/* Closes the connection, or ends the wait. */
 	reconnect() {
 		this.#atOnce = this.#abort !== null;
 		this.#abort?.abort(new Error("cut by you"));
 		this.hurry();
 	}
 
-	/* Waits no longer, if it does. */
+	/* Ends the wait, if there is one. */
 	hurry() {
 		this.#failures = 0;
 		this.#wake?.();
 	}
 
-	/* Called now and then. */
+	/* To be called regularly. */
 	check() {
 		const quiet = Date.now() - this.#heardAt;
 		if (this.#ask.quietMs > 0 && quiet > this.#ask.quietMs)
 			this.#abort?.abort(new Error(
-				`nothing heard for ${Math.round(quiet / 1000)} s`));
+				`no data for ${Math.round(quiet / 1000)} s`));
 	}
 
-	/* How long to wait: as said, and longer each time that it fails. */
+	/* Delay: the reconnection time, and more after each failure. */
 	#pause(end) {
 		if (this.#atOnce)
 			return 0;
@@ -102,7 +101,7 @@ class Stream {
 		this.#wake = null;
 	}
 
-	/* How it ended: {text}, and of a refusal {refusal, status, ...}. */
+	/* The reason of an end: {text}, and of a rejection {rejection, status, ...}. */
 	async #connection() {
 		const sent = this.cursor;
 		this.#abort = new AbortController();
@@ -110,10 +109,10 @@ class Stream {
 		this.#on.state("connecting", {again: this.#lostAt > 0});
 		try {
 			const answer = await this.#request(this.#abort.signal);
-			const refusal = await Stream.#refusal(answer);
-			if (refusal) {
+			const rejection = await Stream.#rejection(answer);
+			if (rejection) {
 				this.#failures++;
-				return refusal;
+				return rejection;
 			}
 			this.#failures = 0;
 			this.#opened(sent);
@@ -131,9 +130,9 @@ class Stream {
 
 	#request(signal) {
 		const headers = new Headers(this.#ask.headers);
-		/* Lines say more than events. Those are not asked for by their
-		 * own name: whoever names them gets 200 in place of a 503, since
-		 * an EventSource could not bear that one. */
+		/* Lines have more than events. The type of events is not named: a
+		 * client that names it gets 200 instead of a 503, for the sake of
+		 * EventSource. */
 		headers.set("Accept", `${LINES}, text/*;q=0.5`);
 		if (this.cursor !== "")
 			headers.set("Last-Event-ID", this.cursor);
@@ -143,16 +142,16 @@ class Stream {
 			{headers, signal, cache: "no-store"});
 	}
 
-	static async #refusal(answer) {
+	static async #rejection(answer) {
 		const type = answer.headers.get("Content-Type") ?? "nothing";
 		if (answer.status === 200 &&
 		    (type.startsWith(EVENTS) || type.startsWith(LINES)))
 			return null;
 		const after = Number(answer.headers.get("Retry-After") ?? NaN);
 		const text = answer.status === 200
-			? `this is no event stream, but ${type}`
-			: (await answer.text()).trim().slice(0, REFUSAL_MAX);
-		return {refusal: true, status: answer.status,
+			? `not an event stream, but ${type}`
+			: (await answer.text()).trim().slice(0, REJECTION_MAX);
+		return {rejection: true, status: answer.status,
 			text: text || answer.statusText,
 			retryAfterMs: after >= 0 ? after * 1000 : undefined};
 	}

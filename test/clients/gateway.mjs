@@ -129,16 +129,16 @@ export class Gateway {
     }
   }
 
-  /** The open streams, as GET /subscriptions says them. */
-  async streams(query = "") {
+  /** The open subscriptions, of GET /subscriptions. */
+  async subscriptions(query = "") {
     const answer = await fetch(`http://${this.admin}/subscriptions${query}`);
-    return (await answer.json()).streams;
+    return (await answer.json()).subscriptions;
   }
 
   waitStreams(number) {
     return this.child.until(
-      `${number} streams`,
-      async () => (await this.streams()).length === number,
+      `${number} subscriptions`,
+      async () => (await this.subscriptions()).length === number,
     );
   }
 

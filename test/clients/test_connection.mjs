@@ -7,7 +7,7 @@ import { defer, test } from "./tap.mjs";
 import { pause, until } from "./waiting.mjs";
 import { Tab, World } from "./world.mjs";
 
-const QUICK = { patience: 60_000, maxDelay: 20 };
+const QUICK = { idleTimeout: 60_000, maxDelay: 20 };
 
 function world(seed) {
   const w = new World(seed);
@@ -70,7 +70,7 @@ for (const status of [400, 401, 403, 404, 204]) {
     const w = world();
     w.refuse = refusal(status, status === 204 ? null : "no identity\n");
     const tab = w.open(QUICK);
-    await until("refused", () => tab.client.state === "refused");
+    await until("rejected", () => tab.client.state === "rejected");
     const [error] = tab.got("error");
     assert.equal(error.status, status);
     assert.equal(error.message, status === 204 ? "status 204" : "no identity");
@@ -98,7 +98,7 @@ for (const [status, headers, least] of [
       return answer();
     };
     const tab = w.open(QUICK);
-    await until("refused", () => tab.got("error").length === 1);
+    await until("rejected", () => tab.got("error").length === 1);
     assert.equal(tab.got("error")[0].final, false);
     w.refuse = null;
     await until("open", () => tab.client.state === "open");
@@ -260,7 +260,7 @@ test("a refused token is worth one more attempt", async () => {
 
   w.refuse = refusal(401, "no");
   w.cutAll();
-  await until("refused", () => tab.client.state === "refused");
+  await until("rejected", () => tab.client.state === "rejected");
   assert.equal(w.asked, 3);
 });
 
@@ -288,7 +288,7 @@ test("a string is final when refused, until renew() has another", async () => {
   const w = world();
   guarded(w);
   const tab = w.open({ ...QUICK, token: "t0" });
-  await until("refused", () => tab.client.state === "refused");
+  await until("rejected", () => tab.client.state === "rejected");
   tab.client.renew("t1");
   await until("open", () => tab.client.state === "open");
   w.valid = 2;
@@ -307,7 +307,7 @@ test("a refused leader makes room for a tab with a better token", async () => {
   w.valid = 2;
   w.cutAll();
   w.publish("on");
-  await until("refused", () => tabs[0].client.state === "refused");
+  await until("rejected", () => tabs[0].client.state === "rejected");
   await until("the other leads", () => tabs[1].client.leader && tabs[1].wrong() === null);
 });
 

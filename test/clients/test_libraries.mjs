@@ -233,8 +233,8 @@ async function comesBack(client) {
   endIt();
   // No longer the first one's, number 1.
   await until("its stream", async () => {
-    const [stream] = await rig.gateway.streams();
-    return stream?.stream > 1 && stream.state === "live";
+    const [open] = await rig.gateway.subscriptions();
+    return open?.subscription > 1 && open.state === "live";
   });
   const sent = await rig.publishMany("alice", "event", 1);
   await f.expect(sent);

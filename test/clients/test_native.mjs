@@ -175,8 +175,8 @@ test("503 is the end, the gateway's word for it is not", async () => {
   await first.close();
   await rig.gateway.waitStreams(1);
   await until("the second's stream", async () => {
-    const [stream] = await rig.gateway.streams();
-    return stream?.state === "live";
+    const [open] = await rig.gateway.subscriptions();
+    return open?.state === "live";
   });
   const sent = await rig.publishMany("alice", "event", 3);
   await second.expect(sent);

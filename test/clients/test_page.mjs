@@ -93,7 +93,7 @@ async function settled(rig, tabs) {
       return (
         states.every(([s, , cursor]) => s === "open" && cursor !== null) &&
         states.filter(([, leads]) => leads).length === 1 &&
-        (await rig.gateway.streams()).length === 1
+        (await rig.gateway.subscriptions()).length === 1
       );
     },
   );
@@ -126,7 +126,7 @@ test("three tabs have one connection, and each of them every event", async () =>
   await rig.publish("bob", "not alice's");
   await rig.publish("alice", Buffer.from([0xff, 0x00, 0xfe]));
   await expectAll(tabs, [...sent, [0xff, 0x00, 0xfe]]);
-  assert.equal((await rig.gateway.streams()).length, 1);
+  assert.equal((await rig.gateway.subscriptions()).length, 1);
   // One for each tab that opened, and none since.
   assert.equal(await rig.gateway.metric("sluice_subscriptions_opened_total"), 3);
 });
@@ -225,8 +225,8 @@ more("a tab goes elsewhere and back, and another loads the page anew", async () 
 more("a refusal is told with its text", async () => {
   const { open } = await begin(1);
   const page = await open({ headers: { user_id: "no.token" } });
-  await until("refused", () =>
-    page.evaluate(() => window.client.state === "refused"),
+  await until("rejected", () =>
+    page.evaluate(() => window.client.state === "rejected"),
   );
   const { errors } = await page.evaluate(seen);
   assert.equal(errors.length, 1);
@@ -319,7 +319,7 @@ more("the example page shows events, as text", async () => {
   const link = `${pages.origin}/index.html?events=${encodeURIComponent(events)}`;
   const refused = await openPage(browser, link);
   await until("it is refused", async () =>
-    (await refused.$eval("#state", (e) => e.value)).startsWith("refused"),
+    (await refused.$eval("#state", (e) => e.value)).startsWith("rejected"),
   );
   assert.equal(await rig.gateway.metric("sluice_subscriptions_opened_total"), 0);
   all["/index.html"].body = String(all["/index.html"].body).replace(

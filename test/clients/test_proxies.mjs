@@ -76,9 +76,9 @@ function followOfTheManual() {
   const path = new URL("../../docs/browsers.md", import.meta.url);
   const text = readFileSync(path, "utf8");
   const [code] = /^ {4}function follow\([^]*?^ {4}\}$/m.exec(text);
-  const patience = "2000 + 3000 * Math.random()";
-  assert.ok(code.includes(patience));
-  return code.replace(patience, "200");
+  const idleTimeout = "2000 + 3000 * Math.random()";
+  assert.ok(code.includes(idleTimeout));
+  return code.replace(idleTimeout, "200");
 }
 
 async function nobodyThere(browser, name) {

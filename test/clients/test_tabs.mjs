@@ -9,8 +9,8 @@ import { until } from "./waiting.mjs";
 import { World } from "./world.mjs";
 
 // What is silent is soon taken for dead, or never in the time of a test.
-const QUICK = { patience: 60, maxDelay: 20 };
-const CALM = { patience: 60_000, maxDelay: 20 };
+const QUICK = { idleTimeout: 60, maxDelay: 20 };
+const CALM = { idleTimeout: 60_000, maxDelay: 20 };
 
 function world(seed) {
   const w = new World(seed);

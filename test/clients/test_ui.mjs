@@ -81,7 +81,7 @@ for (const name of BROWSERS) {
     ]);
     const notes = await ui.notes();
     assert.match(notes[0], /^Lost: /);
-    assert.ok(notes.at(-1).endsWith(`, with the cursor ${cursor}`), notes);
+    assert.ok(notes.at(-1).endsWith(`, from ${cursor}`), notes);
     await ui.untilText("reconnects", "1");
   });
 
@@ -90,16 +90,16 @@ for (const name of BROWSERS) {
     const ui = await UiPage.open(browsers[name], rig.gateway.origin);
     await ui.fill("id", "a.b");
     await ui.click("connect");
-    await ui.untilText("refusal-status", "400");
-    assert.match(await ui.text("refusal-text"), /user_id "a\.b" is not one/);
+    await ui.untilText("rejection-status", "400");
+    assert.match(await ui.text("rejection-text"), /user_id "a\.b" is not one/);
     assert.equal(await ui.state(), "bad");
     await ui.fill("id", "\u0416");
     await ui.click("connect");
-    await ui.untilText("refusal-status", "Not sent");
+    await ui.untilText("rejection-status", "Not sent");
     await ui.fill("id", "alice");
     await ui.click("connect");
     await ui.untilState("open");
-    assert.equal(await ui.page.$eval("#refusal", (e) => e.hidden), true);
+    assert.equal(await ui.page.$eval("#rejection", (e) => e.hidden), true);
   });
 }
 
@@ -215,13 +215,13 @@ test("a gap, pings, and a stream that is full", async () => {
   await ui.click("connect");
   await ui.untilPayloads(numbered("old", 1, 3));
   assert.deepEqual(await ui.notes(), [
-    "Gap: another stream than the cursor's; on from 1",
+    "Reset: the stream was recreated or rolled back; continues with 1",
   ]);
   await ui.untilText("gaps", "1");
   await ui.untilText("pings", /^[1-9]/);
   const other = await UiPage.open(chromium, rig.gateway.origin,
     { hash: "#id=alice" });
-  await other.untilText("refusal-status", "429");
+  await other.untilText("rejection-status", "429");
   assert.equal(await other.state(), "wait");
   await ui.click("disconnect");
   await ui.untilText("said", "Disconnected");
@@ -237,7 +237,7 @@ test("pause, clear, and what is shown as lines", async () => {
   await ui.untilPayloads(numbered("a", 1, 3));
   await ui.click("pause");
   await publishAll(rig, numbered("b", 1, 2));
-  await ui.untilText("kept", "2 came while paused");
+  await ui.untilText("kept", "2 new while paused");
   assert.deepEqual(await ui.payloads(), numbered("a", 1, 3));
   await ui.click("pause");
   await ui.untilPayloads([...numbered("a", 1, 3), ...numbered("b", 1, 2)]);
@@ -253,7 +253,7 @@ test("pause, clear, and what is shown as lines", async () => {
   assert.deepEqual(lines.map((l) => l.data), numbered("b", 1, 2));
   assert.equal(lines[0].subject, "events.alice");
   await ui.click("clear");
-  await ui.untilText("empty", /show up here/);
+  await ui.untilText("empty", /No event yet/);
   await rig.publish("alice", "b 3");
   await ui.untilPayloads(["b 3"]);
 });
@@ -262,7 +262,7 @@ test("what is not text, in hex", async () => {
   const rig = await startWith();
   const ui = await follow(rig);
   await rig.publish("alice", Buffer.from([0xff, 0x00, 0x41]));
-  await ui.untilPayloads(["3 bytes, not text"]);
+  await ui.untilPayloads(["3 bytes, binary"]);
   await ui.page.focus("#list");
   await ui.page.keyboard.press("ArrowUp");
   await ui.page.keyboard.press("Enter");
@@ -348,10 +348,10 @@ test("lines of JSON, with subject and latency", async () => {
   const gap = { reason: "expired", after: 11, first: 20 };
   write({ system: "gap", ...gap, id: "19-aaaaaa" });
   await ui.untilText("gaps", "1");
-  await ui.untilPayloads(["old", "soon", "3 bytes, not text", "again"]);
+  await ui.untilPayloads(["old", "soon", "3 bytes, binary", "again"]);
   assert.deepEqual(await ui.notes(), [
-    "Not in order: 10 after 10",
-    "Gap: what was between 11 and 20 is gone",
+    "Out of order: 10 after 10",
+    "Gap: messages after 11 and before 20 are missing",
   ]);
   await ui.untilText("pings", /^1/);
   await ui.untilText("at", "19-aaaaaa");
@@ -386,8 +386,8 @@ test("a token that expires is replaced, and the stream goes on", async () => {
   const ui = await UiPage.open(chromium, origin);
   await ui.page.type("#token", "first");
   await ui.click("connect");
-  await ui.untilText("refusal-status", "401");
-  assert.equal(await ui.text("refusal-text"), "the token has expired");
+  await ui.untilText("rejection-status", "401");
+  assert.equal(await ui.text("rejection-text"), "the token has expired");
   assert.match((await ui.notes())[0], /^The token expires/);
   await ui.page.type("#token", "second");
   await ui.click("connect");
@@ -417,9 +417,9 @@ test("an answer that is no stream, and one that falls silent", async () => {
     (text) => text.replace('data-ping="30000"', 'data-ping="-2400"'),
   );
   const ui = await UiPage.open(chromium, origin, { hash: "#id=alice" });
-  const said = "this is no event stream, but text/html";
-  await ui.untilText("refusal-text", said);
-  assert.match((await ui.notes())[0], /^Lost: nothing heard for \d s$/);
+  const said = "not an event stream, but text/html";
+  await ui.untilText("rejection-text", said);
+  assert.match((await ui.notes())[0], /^Lost: no data for \d s$/);
   assert.equal(answers, 2);
 });
 
@@ -475,7 +475,7 @@ test("JSON is laid out as it was sent", async () => {
 });
 
 test("frames that are cut anywhere are the same", async () => {
-  const EventFrames = take("frames.js", "EventFrames");
+  const EventFrames = take("parser.js", "EventFrames");
   const text =
     "retry: 7\nid: 1-a\n\ndata: x\r\ndata\r\ndata:  y\rid: 2-b\r\n\r\n" +
     ": c\nid: 3-c\n\nevent: gap\ndata: {}\nid:4-d\n\nid: n\0l\ndata:\n\n" +
