@@ -54,8 +54,7 @@ struct sluice_options;
 /* "0.1.0" */
 SLUICE_PUBLIC const char *sluice_version(void);
 
-/* ---- options
- * --------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------- */
 
 /* Creates options with all defaults. 0 or -ENOMEM. */
 SLUICE_PUBLIC int sluice_options_new(struct sluice_options **ret);
@@ -72,8 +71,7 @@ SLUICE_PUBLIC int sluice_options_set(struct sluice_options *o, const char *name,
  * sluice_options_set(). 0, or -EINVAL or -ENOENT with `err`. */
 SLUICE_PUBLIC int sluice_options_load(struct sluice_options *o, char *err);
 
-/* ---- a running gateway
- * ------------------------------------------------------ */
+/* ---- a running gateway --------------------------------------------------- */
 
 /* Starts a gateway. When it returns 0, the gateway listens, and connects to
  * NATS in the background, with retries for ever. The loop is borrowed and must
@@ -108,8 +106,7 @@ SLUICE_PUBLIC size_t sluice_subscriptions(const struct sluice *gw);
  * failure the old file or the old keys stay in use. Returns 0. */
 SLUICE_PUBLIC int sluice_reopen(struct sluice *gw);
 
-/* ---- the end
- * ---------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------- */
 
 /* The gateway is freed: `gw` is no longer valid. */
 typedef void (*sluice_done_cb)(struct sluice *gw, void *arg);

@@ -24,8 +24,7 @@ struct events_reader {
 	unsigned seen;		/* bits: rows of `parameters` */
 };
 
-/* ---- where a subscription starts ------------------------------------------
- */
+/* ---- where a subscription starts ----------------------------------------- */
 
 static int take_deliver(struct events_reader *r, const struct query_text *value)
 {
@@ -112,8 +111,7 @@ static bool is_last_event_id(const struct query_text *name)
 	return n == sizeof(letters) - 1;
 }
 
-/* ---- when it ends, and what its lines hold ---------------------------------
- */
+/* ---- when it ends, and what its lines hold ------------------------------- */
 
 static int take_limit_parameter(struct events_reader *r,
 				const struct query_text *value)
@@ -191,8 +189,7 @@ static int take_known_parameter(struct events_reader *r,
 	return 0;
 }
 
-/* ---- all of it -------------------------------------------------------------
- */
+/* ---- all of it ----------------------------------------------------------- */
 
 /* A token is a secret: no error quotes it. */
 static int take_query_token(struct events_reader *r, struct span sent)

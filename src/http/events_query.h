@@ -1,4 +1,5 @@
-/* What a request for events asks for: Accept, the query and Last-Event-ID. */
+/* The parameters of a request for events: Accept, the query and Last-Event-ID.
+ */
 #ifndef SLUICE_EVENTS_QUERY_H
 #define SLUICE_EVENTS_QUERY_H
 
@@ -12,7 +13,7 @@ enum deliver { DELIVER_NEW, DELIVER_ALL, DELIVER_LAST };
 
 /* All borrowed, NUL-terminated. */
 struct events_request {
-	const char *query;	   /* behind the '?'; "" for none */
+	const char *query;	   /* after the '?'; "" for none */
 	const char *accept;	   /* header; NULL for none */
 	const char *last_event_id; /* header; NULL for none */
 	const char *id_name;	   /* parameter that carries the identity, or

@@ -199,8 +199,7 @@ static void read_forwarded(struct hops *hops, const char *at)
 	}
 }
 
-/* ---- the client
- * ------------------------------------------------------------- */
+/* ---- the client ---------------------------------------------------------- */
 
 /* False without such a header. */
 static bool read_forwarded_header(const struct request *h, const char *name,

@@ -26,7 +26,7 @@ struct subscriptions_query {
 	uint64_t after; /* list those with a higher number */
 };
 
-/* `query` is the text behind the '?'. 0, or -EINVAL with *why. An unknown
+/* `query` is the text after the '?'. 0, or -EINVAL with *why. An unknown
  * parameter is 400 here: a misspelt filter would list, or end, more than was
  * meant. DELETE takes an id, and nothing else. */
 int subscriptions_query_parse(struct subscriptions_query *ret,

@@ -39,8 +39,7 @@ static void take_api_error(struct js_error *e, const json_t *error)
 	js_error_set(e, (int)code, text == NULL ? "" : text);
 }
 
-/* ---- what jansson cannot read
- * --------------------------------------------- */
+/* ---- what jansson cannot read -------------------------------------------- */
 
 /* jansson rejects a whole response for one unsigned integer of 64 bits (a
  * counter that underflowed in the server) or one NUL in a description. Such a

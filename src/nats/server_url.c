@@ -27,7 +27,7 @@ const char *server_url_fault(const char *url)
 		return "its scheme is neither nats:// nor tls://";
 	for (const char *p = rest; *p != '\0'; p++)
 		if (*p <= ' ' || *p > '~')
-			return "it holds what is not printable ASCII";
+			return "it has a character that is not printable ASCII";
 	at = strrchr(rest, '@');
 	rest = at == NULL ? rest : at + 1;
 	fault = hostport_take_host(&rest);

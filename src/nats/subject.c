@@ -52,10 +52,10 @@ static const char *template_fault(const char *text, const char *at)
 	if (strpbrk(text, "*>") != NULL)
 		return "it may have no wildcard";
 	if (at == NULL)
-		return "it must hold {id} once";
+		return "it must contain {id} once";
 	after = at + PLACEHOLDER_LEN;
 	if (strstr(after, placeholder) != NULL)
-		return "it may hold {id} only once";
+		return "it may contain {id} only once";
 	if ((at > text && at[-1] != '.') || (*after != '\0' && *after != '.'))
 		return "{id} must be a whole token";
 	if (memchr(text, '{', (size_t)(at - text)) != NULL ||

@@ -18,8 +18,7 @@
 #include "jwt_maker.h"
 #include "jwt_vectors.h"
 
-/* ---- signatures -----------------------------------------------------------
- */
+/* ---- signatures ---------------------------------------------------------- */
 
 /* The token's algorithm and kid, as its header has them without blanks. */
 static bool member(const char *header, const char *name, char *out, size_t size)
@@ -210,8 +209,7 @@ static void few_keys_are_tried(void **state)
 	jwks_free(keys);
 }
 
-/* ---- forms ----------------------------------------------------------------
- */
+/* ---- forms --------------------------------------------------------------- */
 
 static void must_fail_as(enum jwks_kind kind, const char *bytes, size_t len,
 			 const char *why)
@@ -492,8 +490,7 @@ static void other_forms_are_named(void **state)
 	must_fail_as(JWKS_SECRET, (char *)der, len, "a key, not a secret");
 }
 
-/* ---- secrets --------------------------------------------------------------
- */
+/* ---- secrets ------------------------------------------------------------- */
 
 static bool is_secret(const char *file, size_t len)
 {

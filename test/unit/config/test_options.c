@@ -179,7 +179,7 @@ static void wrong_values_are_named_with_what_is_right(void **state)
 		{"js-domain", "a.b", "one token"},
 		{"js-api-prefix", "a b", "without wildcards"},
 		{"stream", "a.b", "a stream's name"},
-		{"subject", "events", "must hold {id} once"},
+		{"subject", "events", "must contain {id} once"},
 		{"id-header", "user id", "no header name"},
 		{"id-header", "Last-Event-ID", "is reserved"},
 		{"id-query", "a&b", "letters, digits"},

@@ -69,13 +69,13 @@ static void template_faults_have_a_reason(void **state)
 	static const struct {
 		const char *text, *why;
 	} cases[] = {
-		{"", "it must hold {id} once"},
-		{"events", "it must hold {id} once"},
-		{"events.{ID}", "it must hold {id} once"},
-		{"{id}.{id}", "it may hold {id} only once"},
+		{"", "it must contain {id} once"},
+		{"events", "it must contain {id} once"},
+		{"events.{ID}", "it must contain {id} once"},
+		{"{id}.{id}", "it may contain {id} only once"},
 		{"events.x{id}", "{id} must be a whole token"},
 		{"events.{id}x", "{id} must be a whole token"},
-		{"{id}{id}", "it may hold {id} only once"},
+		{"{id}{id}", "it may contain {id} only once"},
 		{"events.{id}.*", "it may have no wildcard"},
 		{"events.{id}.>", "it may have no wildcard"},
 		{"{kind}.{id}", "{id} is the only placeholder"},
