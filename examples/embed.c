@@ -1,12 +1,12 @@
-/* The gateway inside a program's own libuv loop:
+/* The gateway on the libuv loop of a program:
  *
  *	embed listen=127.0.0.1:8080 stream=Events ping-interval=15s
  *
- * Options are those of the sluice program, as NAME=VALUE; what is not given is
- * taken from the environment and the NATS CLI context. The program has work of
- * its own, a timer that prints how many streams are open when that has changed.
- * SIGINT and SIGTERM end it gently, a second one at once; the exit status is 0
- * in both cases, 2 for a wrong option, 1 when it can't start. */
+ * Options are those of the sluice program, as NAME=VALUE; the others come from
+ *the environment and the NATS CLI context. The program has a timer of its own,
+ *which prints the number of open subscriptions when it has changed. SIGINT and
+ *SIGTERM drain the gateway, a second one stops it; the exit status is 0 in both
+ *cases, 2 for a wrong option, 1 when the start fails. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +21,8 @@ struct app {
 	uv_signal_t sigint;
 	uv_signal_t sigterm;
 	uv_timer_t timer;
-	struct sluice *gateway; /* NULL once it is gone */
-	size_t streams;		/* as last printed */
+	struct sluice *gateway; /* NULL after its end */
+	size_t subscriptions;	/* as last printed */
 	int draining;
 };
 
@@ -32,7 +32,7 @@ static void say(const char *what, const char *which)
 	fflush(stdout);
 }
 
-/* The last call for this gateway: all that is left are our own handles. */
+/* The gateway has ended: only our own handles are left. */
 static void on_done(struct sluice *gateway, void *arg)
 {
 	struct app *app = arg;
@@ -61,20 +61,20 @@ static void on_signal(uv_signal_t *handle, int signum)
 static void on_timer(uv_timer_t *timer)
 {
 	struct app *app = timer->data;
-	size_t streams;
+	size_t subscriptions;
 	char text[32];
 
 	if (app->gateway == NULL)
 		return;
-	streams = sluice_subscriptions(app->gateway);
-	if (streams == app->streams)
+	subscriptions = sluice_subscriptions(app->gateway);
+	if (subscriptions == app->subscriptions)
 		return;
-	app->streams = streams;
-	snprintf(text, sizeof(text), "%zu", streams);
-	say("streams", text);
+	app->subscriptions = subscriptions;
+	snprintf(text, sizeof(text), "%zu", subscriptions);
+	say("subscriptions", text);
 }
 
-/* Our own part of the loop. */
+/* The handles of this program. */
 static int start_handles(struct app *app)
 {
 	int rc = uv_signal_init(&app->loop, &app->sigint);
@@ -93,7 +93,7 @@ static int start_handles(struct app *app)
 	return rc;
 }
 
-/* Arguments first: what they set wins over what is loaded. */
+/* Arguments first: they take precedence over what is loaded. */
 static int take_options(struct sluice_options *options, char *argv[], char *err)
 {
 	for (; *argv != NULL; argv++) {
@@ -119,7 +119,7 @@ static int fail(int status, const char *err)
 	return status;
 }
 
-/* The exit status. */
+/* Returns the exit status. */
 static int run(struct app *app, const struct sluice_options *options)
 {
 	char err[SLUICE_ERROR_MAX], address[ADDRESS_MAX];

@@ -1,5 +1,5 @@
-/* Publishes to a JetStream stream in the ordinary, synchronous way of nats.c:
- * every message is acknowledged before the next one goes out. See --help. */
+/* Publishes to a JetStream stream with the synchronous API of nats.c: every
+ * message is acknowledged before the next one is sent. See --help. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -21,17 +21,17 @@ enum {
 	MAX_IDS = 64,
 	MAX_ID = 128,	    /* bytes, as in the gateway */
 	MAX_SUBJECT = 512,  /* with its NUL */
-	MAX_LINE = 1 << 20, /* what a server takes if not told otherwise */
+	MAX_LINE = 1 << 20, /* default max_payload of nats-server */
 	CLOSE_MS = 5000,
 };
 
-/* What the user wants. */
+/* The options. */
 struct plan {
 	const char *server;
 	const char *creds; /* NULL: none */
 	const char *stream;
 	const char *prefix; /* of the subject, before {id} */
-	const char *suffix; /* behind it */
+	const char *suffix; /* after it */
 	const char *ids[MAX_IDS];
 	size_t n_ids;
 	uint64_t tick_ms; /* 0: lines of standard input */
@@ -48,8 +48,8 @@ struct publisher {
 
 static const char help[] =
 	"Usage: publish [OPTION]...\n\n"
-	"Publishes events to a JetStream stream, which is made if it is not "
-	"there, and\nwaits for the acknowledgement of each. Without --tick "
+	"Publishes events to a JetStream stream, which is created if needed, "
+	"and waits\nfor the acknowledgement of each. Without --tick "
 	"the events are the lines\nof standard input: \"ID TEXT\", or with "
 	"--id the whole line for each of the IDs.\n\n"
 	"  --server URL        NATS server; default $NATS_URL, else\n"
@@ -57,12 +57,12 @@ static const char help[] =
 	"  --creds FILE        user credentials\n"
 	"  --stream NAME       default Events\n"
 	"  --subject TEMPLATE  subject of an ID's events; default events.{id}\n"
-	"  --id ID             whom for; repeatable\n"
+	"  --id ID             identity of the events; repeatable\n"
 	"  --tick INTERVAL     one JSON event for each --id every interval, "
 	"such as\n                      250ms, 1s, 5m\n"
 	"  --help              print this text\n\n"
 	"Ends at the end of its input, or with SIGINT or SIGTERM. Exit "
-	"status: 0 when all\nthat was sent is stored, 2 for a wrong option, 1 "
+	"status: 0 when all\nevents are stored, 2 for a wrong option, 1 "
 	"for anything else.\n";
 
 /* Always 1, the exit status. */

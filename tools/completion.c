@@ -1,19 +1,19 @@
-/* Makes a shell's completions of the table of options:
+/* Generates a shell's completions from the table of options:
  *
  *	completion bash|zsh|fish PROGRAM >FILE
  *
- * Options are completed, and of their values those that can be known: words,
- * files, and the NATS CLI contexts that are there. */
+ * Completes options, and values that are known: words, files, and the existing
+ *NATS CLI contexts. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "config/options.h"
 
-/* What a value is completed with. */
+/* The kind of a value's completion. */
 enum values {
-	VALUES_NONE, /* the option takes none */
-	VALUES_FREE, /* nobody can guess it */
+	VALUES_NONE, /* the option takes no value */
+	VALUES_FREE, /* any text */
 	VALUES_WORDS,
 	VALUES_FILES,
 	VALUES_CONTEXTS,
@@ -44,8 +44,8 @@ static void put_words(const struct options_row *row)
 		printf("%s%s", w == row->words ? "" : " ", *w);
 }
 
-/* The help on one line: before each of the characters in `marked` stands a
- * backslash, and a single quote is `quote`. */
+/* The help on one line, with a backslash before each of the characters in
+ * `marked`, and `quote` for a single quote. */
 static void put_help(const struct options_row *row, const char *marked,
 		     const char *quote)
 {

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes the root folder of a container's image: a program with the libraries that
-# it needs, certificate authorities and users' names, all of Debian's.
+# Creates the root folder of a container image: a program with its libraries, certificate
+# authorities and user names, all from Debian.
 #
 #	tools/image-root.sh PROGRAM FOLDER
 #
-# The licences of what is copied lie in usr/share/doc, and the packages it comes
-# from in var/lib/dpkg/status.d, where scanners for known faults look.
+# Licences are in usr/share/doc, and the source packages in var/lib/dpkg/status.d, where
+# vulnerability scanners look.
 set -eu
 
 [ $# -eq 2 ] || {
@@ -16,13 +16,13 @@ program=$1
 folder=$2
 authorities=/etc/ssl/certs/ca-certificates.crt
 
-# The files that the program is loaded with, as the loader calls them.
+# The program's libraries, as the loader names them.
 libraries()
 {
 	ldd "$1" | sed -n 's/^\t\(.* => \)\{0,1\}\(\/[^ ]*\) (.*/\2/p'
 }
 
-# The package that a file belongs to. Folders that are links hide some.
+# The package of a file. Some are found only behind symbolic links of folders.
 package_of()
 {
 	for path in "$(readlink -f "$1")" "$1" "/usr$1"; do

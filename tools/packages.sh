@@ -1,17 +1,16 @@
 #!/bin/sh
-# Installs the Debian packages that are missing, and only those.
+# Installs missing Debian packages.
 #
 #	tools/packages.sh build     to compile the program
-#	tools/packages.sh run       and to try it: nats-server, curl
-#	tools/packages.sh test      and to test it
-#	tools/packages.sh clients   and with browsers and packages of npm
+#	tools/packages.sh run       also to run it: nats-server, curl
+#	tools/packages.sh test      also to test it
+#	tools/packages.sh clients   also to test it with browsers and npm packages
 #	tools/packages.sh fuzz      to fuzz it
 #	tools/packages.sh bench     to measure it
-#	tools/packages.sh package   to make Debian packages of it
-#	tools/packages.sh monitoring  and to try what is for Prometheus
+#	tools/packages.sh package   to build Debian packages
+#	tools/packages.sh monitoring  also to check the files for Prometheus
 #
-# As root, or with sudo. Where there is no apt-get it names what is needed and
-# leaves the rest to you.
+# Needs root or sudo. Without apt-get it lists what is needed.
 set -eu
 
 available()
@@ -102,7 +101,7 @@ if ! command -v apt-get >/dev/null; then
 	exit 0
 fi
 
-# A fresh machine may know no package yet, and so no name of any.
+# A fresh machine may have no package lists yet.
 if ! available libuv1-dev; then
 	as_root apt-get -qq update
 fi
@@ -110,21 +109,21 @@ list=$(missing "$what" | xargs)
 [ -n "$list" ] || exit 0
 echo "installing: $list" >&2
 
-# The tests start servers of their own: no package's service has to listen, now
-# or after the next boot. While the script runs, policy-rc.d refuses to start
-# services. Debian knows that file at this path only.
+# The tests start servers of their own, so no packaged service should start, now or at
+# the next boot. While the script runs, policy-rc.d forbids it. Debian reads that file at
+# this path only.
 policy=/usr/sbin/policy-rc.d
 mark="# Of tools/packages.sh"
 held=no
 
 hold_services()
 {
-	# Another program's policy holds; what a killed run left does not.
+	# Another program's policy stays; one left by a killed run does not.
 	if [ -e "$policy" ] && ! grep -qF "$mark" "$policy"; then
 		return
 	fi
 	held=yes
-	# Without the process that made it (kill -9, power loss) it allows all.
+	# Without the process that wrote it (kill -9, power loss) it allows everything.
 	printf '%s\n' '#!/bin/sh' "$mark" \
 		"kill -0 $$ 2>/dev/null && exit 101" 'exit 0' |
 		as_root tee "$policy" >/dev/null
@@ -169,5 +168,5 @@ trap 'finish 143' TERM
 trap 'finish 129' HUP
 trap 'finish 141' PIPE
 hold_services
-# Lists that are out of date name versions that the mirror no longer has.
+# Outdated lists name versions that the mirror no longer has.
 install || { as_root apt-get -qq update && install; }

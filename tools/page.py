@@ -1,11 +1,11 @@
-"""Puts the live page together: one HTML document, as C.
+"""Combines the live page into one HTML document, as C.
 
     page.py OUTPUT INDEX PART...
 
-In INDEX a line "@STYLE@" becomes the parts that are style sheets (.css), one
-behind the other, and "@SCRIPT@" the scripts (.js); at "@GATEWAY@" it is cut in
-two, for what the gateway says of itself. The policy (Content-Security-Policy)
-lets in what was put here, by its SHA-256, and nothing else."""
+In INDEX the line "@STYLE@" is replaced by the style sheets (.css), "@SCRIPT@" by
+the scripts (.js). At "@GATEWAY@" the document is split, for the attributes that
+the gateway adds. The policy (Content-Security-Policy) allows these parts, by
+their SHA-256, and nothing else."""
 
 import base64
 import hashlib
@@ -15,8 +15,8 @@ POLICY = ("default-src 'none'; script-src {script}; style-src {style}; "
           "img-src data:; connect-src 'self'; base-uri 'none'; "
           "form-action 'none'; frame-ancestors 'none'; "
           "require-trusted-types-for 'script'; trusted-types 'none'")
-# What would end an element early, or change what a browser makes of its text
-# (and with it the hash).
+# Text that would end an element early, or that a browser would change (and with it
+# the hash).
 FORBIDDEN = ("</script", "<script", "</style", "<!--", "\r", "\0")
 
 

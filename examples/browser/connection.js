@@ -24,15 +24,15 @@ const FIRST_PATIENCE_MS = 75_000; // 2.5 times the gateway's default between pin
 const LEAST_PATIENCE_MS = 1000;
 const FIRST_RETRY_MS = 3000;
 export const MAX_DELAY_MS = 30_000;
-const LEAST_STREAM_MS = 1000; // before its token is renewed
-const MAX_REFUSAL = 500; // characters of a refusal that are told
+const MIN_OPEN_MS = 1000; // before a token is renewed
+const MAX_ERROR_TEXT = 500; // characters of an error response
 const PING = '{"system": "ping"}';
 
 /** A response that is not an event stream. */
 class Refusal extends Error {
   /** @param {number} status @param {string} text @param {string | null} after */
   constructor(status, text, after) {
-    super(text.trim().slice(0, MAX_REFUSAL) || `status ${status}`);
+    super(text.trim().slice(0, MAX_ERROR_TEXT) || `status ${status}`);
     this.status = status;
     this.waitMs = /^\d+$/.test(after ?? "") ? Number(after) * 1000 : 0;
     // A retry would get the same response; 408 and 429 are temporary.
@@ -312,7 +312,7 @@ export class Connection {
    */
   async #renew(controller) {
     const used = this.#used;
-    const early = this.#openedAt + LEAST_STREAM_MS - Date.now();
+    const early = this.#openedAt + MIN_OPEN_MS - Date.now();
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, early)));
     if (controller.signal.aborted || typeof this.#options.token !== "function") {
       return;

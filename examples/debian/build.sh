@@ -1,12 +1,12 @@
 #!/bin/sh
-# Builds Debian packages of the tree that this script lies in:
+# Builds Debian packages of this source tree:
 #
 #	examples/debian/build.sh [--no-install] [FOLDER]   (default: build-debian)
 #
-#	--no-install  take the packages that this needs as they are
+#	--no-install  do not install the packages that the build needs
 #
-# The tree stays as it is: debian/ is made in a copy. lintian looks at the result,
-# and an error of its is one of this script's.
+# The tree stays unchanged: debian/ is created in a copy. lintian checks the result; its
+# errors are errors of this script.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
