@@ -117,7 +117,7 @@ static void serves_and_drains(void **state)
 
 	start(f, "drain-delay=0s");
 	open_stream(f);
-	expect_output(f, "streams 1");
+	expect_output(f, "subscriptions 1");
 	nats_admin_publish(f->admin, "events.alice", "hello", 5);
 	assert_string_equal(sse_client_wait_message(&f->client, 1)->data,
 			    "hello");
