@@ -135,8 +135,8 @@ static const uint8_t *frame_part_of(const struct cursor *c,
 		*len = f->len;
 		return bytes;
 	}
-	*len = f->len - f->head_len - SSE_CHUNK_TAIL;
-	return bytes + f->head_len;
+	*len = f->len - f->size_line_len - SSE_CHUNK_TAIL;
+	return bytes + f->size_line_len;
 }
 
 bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len)

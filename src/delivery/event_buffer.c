@@ -144,8 +144,8 @@ void event_buffer_frame_payload(const struct event_buffer *b,
 {
 	const uint8_t *chunk = event_buffer_frame_bytes(b, f);
 
-	sse_decode(ret, chunk + f->head_len,
-		   f->len - f->head_len - SSE_CHUNK_TAIL,
+	sse_decode(ret, chunk + f->size_line_len,
+		   f->len - f->size_line_len - SSE_CHUNK_TAIL,
 		   f->kept ? chunk + f->len : NULL, room);
 }
 
@@ -450,7 +450,7 @@ struct buffer_subject *event_buffer_append(struct event_buffer *b,
 	n->rank = 0;
 	n->subject = s;
 	n->len = (uint32_t)f->total;
-	n->head_len = (uint16_t)f->head_len;
+	n->size_line_len = (uint16_t)f->size_line_len;
 	n->kept = f->kept > 0;
 	sse_encode(f, b->bytes + pos);
 	if (n->kept)

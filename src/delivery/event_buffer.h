@@ -45,11 +45,11 @@ struct buffer_frame {
 	 * the one before, and one much further back. 0: there is none. */
 	uint32_t back;
 	uint32_t jump;
-	uint32_t len;	   /* whole chunk */
-	uint16_t head_len; /* chunk's head; the body ends SSE_CHUNK_TAIL
+	uint32_t len;		/* whole chunk */
+	uint16_t size_line_len; /* of the chunk; the body ends SSE_CHUNK_TAIL
 			      before the end */
-	uint8_t rank;	   /* the jump is over 2^(rank+1) - 1 frames */
-	bool kept;	   /* behind it stands what sse_keep() wrote */
+	uint8_t rank;		/* the jump is over 2^(rank+1) - 1 frames */
+	bool kept;		/* behind it stands what sse_keep() wrote */
 };
 
 struct event_buffer;

@@ -38,7 +38,7 @@ void replay_queue_clear(struct replay_queue *q)
 
 /* Room for a frame of `total` bytes; NULL: *rc says why not. */
 static struct replay_frame *add_queued_frame(struct replay_queue *q,
-					     size_t total, size_t head_len,
+					     size_t total, size_t size_line_len,
 					     int *rc)
 {
 	struct replay_frame *frame;
@@ -48,7 +48,7 @@ static struct replay_frame *add_queued_frame(struct replay_queue *q,
 		return NULL;
 	frame = &q->frames[q->n++];
 	frame->len = (uint32_t)total;
-	frame->head_len = (uint16_t)head_len;
+	frame->size_line_len = (uint16_t)size_line_len;
 	frame->internal = false;
 	return frame;
 }
@@ -72,7 +72,7 @@ static int put_queued_line(struct replay_queue *q,
 	int rc;
 
 	ndjson_measure(&l, &what, c->json);
-	frame = add_queued_frame(q, l.total, l.head_len, &rc);
+	frame = add_queued_frame(q, l.total, l.size_line_len, &rc);
 	if (frame == NULL)
 		return rc;
 	frame->seq = m->seq;
@@ -109,7 +109,7 @@ int replay_queue_put(struct replay_queue *q, const struct jetstream_message *m,
 	sse_measure(&f, m->data, m->len, m->seq, tag);
 	if (c->ndjson)
 		return put_queued_line(q, m, &f, c);
-	frame = add_queued_frame(q, f.total, f.head_len, &rc);
+	frame = add_queued_frame(q, f.total, f.size_line_len, &rc);
 	if (frame == NULL)
 		return rc;
 	frame->seq = m->seq;
@@ -125,8 +125,8 @@ static const uint8_t *queued_part_of(const struct replay_frame *f, bool chunked,
 		*len = f->len;
 		return bytes;
 	}
-	*len = f->len - f->head_len - SSE_CHUNK_TAIL;
-	return bytes + f->head_len;
+	*len = f->len - f->size_line_len - SSE_CHUNK_TAIL;
+	return bytes + f->size_line_len;
 }
 
 void replay_queue_gather(const struct replay_queue *q, size_t max, bool chunked,

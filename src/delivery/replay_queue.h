@@ -15,7 +15,7 @@
 struct replay_frame {
 	uint64_t seq;
 	uint32_t len;
-	uint16_t head_len;
+	uint16_t size_line_len;
 	bool internal; /* of no bytes: see struct jetstream_message */
 };
 

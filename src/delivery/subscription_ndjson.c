@@ -43,7 +43,7 @@ static int put_json_line(struct subscription_ndjson *to,
 	ndjson_encode(l, buf_tail(&to->bytes));
 	if (!chunked)
 		memmove(buf_tail(&to->bytes),
-			buf_tail(&to->bytes) + l->head_len, len);
+			buf_tail(&to->bytes) + l->size_line_len, len);
 	buf_added(&to->bytes, len);
 	to->len[to->n++] = (uint32_t)len;
 	return 0;

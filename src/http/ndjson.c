@@ -129,8 +129,8 @@ void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
 		l->kind = NDJSON_JSON;
 	put_line_begin(l, m);
 	l->body_len = l->begin_len + data_member_len(l) + LEN("}\n");
-	l->head_len = chunk_size_len(l->body_len) + LEN("\r\n");
-	l->total = l->head_len + l->body_len + SSE_CHUNK_TAIL;
+	l->size_line_len = chunk_size_len(l->body_len) + LEN("\r\n");
+	l->total = l->size_line_len + l->body_len + SSE_CHUNK_TAIL;
 }
 
 void ndjson_encode(const struct ndjson_line *l, uint8_t *out)

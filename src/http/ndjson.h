@@ -42,9 +42,9 @@ struct ndjson_line {
 	enum ndjson_data kind;
 	char begin[NDJSON_BEGIN_MAX]; /* everything before the data */
 	size_t begin_len;
-	size_t body_len; /* bytes of the line */
-	size_t head_len; /* bytes of the chunk's size line */
-	size_t total;	 /* head + body + SSE_CHUNK_TAIL */
+	size_t body_len;      /* bytes of the line */
+	size_t size_line_len; /* bytes of the chunk's size line */
+	size_t total;	      /* size line, body, SSE_CHUNK_TAIL */
 };
 
 /* Sets all fields of `l`. `json`: a payload that is JSON (json_compact.h) is
@@ -52,7 +52,7 @@ struct ndjson_line {
 void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
 		    bool json);
 /* Writes exactly l->total bytes. Without chunks, the line alone is what lies
- * between head_len and SSE_CHUNK_TAIL. */
+ * between size_line_len and SSE_CHUNK_TAIL. */
 void ndjson_encode(const struct ndjson_line *l, uint8_t *out);
 
 /* Short lines: like sse_put_*(), at most SSE_TEXT_MAX bytes. */

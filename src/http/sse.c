@@ -214,8 +214,8 @@ void sse_measure(struct sse_frame *f, const void *data, size_t len,
 		data_len = LEN(BASE64_FIELDS "\n") + base64_encoded_len(len);
 	f->body_len = data_len + LEN(ID_FIELD) + encode_decimal_len(seq) +
 		      LEN("-") + SSE_TAG_LEN + LEN("\n\n");
-	f->head_len = chunk_size_len(f->body_len) + LEN("\r\n");
-	f->total = f->head_len + f->body_len + SSE_CHUNK_TAIL;
+	f->size_line_len = chunk_size_len(f->body_len) + LEN("\r\n");
+	f->total = f->size_line_len + f->body_len + SSE_CHUNK_TAIL;
 }
 
 void sse_encode(const struct sse_frame *f, uint8_t *out)

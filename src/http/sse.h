@@ -3,7 +3,7 @@
  * A frame is one event on the wire, inside one HTTP chunk:
  *
  *	23\r\n data: the payload\n id: 4711-9f31c2\n \n \r\n
- *	|head|                body                    |tail|
+ *	|size|                body                    |tail|
  *
  * HTTP/1.0 clients get the body alone. Encoding has two steps, so that a frame
  * can be written in place (a ring, a buffer): sse_measure(), then sse_encode()
@@ -37,11 +37,11 @@ struct sse_frame {
 	size_t len;
 	uint64_t seq;
 	const struct sse_tag *tag;
-	bool base64;	 /* not UTF-8; set by sse_measure() */
-	size_t kept;	 /* bytes that sse_keep() writes; 0 for most */
-	size_t body_len; /* bytes of the event */
-	size_t head_len; /* bytes of the chunk's size line */
-	size_t total;	 /* head + body + SSE_CHUNK_TAIL */
+	bool base64;	      /* not UTF-8; set by sse_measure() */
+	size_t kept;	      /* bytes that sse_keep() writes; 0 for most */
+	size_t body_len;      /* bytes of the event */
+	size_t size_line_len; /* bytes of the chunk's size line */
+	size_t total;	      /* size line, body, SSE_CHUNK_TAIL */
 };
 
 /* Sets all fields of `f`. The payload is split at \n, \r\n and a lone \r. A

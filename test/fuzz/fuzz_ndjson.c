@@ -51,7 +51,7 @@ static char *make_line(enum ndjson_data kind, const void *data, size_t len,
 	MUST(memcmp(chunk + l->total - 4, "}\n\r\n", 4) == 0);
 	line = malloc(l->body_len);
 	MUST(line != NULL);
-	memcpy(line, chunk + l->head_len, l->body_len);
+	memcpy(line, chunk + l->size_line_len, l->body_len);
 	MUST(memchr(line, '\n', l->body_len - 1) == NULL);
 	MUST(memchr(line, '\r', l->body_len) == NULL);
 	free(chunk);
@@ -155,7 +155,7 @@ static void check_log(const struct sse_frame *f, bool json, const char *line,
 	char *again;
 
 	MUST(room != NULL);
-	sse_decode(&p, frame + f->head_len, f->body_len,
+	sse_decode(&p, frame + f->size_line_len, f->body_len,
 		   f->kept > 0 ? frame + f->total : NULL, room);
 	MUST(p.base64 == f->base64);
 	if (!p.base64)

@@ -161,10 +161,10 @@ static void must_come_back(const uint8_t *data, size_t len, uint64_t seq,
 
 	sse_measure(&f, data, len, seq, tag);
 	MUST(f.base64 == !is_utf8(data, len));
-	MUST(f.total == f.head_len + f.body_len + SSE_CHUNK_TAIL);
+	MUST(f.total == f.size_line_len + f.body_len + SSE_CHUNK_TAIL);
 	room = encode(&f);
 	body = chunk_data(room + GUARD, f.total, &body_len);
-	MUST(body == room + GUARD + f.head_len && body_len == f.body_len);
+	MUST(body == room + GUARD + f.size_line_len && body_len == f.body_len);
 	decode(&s, body, body_len);
 	MUST(is_text(&s.events[0].type, f.base64 ? "base64" : "message"));
 	if (f.base64)

@@ -250,7 +250,7 @@ static size_t frame_len(const struct fixture *f, uint64_t number)
 	const struct buffer_frame *fr = event_buffer_frame(f->buffer, number);
 
 	return f->cursor.chunked ? fr->len
-				 : fr->len - fr->head_len - SSE_CHUNK_TAIL;
+				 : fr->len - fr->size_line_len - SSE_CHUNK_TAIL;
 }
 
 static void check_cut(struct fixture *f, size_t written)

@@ -22,7 +22,7 @@ struct model_frame {
 	uint64_t time_ns;
 	int subject;
 	uint8_t *bytes;
-	size_t len, head_len;
+	size_t len, size_line_len;
 };
 
 struct model {
@@ -152,7 +152,7 @@ static void check(const struct model *m)
 		assert_int_equal(f->seq, m->frames[i].seq);
 		assert_int_equal(f->time_ns, m->frames[i].time_ns);
 		assert_int_equal(f->len, m->frames[i].len);
-		assert_int_equal(f->head_len, m->frames[i].head_len);
+		assert_int_equal(f->size_line_len, m->frames[i].size_line_len);
 		assert_memory_equal(event_buffer_frame_bytes(m->buffer, f),
 				    m->frames[i].bytes, f->len);
 		bytes += f->len;
@@ -203,7 +203,7 @@ static void model_put(struct model *m, int subject, uint64_t seq,
 	f->time_ns = seq * 1000;
 	f->subject = subject;
 	f->len = sse.total;
-	f->head_len = sse.head_len;
+	f->size_line_len = sse.size_line_len;
 	f->bytes = malloc(f->len);
 	sse_encode(&sse, f->bytes);
 	touched =

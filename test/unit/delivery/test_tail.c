@@ -560,10 +560,10 @@ static void messages_become_frames(void **state)
 	assert_int_equal(frame->seq, 6);
 	assert_int_equal(frame->time_ns, 123456789);
 	assert_memory_equal(event_buffer_frame_bytes(f->buffer, frame) +
-				    frame->head_len,
+				    frame->size_line_len,
 			    "data: hello\nid: 6-", 18);
 	assert_memory_equal(event_buffer_frame_bytes(f->buffer, frame) +
-				    frame->head_len + 18,
+				    frame->size_line_len + 18,
 			    f->tail.tag.hex, SSE_TAG_LEN);
 	/* One that nobody watches, and one that is not ours to serve. */
 	assert_int_equal(send(f, event_message(f->consumer, 7, 2, "ev.b", "x")),

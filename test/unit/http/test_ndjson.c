@@ -37,18 +37,19 @@ static const char *line(enum ndjson_data kind, const void *data, size_t len,
 	char head[20];
 
 	ndjson_measure(&l, &m, json);
-	assert_int_equal(l.total, l.head_len + l.body_len + SSE_CHUNK_TAIL);
+	assert_int_equal(l.total,
+			 l.size_line_len + l.body_len + SSE_CHUNK_TAIL);
 	assert_true(l.total < sizeof(out));
 	memset(out, 'x', sizeof(out));
 	ndjson_encode(&l, (uint8_t *)out);
 	snprintf(head, sizeof(head), "%zx\r\n", l.body_len);
-	assert_int_equal(l.head_len, strlen(head));
-	assert_memory_equal(out, head, l.head_len);
+	assert_int_equal(l.size_line_len, strlen(head));
+	assert_memory_equal(out, head, l.size_line_len);
 	assert_memory_equal(out + l.total - 3, "\n\r\n", 3);
 	assert_int_equal(out[l.total], 'x');
 	out[l.total - 3] = '\0';
-	assert_null(strchr(out + l.head_len, '\n'));
-	return out + l.head_len;
+	assert_null(strchr(out + l.size_line_len, '\n'));
+	return out + l.size_line_len;
 }
 
 #define TEXT(text) line(NDJSON_TEXT, text, sizeof(text) - 1, false)

@@ -167,7 +167,7 @@ struct wire {
 
 static const char *body_of(const struct wire *w)
 {
-	return w->bytes + w->f.head_len;
+	return w->bytes + w->f.size_line_len;
 }
 
 /* Encodes, and checks the framing of the chunk. */
@@ -178,7 +178,7 @@ static struct wire encode(const void *data, size_t len, uint64_t seq)
 
 	sse_measure(&w.f, data, len, seq, &tag);
 	assert_int_equal(w.f.total,
-			 w.f.head_len + w.f.body_len + SSE_CHUNK_TAIL);
+			 w.f.size_line_len + w.f.body_len + SSE_CHUNK_TAIL);
 	w.bytes = malloc(w.f.total);
 	assert_non_null(w.bytes);
 	memset(w.bytes, '#', w.f.total);
