@@ -1,4 +1,5 @@
-/* A gateway in this program's own loop: what its owner may ask, and when. */
+/* A gateway on this program's loop: which calls its owner may make, and when
+ * its callback comes. Several in one process share nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,15 +20,15 @@
 
 struct owner {
 	uv_loop_t loop;
-	uv_idle_t idle; /* asks in each turn */
+	uv_idle_t idle; /* calls in each iteration */
 	struct sluice *gateway;
-	size_t asked_after_stop;
+	size_t calls_after_stop;
 	bool stopped;
 	int done;
 	char err[SLUICE_ERROR_MAX];
 };
 
-static void ask(uv_idle_t *idle)
+static void call_state_functions(uv_idle_t *idle)
 {
 	struct owner *o = idle->data;
 	char address[128];
@@ -40,7 +41,7 @@ static void ask(uv_idle_t *idle)
 		return;
 	}
 	assert_int_equal(rc, -ENOENT);
-	o->asked_after_stop++;
+	o->calls_after_stop++;
 }
 
 static void on_done(struct sluice *gateway, void *arg)
@@ -52,7 +53,7 @@ static void on_done(struct sluice *gateway, void *arg)
 	uv_close((uv_handle_t *)&o->idle, NULL);
 }
 
-/* No server has to be there: the gateway goes on asking for one. */
+/* There is no server: the gateway retries in the background. */
 static void start(struct owner *o)
 {
 	static const char *const options[][2] = {
@@ -73,7 +74,7 @@ static void start(struct owner *o)
 	sluice_options_free(set);
 	uv_idle_init(&o->loop, &o->idle);
 	o->idle.data = o;
-	uv_idle_start(&o->idle, ask);
+	uv_idle_start(&o->idle, call_state_functions);
 }
 
 static void finish(struct owner *o)
@@ -83,8 +84,9 @@ static void finish(struct owner *o)
 	assert_int_equal(uv_loop_close(&o->loop), 0);
 }
 
-/* Its parts end in different turns, the connections before the NATS source. */
-static void may_be_asked_until_done(void **state)
+/* The parts close in different iterations, the connections before the NATS
+ * source. */
+static void state_functions_work_until_done(void **state)
 {
 	struct owner o = {.done = 0};
 
@@ -95,11 +97,11 @@ static void may_be_asked_until_done(void **state)
 	sluice_stop(o.gateway, on_done, &o);
 	o.stopped = true;
 	finish(&o);
-	assert_true(o.asked_after_stop > 0);
+	assert_true(o.calls_after_stop > 0);
 }
 
-/* The drain's callback is the stop's then, and is called once. */
-static void is_done_once(void **state)
+/* The stop's callback replaces the drain's, and is called once. */
+static void done_is_called_once(void **state)
 {
 	struct owner o = {.done = 0};
 
@@ -117,7 +119,7 @@ static void is_done_once(void **state)
 /* ---- several in one process ---------------------------------------------- */
 
 /* A gateway with a loop and a thread of its own. */
-struct tenant {
+struct threaded_gateway {
 	uv_thread_t thread;
 	uv_loop_t loop;
 	uv_async_t quit;
@@ -125,9 +127,9 @@ struct tenant {
 	char admin[160];
 };
 
-static void on_tenant_done(struct sluice *gateway, void *arg)
+static void on_threaded_gateway_done(struct sluice *gateway, void *arg)
 {
-	struct tenant *t = arg;
+	struct threaded_gateway *t = arg;
 
 	(void)gateway;
 	uv_close((uv_handle_t *)&t->quit, NULL);
@@ -135,19 +137,20 @@ static void on_tenant_done(struct sluice *gateway, void *arg)
 
 static void on_quit(uv_async_t *quit)
 {
-	struct tenant *t = quit->data;
+	struct threaded_gateway *t = quit->data;
 
-	sluice_stop(t->gateway, on_tenant_done, t);
+	sluice_stop(t->gateway, on_threaded_gateway_done, t);
 }
 
-static void run_tenant(void *arg)
+static void run_threaded_gateway(void *arg)
 {
-	struct tenant *t = arg;
+	struct threaded_gateway *t = arg;
 
 	uv_run(&t->loop, UV_RUN_DEFAULT);
 }
 
-static void start_tenant(struct tenant *t, const char *folder, int number)
+static void start_threaded_gateway(struct threaded_gateway *t,
+				   const char *folder, int number)
 {
 	const char *const options[][2] = {
 		{"listen", "127.0.0.1:0"},
@@ -169,26 +172,28 @@ static void start_tenant(struct tenant *t, const char *folder, int number)
 				 0);
 	assert_int_equal(sluice_start(&t->gateway, &t->loop, set, err), 0);
 	sluice_options_free(set);
-	assert_int_equal(uv_thread_create(&t->thread, run_tenant, t), 0);
+	assert_int_equal(uv_thread_create(&t->thread, run_threaded_gateway, t),
+			 0);
 }
 
-/* Nothing of one is the other's: ThreadSanitizer looks on. */
-static void two_in_two_threads(void **state)
+/* Gateways share no state without a lock: this test runs under
+ * ThreadSanitizer, too. */
+static void two_gateways_in_two_threads(void **state)
 {
 	enum { N = 2, TIMES = 10 };
-	struct tenant tenants[N];
+	struct threaded_gateway gateways[N];
 	struct temp_folder folder;
 
 	(void)state;
 	assert_int_equal(temp_folder_make(&folder), 0);
 	for (int i = 0; i < N; i++)
-		start_tenant(&tenants[i], folder.path, i);
+		start_threaded_gateway(&gateways[i], folder.path, i);
 	for (int i = 0; i < TIMES; i++) {
 		struct sse_client cs[N] = {0};
 
-		/* Both are asked before one is read. */
+		/* Both requests are sent before a response is read. */
 		for (int k = 0; k < N; k++)
-			sse_client_get(&cs[k], tenants[k].admin, "/metrics",
+			sse_client_get(&cs[k], gateways[k].admin, "/metrics",
 				       NULL);
 		for (int k = 0; k < N; k++) {
 			sse_client_wait_reply(&cs[k]);
@@ -199,10 +204,10 @@ static void two_in_two_threads(void **state)
 		}
 	}
 	for (int i = 0; i < N; i++)
-		uv_async_send(&tenants[i].quit);
+		uv_async_send(&gateways[i].quit);
 	for (int i = 0; i < N; i++) {
-		uv_thread_join(&tenants[i].thread);
-		assert_int_equal(uv_loop_close(&tenants[i].loop), 0);
+		uv_thread_join(&gateways[i].thread);
+		assert_int_equal(uv_loop_close(&gateways[i].loop), 0);
 	}
 	temp_folder_remove(&folder);
 }
@@ -210,9 +215,9 @@ static void two_in_two_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(may_be_asked_until_done),
-		cmocka_unit_test(is_done_once),
-		cmocka_unit_test(two_in_two_threads),
+		cmocka_unit_test(state_functions_work_until_done),
+		cmocka_unit_test(done_is_called_once),
+		cmocka_unit_test(two_gateways_in_two_threads),
 	};
 
 	return cmocka_run_group_tests_name("gateway", tests, NULL, NULL);

@@ -177,8 +177,8 @@ static void a_slow_reader_gets_every_line(void **state)
 	assert_int_equal(f->got, N);
 }
 
-/* The memory has its bound, whoever puts lines never waits, and what was lost
- * is counted, and told when the reader is back. */
+/* The memory is bounded, the loop never waits, and lost lines are counted and
+ * reported when the reader is back. */
 static void a_stalled_reader_costs_lines(void **state)
 {
 	enum { N = 5000 };
@@ -217,11 +217,11 @@ static void a_stalled_reader_does_not_hold_up_the_end(void **state)
 	wait_for_reader_to_stall(f);
 	assert_in_range(close_file(f), LOG_FILE_LAST_MS - 100, CLOSE_MS);
 	assert_true(f->lost > 0);
-	/* What did go out is not mixed up. */
+	/* The lines that were written are whole. */
 	assert_int_equal(read_lines(f) + f->lost, 100);
 }
 
-/* The last lines are not lost where somebody reads. */
+/* The last lines are not lost while there is a reader. */
 static void what_is_queued_is_written_at_the_end(void **state)
 {
 	struct fixture *f = *state;

@@ -1,3 +1,4 @@
+/* Credentials, TLS, prefixes, and settings that are rejected at the start. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,16 +22,13 @@
 #include "nats_server.h"
 #include "source_spy.h"
 
-/* Who we are and whom we talk to: credentials, TLS, prefixes, and settings that
- * are refused before anything is tried. */
-
 struct fixture {
 	uv_loop_t loop;
 	struct nats_server nats;
 	const char *server;
 	struct nats_settings settings;
 	struct spy spy;
-	char dir[64]; /* of the test's own files */
+	char dir[64]; /* of the test's files */
 	char path[6][128];
 };
 
@@ -90,8 +88,8 @@ static void serve(struct fixture *f, const char *config)
 	f->server = f->nats.url;
 }
 
-/* It comes up and speaks to JetStream, which has no such stream. */
-static void assert_good(struct fixture *f)
+/* The session opens, and JetStream responds: there is no such stream. */
+static void assert_connects(struct fixture *f)
 {
 	spy_start(&f->spy, &f->loop, &f->settings);
 	spy_wait(&f->spy, JETSTREAM_UP);
@@ -101,7 +99,7 @@ static void assert_good(struct fixture *f)
 	spy_finish(&f->spy);
 }
 
-static void assert_refused(struct fixture *f, const char *why)
+static void assert_rejected(struct fixture *f, const char *why)
 {
 	spy_start(&f->spy, &f->loop, &f->settings);
 	spy_wait_note(&f->spy, 0, "failed ");
@@ -158,15 +156,15 @@ static void a_user_has_a_password(void **state)
 	serve(f, "authorization { user: ann, password: \"p@ss:w%rd\" }");
 	f->settings.user = "ann";
 	f->settings.password = "p@ss:w%rd";
-	assert_good(f);
+	assert_connects(f);
 	f->settings.password = "wrong-secret";
-	assert_refused(f, "Authorization Violation");
+	assert_rejected(f, "Authorization Violation");
 	f->settings.user = NULL;
 	f->settings.password = NULL;
-	assert_refused(f, "Authorization Violation");
+	assert_rejected(f, "Authorization Violation");
 }
 
-static void a_refusal_does_not_tell_the_secret(void **state)
+static void errors_do_not_contain_the_secret(void **state)
 {
 	struct fixture *f = *state;
 	char url[128];
@@ -189,10 +187,10 @@ static void a_password_may_have_any_byte(void **state)
 		 "password: \"q\\\"u\\\\o\\nte\" }");
 	f->settings.user = "a\"b";
 	f->settings.password = "q\"u\\o\nte";
-	assert_good(f);
+	assert_connects(f);
 }
 
-static void credentials_may_stand_in_the_url(void **state)
+static void credentials_may_be_in_the_url(void **state)
 {
 	struct fixture *f = *state;
 	char url[128];
@@ -201,29 +199,29 @@ static void credentials_may_stand_in_the_url(void **state)
 	snprintf(url, sizeof(url), "nats://ann:p%%40s%%2Fs%%25@127.0.0.1:%d",
 		 f->nats.port);
 	f->server = url;
-	assert_good(f);
-	/* they win over the options */
+	assert_connects(f);
+	/* they take precedence over the options */
 	f->settings.user = "bob";
 	f->settings.password = "x";
-	assert_good(f);
+	assert_connects(f);
 }
 
-static void a_token_by_any_way(void **state)
+static void a_token_in_each_option(void **state)
 {
 	struct fixture *f = *state;
 	char url[128];
 
 	serve(f, "authorization { token: \"s3cret\" }");
 	f->settings.token = "s3cret";
-	assert_good(f);
+	assert_connects(f);
 	f->settings.token = NULL;
 	f->settings.user = "s3cret";
-	assert_good(f);
+	assert_connects(f);
 	f->settings.user = NULL;
-	assert_refused(f, "Authorization Violation");
+	assert_rejected(f, "Authorization Violation");
 	snprintf(url, sizeof(url), "s3cret@127.0.0.1:%d", f->nats.port);
 	f->server = url;
-	assert_good(f);
+	assert_connects(f);
 }
 
 /* ---- nkeys, JWT ---------------------------------------------------------- */
@@ -243,9 +241,9 @@ static void an_nkey(void **state)
 		 "authorization { users: [ { nkey: %s } ] }", public_key);
 	serve(f, config);
 	f->settings.nkey = write_file(f, 0, "seed", seed);
-	assert_good(f);
+	assert_connects(f);
 	f->settings.nkey = NULL;
-	assert_refused(f, "Authorization Violation");
+	assert_rejected(f, "Authorization Violation");
 }
 
 /* With a byte-order mark, and CR LF at the ends of the lines. */
@@ -267,7 +265,7 @@ static const char *write_windows_file(struct fixture *f, const char *text)
 	return path;
 }
 
-static void a_jwt_by_any_way(void **state)
+static void a_jwt_in_each_option(void **state)
 {
 	struct fixture *f = *state;
 	struct nats_jwt jwt;
@@ -277,9 +275,9 @@ static void a_jwt_by_any_way(void **state)
 	serve(f, jwt.config);
 	f->settings.user_jwt = jwt.user;
 	f->settings.user_seed = jwt.user_seed;
-	assert_good(f);
+	assert_connects(f);
 	f->settings.user_seed = seed; /* another user's */
-	assert_refused(f, "Authorization Violation");
+	assert_rejected(f, "Authorization Violation");
 	f->settings.user_jwt = NULL;
 	f->settings.user_seed = NULL;
 	assert_true(asprintf(&creds,
@@ -289,11 +287,11 @@ static void a_jwt_by_any_way(void **state)
 			     "------END USER NKEY SEED------\n",
 			     jwt.user, jwt.user_seed) > 0);
 	f->settings.creds = write_file(f, 0, "creds", creds);
-	assert_good(f);
-	/* As they come from Windows, or out of a browser's download. */
+	assert_connects(f);
+	/* As an editor on Windows writes them. */
 	f->settings.creds = write_windows_file(f, creds);
 	free(creds);
-	assert_good(f);
+	assert_connects(f);
 }
 
 static void a_bearer_needs_no_seed(void **state)
@@ -304,9 +302,9 @@ static void a_bearer_needs_no_seed(void **state)
 	nats_jwt_make(&jwt);
 	serve(f, jwt.config);
 	f->settings.user_jwt = jwt.bearer;
-	assert_good(f);
+	assert_connects(f);
 	f->settings.user_jwt = jwt.user;
-	assert_refused(f, "Authorization Violation");
+	assert_rejected(f, "Authorization Violation");
 }
 
 /* ---- TLS ----------------------------------------------------------------- */
@@ -349,10 +347,10 @@ static void tls_with_a_ca(void **state)
 	make_certificates(f, "IP:127.0.0.1");
 	serve_tls(f, "");
 	f->settings.tlsca = f->path[0];
-	assert_good(f);
-	/* no CA: the machine's, which does not know this one */
+	assert_connects(f);
+	/* the system's CAs do not include this one */
 	f->settings.tlsca = NULL;
-	assert_refused(f, "certificate");
+	assert_rejected(f, "certificate");
 }
 
 static void tls_by_a_name(void **state)
@@ -363,10 +361,10 @@ static void tls_by_a_name(void **state)
 	make_certificates(f, "DNS:localhost");
 	serve_tls(f, "");
 	f->settings.tlsca = f->path[0];
-	assert_refused(f, "mismatch");
+	assert_rejected(f, "mismatch");
 	snprintf(url, sizeof(url), "tls://localhost:%d", f->nats.port);
 	f->server = url;
-	assert_good(f);
+	assert_connects(f);
 }
 
 static void tls_with_another_ca(void **state)
@@ -381,10 +379,10 @@ static void tls_with_another_ca(void **state)
 	make_certificates(f, "IP:127.0.0.1");
 	serve_tls(f, "");
 	f->settings.tlsca = ca;
-	assert_refused(f, "certificate");
+	assert_rejected(f, "certificate");
 }
 
-static void tls_with_our_certificate(void **state)
+static void tls_with_a_client_certificate(void **state)
 {
 	struct fixture *f = *state;
 	char more[256];
@@ -396,7 +394,7 @@ static void tls_with_our_certificate(void **state)
 	f->settings.tlsca = f->path[0];
 	f->settings.tlscert = f->path[1];
 	f->settings.tlskey = f->path[2];
-	assert_good(f);
+	assert_connects(f);
 	f->settings.tlscert = NULL;
 	f->settings.tlskey = NULL;
 	spy_start(&f->spy, &f->loop, &f->settings);
@@ -404,7 +402,7 @@ static void tls_with_our_certificate(void **state)
 	assert_int_equal(f->spy.n_events, 0);
 }
 
-/* Encrypted after the start: no connect asks the terminal for a passphrase. */
+/* Encrypted after the start: OpenSSL must not ask on the terminal. */
 static void a_key_that_becomes_encrypted(void **state)
 {
 	struct fixture *f = *state;
@@ -424,7 +422,7 @@ static void a_key_that_becomes_encrypted(void **state)
 	assert_int_equal(system(command), 0);
 	spy_wait_note(&f->spy, 0, "it is encrypted");
 	spy_finish(&f->spy);
-	/* And is refused at the start. */
+	/* It is rejected at the start, too. */
 	make_certificates(f, "IP:127.0.0.1");
 	snprintf(command, sizeof(command),
 		 "cd %s && openssl pkey -traditional -aes256 -passout pass:x "
@@ -435,8 +433,8 @@ static void a_key_that_becomes_encrypted(void **state)
 	assert_wrong(f, &f->settings, -EINVAL, "it is encrypted");
 }
 
-/* Credentials never go out in clear when TLS was asked for. */
-static void tls_is_not_given_up(void **state)
+/* With TLS configured, credentials are never sent in clear. */
+static void tls_is_never_dropped(void **state)
 {
 	struct fixture *f = *state;
 	char url[128];
@@ -444,21 +442,21 @@ static void tls_is_not_given_up(void **state)
 	serve(f, NULL);
 	snprintf(url, sizeof(url), "tls://127.0.0.1:%d", f->nats.port);
 	f->server = url;
-	assert_refused(f, " Secure Connection");
+	assert_rejected(f, " Secure Connection");
 }
 
-/* ---- what the server says ------------------------------------------------ */
+/* ---- the server's reason ------------------------------------------------- */
 
-struct door {
+struct rejecting_server {
 	uv_thread_t thread;
 	int fd;
 	const char *greeting;
 };
 
-/* Two connections: nats.c's and the one that asks. */
-static void greet(void *arg)
+/* Two connections: that of nats.c, and that of nats_reason. */
+static void send_greetings(void *arg)
 {
-	struct door *d = arg;
+	struct rejecting_server *d = arg;
 
 	for (int i = 0; i < 2; i++) {
 		int fd = accept(d->fd, NULL, NULL);
@@ -473,7 +471,7 @@ static void greet(void *arg)
 	}
 }
 
-static void the_server_says_why(void **state)
+static void the_servers_reason_is_reported(void **state)
 {
 	static const char info[] =
 		"INFO {\"server_id\":\"X\",\"version\":\"2.10.0\","
@@ -492,7 +490,8 @@ static void the_server_says_why(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
 		struct sockaddr_in at = {.sin_family = AF_INET};
 		socklen_t len = sizeof(at);
-		struct door d = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
+		struct rejecting_server d = {
+			.fd = socket(AF_INET, SOCK_STREAM, 0)};
 		char text[512], url[64];
 
 		at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -505,8 +504,10 @@ static void the_server_says_why(void **state)
 			 ntohs(at.sin_port));
 		d.greeting = text;
 		f->server = url;
-		assert_int_equal(uv_thread_create(&d.thread, greet, &d), 0);
-		assert_refused(f, list[i].says);
+		assert_int_equal(uv_thread_create(&d.thread, send_greetings,
+						  &d),
+				 0);
+		assert_rejected(f, list[i].says);
 		uv_thread_join(&d.thread);
 		close(d.fd);
 	}
@@ -514,8 +515,8 @@ static void the_server_says_why(void **state)
 
 /* ---- prefixes ------------------------------------------------------------ */
 
-/* A user who may do nothing else, on a stream that an admin makes. */
-static void the_permissions_that_are_needed(void **state)
+/* A user with no other permissions, on a stream that an admin creates. */
+static void the_documented_permissions_are_enough(void **state)
 {
 	static const char config[] =
 		"authorization { users: [\n"
@@ -564,7 +565,7 @@ static void the_permissions_that_are_needed(void **state)
 		spy_turn(&f->spy);
 	assert_null(strstr(f->spy.notes, "error"));
 	spy_finish(&f->spy);
-	/* another inbox is not allowed, and that is told */
+	/* another inbox is not permitted, which is reported */
 	f->settings.inbox_prefix = NULL;
 	spy_start(&f->spy, &f->loop, &f->settings);
 	spy_wait_note(&f->spy, 0, "error nats://127.0.0.1:");
@@ -578,10 +579,10 @@ static void the_api_of_a_domain(void **state)
 
 	serve(f, "jetstream { domain: hub }");
 	f->settings.js_domain = "hub";
-	assert_good(f);
+	assert_connects(f);
 	f->settings.js_domain = NULL;
 	f->settings.js_api_prefix = "$JS.hub.API";
-	assert_good(f);
+	assert_connects(f);
 	f->settings.js_api_prefix = "$JS.nowhere.API";
 	spy_start(&f->spy, &f->loop, &f->settings);
 	spy_wait(&f->spy, JETSTREAM_UP);
@@ -593,7 +594,7 @@ static void the_api_of_a_domain(void **state)
 			 JETSTREAM_ERR_NO_RESPONDERS);
 }
 
-/* ---- refused settings ---------------------------------------------------- */
+/* ---- rejected settings --------------------------------------------------- */
 
 static void wrong_settings_are_named(void **state)
 {
@@ -685,7 +686,7 @@ static void tls_first_is_never_ignored(void **state)
 	f->settings.tlsca = f->path[0];
 #if NATS_VERSION_NUMBER >= 0x030900
 	serve_tls(f, "handshake_first: true");
-	assert_good(f);
+	assert_connects(f);
 #else
 	f->server = "nats://127.0.0.1";
 	assert_wrong(f, &f->settings, -EINVAL, "--tlsfirst");
@@ -698,21 +699,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_user_has_a_password),
-		TEST(a_refusal_does_not_tell_the_secret),
+		TEST(errors_do_not_contain_the_secret),
 		TEST(a_password_may_have_any_byte),
-		TEST(credentials_may_stand_in_the_url),
-		TEST(a_token_by_any_way),
+		TEST(credentials_may_be_in_the_url),
+		TEST(a_token_in_each_option),
 		TEST(an_nkey),
-		TEST(a_jwt_by_any_way),
+		TEST(a_jwt_in_each_option),
 		TEST(a_bearer_needs_no_seed),
 		TEST(tls_with_a_ca),
 		TEST(tls_by_a_name),
 		TEST(tls_with_another_ca),
-		TEST(tls_with_our_certificate),
+		TEST(tls_with_a_client_certificate),
 		TEST(a_key_that_becomes_encrypted),
-		TEST(tls_is_not_given_up),
-		TEST(the_server_says_why),
-		TEST(the_permissions_that_are_needed),
+		TEST(tls_is_never_dropped),
+		TEST(the_servers_reason_is_reported),
+		TEST(the_documented_permissions_are_enough),
 		TEST(the_api_of_a_domain),
 		TEST(wrong_settings_are_named),
 		TEST(tls_first_is_never_ignored),

@@ -1,3 +1,5 @@
+/* Sessions with servers that are absent, killed, frozen, silent or hanging: the
+ * source reconnects, tries other servers, and ends in bounded time. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -23,20 +25,17 @@
 #include "upstream/nats_codec.h"
 #include "upstream/nats_hung.h"
 
-/* Sessions: servers that are absent, killed, frozen, silent; and the end at any
- * moment. */
-
 enum { CLOSE_MS = 4500 };
 
 struct fixture {
 	uv_loop_t loop;
 	struct nats_server nats;
-	struct nats_admin *admin; /* only where a test opens it */
+	struct nats_admin *admin; /* NULL: not opened by the test */
 	const char *servers[2];
 	struct nats_settings settings;
 	struct spy spy;
-	int listener; /* a peer that is no server; -1 */
-	int peer;     /* a connection that it has accepted; -1 */
+	int listener; /* of a peer that is not a server; -1: none */
+	int peer;     /* a connection that it accepted; -1: none */
 };
 
 static const struct request_id request = {3, 9};
@@ -108,7 +107,7 @@ static void assert_answers(struct spy *s)
 
 /* ---- servers that come and go -------------------------------------------- */
 
-static void the_server_comes_later(void **state)
+static void the_server_starts_later(void **state)
 {
 	struct fixture *f = *state;
 
@@ -140,9 +139,9 @@ int __wrap_nats_codec_session(struct mailbox *to,
 	return __real_nats_codec_session(to, kind, session);
 }
 
-/* Of a session whose JETSTREAM_UP finds no memory nothing would be heard: it
- * ends, and another one begins. */
-static void a_session_that_cannot_be_told_ends(void **state)
+/* The loop would ignore the events of a session without JETSTREAM_UP: the
+ * session ends, and another one starts. */
+static void a_session_without_up_is_replaced(void **state)
 {
 	struct fixture *f = *state;
 
@@ -153,7 +152,7 @@ static void a_session_that_cannot_be_told_ends(void **state)
 	assert_answers(&f->spy);
 }
 
-static void the_server_is_killed_and_comes_again(void **state)
+static void the_server_is_killed_and_restarted(void **state)
 {
 	struct fixture *f = *state;
 
@@ -173,8 +172,8 @@ static void the_server_is_killed_and_comes_again(void **state)
 	}
 }
 
-/* What belongs to an old session never comes after its end. */
-static void nothing_comes_between_down_and_up(void **state)
+/* Events of a session never arrive after its end. */
+static void no_event_between_down_and_up(void **state)
 {
 	enum { N = 20000 };
 	const struct jetstream_consumer c = {.request = request,
@@ -204,7 +203,7 @@ static void nothing_comes_between_down_and_up(void **state)
 	}
 }
 
-static void a_frozen_server_is_left(void **state)
+static void a_frozen_server_is_disconnected(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t begin;
@@ -218,7 +217,7 @@ static void a_frozen_server_is_left(void **state)
 	spy_wait(&f->spy, JETSTREAM_UP);
 }
 
-static void a_lame_server_is_left_for_another(void **state)
+static void a_lame_duck_is_left_for_another_server(void **state)
 {
 	struct fixture *f = *state;
 	struct nats_server other;
@@ -241,7 +240,7 @@ static void a_lame_server_is_left_for_another(void **state)
 	nats_server_stop(&other);
 }
 
-static void a_dead_server_is_passed_over(void **state)
+static void a_dead_server_is_skipped(void **state)
 {
 	struct fixture *f = *state;
 
@@ -255,10 +254,10 @@ static void a_dead_server_is_passed_over(void **state)
 	}
 }
 
-/* ---- peers that say little ----------------------------------------------- */
+/* ---- silent peers -------------------------------------------------------- */
 
 /* Its URL; static. */
-static const char *listen_silently(struct fixture *f)
+static const char *listen_without_response(struct fixture *f)
 {
 	static char url[64];
 	struct sockaddr_in at = {.sin_family = AF_INET,
@@ -273,11 +272,11 @@ static const char *listen_silently(struct fixture *f)
 	return url;
 }
 
-static void a_silent_peer_is_left(void **state)
+static void a_silent_peer_times_out(void **state)
 {
 	struct fixture *f = *state;
 
-	f->servers[0] = listen_silently(f);
+	f->servers[0] = listen_without_response(f);
 	start(f);
 	spy_wait_note(&f->spy, 0, "failed nats://127.0.0.1:");
 	spy_wait_note(&f->spy, f->spy.notes_len, "failed nats://127.0.0.1:");
@@ -289,33 +288,33 @@ static const char info[] =
 	"INFO {\"server_id\":\"X\",\"version\":\"2.9.10\","
 	"\"proto\":1,\"headers\":true,\"max_payload\":1048576}\r\n";
 
-static void wait_all_returned(void)
+static void wait_for_abandoned_connects(void)
 {
 	while (nats_connect_abandoned(NULL) > 0)
 		uv_sleep(1);
 }
 
-/* The library may wait for ever for what should follow. */
-static void a_peer_that_stops_after_info(void **state)
+/* nats.c below 3.8 waits forever for the PONG. */
+static void a_peer_that_stops_after_info_times_out(void **state)
 {
 	struct fixture *f = *state;
 
-	f->servers[0] = listen_silently(f);
+	f->servers[0] = listen_without_response(f);
 	start(f);
 	f->peer = accept(f->listener, NULL, NULL);
 	assert_true(f->peer >= 0);
 	assert_true(send(f->peer, info, sizeof(info) - 1, 0) > 0);
 	spy_wait_note(&f->spy, 0, "failed nats://127.0.0.1:");
 	assert_true(spy_stop(&f->spy) < CLOSE_MS);
-	/* What was left behind goes when it can; in nats.c from 3.10 on it has
-	 * gone by itself, and nobody is there to be sent to. */
+	/* The PONG ends an abandoned connect. In nats.c 3.10 the connect has
+	 * ended by itself, and the connection is closed. */
 	(void)send(f->peer, "PONG\r\n", 6, MSG_NOSIGNAL);
 	close(f->listener);
 	f->listener = -1;
-	wait_all_returned();
+	wait_for_abandoned_connects();
 }
 
-/* As a server that hangs behind its first line. */
+/* As a server that hangs after its first line. */
 static int accept_and_hang(struct fixture *f)
 {
 	int peer = accept(f->listener, NULL, NULL);
@@ -325,9 +324,8 @@ static int accept_and_hang(struct fixture *f)
 	return peer;
 }
 
-/* A connect that hangs costs its own server, of its own gateway, and no other.
- */
-static void a_server_that_hangs_holds_up_no_other(void **state)
+/* A hung connect affects its own server only, and its own gateway only. */
+static void a_hung_connect_delays_no_other_server(void **state)
 {
 	struct fixture *f = *state;
 	struct nats_settings settings = f->settings;
@@ -335,7 +333,7 @@ static void a_server_that_hangs_holds_up_no_other(void **state)
 	struct spy other;
 
 	nats_server_kill(&f->nats, SIGKILL);
-	f->servers[1] = listen_silently(f);
+	f->servers[1] = listen_without_response(f);
 	f->settings.n_servers = 2;
 	start(f);
 	f->peer = accept_and_hang(f);
@@ -344,7 +342,7 @@ static void a_server_that_hangs_holds_up_no_other(void **state)
 	nats_server_again(&f->nats);
 	spy_wait(&f->spy, JETSTREAM_UP);
 	assert_answers(&f->spy);
-	/* As long as it hangs it is not asked again. */
+	/* While the connect hangs, there is no other to its server. */
 	if (nats_source_hung(f->spy.source) > 0) {
 		assert_int_equal(poll(&waiting, 1, 0), 0);
 		assert_non_null(
@@ -356,23 +354,23 @@ static void a_server_that_hangs_holds_up_no_other(void **state)
 	assert_answers(&other);
 	spy_finish(&other);
 
-	/* It is counted as long as it hangs (with nats.c from 3.8 on it does
-	 * not), and then the server is tried again. */
+	/* It is counted while it hangs (from nats.c 3.8 on it does not hang),
+	 * and then the server is retried. */
 	close(f->peer);
 	f->peer = -1;
 	while (nats_source_hung(f->spy.source) > 0)
 		spy_turn(&f->spy);
 }
 
-/* Who starts and stops gateways against such a server gets no more threads than
- * are promised. */
-static void threads_left_behind_are_bounded(void **state)
+/* Gateways that start and stop against such a server leave a bounded number of
+ * threads behind. */
+static void abandoned_connects_are_bounded(void **state)
 {
 	enum { ROUNDS = NATS_HUNG_ABANDONED_MAX + 3 };
 	struct fixture *f = *state;
 	int peers[ROUNDS], n = 0;
 
-	f->servers[0] = listen_silently(f);
+	f->servers[0] = listen_without_response(f);
 	for (int i = 0; i < ROUNDS; i++) {
 		bool may = nats_connect_abandoned(f->servers[0]) <
 			   NATS_HUNG_ABANDONED_MAX;
@@ -393,12 +391,13 @@ static void threads_left_behind_are_bounded(void **state)
 		close(peers[--n]);
 	close(f->listener);
 	f->listener = -1;
-	wait_all_returned();
+	wait_for_abandoned_connects();
 }
 
-/* ---- the end ------------------------------------------------------------- */
+/* ---- the close -------------------------------------------------------------
+ */
 
-static void a_frozen_server_does_not_hold_up_the_end(void **state)
+static void a_frozen_server_does_not_delay_the_close(void **state)
 {
 	struct fixture *f = *state;
 
@@ -410,7 +409,7 @@ static void a_frozen_server_does_not_hold_up_the_end(void **state)
 }
 
 /* Requests until neither the socket nor the mailbox takes more. */
-static void a_full_socket_does_not_hold_up_the_end(void **state)
+static void a_full_socket_does_not_delay_the_close(void **state)
 {
 	struct fixture *f = *state;
 	int rc;
@@ -425,24 +424,24 @@ static void a_full_socket_does_not_hold_up_the_end(void **state)
 	assert_true(spy_stop(&f->spy) < CLOSE_MS);
 }
 
-static void it_ends_at_once_while_connecting(void **state)
+static void it_closes_at_once_while_connecting(void **state)
 {
 	struct fixture *f = *state;
 
-	f->servers[0] = listen_silently(f);
+	f->servers[0] = listen_without_response(f);
 	start(f);
 	f->peer = accept(f->listener, NULL, NULL);
 	assert_true(spy_stop(&f->spy) < CLOSE_MS);
 	assert_int_equal(f->spy.notes_len, 0);
 }
 
-static void it_ends_after_any_number_of_turns(void **state)
+static void it_closes_after_any_number_of_iterations(void **state)
 {
 	struct fixture *f = *state;
 
-	for (int turns = 0; turns < 40; turns++) {
+	for (int iterations = 0; iterations < 40; iterations++) {
 		start(f);
-		for (int i = 0; i < turns; i++) {
+		for (int i = 0; i < iterations; i++) {
 			if (i % 8 == 7)
 				uv_sleep(1);
 			spy_turn(&f->spy);
@@ -452,7 +451,7 @@ static void it_ends_after_any_number_of_turns(void **state)
 	}
 }
 
-static void it_ends_in_mid_delivery(void **state)
+static void it_closes_during_delivery(void **state)
 {
 	enum { N = 30000 };
 	const struct jetstream_consumer c = {.request = request,
@@ -477,8 +476,8 @@ static void it_ends_in_mid_delivery(void **state)
 	}
 }
 
-/* The writer waits for room when this begins. */
-static void it_ends_when_the_mailbox_is_full(void **state)
+/* The source closes while nats.c waits for room in the mailbox. */
+static void it_closes_while_the_mailbox_is_full(void **state)
 {
 	static char big[512 * 1024];
 	const struct jetstream_consumer c = {.request = request,
@@ -495,7 +494,7 @@ static void it_ends_when_the_mailbox_is_full(void **state)
 	f->spy.js->ops->create(f->spy.js, &c);
 	spy_wait(&f->spy, JETSTREAM_CREATED);
 	f->spy.js->ops->pull(f->spy.js, &pull);
-	/* The loop stands still while the server sends all of them. */
+	/* The loop does not run while the server sends all of them. */
 	while (nats_admin_stream_number(f->admin, "EV",
 					"state.consumer_count") != 1)
 		;
@@ -528,23 +527,23 @@ static void many_sources_in_one_process(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_server_comes_later),
-		TEST(the_server_is_killed_and_comes_again),
-		TEST(a_session_that_cannot_be_told_ends),
-		TEST(nothing_comes_between_down_and_up),
-		TEST(a_frozen_server_is_left),
-		TEST(a_lame_server_is_left_for_another),
-		TEST(a_dead_server_is_passed_over),
-		TEST_ALONE(a_silent_peer_is_left),
-		TEST_ALONE(a_peer_that_stops_after_info),
-		TEST(a_server_that_hangs_holds_up_no_other),
-		TEST_ALONE(threads_left_behind_are_bounded),
-		TEST(a_frozen_server_does_not_hold_up_the_end),
-		TEST(a_full_socket_does_not_hold_up_the_end),
-		TEST_ALONE(it_ends_at_once_while_connecting),
-		TEST(it_ends_after_any_number_of_turns),
-		TEST(it_ends_in_mid_delivery),
-		TEST(it_ends_when_the_mailbox_is_full),
+		TEST(the_server_starts_later),
+		TEST(the_server_is_killed_and_restarted),
+		TEST(a_session_without_up_is_replaced),
+		TEST(no_event_between_down_and_up),
+		TEST(a_frozen_server_is_disconnected),
+		TEST(a_lame_duck_is_left_for_another_server),
+		TEST(a_dead_server_is_skipped),
+		TEST_ALONE(a_silent_peer_times_out),
+		TEST_ALONE(a_peer_that_stops_after_info_times_out),
+		TEST(a_hung_connect_delays_no_other_server),
+		TEST_ALONE(abandoned_connects_are_bounded),
+		TEST(a_frozen_server_does_not_delay_the_close),
+		TEST(a_full_socket_does_not_delay_the_close),
+		TEST_ALONE(it_closes_at_once_while_connecting),
+		TEST(it_closes_after_any_number_of_iterations),
+		TEST(it_closes_during_delivery),
+		TEST(it_closes_while_the_mailbox_is_full),
 		TEST(many_sources_in_one_process),
 	};
 

@@ -1,3 +1,4 @@
+/* Requests and their responses, consumers and pulls, on a real server. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,8 +15,6 @@
 #include "base/check.h"
 #include "nats_server.h"
 #include "source_spy.h"
-
-/* Requests and what comes back, on a real server. */
 
 struct fixture {
 	uv_loop_t loop;
@@ -50,7 +49,7 @@ static int teardown_server(void **state)
 	return 0;
 }
 
-/* A stream of its own for each test, and a source that is up. */
+/* A stream for each test, and a source with an open session. */
 static int setup(void **state)
 {
 	static unsigned n;
@@ -101,7 +100,7 @@ static uint64_t publish(struct fixture *f, const char *id, const char *text)
 				  strlen(text));
 }
 
-static void assert_is_ours(const struct spy_event *ev)
+static void assert_own_request(const struct spy_event *ev)
 {
 	assert_int_equal(ev->request.owner, request.owner);
 	assert_int_equal(ev->request.generation, request.generation);
@@ -113,7 +112,7 @@ static const struct spy_event *ask_info(struct fixture *f)
 
 	assert_int_equal(f->spy.js->ops->info(f->spy.js, request), 0);
 	ev = spy_wait(&f->spy, JETSTREAM_INFO);
-	assert_is_ours(ev);
+	assert_own_request(ev);
 	return ev;
 }
 
@@ -126,7 +125,7 @@ static const struct spy_event *ask_find(struct fixture *f, uint64_t seq,
 						  subject_of(f, id)),
 			 0);
 	ev = spy_wait(&f->spy, JETSTREAM_FOUND);
-	assert_is_ours(ev);
+	assert_own_request(ev);
 	return ev;
 }
 
@@ -138,7 +137,7 @@ static const struct spy_event *ask_last(struct fixture *f, const char *id)
 						  subject_of(f, id)),
 			 0);
 	ev = spy_wait(&f->spy, JETSTREAM_FOUND);
-	assert_is_ours(ev);
+	assert_own_request(ev);
 	return ev;
 }
 
@@ -155,7 +154,7 @@ static const struct spy_event *ask_create(struct fixture *f, uint64_t seq,
 
 	assert_int_equal(f->spy.js->ops->create(f->spy.js, &c), 0);
 	ev = spy_wait(&f->spy, JETSTREAM_CREATED);
-	assert_is_ours(ev);
+	assert_own_request(ev);
 	return ev;
 }
 
@@ -171,7 +170,7 @@ static long long consumers(struct fixture *f)
 					"state.consumer_count");
 }
 
-/* Messages that the stream's only consumer has not sent. */
+/* Messages that the stream's only consumer has not delivered. */
 static long long consumer_pending(struct fixture *f)
 {
 	char api[64];
@@ -197,7 +196,7 @@ static void assert_message(const struct spy_event *ev, uint64_t seq,
 
 /* ---- STREAM.INFO --------------------------------------------------------- */
 
-static void info_tells_the_stream(void **state)
+static void info_describes_the_stream(void **state)
 {
 	struct fixture *f = *state;
 	const struct spy_event *ev = ask_info(f);
@@ -233,7 +232,7 @@ static void a_missing_stream_is_an_error(void **state)
 
 /* ---- STREAM.MSG.GET ------------------------------------------------------ */
 
-static void find_is_the_next_of_the_subject(void **state)
+static void get_next_finds_the_next_of_the_subject(void **state)
 {
 	struct fixture *f = *state;
 	const struct spy_event *ev;
@@ -252,7 +251,7 @@ static void find_is_the_next_of_the_subject(void **state)
 			 JETSTREAM_ERR_NO_MESSAGE);
 }
 
-static void last_is_the_newest_of_the_subject(void **state)
+static void get_last_finds_the_newest_of_the_subject(void **state)
 {
 	struct fixture *f = *state;
 
@@ -283,7 +282,7 @@ static void payloads_of_any_size_are_found(void **state)
 
 /* ---- consumers ----------------------------------------------------------- */
 
-static void messages_come_in_order(void **state)
+static void messages_arrive_in_order(void **state)
 {
 	enum { N = 5000 };
 	struct fixture *f = *state;
@@ -298,7 +297,7 @@ static void messages_come_in_order(void **state)
 			spy_wait(&f->spy, JETSTREAM_MESSAGE);
 
 		snprintf(text, sizeof(text), "m-%d", (int)i);
-		assert_is_ours(ev);
+		assert_own_request(ev);
 		assert_message(ev, i + 1, text);
 		assert_int_equal(ev->msg.cseq, i + 1);
 		assert_int_equal(ev->msg.pending, N - 1 - i);
@@ -306,7 +305,7 @@ static void messages_come_in_order(void **state)
 		assert_true(ev->msg.time_ns >= before);
 		before = ev->msg.time_ns;
 	}
-	assert_true(f->spy.n_turns > 0);
+	assert_true(f->spy.n_flushes > 0);
 }
 
 static void a_consumer_has_its_filter_and_start(void **state)
@@ -324,7 +323,7 @@ static void a_consumer_has_its_filter_and_start(void **state)
 	assert_message(spy_wait(&f->spy, JETSTREAM_MESSAGE), 6, "b");
 }
 
-static void messages_of_any_size_come(void **state)
+static void messages_of_any_size_arrive(void **state)
 {
 	static char big[1024 * 1024];
 	struct fixture *f = *state;
@@ -350,9 +349,9 @@ static bool has_counted(void *arg)
 	return ((struct spy *)arg)->n_counted == 200000;
 }
 
-/* More than nats.c keeps by itself, to a loop that stands still: the library
- * drops nothing, and the mailbox is not the one to grow. */
-static void a_burst_comes_whole(void **state)
+/* More messages than nats.c queues by default, while the loop does not run:
+ * nats.c drops none, and the mailbox stays within its bound. */
+static void a_burst_arrives_whole(void **state)
 {
 	struct fixture *f = *state;
 
@@ -366,7 +365,7 @@ static void a_burst_comes_whole(void **state)
 		uv_sleep(20);
 	uv_sleep(300);
 	spy_until(&f->spy, has_counted, &f->spy);
-	assert_in_range(f->spy.n_turns, 200000 / 512, 200000);
+	assert_in_range(f->spy.n_flushes, 200000 / 512, 200000);
 }
 
 static void a_pull_without_wait_ends_with_a_status(void **state)
@@ -380,9 +379,9 @@ static void a_pull_without_wait_ends_with_a_status(void **state)
 					    .batch = 3,
 					    .no_wait = true});
 	assert_message(spy_wait(&f->spy, JETSTREAM_MESSAGE), 1, "a");
-	/* 408 or 404 by the server's release */
+	/* 408 or 404, depending on the server's version */
 	ev = spy_wait(&f->spy, JETSTREAM_STATUS);
-	assert_is_ours(ev);
+	assert_own_request(ev);
 	assert_int_equal(ev->status.number, 41);
 	assert_true(ev->status.code == 404 || ev->status.code == 408);
 	ask_pull(f, (struct jetstream_pull){.number = 42,
@@ -393,11 +392,11 @@ static void a_pull_without_wait_ends_with_a_status(void **state)
 	assert_int_equal(ev->status.code, 404);
 }
 
-static void an_idle_pull_beats_and_expires(void **state)
+static void an_idle_pull_sends_heartbeats_and_expires(void **state)
 {
 	struct fixture *f = *state;
 	const struct spy_event *ev;
-	bool beaten = false;
+	bool has_heartbeat = false;
 
 	publish(f, "alice", "a");
 	ask_create(f, 1, NULL);
@@ -413,15 +412,15 @@ static void an_idle_pull_beats_and_expires(void **state)
 			break;
 		assert_true(ev->status.has_last_consumer);
 		assert_int_equal(ev->status.last_consumer, 1);
-		beaten = true;
+		has_heartbeat = true;
 	}
-	assert_true(beaten);
+	assert_true(has_heartbeat);
 	assert_int_equal(ev->status.code, 408);
 	assert_true(ev->status.has_pending);
 	assert_int_equal(ev->status.pending_msgs, 4);
 }
 
-static void a_message_too_big_for_the_pull(void **state)
+static void a_message_too_big_for_the_pull_is_a_status(void **state)
 {
 	static char big[4096];
 	struct fixture *f = *state;
@@ -443,7 +442,7 @@ static bool has_no_consumer(void *arg)
 	return consumers(arg) == 0;
 }
 
-static void forget_deletes_the_consumer(void **state)
+static void delete_consumer_deletes_the_consumer(void **state)
 {
 	struct fixture *f = *state;
 
@@ -455,8 +454,8 @@ static void forget_deletes_the_consumer(void **state)
 		spy_turn(&f->spy);
 }
 
-/* What is asked for last is still sent. */
-static void forget_and_close_deletes_the_consumers(void **state)
+/* Requests made just before the close are still sent. */
+static void consumers_are_deleted_before_the_close(void **state)
 {
 	enum { N = 300, GONE_MS = 20000 };
 	struct fixture *f = *state;
@@ -475,14 +474,14 @@ static void forget_and_close_deletes_the_consumers(void **state)
 	for (uint32_t i = 0; i < N; i++)
 		js->ops->delete_consumer(js, (struct request_id){i, 1});
 	spy_stop(&f->spy);
-	/* A server may work on what it has got after it has answered the last
-	 * ping. They would go away by themselves after a minute. */
+	/* The server may still process deletions after its last PONG. Without
+	 * them the consumers would be gone after a minute. */
 	for (unsigned i = 0; i < GONE_MS && !has_no_consumer(f); i += 10)
 		uv_sleep(10);
 	assert_int_equal(consumers(f), 0);
 }
 
-static void a_deleted_consumer_is_told(void **state)
+static void a_deleted_consumer_is_reported(void **state)
 {
 	struct fixture *f = *state;
 	const struct spy_event *ev;
@@ -491,7 +490,7 @@ static void a_deleted_consumer_is_told(void **state)
 	ask_pull(f, (struct jetstream_pull){.batch = 1,
 					    .expires_ms = 20000,
 					    .heartbeat_ms = 500});
-	/* a beat: the pull is there */
+	/* a heartbeat: the pull has arrived */
 	spy_wait(&f->spy, JETSTREAM_STATUS);
 	{
 		char api[64];
@@ -507,9 +506,9 @@ static void a_deleted_consumer_is_told(void **state)
 	assert_true(ev->status.consumer_gone);
 }
 
-/* ---- what is refused ----------------------------------------------------- */
+/* ---- limits -------------------------------------------------------------- */
 
-static void subjects_that_would_break_the_line(void **state)
+static void subjects_that_break_the_protocol_are_rejected(void **state)
 {
 	static const char *const bad[] = {"", "a b", "a\r\nPUB x 0", "a\tb",
 					  "\x80"};
@@ -533,8 +532,8 @@ static void subjects_that_would_break_the_line(void **state)
 	assert_int_equal(ask_info(f)->err, 0);
 }
 
-/* The worker takes them while this runs, but not ever more of them. */
-static void requests_have_a_bound(void **state)
+/* The worker sends requests meanwhile, until the socket is full. */
+static void pending_requests_are_bounded(void **state)
 {
 	struct fixture *f = *state;
 	int rc = 0;
@@ -554,23 +553,23 @@ static void requests_have_a_bound(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(info_tells_the_stream),
+		TEST(info_describes_the_stream),
 		TEST(a_missing_stream_is_an_error),
-		TEST(find_is_the_next_of_the_subject),
-		TEST(last_is_the_newest_of_the_subject),
+		TEST(get_next_finds_the_next_of_the_subject),
+		TEST(get_last_finds_the_newest_of_the_subject),
 		TEST(payloads_of_any_size_are_found),
-		TEST(messages_come_in_order),
+		TEST(messages_arrive_in_order),
 		TEST(a_consumer_has_its_filter_and_start),
-		TEST(messages_of_any_size_come),
-		TEST(a_burst_comes_whole),
+		TEST(messages_of_any_size_arrive),
+		TEST(a_burst_arrives_whole),
 		TEST(a_pull_without_wait_ends_with_a_status),
-		TEST(an_idle_pull_beats_and_expires),
-		TEST(a_message_too_big_for_the_pull),
-		TEST(forget_deletes_the_consumer),
-		TEST(forget_and_close_deletes_the_consumers),
-		TEST(a_deleted_consumer_is_told),
-		TEST(subjects_that_would_break_the_line),
-		TEST(requests_have_a_bound),
+		TEST(an_idle_pull_sends_heartbeats_and_expires),
+		TEST(a_message_too_big_for_the_pull_is_a_status),
+		TEST(delete_consumer_deletes_the_consumer),
+		TEST(consumers_are_deleted_before_the_close),
+		TEST(a_deleted_consumer_is_reported),
+		TEST(subjects_that_break_the_protocol_are_rejected),
+		TEST(pending_requests_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, setup_server, teardown_server);

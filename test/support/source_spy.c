@@ -70,7 +70,7 @@ static void on_event(void *arg, const struct jetstream_event *ev)
 
 static void on_flush(void *arg)
 {
-	((struct spy *)arg)->n_turns++;
+	((struct spy *)arg)->n_flushes++;
 }
 
 static void on_status(void *arg, const struct nats_status *n)

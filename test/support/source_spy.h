@@ -1,5 +1,5 @@
-/* A nats_source on a loop, whose events and notes are kept. Every wait has a
- * deadline, and fails the test. */
+/* Runs a nats_source on a loop, and records its events and statuses. Each wait
+ * has a deadline, after which the test fails. */
 #ifndef TEST_SOURCE_SPY_H
 #define TEST_SOURCE_SPY_H
 
@@ -35,34 +35,32 @@ struct spy {
 	struct spy_event **events;
 	size_t n_events;
 	size_t cap;
-	size_t next; /* the first that no wait has passed */
-	size_t n_turns;
-	char notes[64 * 1024]; /* a line each: "kind server text" */
+	size_t next; /* first event that spy_wait() has not passed */
+	size_t n_flushes;
+	char notes[64 * 1024]; /* statuses as lines: "kind server text" */
 	size_t notes_len;
-	bool counting;	    /* messages are counted and not kept */
-	uint64_t n_counted; /* as long as none is missing */
-	size_t close_at;    /* closes itself at this event; 0: never */
+	bool counting;	    /* messages are counted, not recorded */
+	uint64_t n_counted; /* stops at a missing one */
+	size_t close_at;    /* number of the event that closes it; 0: none */
 	bool closed;
-	bool late; /* the deadline has passed */
+	bool late; /* after the deadline */
 };
 
-/* Up to the first answer of the loop nothing has come. Fails the test when the
- * settings are refused. */
+/* Fails the test when the settings are rejected. */
 void spy_start(struct spy *s, uv_loop_t *loop,
 	       const struct nats_settings *settings);
-/* Closes and waits for it; the milliseconds that took. Twice is fine. */
+/* Closes it, and returns the milliseconds that this took. Twice is a no-op. */
 uint64_t spy_stop(struct spy *s);
-/* Stops, frees. */
+/* Stops and frees. */
 void spy_finish(struct spy *s);
 
-/* The next event of the kind that no wait has passed; lives as long as the spy.
- */
+/* The next event of the kind; it lives as long as the spy. */
 const struct spy_event *spy_wait(struct spy *s, enum jetstream_event_kind kind);
-/* Until the notes hold the text, or a text behind what was there at `from`. */
+/* Runs the loop until the notes after position `from` contain the text. */
 void spy_wait_note(struct spy *s, size_t from, const char *text);
 /* Runs the loop until the condition holds. */
 void spy_until(struct spy *s, bool (*is_so)(void *arg), void *arg);
-/* Runs the loop for what is ready, without waiting. */
+/* Runs the loop once without waiting. */
 void spy_turn(struct spy *s);
 
 #endif

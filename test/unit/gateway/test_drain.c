@@ -13,7 +13,7 @@
 
 enum { DELAY_MS = 5000, TIMEOUT_MS = 10000, START_MS = 1000000 };
 
-/* A gateway whose subscriptions end at once, and whose connections remain. */
+/* A gateway: subscriptions end at once, their connections remain. */
 struct gateway {
 	struct drain drain;
 	uint64_t now_ms;
