@@ -1,3 +1,5 @@
+/* The list of servers: its random order, the discovered ones, its bounds, and
+ * that one tls:// URL is for all. URLs themselves: test_server_url.c. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,48 +22,46 @@ static void init(struct nats_servers *s, const char *const *urls, size_t n)
 		fail_msg("%s", err);
 }
 
-static void a_url_is_cut_up(void **state)
+static void one_tls_url_is_for_all(void **state)
 {
-	/* url, host, user, password, tls */
-	static const struct {
-		const char *given, *parts;
-	} urls[] = {
-		{"nats://10.0.0.1:52", "nats://10.0.0.1:52 10.0.0.1 - - 0"},
-		{"n1", "nats://n1:4222 n1 - - 0"},
-		{"n1:99", "nats://n1:99 n1 - - 0"},
-		{"n1:99/", "nats://n1:99 n1 - - 0"},
-		{"tls://n1", "nats://n1:4222 n1 - - 1"},
-		{"TLS://n1", "nats://n1:4222 n1 - - 1"},
-		{"[::1]", "nats://[::1]:4222 ::1 - - 0"},
-		{"nats://[::1]:5", "nats://[::1]:5 ::1 - - 0"},
-		{"nats://tok@n1", "nats://n1:4222 n1 tok - 0"},
-		{"nats://a:b@n1", "nats://n1:4222 n1 a b 0"},
-		{"nats://a:@n1", "nats://n1:4222 n1 a  0"},
-		{"a:b@n1:7", "nats://n1:7 n1 a b 0"},
-		{"nats://a:b:c@n1", "nats://n1:4222 n1 a b:c 0"},
-		{"nats://a:b@c@n1", "nats://n1:4222 n1 a b@c 0"},
-		{"nats://a%40b:%25%3a@n1", "nats://n1:4222 n1 a@b %: 0"},
-	};
+	static const char *const urls[] = {"nats://n1", "TLS://a:b@n2"};
+	struct nats_servers_item it;
+	struct nats_servers s;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
-		struct nats_servers_item it;
-		struct nats_servers s;
-		char parts[256];
-
-		init(&s, &urls[i].given, 1);
-		assert_int_equal(s.n, 1);
+	init(&s, urls, 1);
+	assert_false(s.tls);
+	nats_servers_finish(&s);
+	init(&s, urls, 2);
+	assert_true(s.tls);
+	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(nats_servers_next(&s, &it), 0);
-		snprintf(parts, sizeof(parts), "%s %s %s %s %d", it.url,
-			 it.host, it.user == NULL ? "-" : it.user,
-			 it.password == NULL ? "-" : it.password, s.tls);
-		assert_string_equal(parts, urls[i].parts);
+		if (strcmp(it.host, "n2") == 0) {
+			assert_string_equal(it.url, "nats://n2:4222");
+			assert_string_equal(it.user, "a");
+			assert_string_equal(it.password, "b");
+		}
 		nats_servers_item_finish(&it);
-		nats_servers_finish(&s);
 	}
+	nats_servers_finish(&s);
 }
 
-/* "n1 n2 n3 " in turn, once round; static. */
+/* The text of the error hides the userinfo. */
+static void a_wrong_url_is_an_error(void **state)
+{
+	static const char *const urls[] = {"nats://n1",
+					   "nats://a:secret%zz@n2"};
+	char err[NATS_SERVERS_ERROR_MAX];
+	struct nats_servers s;
+
+	(void)state;
+	assert_int_equal(nats_servers_init(&s, urls, 2, err), -EINVAL);
+	assert_non_null(strstr(err, "--server: wrong value"));
+	assert_null(strstr(err, "secret"));
+	assert_int_equal(s.n, 0);
+}
+
+/* "n1 n2 n3 ": all in turn; static. */
 static const char *round_of(struct nats_servers *s)
 {
 	static char text[2048];
@@ -110,7 +110,7 @@ static void the_order_is_random_and_kept(void **state)
 	assert_true(others);
 }
 
-static void discovered_servers_follow_those_given(void **state)
+static void discovered_servers_follow_the_configured_ones(void **state)
 {
 	static const char *const given[] = {"nats://u:p@n1.example"};
 	static const char *const first[] = {"nats://10.0.0.1:4222",
@@ -126,12 +126,12 @@ static void discovered_servers_follow_those_given(void **state)
 	assert_int_equal(nats_servers_next(&s, &from), 0);
 	nats_servers_discovered(&s, &from, first, 4);
 	assert_string_equal(round_of(&s), "10.0.0.1 10.0.0.2 n1.example ");
-	/* nothing told is nothing known */
+	/* nothing announced: the list stays */
 	nats_servers_discovered(&s, &from, NULL, 0);
 	assert_int_equal(s.n, 3);
 	nats_servers_discovered(&s, &from, second, 1);
 	assert_string_equal(round_of(&s), "10.0.0.3 n1.example ");
-	/* its credentials, and the name of its certificate */
+	/* credentials and certificate name of the server that announced it */
 	assert_int_equal(nats_servers_next(&s, &it), 0);
 	assert_string_equal(it.host, "10.0.0.3");
 	assert_string_equal(it.user, "u");
@@ -170,10 +170,11 @@ static void the_list_has_a_bound(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_url_is_cut_up),
+		cmocka_unit_test(one_tls_url_is_for_all),
+		cmocka_unit_test(a_wrong_url_is_an_error),
 		cmocka_unit_test(the_local_server_is_the_default),
 		cmocka_unit_test(the_order_is_random_and_kept),
-		cmocka_unit_test(discovered_servers_follow_those_given),
+		cmocka_unit_test(discovered_servers_follow_the_configured_ones),
 		cmocka_unit_test(the_list_has_a_bound),
 	};
 
