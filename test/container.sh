@@ -64,7 +64,7 @@ end()
 	exit
 }
 
-# A store of its own: nobody else's images are seen or changed.
+# A store of its own, apart from other images of the machine.
 containers()
 {
 	buildah --root "$store/images" --runroot "$work/run" \
@@ -243,7 +243,7 @@ follows()
 		until_ grep '^data: hello' "$work/events"
 }
 
-# Of who is outside, by the same variables: as a container's runtime does it.
+# From outside, with the same variables, as a container runtime does it.
 healthcheck()
 {
 	env -i PATH="$PATH" SLUICE_LISTEN="$(address public)" SLUICE_ADMIN_LISTEN="$1" \

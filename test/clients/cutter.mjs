@@ -15,7 +15,7 @@ export class Cutter {
     this.requests = []; // what clients have sent, each in one piece
     this.passed = ""; // what the gateway has sent, to all of them
     this.cuts = 0;
-    this.held = null; // clients that wait, while nobody is let through
+    this.held = null; // clients that wait during hold()
     this.server = createServer((client) => {
       if (this.held !== null) {
         this.held.push(client);
@@ -113,7 +113,7 @@ export class Cutter {
     });
   }
 
-  /** Lets nobody through until release(): they wait. */
+  /** Makes clients wait until release(). */
   hold() {
     this.held = [];
   }

@@ -7,8 +7,8 @@ import { until } from "./waiting.mjs";
 export const PING = '{"system": "ping"}';
 
 /**
- * Whoever follows a stream, for a test. `look()` gives (a promise of) what it has
- * seen: { events: [{ id, data, type }], pings, opens, errors, ... }.
+ * A client that follows a subscription, for a test. `look()` returns (a promise of) its
+ * observations: { events: [{ id, data, type }], pings, opens, errors, ... }.
  */
 export class Follower {
   constructor(name, look) {

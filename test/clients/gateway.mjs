@@ -87,7 +87,7 @@ export class Gateway {
 
   /** Does the path answer with this status? */
   async status(path, status) {
-    // Nobody there, as while it starts anew, is another status.
+    // null: no server, as during a restart.
     const answer = await fetch(this.origin + path).catch(() => null);
     await answer?.text();
     return answer?.status === status;
@@ -107,7 +107,7 @@ export class Gateway {
     assert.ok(!REPORTS.test(this.child.log), this.child.describe());
   }
 
-  /** As by a crash: connections are reset, nothing is said. */
+  /** As by a crash: connections are reset without a drain. */
   async kill() {
     this.mustBeClean();
     await this.child.stop("SIGKILL");

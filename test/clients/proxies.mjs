@@ -52,7 +52,7 @@ const KINDS = {
   },
 };
 
-/** A certificate of nobody's, and its key. */
+/** A self-signed certificate, and its key. */
 function makeCertificate(folder) {
   const [key, certificate] = ["key", "certificate"].map((n) => join(folder, n));
   execFileSync(

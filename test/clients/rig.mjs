@@ -51,9 +51,9 @@ export class Rig {
   }
 
   /**
-   * "nginx" or "haproxy" as in examples/proxies, before one gateway or two;
-   * `tls` for TLS and HTTP/2. Who asks: alice, whose password is "secret". It is
-   * reached by the cutter that is returned: its `origin`, its `cutAll()`.
+   * "nginx" or "haproxy" as in examples/proxies, in front of one gateway or two;
+   * `tls` for TLS and HTTP/2. The client is alice, with the password "secret". Its
+   * address is that of the returned cutter: its `origin`, its `cutAll()`.
    */
   async proxy(name, { tls = false, gateways = [this.gateway] } = {}) {
     const addresses = gateways.map(({ address }) => address);
@@ -90,7 +90,7 @@ export async function openBrowser(name, options) {
   return browser;
 }
 
-/** A page of its own at `url`; what goes wrong in it is said. */
+/** A new page at `url`; its errors are printed. */
 export async function openPage(browser, url) {
   const page = await browser.newPage();
   page.on("pageerror", (e) => note("page error:", e.message));

@@ -37,7 +37,7 @@ export function defer(fn) {
   (endings.case ?? endings.program).push(fn);
 }
 
-/** Ends what defer() was told, of the case or of the program. */
+/** Runs what defer() registered, for the case or for the program. */
 async function end(list) {
   let error = null;
   for (const fn of list.reverse()) {
@@ -108,7 +108,7 @@ async function run() {
   process.exit(failed === 0 ? 0 : 1);
 }
 
-// Nobody's plan: the program would end without a word of TAP.
+// Otherwise the program would end without a line of TAP.
 process.on("unhandledRejection", (e) => {
   console.error(e);
   console.log("Bail out! an error that nobody waited for");

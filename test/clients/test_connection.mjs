@@ -163,7 +163,7 @@ test("a connection without a byte is dead after 2.5 pings, measured", async () =
 
 // ---- tokens ---------------------------------------------------------------
 
-/** Lets in who has the newest token. */
+/** Accepts the newest token only. */
 function guarded(w) {
   w.valid = 1;
   w.asked = 0;
@@ -244,7 +244,7 @@ test("a token that is not another one is asked for again, not in a circle", asyn
   assert.ok(tab.got("error").every((e) => e.status === 0));
 });
 
-test("a refused token is worth one more attempt", async () => {
+test("a rejected token is renewed once", async () => {
   const w = world();
   const token = guarded(w);
   const tab = await opened(w, { token });
@@ -284,7 +284,7 @@ test("a token that cannot be had is told, and asked for again", async () => {
   await until("open", () => tab.client.state === "open");
 });
 
-test("a string is final when refused, until renew() has another", async () => {
+test("a rejected string is final until renew() has another", async () => {
   const w = world();
   guarded(w);
   const tab = w.open({ ...QUICK, token: "t0" });
@@ -298,7 +298,7 @@ test("a string is final when refused, until renew() has another", async () => {
     w.flows.size === 1);
 });
 
-test("a refused leader makes room for a tab with a better token", async () => {
+test("a rejected leader releases the lock to a tab with a better token", async () => {
   const w = world();
   const token = guarded(w);
   const share = "events of alice";

@@ -82,7 +82,7 @@ async function live(client) {
   await rig.gateway.waitStreams(0);
 }
 
-/** For who has given up: another one goes on behind the last event. */
+/** After a client has given up: another one continues after the last event. */
 async function goOn(client, f, origin) {
   const { events } = await f.until("its end", ({ closed }) => closed);
   const from = `?lastEventId=${events.at(-1).id}`;

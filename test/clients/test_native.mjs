@@ -127,7 +127,7 @@ test("NATS is restarted: the stream stays open", async () => {
   assert.deepEqual(seen.errors, []);
 });
 
-test("a refused request is not tried again", async () => {
+test("a rejected request is not retried", async () => {
   const rig = await Rig.start("--id-query", "id");
   const cutter = await rig.cutter();
   const page = await openPage(browser, `${cutter.origin}/livez`);
@@ -155,7 +155,7 @@ test("a refused request is not tried again", async () => {
   }
 });
 
-test("503 is the end, the gateway's word for it is not", async () => {
+test("503 is final, the gateway's response instead of it is not", async () => {
   const away = (request, response) => {
     response.writeHead(503, { "Retry-After": "1" });
     response.end("no gateway\n");
@@ -229,7 +229,7 @@ test("pings as events: nothing reaches onmessage, and the cursor is fresh", asyn
   assert.match(cutter.cursors().at(-1), /^8-/);
 });
 
-test("what is gone meanwhile is said", async () => {
+test("missing messages are reported", async () => {
   const { rig, f } = await begin();
   await rig.gateway.stop();
   await rig.publishMany("alice", "lost", 3);

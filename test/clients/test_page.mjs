@@ -135,11 +135,11 @@ for (const [how, end, its] of [
   ["is closed", (page) => page.close(), test],
   ["crashes", async (page) => {
     const session = await page.createCDPSession();
-    // Never answered: who should has crashed. Whether it did, the rest shows.
+    // Never answered: the page has crashed. The rest of the test shows whether it did.
     session.send("Page.crash").catch(() => {});
   }, more],
 ]) {
-  its(`the leading tab ${how} in the midst of a flood`, async () => {
+  its(`the leading tab ${how} during a flood`, async () => {
     const { rig, tabs } = await begin(3);
     const [leader, others] = await split(tabs);
     const flood = rig.publishMany("alice", "flood", 1500);
@@ -165,7 +165,7 @@ more("the leading tab is frozen, and comes back", async () => {
 });
 
 for (const how of ["stop", "kill"]) {
-  more(`the gateway is restarted (${how}) in the midst of a flood`, async () => {
+  more(`the gateway is restarted (${how}) during a flood`, async () => {
     const { rig, tabs } = await begin(3);
     const flood = rig.publishMany("alice", "flood", 1500);
     await until("it is under way", async () => (await texts(tabs[0])).length > 100);
@@ -175,7 +175,7 @@ for (const how of ["stop", "kill"]) {
   });
 }
 
-more("a gap is told to every tab", async () => {
+more("every tab gets a gap", async () => {
   const { rig, tabs } = await begin(3);
   await rig.publishMany("alice", "before", 3);
   await expectAll(tabs, ["before 1", "before 2", "before 3"]);
@@ -200,7 +200,7 @@ more("a tab that opens late has the history", async () => {
   await settled(rig, [...tabs, late]);
 });
 
-more("a tab goes elsewhere and back, and another loads the page anew", async () => {
+more("a tab goes elsewhere and back, and another reloads the page", async () => {
   const { rig, tabs } = await begin(3, { options: { keep: "session" } });
   const pages = tabs[0].url();
   const sent = await rig.publishMany("alice", "event", 5);
@@ -222,7 +222,7 @@ more("a tab goes elsewhere and back, and another loads the page anew", async () 
   await settled(rig, tabs);
 });
 
-more("a refusal is told with its text", async () => {
+more("an error has its text", async () => {
   const { open } = await begin(1);
   const page = await open({ headers: { user_id: "no.token" } });
   await until("rejected", () =>

@@ -44,7 +44,7 @@ async function tenStreams(browser, name) {
   const sent = [];
   for (let i = 1; i <= 5; i++) {
     sent.push(...(await rig.publishMany("alice", `event ${i}`, 1)));
-    // Each is there before the next one is sent: nobody waits for more.
+    // Each event arrives before the next one is sent: nothing is held back.
     for (const f of streams) {
       await f.expect(sent);
     }

@@ -25,7 +25,7 @@ async function settled(w, tabs = w.tabs) {
     () => `settled: ${w.flows.size} connections; ` +
       there.map((t) => `${t.client.leader} ${t.client.cursor} ${t.wrong()}`).join("; "),
     () => {
-      w.ping(); // what is not behind must not be told by silence
+      w.ping(); // a silent subscription does not show that a tab is not behind
       return w.flows.size === 1 && w.leaders.length === 1 &&
         there.every((t) => t.begin !== null && t.wrong() === null);
     },
@@ -99,7 +99,7 @@ test("a tab joins the others while events rain down", async () => {
   await settled(w);
 });
 
-test("a tab that missed a word of the leader gets it otherwise", async () => {
+test("a tab that missed a message of the leader gets it otherwise", async () => {
   const w = world();
   const tabs = [1, 2].map(() => w.open(CALM));
   await settled(w);
@@ -113,7 +113,7 @@ test("a tab that missed a word of the leader gets it otherwise", async () => {
   assert.deepEqual(texts(other), ["missed", "then"]);
 });
 
-test("the leader goes in the midst of a flood", async () => {
+test("the leader goes during a flood", async () => {
   for (const how of ["kill", "close", "hang", "freeze", "pagehide"]) {
     const w = world();
     // One that hangs is found out by its silence; of the others it is known.
@@ -164,7 +164,7 @@ test("without locks every tab has a connection of its own", async () => {
   assert.equal(w.flows.size, 2);
 });
 
-test("a gap and a reset are told to every tab, with whole numbers", async () => {
+test("every tab gets a gap and a reset, with exact numbers", async () => {
   const w = world();
   const tabs = [1, 2, 3].map(() => w.open(CALM));
   await settled(w);
@@ -192,7 +192,7 @@ test("a gap and a reset are told to every tab, with whole numbers", async () => 
   }
 });
 
-// One who knows better asks for these seeds: SLUICE_SEEDS=17 or 1-10000.
+// Other seeds: SLUICE_SEEDS=17 or 1-10000.
 const [from, to = from] = (process.env.SLUICE_SEEDS ?? "1-40").split("-");
 
 test("whatever happens to tabs, gateway and stream", async () => {

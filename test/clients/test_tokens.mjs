@@ -1,5 +1,5 @@
-// An EventSource whose cookie is a token: who it is, and what it does when the
-// token expires.
+// An EventSource with a token in a cookie: its identity, and its behaviour when the token
+// expires.
 
 import assert from "node:assert/strict";
 import { createHmac, randomBytes } from "node:crypto";

@@ -205,7 +205,7 @@ test("a list that is read keeps its place", async () => {
   );
 });
 
-test("a gap, pings, and a stream that is full", async () => {
+test("a gap, pings, and the limit of subscriptions", async () => {
   const rig = await startWith("--ping-interval", "100ms",
     "--max-subscriptions-per-id", "1");
   await publishAll(rig, numbered("old", 1, 3));
@@ -230,7 +230,7 @@ test("a gap, pings, and a stream that is full", async () => {
   await other.untilState("open");
 });
 
-test("pause, clear, and what is shown as lines", async () => {
+test("pause, clear, copy as lines", async () => {
   const rig = await startWith();
   const ui = await follow(rig);
   await publishAll(rig, numbered("a", 1, 3));
@@ -258,7 +258,7 @@ test("pause, clear, and what is shown as lines", async () => {
   await ui.untilPayloads(["b 3"]);
 });
 
-test("what is not text, in hex", async () => {
+test("binary payloads, in hex", async () => {
   const rig = await startWith();
   const ui = await follow(rig);
   await rig.publish("alice", Buffer.from([0xff, 0x00, 0x41]));
@@ -271,7 +271,7 @@ test("what is not text, in hex", async () => {
   assert.equal(await ui.text("payload"), "/wBB");
 });
 
-test("behind HAProxy, which says who one is", async () => {
+test("behind HAProxy, which sets the identity", async () => {
   const rig = await startWith();
   const { origin } = await rig.proxy("haproxy", { tls: true });
   const login = { username: "alice", password: "secret" };

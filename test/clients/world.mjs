@@ -54,7 +54,7 @@ export class World {
     return this.id(sequence);
   }
 
-  /** Somebody else's message, and so the place of a ping. */
+  /** A message of another subject, and so the id of a ping. */
   ping() {
     this.last++;
     this.#sendAll(`data: {"system": "ping"}\nid: ${this.id(this.last)}\n\n`);
@@ -65,7 +65,7 @@ export class World {
     this.first = this.last + 1n;
   }
 
-  /** The stream is made anew. */
+  /** The stream is recreated. */
   reset() {
     this.tags.push(this.tags.length.toString(16).padStart(6, "b"));
     [this.last, this.first] = [0n, 1n];
@@ -408,8 +408,8 @@ export class Tab {
   }
 
   /**
-   * What is wrong with what this tab has dispatched, or null: every message from
-   * its beginning to its cursor once and in order, unless a gap was told.
+   * The fault in this tab's events, or null: every message from its start to its
+   * cursor must come once and in order, unless a gap was reported.
    */
   wrong() {
     const { messages } = this.world;

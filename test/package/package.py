@@ -178,7 +178,7 @@ def field_problems(packages):
 
 
 def embed_problems(tree, root):
-    """A program of somebody else's, by what the package says."""
+    """Builds and runs another program with the package's headers and library."""
     env = environment()
     pkgconfig = glob.glob(f"{root}/usr/lib/*/pkgconfig")[0]
     libraries = os.path.dirname(pkgconfig)
