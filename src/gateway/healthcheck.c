@@ -184,16 +184,16 @@ static int ask_inet_address(const char *address, struct healthcheck *h,
 static bool read_status_line(char *response, const char *what,
 			     const char *address, char *line)
 {
-	const char *head = "HTTP/1.1 ";
+	const char *version = "HTTP/1.1 ";
 	char *body = strstr(response, "\r\n\r\n");
 	char shown[SHOWN_MAX];
 
-	if (strncmp(response, head, strlen(head)) != 0 || body == NULL) {
+	if (strncmp(response, version, strlen(version)) != 0 || body == NULL) {
 		snprintf(line, HEALTHCHECK_LINE_MAX,
 			 "%s: not the response of a gateway", address);
 		return false;
 	}
-	if (strncmp(response + strlen(head), "200 ", 4) == 0) {
+	if (strncmp(response + strlen(version), "200 ", 4) == 0) {
 		snprintf(line, HEALTHCHECK_LINE_MAX, "%s", what);
 		return true;
 	}

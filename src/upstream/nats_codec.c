@@ -18,31 +18,31 @@ enum {
 	PAYLOAD_MAX = 64 * 1024 * 1024,
 };
 
-struct packed_head {
+struct packed_header {
 	uint64_t session;
 	struct request_id request;
 	int err; /* if not 0, followed by the server's text and NUL */
 };
 
 struct packed_message {
-	struct packed_head head;
+	struct packed_header header;
 	struct jetstream_message msg; /* without its pointers */
 				      /* subject, data */
 };
 
 struct packed_info {
-	struct packed_head head;
+	struct packed_header header;
 	struct jetstream_info info; /* without its pointer */
-				    /* created */
+	/* created */
 };
 
 struct packed_created {
-	struct packed_head head;
+	struct packed_header header;
 	uint64_t num_pending;
 };
 
 struct packed_pull_status {
-	struct packed_head head;
+	struct packed_header header;
 	struct jetstream_status status; /* without its text */
 					/* text, NUL */
 };
@@ -59,11 +59,11 @@ struct packed_status {
  * memory, or the mailbox is closed) is treated like one lost on the network:
  * requests have timeouts, and the consumer's count shows a missing message.
  * Only nats_codec_session() checks the result. */
-static int post_message(struct mailbox *to, uint32_t kind, const void *head,
-			size_t head_len, const void *first, size_t first_len,
+static int post_message(struct mailbox *to, uint32_t kind, const void *header,
+			size_t header_len, const void *first, size_t first_len,
 			const void *second, size_t second_len)
 {
-	size_t len = head_len + first_len + second_len;
+	size_t len = header_len + first_len + second_len;
 	char *body;
 	void *at;
 	int rc = mailbox_reserve(to, kind, len, MAILBOX_WAIT, &at);
@@ -71,28 +71,29 @@ static int post_message(struct mailbox *to, uint32_t kind, const void *head,
 	if (rc < 0)
 		return rc;
 	body = at;
-	memcpy(body, head, head_len);
+	memcpy(body, header, header_len);
 	if (first_len > 0)
-		memcpy(body + head_len, first, first_len);
+		memcpy(body + header_len, first, first_len);
 	if (second_len > 0)
-		memcpy(body + head_len + first_len, second, second_len);
+		memcpy(body + header_len + first_len, second, second_len);
 	mailbox_commit(to, len);
 	return 0;
 }
 
 static void post_api_error(struct mailbox *to, enum jetstream_event_kind kind,
-			   const struct packed_head *head, const char *text)
+			   const struct packed_header *header, const char *text)
 {
-	post_message(to, kind, head, sizeof(*head), text, strlen(text) + 1,
+	post_message(to, kind, header, sizeof(*header), text, strlen(text) + 1,
 		     NULL, 0);
 }
 
 int nats_codec_session(struct mailbox *to, enum jetstream_event_kind kind,
 		       uint64_t session)
 {
-	struct packed_head head = {.session = session};
+	struct packed_header header = {.session = session};
 
-	return post_message(to, kind, &head, sizeof(head), NULL, 0, NULL, 0);
+	return post_message(to, kind, &header, sizeof(header), NULL, 0, NULL,
+			    0);
 }
 
 void nats_codec_status(struct mailbox *to, enum nats_status_kind kind,
@@ -117,20 +118,20 @@ void nats_codec_status(struct mailbox *to, enum nats_status_kind kind,
 
 /* ---- from the server ----------------------------------------------------- */
 
-static void post_info(struct mailbox *to, struct packed_head head,
+static void post_info(struct mailbox *to, struct packed_header header,
 		      const char *filter, const struct nats_arrival *in)
 {
 	struct packed_info message;
 	struct js_info info;
 
 	js_info_parse(&info, in->data, in->len, filter);
-	head.err = info.error.err;
-	if (head.err != 0) {
-		post_api_error(to, JETSTREAM_INFO, &head, info.error.text);
+	header.err = info.error.err;
+	if (header.err != 0) {
+		post_api_error(to, JETSTREAM_INFO, &header, info.error.text);
 		return;
 	}
 	message = (struct packed_info){
-		.head = head,
+		.header = header,
 		.info = {.first_seq = info.first_seq,
 			 .last_seq = info.last_seq,
 			 .messages = info.messages,
@@ -148,19 +149,19 @@ static void post_info(struct mailbox *to, struct packed_head head,
 		     info.created, info.created_len, NULL, 0);
 }
 
-static void post_found(struct mailbox *to, struct packed_head head,
+static void post_found(struct mailbox *to, struct packed_header header,
 		       const struct nats_arrival *in)
 {
 	struct packed_message message;
 	struct js_message found;
 
 	js_message_parse(&found, in->data, in->len, PAYLOAD_MAX);
-	head.err = found.error.err;
-	if (head.err != 0) {
-		post_api_error(to, JETSTREAM_FOUND, &head, found.error.text);
+	header.err = found.error.err;
+	if (header.err != 0) {
+		post_api_error(to, JETSTREAM_FOUND, &header, found.error.text);
 	} else {
 		message = (struct packed_message){
-			.head = head,
+			.header = header,
 			.msg = {.seq = found.seq,
 				.time_ns = found.time_ns,
 				.subject_len = found.subject_len,
@@ -174,30 +175,30 @@ static void post_found(struct mailbox *to, struct packed_head head,
 	js_message_finish(&found);
 }
 
-static void post_created(struct mailbox *to, struct packed_head head,
+static void post_created(struct mailbox *to, struct packed_header header,
 			 const struct nats_arrival *in)
 {
 	struct packed_created message;
 	struct js_created created;
 
 	js_created_parse(&created, in->data, in->len);
-	head.err = created.error.err;
-	if (head.err != 0) {
-		post_api_error(to, JETSTREAM_CREATED, &head,
+	header.err = created.error.err;
+	if (header.err != 0) {
+		post_api_error(to, JETSTREAM_CREATED, &header,
 			       created.error.text);
 		return;
 	}
-	message = (struct packed_created){.head = head,
+	message = (struct packed_created){.header = header,
 					  .num_pending = created.num_pending};
 	post_message(to, JETSTREAM_CREATED, &message, sizeof(message), NULL, 0,
 		     NULL, 0);
 }
 
-static void post_pull_status(struct mailbox *to, struct packed_head head,
+static void post_pull_status(struct mailbox *to, struct packed_header header,
 			     uint32_t number, const struct js_status *st)
 {
 	struct packed_pull_status message = {
-		.head = head,
+		.header = header,
 		.status = {.number = number,
 			   .code = st->code,
 			   .consumer_gone = st->consumer_gone,
@@ -230,30 +231,31 @@ static enum jetstream_event_kind event_of_command(uint32_t kind)
 }
 
 /* No responders, or (never seen) another status in place of a response. */
-static void post_status_as_error(struct mailbox *to, struct packed_head head,
-				 uint32_t kind, const struct js_status *st)
+static void post_status_as_error(struct mailbox *to,
+				 struct packed_header header, uint32_t kind,
+				 const struct js_status *st)
 {
-	head.err = st->code == 503 ? JETSTREAM_ERR_NO_RESPONDERS
-				   : JETSTREAM_ERR_MALFORMED;
-	post_api_error(to, event_of_command(kind), &head,
+	header.err = st->code == 503 ? JETSTREAM_ERR_NO_RESPONDERS
+				     : JETSTREAM_ERR_MALFORMED;
+	post_api_error(to, event_of_command(kind), &header,
 		       st->code == 503 ? "no responders" : "a status");
 }
 
-static void post_response(struct mailbox *to, struct packed_head head,
+static void post_response(struct mailbox *to, struct packed_header header,
 			  uint32_t kind, const char *filter,
 			  const struct nats_arrival *in)
 {
 	switch (kind) {
 	case NATS_COMMAND_INFO:
-		post_info(to, head, filter, in);
+		post_info(to, header, filter, in);
 		break;
 	case NATS_COMMAND_GET_NEXT:
 	case NATS_COMMAND_GET:
 	case NATS_COMMAND_GET_LAST:
-		post_found(to, head, in);
+		post_found(to, header, in);
 		break;
 	case NATS_COMMAND_CREATE:
-		post_created(to, head, in);
+		post_created(to, header, in);
 		break;
 	default: /* pulls have statuses, deletions no response */
 		break;
@@ -265,16 +267,16 @@ static void post_inbox_message(struct mailbox *to,
 			       const char *filter,
 			       const struct nats_arrival *in)
 {
-	struct packed_head head = {.session = inbox->session};
+	struct packed_header header = {.session = inbox->session};
 	struct js_status status;
 	struct nats_inbox_reply reply;
 
 	if (nats_inbox_read_reply(&reply, inbox, in->subject) < 0 ||
 	    reply.kind >= NATS_COMMAND_DELETE_CONSUMER)
 		return;
-	head.request = reply.request;
+	header.request = reply.request;
 	if (in->status == NULL) {
-		post_response(to, head, reply.kind, filter, in);
+		post_response(to, header, reply.kind, filter, in);
 		return;
 	}
 	if (js_status_parse(&status, in->status, in->description,
@@ -282,9 +284,9 @@ static void post_inbox_message(struct mailbox *to,
 	    js_status_last_stream(&status, in->last_stream) < 0)
 		return;
 	if (reply.kind == NATS_COMMAND_PULL)
-		post_pull_status(to, head, reply.number, &status);
+		post_pull_status(to, header, reply.number, &status);
 	else
-		post_status_as_error(to, head, reply.kind, &status);
+		post_status_as_error(to, header, reply.kind, &status);
 }
 
 static void post_stream_message(struct mailbox *to,
@@ -293,7 +295,7 @@ static void post_stream_message(struct mailbox *to,
 				const struct nats_arrival *in)
 {
 	struct packed_message message = {
-		.head = {.session = inbox->session},
+		.header = {.session = inbox->session},
 		.msg = {.seq = ack->stream_seq,
 			.cseq = ack->consumer_seq,
 			.pending = ack->pending,
@@ -303,7 +305,7 @@ static void post_stream_message(struct mailbox *to,
 			.internal = in->internal},
 	};
 
-	if (nats_inbox_read_consumer(&message.head.request, inbox,
+	if (nats_inbox_read_consumer(&message.header.request, inbox,
 				     ack->consumer, ack->consumer_len) < 0)
 		return;
 	post_message(to, JETSTREAM_MESSAGE, &message, sizeof(message),
@@ -363,7 +365,7 @@ void nats_codec_read(struct nats_codec_message *ret,
 		     const struct mailbox_message *m)
 {
 	const void *body = mailbox_body(m);
-	const struct packed_head *head = body;
+	const struct packed_header *header = body;
 	struct jetstream_event *ev = &ret->event;
 
 	*ret = (struct nats_codec_message){.is_status =
@@ -372,12 +374,12 @@ void nats_codec_read(struct nats_codec_message *ret,
 		read_packed_status(&ret->status, body);
 		return;
 	}
-	ret->session = head->session;
+	ret->session = header->session;
 	ev->kind = (enum jetstream_event_kind)m->kind;
-	ev->request = head->request;
-	ev->err = head->err;
+	ev->request = header->request;
+	ev->err = header->err;
 	if (ev->err != 0)
-		ev->err_text = (const char *)(head + 1);
+		ev->err_text = (const char *)(header + 1);
 	else if (ev->kind == JETSTREAM_MESSAGE || ev->kind == JETSTREAM_FOUND)
 		read_packed_message(ev, body);
 	else if (ev->kind == JETSTREAM_INFO)

@@ -420,6 +420,15 @@ static void set_session_options(struct build *b, const struct nats_options *o,
 	free(name);
 }
 
+static void set_build_error(const struct build *b, char *err)
+{
+	const char *text = nats_GetLastError(NULL);
+
+	snprintf(err, NATS_OPTIONS_ERROR_MAX, "%s: %s", b->what,
+		 text != NULL && *text != '\0' ? text
+					       : natsStatus_GetText(b->status));
+}
+
 struct __natsOptions *nats_options_build(struct nats_options *o,
 					 const struct nats_servers_item *server,
 					 char *err)
@@ -435,14 +444,7 @@ struct __natsOptions *nats_options_build(struct nats_options *o,
 	}
 	if (b.status == NATS_OK)
 		return b.to;
-	{
-		const char *text = nats_GetLastError(NULL);
-
-		snprintf(err, NATS_OPTIONS_ERROR_MAX, "%s: %s", b.what,
-			 text != NULL && *text != '\0'
-				 ? text
-				 : natsStatus_GetText(b.status));
-	}
+	set_build_error(&b, err);
 	natsOptions_Destroy(b.to);
 	return NULL;
 }
