@@ -66,7 +66,7 @@ test("what is cut in two is not dispatched, and comes whole", async () => {
 });
 
 for (const status of [400, 401, 403, 404, 204]) {
-  test(`${status} is final, and told with its text`, async () => {
+  test(`${status} is final, with its text`, async () => {
     const w = world();
     w.refuse = refusal(status, status === 204 ? null : "no identity\n");
     const tab = w.open(QUICK);
@@ -106,7 +106,7 @@ for (const [status, headers, least] of [
   });
 }
 
-test("an answer that is no stream is told, and tried again", async () => {
+test("a response that is not an event stream is reported and retried", async () => {
   const w = world();
   w.refuse = refusal(200, "<h1>log in</h1>", { "Content-Type": "text/html" });
   const tab = w.open(QUICK);
@@ -264,7 +264,7 @@ test("a rejected token is renewed once", async () => {
   assert.equal(w.asked, 3);
 });
 
-test("a token that cannot be had is told, and asked for again", async () => {
+test("a failed token request is reported and repeated", async () => {
   const w = world();
   const token = guarded(w);
   let broken = true;
@@ -352,7 +352,7 @@ test("a cursor that is none is an error at once", async () => {
 
 // ---- the end --------------------------------------------------------------
 
-test("close() and a signal end it, in the midst of a piece too", async () => {
+test("close() and a signal end it, also within a read", async () => {
   for (const how of ["close", "signal"]) {
     const w = world();
     const controller = new AbortController();

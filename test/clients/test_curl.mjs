@@ -99,7 +99,7 @@ test("the end of a stream, a cut one, and going on behind it", async () => {
   );
 });
 
-test("a refusal is one line that says what is wrong", async () => {
+test("an error is one line with the fault", async () => {
   const rig = await Rig.start();
   const child = run(rig, all.replace("deliver=all", "deliver=never"));
   assert.equal(await child.waitEnd(), 0);

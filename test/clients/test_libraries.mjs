@@ -201,7 +201,7 @@ async function commentPings(client) {
   assert.match(cutter.lastCursor(), kept);
 }
 
-async function refusals(client) {
+async function rejections(client) {
   const path = `${EVENTS}?deliver=never`;
   const { cutter, f } = await begin(client, { path });
   await f.until("its end", ({ closed }) => closed);
@@ -247,8 +247,8 @@ function testAll(client, name) {
   test(`${name}: cut in every place of an event`, () => cuts(client));
   test(`${name}: cut before the first event`, () => cutsBeforeEvents(client));
   test(`${name}: pings without data`, () => commentPings(client));
-  test(`${name}: refused`, () => refusals(client));
-  test(`${name}: told to come back`, () => comesBack(client));
+  test(`${name}: rejected`, () => rejections(client));
+  test(`${name}: asked to come back`, () => comesBack(client));
 }
 
 /** What its defaults are: @microsoft/fetch-event-source without its callbacks. */

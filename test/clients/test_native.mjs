@@ -78,7 +78,7 @@ test("the gateway is killed", async () => {
 // From the first byte of its data to the last one but one of the frame.
 const PLACES = { "in data": 3, "before id": 9, "in id": 14, "behind id": 22 };
 for (const [where, bytes] of Object.entries(PLACES)) {
-  test(`a cut in the midst of an event: ${where}`, async () => {
+  test(`a cut within an event: ${where}`, async () => {
     const { rig, cutter, f, sent } = await begin({ through: "cutter" });
     const cut = cutter.cutInside("cut here", bytes);
     await rig.publish("alice", "cut here");

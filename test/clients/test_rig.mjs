@@ -37,7 +37,7 @@ test("the gateway starts again where it was, and so does the server", async () =
   assert.equal(await rig.gateway.metric("sluice_subscriptions"), 0);
 });
 
-test("a stream is cut in the midst of an event", async () => {
+test("a stream is cut within an event", async () => {
   const rig = await Rig.start("--id-query", "id");
   const cutter = await rig.cutter();
   const cut = cutter.cutInside("second", 3);

@@ -85,7 +85,7 @@ for (const name of BROWSERS) {
     await ui.untilText("reconnects", "1");
   });
 
-  test(`${name}: a refusal is shown`, async () => {
+  test(`${name}: a rejection is shown`, async () => {
     const rig = await startWith();
     const ui = await UiPage.open(browsers[name], rig.gateway.origin);
     await ui.fill("id", "a.b");
