@@ -75,11 +75,14 @@
  *	drain, end-streams N	as the gateway does at its end
  *	streams N, connections N	expected numbers
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "play.h"
 #include "play_real.h"
+
+enum { WORD_EDGE = 16 };
 
 struct run {
 	const char *only;
@@ -115,20 +118,48 @@ static void show(const struct play_trace *t)
 	}
 }
 
+static void gather_sent(const struct script *s, struct bytes *sent)
+{
+	for (size_t i = 0; i < s->n_steps; i++)
+		if (s->steps[i].kind == SCRIPT_SEND)
+			bytes_add(sent, bytes_text(&s->steps[i].text),
+				  s->steps[i].text.len);
+}
+
+/* Deep in a long word, as a token is, one place is like the next. */
+static bool is_like_the_next(const struct bytes *sent, size_t at)
+{
+	if (at < WORD_EDGE || at + WORD_EDGE > sent->len || at % WORD_EDGE == 0)
+		return false;
+	for (size_t i = at - WORD_EDGE; i < at + WORD_EDGE; i++) {
+		unsigned char c = (unsigned char)sent->at[i];
+
+		if (!isalnum(c) && c != '-' && c != '_')
+			return false;
+	}
+	return true;
+}
+
 static bool play_cuts(const struct script *s, struct play_trace *t,
 		      struct bytes *why)
 {
-	for (size_t at = 1; at < s->n_sent;
+	struct bytes sent = {0};
+	bool ok = true;
+
+	gather_sent(s, &sent);
+	for (size_t at = 1; at < s->n_sent && ok;
 	     at += at < PLAY_EACH ? 1 : PLAY_STRIDE) {
 		char where[64];
 
-		if (play_script(s, PLAY_CUT, at, t, why))
+		if (is_like_the_next(&sent, at) ||
+		    play_script(s, PLAY_CUT, at, t, why))
 			continue;
 		snprintf(where, sizeof(where), ", cut at byte %zu", at);
 		bytes_add(why, where, strlen(where));
-		return false;
+		ok = false;
 	}
-	return true;
+	bytes_free(&sent);
+	return ok;
 }
 
 static void play_ways(struct run *r, const char *path, const struct script *s,
