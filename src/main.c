@@ -14,6 +14,8 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "config/config.h"
+#include "config/option_help.h"
+#include "config/option_sources.h"
 #include "config/options.h"
 #include "gateway/gateway.h"
 #include "gateway/healthcheck.h"
@@ -66,7 +68,7 @@ static int print_help_text(void)
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX);
-	return print_buffer(&text, options_help(&text));
+	return print_buffer(&text, option_help_print(&text));
 }
 
 static int print_version(void)
@@ -83,7 +85,7 @@ static int print_settings(const struct options *o)
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX);
-	return print_buffer(&text, options_print(o, &text));
+	return print_buffer(&text, option_help_print_config(o, &text));
 }
 
 /* Asks a gateway that runs with the same options; prints one line. */
@@ -239,7 +241,7 @@ static int run_gateway(const struct options *o)
 static int act_on_options(struct options *o, int argc, char *argv[])
 {
 	char err[OPTIONS_ERROR_MAX];
-	int rc = options_parse_args(o, argc, argv, err);
+	int rc = option_sources_parse_args(o, argc, argv, err);
 
 	if (rc == 0 && o->help)
 		return print_help_text();

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/printable.h"
 #include "config/nats_context.h"
+#include "config/option_sources.h"
 #include "config/value_resolver.h"
 
 enum { SHOWN_MAX = 256 };
@@ -163,12 +164,12 @@ static int check_keys(const struct options *o, const char *name,
 int config_load(struct options *o, char *const env[], const char *home,
 		char *err)
 {
-	int rc = options_parse_env(o, env, err);
+	int rc = option_sources_parse_env(o, env, err);
 
 	if (rc == 0)
 		rc = load_context(o, env, home, err);
 	if (rc == 0)
-		rc = options_finish_parsing(o, err);
+		rc = option_sources_finish(o, err);
 	if (rc == 0)
 		rc = check_option_files(o, err);
 	if (rc == 0)

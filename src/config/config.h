@@ -4,11 +4,12 @@
 #ifndef SLUICE_CONFIG_H
 #define SLUICE_CONFIG_H
 
+#include "config/option_sources.h"
 #include "config/options.h"
 
 /* Sets options of `env` (in the form of environ: SLUICE_*, NATS_*) and of the
  * NATS CLI context, below those of OPTIONS_FLAG; then calls
- * options_finish_parsing() and checks the files that options name.
+ * option_sources_finish() and checks the files that options name.
  *
  * `home`: directory of ".config" when `env` has neither XDG_CONFIG_HOME nor
  * HOME; NULL: of the user's passwd entry.

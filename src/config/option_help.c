@@ -1,9 +1,9 @@
-/* --help and --check-config. */
+#include "config/option_help.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/printable.h"
-#include "config/options.h"
 #include "version.h"
 
 enum { SHOWN_MAX = 1024 };
@@ -44,7 +44,7 @@ static int put_help_row(struct buf *out, const struct options_row *row)
 			  value == NULL ? "none" : value);
 }
 
-int options_help(struct buf *out)
+int option_help_print(struct buf *out)
 {
 	int rc = buf_puts(
 		out,
@@ -112,8 +112,8 @@ static int print_origin(const struct options *o, const struct options_row *row,
 	return buf_puts(out, "  (default)\n");
 }
 
-int options_describe(const struct options *o, const struct options_row *row,
-		     struct buf *value, char *from)
+int option_help_describe(const struct options *o, const struct options_row *row,
+			 struct buf *value, char *from)
 {
 	if ((row->flags & OPTIONS_ACTION) ||
 	    options_layer_of(o, row) == OPTIONS_DEFAULT)
@@ -141,7 +141,7 @@ static int print_option_row(const struct options *o,
 	return rc < 0 ? rc : print_origin(o, row, out);
 }
 
-int options_print(const struct options *o, struct buf *out)
+int option_help_print_config(const struct options *o, struct buf *out)
 {
 	int rc = 0;
 

@@ -1,13 +1,13 @@
 /* The command line and the environment as sources of options, and the rules
  * between options. */
-#include "base/printable.h"
-#include "config/options.h"
+#include "config/option_sources.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/printable.h"
 
 enum { NAME_MAX_BYTES = 64, SHOWN_MAX = 96 };
 
@@ -82,8 +82,8 @@ static int reject_argument(char *err, const char *arg,
 	return -EINVAL;
 }
 
-int options_parse_args(struct options *o, int argc, char *const argv[],
-		       char *err)
+int option_sources_parse_args(struct options *o, int argc, char *const argv[],
+			      char *err)
 {
 	const struct options_row *last = NULL;
 
@@ -269,7 +269,7 @@ static int parse_nats_env(struct options *o, const char *entry, char *err)
 	return 0;
 }
 
-int options_parse_env(struct options *o, char *const env[], char *err)
+int option_sources_parse_env(struct options *o, char *const env[], char *err)
 {
 	int rc = 0;
 
@@ -418,7 +418,7 @@ static int finish_auth_options(struct options *o, char *err)
 	return 0;
 }
 
-int options_finish_parsing(struct options *o, char *err)
+int option_sources_finish(struct options *o, char *err)
 {
 	static const char *const credentials[] = {"user", "creds", "nkey",
 						  "user-jwt", NULL};

@@ -118,35 +118,10 @@ int options_copy(struct options *dst, const struct options *src);
 int options_set(struct options *o, enum options_layer layer, const char *name,
 		const char *value, char *err);
 
-/* Parses the command line: --name VALUE or --name=VALUE; a bool needs no
- * value. */
-int options_parse_args(struct options *o, int argc, char *const argv[],
-		       char *err);
-/* Parses SLUICE_* and NATS_*, in the form of environ. An empty variable counts
- * as not set. An unknown SLUICE_* is an error, to catch misspelt ones, except
- * SLUICE_TEST_*. */
-int options_parse_env(struct options *o, char *const env[], char *err);
-/* Applies the rules between options; called last, after the fields of the
- * context. Of credentials that exclude each other, those of a higher layer win
- * over NATS_* and the context; two of --... or SLUICE_* are an error. */
-int options_finish_parsing(struct options *o, char *err);
-
 /* Source of the value of an option: "--creds", "SLUICE_CREDS", "NATS_CREDS",
  * "field \"creds\"", "default". */
 enum { OPTIONS_ORIGIN_MAX = 64 };
 void options_origin(const struct options *o, const char *name, char *out);
-
-/* Prints --help. 0, -ENOBUFS or -ENOMEM. */
-int options_help(struct buf *out);
-/* Prints --check-config: lines "name = value  (source)", secrets as "(hidden)".
- * 0, -ENOBUFS or -ENOMEM. */
-int options_print(const struct options *o, struct buf *out);
-
-/* For the log: the value of an option as --check-config prints it, and its
- * source (OPTIONS_ORIGIN_MAX bytes). 0, -ENOENT for a default and for an action
- * (--version), -ENOBUFS or -ENOMEM. */
-int options_describe(const struct options *o, const struct options_row *row,
-		     struct buf *value, char *from);
 
 /* The option that an unknown name may mean: one that begins with it, or the
  * nearest by edit distance. NULL: none is near. */

@@ -20,6 +20,7 @@
 #include <uv.h>
 
 #include "base/check.h"
+#include "config/option_sources.h"
 #include "delivery/hub.h"
 #include "gateway/descriptors.h"
 #include "gateway/drain.h"
@@ -508,7 +509,7 @@ int gateway_start(struct sluice **ret, struct uv_loop_s *loop,
 	rc = new_gateway(&gw, loop, o, err);
 	if (rc < 0)
 		return rc;
-	rc = options_finish_parsing(&gw->options, err);
+	rc = option_sources_finish(&gw->options, err);
 	if (rc == 0)
 		rc = open_all_parts(gw, sockets, n, err);
 	if (rc < 0) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/option_help.h"
 #include "sluice.h"
 
 enum { OPTION_VALUE_MAX = 4096 }; /* of an option, in the log */
@@ -138,7 +139,7 @@ void gateway_logs_options(const struct gateway_logs *l)
 		const struct options_row *row = &options_table[i];
 
 		buf_clear(&value);
-		if (options_describe(l->options, row, &value, from) < 0)
+		if (option_help_describe(l->options, row, &value, from) < 0)
 			continue;
 		LOG(&l->main, LOG_INFO, "setting", LOG_STR("name", row->name),
 		    LOG_MEM("value", buf_data(&value), buf_unread(&value)),

@@ -17,6 +17,7 @@
 #include "bytes.h"
 #include "config/config.h"
 #include "config/nats_context.h"
+#include "config/option_help.h"
 #include "fuzz.h"
 
 /* ---- the files ------------------------------------------------------------
@@ -114,7 +115,8 @@ static void must_print(const struct options *o)
 	struct buf out;
 
 	buf_init(&out, 1 << 20);
-	MUST(options_print(o, &out) == 0 && buf_putc(&out, '\0') == 0);
+	MUST(option_help_print_config(o, &out) == 0 &&
+	     buf_putc(&out, '\0') == 0);
 	fuzz_must_hide_secret((const char *)buf_data(&out));
 	buf_finish(&out);
 }

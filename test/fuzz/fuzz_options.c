@@ -10,6 +10,8 @@
 
 #include "base/check.h"
 #include "bytes.h"
+#include "config/option_help.h"
+#include "config/option_sources.h"
 #include "config/options.h"
 #include "fuzz.h"
 
@@ -159,7 +161,8 @@ static char *print(const struct options *o)
 	struct buf out;
 
 	buf_init(&out, 1 << 20);
-	MUST(options_print(o, &out) == 0 && buf_putc(&out, '\0') == 0);
+	MUST(option_help_print_config(o, &out) == 0 &&
+	     buf_putc(&out, '\0') == 0);
 	return (char *)out.data;
 }
 
@@ -237,11 +240,11 @@ static void run(const struct given *g)
 	int rc;
 
 	MUST(options_init(&o) == 0);
-	rc = options_parse_args(&o, g->n_args, g->args, err);
+	rc = option_sources_parse_args(&o, g->n_args, g->args, err);
 	if (rc == 0)
-		rc = options_parse_env(&o, g->env, err);
+		rc = option_sources_parse_env(&o, g->env, err);
 	if (rc == 0)
-		rc = options_finish_parsing(&o, err);
+		rc = option_sources_finish(&o, err);
 	if (rc < 0) {
 		fuzz_must_be_line(err, sizeof(err));
 		fuzz_must_hide_secret(err);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "config/option_help.h"
+#include "config/option_sources.h"
 #include "config/options.h"
 
 static inline int setup_options(void **state)
@@ -39,13 +41,13 @@ static inline int take_args(struct options *o, const char *const *words,
 
 	while (words[n] != NULL)
 		n++;
-	return options_parse_args(o, n, (char *const *)words, err);
+	return option_sources_parse_args(o, n, (char *const *)words, err);
 }
 
 /* The command line behind the program's name. */
 #define args(o, err, ...) take_args((o), WORDS("sluice", __VA_ARGS__), (err))
 #define environment(o, err, ...) \
-	options_parse_env((o), (char *const *)WORDS(__VA_ARGS__), (err))
+	option_sources_parse_env((o), (char *const *)WORDS(__VA_ARGS__), (err))
 
 #define assert_contains(text, part)                                       \
 	do {                                                              \
@@ -59,7 +61,7 @@ static inline char *printed(const struct options *o)
 	struct buf b;
 
 	buf_init(&b, 1 << 16);
-	assert_int_equal(options_print(o, &b), 0);
+	assert_int_equal(option_help_print_config(o, &b), 0);
 	assert_int_equal(buf_putc(&b, '\0'), 0);
 	return (char *)b.data;
 }

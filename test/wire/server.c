@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/metrics.h"
+#include "config/option_sources.h"
 #include "delivery/hub.h"
 #include "jwt_maker.h"
 #include "server/conn_set.h"
@@ -413,7 +414,7 @@ void server_start(struct server *s, bool tcp)
 {
 	char err[OPTIONS_ERROR_MAX];
 
-	MUST(options_finish_parsing(&s->options, err) == 0);
+	MUST(option_sources_finish(&s->options, err) == 0);
 	MUST(uv_loop_init(&s->loop) == 0);
 	uv_prepare_init(&s->loop, &s->turn);
 	s->turn.data = s;

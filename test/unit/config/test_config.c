@@ -14,6 +14,8 @@
 
 #include "base/check.h"
 #include "config/config.h"
+#include "config/option_help.h"
+#include "config/option_sources.h"
 #include "temp_folder.h"
 
 #define ONE  ".config/nats/context/one.json"
@@ -96,7 +98,7 @@ static int begin(struct options *o, const struct start *s, char *err)
 		free(json);
 	}
 	assert_int_equal(options_init(o), 0);
-	rc = options_parse_args(o, (int)n + 1, argv, err);
+	rc = option_sources_parse_args(o, (int)n + 1, argv, err);
 	if (rc == 0)
 		rc = config_load(o, env, home.path, err);
 	for (char **p = argv + 1; *p != NULL; p++)
@@ -116,7 +118,7 @@ static void holds(const struct start *s, const char *lines)
 	if (begin(&o, s, err) != 0)
 		fail_msg("%s", err);
 	buf_init(&b, 1 << 16);
-	assert_int_equal(options_print(&o, &b), 0);
+	assert_int_equal(option_help_print_config(&o, &b), 0);
 	assert_int_equal(buf_putc(&b, '\0'), 0);
 	assert_null(strstr((const char *)buf_data(&b), "HUNTER"));
 	for (char *l = strtok_r(want, "\n", &save); l != NULL;

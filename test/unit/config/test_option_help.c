@@ -80,7 +80,7 @@ static void help_has_every_option(void **state)
 
 	(void)state;
 	buf_init(&b, 1 << 16);
-	assert_int_equal(options_help(&b), 0);
+	assert_int_equal(option_help_print(&b), 0);
 	assert_int_equal(buf_putc(&b, '\0'), 0);
 	text = (const char *)buf_data(&b);
 	for (size_t i = 0; i < options_rows; i++) {
@@ -100,7 +100,7 @@ static void help_has_every_option(void **state)
 	assert_contains(text, "default: 30s");
 	buf_finish(&b);
 	buf_init(&b, 100);
-	assert_int_equal(options_help(&b), -ENOBUFS);
+	assert_int_equal(option_help_print(&b), -ENOBUFS);
 	buf_finish(&b);
 }
 

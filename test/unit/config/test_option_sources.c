@@ -217,7 +217,7 @@ static void two_ways_to_log_in_are_one_too_many(void **state)
 
 	assert_int_equal(args(o, err, "--creds", "/c"), 0);
 	assert_int_equal(environment(o, err, "SLUICE_NKEY=/n"), 0);
-	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
 	assert_string_equal(err, "--creds: excludes SLUICE_NKEY; takes one of "
 				 "them, not both");
 }
@@ -232,14 +232,14 @@ static void own_credentials_win_over_those_of_nats(void **state)
 	assert_int_equal(options_set(o, OPTIONS_CONTEXT, "user", "u", err), 0);
 	assert_int_equal(options_set(o, OPTIONS_CONTEXT, "password", "p", err),
 			 0);
-	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
 	assert_string_equal(o->creds, "/c");
 	assert_null(o->nkey);
 	assert_null(o->user);
 	assert_null(o->password);
 	assert_printed(o, "nkey = none  (default)");
 	/* It may be called again. */
-	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
 }
 
 static void two_of_one_lower_layer_are_rejected(void **state)
@@ -249,7 +249,7 @@ static void two_of_one_lower_layer_are_rejected(void **state)
 
 	assert_int_equal(environment(o, err, "NATS_NKEY=/n", "NATS_CREDS=/c"),
 			 0);
-	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
 	assert_contains(err, "NATS_NKEY");
 	assert_contains(err, "NATS_CREDS");
 }
@@ -264,7 +264,7 @@ static void a_context_s_password_is_not_for_another_user(void **state)
 			 0);
 	assert_int_equal(options_set(o, OPTIONS_CONTEXT, "password", "b", err),
 			 0);
-	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
 	assert_string_equal(o->user, "alice");
 	assert_null(o->password);
 }
@@ -276,7 +276,7 @@ static void a_password_may_come_from_elsewhere(void **state)
 
 	assert_int_equal(args(o, err, "--user", "alice"), 0);
 	assert_int_equal(environment(o, err, "SLUICE_PASSWORD=p"), 0);
-	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
 	assert_string_equal(o->password, "p");
 }
 
@@ -286,10 +286,10 @@ static void a_password_needs_its_user(void **state)
 	char err[OPTIONS_ERROR_MAX];
 
 	assert_int_equal(environment(o, err, "NATS_PASSWORD=p"), 0);
-	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
 	assert_null(o->password);
 	assert_int_equal(environment(o, err, "SLUICE_PASSWORD=p"), 0);
-	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
 	assert_string_equal(err, "SLUICE_PASSWORD: needs --user too");
 }
 
@@ -299,10 +299,10 @@ static void a_token_goes_with_a_user_that_has_a_password(void **state)
 	char err[OPTIONS_ERROR_MAX];
 
 	assert_int_equal(args(o, err, "--user", "a", "--token", "t"), 0);
-	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
 	assert_contains(err, "--user: excludes --token");
 	assert_int_equal(args(o, err, "--password", "p"), 0);
-	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
 	assert_string_equal(o->user, "a");
 	assert_string_equal(o->token, "t");
 }
@@ -316,10 +316,10 @@ static void domain_and_prefix_exclude_each_other(void **state)
 	assert_string_equal(o->js_api_prefix, "$JS.x.API");
 	assert_int_equal(options_set(o, OPTIONS_CONTEXT, "js-domain", "d", err),
 			 0);
-	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
 	assert_null(o->js_domain);
 	assert_int_equal(args(o, err, "--js-domain", "d"), 0);
-	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
 	assert_contains(err, "--js-domain: excludes --js-api-prefix");
 }
 
@@ -329,10 +329,10 @@ static void certificate_and_key_come_together(void **state)
 	char err[OPTIONS_ERROR_MAX];
 
 	assert_int_equal(args(o, err, "--tlskey", "/k"), 0);
-	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
 	assert_string_equal(err, "--tlskey: needs --tlscert too");
 	assert_int_equal(args(o, err, "--tlscert", "/c"), 0);
-	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
 	assert_string_equal(o->tlskey, "/k");
 }
 
@@ -343,7 +343,7 @@ static void a_context_s_certificate_needs_its_key(void **state)
 
 	assert_int_equal(options_set(o, OPTIONS_CONTEXT, "tlscert", "/c", err),
 			 0);
-	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
 	assert_string_equal(err, "field \"cert\": needs --tlskey too");
 }
 
@@ -356,22 +356,22 @@ static void tokens_need_a_key(void **state)
 	assert_int_equal(o->jwt_leeway_ms, 30000);
 	assert_string_equal(o->jwt_claim, "sub");
 	assert_int_equal(args(o, err, "--auth", "jwt"), 0);
-	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
 	assert_string_equal(err,
 			    "--auth: jwt needs --jwt-key or --jwt-secret too");
 	assert_int_equal(args(o, err, "--jwt-key", "/k", "--jwt-audience", "a",
 			      "--jwt-audience", "b"),
 			 0);
-	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
 	assert_int_equal(o->auth, AUTH_JWT);
 	assert_int_equal(o->jwt_audience.n, 2);
 	assert_int_equal(args(o, err, "--jwt-secret", "/s"), 0);
-	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
 	assert_string_equal(err, "--jwt-key: excludes --jwt-secret; takes one "
 				 "of them, not both");
 	assert_int_equal(options_reset(o, options_find("jwt-secret")), 0);
 	assert_int_equal(args(o, err, "--id-query", "id"), 0);
-	assert_int_equal(options_finish_parsing(o, err), -EINVAL);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
 	assert_non_null(strstr(err, "--id-query: is for --auth header"));
 }
 
@@ -392,7 +392,7 @@ static void a_key_needs_tokens(void **state)
 		assert_int_equal(options_set(&o, OPTIONS_FLAG, names[i], "x",
 					     err),
 				 0);
-		assert_int_equal(options_finish_parsing(&o, err), -EINVAL);
+		assert_int_equal(option_sources_finish(&o, err), -EINVAL);
 		snprintf(want, sizeof(want), "--%s: needs --auth jwt too",
 			 names[i]);
 		assert_string_equal(err, want);

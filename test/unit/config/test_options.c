@@ -20,7 +20,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	struct options *o = *state;
 	char err[OPTIONS_ERROR_MAX];
 
-	assert_int_equal(options_finish_parsing(o, err), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
 	assert_int_equal(o->listen.n, 1);
 	assert_string_equal(o->listen.items[0], "127.0.0.1:8080");
 	assert_int_equal(o->admin_listen.n, 1);
