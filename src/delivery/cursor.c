@@ -31,7 +31,7 @@ static const char *check_closed_cursor(const struct cursor *c)
 	return NULL;
 }
 
-/* Each state has something that wakes it. */
+/* Each state waits for something that will come. */
 static const char *check_cursor_wakeup(const struct cursor *c, bool last)
 {
 	bool dirty = !list_empty(&c->dirty);
@@ -64,7 +64,7 @@ static const char *check_cursor_list(const struct cursor *c, bool last)
 	return NULL;
 }
 
-/* A gap of what is next is told by one that is on its way. */
+/* A gap is reported when the subscription is next written. */
 static const char *check_cursor_gap(const struct cursor *c)
 {
 	IMPLIES(c->gap != GAP_NONE,
@@ -102,7 +102,7 @@ const char *cursor_check(const struct cursor *c,
 	if (c->state == CURSOR_CLOSED)
 		return check_closed_cursor(c);
 	if (c->failed || cursor_left(c) == 0)
-		return NULL; /* its owner is about to close it */
+		return NULL; /* its owner will close it */
 	broken = check_position(c, buffer);
 	if (broken == NULL)
 		broken = check_cursor_gap(c);
@@ -124,7 +124,7 @@ bool cursor_joins(const struct cursor *c, const struct event_buffer *buffer)
 	return covered >= need;
 }
 
-/* What of the frame goes to this client: the chunk, or the event alone. */
+/* The part of the frame that this client receives: the chunk, or the event. */
 static const uint8_t *frame_part_of(const struct cursor *c,
 				    const struct event_buffer *buffer,
 				    const struct buffer_frame *f, size_t *len)

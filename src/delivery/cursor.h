@@ -1,5 +1,5 @@
-/* A cursor: one client's place in its subject, and its state. It has no queue
- * of its own; it is embedded in the connection. */
+/* A cursor: the position of one subscription in its subject, and its state. It
+ * has no queue of its own; it is embedded in the connection. */
 #ifndef SLUICE_CURSOR_H
 #define SLUICE_CURSOR_H
 
@@ -13,11 +13,11 @@
 
 struct replay;
 
-/* What wakes it, by state:
- *   WAITING  the answer that says where it starts, the first contact
+/* What each state waits for:
+ *   WAITING  the response that decides its start, or the first contact
  *   LIVE     a frame of its subject; when blocked, the socket
- *   LAGGED   a replay's place
- *   REPLAY   its replay's messages; when blocked, the socket
+ *   EVICTED  a replay slot; when blocked, the socket
+ *   REPLAY   messages of its replay; when blocked, the socket
  * and a ping in each of them. */
 enum cursor_state {
 	CURSOR_CLOSED,
@@ -41,7 +41,7 @@ enum cursor_list { LISTED_NOWHERE, LISTED_EVICTED, LISTED_WAITING };
 enum cursor_gap {
 	GAP_NONE,
 	GAP_EXPIRED,	 /* messages after `covered` are missing */
-	GAP_ROLLED_BACK, /* rolled back: goes on after `sent` */
+	GAP_ROLLED_BACK, /* goes on after `sent` */
 	GAP_RESET,	 /* another stream */
 };
 
@@ -54,11 +54,12 @@ enum cursor_shares {
 };
 
 struct cursor {
-	uint64_t covered; /* every message of the subject <= this is accounted.
-			     While caught_up it stands still, and log.head is
-			     accounted as well: see cursor_covered() */
-	uint64_t sent;	  /* last sequence handed out */
-	uint64_t at;	  /* log's number of the last frame taken; 0 unknown */
+	/* Every message of the subject up to this sequence is accounted for.
+	 * While caught_up it stands still, and the buffer's last sequence is
+	 * accounted for as well: see cursor_covered(). */
+	uint64_t covered;
+	uint64_t sent; /* last sequence handed out */
+	uint64_t at;   /* number of the last frame taken; 0: unknown */
 	struct buffer_subject *subject;
 	struct replay *replay;
 	struct list watch; /* buffer_subject.watchers */
@@ -66,46 +67,44 @@ struct cursor {
 	struct list queue; /* hub: evicted or waiting */
 	struct list ping;  /* hub: in due order */
 	uint64_t ping_due_ms;
-	uint64_t events;	/* messages handed out */
-	uint64_t bytes;		/* that the socket took */
-	uint32_t tag;		/* of a resume, until it is checked: 24 bits */
-	uint32_t beyond_end_ms; /* above the stream's end, by the leader's word,
-			      since when (the low bits); 0: it isn't */
-	uint32_t left;		/* of a limit: messages that may still come */
-	uint32_t held;		/* bytes that the sink holds */
+	uint64_t events; /* messages handed out */
+	uint64_t bytes;	 /* taken by the socket */
+	uint32_t tag;	 /* of the event id, until it is checked: 24 bits */
+	uint32_t beyond_end_ms; /* time since which it is above the stream's
+				   end (low bits); 0: it is not */
+	uint32_t left;		/* of its limit: messages still to come */
+	uint32_t held;		/* bytes that the sink holds of it */
 	uint8_t state;
 	uint8_t start;
-	uint8_t gap;	/* enum cursor_gap: to be told before anything */
+	uint8_t gap;	/* enum cursor_gap: to be reported first */
 	uint8_t listed; /* enum cursor_list */
 	uint8_t shares; /* enum cursor_shares */
 	bool has_tag : 1;
 	bool chunked : 1;
 	bool limited : 1;
-	bool ndjson : 1; /* lines of JSON and not events */
-	bool json : 1; /* ... in which a payload that is JSON stands as JSON */
-	bool system : 1;    /* ... with those of the opening and of pings */
-	bool caught_up : 1; /* nothing is coming up to log.head */
+	bool ndjson : 1;    /* lines of JSON and not events */
+	bool json : 1;	    /* with ndjson: a JSON payload stands as JSON */
+	bool system : 1;    /* with ndjson: lines for opening and pings */
+	bool caught_up : 1; /* no frame up to the buffer's last_seq */
 	bool blocked : 1;   /* the sink holds bytes */
-	bool failed : 1;    /* the sink failed: its owner will close */
-	bool late_gap : 1; /* messages before `covered` are missing as well, see
-			      hub.late: to be told before `gap` */
+	bool failed : 1;    /* the sink failed: its owner will close it */
+	bool late_gap : 1;  /* hub_gaps.late is to be reported, before `gap` */
 	bool ping_waits : 1;
-	bool expiry_waits : 1; /* its token: to be told */
-	bool evicted : 1;      /* comes back only at event_buffer_quarter() */
-	bool retry_sent : 1;   /* retry: is out */
-	bool id_sent : 1;      /* the id of the opening block is out */
-	bool live_since_write : 1; /* has been caught up since it was last not
-			     LIVE, or blocked */
+	bool expiry_waits : 1; /* a warning about its token */
+	bool evicted : 1;      /* joins only above event_buffer_quarter() */
+	bool retry_sent : 1;
+	bool id_sent : 1;	   /* the opening block, with the start's id */
+	bool live_since_write : 1; /* caught up, LIVE and unblocked since */
 };
 
-/* How many messages may still be handed out. */
+/* Messages that may still be handed out. */
 static inline size_t cursor_left(const struct cursor *c)
 {
 	return c->limited ? c->left : SIZE_MAX;
 }
 
-/* It is caught up no longer; `upto`: the head of that time, up to which all is
- * accounted for. Until then only cursor_covered() says how far it is. */
+/* No longer caught up. `upto`: the buffer's last sequence of that time, up to
+ * which everything is accounted for. */
 static inline void cursor_fall_behind(struct cursor *c, uint64_t upto)
 {
 	if (c->caught_up && c->covered < upto)
@@ -113,7 +112,7 @@ static inline void cursor_fall_behind(struct cursor *c, uint64_t upto)
 	c->caught_up = false;
 }
 
-/* The message is accounted for, and no event. */
+/* The message is accounted for, and is not an event. */
 static inline void cursor_skip(struct cursor *c, uint64_t seq)
 {
 	c->sent = seq;
@@ -121,7 +120,7 @@ static inline void cursor_skip(struct cursor *c, uint64_t seq)
 		c->covered = seq;
 }
 
-/* A message goes out, at least the first byte of it. */
+/* At least the first byte of the message is on its way. */
 static inline void cursor_hand_out(struct cursor *c, uint64_t seq)
 {
 	cursor_skip(c, seq);
@@ -132,39 +131,39 @@ static inline void cursor_hand_out(struct cursor *c, uint64_t seq)
 
 enum { CURSOR_IOV_MAX = 64, CURSOR_BATCH_BYTES = 256 * 1024 };
 
-/* Is everything that it still needs in the log? One that fell off comes back
- * only with some room to spare, or it would flap. */
+/* Whether the buffer holds everything that it still needs. An evicted cursor
+ * joins again only with room to spare, or it would be evicted at once. */
 bool cursor_joins(const struct cursor *c, const struct event_buffer *buffer);
 
-/* Frames for one write: neighbours in the log are one buffer. */
+/* Frames for one write: neighbours in the buffer are one iovec. */
 struct cursor_batch {
-	struct iovec iov[1 + CURSOR_IOV_MAX]; /* the first is left free, for
-						 what goes before the frames */
+	struct iovec iov[1 + CURSOR_IOV_MAX]; /* the first is for control
+						 frames */
 	int n;
 	size_t bytes;
-	uint64_t first; /* frame's number; 0: nothing is coming */
+	uint64_t first; /* number of the first frame; 0: none */
 };
 
-/* Every message of the subject up to this is accounted for. */
+/* Every message of the subject up to this sequence is accounted for. */
 uint64_t cursor_covered(const struct cursor *c,
 			const struct event_buffer *buffer);
 
-/* Which of its states, lists and flags stand together that must not, between
- * two calls of the hub; NULL: none. For tests. */
+/* The invariant of its state, lists and flags that does not hold between two
+ * calls of the hub, or NULL. For tests. */
 const char *cursor_check(const struct cursor *c,
 			 const struct event_buffer *buffer);
 
-/* The frames of the subject with seq > sent, up to the batch's limits. The
- * batch holds while the log is not changed. */
+/* The next frames of the subject, up to the batch's limits. Valid until the
+ * buffer changes. */
 void cursor_gather(const struct cursor *c, const struct event_buffer *buffer,
 		   struct cursor_batch *ret);
 
-/* Adds to a batch; false when it is full. */
+/* False: the batch is full. */
 bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len);
 
-/* `written` bytes of the batch are on the socket. A frame that was cut (or, if
- * none was and some are left, the next one) is to be held by the sink: *rest
- * and *rest_len, 0 for none. All of these count as handed out. */
+/* `written` bytes of the batch are on the socket. *rest and *rest_len: the rest
+ * of the frame that was cut (or the whole next one), which the sink must hold;
+ * 0: none. All these frames count as handed out. */
 void cursor_advance(struct cursor *c, const struct event_buffer *buffer,
 		    const struct cursor_batch *b, size_t written,
 		    const uint8_t **rest, size_t *rest_len);

@@ -1,8 +1,8 @@
-/* Where the memory goes: 5/8 for bytes, 2/8 for headers, 1/8 for the entries of
- * subjects that nobody watches (those of watched ones belong to the streams
- * that watch). Rings are only touched as they fill, so a quiet gateway is
- * small. The byte ring never cuts a frame: one that does not fit before the
- * ring's end goes to its beginning. */
+/* Memory: 5/8 for bytes, 2/8 for headers, 1/8 for the entries of subjects
+ * without watchers (the others are accounted to their subscriptions). Rings are
+ * only touched as they fill, so a quiet gateway is small. The byte ring never
+ * cuts a frame: one that does not fit before the ring's end goes to its start.
+ */
 #include "delivery/event_buffer.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ enum {
 struct event_buffer {
 	uint8_t *bytes;
 	size_t bytes_cap;
-	size_t write;	   /* place of the next byte */
+	size_t write;	   /* position of the next byte */
 	size_t bytes_used; /* of frames */
 
 	struct buffer_frame *frames;
@@ -194,7 +194,7 @@ const struct buffer_subject *event_buffer_find(const struct event_buffer *b,
 				  len);
 }
 
-/* Failing to grow costs time, not correctness. */
+/* Without memory to grow, lookups get slower. */
 static void grow_buckets(struct event_buffer *b)
 {
 	size_t n = b->n_buckets * 2;
@@ -349,8 +349,8 @@ void event_buffer_skip(struct event_buffer *b, uint64_t seq)
 	b->last_seq = seq;
 }
 
-/* Room for `len` bytes in one piece without evicting: its place, or -1. The
- * write place meets the oldest frame's only when the ring is empty. */
+/* Position of `len` free bytes in one piece, or -1. The write position meets
+ * the oldest frame's only when the ring is empty. */
 static int64_t fits_frame(const struct event_buffer *b, size_t len)
 {
 	size_t start;
@@ -366,7 +366,7 @@ static int64_t fits_frame(const struct event_buffer *b, size_t len)
 	return len < start - b->write ? (int64_t)b->write : -1;
 }
 
-/* Evicts until the frame fits. False: it never will. */
+/* Evicts until the frame fits. False: it is too big for the ring. */
 static bool make_frame_room(struct event_buffer *b, size_t len, size_t *pos)
 {
 	int64_t place;
@@ -381,7 +381,9 @@ static bool make_frame_room(struct event_buffer *b, size_t len, size_t *pos)
 	return true;
 }
 
-/* The entry for a frame; the index's share of the memory is held here. */
+/* The entry for a frame. Evicts while the index exceeds its share of the
+ * memory.
+ */
 static struct buffer_subject *find_or_add_subject(struct event_buffer *b,
 						  const char *subject,
 						  size_t len)
@@ -397,16 +399,16 @@ static struct buffer_subject *find_or_add_subject(struct event_buffer *b,
 	return new_subject_entry(b, hash, subject, len);
 }
 
-/* The frame `distance` before number `n`; 0: there is none, or it is gone. */
+/* The frame `distance` before number `n`; 0: none, or evicted. */
 static uint64_t frame_before(const struct event_buffer *b, uint64_t n,
 			     uint32_t distance)
 {
 	return distance > 0 && n - distance >= b->first ? n - distance : 0;
 }
 
-/* Each frame knows the one before it and one further back, so that any is found
+/* Each frame knows the previous one and one further back, so that any is found
  * in O(log n) steps (Myers, "An applicative random-access stack", 1983): two
- * jumps of one rank that follow each other make one of the next rank. */
+ * consecutive jumps of one rank make one of the next rank. */
 static void link_back(const struct event_buffer *b, uint64_t n, uint64_t prev)
 {
 	struct buffer_frame *f = frame_slot_at(b, n);

@@ -153,7 +153,7 @@ static void read_wall_clock(struct hub *h)
 		h->writer.now_ns = h->cfg.now_ns();
 }
 
-/* `then_ns` 0: of nothing. The server's clock may be ahead of ours. */
+/* `then_ns` 0: no message. The server's clock may be ahead of ours. */
 static uint64_t message_age_us(const struct hub *h, uint64_t then_ns)
 {
 	uint64_t now_ns = h->writer.now_ns;
@@ -189,7 +189,7 @@ void hub_gauges(struct hub *h)
 
 /* ---- events -------------------------------------------------------------- */
 
-/* Only beside a live tail: until it is, the tail asks by itself. */
+/* Only while the tail is live; before, the tail asks. */
 static void ask_leader(struct hub *h, uint64_t now_ms)
 {
 	if (tail_live(&h->tail))
@@ -220,7 +220,7 @@ static void on_outcome(struct hub *h, unsigned bits, uint64_t last_seq)
 		leader_want_info(&h->leader);
 }
 
-/* Messages that waited may go on, when an answer has come. */
+/* Held messages whose answer has come. */
 static void store_held_messages(struct hub *h, uint64_t now_ms)
 {
 	struct buffer_subject *touched;
@@ -269,7 +269,7 @@ static void on_tail_event(struct hub *h, const struct jetstream_event *ev,
 	store_held_messages(h, now_ms);
 }
 
-/* Replays rest on the tail: no tail, no replay. */
+/* Without a live tail there are no replays. */
 static void on_tail_lost(struct hub *h)
 {
 	hub_replays_abort(&h->replays);
@@ -279,7 +279,7 @@ static void on_tail_lost(struct hub *h)
 	hub_start_on_tail_lost(&h->start);
 }
 
-/* A time-out was too short, when its answer comes after all. */
+/* A response after its timeout: the timeout was too short. */
 static void note_late_response(struct hub *h, const struct jetstream_event *ev,
 			       uint64_t now_ms)
 {
@@ -395,7 +395,7 @@ static void write_subscription(struct hub *h, struct cursor *c,
 		     now_ms);
 }
 
-/* Each starts with the one message that the replay has found. */
+/* Each of them starts with the message that the replay has found. */
 static void write_shared_answer(struct hub *h, struct replay *r,
 				uint64_t now_ms)
 {
@@ -436,7 +436,7 @@ bool hub_flush(struct hub *h, uint64_t now_ms, size_t max)
 	const struct list *last = dirty->prev, *n = NULL;
 	unsigned writes = 0;
 
-	/* One that has more coming stands behind `last`: its next turn. */
+	/* A subscription that has more coming is behind `last`: next flush. */
 	while (n != last && max-- > 0 && !list_empty(dirty)) {
 		struct cursor *c =
 			LIST_ENTRY(dirty->next, struct cursor, dirty);
@@ -581,7 +581,7 @@ static bool lacks_replay(const struct hub *h, const struct cursor *c)
 	if (c->replay != NULL)
 		return false;
 	if (c->state == CURSOR_EVICTED)
-		return c->gap == GAP_NONE; /* else once the gap is told */
+		return c->gap == GAP_NONE; /* else once the gap is reported */
 	return c->state == CURSOR_WAITING && c->start == START_LAST &&
 	       c->shares == SHARES_NONE && h->tail.known;
 }

@@ -81,8 +81,8 @@ int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
 	     uint64_t now_ms);
 /* What the sink held is on the socket. */
 void hub_writable(struct hub *h, struct cursor *c);
-/* The client is to be told that its token is about to expire: at the next
- * flush, before any event, or when its socket drains. */
+/* The client's token is about to expire: a block says so, at the next flush or
+ * when the socket drains, before any event. */
 void hub_warn_of_expiry(struct hub *h, struct cursor *c);
 /* The subscription is over, for whatever reason. Closing twice is a no-op. */
 void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms);

@@ -93,7 +93,7 @@ static void find_late_gap(struct list *node, void *arg)
 	*found |= LIST_ENTRY(node, struct cursor, watch)->late_gap;
 }
 
-/* One report for all: where another gap is still to be told, of both. */
+/* One report for all: it covers an earlier gap that is not yet reported. */
 static void on_late_gap(struct hub_gaps *g)
 {
 	struct tail_gap before = g->late;

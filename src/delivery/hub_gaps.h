@@ -1,5 +1,5 @@
-/* Gaps: which subscriptions miss messages, what they are told of it, and where
- * they go on. Nothing here writes: a subscription that has a gap to be told is
+/* Gaps: which subscriptions miss messages, what the client learns of it, and
+ * where they go on. Nothing here writes: a subscription with a gap to report is
  * marked dirty. */
 #ifndef SLUICE_HUB_GAPS_H
 #define SLUICE_HUB_GAPS_H

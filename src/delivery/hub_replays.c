@@ -56,7 +56,7 @@ struct replay *hub_replays_find(struct hub_replays *p, uint32_t owner)
 
 /* ---- one answer for many (deliver=last) ---------------------------------- */
 
-/* A message is encoded once for all who take it in one form. */
+/* One encoding serves all subscriptions that want the same form. */
 static uint8_t form_of(const struct cursor *c)
 {
 	return (uint8_t)(1u << (c->ndjson ? 1 + c->json : 0));
@@ -68,8 +68,8 @@ static bool waits_for_last(const struct cursor *c)
 	       c->replay == NULL;
 }
 
-/* All that wait for the same answer share that of the question that `r` is
- * about to ask. */
+/* The waiting subscriptions of the same subject and form share the answer to
+ * the question that `r` is about to ask. */
 static void add_sharers(struct hub_replays *p, struct replay *r)
 {
 	struct cursor *asks = r->cursor;
@@ -88,8 +88,8 @@ static void add_sharers(struct hub_replays *p, struct replay *r)
 	}
 }
 
-/* The answer to a question in flight may lack what is stored by now: waits for
- * that question's end. */
+/* The answer to a question in flight may lack messages stored since: waits for
+ * the end of that question. */
 static bool waits_for_question(struct hub_replays *p, struct cursor *c)
 {
 	if (!waits_for_last(c) || (c->subject->asking & form_of(c)) == 0)
@@ -99,8 +99,8 @@ static bool waits_for_question(struct hub_replays *p, struct cursor *c)
 	return true;
 }
 
-/* The question is over. Those who share its answer go to `answered`, or with
- * NULL (it has no answer) to the line. */
+/* The question is over. The subscriptions that share its answer go to
+ * `answered`, or with NULL (there is no answer) to the line. */
 static void release_sharers(struct hub_replays *p, struct replay *r,
 			    struct list *answered)
 {

@@ -30,8 +30,8 @@ struct hub_replays {
 	struct list running; /* struct replay.link */
 	struct list idle;
 	struct replay_limiters limiters;
-	bool no_memory; /* for a replay, or for lines of JSON: nobody leaves
-			   the line before the next tick */
+	bool no_memory; /* for a replay, or for lines of JSON: the line stands
+			   still until the next tick */
 };
 
 struct hub_replays_config {
@@ -50,7 +50,7 @@ void hub_replays_finish(struct hub_replays *p);
 /* The replay whose requests carry this owner; NULL: none has. */
 struct replay *hub_replays_find(struct hub_replays *p, uint32_t owner);
 
-/* Permits that became free, and idle slots, to those who wait for them. */
+/* Grants permits that became free, and idle slots to the line. */
 void hub_replays_start(struct hub_replays *p, uint64_t now_ms);
 void hub_replays_on_outcome(struct hub_replays *p, struct replay *r,
 			    enum replay_outcome what, uint64_t now_ms);

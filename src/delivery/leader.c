@@ -6,7 +6,7 @@
 
 enum {
 	LEADER_ANSWER_MS = 2000,
-	LEADER_STEP_MS = 500, /* of the grace, at most, between two answers */
+	LEADER_STEP_MS = 500, /* counted of the grace between two responses */
 };
 
 static const struct backoff_times fail_times = {.first_ms = LEADER_RECHECK_MS,
@@ -96,7 +96,7 @@ unsigned leader_on_info(struct leader *l, const struct jetstream_event *ev,
 {
 	unsigned bits = 0;
 
-	/* Servers that all take themselves for the leader all answer. */
+	/* All servers that believe to be the leader answer. */
 	if (ev->err == 0 &&
 	    (ev->info.no_leader || ev->info.leader != l->state.leader))
 		bits |= LEADER_OTHER;
@@ -117,7 +117,7 @@ unsigned leader_on_info(struct leader *l, const struct jetstream_event *ev,
 	return bits | LEADER_OURS;
 }
 
-/* ---- its word ------------------------------------------------------------ */
+/* ---- its state ----------------------------------------------------------- */
 
 void leader_take_state(struct leader *l, const struct jetstream_info *i)
 {
@@ -128,24 +128,24 @@ void leader_take_state(struct leader *l, const struct jetstream_info *i)
 }
 
 /* A leader may be behind the replica that feeds the tail for a moment, and
- * while messages come it may be so at each moment that it is asked. It must
- * come to where the head once was. */
+ * while messages come, at each moment that it is asked. So it must only reach
+ * what had been seen once. */
 bool leader_rolled_back(struct leader *l, const struct jetstream_info *i,
-			uint64_t asked_head, uint64_t now_ms)
+			uint64_t asked_last_seq, uint64_t now_ms)
 {
 	uint64_t since = now_ms - l->behind_ms;
 
-	if (i->last_seq >= asked_head) {
+	if (i->last_seq >= asked_last_seq) {
 		l->behind_ms = 0;
 		return false;
 	}
 	if (i->leader == 0)
 		return true;
 	if (l->behind_ms == 0 || i->last_seq >= l->behind_seq) {
-		l->behind_seq = asked_head;
+		l->behind_seq = asked_last_seq;
 		l->behind_for_ms = 0;
 	} else {
-		/* Asking again is what counts, not time. */
+		/* responses count, not time without them */
 		l->behind_for_ms +=
 			since < LEADER_STEP_MS ? since : LEADER_STEP_MS;
 	}

@@ -1,41 +1,49 @@
-/* A replay: takes one cursor that lies before the log to where the log begins.
- * replay.c has the table of phases:
+/* clang-format off */
+/* A replay reads older messages from JetStream for one subscription, until the
+ * buffer has all that is left for it.
  *
- * phase           awaits            what the answer proves         next
- * TURN            its turn to ask   -                              `wants`
- * PROBE           a message after   found: it is the next one;     CHECK
- *                 `covered`         none: nothing up to h0
- * LAST            the newest        where deliver=last starts      CHECK
- * CHECK           STREAM.INFO       the leader has answered, and   DELIVER;
- * PROBE nothing has expired            (asked twice) DELIVER         the socket
- * -                              PROBE, CREATE or PULL CREATE          a
- * consumer        nothing                        CHECK_CONSUMER CHECK_CONSUMER
- * STREAM.INFO       it is our stream's             PULL PULL messages, status
- * nothing; its end is a hint     CHECK_PULL CHECK_PULL      STREAM.INFO nothing
- * has expired before     PULLED these messages PULLED          the socket -
- * PULL, PROBE or CREATE PAUSE           the clock         - PROBE
+ *	phase           waits for         the response proves       next
+ *	QUEUED          a permit          -                         `next`
+ *	PROBE           the next message  found: it is the next;    CHECK
+ *	                after `covered`   none: nothing up to
+ *	                                  `evidence_seq`
+ *	LAST            the newest        where deliver=last starts CHECK
+ *	CHECK           STREAM.INFO       the leader has answered,  DELIVER;
+ *	                                  nothing has expired       PROBE
+ *	DELIVER         the socket        -                         PROBE, CREATE
+ *	                                                            or PULL
+ *	CREATE          a consumer        nothing                   CHECK_CONSUMER
+ *	CHECK_CONSUMER  STREAM.INFO       it is our stream's        PULL
+ *	PULL            messages, status  nothing: its end is a     CHECK_PULL
+ *	                                  hint
+ *	CHECK_PULL      STREAM.INFO       nothing before these      PULLED
+ *	                                  messages has expired
+ *	PULLED          the socket        -                         PULL, PROBE
+ *	                                                            or CREATE
+ *	PAUSE           the clock         -                         PROBE
  *
- * The first message or two come by probes, then by a consumer. "No message" of
- * the stream's leader is the only evidence that nothing is left. How far it
- * goes, and how it is known to be the leader's:
+ * The first message or two come by probes, then by a consumer. Only "no
+ * message" of the stream's leader is evidence that nothing is left.
  *
- * - up to the log's head when the probe was sent, but no further than the
- * leader had said before that it was itself: it may be behind the tail's
- * replica;
- * - the STREAM.INFO after it names the same leader, at h0 or beyond: a new one
- *   may be behind the one before;
- * - "no message" bears no name, and a leader of before that comes back answers
- *   for up to a second beside the new one. So in a cluster it is asked twice.
- *   Where the STREAM.INFO between says that every replica has answered the
- *   leader just now, none of them takes itself for the leader, and none has
- *   become it by the second STREAM.INFO. Where one has not, the two questions
- *   lie further apart than such a leader lives: one of them was answered by the
- *   true one;
- * - a second, different answer to one of the two is doubt. So is a STREAM.INFO
- *   of another server.
+ * How far that evidence goes: up to the buffer's last sequence when the probe
+ * was sent, but not beyond the leader's own last sequence as it was known then.
  *
- * None of it rests on the order in which a server answers. PAUSE is the wait
- * after a doubt, or after a request that was refused. */
+ * How it is known to be the leader's:
+ * - The STREAM.INFO after it names the same leader, at `evidence_seq` or
+ *   beyond. A new leader may be behind the one before.
+ * - "No message" does not name its server, and a former leader that comes back
+ *   answers beside the new one for up to a second. So in a cluster the question
+ *   is asked twice. If the STREAM.INFO between the two says that all replicas
+ *   have just answered the leader, none of them believes to be the leader, and
+ *   none can become it before the second STREAM.INFO. Otherwise the two
+ *   questions are further apart than a former leader lives: the true leader has
+ *   answered one of them.
+ * - A second, different response to one of the two questions is doubt. So is a
+ *   STREAM.INFO of another server.
+ *
+ * None of it depends on the order in which a server responds. PAUSE follows a
+ * doubt, or a request that failed. */
+/* clang-format on */
 #ifndef SLUICE_REPLAY_H
 #define SLUICE_REPLAY_H
 
@@ -57,7 +65,7 @@
 
 enum replay_phase {
 	REPLAY_IDLE,
-	REPLAY_QUEUED, /* for `wants` */
+	REPLAY_QUEUED, /* for a permit; `next` follows */
 	REPLAY_LAST,
 	REPLAY_PROBE,
 	REPLAY_CHECK,
@@ -71,15 +79,15 @@ enum replay_phase {
 	REPLAY_PHASES
 };
 
-/* All replays share them. */
+/* Shared by all replays. */
 struct replay_limiters {
-	struct limiter asks; /* what the server answers when it has searched */
+	struct limiter asks;	  /* requests that make the server search */
 	struct limiter consumers; /* from CREATE until it goes away */
 };
 
 enum { REPLAY_QUESTIONS = 4 };
 
-/* A question to the leader, PROBE or LAST, and its first answer. */
+/* A question to the leader (PROBE or LAST) and its first response. */
 struct replay_question {
 	uint32_t generation; /* 0: none */
 	bool answered;
@@ -92,60 +100,61 @@ struct replay {
 	struct metrics *metrics;
 	const struct hub_sink *sink; /* for hub_sink_step(); may be NULL */
 	const struct sse_tag *tag;
-	const struct stream_state *state; /* the leader's last */
-	const struct adaptive_timeout
-		*timeout; /* of all: STREAM.INFO, silence */
-	struct adaptive_timeout
-		search_timeout; /* of this cursor's own requests: how long the
-		   server searches is the subject's matter */
+	const struct stream_state *state; /* by the leader's last answer */
+	const struct adaptive_timeout *timeout; /* of STREAM.INFO: shared */
+	/* Of this cursor's own requests: how long the server searches depends
+	 * on the subject. */
+	struct adaptive_timeout search_timeout;
 	struct replay_limiters *limiters;
 	struct permit permit;
 
 	uint32_t slot;
 	uint32_t generation; /* of the last request */
 	enum replay_phase phase;
-	enum replay_phase next; /* TURN: what follows */
-	uint64_t due_ms;	/* an answer is late */
-	uint64_t asked_ms;	/* or a message of the pull has come */
+	enum replay_phase next; /* QUEUED: the phase after the permit */
+	uint64_t due_ms;	/* deadline of the present phase */
+	uint64_t asked_ms;	/* time of the request, or of the last message
+				   of its pull */
 	struct adaptive_timeout_expired late;
-	uint64_t blocked_ms; /* the socket is blocked since; 0: it isn't */
+	uint64_t blocked_ms; /* time since which the socket is full; 0: it is
+				not */
 	uint64_t begun_ms;
 	struct cursor *cursor;
-	struct backoff asks;	  /* probes that were refused */
-	struct backoff consumers; /* consumers and pulls that were */
+	struct backoff asks;	  /* after failed probes */
+	struct backoff consumers; /* after failed consumers and pulls */
 
-	uint64_t evidence_seq; /* when the probe (or pull) was sent */
-	uint32_t leader;       /* and its leader */
-	bool found;	       /* the probe's answer: the queue has it */
-	bool last;	       /* the probe was "last" */
-	bool shares;	  /* ... and the hub hands its answer to others, too */
-	unsigned probes;  /* that found something, since the consumer */
-	uint32_t info_no; /* CHECK: the STREAM.INFO that serves */
+	uint64_t evidence_seq; /* how far "no message" is evidence */
+	uint32_t leader;       /* when the probe (or pull) was sent */
+	bool found;	       /* by the probe: its message is in the queue */
+	bool last;	       /* the probe asked for the newest message */
+	bool shares;	  /* other subscriptions wait for its answer as well */
+	unsigned probes;  /* that found a message, since the last consumer */
+	uint32_t info_no; /* number of the STREAM.INFO that it waits for */
 	uint64_t probe_ms;
-	struct replay_question questions[REPLAY_QUESTIONS]; /* the last first */
+	struct replay_question questions[REPLAY_QUESTIONS]; /* newest first */
 
-	/* Asked twice: the first "no message". */
-	bool confirmed;		 /* this probe is the second one */
+	/* In a cluster "no message" is asked for twice. The first one: */
+	bool confirmed;		 /* the probe in flight is the second one */
 	bool followed;		 /* all replicas followed the leader between */
-	uint64_t first_none_ms;	 /* when the first was answered */
-	uint64_t first_none_seq; /* how far it went */
-	uint64_t covered_before; /* before evidence that was not yet told;
-				 UINT64_MAX: there is none */
+	uint64_t first_none_ms;	 /* time of its response */
+	uint64_t first_none_seq; /* its evidence_seq */
+	uint64_t covered_before; /* the evidence that the client was not yet
+				    told of; UINT64_MAX: there is none */
 
 	bool has_consumer;
 	uint32_t consumer_gen;
-	uint64_t cseq;
-	uint64_t credit;
-	uint64_t pulled; /* the credit in the beginning */
+	uint64_t cseq;	 /* last consumer sequence */
+	uint64_t credit; /* messages that the pull may still bring */
+	uint64_t pulled; /* credit at the pull's start */
 	unsigned shrink; /* a pull asks for 2^shrink times less */
 	uint32_t pull_no;
 	unsigned pulls;	 /* of this consumer */
 	bool short_pull; /* ended before its batch: time for a probe */
-	bool big;
+	bool big;	 /* the next message exceeds a pull's max_bytes */
 
 	struct replay_queue queue;
 
-	struct list link; /* hub: running, or free */
+	struct list link; /* hub_replays: running, or idle */
 };
 
 /* Everything is borrowed. */
@@ -155,53 +164,54 @@ void replay_init(struct replay *r, uint32_t slot, struct jetstream *src,
 		 const struct adaptive_timeout *timeout,
 		 struct replay_limiters *limiters, struct metrics *m);
 
-/* It is this one's turn (limiter_next()), and it asks. */
+/* limiter_next() has returned its permit: it sends its request. */
 void replay_on_permit(struct replay *r, uint64_t now_ms);
 
-/* Someone else has answered for the leader. */
+/* Another server has answered for the leader. */
 void replay_invalidate(struct replay *r);
 
-/* The cursor is set, LAGGED (or a START_LAST that waits for its answer).
- * -ENOMEM or 0. */
+/* The cursor's position is set and it is EVICTED, or it is a START_LAST that
+ * waits for its position. -ENOMEM or 0. */
 int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms);
-/* Ends it, at any time: the consumer goes away, late messages are no one's.
- * What was not handed out is dropped. */
+/* Ends it, in any phase. Deletes the consumer, drops what was not handed out,
+ * and ignores late messages. */
 void replay_end(struct replay *r);
 
 enum replay_outcome {
-	REPLAY_WAIT,	  /* for a turn, an answer, the socket, a check */
-	REPLAY_WANT_INFO, /* ask STREAM.INFO, then replay_check() */
-	REPLAY_HAS_DATA,  /* the queue has frames, the cursor may take them */
-	REPLAY_STARTED,	  /* START_LAST: cursor's start is known */
-	REPLAY_GAP,	  /* expired: tell a gap up to the stream's first */
-	REPLAY_JOINS,	  /* the log has all the rest: end it */
+	REPLAY_WAIT,	  /* for a permit, a response, the socket, a check */
+	REPLAY_WANT_INFO, /* request STREAM.INFO, then call replay_check() */
+	REPLAY_HAS_DATA,  /* the queue has frames for the cursor */
+	REPLAY_STARTED,	  /* START_LAST: the start position is known */
+	REPLAY_GAP,	  /* expired: report a gap up to the first message */
+	REPLAY_JOINS,	  /* the buffer has all the rest: end the replay */
 };
 
 enum replay_outcome replay_on_event(struct replay *r,
 				    const struct jetstream_event *ev,
 				    uint64_t now_ms);
-/* REPLAY_STARTED: beside the queue's message there is nothing up to this. */
+/* After REPLAY_STARTED: nothing but the queue's message exists up to this. */
 uint64_t replay_evidence(const struct replay *r);
-/* REPLAY_STARTED, and what was found is not yet handed out (nor in doubt). */
+/* After REPLAY_STARTED: the message found is not yet handed out, nor in
+ * doubt. */
 bool replay_has_last(const struct replay *r);
-/* The cursor's place was told to the client: it can't be taken back. */
+/* The client knows the cursor's position: evidence is not taken back. */
 void replay_commit(struct replay *r);
 bool replay_awaits_check(const struct replay *r);
-/* The answer to a STREAM.INFO of our stream that was sent after
+/* The response to a STREAM.INFO of our stream that was sent after
  * REPLAY_WANT_INFO. The cursor must not be blocked. */
 enum replay_outcome replay_check(struct replay *r,
 				 const struct jetstream_info *info,
 				 uint64_t now_ms);
-/* What next? Call with an unblocked cursor, when frames were handed out. */
+/* Goes on after frames were handed out. The cursor must not be blocked. */
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms);
-/* Begins again with a probe (a gap was told). */
+/* Starts again with a probe, e.g. after a gap. */
 void replay_restart(struct replay *r, uint64_t now_ms);
-/* Nothing that it has asked for, or has not yet handed out, is lost with it. */
+/* Ending it now loses nothing that was requested. */
 bool replay_may_rotate(const struct replay *r);
-/* Its socket is full, and others wait for a consumer: lets them have one. What
- * was pulled stays. */
+/* Its socket is full. Gives its consumer up if another replay waits for one;
+ * keeps what was pulled. */
 void replay_yield(struct replay *r);
-/* Time-outs: some ten times a second. */
+/* Timeouts: call it some ten times a second. */
 void replay_tick(struct replay *r, uint64_t now_ms);
 
 /* As cursor_gather() and cursor_advance(), from the replay's queue. */

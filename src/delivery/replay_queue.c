@@ -36,7 +36,7 @@ void replay_queue_clear(struct replay_queue *q)
 	buf_clear(&q->bytes);
 }
 
-/* Room for a frame of `total` bytes; NULL: *rc says why not. */
+/* Adds a frame of `total` bytes; NULL: *rc is the error. */
 static struct replay_frame *add_queued_frame(struct replay_queue *q,
 					     size_t total, size_t size_line_len,
 					     int *rc)
@@ -174,5 +174,5 @@ void replay_queue_pop(struct replay_queue *q)
 	MUST(!replay_queue_empty(q));
 	buf_consume(&q->bytes, q->frames[q->first++].len);
 	if (replay_queue_empty(q))
-		q->first = q->n = 0; /* as the bytes begin anew */
+		q->first = q->n = 0; /* the bytes are empty, too */
 }

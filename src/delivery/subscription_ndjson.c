@@ -6,7 +6,7 @@
 
 enum {
 	LINES_MAX = 1 << 30,	     /* one message of 64 MiB, worst encoding */
-	LINES_STAY = 4 * 256 * 1024, /* of memory that is kept for the next */
+	LINES_STAY = 4 * 256 * 1024, /* of memory that is kept */
 };
 
 void subscription_ndjson_init(struct subscription_ndjson *s,
@@ -31,7 +31,7 @@ void subscription_ndjson_trim(struct subscription_ndjson *s)
 		subscription_ndjson_finish(s);
 }
 
-/* The part that goes out, without chunks the line alone. */
+/* Appends the chunk, or without chunks the line. */
 static int put_json_line(struct subscription_ndjson *to,
 			 const struct ndjson_line *l, bool chunked)
 {
@@ -75,7 +75,7 @@ static int make_json_line(struct subscription_ndjson *to,
 	return put_json_line(to, &l, c->chunked);
 }
 
-/* A batch that held all frames of its time may lack newer ones. */
+/* A batch that once held all frames may lack newer ones. */
 static bool is_whole(const struct subscription_ndjson *s)
 {
 	return s->more != 0 ||

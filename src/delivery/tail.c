@@ -5,28 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/mutation.h"
 #include "base/probe.h"
 
 enum {
-	TAIL_BATCH = 8192,
-	TAIL_MAX_BYTES = 8 * 1024 * 1024, /* asked for at once */
-	TAIL_BIG_BATCH = 4,		  /* when a message is larger */
-	TAIL_EXPIRES_MS = 30000,
-	TAIL_HEARTBEAT_MS = 3000,
 	TAIL_SILENCE_MS = 2 * TAIL_HEARTBEAT_MS + 1000,
 	TAIL_SILENCE_STEPS = 3,
 	TAIL_ANSWER_MS = 2000,	  /* for each API request */
-	TAIL_INACTIVE_MS = 30000, /* the server then forgets the consumer */
-	TAIL_STEADY_MS = 5000,	  /* live for so long: failures forgotten */
+	TAIL_INACTIVE_MS = 30000, /* then the server deletes the consumer */
+	TAIL_STEADY_MS = 5000,	  /* live for so long: backoff is reset */
 	TAIL_PAUSE_MIN_MS = 100,
 	TAIL_PAUSE_MAX_MS = 5000,
-	TAIL_LATE_MS = 1000, /* a tick so late: what has come is read first */
-	/* Pulls in a row that end early and bring nothing: by a refusal; by the
-	 * end of one that expires. */
-	TAIL_FRUITLESS = 2,
-	TAIL_FRUITLESS_ENDS = 8,
+	TAIL_LATE_MS = 1000, /* of a tick: then read first what has come */
 	/* Pulls in a row without any answer: then nothing can come. The first
 	 * may be lost with a server that stood still for a while. */
 	TAIL_UNANSWERED = 2,
@@ -91,9 +81,8 @@ void tail_finish(struct tail *t)
 	tail_drop_held(t);
 }
 
-/* Why it is not ready, in the server's words. */
-static void __attribute__((format(printf, 2, 3)))
-set_why(struct tail *t, const char *fmt, ...)
+/* Why the tail is not ready, in the server's words. */
+void tail_set_why(struct tail *t, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -127,7 +116,7 @@ static void pause_tail(struct tail *t, uint64_t ms, uint64_t now_ms)
 	t->due_ms = now_ms + ms;
 }
 
-/* Another try after something failed, at once the first time, then slower. */
+/* Retries after a failure: at once the first time, then with backoff. */
 static void retry_tail(struct tail *t, uint64_t now_ms)
 {
 	uint64_t ms;
@@ -143,26 +132,20 @@ static void retry_tail(struct tail *t, uint64_t now_ms)
 		pause_tail(t, ms, now_ms);
 }
 
-/* `why`: one of METRIC_RESET_*. */
-static void restart_tail(struct tail *t, enum metric why, const char *reason,
-			 uint64_t now_ms)
+void tail_restart(struct tail *t, enum metric why, const char *reason,
+		  uint64_t now_ms)
 {
 	metric_add(t->metrics, why, 1);
-	tail_report(t, true, "tail begins anew after sequence %" PRIu64 ": %s",
+	tail_report(t, true, "tail restarted after sequence %" PRIu64 ": %s",
 		    event_buffer_last_seq(t->buffer), reason);
 	if (!t->refused)
-		t->why = "the tail is being made anew";
+		t->why = "the tail is restarting";
 	if (why != METRIC_RESET_LOST && why != METRIC_RESET_SKIPPED)
 		t->doubts = true;
 	retry_tail(t, now_ms);
 }
 
 /* ---- the stream ---------------------------------------------------------- */
-
-static uint64_t min_unless_0(uint64_t value, uint64_t limit)
-{
-	return limit != 0 && limit < value ? limit : value;
-}
 
 static void create_tail_consumer(struct tail *t, uint64_t now_ms)
 {
@@ -185,20 +168,19 @@ static void on_info_failed(struct tail *t, const struct jetstream_event *ev,
 {
 	if (ev->err == JETSTREAM_ERR_NO_STREAM) {
 		t->why = "the JetStream stream does not exist";
-		tail_report(t, true,
-			    "the JetStream stream does not exist: waiting "
-			    "for it");
+		tail_report(
+			t, true,
+			"the JetStream stream does not exist, waiting for it");
 	} else {
-		set_why(t, "the JetStream stream can't be read: %s (%d)",
-			ev->err_text ? ev->err_text : "no answer", ev->err);
+		tail_set_why(t, "cannot read the JetStream stream: %s (%d)",
+			     ev->err_text ? ev->err_text : "no answer",
+			     ev->err);
 		tail_report(t, true, "STREAM.INFO failed: %s (%d)",
 			    ev->err_text ? ev->err_text : "no answer", ev->err);
 	}
 	metric_add(t->metrics, METRIC_ERRORS_INFO, 1);
 	pause_tail(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
 }
-
-static void send_tail_pull(struct tail *t, uint64_t now_ms);
 
 static void become_live(struct tail *t, uint64_t now_ms)
 {
@@ -212,18 +194,18 @@ static void become_live(struct tail *t, uint64_t now_ms)
 	t->fruitless = 0;
 	memset(t->pulls, 0, sizeof(t->pulls));
 	if (t->refused) {
-		send_tail_pull(t, now_ms);
-		return; /* not said to be live before a pull is taken */
+		tail_send_pull(t, now_ms);
+		return; /* not reported as live before a pull is accepted */
 	}
 	t->why = NULL;
 	if (!t->has_report)
-		t->report[0] = '\0'; /* each time, whatever was said before */
+		t->report[0] = '\0'; /* reported each time */
 	tail_report(t, false, "tail is live after sequence %" PRIu64,
 		    event_buffer_last_seq(t->buffer));
-	send_tail_pull(t, now_ms);
+	tail_send_pull(t, now_ms);
 }
 
-/* An answer to what was asked for the present state. */
+/* The response to the present state's request. */
 static void observe_answer(const struct tail *t, uint64_t now_ms)
 {
 	metrics_observe(t->metrics, METRIC_SPREAD_ROUND_TRIP,
@@ -244,7 +226,7 @@ static unsigned act_on_match(struct tail *t, enum tail_verdict verdict,
 			event_buffer_frame(t->buffer, t->match.frame)->seq);
 		return 0;
 	case MATCH_FAILED:
-		t->why = "the JetStream stream's messages can't be read";
+		t->why = "cannot read the messages of the JetStream stream";
 		retry_tail(t, now_ms);
 		return 0;
 	case MATCH_ROLLED_BACK:
@@ -259,7 +241,7 @@ static unsigned act_on_match(struct tail *t, enum tail_verdict verdict,
 	return out;
 }
 
-/* Once in each session, and when the stream's subjects become so. */
+/* Reported once in each session, and when the stream's subjects change so. */
 static void take_matches_none(struct tail *t, bool none)
 {
 	if (none && !t->matches_none)
@@ -286,7 +268,7 @@ static unsigned on_info(struct tail *t, const struct jetstream_event *ev,
 	if (ev->info.no_leader && !MUTATED(NO_FOLLOWERS)) {
 		t->why = "the stream has no leader";
 		tail_report(t, true,
-			    "the stream has no leader: waiting for one");
+			    "the stream has no leader, waiting for one");
 		pause_tail(t, TAIL_PAUSE_MIN_MS * 5, now_ms);
 		return 0;
 	}
@@ -294,7 +276,7 @@ static unsigned on_info(struct tail *t, const struct jetstream_event *ev,
 		t->why = "the stream has work-queue retention";
 		tail_report(t, true,
 			    "the stream has work-queue retention: its "
-			    "messages can't be read more than once");
+			    "messages can be read only once");
 		pause_tail(t, TAIL_PAUSE_MAX_MS, now_ms);
 		return 0;
 	}
@@ -324,205 +306,26 @@ static unsigned on_info(struct tail *t, const struct jetstream_event *ev,
 }
 
 bool tail_same_stream(struct tail *t, const struct jetstream_event *ev,
-		      uint64_t asked_head, uint64_t now_ms)
+		      uint64_t asked_last_seq, uint64_t now_ms)
 {
 	enum metric why = METRIC_RESET_STREAM;
 	const char *what = "the stream has changed";
 
 	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_STREAM)
-		return false; /* JetStream's matter, not the stream's */
+		return false; /* an error of JetStream, not of the stream */
 	if (ev->err == 0 && ev->info.no_leader && !MUTATED(NO_FOLLOWERS))
 		return false;
 	if (ev->err == 0 && t->known && tail_is_ours(t, &ev->info)) {
 		leader_take_state(t->leader, &ev->info);
-		if (!leader_rolled_back(t->leader, &ev->info, asked_head,
+		if (!leader_rolled_back(t->leader, &ev->info, asked_last_seq,
 					now_ms))
 			return true;
 		why = METRIC_RESET_BEHIND;
 		what = "the stream's leader stays behind";
 	}
 	if (t->state == TAIL_LIVE)
-		restart_tail(t, why, what, now_ms);
+		tail_restart(t, why, what, now_ms);
 	return false;
-}
-
-/* ---- pulls and their credit ---------------------------------------------- */
-
-static uint32_t batch_of(const struct tail *t)
-{
-	return (uint32_t)min_unless_0(t->big ? TAIL_BIG_BATCH : TAIL_BATCH,
-				      t->max_batch);
-}
-
-/* A message larger than the limit of bytes that the server sets can't be had at
- * all; without a limit of ours the server would refuse the pull. */
-static void send_tail_pull(struct tail *t, uint64_t now_ms)
-{
-	uint64_t expires_ms = min_unless_0(TAIL_EXPIRES_MS, t->max_expires_ms);
-	struct jetstream_pull p = {
-		.request = {.owner = TAIL_SLOT, .generation = t->consumer_gen},
-		.number = ++t->pull_no,
-		.batch = batch_of(t),
-		.max_bytes =
-			t->big ? t->max_bytes
-			       : min_unless_0(TAIL_MAX_BYTES, t->max_bytes),
-		.expires_ms = expires_ms,
-		.heartbeat_ms = min_unless_0(TAIL_HEARTBEAT_MS, expires_ms / 2),
-	};
-
-	memmove(t->pulls + 1, t->pulls, sizeof(t->pulls) - sizeof(t->pulls[0]));
-	t->pulls[0] = p.number;
-	t->credit += p.batch;
-	t->big = false;
-	t->pull_ms = now_ms;
-	t->brought = false;
-	metric_add(t->metrics, METRIC_TAIL_PULLS, 1);
-	t->source->ops->pull(t->source, &p);
-}
-
-/* Not while messages wait for an answer: they take memory. */
-static void refill_pulls(struct tail *t, uint64_t now_ms)
-{
-	if (tail_has_held(t))
-		return;
-	if (t->credit == 0)
-		memset(t->pulls, 0, sizeof(t->pulls));
-	if (t->credit <= batch_of(t) / 2)
-		send_tail_pull(t, now_ms);
-}
-
-/* Messages or heartbeats come: the server takes what is asked. */
-static void note_pull_works(struct tail *t)
-{
-	t->fruitless = t->unanswered = 0;
-	t->brought = true;
-	t->late_tick = false;
-	if (!t->refused)
-		return;
-	t->refused = false;
-	t->why = NULL;
-	t->report[0] = '\0';
-	tail_report(t, false, "tail is live after sequence %" PRIu64,
-		    event_buffer_last_seq(t->buffer));
-}
-
-/* The server said how much it takes. False: no less can be asked for. */
-static bool ask_for_less(struct tail *t, const struct jetstream_status *s)
-{
-	uint32_t batch = batch_of(t);
-
-	if (s->max_batch > 0 && s->max_batch < batch)
-		t->max_batch = (uint32_t)s->max_batch;
-	else if (s->max_bytes > 0 &&
-		 (t->max_bytes == 0 || s->max_bytes < t->max_bytes))
-		t->max_bytes = s->max_bytes;
-	else if (s->max_expires_ms > 0 &&
-		 s->max_expires_ms <
-			 min_unless_0(TAIL_EXPIRES_MS, t->max_expires_ms))
-		t->max_expires_ms = s->max_expires_ms;
-	else
-		return false;
-	return true;
-}
-
-static void note_refused_pull(struct tail *t, const struct jetstream_status *s,
-			      enum metric why, uint64_t now_ms)
-{
-	char text[160];
-
-	snprintf(text, sizeof(text), "the server refused a pull: %d %s",
-		 s->code, s->text != NULL ? s->text : "");
-	metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
-	t->refused = true;
-	set_why(t, "%s", text);
-	restart_tail(t, why, text, now_ms);
-}
-
-static bool close_tail_pull(struct tail *t, uint32_t number)
-{
-	for (size_t i = 0; i < TAIL_MAX_PULLS; i++) {
-		if (t->pulls[i] == number) {
-			t->pulls[i] = 0;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool has_open_pulls(const struct tail *t)
-{
-	for (size_t i = 0; i < TAIL_MAX_PULLS; i++)
-		if (t->pulls[i] != 0)
-			return true;
-	return false;
-}
-
-/* A pull is over: what it did not bring is no longer owed. */
-static void on_pull_end(struct tail *t, const struct jetstream_status *s,
-			uint64_t now_ms)
-{
-	uint64_t back = s->has_pending ? s->pending_msgs : batch_of(t);
-	bool limited;
-
-	if (!close_tail_pull(t, s->number))
-		return;
-	limited = ask_for_less(t, s);
-	if (limited) {
-		tail_report(t, true,
-			    "the server refused a pull: %d %s: asking "
-			    "for less",
-			    s->code, s->text != NULL ? s->text : "");
-		t->credit = 0;
-		memset(t->pulls, 0, sizeof(t->pulls));
-		send_tail_pull(t, now_ms);
-		return;
-	}
-	t->big = s->too_big;
-	if (!s->too_big && !t->brought &&
-	    now_ms - t->pull_ms < TAIL_HEARTBEAT_MS &&
-	    ++t->fruitless >=
-		    (s->code == 409 ? TAIL_FRUITLESS : TAIL_FRUITLESS_ENDS)) {
-		note_refused_pull(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
-		return;
-	}
-	t->credit = t->credit > back ? t->credit - back : 0;
-	if (!has_open_pulls(t)) {
-		if (s->has_pending && t->credit != 0 && !MUTATED(NO_CREDIT)) {
-			restart_tail(t, METRIC_RESET_LOST,
-				     "messages were lost on the way", now_ms);
-			return;
-		}
-		t->credit = 0;
-	}
-	refill_pulls(t, now_ms);
-}
-
-static void on_status(struct tail *t, const struct jetstream_status *s,
-		      uint64_t now_ms)
-{
-	t->heard_ms = now_ms;
-	t->unanswered = 0;
-	if (s->code == 100) {
-		note_pull_works(t);
-		if (s->has_last_stream)
-			tail_on_idle(t, s->last_stream);
-		if (s->has_last_consumer && s->last_consumer > t->cseq &&
-		    !MUTATED(NO_CREDIT))
-			restart_tail(t, METRIC_RESET_LOST,
-				     "messages were lost on the way", now_ms);
-		return;
-	}
-	if (s->consumer_gone || s->code == 503) {
-		metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
-		restart_tail(t, METRIC_RESET_CONSUMER_GONE,
-			     "the consumer is gone", now_ms);
-		return;
-	}
-	if (s->code == 400) {
-		note_refused_pull(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
-		return;
-	}
-	on_pull_end(t, s, now_ms);
 }
 
 /* ---- messages ------------------------------------------------------------ */
@@ -545,13 +348,13 @@ static struct buffer_subject *store_message(struct tail *t,
 				   m->time_ns);
 }
 
-/* A message that none was read behind. */
+/* A message beyond all that were read. */
 static unsigned take_message(struct tail *t, const struct jetstream_message *m,
 			     uint64_t now_ms, struct buffer_subject **touched)
 {
 	if (tail_must_hold(t, m)) {
 		if (tail_hold(t, m, now_ms) < 0)
-			restart_tail(t, METRIC_RESET_LOST,
+			tail_restart(t, METRIC_RESET_LOST,
 				     "too many messages wait for an answer",
 				     now_ms);
 		else
@@ -561,7 +364,7 @@ static unsigned take_message(struct tail *t, const struct jetstream_message *m,
 	tail_note_hole(t, t->read_seq, m->seq, now_ms);
 	t->read_seq = m->seq;
 	*touched = store_message(t, m);
-	refill_pulls(t, now_ms);
+	tail_refill_pulls(t, now_ms);
 	return TAIL_FRAME;
 }
 
@@ -570,10 +373,11 @@ static unsigned on_message(struct tail *t, const struct jetstream_message *m,
 {
 	t->heard_ms = now_ms;
 	metric_add(t->metrics, METRIC_TAIL_MESSAGES, 1);
-	note_pull_works(t);
+	tail_note_pull_works(t);
 	if (m->cseq != t->cseq + 1 && !MUTATED(NO_CSEQ)) {
-		restart_tail(t, METRIC_RESET_LOST,
-			     "a message was lost on the way", now_ms);
+		tail_restart(t, METRIC_RESET_LOST,
+			     "a message was lost between server and gateway",
+			     now_ms);
 		return 0;
 	}
 	t->cseq = m->cseq;
@@ -582,7 +386,7 @@ static unsigned on_message(struct tail *t, const struct jetstream_message *m,
 		t->credit--;
 	if (m->seq > t->read_seq)
 		return take_message(t, m, now_ms, touched);
-	refill_pulls(t, now_ms);
+	tail_refill_pulls(t, now_ms);
 	return 0;
 }
 
@@ -606,9 +410,11 @@ unsigned tail_next(struct tail *t, uint64_t now_ms,
 	tail_note_hole(t, after, m->seq, now_ms);
 	*touched = store_message(t, m);
 	tail_pop_held(t);
-	refill_pulls(t, now_ms);
+	tail_refill_pulls(t, now_ms);
 	return TAIL_FRAME;
 }
+
+/* ---- events -------------------------------------------------------------- */
 
 static unsigned on_match(struct tail *t, const struct jetstream_event *ev,
 			 uint64_t now_ms)
@@ -628,9 +434,9 @@ static void on_created(struct tail *t, const struct jetstream_event *ev,
 	}
 	t->has_consumer = false;
 	metric_add(t->metrics, METRIC_ERRORS_CREATE, 1);
-	set_why(t, "the consumer can't be created: %s (%d)",
-		ev->err_text ? ev->err_text : "no answer", ev->err);
-	tail_report(t, true, "the consumer can't be created: %s (%d)",
+	tail_set_why(t, "cannot create the consumer: %s (%d)",
+		     ev->err_text ? ev->err_text : "no answer", ev->err);
+	tail_report(t, true, "cannot create the consumer: %s (%d)",
 		    ev->err_text ? ev->err_text : "no answer", ev->err);
 	retry_tail(t, now_ms);
 }
@@ -650,7 +456,7 @@ unsigned tail_on_event(struct tail *t, const struct jetstream_event *ev,
 		t->max_bytes = t->max_expires_ms = 0;
 		t->doubts = t->known;
 		leader_forget_behind(t->leader);
-		t->why = "the JetStream stream is being asked for";
+		t->why = "waiting for the state of the JetStream stream";
 		ask_stream_info(t, TAIL_INFO, now_ms);
 		return 0;
 	case JETSTREAM_DOWN:
@@ -677,7 +483,7 @@ unsigned tail_on_event(struct tail *t, const struct jetstream_event *ev,
 	case JETSTREAM_STATUS:
 		if (t->state == TAIL_LIVE &&
 		    ev->request.generation == t->consumer_gen)
-			on_status(t, &ev->status, now_ms);
+			tail_on_status(t, &ev->status, now_ms);
 		return 0;
 	case JETSTREAM_FOUND:
 		if (t->state == TAIL_LIVE)
@@ -685,16 +491,18 @@ unsigned tail_on_event(struct tail *t, const struct jetstream_event *ev,
 		if (latest && t->state == TAIL_MATCH)
 			return on_match(t, ev, now_ms);
 		if (t->skipped)
-			restart_tail(
+			tail_restart(
 				t, METRIC_RESET_SKIPPED,
-				"the server passed over messages that it has",
+				"the server skipped messages that it still has",
 				now_ms);
 		return 0;
 	}
 	return 0;
 }
 
-/* When a live tail is silent for too long. */
+/* ---- time ---------------------------------------------------------------- */
+
+/* When a live tail has been silent for too long. */
 static uint64_t silent_ms(const struct tail *t)
 {
 	return t->heard_ms + adaptive_timeout_ms(t->timeout, TAIL_SILENCE_MS,
@@ -702,8 +510,8 @@ static uint64_t silent_ms(const struct tail *t)
 						 t->heard_ms);
 }
 
-/* A loop that stood still (a suspended process, say) has not heard what came
- * meanwhile: that is read first. True: wait for it. */
+/* A loop that stood still (a suspended process, say) has not yet read what came
+ * meanwhile. True: read that first. */
 static bool excuses_silence(struct tail *t, uint64_t now_ms)
 {
 	if (t->late_tick || now_ms - silent_ms(t) < TAIL_LATE_MS)
@@ -713,19 +521,19 @@ static bool excuses_silence(struct tail *t, uint64_t now_ms)
 	return true;
 }
 
-/* The tail's consumer is made anew. A server need not say that it takes no pull
- * (the user may not publish to it), while it answers all else: such a tail
- * would be live again and again, and nothing would come. */
+/* A server may ignore pulls (the user may not publish to their subject) and
+ * answer everything else: such a tail would become live again and again, and
+ * nothing would come. */
 static void on_silence(struct tail *t, uint64_t now_ms)
 {
-	const char *reason = "the server was silent";
+	const char *reason = "no message or heartbeat from the server";
 
 	if (!t->brought && ++t->unanswered >= TAIL_UNANSWERED) {
 		reason = "the server does not answer pulls";
 		t->refused = true;
 		t->why = reason;
 	}
-	restart_tail(t, METRIC_RESET_SILENT, reason, now_ms);
+	tail_restart(t, METRIC_RESET_SILENT, reason, now_ms);
 }
 
 uint64_t tail_due(const struct tail *t)

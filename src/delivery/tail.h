@@ -1,14 +1,18 @@
-/* The tail: one ordered consumer a gateway, which follows everything that the
- * template can name and puts it into the log.
+/* The tail: the gateway's one ordered consumer. It follows everything that the
+ * template can name, and stores it in the buffer.
  *
  *	DOWN -> INFO [-> MATCH] -> CREATE -> VERIFY -> LIVE -> (INFO ...)
  *
- * INFO says where the stream is and whether it is still the same one; MATCH, in
- * each session, whether the log's newest message is still the stream's; VERIFY
- * asks again once the consumer exists, so that nothing of another stream is
- * ever taken for ours. A hole in the consumer sequence, credit that does not
- * add up, missed heartbeats or a consumer that is gone: a new consumer from
- * log.head + 1. PAUSE is the wait before the next try. */
+ * - INFO asks where the stream is, and whether it is still the same one.
+ * - MATCH asks, once in each session, whether the buffer's newest message is
+ *   still in the stream.
+ * - VERIFY asks again once the consumer exists, so that no message of another
+ *   stream is taken for one of ours.
+ * - PAUSE is the wait before a retry.
+ *
+ * A hole in the consumer's sequence, credit that does not add up, missed
+ * heartbeats or a lost consumer all lead to a new consumer from the buffer's
+ * last sequence on. */
 #ifndef SLUICE_TAIL_H
 #define SLUICE_TAIL_H
 
@@ -37,36 +41,37 @@ enum tail_state {
 	TAIL_LIVE,
 };
 
-/* What an event meant for everybody else; bits. */
+/* What an event means for the subscriptions; bits. */
 enum tail_outcome {
-	TAIL_FRAME = 1,	    /* a message was processed */
-	TAIL_CONTACT = 2,   /* the stream is known for the first time */
-	TAIL_RESET = 4,	    /* another stream: the log is new */
-	TAIL_TRIMMED = 8,   /* messages beyond head are gone from the store */
-	TAIL_LATE_GAP = 16, /* ... as was found later: see tail_gap */
-	TAIL_ROLLED_BACK = 32, /* rolled back to head, where the log is new */
+	TAIL_FRAME = 1,	  /* a message was processed */
+	TAIL_CONTACT = 2, /* the stream is known for the first time */
+	TAIL_RESET = 4,	  /* another stream: the buffer is empty */
+	TAIL_TRIMMED = 8, /* messages after last_seq are gone from the stream */
+	TAIL_LATE_GAP = 16, /* the same, found later: see struct tail_gap */
+	TAIL_ROLLED_BACK =
+		32, /* rolled back to last_seq; the buffer is empty */
 };
 
-/* What was found to be missing when it had been passed over. */
+/* Messages found to be missing after subscriptions went on behind them. */
 struct tail_gap {
 	uint64_t after; /* the sequence before the first hole */
 	uint64_t first; /* the oldest that is stored */
-	uint64_t upto;	/* who has covered this has passed over a hole */
+	uint64_t upto;	/* a cursor that covers this went on behind a hole */
 };
 
-/* Holes that one answer of the leader's is to clear. */
+/* Holes that one response of the leader clears. */
 struct tail_holes {
 	uint64_t from; /* the sequence before the first */
-	uint64_t to;   /* the one behind the last; 0: there is none */
+	uint64_t to;   /* the one after the last hole; 0: no hole */
 	uint32_t info_no;
 };
 
-/* Which message of the log is compared with the stream's. */
+/* The frame of the buffer that is compared with the stream's message. */
 struct tail_match {
 	bool searching;
 	unsigned tries;
 	uint64_t frame;	      /* its number */
-	uint64_t same, other; /* searching: known to be so */
+	uint64_t same, other; /* searching: known to be the same; to differ */
 };
 
 struct tail {
@@ -83,57 +88,57 @@ struct tail {
 	uint32_t consumer_gen; /* of the consumer's name */
 	bool has_consumer;
 	bool wants_filter;
-	uint64_t due_ms; /* of the present state */
+	uint64_t due_ms; /* deadline of the present state */
 	uint64_t asked_ms;
 	struct adaptive_timeout_expired late;
-	uint64_t live_ms; /* since when */
+	uint64_t live_ms; /* when it became live */
 	struct backoff fails;
 
-	bool known;	  /* the identity, head and floor are */
+	bool known;	  /* the stream's identity is */
 	char created[64]; /* of the stream: its identity */
 	size_t created_len;
 	struct sse_tag tag; /* of `created` */
 
-	uint64_t cseq;			/* last consumer sequence */
-	uint64_t credit;		/* messages asked for and not seen */
-	uint32_t pull_no;		/* of the last pull */
+	uint64_t cseq;	  /* last consumer sequence */
+	uint64_t credit;  /* messages that open pulls may still bring */
+	uint32_t pull_no; /* of the last pull */
 	uint32_t pulls[TAIL_MAX_PULLS]; /* open ones; 0: none */
-	bool big; /* the next message is over the pull's max_bytes */
+	bool big; /* the next message exceeds the pull's max_bytes */
 	uint64_t heard_ms;
-	uint64_t lag; /* what the server had behind the last message */
+	uint64_t lag; /* messages that the server has after the last one */
 
-	uint64_t read_seq; /* of the last message read; head, or held */
+	uint64_t read_seq; /* of the last message read: stored, or held */
 	struct tail_holes holes, next_holes;
-	uint64_t hole_ms; /* the last answer about them */
+	uint64_t hole_ms; /* time of the last response about them */
 	struct tail_gap gap;
 
-	struct list held; /* struct tail_held.link: wait for an answer */
+	struct list held; /* struct tail_held.link: wait for a response */
 	size_t n_held;
-	bool jumps;	      /* the server may skip what is stored */
-	bool skipped;	      /* it has done so: the consumer is of no use */
-	unsigned finds;	      /* questions about single holes in flight */
-	uint64_t find_due_ms; /* they are late */
+	bool jumps;	/* the server (before 2.10) may skip stored messages */
+	bool skipped;	/* it has: the consumer is useless */
+	unsigned finds; /* questions about single holes in flight */
+	uint64_t find_due_ms; /* their deadline */
 	uint32_t idle_gen;    /* of the one about the end; 0: none */
 	uint64_t idle_from, idle_to;
 	unsigned idle_beats, idle_wait; /* heartbeats since it, until the next
 					 */
 
-	bool matches_none; /* the template, of the stream's subjects: said */
-	bool doubts;	   /* the log's newest message must be compared */
+	bool matches_none; /* the template matches no subject: reported */
+	bool doubts;	   /* the newest frame must be compared */
 	struct tail_match match;
 
-	/* What the server takes, as far as it has refused more. */
+	/* Limits of the server, as learnt from rejected pulls; 0: none. */
 	uint32_t max_batch;
 	uint64_t max_bytes, max_expires_ms, max_inactive_ms;
-	bool refused;	     /* the last pulls: nothing can come */
-	uint64_t pull_ms;    /* the last pull */
-	bool brought;	     /* messages or heartbeats have come since */
+	bool refused;	     /* pulls are rejected: nothing can come */
+	uint64_t pull_ms;    /* time of the last pull */
+	bool brought;	     /* messages or heartbeats came since */
 	unsigned fruitless;  /* pulls that ended early and brought nothing */
 	unsigned unanswered; /* consumers in a row whose pull had no answer */
 	char why_text[200];  /* what `why` may point to */
 	bool late_tick;	     /* silence was noticed late once */
 
-	const char *why; /* not ready; good until the next call */
+	const char *why; /* it is not ready; valid until the next call */
 	bool has_report;
 	bool report_warn;
 	char report[256];
@@ -145,13 +150,13 @@ void tail_init(struct tail *t, struct jetstream *src,
 	       const struct subject_template *subject,
 	       const struct adaptive_timeout *p, struct metrics *m);
 
-/* Nothing more is to come: its consumer is taken away. */
+/* Deletes the consumer; only tail_finish() may follow. */
 void tail_end(struct tail *t);
-/* Memory. */
+/* Frees memory. */
 void tail_finish(struct tail *t);
 
 bool tail_live(const struct tail *t);
-/* Live, and the server takes its pulls. */
+/* Live, and the server accepts its pulls. */
 bool tail_ready(const struct tail *t);
 
 /* Events for TAIL_SLOT, and JETSTREAM_UP and JETSTREAM_DOWN. Returns bits of
@@ -160,24 +165,25 @@ bool tail_ready(const struct tail *t);
 unsigned tail_on_event(struct tail *t, const struct jetstream_event *ev,
 		       uint64_t now_ms, struct buffer_subject **touched);
 
-/* What may go to the log now of the messages that waited: call until it is 0,
- * after each call of tail_on_event() and tail_on_leader_info(). As there;
- * *seq is the message's. */
+/* Stores the next held message whose answer has come: call until it is 0,
+ * after each call of tail_on_event() and tail_on_leader_info(). Returns as they
+ * do; *seq is the message's sequence. */
 unsigned tail_next(struct tail *t, uint64_t now_ms,
 		   struct buffer_subject **touched, uint64_t *seq);
-/* The leader has answered question `no`, and it is our stream. */
-unsigned tail_on_leader_info(struct tail *t, uint32_t no, uint64_t now_ms);
+/* The leader has answered this question, and it is our stream. */
+unsigned tail_on_leader_info(struct tail *t, uint32_t question,
+			     uint64_t now_ms);
 
-/* Someone else has asked STREAM.INFO, when the log's head was `asked_head`:
- * true when it is still our stream. If another, the tail has begun anew; an
- * answer may also say neither. (The head of now says nothing: messages may
- * overtake the answer.) */
+/* The response to a STREAM.INFO of another part, sent when the buffer's last
+ * sequence was `asked_last_seq`: messages may overtake the response. True: it
+ * is still our stream. False: the tail restarts with another stream, or the
+ * response says neither. */
 bool tail_same_stream(struct tail *t, const struct jetstream_event *ev,
-		      uint64_t asked_head, uint64_t now_ms);
+		      uint64_t asked_last_seq, uint64_t now_ms);
 
-/* Time-outs. */
+/* Timeouts. */
 void tail_tick(struct tail *t, uint64_t now_ms);
-/* When tail_tick() next has something to do. */
+/* When tail_tick() next has work. */
 uint64_t tail_due(const struct tail *t);
 
 #endif

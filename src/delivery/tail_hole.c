@@ -1,20 +1,19 @@
 /* Holes in the sequence of what the tail reads. Most are harmless: a message
- * was deleted, or its subject is not ours. But limits or a purge may have
- * overtaken the tail, and then a hole is a gap. A hole cannot explain itself:
- * what counts is whether the stream's first sequence, asked for after the hole
- * was seen, lies behind the place where the hole began.
+ * was deleted, or its subject is not ours. But if limits or a purge removed
+ * messages before the tail read them, a hole is a gap. A hole does not explain
+ * itself: what decides is whether the stream's first sequence, requested after
+ * the hole was seen, is above the sequence at which the hole starts.
  *
- * A tail without a filter sees few holes: the message behind one waits for the
- * answer, with all that come after it. A tail that filters sees holes all the
- * time: it goes on, and one answer clears all holes before it at or above the
- * first sequence; what is not cleared is told then.
- *
- * A server before 2.10 may also skip messages that are still there: after a
- * purge of one subject its consumers without a literal filter jump to the end
- * of the stream. So with such a server each hole waits for an answer to a
- * question of its own, "what is the next message behind the place where it
- * began?", and where one lies in the hole the consumer is made again from
- * there. */
+ * - A tail without a filter sees few holes. The message after a hole is held
+ *   until the answer, with all messages that follow.
+ * - A tail with a filter sees holes all the time. It reads on; one answer
+ * clears all holes before it that start at or above the first sequence. The
+ * others are reported then.
+ * - A server before 2.10 may skip messages that are still there: after a purge
+ *   of one subject, its consumers without a literal filter jump to the end of
+ *   the stream. With such a server each hole waits for a question of its own:
+ *   which message is the next one from the hole's start? If it lies in the
+ * hole, the consumer is recreated from there. */
 #include "delivery/tail_internal.h"
 
 #include <errno.h>
@@ -26,13 +25,14 @@
 #include "base/mutation.h"
 
 enum {
-	HOLE_ASK_MS = 50,    /* between two questions of a tail that filters */
+	HOLE_ASK_MS = 50,    /* between two questions of a filtering tail */
 	HOLE_FINDS = 64,     /* questions about single holes in flight */
 	HOLE_FIND_MS = 2000, /* for each answer */
 	IDLE_WAIT_MAX = 16,  /* heartbeats between two questions about the end
 			      */
-	HELD_MAX = 16384,    /* messages; in bytes it is what open pulls allow,
-				for none is sent while messages wait */
+	HELD_MAX =
+		16384, /* messages; their bytes are bounded by the open
+			  pulls,    for none is sent while messages are held */
 };
 
 struct tail_held {
@@ -40,9 +40,9 @@ struct tail_held {
 	uint64_t prev;	   /* the sequence before it; seq - 1: no hole */
 	uint32_t info_no;  /* the leader's answer that clears it; 0: cleared */
 	uint32_t find_gen; /* question in flight; 0: none */
-	uint32_t none_gen; /* ... to which "no message" was an answer */
-	bool finds;	   /* a question about it is still to be answered */
-	bool gone;	   /* what was before it is gone from the stream */
+	uint32_t none_gen; /* the question that "no message" answered */
+	bool finds;	   /* a question about it is not yet answered */
+	bool gone;	   /* messages before it are gone from the stream */
 	struct jetstream_message msg;
 	char bytes[]; /* subject, data */
 };
@@ -102,17 +102,18 @@ static void ask_about_held(struct tail *t, uint64_t now_ms)
 	}
 }
 
-/* Its consumer may have jumped to the end of the stream, where no message comes
- * behind the hole for the time being. "No message" proves nothing, for a leader
- * that is behind says so too: the question is put again, ever more rarely. The
- * leader's answer may come after one of a leader that was deposed: so a later
- * answer to the same question counts as well. */
+/* The consumer may have jumped to the end of the stream, where no message
+ * follows the hole for now. "No message" proves nothing, since a leader that is
+ * behind says so, too: the question is repeated, less and less often. The
+ * leader's response may come after one of a former leader, so a later response
+ * to the same question counts as well. */
 static bool is_idle_answer(struct tail *t, const struct jetstream_event *ev)
 {
 	if (t->idle_gen == 0 || ev->request.generation != t->idle_gen)
 		return false;
 	if (ev->err == 0 && ev->msg.seq <= t->idle_to)
-		/* Where messages have come since, a heartbeat asks again. */
+		/* If messages have come since, the next heartbeat asks again.
+		 */
 		t->skipped = !tail_has_held(t) &&
 			     event_buffer_last_seq(t->buffer) == t->idle_from;
 	return true;
@@ -143,9 +144,9 @@ void tail_on_idle(struct tail *t, uint64_t last_stream)
 				 t->wants_filter ? t->filter : ">");
 }
 
-/* The message behind the hole is there, or was just now: who has nothing from
- * the hole on is behind, unless another question brings the same answer. Until
- * then the first one may still be answered by the leader. */
+/* The message after the hole exists, or did just now. A server that has nothing
+ * from the hole on is behind, unless a second question brings the same answer.
+ * Until then the leader may still answer the first one. */
 static bool is_none_at_first(struct tail_held *w,
 			     const struct jetstream_event *ev)
 {
@@ -170,7 +171,7 @@ void tail_on_hole_found(struct tail *t, const struct jetstream_event *ev,
 	if (n == &t->held || ev->request.generation == 0)
 		return;
 	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_MESSAGE)
-		return; /* as if there were no answer: asked again when late */
+		return; /* as no response: asked again at its deadline */
 	w = held_of(n);
 	if (is_none_at_first(w, ev))
 		return;
@@ -181,8 +182,8 @@ void tail_on_hole_found(struct tail *t, const struct jetstream_event *ev,
 		return;
 	}
 	w->finds = false;
-	/* What the server skipped may have been there still, and be gone now:
-	 * only a first sequence of after this answer tells. */
+	/* What the server skipped may have existed until now: only the first
+	 * sequence after this response tells. */
 	if (!t->wants_filter)
 		w->info_no = leader_want_info(t->leader);
 	ask_about_held(t, now_ms);
@@ -266,7 +267,7 @@ void tail_pop_held(struct tail *t)
 	drop_first_held(t);
 }
 
-/* ---- a tail that filters ------------------------------------------------- */
+/* ---- noted holes, with a filter ------------------------------------------ */
 
 static void ask_about_noted(struct tail *t, uint64_t now_ms)
 {
@@ -281,7 +282,7 @@ static void ask_about_noted(struct tail *t, uint64_t now_ms)
 void tail_note_hole(struct tail *t, uint64_t after, uint64_t to,
 		    uint64_t now_ms)
 {
-	/* A question that is not sent yet serves for this one as well. */
+	/* A question that is not yet sent serves this hole as well. */
 	bool sent = t->holes.to != 0 && t->leader->question >= t->holes.info_no;
 	struct tail_holes *h =
 		t->holes.to != 0 && !sent ? &t->holes : &t->next_holes;
@@ -331,8 +332,8 @@ static unsigned clear_noted_holes(struct tail *t, uint32_t no, uint64_t now_ms)
 	return out;
 }
 
-/* The question about them may be lost with its session, or be left to the
- * tail's own. */
+/* Their question may be lost with its session, or replaced by the tail's own.
+ */
 unsigned tail_clear_holes(struct tail *t, uint64_t first)
 {
 	unsigned out = 0;
@@ -366,7 +367,7 @@ static void clear_held_messages(struct tail *t, uint32_t no)
 
 unsigned tail_on_leader_info(struct tail *t, uint32_t no, uint64_t now_ms)
 {
-	/* A leader that is behind may not know of a purge yet. */
+	/* A leader that is behind may not yet know of a purge. */
 	if (t->state != TAIL_LIVE || leader_is_behind(t->leader))
 		return 0;
 	clear_held_messages(t, no);

@@ -1,40 +1,65 @@
-/* What the files of the tail share: tail.c (the consumer's life, pulls,
- * messages), tail_stream.c (which stream it is), tail_match.c (whether its
- * messages are still the log's) and tail_hole.c (whether any are missing).
- * Nobody else includes it. */
+/* What the files of the tail share: tail.c (the consumer's life, messages),
+ * tail_pull.c (pulls and their credit), tail_stream.c (which stream it is),
+ * tail_match.c (whether its messages are still those of the buffer) and
+ * tail_hole.c (whether any are missing). Only they include it. */
 #ifndef SLUICE_TAIL_INTERNAL_H
 #define SLUICE_TAIL_INTERNAL_H
 
 #include "delivery/tail.h"
 
+enum { TAIL_HEARTBEAT_MS = 3000 };
+
+/* 0: no limit. */
+static inline uint64_t min_unless_0(uint64_t value, uint64_t limit)
+{
+	return limit != 0 && limit < value ? limit : value;
+}
+
+/* tail.c */
+
+/* Why the tail is not ready, in the server's words. */
+void tail_set_why(struct tail *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* A new consumer from the buffer's last sequence on. `why`: one of
+ * METRIC_RESET_*; `reason`: for the log. */
+void tail_restart(struct tail *t, enum metric why, const char *reason,
+		  uint64_t now_ms);
+
+/* tail_pull.c */
+
+void tail_send_pull(struct tail *t, uint64_t now_ms);
+/* Sends another pull when half of the batch has come. */
+void tail_refill_pulls(struct tail *t, uint64_t now_ms);
+/* Messages or heartbeats come: the server accepts the pulls. */
+void tail_note_pull_works(struct tail *t);
+void tail_on_status(struct tail *t, const struct jetstream_status *s,
+		    uint64_t now_ms);
+
 /* tail_stream.c */
 
-/* For the log; the same text again is no news. */
+/* A status message for the log; the same text twice is reported once. */
 void tail_report(struct tail *t, bool warn, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool tail_is_ours(const struct tail *t, const struct jetstream_info *i);
-/* What comes next, below `first`, is gone from the stream: TAIL_TRIMMED, or
- * 0.
- */
+/* Messages from the next one to `first` are gone from the stream: TAIL_TRIMMED;
+ * else 0. */
 unsigned tail_trim(struct tail *t, uint64_t first);
-/* What the stream's state means for head and floor; bits of tail_outcome, of
- * which TAIL_ROLLED_BACK has still to be done (tail_match_begin()). */
+/* What the stream's state means for the buffer: bits of enum tail_outcome. The
+ * caller has still to carry out TAIL_ROLLED_BACK (tail_match_begin()). */
 unsigned tail_compare(struct tail *t, const struct jetstream_info *i,
 		      uint64_t now_ms);
-
-/* The stream went back; t->match says where to. Bits. */
+/* The stream was rolled back to t->match.same. Bits of enum tail_outcome. */
 unsigned tail_roll_back(struct tail *t);
 
 /* tail_match.c */
 
 enum tail_verdict {
-	MATCH_ASK, /* for the stream's message of t->match.frame's sequence */
+	MATCH_ASK, /* for the stream's message at t->match.frame's sequence */
 	MATCH_SAME,
-	MATCH_ROLLED_BACK, /* to t->match.same, unless that is no frame any more
-			    */
-	MATCH_FAILED,	   /* no answer to the question */
+	MATCH_ROLLED_BACK, /* to t->match.same, unless that is no frame */
+	MATCH_FAILED,	   /* no response to the question */
 };
-enum tail_verdict tail_match_begin(struct tail *t, bool went_back);
+enum tail_verdict tail_match_begin(struct tail *t, bool rolled_back);
 /* A JETSTREAM_FOUND. */
 enum tail_verdict tail_match_answer(struct tail *t,
 				    const struct jetstream_event *ev);
@@ -42,30 +67,30 @@ enum tail_verdict tail_match_answer(struct tail *t,
 /* tail_hole.c */
 
 bool tail_has_held(const struct tail *t);
-/* Must this message wait? */
+/* Whether this message must wait for an answer about the hole before it. */
 bool tail_must_hold(const struct tail *t, const struct jetstream_message *m);
-/* It waits. -ENOBUFS, -ENOMEM. */
+/* -ENOBUFS, -ENOMEM or 0. */
 int tail_hold(struct tail *t, const struct jetstream_message *m,
 	      uint64_t now_ms);
 void tail_drop_held(struct tail *t);
-/* The holes that a tail which filters has read on behind: they outlive its
- * consumer and its session, until a STREAM.INFO of the same stream says what
- * `first` is (bits of tail_outcome), or nobody can lack what was in them. */
-unsigned tail_clear_holes(struct tail *t, uint64_t first);
-void tail_forget_holes(struct tail *t);
-/* The first that waits, if it need not any more; *after: the sequence before
- * it, behind which messages are *gone. */
+/* The first held message, if its answer has come; *after: the sequence before
+ * it; *gone: messages between the two are gone from the stream. */
 const struct jetstream_message *tail_next_held(const struct tail *t,
 					       uint64_t *after, bool *gone);
 void tail_held_gap_reported(struct tail *t);
 void tail_pop_held(struct tail *t);
-/* A tail that filters reads on from `after` to `to`. */
+/* A filtering tail reads on from `after` to `to`: notes the hole. Noted holes
+ * outlive the consumer and the session, until a STREAM.INFO of the same stream
+ * names the first sequence, or no subscription can lack what was in them. */
 void tail_note_hole(struct tail *t, uint64_t after, uint64_t to,
 		    uint64_t now_ms);
+/* The stream's first sequence is `first`. Bits of enum tail_outcome. */
+unsigned tail_clear_holes(struct tail *t, uint64_t first);
+void tail_forget_holes(struct tail *t);
 /* A JETSTREAM_FOUND of a live tail. */
 void tail_on_hole_found(struct tail *t, const struct jetstream_event *ev,
 			uint64_t now_ms);
-/* A heartbeat: where the consumer is. */
+/* A heartbeat names the consumer's position in the stream. */
 void tail_on_idle(struct tail *t, uint64_t last_stream);
 void tail_tick_holes(struct tail *t, uint64_t now_ms);
 uint64_t tail_holes_due(const struct tail *t);

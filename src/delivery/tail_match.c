@@ -1,13 +1,13 @@
-/* Whether the messages in the log are still those of the stream. A sequence is
- * no identity: a stream that lost its end in a crash, and has grown past it
- * since, has other messages under the same numbers. So the newest message in
- * the log is compared with the stream's (time and subject). Where they differ,
- * the newest one that is still the same is searched for, by halves: the stream
- * went back to there, and the log's readers go on from there.
+/* Whether the buffer's messages are still those of the stream. A sequence is no
+ * identity: a stream that lost its end in a crash, and has grown past it since,
+ * has other messages under the same numbers. So the buffer's newest message is
+ * compared with the stream's, by time and subject. If they differ, a binary
+ * search finds the newest message that is still the same: the stream was rolled
+ * back to there, and the subscriptions go on from there.
  *
- * A message that the stream no longer has (deleted, expired) is evidence of
- * nothing: an older one is asked for, each time twice as far back. In the
- * search it counts as different: what is read twice is told by a reset. */
+ * A message that the stream no longer has (deleted, expired) proves nothing: an
+ * older one is requested, each time twice as far back. In the search it counts
+ * as different: what is then read twice is announced by a reset. */
 #include "delivery/tail_internal.h"
 
 #include <string.h>
@@ -45,14 +45,14 @@ static enum tail_verdict search_below(struct tail *t, uint64_t other)
 	return search_next_half(t);
 }
 
-enum tail_verdict tail_match_begin(struct tail *t, bool went_back)
+enum tail_verdict tail_match_begin(struct tail *t, bool rolled_back)
 {
 	struct tail_match *m = &t->match;
 	uint64_t next =
 		event_buffer_first(t->buffer) + event_buffer_count(t->buffer);
 
 	*m = (struct tail_match){0};
-	if (went_back)
+	if (rolled_back)
 		return search_below(t, next);
 	if (event_buffer_count(t->buffer) == 0 || MUTATED(NO_MATCH))
 		return MATCH_SAME;
@@ -60,7 +60,7 @@ enum tail_verdict tail_match_begin(struct tail *t, bool went_back)
 	return MATCH_ASK;
 }
 
-/* Nothing is known of this one: an older one may tell. */
+/* This message proves nothing: an older one may. */
 static enum tail_verdict look_further_back(struct tail *t)
 {
 	struct tail_match *m = &t->match;

@@ -1,5 +1,5 @@
-/* Which stream the tail follows, and what the leader's word of its state means:
- * for the log, and for everybody (enum tail_outcome). */
+/* Which stream the tail follows, and what its state means for the buffer and
+ * for the subscriptions (enum tail_outcome). */
 #include "delivery/tail_internal.h"
 
 #include <inttypes.h>
@@ -19,9 +19,9 @@ void tail_report(struct tail *t, bool warn, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (strcmp(text, t->report) == 0)
-		return; /* the same thing again is no news */
+		return; /* reported already */
 	if (t->has_report && t->report_warn && !warn)
-		return; /* a warning that was not taken yet matters more */
+		return; /* a warning that is not yet logged matters more */
 	memcpy(t->report, text, sizeof(text));
 	t->report_warn = warn;
 	t->has_report = true;
@@ -47,7 +47,6 @@ static void take_stream_identity(struct tail *t, const struct jetstream_info *i)
 	event_buffer_reset(t->buffer, i->last_seq);
 }
 
-/* What comes next was taken from the stream by limits or a purge. */
 unsigned tail_trim(struct tail *t, uint64_t first)
 {
 	if (first <= event_buffer_last_seq(t->buffer) + 1)
@@ -61,8 +60,8 @@ unsigned tail_trim(struct tail *t, uint64_t first)
 	return TAIL_TRIMMED;
 }
 
-/* Its readers go on from the end of what is left. Where not even the oldest
- * frame is still the stream's, they begin anew. */
+/* The subscriptions go on from the end of what is left. If not even the oldest
+ * frame is still in the stream, they are reset. */
 unsigned tail_roll_back(struct tail *t)
 {
 	uint64_t frame = t->match.same, end = t->leader->state.last_seq;
@@ -72,7 +71,7 @@ unsigned tail_roll_back(struct tail *t)
 	if (found)
 		end = event_buffer_frame(t->buffer, frame)->seq;
 	tail_report(t, true,
-		    "the stream went back from sequence %" PRIu64
+		    "the stream was rolled back from sequence %" PRIu64
 		    " to %" PRIu64,
 		    event_buffer_last_seq(t->buffer), end);
 	metric_add(t->metrics, METRIC_CHANGE_ROLLED_BACK, 1);
@@ -82,7 +81,6 @@ unsigned tail_roll_back(struct tail *t)
 	return found || empty ? TAIL_ROLLED_BACK : TAIL_RESET;
 }
 
-/* What the stream's state means for head, floor and everybody. */
 unsigned tail_compare(struct tail *t, const struct jetstream_info *i,
 		      uint64_t now_ms)
 {
@@ -95,7 +93,7 @@ unsigned tail_compare(struct tail *t, const struct jetstream_info *i,
 		take_stream_identity(t, i);
 		metric_add(t->metrics, METRIC_CHANGE_RECREATED, 1);
 		tail_report(t, true,
-			    "the stream was made anew, its last sequence is "
+			    "the stream was recreated, its last sequence is "
 			    "%" PRIu64,
 			    i->last_seq);
 		return TAIL_RESET;

@@ -593,7 +593,7 @@ static void a_user_who_may_not_pull(void **state)
 	sse_client_stream(c, f->gw.address, "alice", "deliver=all");
 	/* History comes without a pull. */
 	e2e_expect_many(c, 0, "old", 8);
-	gateway_proc_wait_log(&f->gw, "the server was silent");
+	gateway_proc_wait_log(&f->gw, "no message or heartbeat from the server");
 	expect_unready(f, "the server does not answer pulls");
 	e2e_publish(f, "alice", "live");
 	nats_server_reload(&f->nats, "no_auth_user: admin\n"

@@ -681,7 +681,8 @@ static void ready_or_why_not(void **state)
 	assert_string_equal(why, "NATS is not connected");
 	rig_send(r, event_up());
 	assert_false(hub_ready(r->hub, &why));
-	assert_string_equal(why, "the JetStream stream is being asked for");
+	assert_string_equal(why,
+			    "waiting for the state of the JetStream stream");
 	rig_send(r, event_error(JETSTREAM_INFO,
 				fake_asked(&r->src, ASKED_INFO)->request,
 				JETSTREAM_ERR_NO_STREAM));
@@ -692,7 +693,7 @@ static void ready_or_why_not(void **state)
 	assert_true(hub_ready(r->hub, &why));
 	rig_send(r, event_status(r->consumer, 0, 503));
 	assert_false(hub_ready(r->hub, &why));
-	assert_string_equal(why, "the tail is being made anew");
+	assert_string_equal(why, "the tail is restarting");
 	rig_send(r, event_down());
 	assert_false(hub_ready(r->hub, &why));
 	assert_string_equal(why, "NATS is not connected");
@@ -712,7 +713,7 @@ static void news_are_taken_once(void **state)
 	rig_send(r, event_status(r->consumer, 0, 503));
 	assert_true(hub_take_status_message(r->hub, &n));
 	assert_true(n.warn);
-	assert_string_equal(n.text, "tail begins anew after sequence 10: the "
+	assert_string_equal(n.text, "tail restarted after sequence 10: the "
 				    "consumer is gone");
 	/* Live again, at the same place: said again. */
 	fake_asked(&r->src, ASKED_FORGET);

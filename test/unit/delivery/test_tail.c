@@ -301,8 +301,8 @@ static void template_that_matches_nothing_is_said(void **state)
 static void waits_for_a_stream_that_is_missing(void **state)
 {
 	struct fixture *f = *state;
-	const char *text = "the JetStream stream does not exist: waiting for "
-			   "it";
+	const char *text =
+		"the JetStream stream does not exist, waiting for it";
 
 	send(f, event_up());
 	for (int i = 0; i < 4; i++) {
@@ -336,7 +336,7 @@ static void says_what_the_server_said(void **state)
 	send(f, event_error(JETSTREAM_INFO,
 			    fake_asked(&f->src, ASKED_INFO)->request, 10039));
 	assert_string_equal(f->tail.why,
-			    "the JetStream stream can't be read: no luck "
+			    "cannot read the JetStream stream: no luck "
 			    "(10039)");
 	assert_news(f, true, "STREAM.INFO failed: no luck (10039)");
 	tick(f, 500);
@@ -476,10 +476,9 @@ static void create_that_is_refused_is_tried_again(void **state)
 	take_create(f, 6);
 	send(f, event_error(JETSTREAM_CREATED, f->consumer,
 			    JETSTREAM_ERR_MAX_CONSUMERS));
-	assert_string_equal(f->tail.why,
-			    "the consumer can't be created: no luck "
-			    "(10026)");
-	assert_news(f, true, "the consumer can't be created: no luck (10026)");
+	assert_string_equal(f->tail.why, "cannot create the consumer: no luck "
+					 "(10026)");
+	assert_news(f, true, "cannot create the consumer: no luck (10026)");
 	assert_int_equal(f->metrics.value[METRIC_ERRORS_CREATE], 1);
 	/* There is none to forget. */
 	answer_info(f, STREAM, 1, 5);
@@ -611,8 +610,8 @@ static void hole_in_the_consumer_sequence_begins_anew(void **state)
 				 0);
 		assert_int_equal(event_buffer_last_seq(f->buffer), 7);
 		assert_news(f, true,
-			    "tail begins anew after sequence 7: a message was "
-			    "lost on the way");
+			    "tail restarted after sequence 7: a message was "
+			    "lost between server and gateway");
 		assert_begun_anew(f);
 		become_live(f, 1, 9);
 		/* The old one's messages are no one's. */
@@ -638,8 +637,8 @@ static void silence_begins_anew(void **state)
 	fake_quiet(&f->src);
 	tick(f, 1);
 	assert_news(f, true,
-		    "tail begins anew after sequence 6: the server was "
-		    "silent");
+		    "tail restarted after sequence 6: no message or heartbeat "
+		    "from the server");
 	assert_begun_anew(f);
 }
 
@@ -816,8 +815,8 @@ static void two_pulls_end_and_one_message_is_missing(void **state)
 	assert_true(tail_live(&f->tail)); /* it may still be on its way */
 	send(f, event_pending(f->consumer, f->pull_no, 408, BATCH));
 	assert_news(f, true,
-		    "tail begins anew after sequence 4101: messages were lost "
-		    "on the way");
+		    "tail restarted after sequence 4101: messages were lost "
+		    "between server and gateway");
 	assert_begun_anew(f);
 }
 
@@ -906,7 +905,7 @@ static void stream_made_anew_is_a_reset(void **state)
 	assert_int_equal(event_buffer_floor(f->buffer), 90);
 	assert_int_equal(f->leader.state.first_seq, 3);
 	assert_news(f, true,
-		    "the stream was made anew, its last sequence is 90");
+		    "the stream was recreated, its last sequence is 90");
 	take_create(f, 91);
 }
 
@@ -966,7 +965,7 @@ static void rolled_back_only_after_a_while(void **state)
 	assert_int_equal(event_buffer_last_seq(f->buffer), 7);
 	assert_int_equal(event_buffer_floor(f->buffer), 7);
 	assert_string_equal(f->tail.tag.hex, tag.hex);
-	assert_news(f, true, "the stream went back from sequence 9 to 7");
+	assert_news(f, true, "the stream was rolled back from sequence 9 to 7");
 	take_create(f, 8);
 }
 
@@ -1412,7 +1411,7 @@ static void stream_that_went_back_and_grew_is_found(void **state)
 	assert_int_equal(answer_get(f, 6, 5006), 0);
 	assert_int_equal(answer_get(f, 5, 1005), TAIL_ROLLED_BACK);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
-	assert_news(f, true, "the stream went back from sequence 8 to 5");
+	assert_news(f, true, "the stream was rolled back from sequence 8 to 5");
 	take_create(f, 6);
 }
 
@@ -1522,7 +1521,7 @@ static void refused_pulls_are_repeated_slower(void **state)
 	assert_int_equal(f->metrics.value[METRIC_TAIL_PULLS] < 50, 1);
 	assert_false(tail_ready(&f->tail));
 	assert_string_equal(f->tail.why,
-			    "the server refused a pull: 409 Not Today");
+			    "the server rejected a pull: 409 Not Today");
 }
 
 /* The consumer of a tail that is not ready is made anew after a pause. */
@@ -1542,8 +1541,8 @@ static void pull_without_answer(struct fixture *f)
 	take_forget(f);
 	become_live(f, 1, 5);
 	assert_news(f, true,
-		    "tail begins anew after sequence 5: the server was "
-		    "silent");
+		    "tail restarted after sequence 5: no message or heartbeat "
+		    "from the server");
 	assert_true(tail_ready(&f->tail));
 }
 
@@ -1560,7 +1559,7 @@ static void pulls_without_answer_are_no_life(void **state)
 		tick(f, SILENCE_MS);
 		if (i == 0)
 			assert_news(f, true,
-				    "tail begins anew after sequence 5: the "
+				    "tail restarted after sequence 5: the "
 				    "server does not answer pulls");
 		assert_string_equal(f->tail.why, why);
 		live_after_pause(f, pause_ms);
@@ -1609,7 +1608,7 @@ static void pull_with_an_answer_counts(void **state)
 		}
 		tick(f, SILENCE_MS);
 		assert_begun_anew(f);
-		assert_string_equal(f->tail.why, "the tail is being made anew");
+		assert_string_equal(f->tail.why, "the tail is restarting");
 	}
 }
 

@@ -1,0 +1,176 @@
+/* The replay's consumer: created at the cursor, read by pulls that do not wait.
+ * Its own end proves nothing: a probe follows. */
+#include "delivery/replay_internal.h"
+
+#include "base/mutation.h"
+
+enum {
+	REPLAY_MAX_BYTES = 128 * 1024,
+	REPLAY_INACTIVE_MS = 10000,
+	REPLAY_SHRINKS = 7, /* halvings of a pull: to one message, and 1 KiB */
+};
+
+/* Until a consumer is worth another try; probes go on meanwhile. */
+static const struct backoff_times consumer_times = {.first_ms = 1000,
+						    .min_ms = 2000,
+						    .max_ms = 10000};
+
+void replay_drop_consumer(struct replay *r)
+{
+	permit_release(&r->permit);
+	if (!r->has_consumer)
+		return;
+	r->has_consumer = false;
+	r->source->ops->delete_consumer(
+		r->source, (struct request_id){.owner = r->slot,
+					       .generation = r->consumer_gen});
+}
+
+void replay_create_consumer(struct replay *r, uint64_t now_ms)
+{
+	uint64_t max_ms = r->state->max_inactive_ms; /* of the stream */
+	struct jetstream_consumer sc = {
+		.request = replay_next_request(r),
+		.start_seq = r->cursor->covered + 1,
+		.filter = r->cursor->subject->name,
+		.inactive_ms = max_ms != 0 && max_ms < REPLAY_INACTIVE_MS
+				       ? max_ms
+				       : REPLAY_INACTIVE_MS,
+	};
+
+	replay_expect(r, REPLAY_CREATE, now_ms);
+	r->consumer_gen = sc.request.generation;
+	r->has_consumer = true;
+	r->cseq = 0;
+	r->pulls = 0;
+	replay_note_evidence(r);
+	metric_add(r->metrics, METRIC_REPLAY_CONSUMERS, 1);
+	hub_sink_step(r->sink, r->cursor, STEP_CONSUMER, sc.start_seq);
+	r->source->ops->create(r->source, &sc);
+}
+
+static enum replay_outcome lose_consumer(struct replay *r, uint64_t now_ms)
+{
+	replay_restart(r, now_ms);
+	return REPLAY_WAIT;
+}
+
+/* The replay goes on without a consumer, by one probe for each message; it
+ * tries another consumer later. */
+static enum replay_outcome consumer_refused(struct replay *r, enum metric why,
+					    uint64_t now_ms)
+{
+	metric_add(r->metrics, why, 1);
+	if (!MUTATED(NO_BACKOFF))
+		backoff_fail(&r->consumers, &consumer_times, now_ms);
+	return lose_consumer(r, now_ms);
+}
+
+enum replay_outcome replay_on_created(struct replay *r,
+				      const struct jetstream_event *ev,
+				      uint64_t now_ms)
+{
+	r->has_consumer = ev->err == 0;
+	replay_observe_answer(r, now_ms);
+	if (ev->err == 0)
+		return replay_want_check(r, REPLAY_CHECK_CONSUMER, now_ms);
+	return consumer_refused(r, METRIC_ERRORS_CREATE, now_ms);
+}
+
+void replay_send_pull(struct replay *r, uint64_t now_ms)
+{
+	struct jetstream_pull p = {
+		.request = {.owner = r->slot, .generation = r->consumer_gen},
+		.number = ++r->pull_no,
+		.batch = r->big ? 1 : REPLAY_BATCH >> r->shrink,
+		.max_bytes = r->big ? 0 : REPLAY_MAX_BYTES >> r->shrink,
+		.no_wait = true,
+	};
+
+	replay_expect(r, REPLAY_PULL, now_ms);
+	r->pulls++;
+	replay_queue_clear(&r->queue);
+	replay_note_evidence(r);
+	r->credit = r->pulled = p.batch;
+	r->short_pull = false;
+	r->big = false;
+	r->source->ops->pull(r->source, &p);
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+/* A consumer skips silently what limits or a purge take from under it. So the
+ * pull's messages wait for a STREAM.INFO that says that nothing before them is
+ * gone. */
+static enum replay_outcome on_pull_over(struct replay *r, uint64_t now_ms)
+{
+	replay_observe_answer(r, now_ms);
+	if (replay_queue_empty(&r->queue) || MUTATED(PULL_UNCHECKED)) {
+		r->phase = REPLAY_PULLED;
+		return REPLAY_HAS_DATA;
+	}
+	return replay_want_check(r, REPLAY_CHECK_PULL, now_ms);
+}
+
+enum replay_outcome replay_on_message(struct replay *r,
+				      const struct jetstream_message *m,
+				      uint64_t now_ms)
+{
+	if (m->cseq != r->cseq + 1 && !MUTATED(NO_CSEQ))
+		return lose_consumer(r, now_ms);
+	r->cseq = m->cseq;
+	replay_await_answer(r, now_ms);
+	if (m->seq > r->cursor->sent &&
+	    replay_queue_put(&r->queue, m, r->tag, r->cursor) < 0)
+		return consumer_refused(r, METRIC_ERRORS_PULL, now_ms);
+	if (r->credit > 0 && --r->credit == 0)
+		return on_pull_over(r, now_ms);
+	return REPLAY_WAIT;
+}
+
+/* Repeated at once, the pull would end the same way, forever. */
+static bool brought_nothing(const struct replay *r,
+			    const struct jetstream_status *s)
+{
+	return s->code == 503 || s->code == 400 ||
+	       (!s->too_big && r->credit == r->pulled);
+}
+
+/* The pull exceeds a limit of the server, the stream or the account: a smaller
+ * one may be accepted. */
+static bool asks_too_much(const struct replay *r,
+			  const struct jetstream_status *s)
+{
+	return s->code == 409 && brought_nothing(r, s) &&
+	       r->shrink < REPLAY_SHRINKS;
+}
+
+enum replay_outcome replay_on_status(struct replay *r,
+				     const struct jetstream_status *s,
+				     uint64_t now_ms)
+{
+	if (s->number != r->pull_no || s->code == 100)
+		return REPLAY_WAIT;
+	if (s->consumer_gone) {
+		metric_add(r->metrics, METRIC_ERRORS_PULL, 1);
+		r->has_consumer = false;
+		return lose_consumer(r, now_ms);
+	}
+	if (asks_too_much(r, s)) {
+		r->shrink++;
+		return on_pull_over(r, now_ms);
+	}
+	if (s->code != 404 && s->code != 408 && brought_nothing(r, s))
+		return consumer_refused(r, METRIC_ERRORS_PULL, now_ms);
+	if (s->has_pending && s->pending_msgs != r->credit &&
+	    !MUTATED(NO_CREDIT))
+		return lose_consumer(r, now_ms);
+	r->short_pull = !s->too_big;
+	r->big = s->too_big;
+	if ((MUTATED(END_408) && s->code == 408) ||
+	    (MUTATED(NO_LEADER) && s->code == 404)) {
+		if (replay_queue_empty(&r->queue))
+			replay_cover_up_to(r, r->evidence_seq);
+	}
+	return on_pull_over(r, now_ms);
+}

@@ -1,0 +1,291 @@
+/* The leader's answers, and what they prove. Only "no message" of the stream's
+ * leader is evidence that nothing is left; replay.h says how it is known to be
+ * the leader's. */
+#include "delivery/replay_internal.h"
+
+#include <string.h>
+
+#include "base/mutation.h"
+
+enum {
+	REPLAY_RECHECK_MS = 200,
+	/* How long a former leader that comes back may go on answering. */
+	REPLAY_OTHER_LEADER_MS = 1500,
+	/* In how short a time no replica can become the leader: it votes 4 s
+	 * after it has heard from its leader, which is at the earliest 3 s
+	 * before the leader's response. */
+	REPLAY_FOLLOWED_MS = 4000,
+};
+
+static const struct backoff_times ask_times = {.first_ms = 250,
+					       .min_ms = 500,
+					       .max_ms = 5000};
+
+/* ---- questions ----------------------------------------------------------- */
+
+/* How far "no message" can be evidence, in the response to a request that is
+ * sent now. */
+void replay_note_evidence(struct replay *r)
+{
+	r->evidence_seq = event_buffer_last_seq(r->buffer);
+	/* Without replicas no server can be behind. */
+	if (r->state->leader != 0 && r->state->last_seq < r->evidence_seq &&
+	    !MUTATED(LEADER_BEHIND))
+		r->evidence_seq = r->state->last_seq;
+	r->leader = r->state->leader;
+}
+
+void replay_send_probe(struct replay *r, enum replay_phase what,
+		       uint64_t now_ms)
+{
+	struct cursor *c = r->cursor;
+
+	replay_expect(r, what, now_ms);
+	replay_note_evidence(r);
+	r->last = what == REPLAY_LAST;
+	r->probe_ms = now_ms;
+	hub_sink_step(r->sink, c, r->last ? STEP_PROBE_LAST : STEP_PROBE,
+		      r->last ? 0 : c->covered + 1);
+	memmove(r->questions + 1, r->questions,
+		sizeof(r->questions) - sizeof(r->questions[0]));
+	r->questions[0] =
+		(struct replay_question){.generation = r->generation + 1};
+	if (r->last)
+		r->source->ops->get_last(r->source, replay_next_request(r),
+					 c->subject->name);
+	else
+		r->source->ops->get_next(r->source, replay_next_request(r),
+					 c->covered + 1, c->subject->name);
+}
+
+void replay_request_probe(struct replay *r, uint64_t now_ms)
+{
+	replay_queue_clear(&r->queue);
+	replay_request_permit(r,
+			      r->cursor->state == CURSOR_WAITING ? REPLAY_LAST
+								 : REPLAY_PROBE,
+			      now_ms);
+}
+
+static void pause_for(struct replay *r, uint64_t ms, uint64_t now_ms)
+{
+	r->phase = REPLAY_PAUSE;
+	r->due_ms = now_ms + ms;
+}
+
+static enum replay_outcome pause_after_error(struct replay *r, enum metric why,
+					     uint64_t now_ms)
+{
+	metric_add(r->metrics, why, 1);
+	replay_drop_consumer(r);
+	replay_queue_clear(&r->queue);
+	r->probes = 0;
+	uint64_t ms = backoff_fail(&r->asks, &ask_times, now_ms);
+
+	pause_for(r, MUTATED(NO_BACKOFF) ? 0 : ms, now_ms);
+	return REPLAY_WAIT;
+}
+
+static enum replay_outcome recheck_later(struct replay *r, uint64_t now_ms)
+{
+	replay_drop_consumer(r);
+	replay_queue_clear(&r->queue);
+	r->probes = 0;
+	r->confirmed = false;
+	memset(r->questions, 0, sizeof(r->questions));
+	pause_for(r, REPLAY_RECHECK_MS, now_ms);
+	return REPLAY_WAIT;
+}
+
+enum replay_outcome replay_on_found(struct replay *r,
+				    const struct jetstream_event *ev,
+				    uint64_t now_ms)
+{
+	replay_observe_answer(r, now_ms);
+	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_MESSAGE)
+		return pause_after_error(r, METRIC_ERRORS_GET, now_ms);
+	r->questions[0].answered = true;
+	r->questions[0].seq = ev->err == 0 ? ev->msg.seq : 0;
+	/* No last event if the newest message is not an event. */
+	r->found = ev->err == 0 && !(r->last && ev->msg.internal);
+	if (r->found && ev->msg.seq <= r->cursor->sent && !r->last)
+		return pause_after_error(r, METRIC_ERRORS_GET, now_ms);
+	if (r->found &&
+	    replay_queue_put(&r->queue, &ev->msg, r->tag, r->cursor) < 0)
+		return pause_after_error(r, METRIC_ERRORS_GET, now_ms);
+	return replay_want_check(r, REPLAY_CHECK, now_ms);
+}
+
+/* Two servers have answered one question, each for itself. */
+static bool contradicts(const struct replay *r,
+			const struct jetstream_event *ev)
+{
+	uint64_t seq = ev->err == 0 ? ev->msg.seq : 0;
+
+	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_MESSAGE)
+		return false;
+	for (size_t i = 0; i < REPLAY_QUESTIONS; i++)
+		if (r->questions[i].answered &&
+		    r->questions[i].generation == ev->request.generation)
+			return r->questions[i].seq != seq;
+	return false;
+}
+
+/* Takes evidence back that the client was not yet told of. */
+enum replay_outcome replay_on_second_answer(struct replay *r,
+					    const struct jetstream_event *ev,
+					    uint64_t now_ms)
+{
+	if (!contradicts(r, ev))
+		return REPLAY_WAIT;
+	if (r->covered_before != UINT64_MAX)
+		r->cursor->covered = r->covered_before;
+	replay_commit(r);
+	permit_release(&r->permit);
+	return recheck_later(r, now_ms);
+}
+
+void replay_invalidate(struct replay *r)
+{
+	r->confirmed = false;
+}
+
+/* ---- evidence ------------------------------------------------------------ */
+
+void replay_commit(struct replay *r)
+{
+	r->covered_before = UINT64_MAX;
+}
+
+uint64_t replay_evidence(const struct replay *r)
+{
+	uint64_t evidence_seq = MUTATED(LAST_SEQ_AT_RESPONSE)
+					? event_buffer_last_seq(r->buffer)
+					: r->evidence_seq;
+
+	return r->leader != 0 && !r->followed &&
+			       r->first_none_seq < evidence_seq &&
+			       !MUTATED(ONE_PROBE)
+		       ? r->first_none_seq
+		       : evidence_seq;
+}
+
+/* "No message", says the leader: up to `evidence_seq` nothing is left. */
+void replay_cover_up_to(struct replay *r, uint64_t evidence_seq)
+{
+	struct cursor *c = r->cursor;
+
+	if (evidence_seq <= c->covered)
+		return;
+	if (r->covered_before == UINT64_MAX)
+		r->covered_before = c->covered;
+	c->covered = evidence_seq;
+}
+
+bool replay_has_last(const struct replay *r)
+{
+	return r->phase == REPLAY_DELIVER && r->last &&
+	       (!r->found || !replay_queue_empty(&r->queue));
+}
+
+/* The newest message is known: the subscription starts right before it. */
+static enum replay_outcome start_at_last(struct replay *r)
+{
+	struct cursor *c = r->cursor;
+
+	c->covered = replay_evidence(r);
+	if (r->found)
+		c->covered = replay_queue_next(&r->queue) - 1;
+	c->sent = c->covered;
+	r->phase = REPLAY_DELIVER;
+	return REPLAY_STARTED;
+}
+
+/* ---- the check of an answer ---------------------------------------------- */
+
+/* The server that answered the probe may not have been the leader, or may have
+ * lacked what the buffer had. */
+static bool is_check_doubtful(const struct replay *r,
+			      const struct jetstream_info *info)
+{
+	if (MUTATED(LEADER_BEHIND))
+		return false;
+	return info->last_seq < r->evidence_seq || info->leader != r->leader;
+}
+
+/* Whether the probe's answer is "nothing", from a server that may not have been
+ * the leader. */
+static bool is_probe_unconfirmed(const struct replay *r, uint64_t now_ms)
+{
+	if (r->phase != REPLAY_CHECK || (r->found && !r->last) ||
+	    r->leader == 0 || MUTATED(ONE_PROBE))
+		return false;
+	if (!r->confirmed)
+		return true;
+	if (r->followed && now_ms - r->first_none_ms <= REPLAY_FOLLOWED_MS)
+		return false;
+	return r->probe_ms - r->first_none_ms < REPLAY_OTHER_LEADER_MS;
+}
+
+static enum replay_outcome probe_again(struct replay *r,
+				       const struct jetstream_info *info,
+				       uint64_t now_ms)
+{
+	if (!r->confirmed) { /* the first "no message" */
+		r->confirmed = true;
+		r->followed = info->all_follow;
+		r->first_none_ms = r->asked_ms;
+		r->first_none_seq = r->evidence_seq;
+	} else {
+		r->followed = false; /* too long ago */
+	}
+	if (r->followed)
+		replay_request_probe(r, now_ms);
+	else
+		pause_for(r, REPLAY_OTHER_LEADER_MS, now_ms);
+	return REPLAY_WAIT;
+}
+
+/* The newest message of a second answer can only be a later one. */
+static bool is_last_older(const struct replay *r)
+{
+	return r->last && r->confirmed &&
+	       r->questions[0].seq < r->questions[1].seq && !MUTATED(ONE_PROBE);
+}
+
+enum replay_outcome replay_check(struct replay *r,
+				 const struct jetstream_info *info,
+				 uint64_t now_ms)
+{
+	struct cursor *c = r->cursor;
+
+	if (is_check_doubtful(r, info) || is_last_older(r))
+		return recheck_later(r, now_ms);
+	if (is_probe_unconfirmed(r, now_ms))
+		return probe_again(r, info, now_ms);
+	r->confirmed = false;
+	if (r->phase == REPLAY_CHECK && r->last)
+		return start_at_last(r);
+	if (info->first_seq > c->covered + 1) {
+		replay_drop_consumer(r);
+		return REPLAY_GAP;
+	}
+	if (r->phase == REPLAY_CHECK_PULL) {
+		r->phase = REPLAY_PULLED;
+		return REPLAY_HAS_DATA;
+	}
+	if (r->phase == REPLAY_CHECK_CONSUMER) {
+		replay_request_permit(r, REPLAY_PULL, now_ms);
+		return REPLAY_WAIT;
+	}
+	r->phase = REPLAY_DELIVER;
+	if (r->found)
+		return REPLAY_HAS_DATA;
+	backoff_reset(&r->asks);
+	replay_cover_up_to(r, replay_evidence(r));
+	if (!cursor_joins(c, r->buffer) &&
+	    info->last_seq < event_buffer_floor(r->buffer))
+		return recheck_later(
+			r, now_ms); /* it is not yet where the buffer begins */
+	return replay_step(r, now_ms);
+}
