@@ -346,7 +346,7 @@ static void nothing_written_of_nothing(void **state)
 
 /* ---- coverage ------------------------------------------------------------ */
 
-static void caught_up_covers_the_head(void **state)
+static void caught_up_covers_the_last_seq(void **state)
 {
 	struct fixture f;
 
@@ -505,7 +505,7 @@ int main(void)
 		cmocka_unit_test(every_cut_is_taken_up),
 		cmocka_unit_test(coverage_never_goes_back),
 		cmocka_unit_test(nothing_written_of_nothing),
-		cmocka_unit_test(caught_up_covers_the_head),
+		cmocka_unit_test(caught_up_covers_the_last_seq),
 		cmocka_unit_test(joins_at_the_floor),
 		cmocka_unit_test(rules_of_states_lists_and_flags),
 	};

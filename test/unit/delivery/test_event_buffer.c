@@ -227,7 +227,7 @@ static uint64_t rnd(uint64_t *state, uint64_t below)
 
 /* ---- head and floor ------------------------------------------------------ */
 
-static void empty_log_covers_nothing(void **state)
+static void empty_buffer_covers_nothing(void **state)
 {
 	struct model m;
 
@@ -242,7 +242,7 @@ static void empty_log_covers_nothing(void **state)
 	model_finish(&m);
 }
 
-static void passing_moves_the_head_alone(void **state)
+static void passing_moves_the_last_seq_alone(void **state)
 {
 	struct model m;
 
@@ -379,7 +379,7 @@ static void frame_fills_the_ring_to_the_last_byte(void **state)
 	model_finish(&m);
 }
 
-static void frame_too_big_empties_the_log(void **state)
+static void frame_too_big_empties_the_buffer(void **state)
 {
 	struct model m;
 	struct sse_frame f;
@@ -412,7 +412,7 @@ static void frame_too_big_empties_the_log(void **state)
 	model_finish(&m);
 }
 
-static void log_without_memory_still_works(void **state)
+static void buffer_without_memory_still_works(void **state)
 {
 	struct model m;
 
@@ -656,7 +656,7 @@ static void check_next(const struct model *m, int subject)
 	}
 }
 
-static void next_is_found_from_every_place(void **state)
+static void next_is_found_from_every_position(void **state)
 {
 	struct model m;
 	uint64_t random = 7;
@@ -778,22 +778,22 @@ static void agrees_with_the_model(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(empty_log_covers_nothing),
-		cmocka_unit_test(passing_moves_the_head_alone),
+		cmocka_unit_test(empty_buffer_covers_nothing),
+		cmocka_unit_test(passing_moves_the_last_seq_alone),
 		cmocka_unit_test(evicting_moves_the_floor_to_the_frame),
 		cmocka_unit_test(reset_drops_all_and_keeps_watchers),
 		cmocka_unit_test(quarter_is_a_quarter_of_the_frames),
 		cmocka_unit_test(wraps_at_every_position),
 		cmocka_unit_test(frame_fills_the_ring_to_the_last_byte),
-		cmocka_unit_test(frame_too_big_empties_the_log),
-		cmocka_unit_test(log_without_memory_still_works),
+		cmocka_unit_test(frame_too_big_empties_the_buffer),
+		cmocka_unit_test(buffer_without_memory_still_works),
 		cmocka_unit_test(headers_are_limited_too),
 		cmocka_unit_test(entry_lives_as_long_as_frames_or_watchers),
 		cmocka_unit_test(subject_of_another_length_is_another),
 		cmocka_unit_test(each_watcher_is_visited_once),
 		cmocka_unit_test(holds_thousands_of_subjects),
 		cmocka_unit_test(idle_subjects_have_their_share),
-		cmocka_unit_test(next_is_found_from_every_place),
+		cmocka_unit_test(next_is_found_from_every_position),
 		cmocka_unit_test(next_is_found_in_few_steps),
 		cmocka_unit_test(agrees_with_the_model),
 	};

@@ -1,6 +1,6 @@
-/* The hub with streams that live on the log: openings, events, slow sockets,
- * pings, what it says of itself. Streams that need JetStream for their past are
- * in test_hub_replay.c. */
+/* The hub with subscriptions that the buffer serves: openings, events, slow
+ * sockets, time, readiness and metrics. Those that need JetStream for older
+ * messages are in test_hub_start.c, test_hub_gaps.c and test_hub_replays.c. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,16 +29,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int setup_with_pings(void **state)
-{
-	struct hub_config cfg = rig_config();
-
-	cfg.ping_ms = 1000;
-	rig_start(&rig, &cfg);
-	*state = &rig;
-	return 0;
-}
-
 static int teardown(void **state)
 {
 	rig_finish(*state);
@@ -47,7 +37,7 @@ static int teardown(void **state)
 
 /* ---- opening ------------------------------------------------------------- */
 
-static void new_begins_at_the_head(void **state)
+static void new_begins_at_the_last_seq(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c;
@@ -81,7 +71,7 @@ static void chunks_on_the_wire(void **state)
 		      "16\r\ndata: \nid: 12-@\n\n\r\n");
 }
 
-static void cursor_is_echoed_as_it_was_given(void **state)
+static void event_id_is_echoed_as_given(void **state)
 {
 	static const struct {
 		const char *cursor, *then;
@@ -135,7 +125,7 @@ static void last_is_the_stores(void **state)
 	fake_quiet(&r->src);
 }
 
-static void all_begins_in_the_log_if_it_can(void **state)
+static void all_begins_in_the_buffer_if_it_can(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c;
@@ -230,19 +220,6 @@ static void before_first_contact_a_cursor_is_echoed(void **state)
 	assert_got(bare, "data: x\nid: 11-@\n\ndata: y\nid: 13-@\n\n");
 }
 
-static void pings_before_first_contact_have_no_id(void **state)
-{
-	struct rig *r = *state;
-	struct rig_client *c = rig_open(r, "a", START_NEW);
-	struct rig_client *resumed = rig_resume(r, "a", "7-@");
-
-	assert_got(c, "retry: 3000\n\n");
-	assert_got(resumed, RIG_OPENING("7-@"));
-	rig_pass(r, 1000);
-	assert_got(c, PING "\n");
-	assert_got(resumed, PING "\n");
-}
-
 /* Known, but away: a start that needs no answer is given at once. */
 static void opening_while_away(void **state)
 {
@@ -270,7 +247,7 @@ static void opening_while_away(void **state)
 }
 
 /* Who waits for an answer that is on its way waits no longer when it is not. */
-static void greeted_when_the_answer_is_lost_with_nats(void **state)
+static void gets_retry_when_the_answer_is_lost_with_nats(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *all, *last;
@@ -501,153 +478,6 @@ static void tail_gauges_are_0_without_nats(void **state)
 	assert_int_equal(r->metrics.value[METRIC_NATS_CONNECTED], 0);
 }
 
-/* ---- pings --------------------------------------------------------------- */
-
-static void ping_tells_what_is_covered(void **state)
-{
-	struct rig *r = *state;
-	struct rig_client *c;
-
-	rig_live(r, 1, 10);
-	c = rig_open(r, "a", START_NEW);
-	assert_int_equal(hub_next_ms(r->hub), r->now_ms + 1000);
-	assert_got(c, OPENING);
-	rig_pass(r, 999);
-	assert_got(c, "");
-	rig_pass(r, 1);
-	assert_got(c, PING "id: 10-@\n\n");
-	rig_publish(r, "ev.b", 12, "another's");
-	rig_pass(r, 1000);
-	assert_got(c, PING "id: 12-@\n\n");
-	/* Before the events that come with it: they have their own ids. */
-	rig_publish(r, "ev.b", 13, "another's");
-	rig_publish(r, "ev.a", 14, "x");
-	r->now_ms += 1000;
-	hub_tick(r->hub, r->now_ms);
-	rig_flush(r);
-	assert_int_equal(c->writes, 4);
-	assert_got(c, PING "id: 13-@\n\ndata: x\nid: 14-@\n\n");
-	rig_flush(r);
-	assert_int_equal(c->writes, 4);
-	assert_int_equal(r->metrics.value[METRIC_PINGS], 3);
-}
-
-static void comment_ping(void **state)
-{
-	struct hub_config cfg = rig_config();
-	struct hub_open open = {.id = "a", .id_len = 1, .chunked = true};
-	struct rig *r = *state;
-	struct rig_client *c;
-
-	rig_finish(r);
-	cfg.ping_ms = 1000;
-	cfg.ping = SSE_PING_COMMENT;
-	rig_start(r, &cfg);
-	rig_live(r, 1, 10);
-	c = rig_open_with(r, &open, SIZE_MAX);
-	bytes_clear(&c->got);
-	rig_pass(r, 1000);
-	assert_got(c, "16\r\n: ping\nid: 10-@\n\n\r\n");
-}
-
-static void no_pings_when_there_are_to_be_none(void **state)
-{
-	struct rig *r = *state;
-	struct rig_client *c;
-
-	rig_live(r, 1, 10);
-	c = rig_open(r, "a", START_NEW);
-	assert_got(c, OPENING);
-	assert_true(hub_next_ms(r->hub) > r->now_ms + 5000);
-	for (int i = 0; i < 100; i++)
-		rig_pass(r, 5000);
-	assert_got(c, "");
-}
-
-/* At most one waits on a blocked socket, and its id is of when it is sent. */
-static void blocked_client_gets_one_ping(void **state)
-{
-	struct rig *r = *state;
-	struct hub_open open = {.id = "a", .id_len = 1};
-	struct rig_client *c;
-
-	rig_live(r, 1, 10);
-	c = rig_open_with(r, &open, 5);
-	for (int i = 0; i < 5; i++)
-		rig_pass(r, 1000);
-	rig_publish(r, "ev.b", 11, "another's");
-	rig_flush(r);
-	assert_int_equal(c->writes, 1);
-	rig_drain(r, c, SIZE_MAX);
-	assert_got(c, OPENING PING "id: 10-@\n\n");
-	assert_int_equal(r->metrics.value[METRIC_PINGS], 1);
-	rig_pass(r, 1000);
-	assert_got(c, PING "id: 11-@\n\n");
-}
-
-/* A ping brings the retry: that an answer kept waiting. */
-static void ping_while_waiting_for_an_answer(void **state)
-{
-	struct rig *r = *state;
-	struct rig_client *all;
-
-	rig_live(r, 1, 10);
-	all = rig_open(r, "a", START_ALL);
-	assert_got(all, "");
-	rig_pass(r, 1000);
-	assert_got(all, "retry: 3000\n\n" PING "\n");
-	rig_info(r, RIG_STREAM, 3, 10);
-	rig_flush(r);
-	assert_got(all, RIG_OPEN("2-@"));
-}
-
-static void closed_client_gets_no_ping(void **state)
-{
-	struct rig *r = *state;
-	struct rig_client *c, *other;
-
-	rig_live(r, 1, 10);
-	c = rig_open(r, "a", START_NEW);
-	other = rig_open(r, "a", START_NEW);
-	assert_got(other, OPENING);
-	rig_close(r, c);
-	rig_pass(r, 1000);
-	assert_int_equal(c->writes, 1);
-	assert_got(other, PING "id: 10-@\n\n");
-}
-
-enum { CROWD = 4500 };
-
-/* So many a tick, and the next tick is due at once while more wait. */
-static void crowd_is_pinged_in_turns(void **state)
-{
-	static struct rig_client crowd[CROWD];
-	struct hub_open open = {.id = "a", .id_len = 1};
-	struct rig *r = *state;
-	size_t pinged = 0;
-
-	memset(crowd, 0, sizeof(crowd));
-	rig_live(r, 1, 10);
-	for (int i = 0; i < CROWD; i++) {
-		crowd[i].open = true;
-		crowd[i].room = SIZE_MAX;
-		hub_open(r->hub, &crowd[i].cursor, &open, r->now_ms);
-	}
-	r->now_ms += 1000;
-	for (int ticks = 1; ticks <= 3; ticks++) {
-		assert_true(hub_next_ms(r->hub) <= r->now_ms);
-		hub_tick(r->hub, r->now_ms);
-		rig_flush(r);
-		pinged = r->metrics.value[METRIC_PINGS];
-		assert_int_equal(pinged, ticks < 3 ? ticks * 2000 : CROWD);
-	}
-	assert_int_equal(hub_next_ms(r->hub), r->now_ms + 1000);
-	for (int i = 0; i < CROWD; i++) {
-		assert_got(&crowd[i], OPENING PING "id: 10-@\n\n");
-		rig_close(r, &crowd[i]);
-	}
-}
-
 /* ---- time ---------------------------------------------------------------- */
 
 static void next_tick_is_when_there_is_work(void **state)
@@ -699,7 +529,7 @@ static void ready_or_why_not(void **state)
 	assert_string_equal(why, "NATS is not connected");
 }
 
-static void news_are_taken_once(void **state)
+static void status_message_is_taken_once(void **state)
 {
 	struct rig *r = *state;
 	struct hub_status_message n;
@@ -726,7 +556,7 @@ static void news_are_taken_once(void **state)
 	assert_string_equal(n.text, "tail is live after sequence 10");
 }
 
-static void gauges_count_streams_by_state(void **state)
+static void gauges_count_subscriptions_by_state(void **state)
 {
 	struct rig *r = *state;
 	const uint64_t *v = r->metrics.value;
@@ -917,169 +747,20 @@ static void each_gets_its_own_once_in_order(void **state)
 	}
 }
 
-/* ---- how late, and who is slow ------------------------------------------- */
-
-static uint64_t wall_clock_ns;
-
-static uint64_t wall_ns(void)
-{
-	return wall_clock_ns;
-}
-
-static int setup_with_clock(void **state)
-{
-	struct hub_config cfg = rig_config();
-
-	cfg.now_ns = wall_ns;
-	wall_clock_ns = UINT64_C(1700000000) * 1000000000;
-	rig_start(&rig, &cfg);
-	*state = &rig;
-	return 0;
-}
-
-static uint64_t seen(const struct rig *r)
-{
-	const struct histogram *b = &r->metrics.spread[METRIC_SPREAD_LATENCY];
-	uint64_t n = 0;
-
-	for (size_t i = 0; i <= HISTOGRAM_MAX; i++)
-		n += b->count[i];
-	return n;
-}
-
-static uint64_t seen_us(const struct rig *r)
-{
-	return r->metrics.spread[METRIC_SPREAD_LATENCY].sum_us;
-}
-
-/* A message of "ev.a" that the server stored `ms` ago. */
-static void publish_aged(struct rig *r, uint64_t seq, uint64_t ms)
-{
-	struct jetstream_event ev =
-		event_message(r->consumer, seq, ++r->cseq, "ev.a", "x");
-
-	ev.msg.time_ns = wall_clock_ns - ms * 1000000;
-	rig_send(r, ev);
-}
-
-static void live_events_have_a_latency(void **state)
-{
-	struct rig *r = *state;
-
-	rig_live(r, 1, 10);
-	rig_open(r, "a", START_NEW);
-	rig_open(r, "a", START_NEW);
-	publish_aged(r, 11, 7);
-	publish_aged(r, 12, 3);
-	rig_flush(r);
-	/* Two to each of two, by the older one. */
-	assert_int_equal(seen(r), 4);
-	assert_int_equal(seen_us(r), 4 * 7000);
-	/* A server's clock that is ahead is not before the beginning of time.
-	 */
-	publish_aged(r, 13, 0);
-	wall_clock_ns -= 5000000;
-	rig_flush(r);
-	assert_int_equal(seen(r), 6);
-	assert_int_equal(seen_us(r), 4 * 7000);
-}
-
-static void old_events_have_none(void **state)
-{
-	struct rig *r = *state;
-
-	rig_live(r, 1, 10);
-	publish_aged(r, 11, 60000);
-	rig_flush(r);
-	rig_resume(r, "a", "10-@");
-	assert_int_equal(r->metrics.value[METRIC_EVENTS_BUFFER], 1);
-	assert_int_equal(seen(r), 0);
-	/* From there on it follows. */
-	publish_aged(r, 12, 2);
-	rig_flush(r);
-	assert_int_equal(seen(r), 1);
-	assert_int_equal(seen_us(r), 2000);
-}
-
-static void slow_clients_are_counted_and_have_none(void **state)
-{
-	struct rig *r = *state;
-	struct hub_open open = {.id = "a", .id_len = 1, .start = START_NEW};
-	struct rig_client *c;
-
-	rig_live(r, 1, 10);
-	c = rig_open_with(r, &open, 69);
-	publish_aged(r, 11, 1);
-	rig_flush(r);
-	hub_gauges(r->hub);
-	assert_true(c->cursor.blocked);
-	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_SLOW], 1);
-	assert_int_equal(seen(r), 1); /* it was begun in time */
-	publish_aged(r, 12, 1);
-	wall_clock_ns += UINT64_C(60) * 1000000000;
-	rig_drain(r, c, SIZE_MAX);
-	rig_flush(r);
-	assert_int_equal(c->cursor.events, 2);
-	assert_int_equal(seen(r), 1);
-	hub_gauges(r->hub);
-	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_SLOW], 0);
-	publish_aged(r, 13, 1);
-	rig_flush(r);
-	assert_int_equal(seen(r), 2);
-}
-
-/* One that ends while it is slow is slow no more. */
-static void a_slow_one_that_leaves_is_gone(void **state)
-{
-	struct rig *r = *state;
-	struct hub_open open = {.id = "a", .id_len = 1, .start = START_NEW};
-	struct rig_client *c;
-
-	rig_live(r, 1, 10);
-	c = rig_open_with(r, &open, 5);
-	hub_gauges(r->hub);
-	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_SLOW], 1);
-	rig_close(r, c);
-	hub_gauges(r->hub);
-	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_SLOW], 0);
-}
-
-static void the_oldest_has_an_age(void **state)
-{
-	struct rig *r = *state;
-	const uint64_t *age = &r->metrics.time_us[METRIC_TIME_BUFFER_AGE];
-
-	rig_live(r, 1, 10);
-	hub_gauges(r->hub);
-	assert_int_equal(*age, 0);
-	publish_aged(r, 11, 5000);
-	publish_aged(r, 12, 1000);
-	hub_gauges(r->hub);
-	assert_int_equal(*age, 5000000);
-	wall_clock_ns += 1000000000;
-	hub_gauges(r->hub);
-	assert_int_equal(*age, 6000000);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TIMED(fn) \
-	cmocka_unit_test_setup_teardown(fn, setup_with_clock, teardown)
-#define PINGED(name) \
-	cmocka_unit_test_setup_teardown(name, setup_with_pings, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(new_begins_at_the_head),
+		TEST(new_begins_at_the_last_seq),
 		TEST(chunks_on_the_wire),
-		TEST(cursor_is_echoed_as_it_was_given),
+		TEST(event_id_is_echoed_as_given),
 		TEST(last_is_the_stores),
-		TEST(all_begins_in_the_log_if_it_can),
+		TEST(all_begins_in_the_buffer_if_it_can),
 		TEST(identity_must_be_opened_once_only),
 		TEST(before_first_contact_only_retry),
 		TEST(before_first_contact_a_cursor_is_echoed),
-		PINGED(pings_before_first_contact_have_no_id),
 		TEST(opening_while_away),
-		TEST(greeted_when_the_answer_is_lost_with_nats),
+		TEST(gets_retry_when_the_answer_is_lost_with_nats),
 		TEST(one_write_a_flush),
 		TEST(flush_writes_to_so_many_clients),
 		TEST(flush_writes_to_a_client_once),
@@ -1089,29 +770,16 @@ int main(void)
 		TEST(socket_that_fails_at_the_opening),
 		TEST(held_bytes_count_when_they_are_out),
 		TEST(tail_gauges_are_0_without_nats),
-		PINGED(ping_tells_what_is_covered),
-		TEST(comment_ping),
-		TEST(no_pings_when_there_are_to_be_none),
-		PINGED(blocked_client_gets_one_ping),
-		TIMED(live_events_have_a_latency),
-		TIMED(old_events_have_none),
-		TIMED(slow_clients_are_counted_and_have_none),
-		TIMED(a_slow_one_that_leaves_is_gone),
-		TIMED(the_oldest_has_an_age),
-		PINGED(ping_while_waiting_for_an_answer),
-		PINGED(closed_client_gets_no_ping),
-		PINGED(crowd_is_pinged_in_turns),
 		TEST(next_tick_is_when_there_is_work),
 		TEST(ready_or_why_not),
-		TEST(news_are_taken_once),
-		TEST(gauges_count_streams_by_state),
+		TEST(status_message_is_taken_once),
+		TEST(gauges_count_subscriptions_by_state),
 		TEST(closes_with_work_to_do),
 		TEST(opens_again_on_the_same_cursor),
 		TEST(free_of_nothing),
 		TEST(each_gets_its_own_once_in_order),
 	};
 #undef TEST
-#undef PINGED
 
 	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
 }

@@ -88,7 +88,7 @@ static void one_question_serves_all_before_it(void **state)
 }
 
 /* B1 of the reviews: one client could hold up everybody's history. */
-static void later_question_holds_up_nobody(void **state)
+static void later_question_delays_no_other(void **state)
 {
 	struct fixture *f = *state;
 
@@ -180,7 +180,7 @@ static bool rolled_back(struct fixture *f, uint64_t last, uint32_t leader,
 	return leader_rolled_back(&f->leader, &i, head, f->now_ms);
 }
 
-static void without_replicas_nobody_is_behind(void **state)
+static void without_replicas_no_one_is_behind(void **state)
 {
 	struct fixture *f = *state;
 
@@ -255,11 +255,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(one_question_serves_all_before_it),
-		TEST(later_question_holds_up_nobody),
+		TEST(later_question_delays_no_other),
 		TEST(answer_that_is_lost_is_asked_for_again),
 		TEST(answer_that_says_nothing_is_asked_for_again),
 		TEST(other_servers_answer_is_a_rivals),
-		TEST(without_replicas_nobody_is_behind),
+		TEST(without_replicas_no_one_is_behind),
 		TEST(leader_has_its_grace),
 		TEST(cursor_beyond_the_end_has_the_same_grace),
 		TEST(pauses_grow_and_end),

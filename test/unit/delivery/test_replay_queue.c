@@ -126,7 +126,7 @@ static void full_queue_takes_no_more(void **state)
 }
 
 /* Message by message it never gets full, without being cleared. */
-static void empty_queue_begins_anew(void **state)
+static void empty_queue_starts_over(void **state)
 {
 	struct replay_queue *q = *state;
 
@@ -177,7 +177,7 @@ int main(void)
 		TEST(popped_bytes_stay_in_place),
 		TEST(batch_is_all_that_is_left),
 		TEST(full_queue_takes_no_more),
-		TEST(empty_queue_begins_anew),
+		TEST(empty_queue_starts_over),
 		TEST(message_of_another_subject_is_refused),
 		TEST(memory_comes_and_goes),
 	};
