@@ -315,8 +315,8 @@ static void many_at_once(void **state)
 /* ---- ends ---------------------------------------------------------------- */
 
 /* Counted from somewhere in the connection, or from its start: then k is not 0,
- * with which nobody would be joined. A sender's error is told once: so nothing
- * is sent when the connection is over already. */
+ * with which no peer would be joined. A sender's error is reported once: so
+ * nothing is sent when the connection is over already. */
 static void cut_case(struct fixture *f, enum fault_way way, size_t k,
 		     enum fault_end end, enum fault_which which)
 {

@@ -351,7 +351,7 @@ static void a_stale_socket_is_taken_over(void **state)
 	strcpy(addr.sun_path, address + 5);
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 1), 0);
-	/* Not while somebody listens on it. */
+	/* Not while a process listens on it. */
 	assert_int_equal(try_listen(f, address), -EADDRINUSE);
 	close(fd);
 	start(f, address);
@@ -480,7 +480,7 @@ static void limit_descriptors(rlim_t n)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &lim), 0);
 }
 
-/* Accepting pauses without spinning, those who wait lose nothing, and it goes
+/* Accepting pauses without spinning, waiting clients lose nothing, and it goes
  * on by itself. */
 static void descriptors_run_out(void **state)
 {

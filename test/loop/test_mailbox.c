@@ -80,8 +80,7 @@ static void a_letter_may_be_shorter_than_its_room(void **state)
 
 	(void)state;
 	assert_int_equal(mailbox_init(&m, CAP, NULL, NULL), 0);
-	assert_int_equal(mailbox_reserve(&m, 1, 1000, MAILBOX_FAIL, &body),
-			 0);
+	assert_int_equal(mailbox_reserve(&m, 1, 1000, MAILBOX_FAIL, &body), 0);
 	memcpy(body, "abc", 3);
 	mailbox_commit(&m, 3);
 	assert_int_equal(mailbox_reserve(&m, 2, 10, MAILBOX_FAIL, &body), 0);
@@ -129,11 +128,9 @@ static void the_cap_refuses_to_the_byte(void **state)
 	assert_int_equal(mailbox_post(&m, 0, bytes, CAP - 3 * HEAD,
 				      MAILBOX_FAIL),
 			 0);
-	assert_int_equal(mailbox_post(&m, 0, bytes, 9, MAILBOX_FAIL),
-			 -ENOBUFS);
+	assert_int_equal(mailbox_post(&m, 0, bytes, 9, MAILBOX_FAIL), -ENOBUFS);
 	assert_int_equal(mailbox_post(&m, 0, bytes, 8, MAILBOX_FAIL), 0);
-	assert_int_equal(mailbox_post(&m, 0, bytes, 0, MAILBOX_FAIL),
-			 -ENOBUFS);
+	assert_int_equal(mailbox_post(&m, 0, bytes, 0, MAILBOX_FAIL), -ENOBUFS);
 	assert_int_equal(take_all(&m), 2);
 	assert_int_equal(mailbox_post(&m, 0, bytes, CAP - HEAD, MAILBOX_FAIL),
 			 0);
@@ -151,8 +148,7 @@ static void one_that_may_wait_can_be_bigger_than_the_cap(void **state)
 	assert_int_equal(mailbox_post(&m, 0, bytes, sizeof(bytes),
 				      MAILBOX_WAIT),
 			 0);
-	assert_int_equal(mailbox_post(&m, 0, bytes, 0, MAILBOX_FAIL),
-			 -ENOBUFS);
+	assert_int_equal(mailbox_post(&m, 0, bytes, 0, MAILBOX_FAIL), -ENOBUFS);
 	assert_int_equal(take_all(&m), 1);
 	mailbox_finish(&m);
 }
@@ -167,8 +163,7 @@ static void steady_traffic_allocates_nothing(void **state)
 	assert_int_equal(mailbox_init(&m, 1 << 20, NULL, NULL), 0);
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 20; i++)
-			mailbox_post(&m, 0, bytes, sizeof(bytes),
-				     MAILBOX_FAIL);
+			mailbox_post(&m, 0, bytes, sizeof(bytes), MAILBOX_FAIL);
 		take_all(&m);
 	}
 	held = mailbox_held(&m);
@@ -458,7 +453,7 @@ static void nothing_is_lost_between_threads(void **state)
 	}
 }
 
-/* Closed in the middle of the traffic: the bell is never rung afterwards, and
+/* Closed in the middle of the traffic: no wakeup follows, and
  * what was posted and not taken can still be had. */
 static void closing_in_the_middle_is_safe(void **state)
 {

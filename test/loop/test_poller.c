@@ -1,4 +1,4 @@
-/* What the poller promises whatever the kernel has found: nobody is called
+/* What the poller promises whatever the kernel has found: no watcher is called
  * after poller_remove(), and a turn has an end. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,14 +132,15 @@ static void what_is_asked_for_is_told(void **state)
 	poller_change(rig->poller, seat->fds[0], 0);
 	turn(rig);
 	assert_int_equal(seat->calls, 2);
-	/* What is not watched costs its owner an error, and nobody else. */
+	/* What is not watched costs its owner an error, and no other watcher.
+	 */
 	assert_int_equal(poller_change(rig->poller, seat->fds[1], POLLER_IN),
 			 -ENOENT);
 	assert_int_equal(poller_add(rig->poller, seat->fds[0], seat), -EEXIST);
 }
 
-/* Nothing was asked for, and yet the end of both sides is told: the watcher has
- * to do something about it, or be told again in each turn. */
+/* Nothing was asked for, and yet the end of both sides is reported: the watcher
+ * has to do something about it, or is called in each iteration. */
 static void an_end_is_told_unasked(void **state)
 {
 	struct rig *rig = *state;

@@ -17,7 +17,7 @@ static struct seeded_random *pool_random(struct client_pool *c)
 	return c->context.random;
 }
 
-/* ---- who they are -------------------------------------------------------- */
+/* ---- members ------------------------------------------------------------- */
 
 /* Of twenty: twelve steady, four that churn, two slow, two that sleep. The slow
  * and the sleepers follow the subjects that have much. */
@@ -179,7 +179,7 @@ static void member_turn(struct client_pool *c, struct member *m)
 		sip(c, m);
 }
 
-/* ---- who waits for too long ---------------------------------------------- */
+/* ---- clients that wait for too long -------------------------------------- */
 
 static bool reads(const struct member *m)
 {

@@ -60,7 +60,8 @@ void client_pool_init(struct client_pool *c, const struct soak_context *context,
 		      struct soak_gateway *gateways, unsigned n_gateways,
 		      unsigned n_staying);
 void client_pool_finish(struct client_pool *c);
-/* What is due: connects, sips, naps; judges who has waited for too long. */
+/* What is due: connects, sips, naps; reports clients that have waited for too
+ * long. */
 void client_pool_turn(struct client_pool *c, uint64_t now_ms);
 
 /* ---- faults -------------------------------------------------------------- */
@@ -75,7 +76,8 @@ void client_pool_half_heads(struct client_pool *c, unsigned n);
 
 /* Guests and halves go, all others read and stay. */
 void client_pool_calm(struct client_pool *c);
-/* Who is behind comes anew, with as large a window as the system gives. */
+/* Clients that are behind reconnect, with as large a window as the system
+ * gives. */
 void client_pool_hasten(struct client_pool *c);
 unsigned client_pool_n_behind(const struct client_pool *c);
 /* Each that is not at its subject's end is wrong. */

@@ -43,7 +43,7 @@ size_t expected_messages_payload(const struct expected_messages *l,
 				 unsigned subject, uint32_t counter, char *out,
 				 bool *binary);
 
-/* To be said before the server is told. */
+/* Before the request to the server. */
 void expected_messages_delete(struct expected_messages *l, uint64_t seq);
 void expected_messages_purge(struct expected_messages *l, uint64_t up_to);
 bool expected_messages_is_deleted(const struct expected_messages *l,

@@ -23,7 +23,7 @@ struct fault_injector {
 	uint64_t next_ms;
 	uint64_t nats_ms;     /* down or stopped until then; 0: it runs */
 	uint64_t rule_ms[2];  /* a proxy's rule holds until then; 0: none */
-	uint64_t n_by_itself; /* ends of the server that nobody wanted */
+	uint64_t n_by_itself; /* ends of the server without a fault */
 };
 
 void fault_injector_turn(struct fault_injector *t, uint64_t now_ms, bool more);

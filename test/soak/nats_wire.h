@@ -1,6 +1,6 @@
 /* A NATS client as small as it can be, that never blocks: the protocol's text
- * over one socket, for who has a loop of his own. No reconnect: when it ends,
- * the owner opens it anew. */
+ * over one socket, for an owner with a loop. No reconnect: when it ends,
+ * the owner opens it again. */
 #ifndef SOAK_NATS_WIRE_H
 #define SOAK_NATS_WIRE_H
 

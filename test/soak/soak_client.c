@@ -30,7 +30,7 @@ static const struct expected_subject *mine(const struct soak_client *r)
 	return &r->context->expected->subjects[r->subject];
 }
 
-/* A message that was passed over. Purged ones need a gap, and then lie at the
+/* A message that was skipped. Purged ones need a gap, and then lie at the
  * floor or below. */
 static void passed_over(struct soak_client *r, uint64_t seq, uint64_t counter)
 {
@@ -50,7 +50,7 @@ static void check_before(struct soak_client *r, uint32_t counter)
 	for (uint32_t j = counter; j-- > 0;) {
 		if (r->has_last && j <= r->last)
 			return;
-		/* Not acknowledged: who has just come may have begun behind
+		/* Not acknowledged: a new client may have started after
 		 * it. */
 		if (seqs[j] == 0 && !r->has_last)
 			continue;
@@ -309,7 +309,7 @@ void soak_client_watch(struct soak_client *r, bool on)
 {
 	if (r->state != SOAK_CLIENT_OPEN || r->watched == on)
 		return;
-	/* Not with no events: a hang-up would be told again and again. */
+	/* Not with no events: a hang-up would be reported again and again. */
 	watch(r, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, EPOLLIN);
 	r->watched = on;
 }

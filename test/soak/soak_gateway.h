@@ -14,7 +14,7 @@ struct soak_gateway {
 	struct fault_proxy proxy;
 	struct sockaddr_in at; /* of the public listener */
 	bool open;	       /* clients may connect */
-	bool ending;	       /* it was told to, and has not yet */
+	bool ending;	       /* it got a signal, and has not ended yet */
 };
 
 void soak_gateway_start(struct soak_gateway *g);

@@ -6,15 +6,15 @@
 #include <stdint.h>
 
 enum violation {
-	VIOLATION_LOST,	   /* a message that is stored, and was passed over */
-	VIOLATION_DOUBLED, /* one that came again */
+	VIOLATION_LOST,	      /* a message that is stored, and was skipped */
+	VIOLATION_DOUBLED,    /* one that came again */
 	VIOLATION_DISORDERED, /* one that came behind a later one */
-	VIOLATION_FOREIGN,    /* bytes that are nobody's, or another's */
-	VIOLATION_GAP,	      /* a gap that is not true */
-	VIOLATION_STUCK,      /* a client that nothing comes to */
-	VIOLATION_REPLY,      /* a reply that is not as it must be */
-	VIOLATION_LEVEL,      /* something that grows */
-	VIOLATION_STORE,      /* the server's: one message under two numbers */
+	VIOLATION_FOREIGN, /* bytes that no message has, or another subject's */
+	VIOLATION_GAP,	   /* a gap that is not true */
+	VIOLATION_STUCK,   /* a client that nothing comes to */
+	VIOLATION_REPLY,   /* a reply that is not as it must be */
+	VIOLATION_LEVEL,   /* something that grows */
+	VIOLATION_STORE,   /* the server's: one message under two numbers */
 	VIOLATIONS,
 };
 

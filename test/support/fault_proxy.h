@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The client is the one who connects to the proxy. */
+/* The client is the side that connects to the proxy. */
 enum fault_way {
 	FAULT_TO_SERVER = 1,
 	FAULT_TO_CLIENT = 2,

@@ -115,7 +115,7 @@ static void end_connecting(struct fault_conn *c)
 {
 	c->connecting = false;
 	for (size_t i = 0; i < WAYS; i++) {
-		/* Closed while there was nobody to tell. */
+		/* Closed before the peer was connected. */
 		if (c->flows[i].shut)
 			fault_flow_shut(&c->flows[i]);
 	}

@@ -1,7 +1,8 @@
 /* The thread of a fault proxy and its connections. It holds the lock whenever
- * it does not wait in ppoll(); who changes something takes the lock and rings
- * the bell, so that the thread looks at everything anew. Nothing in the thread
- * fails the test: a peer that is gone is a connection that ends. */
+ * it does not wait in ppoll(); a caller that changes something takes the lock
+ * and writes to the wakeup descriptor, so that the thread checks everything.
+ * Nothing in the thread fails the test: a peer that is gone is a connection
+ * that ends. */
 #ifndef TEST_FAULT_THREAD_H
 #define TEST_FAULT_THREAD_H
 

@@ -1,8 +1,8 @@
 /* A publisher that lives through everything that happens to its server: a
  * thread that writes PUB lines to a plain socket, at a steady rate, and
  * connects again, for ever, when the server goes away. What was under way then
- * may be stored or not: ask the stream. As long as nobody kills the server, all
- * of it is. */
+ * may be stored or not: ask the stream. As long as the server is not killed,
+ * all of it is. */
 #ifndef TEST_FLOOD_PUBLISHER_H
 #define TEST_FLOOD_PUBLISHER_H
 

@@ -33,7 +33,7 @@ static struct sse_client *socket_of(struct followers_client *m)
 	return &m->followers->sockets[m - m->followers->clients];
 }
 
-/* The first fault is the one that is told. */
+/* Only the first fault is reported. */
 static void __attribute__((format(printf, 2, 3)))
 wrong(struct followers_client *m, const char *fmt, ...)
 {

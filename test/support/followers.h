@@ -1,7 +1,7 @@
 /* Clients of two gateways that follow a feed, in a thread of their own: they
  * stay, replay the whole stream again and again, or drop their connection at
  * random moments and resume on the other gateway. Each holds every event
- * against the count that is next: no one may be left out or come twice. */
+ * against the count that is next: none may be missing or come twice. */
 #ifndef TEST_FOLLOWERS_H
 #define TEST_FOLLOWERS_H
 

@@ -73,7 +73,7 @@ static void start_gateway(struct gateway_farm *ls, struct farm_gateway *l)
 		"--ping-interval", "500ms",
 		"--tlsca",	   ls->ca,
 	};
-	/* The system's certificates, read anew at each connect, are most of
+	/* The system's certificates, read at each connect, are most of
 	 * its time. */
 	static const char *const env[] = {"SSL_CERT_FILE=/dev/null",
 					  "SSL_CERT_DIR=/dev/null", NULL};
@@ -378,7 +378,7 @@ void gateway_farm_pause_at_some(struct gateway_farm *ls)
 	/* In a record's head, at its end, in its middle. */
 	static const uint64_t at[] = {3, 5, 80};
 
-	/* Messages for who resumes meanwhile. */
+	/* Messages for clients that resume meanwhile. */
 	gateway_farm_publish_round(ls);
 	gateway_farm_expect_round(ls);
 	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++)

@@ -23,7 +23,7 @@
 #include "sse_client.h"
 #include "test_clock.h"
 
-/* Its output goes to memory files: nothing blocks when nobody reads, and all
+/* Its output goes to memory files: nothing blocks without a reader, and all
  * of it can be read again and again. */
 
 enum {
@@ -31,7 +31,7 @@ enum {
 	MAX_ENV = 32,
 	POLL_MS = 10,
 	LOG_SHOWN = 4000,
-	HANDED_OVER = 900, /* descriptors that nobody has */
+	HANDED_OVER = 900, /* descriptors that are not in use */
 };
 
 #define LISTEN_PID "LISTEN_PID="

@@ -101,7 +101,7 @@ static void on_event(void *arg, const struct sse_event *ev)
 	c->covered = seq;
 }
 
-/* ---- who comes ----------------------------------------------------------- */
+/* ---- which clients ------------------------------------------------------- */
 
 /* The first id of a connection, of its opening block: what came until then was
  * kept, and is taken in now. */

@@ -21,9 +21,10 @@
 
 /* Each node has a route of its own to each other one, through a proxy for this
  * pair. Servers also tell each other of routes, and would go around the
- * proxies: so what they tell is an address where nobody listens. To cut a node
- * off is to freeze the four proxies to and from it. What they hold is lost, or
- * it would come after the healing: publishes, too, to a leader that is none. */
+ * proxies: so what they advertise is an address where no server listens. To cut
+ * a node off is to freeze the four proxies to and from it. What they hold is
+ * lost, or it would come after the healing: publishes, too, to a leader that is
+ * none. */
 
 enum {
 	NODES = NATS_CLUSTER_NODES,
@@ -188,7 +189,7 @@ void nats_cluster_heal(struct nats_cluster *c, int node)
 
 /* ---- questions ----------------------------------------------------------- */
 
-/* NULL: nobody listens there. */
+/* NULL: no server listens there. */
 /* Why nothing came of the last question that nothing came of. */
 static char trouble[256];
 

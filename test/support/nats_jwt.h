@@ -7,7 +7,7 @@ struct nats_jwt {
 	char config[4096]; /* for a server: trusts the operator */
 	char user[1024];
 	char user_seed[64];
-	char bearer[1024]; /* the same user, who needs no seed */
+	char bearer[1024]; /* the same user, without a seed */
 };
 
 void nats_jwt_make(struct nats_jwt *ret);

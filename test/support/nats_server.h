@@ -48,7 +48,7 @@ void nats_server_put_back_store(struct nats_server *s);
 /* Kills it, removes the folder. Zeroed is fine. */
 void nats_server_stop(struct nats_server *s);
 
-/* One try, without the library's reconnecting; NULL when nobody answers. */
+/* One try, without the library's reconnecting; NULL without an answer. */
 struct __natsConnection *nats_server_dial(const char *url, int64_t timeout_ms);
 
 /* A synchronous client for tests: publishes, makes streams. Every call fails

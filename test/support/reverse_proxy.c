@@ -20,8 +20,9 @@
 #include "sse_client.h"
 #include "test_clock.h"
 
-/* @ stands for the folder, % for the gateway's address. Time is short for who
- * does not send what he has announced; nothing is sent to the gateway twice. */
+/* @ stands for the folder, % for the gateway's address. Timeouts are short for
+ * clients that do not send what they have announced; no request is sent to the
+ * gateway twice. */
 static const char nginx_config[] =
 	"daemon off;\n"
 	"master_process off;\n"

@@ -16,7 +16,7 @@ struct reverse_proxy {
 	struct temp_folder folder;
 };
 
-/* Where who asks as whom is in the client's header "X-User"; every site puts it
+/* The client names its identity in the header "X-User"; every site copies it
  * into "user_id", as an authentication would. */
 #define REVERSE_PROXY_NGINX_OLD	 "nginx-old"  /* HTTP/1.0 to the gateway */
 #define REVERSE_PROXY_NGINX_KEPT "nginx-kept" /* as in README.md */
@@ -45,7 +45,7 @@ void reverse_proxy_stop(struct reverse_proxy *p);
 
 /* "unix:PATH"; good until the next call. */
 const char *reverse_proxy_address(struct reverse_proxy *p, const char *site);
-/* Requests that it passed on to the gateway and whose target has `part`. */
+/* Requests that it forwarded to the gateway, with `part` in their target. */
 size_t reverse_proxy_count(struct reverse_proxy *p, const char *part);
 
 #endif

@@ -1,7 +1,7 @@
 /* An HTTP/1.x client for tests, that trusts nothing: it keeps the bytes as they
  * came, undoes the chunks strictly, and reads an event stream as a browser
- * does. One thread, poll(); a client that nobody waits on reads nothing, and so
- * is a slow one.
+ * does. One thread, poll(); a client that no call waits on reads nothing, and
+ * so is a slow one.
  *
  * What "fails the test" says what had come until then. */
 #ifndef TEST_SSE_CLIENT_H

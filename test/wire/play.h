@@ -43,7 +43,7 @@ struct play {
 	struct server *server;
 	struct client clients[PLAY_CLIENTS];
 	size_t n_clients;
-	struct client *client; /* who speaks */
+	struct client *client; /* that the next steps are of */
 	bool hurried;	       /* the next step comes before the loop's turn */
 	struct play_trace *reference;
 	struct bytes *why;

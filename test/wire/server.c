@@ -23,7 +23,7 @@
 #include "server/listener.h"
 
 /* What suits a conversation better than the program's defaults: no pings unless
- * it is about pings, and little memory, for it is made anew thousands of times.
+ * it is about pings, and little memory, for it is created thousands of times.
  */
 static const char *const defaults[][2] = {
 	{"ping-interval", "0"}, {"buffer-size", "64KiB"},

@@ -15,7 +15,7 @@ struct server;
 
 /* Not yet started: options are set and messages stored first. */
 struct server *server_new(void);
-/* The fake, to be told what happens. */
+/* The fake, for the steps that change it. */
 struct fake_jetstream *server_js(struct server *s);
 /* An option by its name without dashes. False with `err` (OPTIONS_ERROR_MAX).
  */

@@ -3,7 +3,7 @@
  * allocation (or call) fails. The hub,
  * the log, replays and connections are the real ones, JetStream is
  * fake_jetstream. The one that fails may cost a connection, which then ends.
- * What was sent by then is right, who is still there gets everything, and all
+ * What was sent by then is right, clients that remain get everything, and all
  * is freed. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,7 +93,7 @@ enum {
 #define ALICE  " HTTP/1.1\r\nHost: h\r\nuser_id: alice\r\n"
 #define NDJSON "Accept: application/x-ndjson\r\n\r\n"
 
-/* Whom nothing of alice's may reach is among them. */
+/* A client that may not get alice's messages is among them. */
 static const struct visitor {
 	const char *request;
 	int status;
@@ -407,8 +407,8 @@ static void every_epoll_ctl_fails_once(void **state)
 	assert_in_range(worst, 1, 1);
 }
 
-/* For a while there is nothing at all: whoever it hits, what holds for one
- * still holds for each. */
+/* For a while there is nothing at all: whichever client it hits, what holds for
+ * one still holds for each. */
 static void many_fail_in_a_row(void **state)
 {
 	enum { ROW = 20, STEP = 7 };
