@@ -101,8 +101,8 @@
 	  "reason=\"silent\"", "")                                             \
 	X(RESET_CONSUMER_GONE, counter, "sluice_tail_resets_total",            \
 	  "reason=\"consumer_gone\"", "")                                      \
-	X(RESET_PULL_REFUSED, counter, "sluice_tail_resets_total",             \
-	  "reason=\"pull_refused\"", "")                                       \
+	X(RESET_PULL_REJECTED, counter, "sluice_tail_resets_total",            \
+	  "reason=\"pull_rejected\"", "")                                      \
 	X(RESET_SKIPPED, counter, "sluice_tail_resets_total",                  \
 	  "reason=\"skipped\"", "")                                            \
 	X(RESET_STREAM, counter, "sluice_tail_resets_total",                   \

@@ -154,7 +154,7 @@ static void on_pull_end(struct tail *t, const struct jetstream_status *s,
 	    now_ms - t->pull_ms < TAIL_HEARTBEAT_MS &&
 	    ++t->fruitless >=
 		    (s->code == 409 ? TAIL_FRUITLESS : TAIL_FRUITLESS_ENDS)) {
-		note_refused_pull(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
+		note_refused_pull(t, s, METRIC_RESET_PULL_REJECTED, now_ms);
 		return;
 	}
 	t->credit = t->credit > back ? t->credit - back : 0;
@@ -195,7 +195,7 @@ void tail_on_status(struct tail *t, const struct jetstream_status *s,
 		return;
 	}
 	if (s->code == 400) {
-		note_refused_pull(t, s, METRIC_RESET_PULL_REFUSED, now_ms);
+		note_refused_pull(t, s, METRIC_RESET_PULL_REJECTED, now_ms);
 		return;
 	}
 	on_pull_end(t, s, now_ms);
