@@ -105,7 +105,7 @@ static void put_request(struct bench *b, struct connection *l, unsigned id)
 	l->n_sent++;
 }
 
-/* Who gets the next is fixed: when it has no room, all wait. */
+/* Connections take turns: when the next has no room, all wait. */
 static void make_due(struct bench *b)
 {
 	while (!messages_is_over(&b->messages) &&

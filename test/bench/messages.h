@@ -31,7 +31,7 @@ void messages_begin(struct messages *m);
 bool messages_is_over(const struct messages *m);
 /* Nanoseconds until the next is due; 0: now. */
 uint64_t messages_wait_ns(const struct messages *m);
-/* The next payload, with the stamp of now; whose it is. */
+/* The next payload, with the stamp of now; returns its id's number. */
 unsigned messages_make(struct messages *m);
 
 #endif

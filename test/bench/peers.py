@@ -1,7 +1,7 @@
 """The servers that are compared. Each measurement gets fresh ones.
 
 A peer has a gateway (its processes are `gateway`), and most of them a
-nats-server behind it (`nats`). `stream_args()` is what ssebench is told to
+nats-server behind it (`nats`). `stream_args()` are the options that make ssebench
 open streams, `publish()` starts the publisher that fits.
 """
 

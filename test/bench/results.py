@@ -87,7 +87,7 @@ def _row(cells):
 
 
 def _ratio(column, row, rows):
-    """Of the first peer to this one, as one who reads wants it: how many
+    """Of the first peer to this one, for the reader: how many
     times better the first is."""
     better = COLUMNS[column][2]
     first = rows[0]["summary"].get(column)

@@ -6,7 +6,7 @@ import time
 import sampling
 from children import wait_for
 
-# So long the tools may take beyond what they are told.
+# Seconds that the tools may take beyond their own time limit.
 SLACK_S = 60
 OPEN_S = 180
 
@@ -67,8 +67,8 @@ class Rig:
 
     def part_cores(self, reader):
         """The last core is the reader's, the others are all else's. Where
-        latency counts: left to itself the kernel has the reader and who
-        writes to it share a core in some rounds, and not in others."""
+        latency counts: left to itself the kernel lets the reader and its
+        writer share a core in some rounds, and not in others."""
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) < 2:
             return

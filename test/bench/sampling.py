@@ -50,7 +50,7 @@ def peak(pids):
 
 
 def pss(pids):
-    """Shared pages are divided among those who have them."""
+    """Shared pages are divided among the processes that map them."""
     return sum(_kib(_read(f"/proc/{p}/smaps_rollup"), "Pss") for p in pids)
 
 

@@ -1,7 +1,7 @@
 """Holds what the gateway costs against a budget, by counting and not by time.
 
 	cost.py BUILD           a TAP case for each figure
-	cost.py BUILD --renew   writes budget.json anew
+	cost.py BUILD --renew   rewrites budget.json
 
 BUILD is a release build. The gateway runs twice: under callgrind, which counts
 the instructions of all its threads, and under strace, which counts its system
@@ -69,7 +69,7 @@ jetstream {{ store_dir: "{folder}/jetstream" }}
 """
 
 
-# ---- who counts --------------------------------------------------------------
+# ---- counters ----------------------------------------------------------------
 
 def instructions(lines):
     """Of each program or library, from callgrind's file: its own lines of costs,

@@ -1,7 +1,7 @@
 /* How the gateway is let in, and by which way it comes to the stream: wrong
- * credentials that become right, a user who may do no more than is needed, leaf
- * nodes with a domain, the API of another account, servers that say that they
- * are about to go. And messages as large as the server takes. */
+ * credentials that become right, a user with no more permissions than needed,
+ * leaf nodes with a domain, the API of another account, servers that say that
+ * they are about to go. And messages as large as the server takes. */
 #include "mixed_clients.h"
 
 #include <arpa/inet.h>
@@ -95,7 +95,7 @@ static void credentials_that_become_right(void **state)
 	nats_server_reload(&f->nats, USERS("right"));
 	gateway_proc_wait_ready(&f->gw);
 	e2e_expect_many(c, 0, "old", 3);
-	/* The server puts out who is let in no more. */
+	/* The server disconnects a user that is no longer allowed. */
 	nats_server_reload(&f->nats, USERS("other"));
 	gateway_proc_wait_unready(&f->gw);
 	e2e_publish_many(f, "alice", "meanwhile", 3);
@@ -109,7 +109,7 @@ static void credentials_that_become_right(void **state)
 
 /* ---- permissions --------------------------------------------------------- */
 
-/* Every policy, replays with consumers, a tail that is made anew. */
+/* Every policy, replays with consumers, a tail that is recreated. */
 static void everything_works(struct e2e *f)
 {
 	enum { N = 2000 };

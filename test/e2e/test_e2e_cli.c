@@ -1,5 +1,5 @@
-/* The command line and the environment: what is said, to whom, with which exit
- * status; NATS CLI contexts; the listeners; the log. */
+/* The command line and the environment: which output, on which descriptor, with
+ * which exit status; NATS CLI contexts; the listeners; the log. */
 #include "e2e.h"
 
 #include <errno.h>

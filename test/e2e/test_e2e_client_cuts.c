@@ -1,6 +1,6 @@
 /* The connection between a client and the gateway is cut, throttled, frozen,
- * half-closed and taken to pieces: who resumes with its last id has lost
- * nothing and gets nothing twice, and nobody else notices. */
+ * half-closed and taken to pieces: a client that resumes with its last id has
+ * lost nothing and gets nothing twice, and other clients notice nothing. */
 #include "e2e.h"
 
 #include <stdio.h>
@@ -194,7 +194,7 @@ static void cut_again_and_again(void **state)
 /* ---- slow ---------------------------------------------------------------- */
 
 /* Slower than the log moves on: it falls behind, goes on by a replay, and has
- * everything. Who is not slow gets it at once. */
+ * everything. A fast client gets it at once. */
 static void throttled(void **state)
 {
 	enum { N = 6000, RATE = 200 * 1024 };
@@ -297,7 +297,7 @@ static void far_away(void **state)
 /* ---- half-closed --------------------------------------------------------- */
 
 /* The client's end of its side is the end of its stream: to a stream there is
- * nothing more to say, and nobody else to tell that it has gone. */
+ * nothing more to say, and no other sign that it has gone. */
 static void the_clients_side_is_closed(void **state)
 {
 	struct e2e *f = *state;

@@ -125,8 +125,8 @@ static void say(const struct cluster_test *t, const char *what)
 
 /* ---- gateways ------------------------------------------------------------ */
 
-/* The log of recent events holds a second or two: who resumes may find its
- * place in memory, and may need a replay. */
+/* The log of recent events holds a second or two: a client that resumes may
+ * find its place in memory, and may need a replay. */
 static void start_gateway(struct cluster_test *t, int which)
 {
 	static const char *const args[] = {"--buffer-size", "256KiB",
@@ -315,10 +315,10 @@ static long long count_consumers(struct nats_admin *a, char **names)
 	return strtoll(at + strlen(total), NULL, 10);
 }
 
-/* What was made on a node that is gone, or whose end got lost, is forgotten by
- * itself: when its last pull has expired, and nobody has asked again for so
- * long as the gateway said, each half a minute, by the server's own clocks.
- * (2.9.10 now and then forgets to forget.) */
+/* A consumer of a lost node, or with a lost delete request, goes by itself:
+ * when its last pull has expired, and no pull has come for so long as the
+ * gateway said, each half a minute, by the server's own clocks. (2.9.10 now and
+ * then forgets to forget.) */
 static void wait_consumers(struct nats_admin *a, long long n)
 {
 	uint64_t deadline = test_now_ms() + 2 * WAIT_MS;

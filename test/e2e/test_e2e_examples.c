@@ -1,6 +1,6 @@
 /* The example configurations of examples/proxies, in the real programs, before
- * two gateways: an event is there at once, who asks is the proxy's word, a
- * gateway that is away costs nobody a stream, and while NATS is away clients
+ * two gateways: an event is there at once, the proxy names the identity, a
+ * gateway that is away ends no subscription, and while NATS is away clients
  * are let in to wait. */
 #include "e2e.h"
 

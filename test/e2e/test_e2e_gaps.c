@@ -96,7 +96,7 @@ static void made_anew_under_open_streams(void **state)
 }
 
 /* Published and purged while the gateway stands still and its NATS session is
- * gone: every open stream is told. */
+ * gone: every open subscription gets a gap. */
 static void purged_past_an_open_stream(void **state)
 {
 	struct e2e *f = *state;

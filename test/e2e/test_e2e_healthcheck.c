@@ -66,7 +66,7 @@ static void ready(void **state)
 	ASK(0, "ready\n", "--admin-listen", "off", "--listen", f->gw.address);
 }
 
-/* The public listener may want to know first who asks. */
+/* The public listener may require an identity first. */
 static void behind_the_proxy_protocol(void **state)
 {
 	struct e2e *f = *state;
@@ -110,7 +110,7 @@ static void draining(void **state)
 	assert_int_equal(gateway_proc_wait_exit(&f->gw, END_MS), 1);
 }
 
-/* Who listens on all addresses is asked on the loopback; a Unix socket by its
+/* A listener on all addresses is asked on the loopback; a Unix socket by its
  * path. */
 static void other_addresses(void **state)
 {
@@ -144,13 +144,14 @@ static void nobody_there(void **state)
 		 address);
 	ASK(1, line, "--admin-listen", address);
 	ASK_LIVE(1, line, "--admin-listen", address);
-	ASK(1, "cannot reach 127.0.0.1:0: port 0 stands for any port\n", "--admin-listen",
-	    "127.0.0.1:0");
+	ASK(1, "cannot reach 127.0.0.1:0: port 0 stands for any port\n",
+	    "--admin-listen", "127.0.0.1:0");
 	ASK(1, "cannot reach unix:/nowhere/at/all: No such file or directory\n",
 	    "--admin-listen", "unix:/nowhere/at/all");
 }
 
-/* It stops waiting by itself, and believes nobody who speaks otherwise. */
+/* It stops waiting by itself, and rejects a peer that speaks another protocol.
+ */
 static void no_gateway_there(void **state)
 {
 	struct sockaddr_storage addr;
@@ -160,7 +161,7 @@ static void no_gateway_there(void **state)
 	char address[64], line[128];
 	int fd;
 
-	/* Its queue takes the connection, and nobody answers. */
+	/* Its queue takes the connection, and no process answers. */
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(listen(fd, 8), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
@@ -181,7 +182,7 @@ static void no_gateway_there(void **state)
 	ASK(1, line, "--admin-listen", address);
 }
 
-/* Answers the first one who comes. In the child of a fork. */
+/* Answers the first client. In the child of a fork. */
 static void answer_once(int fd, const char *answer)
 {
 	int peer = accept(fd, NULL, NULL);

@@ -136,8 +136,8 @@ static void slow_heads(void **state)
 	healthy_client_expect_served(&b, f);
 }
 
-/* They fill all places: who has a stream keeps it, and who asks for something
- * gets it; who has waited longest without asking makes room. */
+/* They fill all places: subscriptions stay, and requests
+ * are answered; the connection that is idle longest makes room. */
 static void slow_heads_in_all_places(void **state)
 {
 	enum { N = 300, PLACES = 20 };
@@ -295,8 +295,8 @@ static void reset_in_mid_frame(struct sse_client *c, size_t bytes)
 	sse_client_reset(c);
 }
 
-/* Their sockets are full in the midst of a frame when they go; one who reads
- * the same subject misses nothing. */
+/* Their sockets are full in the midst of a frame when they go; a client that
+ * reads the same subject misses nothing. */
 static void resets_in_mid_frame(void **state)
 {
 	enum { N = 16, MESSAGES = 6, SIZE = 1 << 20, ROUNDS = 3 };
@@ -496,8 +496,8 @@ static void read_answers(struct sse_client *c, size_t n)
 }
 
 /* While answers wait for a socket that is full (a Unix socket's: it does not
- * grow) no more is read, and hardly anything held. Who reads on within the time
- * gets all of them. */
+ * grow) no more is read, and hardly anything held. A client that reads on
+ * within the time gets all of them. */
 static void answers_that_nobody_reads(void **state)
 {
 	enum { N = 400, FLOOD = 512 << 10, EACH = sizeof(LIVEZ) - 1, ON = 2 };
@@ -608,7 +608,7 @@ static void reset_all(struct pollfd *ps, size_t n)
 }
 
 /* All at once, all of them kept: each is answered. The kernel's queue is
- * shorter than that; whom it turns away comes again by himself. */
+ * shorter than that; a rejected client retries by itself. */
 static void a_burst_of_connects(void **state)
 {
 	size_t n = burst_size(10000), done = 0, fds;
@@ -693,8 +693,8 @@ static void wait_heads(struct sse_client *cs, size_t n, size_t heads)
 	assert_int_equal(count_heads(cs, n), heads);
 }
 
-/* Accepting pauses, and that without spinning; those who are in are served;
- * those who wait are lost by nobody, and come in when there is room. */
+/* Accepting pauses, and that without spinning; connected clients are served;
+ * waiting clients are not lost, and are accepted when there is room. */
 static void descriptors_run_out(void **state)
 {
 	enum { N = 60, ROOM = 10, LEAVE = 4, WATCH_MS = 1000 };
@@ -718,7 +718,7 @@ static void descriptors_run_out(void **state)
 	healthy_client_expect_served(&b, f);
 	assert_int_equal(count_heads(cs, N), ROOM);
 
-	/* Those who came first are those who are in. */
+	/* The first clients are the connected ones. */
 	for (size_t i = 0; i < LEAVE; i++) {
 		assert_int_equal(cs[i].status, 200);
 		sse_client_close(&cs[i]);
@@ -794,8 +794,8 @@ static void go_dark(const struct sse_client *c)
 			 0);
 }
 
-/* Those who are dark are missed, whether they read or had closed their window;
- * those who only do not read are not, for as long as they like. */
+/* Vanished clients are noticed, whether they read or had closed their window;
+ * clients that only do not read are not, for any time. */
 static void peer_timeout(void **state)
 {
 	enum { N = 4, MESSAGES = 6, SIZE = 1 << 20, LATER = 2 };

@@ -200,7 +200,7 @@ static void every_kind_of_key(void **state)
 		make_token(token, "PS256", claims);
 		opens(f, token);
 	}
-	/* A key that goes ends nobody's stream. */
+	/* A removed key ends no subscription. */
 	e2e_publish(f, "alice", "on");
 	e2e_expect(first, 1, "on");
 	gateway_proc_wait_metric(
@@ -273,7 +273,7 @@ static void a_broken_file_leaves_the_old_keys(void **state)
 }
 
 /* What gets into the place of a file of keys, by a download that fails or a
- * shell that writes UTF-16: HMAC by its bytes is good for nobody. */
+ * shell that writes UTF-16: HMAC by its bytes verifies no token. */
 static void no_file_becomes_a_secret(void **state)
 {
 	static const char *const makes[] = {

@@ -1,4 +1,4 @@
-/* Many clients, many who come and go, slow ones, too many: what each costs has
+/* Many clients, many that come and go, slow ones, too many: what each costs has
  * a bound, and none harms another. */
 #include "e2e.h"
 
@@ -91,7 +91,7 @@ static void replays_leave_no_consumer_behind(void **state)
 	gateway_proc_wait_metric(&f->gw, "sluice_replays_waiting", 0);
 }
 
-/* More replays than places: they take turns, with pings for those who wait. */
+/* More replays than places: they take turns, with pings for waiting clients. */
 static void replays_take_turns(void **state)
 {
 	enum { N = 40 };
@@ -255,7 +255,7 @@ static bool has_bigs(const struct sse_client *c, void *arg)
 }
 
 /* Reads nothing while its subject gets 120 MiB, then gets all of it; another
- * of the same subject waits for nobody meanwhile. */
+ * of the same subject does not wait meanwhile. */
 static void a_slow_client_gets_everything(void **state)
 {
 	struct e2e *f = *state;
@@ -460,7 +460,7 @@ static void a_bad_preface_is_logged(void **state)
 
 /* ---- by address ---------------------------------------------------------- */
 
-/* Who comes by a Unix socket has no address, and so no limit by it. */
+/* A client of a Unix socket has no address, and so no limit by it. */
 static void by_unix_nobody_is_counted(void **state)
 {
 	struct e2e *f = *state;
@@ -483,7 +483,7 @@ static void by_unix_nobody_is_counted(void **state)
 			 429);
 }
 
-/* A proxy that says nothing of who it is for (its own health check) has its own
+/* A proxy that names no client (its own health check) has its own
  * address. */
 static void who_says_nothing_is_himself(void **state)
 {

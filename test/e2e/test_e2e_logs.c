@@ -76,7 +76,7 @@ static void open_and_close(struct e2e *f, int n)
 
 /* ---- a reader that stalls ------------------------------------------------ */
 
-/* Nobody reads, and the gateway serves as if somebody did. */
+/* Without a reader the gateway serves as with one. */
 static void stall(struct e2e *f, int pipe_fds[2], const char *drain_delay)
 {
 	uint64_t begun;
@@ -168,7 +168,7 @@ static void standard_output_is_a_socket(void **state)
 	in = fdopen(fds[0], "r");
 	assert_true(getline(&line, &cap, in) > 0);
 	assert_non_null(strstr(line, "msg=\"subscription opened\""));
-	/* There is nothing to be opened anew, and it goes on. */
+	/* There is nothing to reopen, and it goes on. */
 	gateway_proc_signal(&f->gw, SIGHUP);
 	gateway_proc_wait_log(&f->gw, "access log reopened");
 	assert_true(getline(&line, &cap, in) > 0);

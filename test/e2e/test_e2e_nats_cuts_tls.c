@@ -52,7 +52,7 @@ static int group_setup(void **state)
 		 "tls { cert_file: \"%s\", key_file: \"%s/key.pem\" }", cert,
 		 dir);
 	nats_server_start(&ls.e2e.nats, config);
-	/* For this process; the program is told by an option. */
+	/* For this process; the program has an option. */
 	setenv("SSL_CERT_FILE", cert, 1);
 	ls.e2e.admin = nats_admin_open(ls.e2e.nats.url);
 	return 0;

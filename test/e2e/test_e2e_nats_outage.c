@@ -30,7 +30,7 @@ static void nats_absent_at_the_start(void **state)
 	sse_client_wait_ping(c, 1);
 	assert_true(strncmp(bytes_text(&c->body), "retry: 3000\n\n", 13) == 0);
 	assert_string_equal(sse_client_last_id(c), "");
-	/* Who resumes gets its own cursor back at once. */
+	/* A client that resumes gets its own cursor back at once. */
 	sse_client_resume(resuming, f->gw.address, "alice", "1");
 	sse_client_wait_id(resuming, "1");
 
@@ -44,7 +44,7 @@ static void nats_absent_at_the_start(void **state)
 	e2e_expect(resuming, 3, "fresh");
 }
 
-/* Absent is said once in the log, not with every try. */
+/* An absent stream is logged once, not with every try. */
 static void absent_nats_is_said_once(void **state)
 {
 	struct e2e *f = *state;
@@ -196,7 +196,8 @@ static void ready_follows_nats(void **state)
 	gateway_proc_wait_ready(&f->gw);
 }
 
-/* Its consumer is deleted by somebody: it makes another, and misses nothing. */
+/* Its consumer is deleted by another program: it makes another, and misses
+ * nothing. */
 static void the_tails_consumer_is_deleted(void **state)
 {
 	struct e2e *f = *state;

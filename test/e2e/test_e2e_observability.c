@@ -236,7 +236,7 @@ static void who_is_slow(void **state)
 	assert_false(slow_is_listed(f, &page));
 }
 
-/* Ends with nobody there: a drain waits for the last. */
+/* Ends without a subscription: a drain waits for the last. */
 static void stop_gateway(struct e2e *f)
 {
 	for (size_t i = 0; i < f->n_clients; i++)
@@ -471,7 +471,7 @@ static void nobody_forges_a_line(void **state)
 	free(log);
 }
 
-/* A flood of them is told by its number. */
+/* Many of them become one line with their number. */
 static void refusals_are_told_at_a_bounded_rate(void **state)
 {
 	enum { REQUESTS = 200 };
@@ -522,7 +522,7 @@ static void settings_have_their_sources(void **state)
 	free(log);
 }
 
-/* Of what else is no warning nothing is said; nor of a port that was named. */
+/* No warning for other settings; nor for a port that was named. */
 static void a_port_of_chance_is_told(void **state)
 {
 	struct e2e *f = *state;

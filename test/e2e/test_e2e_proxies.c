@@ -1,8 +1,8 @@
 /* The gateway behind a real nginx and a real HAProxy. Streams come through as
  * they are written. And what one of the two takes for a body the other does not
  * take for a request: however a request is framed, the gateway answers no more
- * of them than the proxy has passed on, and nobody gets the answer to another's
- * request. */
+ * of them than the proxy has forwarded, and no client gets the response to
+ * another's request. */
 #include "e2e.h"
 
 #include <poll.h>
@@ -133,7 +133,7 @@ static void streams(void **state)
 		event_by_event(f, i);
 		big_events(f, i);
 		resumes(f, i);
-		/* Who leaves the proxy has left the gateway. */
+		/* A client that leaves the proxy has left the gateway. */
 		for (size_t j = 0; j < f->n_clients; j++)
 			sse_client_close(f->clients[j]);
 		gateway_proc_wait_metric(&f->gw,
@@ -142,7 +142,7 @@ static void streams(void **state)
 	}
 }
 
-/* ---- who asks ------------------------------------------------------------ */
+/* ---- identities ---------------------------------------------------------- */
 
 /* Whatever a client says of himself, the proxy's word holds. */
 static void identities(void **state)
@@ -376,7 +376,7 @@ static const struct smuggle cases[] = {
 	CASE("GET /carrier@ HTTP/1.2\r\nHost: h\r\n\r\n&"),
 	CASE("GET /carrier@ HTTP/2.0\r\nHost: h\r\n\r\n&"),
 	CASE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n&"),
-	/* Whose it is. */
+	/* The identity. */
 	CASE("GET http://other/carrier@ HTTP/1.1\r\nHost: h\r\n\r\n&"),
 	CASE("GET /carrier@ HTTP/1.1\r\n\r\n&"),
 	CASE("GET /carrier@ HTTP/1.1\r\nHost: h\r\nHost: g\r\n\r\n&"),
@@ -627,7 +627,7 @@ static void smuggle(struct e2e *f, struct reverse_proxy *front)
 	expect_no_more(f, front, "msg=\"request rejected\"", "");
 }
 
-/* ---- bodies that nobody asked for ---------------------------------------- */
+/* ---- unexpected bodies --------------------------------------------------- */
 
 /* Each of them is answered early. The proxy is still sending then, and must get
  * the response all the same: its client gets that and no 502, and is not cut

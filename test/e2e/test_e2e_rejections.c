@@ -131,7 +131,7 @@ static void wrong_identities(void **state)
 		 "user_id"},
 		{EVENTS HOST "user_id: alice\r\nUSER_ID: bob\r\n\r\n", 400,
 		 "user_id"},
-		/* the query is no identity unless it was said to be */
+		/* the query is no identity without --id-query */
 		{"GET /api/v1/events?user_id=alice HTTP/1.1\r\n" HOST "\r\n",
 		 400, "user_id"},
 		/* '_' and '-' differ */

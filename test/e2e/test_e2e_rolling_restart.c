@@ -35,7 +35,7 @@ struct follower {
 	uint64_t counted; /* events, in order */
 	unsigned openings;
 	char from[64];	   /* its cursor */
-	uint64_t retry_ms; /* as it was told last */
+	uint64_t retry_ms; /* the last retry: that it got */
 	uint64_t back_ms;  /* when it comes again; 0: it is there */
 };
 
@@ -113,7 +113,7 @@ static void enter(size_t i)
 }
 
 /* What an EventSource does: any answer but 200 is the end of it, and when the
- * stream ends it comes back after the time that it was told. */
+ * stream ends it comes back after its reconnection time. */
 static void look_after(size_t i)
 {
 	struct sse_client *c = &sockets[i];

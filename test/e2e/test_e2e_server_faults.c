@@ -1,5 +1,5 @@
 /* Servers that fail for real, under a flood of 20,000 messages a second: they
- * are killed, stand still, lose their store; the stream is purged, made anew,
+ * are killed, stand still, lose their store; the stream is purged, recreated,
  * thinned out, given other subjects, full of consumers. Clients of all policies
  * and tempers then have what the stream holds: each message once, in order. */
 #include "mixed_clients.h"
@@ -50,7 +50,7 @@ static int teardown(void **state)
 	return e2e_teardown(state);
 }
 
-/* The log is a second's worth: who lags needs replays. */
+/* The log is a second's worth: evicted clients need replays. */
 static void begin(struct servers *s, unsigned rate)
 {
 	mixed_clients_flood(&s->clients, &s->e2e, rate);
@@ -102,7 +102,7 @@ static void killed_three_times(void **state)
 					"sluice_nats_sessions_total") >= 4);
 }
 
-/* Five seconds: nobody sees more than a delay. Twenty: the gateway looks for
+/* Five seconds: clients see no more than a delay. Twenty: the gateway looks for
  * another connection, and its clients see no more than that either. */
 static void stands_still(void **state)
 {
@@ -133,7 +133,7 @@ static void stands_still(void **state)
 	assert_int_equal(mixed_clients_resets(&s->clients), 0);
 }
 
-/* The stream that is made then is another: everybody is told, once. */
+/* The stream that is made then is another: every client gets a reset, once. */
 static void comes_back_empty(void **state)
 {
 	struct servers *s = *state;
@@ -161,7 +161,8 @@ static void comes_back_empty(void **state)
 
 /* ---- the stream ---------------------------------------------------------- */
 
-/* Who was slow has missed something, and is told; nobody misses what is left.
+/* Slow clients have missed messages, and get a gap; no client misses what is
+ * left.
  */
 static void purged(void **state)
 {
@@ -195,7 +196,7 @@ static void made_anew_twice(void **state)
 }
 
 /* Single messages here and there, and all of a subject up to some sequence:
- * those that nobody has read yet are gone for them, and no gap is told. */
+ * messages that were not read are gone, without a gap. */
 static void thinned_out(void **state)
 {
 	struct servers *s = *state;

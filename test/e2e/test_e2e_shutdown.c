@@ -20,7 +20,7 @@ static void drains(void **state)
 	gateway_proc_signal(&f->gw, SIGTERM);
 	gateway_proc_wait_unready(&f->gw);
 	assert_int_equal(gateway_proc_status_of(&f->gw, false, "/livez"), 200);
-	/* New ones are sent elsewhere; those who are there are served on. */
+	/* New clients are sent elsewhere; connected ones are served. */
 	late = e2e_ask(f, "GET /api/v1/events HTTP/1.1\r\nHost: a\r\n"
 			  "user_id: alice\r\n\r\n");
 	assert_int_equal(late->status, 503);
@@ -89,7 +89,7 @@ static void ends_are_spread(void **state)
 			 0);
 }
 
-/* With nobody to end there is nothing to wait for. */
+/* Without a subscription there is nothing to wait for. */
 static void nobody_there(void **state)
 {
 	struct e2e *f = *state;

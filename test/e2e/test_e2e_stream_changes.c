@@ -426,7 +426,7 @@ static void a_lost_end_while_the_gateway_looks(void **state)
 }
 
 /* Nothing is published: the reset comes without a message to show it. A server
- * without replicas is behind nobody, so that it takes no grace of 5 s. */
+ * without replicas is never behind, so that it takes no grace of 5 s. */
 static void a_lost_end_alone(void **state)
 {
 	struct e2e *f = *state;
@@ -593,7 +593,8 @@ static void a_user_who_may_not_pull(void **state)
 	sse_client_stream(c, f->gw.address, "alice", "deliver=all");
 	/* History comes without a pull. */
 	e2e_expect_many(c, 0, "old", 8);
-	gateway_proc_wait_log(&f->gw, "no message or heartbeat from the server");
+	gateway_proc_wait_log(&f->gw,
+			      "no message or heartbeat from the server");
 	expect_unready(f, "the server does not answer pulls");
 	e2e_publish(f, "alice", "live");
 	nats_server_reload(&f->nats, "no_auth_user: admin\n"

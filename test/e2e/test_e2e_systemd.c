@@ -1,5 +1,5 @@
-/* Under a service manager, without one: sockets that are handed over, and what
- * is told to NOTIFY_SOCKET. And several processes on one port. */
+/* Under a service manager, without one: sockets that are handed over, and the
+ * messages to NOTIFY_SOCKET. And several processes on one port. */
 #include "e2e.h"
 
 #include <arpa/inet.h>
@@ -67,7 +67,7 @@ static void spawn(struct e2e *f, const char *const *more,
 
 #define LIST(...) ((const char *[]){__VA_ARGS__, NULL})
 
-/* ---- what is told -------------------------------------------------------- */
+/* ---- NOTIFY_SOCKET ------------------------------------------------------- */
 
 /* "NOTIFY_SOCKET=..." for a path, or '@' and an abstract name. */
 static const char *open_notify(const char *path)
@@ -88,7 +88,7 @@ static const char *open_notify(const char *path)
 	return variable;
 }
 
-/* Until one of the lines that were told since `from` is this one. */
+/* Until one of the lines since `from` is this one. */
 static void wait_told(size_t from, const char *line)
 {
 	uint64_t deadline = test_deadline_ms(END_MS);
@@ -264,7 +264,7 @@ static void nowhere_to_tell(void **state)
 	spawn(f, LIST("--listen", "127.0.0.1:0"),
 	      LIST("NOTIFY_SOCKET=vsock:2:1234"));
 	expect_failure(f, "NOTIFY_SOCKET");
-	/* Nobody reads it: that is the manager's matter. */
+	/* No process reads it: that is the manager's matter. */
 	spawn(f, LIST("--listen", "127.0.0.1:0"),
 	      LIST("NOTIFY_SOCKET=/nowhere/at/all"));
 	gateway_proc_wait_listening(&f->gw);
@@ -349,7 +349,7 @@ static void takes_sockets(void **state)
 	assert_int_equal(stat(path, &st), 0);
 }
 
-/* Over a restart nobody is refused: who comes meanwhile waits. */
+/* Over a restart no client is rejected: new connections wait. */
 static void nobody_is_refused_meanwhile(void **state)
 {
 	struct e2e *f = *state;
@@ -418,11 +418,12 @@ static void several_on_one_port(void **state)
 	}
 	assert_true(first >= 1 && other >= 1);
 	gateway_proc_stop(&second);
-	/* It is not meant for the admin listener: whose metrics would it be? */
+	/* It is not meant for the admin listener: which process's metrics would
+	 * it serve? */
 	args[3] = f->gw.admin;
 	gateway_proc_spawn(&second, args, NULL);
 	assert_int_equal(gateway_proc_wait_exit(&second, END_MS), 1);
-	/* Who does not say so does not get it. */
+	/* Without the option it is off. */
 	args[3] = "127.0.0.1:0";
 	args[10] = NULL;
 	gateway_proc_spawn(&second, args, NULL);

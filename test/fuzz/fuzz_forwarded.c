@@ -1,5 +1,5 @@
 /* X-Forwarded-For and Forwarded: whatever a client writes into them, what the
- * trusted proxy has added to it says who he is; at the worst nobody does.
+ * trusted proxy has added to it names the client; at the worst none does.
  *
  * Input: what the client writes, up to a NUL, then what he writes into a second
  * line. */
@@ -19,7 +19,7 @@ static struct address of(const char *text)
 	return a;
 }
 
-/* Who it is by two lines of one header. */
+/* The client by two lines of one header. */
 static struct address ask(const char *name, const char *first,
 			  const char *second, const char *peer)
 {

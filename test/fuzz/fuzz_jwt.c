@@ -1,5 +1,5 @@
 /* Tokens and files of keys. A token that is signed by the key is good, and
- * names who it says, or is refused for its claims; with any byte of it another
+ * names its identity, or is refused for its claims; with any byte of it another
  * it is never good, nor by another key. No text quotes a token. A file of keys
  * never becomes a secret where it begins like a key.
  *
@@ -71,7 +71,7 @@ static void must_be_of_this_key(const char *token, size_t len,
 	bool good = verify(ours, &any, token, len);
 
 	MUST(!verify(other, &any, token, len));
-	/* Who has an audience takes only tokens for it, who has none the
+	/* With an audience only tokens for it are accepted, without one the
 	 * others. */
 	MUST(!good || !verify(ours, &strict, token, len));
 }

@@ -5,7 +5,7 @@
  *
  *	replay FOLDER
  *
- * A property that does not hold ends the program; which input it was is said
+ * A property that does not hold ends the program; the input is named
  * last. */
 #include <dirent.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ enum {
 	CHANGES = 96,	/* of one file */
 };
 
-/* What is said when the target dies. */
+/* The message when the target dies. */
 static char died[512];
 
 static void on_abort(int number)
