@@ -386,10 +386,10 @@ function factsOf(entry) {
 		: new TextEncoder().encode(entry.data).length;
 	const facts = [["id", entry.id], ["subject", entry.subject],
 		["size", `${NUMBER.format(size)} bytes`],
-		["came", formatClock(entry.at)]];
+		["received", formatClock(entry.at)]];
 	if (entry.time !== undefined)
-		facts.push(["published", formatClock(entry.time)],
-			["took", formatMs(entry.at - entry.time)]);
+		facts.push(["stored", formatClock(entry.time)],
+			["latency", formatMs(entry.at - entry.time)]);
 	if (entry.type !== "message")
 		facts.push(["type", entry.type]);
 	return facts;

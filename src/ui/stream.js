@@ -60,7 +60,7 @@ class Stream {
 	/* Closes the connection, or ends the wait. */
 	reconnect() {
 		this.#atOnce = this.#abort !== null;
-		this.#abort?.abort(new Error("cut by you"));
+		this.#abort?.abort(new Error("closed by you"));
 		this.hurry();
 	}
 
