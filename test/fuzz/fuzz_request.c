@@ -21,7 +21,7 @@ struct outcome {
 	enum http_verdict verdict;
 	size_t used;
 	bool started;
-	struct bytes text; /* the head, or the refusal */
+	struct bytes text; /* the head or the error */
 };
 
 /* ---- outcomes -------------------------------------------------------------
@@ -47,7 +47,7 @@ static void put_head(struct bytes *out, const struct request *h)
 	}
 }
 
-static void put_refusal(struct bytes *out, const struct http_error *r)
+static void put_error(struct bytes *out, const struct http_error *r)
 {
 	fuzz_must_be_line(r->text, sizeof(r->text));
 	MUST(r->status >= 400 && r->status <= 505);
@@ -86,7 +86,7 @@ static void take_outcome(struct outcome *o, const struct request_parser *p)
 	if (o->verdict == VERDICT_READY)
 		put_head(&o->text, request_parser_head(p));
 	else if (o->verdict == VERDICT_REJECT)
-		put_refusal(&o->text, request_parser_error(p));
+		put_error(&o->text, request_parser_error(p));
 }
 
 /* ---- a head that is taken -------------------------------------------------

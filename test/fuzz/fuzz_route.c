@@ -221,7 +221,7 @@ static char *take(struct fuzz_input *in)
 	return NULL;
 }
 
-/* As http_head.h promises it. */
+/* A target as request.h describes it. */
 static char *take_target(struct fuzz_input *in)
 {
 	char *text = take(in);

@@ -90,7 +90,7 @@ build_targets()
 max_len()
 {
 	case "$1" in
-	http_head | sse) echo 2048 ;;
+	request | sse) echo 2048 ;;
 	jwt) echo 4096 ;;
 	*) echo 1024 ;;
 	esac
