@@ -1,6 +1,6 @@
-/* What a client gets, decoded from the bytes that its socket took, and whether
- * it is right: everything stored once and in order, what is gone is told, no
- * reset of nothing, no byte of another client's. */
+/* What a client receives, decoded from the bytes that its socket took, and
+ * whether it is right: every stored message once and in order, missing ones
+ * reported, no reset without a reason, no byte of another client's events. */
 #include "sim.h"
 
 #include <stdlib.h>
@@ -59,9 +59,9 @@ void client_check_owed(struct sim *s, struct client *c)
 	}
 }
 
-/* Nothing that limits or a purge took is passed over in silence. What was taken
- * before the gateway had read it may be told later than what comes behind it.
- */
+/* No message removed by limits or a purge is skipped silently. If it was
+ * removed before the gateway had read it, the report may come after later
+ * messages. */
 static void note_gone(struct sim *s, struct client *c, uint64_t from,
 		      uint64_t to)
 {
@@ -121,7 +121,7 @@ static void take_reset(struct sim *s, struct client *c, const struct gap *g)
 {
 	if (c->sound == s->js.epoch && !c->doomed)
 		sim_fail(s, "client %ld: a reset of nothing", client_no(s, c));
-	/* Not of a roll-back or a stream before. */
+	/* Not the id of a rolled back or an earlier stream. */
 	c->reset_first =
 		c->doomed == 1 && c->epoch == s->js.epoch ? g->first : 0;
 	memset(c->got, 0, UIDS_MAX);
@@ -134,7 +134,7 @@ static void take_reset(struct sim *s, struct client *c, const struct gap *g)
 
 static void take_gap(struct sim *s, struct client *c, const struct gap *g)
 {
-	/* Told when later events have come: with the subscription's own id. */
+	/* Reported after later events: with the subscription's own id. */
 	bool late = !g->reset && g->id != g->first - 1 && g->id >= c->id;
 
 	if (!c->started && (!c->ndjson || c->system))
@@ -188,7 +188,7 @@ static void take_message(struct sim *s, struct client *c, uint64_t uid,
 	c->last_ms = s->now_ms;
 }
 
-/* What was published since the roll-back must all be behind the reset. */
+/* All messages published since the roll-back must come after the reset. */
 static void check_reset(struct sim *s, struct client *c)
 {
 	uint64_t first = c->reset_first;

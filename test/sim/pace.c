@@ -1,6 +1,6 @@
 /* How long things take: scenes in which the server answers within milliseconds
- * and nothing is random but figures, so that what stands still, or is repeated
- * without a pause, shows in simulated time. */
+ * and only figures are random, so that a standstill, or a repetition without a
+ * pause, shows in simulated time. */
 #include "sim.h"
 
 #include <stdlib.h>
@@ -142,8 +142,7 @@ static void begin(struct pace *p, uint64_t seed, size_t max_replays)
 
 /* ---- the scenes ---------------------------------------------------------- */
 
-/* A cursor far beyond the end, again and again, holds up its own client alone.
- */
+/* A cursor far beyond the end, again and again, delays its own client alone. */
 static void scene_beyond(struct pace *p)
 {
 	publish(p, 0, HISTORY);
@@ -156,8 +155,8 @@ static void scene_beyond(struct pace *p)
 	}
 }
 
-/* A server that takes no large pulls: the same is not asked again and again,
- * and less is asked for. */
+/* A server that accepts no large pulls: smaller ones are requested, and the
+ * same one is not repeated. */
 static void scene_batch(struct pace *p)
 {
 	struct client *live, *all;
@@ -172,8 +171,8 @@ static void scene_batch(struct pace *p)
 	await_messages(p, all, 310, 8000);
 }
 
-/* For a while everything is refused: nothing is repeated without a pause, and
- * afterwards it goes on. */
+/* For a while everything is rejected: nothing is repeated without a pause, and
+ * afterwards all goes on. */
 static void scene_refused(struct pace *p)
 {
 	bool errors = sim_rnd(&p->s, 2) == 0;
@@ -194,8 +193,7 @@ static void scene_refused(struct pace *p)
 	await_messages(p, all, 320, 15000);
 }
 
-/* No consumer but the tail's: message by message, but without standing still.
- */
+/* No consumer but the tail's: message by message, without a standstill. */
 static void scene_probes(struct pace *p)
 {
 	p->s.js.consumers_max = 1;
@@ -206,7 +204,7 @@ static void scene_probes(struct pace *p)
 		await_messages(p, &p->s.clients[0], n, 1500);
 }
 
-/* A consumer that is refused once is tried again. */
+/* A consumer that is rejected once is tried again. */
 static void scene_create(struct pace *p)
 {
 	p->s.js.answer_ms = p->s.js.search_ms = 10;
@@ -219,7 +217,7 @@ static void scene_create(struct pace *p)
 	await_messages(p, &p->s.clients[0], HISTORY, 8000);
 }
 
-/* Slots of replays go round: who comes later and wants little gets it soon. */
+/* Slots of replays rotate: a later client with little to read gets it soon. */
 static void scene_slots(struct pace *p, size_t slots)
 {
 	publish(p, 0, HISTORY);
@@ -235,8 +233,8 @@ static void scene_slots(struct pace *p, size_t slots)
 	await_messages(p, open_one(p, (int)slots, 1, START_ALL, 0), 20, 15000);
 }
 
-/* Slow searches of some say nothing of the line: a tail whose consumer is gone
- * without a word is noticed as soon as ever. */
+/* Slow searches of some clients do not lengthen the tail's timeouts: a consumer
+ * that is gone silently is noticed as soon as before. */
 static void scene_slow(struct pace *p)
 {
 	struct sim *s = &p->s;

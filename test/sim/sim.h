@@ -1,6 +1,7 @@
-/* What the files of the simulation share: client.c (what a client gets, and
- * whether that is right), world.c (what can happen, in random order), pace.c
- * (how long things take) and test_sim.c (the program). */
+/* What the files of the simulation share: client.c (what a client receives, and
+ * whether it is right), world.c (a whole run), world_events.c (what can happen,
+ * in random order), pace.c (how long things take) and test_sim.c (the program).
+ */
 #ifndef TEST_SIM_H
 #define TEST_SIM_H
 
@@ -22,7 +23,7 @@
 	X(ERRORS, 1, "errors in place of answers")                         \
 	X(CONSUMER_LIMIT, 1, "max_consumers comes and goes")               \
 	X(PULLS, 1, "pulls end with 400, 409, 503; consumers are deleted") \
-	X(BATCH, 1, "the server takes small pulls alone")                  \
+	X(BATCH, 1, "the server accepts only small pulls")                 \
 	X(BIG, 1, "messages over max_bytes")                               \
 	X(FOREIGN, 1, "other subjects' messages come")                     \
 	X(SINKS, 1, "writes fail, and bytes can't be held")                \
@@ -70,16 +71,16 @@ struct client {
 	size_t n_bytes;
 
 	bool stale;	 /* its cursor may name what was rolled back */
-	unsigned doomed; /* ... and it will be told so many resets, at most */
+	unsigned doomed; /* number of resets that it still receives, at most */
 	unsigned sound;	 /* no reset is due while this is the stream's epoch */
 	uint64_t reset_first; /* of the gap that is being read */
 	bool started;	      /* a first id has come */
 	unsigned epoch;	      /* of the stream, as the client knows it */
-	uint64_t start;	      /* everything behind it is owed */
+	uint64_t start;	      /* every event after it is owed */
 	uint64_t id;	      /* last id seen: the client's cursor */
 	uint64_t sent;	      /* last message seen */
 	uint8_t *got;	      /* by uid */
-	uint8_t *owed;	      /* by sequence: gone, and not told as yet */
+	uint8_t *owed;	      /* by sequence: gone, and not yet reported */
 	char tag[SSE_TAG_LEN + 1];
 	unsigned gaps;
 	uint64_t last_ms; /* when the last message came */
@@ -94,9 +95,9 @@ struct sim {
 	int n_ids;
 	uint64_t now_ms;
 	uint64_t random;
-	uint64_t rolled_from; /* log head to wait for; 0: none */
+	uint64_t rolled_from; /* last_seq to wait for; 0: none */
 	uint64_t rolled_to;
-	uint64_t times_back; /* that the hub has counted by then */
+	uint64_t times_back; /* counted by the hub by then */
 	bool failed;
 	bool verbose;
 	char why[256];
@@ -138,7 +139,7 @@ void client_take(struct sim *s, struct client *c, const void *p, size_t len);
 /* Everything of the client's subject in (start, id] that is still stored must
  * have come. */
 void client_check_owed(struct sim *s, struct client *c);
-/* Whatever it missed it was told. */
+/* All that it missed was reported. */
 void client_check_told(struct sim *s, struct client *c);
 
 /* ---- world.c ------------------------------------------------------------- */
@@ -149,7 +150,7 @@ void sim_open(struct sim *s, struct client *c, const struct hub_open *open);
 void sim_close(struct sim *s, struct client *c);
 void sim_drain(struct sim *s, struct client *c);
 void sim_on_event(void *arg, const struct jetstream_event *ev);
-/* Flushes until nothing more is to be written; false: it never ends. */
+/* Flushes until nothing is dirty; false: it never ends. */
 bool sim_flush_all(struct sim *s);
 /* s->js, s->n_clients and s->random are set. */
 void sim_begin(struct sim *s, const struct hub_config *cfg, uint64_t limit);
@@ -158,17 +159,28 @@ void sim_end(struct sim *s);
 /* True when it held; else `why`. */
 bool world_run(uint64_t seed, bool verbose, char *why, size_t size);
 
+/* ---- world_events.c -------------------------------------------------------
+ */
+
+void world_check(struct sim *s);
+void world_close_ended(struct sim *s);
+void world_publish_some(struct sim *s);
+void world_set_clock(struct sim *s, uint64_t now_ms);
+void world_choose_weights(struct sim *s);
+/* One random event. */
+void world_step(struct sim *s);
+
 /* ---- pace.c -------------------------------------------------------------- */
 
 /* X(name, in the suite, what must not be) */
 #define SCENES(X)                                                         \
-	X(BEYOND, 1, "a cursor beyond the end holds nobody else up")      \
-	X(BATCH, 1, "a server that takes small pulls alone is served so") \
-	X(REFUSED, 1, "what is refused is not repeated without a pause")  \
+	X(BEYOND, 1, "a cursor beyond the end delays no other")           \
+	X(BATCH, 1, "a server that accepts only small pulls gets them")   \
+	X(REFUSED, 1, "what is rejected is not repeated without a pause") \
 	X(PROBES, 1, "history without a consumer does not stand still")   \
-	X(CREATE, 1, "a consumer that was refused is tried again")        \
-	X(SLOTS, 1, "slots of replays go round")                          \
-	X(SLOW, 1, "slow searches do not make the tail deaf")
+	X(CREATE, 1, "a consumer that was rejected is tried again")       \
+	X(SLOTS, 1, "slots of replays rotate")                            \
+	X(SLOW, 1, "slow searches do not delay the tail")
 
 enum scene {
 #define X(name, suite, text) SCENE_##name,

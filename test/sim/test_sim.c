@@ -1,20 +1,20 @@
-/* The hand-over protocol on the real core (log, cursor, tail, replay, hub),
- * with a simulated JetStream and a logical clock. Every seed is one random
- * interleaving of everything that can happen; what a client gets is decoded
- * from the bytes that its socket took, and checked after every step.
+/* The hand-over protocol on the real core (buffer, cursor, tail, replay, hub),
+ * with a simulated JetStream and a logical clock. Each seed is one random
+ * interleaving of events. What a client receives is decoded from the bytes that
+ * its socket took; it and the hub's invariants are checked after every event.
  *
  *	test_sim [--features SET] [--seeds N] [--from SEED] [--seed SEED]
  *	         [--mutation NAME]
- *
  *	test_sim [--features SET] --suite SEEDS | --mutations SEEDS
  *	test_sim --pace SEEDS | --scene NAME [--seed SEED]
  *
- * --seed replays one and says what happened; --mutation switches on one wrong
- * rule of base/mutation.h; --features says which kinds of faults seeds may have
- * (sim.h): "all", "none", "suite" (the default), or names with commas, where
- * -NAME takes one away. TAP comes of --suite, in which all must hold, of
- * --mutations, which tries each wrong rule until a seed has caught it, and of
- * --pace, the scenes of pace.c; --scene runs a single one. */
+ *	--seed       replays one seed and prints what happens
+ *	--mutation   switches on one wrong rule of base/mutation.h
+ *	--features   kinds of faults that seeds may have (sim.h): "all", "none",
+ *	             "suite" (the default), or a list; -NAME removes one
+ *	--suite      TAP: all seeds must hold
+ *	--mutations  TAP: each wrong rule must be caught by a seed
+ *	--pace       TAP: the scenes of pace.c; --scene runs one of them */
 #include "sim.h"
 
 #include <stdarg.h>
@@ -120,7 +120,7 @@ static uint64_t scene_fails(enum scene scene, uint64_t seeds, char *why,
 	return 0;
 }
 
-/* What loses nothing and takes too long shows in a scene. */
+/* A rule that loses nothing and takes too long shows in a scene. */
 static enum scene scene_of(enum mutation m)
 {
 	switch (m) {

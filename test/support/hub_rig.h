@@ -1,4 +1,4 @@
-/* A hub on a bench: the test is JetStream (through fake_jetstream) and the
+/* A hub under test: the test is JetStream (through fake_jetstream) and the
  * clients' sockets, which take as many bytes as it allows. */
 #ifndef TEST_HUB_RIG_H
 #define TEST_HUB_RIG_H
@@ -24,16 +24,15 @@ enum { RIG_CLIENTS = 16 };
 
 struct rig_client {
 	struct cursor cursor;
-	struct bytes
-		got; /* what its socket took and the test did not look at */
+	struct bytes got;  /* taken by its socket, and not yet looked at */
 	struct bytes held; /* by the sink */
 	char steps[512];   /* "start 5, live 5, ..." */
 	size_t room;	   /* bytes that the socket takes; SIZE_MAX: all */
 	size_t writes;
-	int write_rc; /* < 0: what the sink says instead */
+	int write_rc; /* < 0: what the sink returns instead */
 	int hold_rc;
 	bool open;
-	bool done; /* it has all of its limit */
+	bool done; /* all messages of its limit came */
 };
 
 struct rig {
@@ -43,8 +42,9 @@ struct rig {
 	uint64_t now_ms;
 	struct request_id consumer; /* the tail's */
 	uint64_t cseq;
-	uint64_t first;	 /* of the last rig_info() */
-	uint32_t leader; /* who answers STREAM.INFO; 0: not in a cluster */
+	uint64_t first; /* of the last rig_info() */
+	uint32_t
+		leader; /* the server that answers STREAM.INFO; 0: no cluster */
 	struct rig_client clients[RIG_CLIENTS];
 	size_t n_clients;
 };
@@ -58,7 +58,7 @@ void rig_finish(struct rig *r);
 /* ---- JetStream's side ---------------------------------------------------- */
 
 void rig_send(struct rig *r, struct jetstream_event ev);
-/* Answers the STREAM.INFO that is asked, whoever asked. */
+/* Answers the STREAM.INFO in flight, of the tail or of the leader. */
 void rig_info(struct rig *r, const char *created, uint64_t first,
 	      uint64_t last);
 /* A session, and a tail that is live behind `last`, or from where it was. */
@@ -66,16 +66,16 @@ void rig_live(struct rig *r, uint64_t first, uint64_t last);
 /* The same from the tail's STREAM.INFO on. */
 void rig_follow(struct rig *r, const char *created, uint64_t first,
 		uint64_t last);
-/* Behind a hole the STREAM.INFO that it asks is answered, as the last was. */
+/* After a hole it answers the STREAM.INFO, as the last one was. */
 void rig_publish(struct rig *r, const char *subject, uint64_t seq,
 		 const char *text);
-/* The probe that is asked, from `from`: a message "old", or with 0 none. Its
- * STREAM.INFO is not answered. */
+/* Answers the probe from sequence `from`: with a message "old", or with 0 none.
+ * Does not answer its STREAM.INFO. */
 void rig_probe(struct rig *r, uint64_t from, uint64_t seq);
 
 /* ---- the loop's side ----------------------------------------------------- */
 
-/* Until no more is left. */
+/* Until nothing is dirty, then checks the hub's invariants. */
 void rig_flush(struct rig *r);
 /* `ms` later: a heartbeat if the tail is live, a tick, a flush. */
 void rig_pass(struct rig *r, uint64_t ms);

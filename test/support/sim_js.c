@@ -1,4 +1,4 @@
-#include "sim_js.h"
+#include "sim_js_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +30,8 @@ static uint64_t below(struct sim_js *s, uint64_t n)
 	return (z ^ (z >> 31)) % n;
 }
 
-/* Nothing is drawn where nothing can happen. */
-static bool happens(struct sim_js *s, unsigned chance)
+/* No random number is drawn without a chance. */
+bool sim_happens(struct sim_js *s, unsigned chance)
 {
 	return chance != 0 && below(s, 256) < chance;
 }
@@ -150,180 +150,6 @@ void sim_js_finish(struct sim_js *s)
 	free(s->messages);
 }
 
-/* ---- the stream ---------------------------------------------------------- */
-
-static void drop(struct sim_js *s, uint64_t seq, bool expired)
-{
-	uint64_t uid = s->at[seq];
-
-	if (uid == 0)
-		return;
-	s->messages[uid].stored = false;
-	s->messages[uid].expired = expired;
-	s->gone[seq] = expired ? uid : 0;
-	s->gone_read[seq] = seq <= s->read_to;
-	s->at[seq] = 0;
-}
-
-static void find_first(struct sim_js *s)
-{
-	while (s->first <= s->last && s->at[s->first] == 0)
-		s->first++;
-}
-
-static uint64_t count(const struct sim_js *s)
-{
-	uint64_t n = 0;
-
-	for (uint64_t q = s->first; q <= s->last; q++)
-		n += s->at[q] != 0;
-	return n;
-}
-
-void sim_publish(struct sim_js *s, int subject)
-{
-	struct sim_message *m;
-
-	if (s->last == SIM_MAX_SEQ)
-		return;
-	if (s->n_messages == s->cap_messages) {
-		s->cap_messages *= 2;
-		s->messages = realloc(s->messages,
-				      s->cap_messages * sizeof(*s->messages));
-		MUST(s->messages != NULL);
-	}
-	m = &s->messages[s->n_messages];
-	m->seq = ++s->last;
-	m->time_ns = s->n_messages * 1000;
-	m->big = happens(s, s->faults.big);
-	m->subject = subject;
-	m->stored = true;
-	m->expired = false;
-	s->gone[s->last] = 0;
-	s->at[s->last] = s->n_messages++;
-	while (count(s) > s->limit) {
-		drop(s, s->first, true);
-		find_first(s);
-	}
-}
-
-void sim_delete(struct sim_js *s, uint64_t seq)
-{
-	drop(s, seq, false);
-	find_first(s);
-}
-
-void sim_purge(struct sim_js *s, uint64_t upto)
-{
-	for (uint64_t q = s->first; q <= upto && q <= s->last; q++)
-		drop(s, q, true);
-	find_first(s);
-}
-
-static bool is_literal(const char *filter)
-{
-	return filter[0] != '\0' && strpbrk(filter, "*>") == NULL;
-}
-
-void sim_purge_subject(struct sim_js *s, int subject)
-{
-	for (uint64_t q = s->first; q <= s->last; q++)
-		if (s->at[q] != 0 && s->messages[s->at[q]].subject == subject)
-			drop(s, q, false);
-	find_first(s);
-	for (unsigned i = 0; s->faults.jumps && i < SIM_MAX_CONSUMERS; i++)
-		if (s->consumers[i].alive &&
-		    !is_literal(s->consumers[i].filter))
-			s->consumers[i].pos = s->last;
-}
-
-void sim_lead(struct sim_js *s)
-{
-	if (s->leader != 0)
-		s->leader++;
-	s->no_leader = false;
-	s->applied = SIM_ALL;
-}
-
-void sim_lead_behind(struct sim_js *s, uint64_t applied)
-{
-	sim_lead(s);
-	s->applied = applied;
-}
-
-void sim_stand_still(struct sim_js *s)
-{
-	s->applied = s->last;
-}
-
-void sim_cut_off(struct sim_js *s, uint64_t applied)
-{
-	s->no_leader = true;
-	s->applied = applied;
-}
-
-void sim_rival(struct sim_js *s, uint64_t last)
-{
-	s->rival = true;
-	s->rival_last = last;
-}
-
-void sim_step_down(struct sim_js *s)
-{
-	s->rival = false;
-}
-
-static uint64_t leaders_last(const struct sim_js *s)
-{
-	return s->last < s->applied ? s->last : s->applied;
-}
-
-static void consumers_gone(struct sim_js *s)
-{
-	memset(s->consumers, 0, sizeof(s->consumers));
-}
-
-void sim_recreate(struct sim_js *s)
-{
-	sim_purge(s, s->last);
-	s->epoch++;
-	s->applied = SIM_ALL;
-	s->last = 0;
-	s->first = 1;
-	s->read_to = 0;
-	memset(s->gone, 0, sizeof(s->gone));
-	consumers_gone(s);
-}
-
-void sim_roll_back(struct sim_js *s, uint64_t last)
-{
-	for (uint64_t q = last + 1; q <= s->last; q++)
-		drop(s, q, false);
-	memset(s->gone + last + 1, 0,
-	       (SIM_MAX_SEQ - last) * sizeof(s->gone[0]));
-	s->last = last;
-	s->applied = SIM_ALL;
-	if (s->first > last + 1)
-		s->first = last + 1;
-	find_first(s);
-	consumers_gone(s);
-}
-
-uint64_t sim_next(const struct sim_js *s, uint64_t seq, const char *subject,
-		  uint64_t upto)
-{
-	for (uint64_t q = seq + 1; q <= s->last && q <= upto; q++) {
-		uint64_t uid = s->at[q];
-
-		if (uid != 0 &&
-		    (subject[0] == '\0' ||
-		     subject_covers(subject,
-				    sim_subjects[s->messages[uid].subject])))
-			return uid;
-	}
-	return 0;
-}
-
 /* ---- the wire ------------------------------------------------------------ */
 
 static void post(struct sim_js *s, const struct sim_letter *l)
@@ -338,7 +164,7 @@ static bool is_late(const struct sim_js *s)
 	       s->late[1].from != s->late[1].to;
 }
 
-/* An answer of the leader's (0) or of its rival's (1). */
+/* A response of the leader (0) or of the former leader (1). */
 static void answer(struct sim_js *s, int server, const struct sim_letter *l)
 {
 	struct sim_late *late = &s->late[server];
@@ -392,7 +218,7 @@ void sim_down(struct sim_js *s)
 	s->asked_from = s->asked_to;
 	s->wire_from = s->wire_to;
 	memset(s->late, 0, sizeof(s->late));
-	consumers_gone(s);
+	sim_consumers_gone(s);
 	post(s, &(struct sim_letter){.kind = JETSTREAM_DOWN});
 }
 
@@ -406,8 +232,8 @@ bool sim_lose(struct sim_js *s, unsigned which)
 	l = &s->wire[(s->wire_from + which % n) % SIM_MAX_QUEUE];
 	if (l->kind == JETSTREAM_UP || l->kind == JETSTREAM_DOWN)
 		return false;
-	/* What a rival says comes whole or not at all: by TCP, and its second
-	 * word is told from the leader's by its first. */
+	/* Responses of the former leader come whole or not at all, as by TCP;
+	 * the second one is told from the leader's by the first. */
 	if (l->kind == JETSTREAM_INFO && l->info.no_leader &&
 	    !s->faults.shuffles)
 		return false;
@@ -531,27 +357,27 @@ static uint64_t pending_of(const struct sim_js *s, const struct sim_consumer *c,
 	return n;
 }
 
-static uint64_t applied(const struct sim_js *s, const struct sim_consumer *c)
+uint64_t sim_applied(const struct sim_js *s, const struct sim_consumer *c)
 {
-	uint64_t last = s->no_leader ? leaders_last(s) : s->last;
+	uint64_t last = s->no_leader ? sim_leaders_last(s) : s->last;
 
 	return last > c->lag ? last - c->lag : 0;
 }
 
 static uint64_t known_to(const struct sim_js *s, int server)
 {
-	uint64_t last = leaders_last(s);
+	uint64_t last = sim_leaders_last(s);
 
 	return server == 0 || last < s->rival_last ? last : s->rival_last;
 }
 
-/* An error in the place of an answer. */
+/* An error in place of a response. */
 static bool refuse(struct sim_js *s, const struct sim_request *r, int server,
 		   enum jetstream_event_kind kind)
 {
 	struct sim_letter l = {.kind = kind, .request = r->request};
 
-	if (!happens(s, s->faults.errors))
+	if (!sim_happens(s, s->faults.errors))
 		return false;
 	l.err = below(s, 2) ? SIM_ERR_UNAVAILABLE : JETSTREAM_ERR_NO_RESPONDERS;
 	count_refusal(s, r->request);
@@ -564,7 +390,8 @@ static uint64_t another(struct sim_js *s, uint64_t uid, const char *filter)
 {
 	uint64_t q;
 
-	if (uid == 0 || !is_literal(filter) || !happens(s, s->faults.foreign))
+	if (uid == 0 || !sim_is_literal(filter) ||
+	    !sim_happens(s, s->faults.foreign))
 		return uid;
 	q = s->messages[uid].seq;
 	while (++q <= s->last)
@@ -588,9 +415,9 @@ static void serve_info(struct sim_js *s, const struct sim_request *r,
 		l.info.first_seq = l.info.last_seq + 1;
 	l.info.leader = s->leader + (uint32_t)server * 1000;
 	l.info.no_leader = s->no_leader || server != 0;
-	/* A leader of before that is back has not answered the new one. */
+	/* A former leader that is back has not answered the new one. */
 	l.info.all_follow = !l.info.no_leader && !s->rival;
-	l.info.messages = count(s);
+	l.info.messages = sim_count(s);
 	l.info.before_2_10 = s->faults.jumps;
 	snprintf(l.created, sizeof(l.created), "created-%u", s->epoch);
 	answer(s, server, &l);
@@ -694,7 +521,7 @@ static void serve_pull(struct sim_js *s, const struct sim_request *r)
 		refuse_pull(s, r, 409);
 		return;
 	}
-	if (happens(s, s->faults.pulls)) {
+	if (sim_happens(s, s->faults.pulls)) {
 		refuse_pull(s, r, codes[below(s, 3)]);
 		return;
 	}
@@ -752,7 +579,7 @@ bool sim_serve_consumer(struct sim_js *s, unsigned which)
 
 	if (c == NULL || c->n_pulls == 0)
 		return false;
-	upto = applied(s, c);
+	upto = sim_applied(s, c);
 	l.uid = sim_next(s, c->pos, c->filter, upto);
 	if (l.uid == 0) {
 		if (!c->pulls[0].no_wait)
@@ -898,7 +725,7 @@ static bool can_deliver(const struct sim_js *s, const struct sim_consumer *c)
 {
 	return c->alive && c->n_pulls > 0 &&
 	       (c->pulls[0].no_wait ||
-		sim_next(s, c->pos, c->filter, applied(s, c)) != 0);
+		sim_next(s, c->pos, c->filter, sim_applied(s, c)) != 0);
 }
 
 bool sim_idle(const struct sim_js *s)

@@ -1,7 +1,7 @@
 /* A simulated JetStream behind nats/jetstream.h, for the simulation of the hub:
  * one stream, its leader, replicas that lag, consumers, pulls, and one ordered
- * wire to the gateway on which things get lost. It does nothing by itself: each
- * step is asked for by the one who holds the random numbers. */
+ * wire to the gateway on which messages get lost. It does nothing by itself:
+ * the owner of the random numbers calls for each step. */
 #ifndef TEST_SIM_JS_H
 #define TEST_SIM_JS_H
 
@@ -18,7 +18,7 @@ enum {
 	SIM_MAX_LATE = 64,
 	SIM_SUBJECTS = 8, /* ev.*: clients'; SIM_OTHER: no client's */
 	SIM_OTHER = 2,
-	SIM_SLOTS = 32, /* in which refusals are counted */
+	SIM_SLOTS = 32, /* in which rejections are counted */
 };
 #define SIM_ALL UINT64_MAX
 
@@ -29,7 +29,7 @@ struct sim_message {
 	int subject;
 	bool stored;  /* in the stream as it is now */
 	bool expired; /* went by limits or purge, not by a delete */
-	bool big;     /* over the max_bytes of any pull that has one */
+	bool big;     /* exceeds the max_bytes of any pull that has one */
 };
 
 struct sim_pull {
@@ -106,15 +106,15 @@ struct sim_js {
 	bool covers_all; /* the gateway's filter covers all subjects */
 	uint64_t answer_ms, search_ms; /* sim_serve_due() */
 
-	/* Who answers for the stream: as a leader that most replicas follow, or
-	 * for nobody; and with what it has up to a sequence. */
+	/* The server that answers for the stream: a leader that most replicas
+	 * follow, or one without followers; and its last sequence. */
 	uint32_t leader; /* 0: one server, which is no cluster */
 	bool no_leader;
 	uint64_t applied; /* SIM_ALL: everything */
 
-	/* The leader of before, which answers as well, with what it had. What
-	 * it says and what the leader says go by different ways: either may be
-	 * late. */
+	/* The former leader, which answers as well, with what it had. Its
+	 * responses and the leader's go by different ways: either may be late.
+	 */
 	bool rival;
 	uint64_t rival_last;
 	struct sim_late {
@@ -128,8 +128,8 @@ struct sim_js {
 	uint64_t first;
 	uint64_t limit;		      /* messages kept */
 	uint64_t at[SIM_MAX_SEQ + 1]; /* uid by sequence, 0: none */
-	/* The same for what limits or a purge took: no client may pass over
-	 * that without being told; at once where the gateway had read so far.
+	/* The same for messages removed by limits or a purge: no client may
+	 * skip them without a report; at once if the gateway had read so far.
 	 */
 	uint64_t gone[SIM_MAX_SEQ + 1];
 	bool gone_read[SIM_MAX_SEQ + 1];
@@ -147,8 +147,8 @@ struct sim_js {
 	struct sim_letter wire[SIM_MAX_QUEUE]; /* FIFO */
 	unsigned wire_from, wire_to;
 	unsigned long requests[7]; /* by kind */
-	/* Refusals by slot, the last is everybody else's; the one who judges
-	 * sets them to 0. */
+	/* Rejections by slot, the last for all others; the judge resets them.
+	 */
 	unsigned refused[SIM_SLOTS];
 };
 
@@ -161,54 +161,56 @@ void sim_js_finish(struct sim_js *s);
 void sim_publish(struct sim_js *s, int subject);
 void sim_delete(struct sim_js *s, uint64_t seq);
 void sim_purge(struct sim_js *s, uint64_t upto);
-/* Of one subject alone: servers of 2.9 let each consumer whose filter is no
- * literal subject jump to the end of the stream. */
+/* Of one subject: servers of 2.9 let each consumer whose filter is no literal
+ * subject jump to the end of the stream. */
 void sim_purge_subject(struct sim_js *s, int subject);
 void sim_recreate(struct sim_js *s);
 void sim_roll_back(struct sim_js *s, uint64_t last);
 
-/* The cluster. A leader that is as far as the stream goes; one that has
- * only what there is up to a sequence, and for the time being gets no more;
- * and one that nobody follows, on a server whose consumers get no more. */
+/* The cluster. A leader with the whole stream; one that has it up to a
+ * sequence, and gets no more for now; and one without followers, on a server
+ * whose consumers get no more. */
 void sim_lead(struct sim_js *s);
 void sim_lead_behind(struct sim_js *s, uint64_t applied);
 void sim_stand_still(struct sim_js *s);
 void sim_cut_off(struct sim_js *s, uint64_t applied);
-/* The leader of before is back, and does not know that it isn't any more; it
- * has what there is up to a sequence. And learns of it. */
+/* The former leader is back with the stream up to a sequence, and does not know
+ * that it no longer leads. Then it learns of it. */
 void sim_rival(struct sim_js *s, uint64_t last);
 void sim_step_down(struct sim_js *s);
-/* A late answer of one of the two comes to the wire. */
+/* A late response of one of the two comes to the wire. */
 bool sim_late(struct sim_js *s, unsigned which);
 
-/* The session: a letter UP or DOWN; consumers and what is under way vanish. */
+/* The session: an event UP or DOWN; consumers and messages on the wire vanish.
+ */
 void sim_up(struct sim_js *s);
 void sim_down(struct sim_js *s);
 
 /* Steps. False: there was nothing to do. */
 bool sim_serve_request(struct sim_js *s, unsigned which); /* 0: the oldest */
-/* All that have waited for answer_ms, or search_ms where messages are looked
- * for; then what time alone brings: heartbeats, the ends of pulls and of
- * consumers that are not used. */
+/* Serves requests that have waited for answer_ms, or search_ms where messages
+ * are searched; then what time alone brings: heartbeats, the ends of pulls and
+ * of unused consumers. */
 void sim_serve_due(struct sim_js *s);
 void sim_tick(struct sim_js *s);
-/* Nothing is under way, and nothing comes but by time. */
+/* Nothing is on its way, and nothing happens but by time. */
 bool sim_idle(const struct sim_js *s);
-/* When sim_tick() next has something to do. */
+/* When sim_tick() next has work. */
 uint64_t sim_due(const struct sim_js *s);
 bool sim_serve_consumer(struct sim_js *s, unsigned which); /* n-th alive */
 /* A pull ends with 408 though messages may be there. */
 bool sim_expire_pull(struct sim_js *s, unsigned which);
-/* A consumer is deleted by another client; its pulls are told, or not. */
+/* Another client deletes a consumer; its pulls get a status, or not. */
 bool sim_delete_consumer(struct sim_js *s, unsigned which, bool told);
 bool sim_heartbeat(struct sim_js *s, unsigned which);
 unsigned sim_alive(const struct sim_js *s);
 bool sim_deliver(struct sim_js *s,
 		 void (*to)(void *arg, const struct jetstream_event *ev),
 		 void *arg);
-/* Loses the n-th letter on the wire, of any kind but UP and DOWN. */
+/* Loses the n-th message on the wire, of any kind but UP and DOWN. */
 bool sim_lose(struct sim_js *s, unsigned which);
-/* The queue of STREAM.INFO is dropped whole, the rival's too (2.14). */
+/* The queue of STREAM.INFO is dropped whole, the former leader's, too (2.14).
+ */
 void sim_drop_infos(struct sim_js *s);
 unsigned sim_on_wire(const struct sim_js *s);
 

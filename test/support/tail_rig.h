@@ -27,7 +27,7 @@ struct fixture {
 	uint64_t cseq;
 	struct request_id consumer;
 	uint32_t pull_no; /* of the last pull */
-	uint32_t leads;	  /* who answers STREAM.INFO; 0: not in a cluster */
+	uint32_t leads; /* the server that answers STREAM.INFO; 0: no cluster */
 	struct buffer_subject *touched;
 };
 
@@ -38,21 +38,21 @@ struct fixture *fresh(void **state);
 unsigned send_event(struct fixture *f, struct jetstream_event ev);
 unsigned answer_info(struct fixture *f, const char *created, uint64_t first,
 		     uint64_t last);
-/* The leader's answer to what holes ask: bits of all that follows. */
+/* The leader's answer about holes. Returns the bits of all that follows. */
 unsigned answer_leader(struct fixture *f, const char *created, uint64_t first,
 		       uint64_t last);
-/* Nothing is asked, not even of the leader. */
+/* No request is open, not even to the leader. */
 void assert_quiet(struct fixture *f);
 void take_create(struct fixture *f, uint64_t start);
 void take_pull(struct fixture *f);
 void take_forget(struct fixture *f);
-/* From the INFO that is asked already. */
+/* From the STREAM.INFO in flight on. */
 void become_live(struct fixture *f, uint64_t first, uint64_t last);
 void start_live(struct fixture *f, uint64_t first, uint64_t last);
 unsigned send_message(struct fixture *f, uint64_t seq);
 void tick(struct fixture *f, uint64_t ms);
 void assert_report(struct fixture *f, bool warn, const char *text);
-/* It was live and has dropped its consumer for a new one. */
+/* It was live, has dropped its consumer and creates a new one. */
 void assert_restarted(struct fixture *f);
 
 #endif

@@ -110,7 +110,7 @@ static void bare_events_come_without_chunks(void **state)
 	end(&f);
 }
 
-/* Only what is behind `covered`, from wherever the cursor comes. */
+/* Only frames after `covered`, whatever the cursor's number is. */
 static void gathers_what_is_not_covered(void **state)
 {
 	struct fixture f;
@@ -186,7 +186,7 @@ static void batch_has_a_limit_of_buffers(void **state)
 		put(&f, seq % 2 ? "ev.a" : "ev.b", seq, "x");
 	cursor_gather(&f.cursor, f.buffer, &b);
 	assert_int_equal(b.n, CURSOR_IOV_MAX);
-	/* The next comes with the next batch. */
+	/* The next frame is in the next batch. */
 	cursor_advance(&f.cursor, f.buffer, &b, b.bytes, &rest, &len);
 	assert_int_equal(len, 0);
 	assert_int_equal(f.cursor.sent, 2 * CURSOR_IOV_MAX - 1);
@@ -265,7 +265,7 @@ static void check_cut(struct fixture *f, size_t written)
 	f->cursor.events = 0;
 	cursor_gather(&f->cursor, f->buffer, &b);
 	all = flat(&b);
-	/* The frame that was begun, or is the next, is the sink's to hold. */
+	/* The frame that was cut, or the next one, is for the sink to hold. */
 	for (uint64_t n = b.first; n != 0;
 	     n = event_buffer_frame(f->buffer, n)->next) {
 		if (end > written)
@@ -282,7 +282,7 @@ static void check_cut(struct fixture *f, size_t written)
 	assert_int_equal(f->cursor.covered, seqs[events - 1]);
 	assert_int_equal(event_buffer_frame(f->buffer, f->cursor.at)->seq,
 			 seqs[events - 1]);
-	/* What comes next is what was not handed out. */
+	/* The next batch starts with what was not handed out. */
 	cursor_gather(&f->cursor, f->buffer, &b);
 	assert_int_equal(b.bytes, all.len - end);
 	bytes_free(&all);
@@ -359,7 +359,7 @@ static void caught_up_covers_the_last_seq(void **state)
 	assert_int_equal(cursor_covered(&f.cursor, f.buffer), 20);
 	event_buffer_skip(f.buffer, 23);
 	assert_int_equal(cursor_covered(&f.cursor, f.buffer), 23);
-	/* It may come from a gateway that was ahead. */
+	/* Its event id may be of a gateway that was ahead. */
 	f.cursor.covered = 90;
 	assert_int_equal(cursor_covered(&f.cursor, f.buffer), 90);
 	end(&f);
@@ -378,14 +378,14 @@ static void joins_at_the_floor(void **state)
 	assert_false(cursor_joins(&f.cursor, f.buffer));
 	f.cursor.covered = 100;
 	assert_true(cursor_joins(&f.cursor, f.buffer));
-	/* One that fell off: a quarter of the frames further. */
+	/* An evicted cursor: a quarter of the frames further. */
 	f.cursor.evicted = true;
 	assert_false(cursor_joins(&f.cursor, f.buffer));
 	f.cursor.covered = 110;
 	assert_false(cursor_joins(&f.cursor, f.buffer));
 	f.cursor.covered = 111;
 	assert_true(cursor_joins(&f.cursor, f.buffer));
-	/* Of an empty log the head is all there is. */
+	/* An empty buffer covers nothing but its last sequence. */
 	event_buffer_reset(f.buffer, 112);
 	assert_false(cursor_joins(&f.cursor, f.buffer));
 	f.cursor.covered = 112;
@@ -452,7 +452,7 @@ static void rules_of_states_lists_and_flags(void **state)
 		{true,
 		 {.state = CURSOR_EVICTED, .gap = GAP_RESET, .sent = 5},
 		 NULL},
-		/* nothing is left to be told, and it is not in the line */
+		/* no gap to report, and not in the line */
 		{true, {.state = CURSOR_EVICTED}, "LISTED_EVICTED"},
 		{false,
 		 {.state = CURSOR_EVICTED, .listed = LISTED_EVICTED, .sent = 5},
@@ -486,7 +486,7 @@ static void rules_of_states_lists_and_flags(void **state)
 	begin(&f, 4096, true);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		broken_by(&f, &cases[i].c, cases[i].dirty, cases[i].broken);
-	/* A frame of its subject, and it would not see it. */
+	/* A frame of its subject that it would not see. */
 	put(&f, "ev.a", 7, "x");
 	broken_by(&f, &cases[0].c, false, "event_buffer_next");
 	end(&f);

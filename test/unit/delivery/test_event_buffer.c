@@ -1,6 +1,6 @@
-/* The log beside a naive model of it: every frame that was ever put, encoded
- * anew, in one array. The log must hold the newest of them, whole, in order,
- * chained by subject. */
+/* The buffer beside a naive model of it: every frame that was ever stored,
+ * encoded again, in one array. The buffer must hold the newest of them, whole,
+ * in order, chained by subject. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ struct model {
 	size_t memory;
 	struct model_frame frames[MODEL_FRAMES];
 	size_t n;
-	size_t from; /* the log has none of those before it */
+	size_t from; /* the buffer has none of the frames before it */
 	uint64_t head, floor;
 	struct list watch[MODEL_SUBJECTS];
 	struct buffer_subject *watched[MODEL_SUBJECTS];
@@ -162,8 +162,8 @@ static void check(const struct model *m)
 		check_subject(m, s);
 }
 
-/* What the log has let go must have been in the way: of the bytes (some are
- * lost where a frame does not fit before the ring's end), or of the headers. */
+/* Evicted frames must have been in the way: of the bytes (some are lost where a
+ * frame does not fit before the ring's end), or of the headers. */
 static void check_thrift(const struct model *m, size_t before)
 {
 	size_t held = 0, largest = 0;
@@ -188,7 +188,7 @@ static void model_evict_to(struct model *m, size_t from)
 	m->from = from;
 }
 
-/* Puts one frame into both; the log says itself how many it let go. */
+/* Stores one frame in both; the buffer's count tells how many it evicted. */
 static void model_put(struct model *m, int subject, uint64_t seq,
 		      const void *data, size_t len)
 {
@@ -292,7 +292,7 @@ static void reset_drops_all_and_keeps_watchers(void **state)
 	m.from = m.n;
 	check(&m);
 	assert_int_equal(event_buffer_bytes(m.buffer), 0);
-	/* Backwards, too: a stream was made anew. */
+	/* Backwards, too: the stream was recreated. */
 	event_buffer_reset(m.buffer, 3);
 	m.head = m.floor = 3;
 	model_put(&m, 2, 4, "d", 1);
@@ -395,7 +395,7 @@ static void frame_too_big_empties_the_buffer(void **state)
 	len = payload_for(bytes_cap(&m), 7) + 1;
 	sse_measure(&f, payload, len, 7, &tag);
 	assert_int_equal(f.total, bytes_cap(&m) + 1);
-	/* Those who watch must learn that they have something to fetch. */
+	/* Watchers must learn that there is a message to fetch. */
 	assert_ptr_equal(event_buffer_append(m.buffer, "ev.a", 4, &f, 1),
 			 m.watched[0]);
 	m.head = m.floor = 7;
@@ -469,7 +469,7 @@ static void entry_lives_as_long_as_frames_or_watchers(void **state)
 	model_watch(&m, 0);
 	model_unwatch(&m, 0);
 	check_subject(&m, 0);
-	/* With its last frame it goes. */
+	/* The entry goes with its last frame. */
 	model_watch(&m, 1);
 	for (uint64_t seq = 2; m.from == 0; seq++)
 		model_put(&m, 1, seq, "filling", 7);
@@ -588,7 +588,7 @@ static size_t put_many_subjects(struct event_buffer *l, int n)
 	return event_buffer_count(l);
 }
 
-/* Entries of subjects that nobody watches have an eighth of the memory. */
+/* Entries of subjects without watchers have an eighth of the memory. */
 static void idle_subjects_have_their_share(void **state)
 {
 	enum { MEMORY = 1 << 16, N = 2000 };
@@ -602,7 +602,7 @@ static void idle_subjects_have_their_share(void **state)
 	n = put_many_subjects(l, N);
 	assert_int_equal(n, MEMORY / 8 / cost);
 	assert_int_equal(event_buffer_floor(l), N - n);
-	/* Those of the streams are the streams' cost. */
+	/* Entries with watchers are accounted to their subscriptions. */
 	for (int i = 0; i < N; i++) {
 		char name[16];
 		int len = snprintf(name, sizeof(name), "ev.%04d", i);
@@ -620,7 +620,7 @@ static void idle_subjects_have_their_share(void **state)
 
 /* ---- the next frame ------------------------------------------------------ */
 
-/* What event_buffer_next() must say, by looking at every frame. */
+/* What event_buffer_next() must return, by looking at every frame. */
 static uint64_t naive_next(const struct model *m, int subject, uint64_t covered)
 {
 	for (size_t i = m->from; i < m->n; i++)
@@ -684,9 +684,9 @@ static unsigned steps_to(const struct event_buffer *l,
 	return steps;
 }
 
-/* Any place of any subject, however many frames there are: one client's resumes
- * must not hold up the loop. Each doubling may cost a few steps more; so 1 GiB
- * is no more than 16 of them above 64 MiB. */
+/* Any position of any subject, however many frames there are: one client's
+ * resumes must not delay the loop. Each doubling may cost a few steps more; so
+ * 1 GiB is no more than 16 of them above 64 MiB. */
 static void next_is_found_in_few_steps(void **state)
 {
 	enum { PER_DOUBLING = 6 };
@@ -702,8 +702,8 @@ static void next_is_found_in_few_steps(void **state)
 		while (((size_t)1 << doublings) < cap)
 			doublings++;
 		assert_int_equal(event_buffer_new(&l, memories[i]), 0);
-		/* Half as many again: the ring has been round, and jumps lead
-		 * to what is gone. */
+		/* Half as many again: the ring has wrapped, and jumps lead to
+		 * evicted frames. */
 		for (uint64_t seq = 1; seq <= cap + cap / 2; seq++) {
 			struct sse_frame f;
 

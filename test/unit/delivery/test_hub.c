@@ -47,10 +47,10 @@ static void new_begins_at_the_last_seq(void **state)
 	assert_got(c, OPENING);
 	assert_int_equal(c->writes, 1);
 	rig_publish(r, "ev.a", 11, "x");
-	assert_got(c, ""); /* not before the turn's end */
+	assert_got(c, ""); /* not before the flush */
 	rig_flush(r);
 	assert_got(c, "data: x\nid: 11-@\n\n");
-	/* The next one begins behind that. */
+	/* The next subscription starts after it. */
 	assert_got(rig_open(r, "a", START_NEW), RIG_OPENING("11-@"));
 	fake_quiet(&r->src); /* a live client costs NATS nothing */
 }
@@ -100,7 +100,7 @@ static void event_id_is_echoed_as_given(void **state)
 	fake_quiet(&r->src);
 }
 
-/* Not the log's: the stream may have it no more. */
+/* Not the buffer's: the stream may no longer have it. */
 static void last_is_the_stores(void **state)
 {
 	struct rig *r = *state;
@@ -187,7 +187,7 @@ static void before_first_contact_only_retry(void **state)
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
 	assert_got(c, "data: x\nid: 11-@\n\n");
-	/* The others' questions, now that someone answers. */
+	/* The others' questions, now that a server answers. */
 	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->request, 8,
 				"ev.a", "last"));
 	rig_info(r, RIG_STREAM, 4, 11);
@@ -211,7 +211,7 @@ static void before_first_contact_a_cursor_is_echoed(void **state)
 	assert_got(bare, RIG_OPENING("10"));
 	rig_live(r, 1, 10);
 	rig_flush(r);
-	/* It is ahead of this gateway: the leader knows. */
+	/* Its event id is beyond this gateway: the leader knows. */
 	rig_info(r, RIG_STREAM, 1, 12);
 	rig_publish(r, "ev.a", 11, "x");
 	rig_publish(r, "ev.a", 13, "y");
@@ -220,7 +220,8 @@ static void before_first_contact_a_cursor_is_echoed(void **state)
 	assert_got(bare, "data: x\nid: 11-@\n\ndata: y\nid: 13-@\n\n");
 }
 
-/* Known, but away: a start that needs no answer is given at once. */
+/* The stream is known, NATS is away: a start that needs no response is given at
+ * once. */
 static void opening_while_away(void **state)
 {
 	struct rig *r = *state;
@@ -246,7 +247,8 @@ static void opening_while_away(void **state)
 	assert_got(all, RIG_OPEN("2-@"));
 }
 
-/* Who waits for an answer that is on its way waits no longer when it is not. */
+/* A subscription waits for a response on its way, and no longer when it is
+ * lost. */
 static void gets_retry_when_the_answer_is_lost_with_nats(void **state)
 {
 	struct rig *r = *state;
@@ -302,7 +304,7 @@ static void flush_writes_to_so_many_clients(void **state)
 	assert_int_equal(c[0]->writes + c[1]->writes + c[2]->writes, 6);
 }
 
-/* A client with more than one batch coming must not hold up the others. */
+/* A client with more than one batch coming must not delay the others. */
 static void flush_writes_to_a_client_once(void **state)
 {
 	enum { LEN = 100 * 1024, N = 6 };
@@ -390,7 +392,7 @@ static void blocked_client_is_not_written(void **state)
 		rig_pass(r, 100);
 	}
 	assert_int_equal(c->writes, 1);
-	assert_int_equal(other->writes, 10); /* and delays nobody */
+	assert_int_equal(other->writes, 10); /* and delays no other */
 	/* Bit by bit. */
 	for (int i = 0; i < 400 && c->cursor.sent < 19; i++)
 		rig_drain(r, c, 7);
@@ -489,7 +491,7 @@ static void next_tick_is_when_there_is_work(void **state)
 	assert_int_equal(hub_next_ms(r->hub), r->now_ms + 2000);
 	rig_follow(r, RIG_STREAM, 1, 10);
 	assert_int_equal(hub_next_ms(r->hub), r->now_ms + 7000);
-	/* Someone waits for an answer: it may be late. */
+	/* A response is awaited: it may be late. */
 	hub_tick(r->hub, r->now_ms);
 	rig_open(r, "a", START_ALL);
 	assert_int_equal(hub_next_ms(r->hub), r->now_ms + 2000);
@@ -545,7 +547,7 @@ static void status_message_is_taken_once(void **state)
 	assert_true(n.warn);
 	assert_string_equal(n.text, "tail restarted after sequence 10: the "
 				    "consumer is gone");
-	/* Live again, at the same place: said again. */
+	/* Live again, at the same sequence: reported again. */
 	fake_asked(&r->src, ASKED_FORGET);
 	rig_follow(r, RIG_STREAM, 1, 10);
 	assert_true(hub_take_status_message(r->hub, &n));

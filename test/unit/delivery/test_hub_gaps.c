@@ -29,8 +29,8 @@ static void expired_is_reported_before_the_events(void **state)
 	assert_int_equal(r->metrics.value[METRIC_GAPS_EXPIRED], 1);
 }
 
-/* One of two answers to a question before the gap comes late. Where the client
- * was by then it has been told, and it goes on behind the gap. */
+/* One of two responses to a question before the gap comes late. The client
+ * knows its position by then, and goes on after the gap. */
 static void recheck_goes_not_back_before_a_gap(void **state)
 {
 	struct rig *r = *state;
@@ -76,7 +76,8 @@ static void expired_up_to_the_buffer(void **state)
 	fake_quiet(&r->src);
 }
 
-/* What the store has dropped and the log still has is no gap. */
+/* Messages that the stream has dropped and the buffer still holds are no gap.
+ */
 static void memory_outlives_the_store(void **state)
 {
 	struct rig *r = *state;
@@ -146,12 +147,12 @@ static void purge_is_a_gap_of_open_subscriptions(void **state)
 	rig_flush(r);
 	assert_got(live, ECHO("10-@") GAP("expired", 11, 30, "29-@"));
 	assert_got(behind, ECHO("5-@") GAP("expired", 5, 30, "29-@"));
-	/* What is next for it is not in the log, whatever its socket does. */
+	/* Its next message is not in the buffer, whatever its socket does. */
 	assert_int_equal(blocked->cursor.state, CURSOR_EVICTED);
 	rig_drain(r, blocked, SIZE_MAX);
-	/* It had not been told that nothing came up to 11. */
+	/* The client did not yet know that nothing came up to 11. */
 	assert_got(blocked, ECHO("10-@") GAP("expired", 10, 30, "29-@"));
-	/* One that has not begun begins now. */
+	/* A subscription that has not started starts now. */
 	rig_info(r, RIG_STREAM, 30, 40);
 	rig_flush(r);
 	assert_got(all, "retry: 3000\n\n" RIG_OPEN("29-@"));
@@ -165,7 +166,7 @@ static void purge_is_a_gap_of_open_subscriptions(void **state)
 	fake_quiet(&r->src);
 }
 
-/* One that another gateway has brought further has missed nothing. */
+/* A cursor that another gateway has brought further misses nothing. */
 static void purge_before_the_cursor_is_no_gap(void **state)
 {
 	struct rig *r = *state;

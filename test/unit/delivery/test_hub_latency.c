@@ -76,8 +76,7 @@ static void live_events_have_a_latency(void **state)
 	/* Two to each of two, by the older one. */
 	assert_int_equal(seen(r), 4);
 	assert_int_equal(seen_us(r), 4 * 7000);
-	/* A server's clock that is ahead is not before the beginning of time.
-	 */
+	/* A server's clock that is ahead counts as age 0. */
 	publish_aged(r, 13, 0);
 	wall_clock_ns -= 5000000;
 	rig_flush(r);
@@ -95,7 +94,7 @@ static void old_events_have_none(void **state)
 	rig_resume(r, "a", "10-@");
 	assert_int_equal(r->metrics.value[METRIC_EVENTS_BUFFER], 1);
 	assert_int_equal(seen(r), 0);
-	/* From there on it follows. */
+	/* From there on its events count. */
 	publish_aged(r, 12, 2);
 	rig_flush(r);
 	assert_int_equal(seen(r), 1);
@@ -115,7 +114,7 @@ static void slow_clients_are_counted_and_have_none(void **state)
 	hub_gauges(r->hub);
 	assert_true(c->cursor.blocked);
 	assert_int_equal(r->metrics.value[METRIC_SUBSCRIPTIONS_SLOW], 1);
-	assert_int_equal(seen(r), 1); /* it was begun in time */
+	assert_int_equal(seen(r), 1); /* its first byte was in time */
 	publish_aged(r, 12, 1);
 	wall_clock_ns += UINT64_C(60) * 1000000000;
 	rig_drain(r, c, SIZE_MAX);
@@ -129,7 +128,7 @@ static void slow_clients_are_counted_and_have_none(void **state)
 	assert_int_equal(seen(r), 2);
 }
 
-/* One that ends while it is slow is slow no more. */
+/* A subscription that closes while it is slow no longer counts. */
 static void a_slow_one_that_leaves_is_gone(void **state)
 {
 	struct rig *r = *state;

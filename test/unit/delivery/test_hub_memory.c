@@ -130,7 +130,7 @@ static void limit_takes_a_part_of_the_lines(void **state)
 	assert_int_equal(lines_of(all), 7);
 }
 
-/* They were made for a client that wanted less, or before the last message. */
+/* Lines made for a client that wanted fewer, or before the last message. */
 static void what_is_missing_is_made(void **state)
 {
 	struct rig *r = *state;
@@ -161,7 +161,7 @@ static void what_is_missing_is_made(void **state)
 
 /* ---- short of memory ----------------------------------------------------- */
 
-/* Until the next tick nothing is tried again, and all is there afterwards. */
+/* No retry before the next tick; all lines are there afterwards. */
 static void lines_wait_for_memory(void **state)
 {
 	struct rig *r = *state;
@@ -190,7 +190,7 @@ static void lines_wait_for_memory(void **state)
 	fake_quiet(&r->src);
 }
 
-/* No replay is running whose time-outs would wake the hub. */
+/* No replay is running whose timeouts would wake the hub. */
 static void replay_waits_for_memory(void **state)
 {
 	struct rig *r = *state;

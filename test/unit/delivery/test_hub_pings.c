@@ -135,7 +135,7 @@ static void blocked_client_gets_one_ping(void **state)
 	assert_got(c, PING "id: 11-@\n\n");
 }
 
-/* A ping brings the retry: that an answer kept waiting. */
+/* A ping brings the `retry:` that waited for a response. */
 static void ping_while_waiting_for_an_answer(void **state)
 {
 	struct rig *r = *state;
@@ -168,7 +168,8 @@ static void closed_client_gets_no_ping(void **state)
 
 enum { CROWD = 4500 };
 
-/* So many a tick, and the next tick is due at once while more wait. */
+/* A bounded number for each tick, and the next tick is due at once while more
+ * wait. */
 static void many_clients_are_pinged_in_batches(void **state)
 {
 	static struct rig_client crowd[CROWD];

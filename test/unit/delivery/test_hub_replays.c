@@ -13,7 +13,7 @@
 
 /* ---- slots --------------------------------------------------------------- */
 
-/* Two that have much to catch up on, and one slot. */
+/* Two subscriptions far behind, and one slot. */
 static void slot_goes_round(void **state)
 {
 	struct rig *r = *state;
@@ -26,14 +26,14 @@ static void slot_goes_round(void **state)
 	assert_got(c[0], OLD(2));
 	rig_pass(r, 2999);
 	assert_int_equal(c[1]->cursor.state, CURSOR_EVICTED);
-	/* Its time-out was over: it has asked again. */
+	/* Its timeout is over: it has asked again. */
 	fake_asked(&r->src, ASKED_FIND);
 	rig_probe(r, 3, 3);
 	rig_pass(r, 1);
 	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
-	assert_got(c[0], OLD(3)); /* what was asked for is not lost */
+	assert_got(c[0], OLD(3)); /* the requested message is not lost */
 	assert_int_equal(c[0]->cursor.state, CURSOR_EVICTED);
 	assert_int_equal(c[1]->cursor.state, CURSOR_REPLAY);
 	rig_send(r, event_error(JETSTREAM_FOUND,
@@ -47,7 +47,7 @@ static void slot_goes_round(void **state)
 	assert_int_equal(c[0]->cursor.state, CURSOR_LIVE);
 }
 
-/* ... and none while nobody waits. */
+/* No rotation while no other waits. */
 static void slot_stays_while_no_other_waits(void **state)
 {
 	struct rig *r = *state;
@@ -76,7 +76,7 @@ static void replays_wait_for_a_slot(void **state)
 	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
 	assert_int_equal(c[1]->cursor.state, CURSOR_EVICTED);
 	assert_int_equal(fake_waiting(&r->src), 1);
-	/* They are live streams, but for their events. */
+	/* They get pings like live subscriptions. */
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
 	assert_got(c[1], "");
@@ -114,7 +114,7 @@ static void last_waits_for_a_slot_too(void **state)
 	assert_got(c, ECHO("7-@") OLD(8));
 }
 
-/* Who waits may find that the log has all by then. */
+/* While it waits the buffer may come to hold everything it needs. */
 static void blocked_replay_gives_its_slot_away(void **state)
 {
 	struct rig *r = *state;
@@ -132,14 +132,14 @@ static void blocked_replay_gives_its_slot_away(void **state)
 	assert_int_equal(c->cursor.state, CURSOR_EVICTED);
 	assert_int_equal(next->cursor.state, CURSOR_REPLAY);
 	answer(r, 6, 0);
-	fake_quiet(&r->src); /* the blocked one does not ask for a place */
+	fake_quiet(&r->src); /* the blocked one is not in the line */
 	rig_drain(r, c, SIZE_MAX);
 	assert_got(c, ECHO("5-@") OLD(7));
 	answer(r, 8, 0);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 }
 
-/* It stands in the line for a slot, and its socket is full. */
+/* It is in the line for a slot, and its socket is full. */
 static void blocked_one_leaves_the_line(void **state)
 {
 	struct rig *r = *state;
@@ -260,7 +260,7 @@ static void closes_in_every_phase_of_a_replay(void **state)
 		assert_int_equal(fake_waiting(&r->src), phase > 1);
 		hub_gauges(r->hub);
 		assert_int_equal(r->metrics.value[METRIC_REPLAYS_RUNNING], 0);
-		/* Its place is free. */
+		/* Its slot is free. */
 		c = rig_resume(r, "a", "5-@");
 		assert_int_equal(c->cursor.state, CURSOR_REPLAY);
 	}
@@ -280,7 +280,7 @@ static void responses_to_no_request_are_ignored(void **state)
 		rig_send(r, event_status(request, 1, 503));
 		rig_send(r, event_info(request, RIG_OTHER, 1, 5));
 	}
-	/* The hub's own number, and nothing was asked. */
+	/* The hub's own owner number, without a question. */
 	rig_send(r, event_info((struct request_id){0x7fffffff, 0}, RIG_OTHER, 1,
 			       5));
 	rig_flush(r);
@@ -316,7 +316,8 @@ static void slow_client_is_evicted_and_comes_back(void **state)
 	rig_drain(r, c, SIZE_MAX);
 	assert_got(c, ECHO("10-@") EVENT(11));
 	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
-	assert_true(c->cursor.evicted); /* to come back with room to spare */
+	assert_true(
+		c->cursor.evicted); /* joins again only with room to spare */
 	answer(r, 12, 12);
 	assert_got(c, OLD(12));
 	rig_probe(r, 13, 0);
@@ -330,7 +331,7 @@ static void slow_client_is_evicted_and_comes_back(void **state)
 	assert_got(c, text);
 }
 
-/* A message too big for the log: its readers fetch it themselves. */
+/* A message too big for the buffer: its readers fetch it by replays. */
 static void too_big_for_the_buffer_comes_by_a_replay(void **state)
 {
 	static char big[5000];
@@ -386,7 +387,7 @@ static void ping_while_waiting_for_a_slot(void **state)
 	assert_got(last, "retry: 3000\n\n" PING "\n");
 }
 
-/* A ping's write may be the one that ends a replay. */
+/* The write of a ping may be the one that ends a replay. */
 static void ping_ends_replays(void **state)
 {
 	struct rig *r = *state;
@@ -442,14 +443,14 @@ static void probes_share_the_limiter(void **state)
 	rig_flush(r);
 	assert_got(c[0], ECHO("5-@") OLD(10));
 	fake_quiet(&r->src);
-	/* Whoever leaves makes room as well. */
+	/* A subscription that closes frees its permit as well. */
 	rig_close(r, c[1]);
 	rig_flush(r);
 	answer(r, 6, 10);
 	assert_got(c[2], ECHO("5-@") OLD(10));
 }
 
-/* The first has it, and who that is; the other waits for its turn. */
+/* The first has the permit; the other waits for its own. */
 static struct request_id two_want_the_consumer(struct rig *r,
 					       struct rig_client **c)
 {
@@ -539,8 +540,8 @@ static void late(struct rig *r, struct request_id request)
 	fake_quiet(&r->src);
 }
 
-/* A line that needs 6 s for the message, and would never be free if each of its
- * time-outs sent it once more. */
+/* A line that needs 6 s for a message, and would never be free if each timeout
+ * sent it once more. */
 static void late_answers_give_more_time(void **state)
 {
 	struct rig *r = *state;
@@ -554,7 +555,7 @@ static void late_answers_give_more_time(void **state)
 	quiet_for(r, 1000);
 	late(r, request);
 	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 1);
-	late(r, next); /* at the same time: one sign, not two */
+	late(r, next); /* at the same time: it counts once */
 	request = given_up_after(r, 1500);
 	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 2);
 	next = given_up_after(r, 5000);
@@ -570,8 +571,8 @@ static void late_answers_give_more_time(void **state)
 	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 4);
 }
 
-/* The server searches long for one client: its own time-outs grow, those of
- * another one's replay and of the tail do not. */
+/* The server searches long for one client: its own timeouts grow, those of
+ * another replay and of the tail do not. */
 static void late_searches_of_one_client_are_its_own(void **state)
 {
 	struct rig *r = *state;
@@ -632,7 +633,7 @@ static void timeout_ends(void **state)
 	given_up_after(r, 2500);
 }
 
-/* The tail hears nothing for 7 s, and then what it was sent meanwhile. */
+/* The tail hears nothing for 7 s, and then what was sent meanwhile. */
 static void late_messages_give_the_tail_more_time(void **state)
 {
 	struct rig *r = *state;

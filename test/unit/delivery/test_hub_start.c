@@ -74,14 +74,14 @@ static void long_past_comes_by_a_consumer(void **state)
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->request.generation,
 			 request.generation);
-	/* What still comes is no one's. */
+	/* Late messages are ignored. */
 	rig_send(r, event_message(request, 10, 3, "ev.a", "late"));
 	rig_flush(r);
 	assert_got(c, "");
 	fake_quiet(&r->src);
 }
 
-/* One question serves all whose probes were answered before it was sent. */
+/* One STREAM.INFO serves all probes that were answered before it was sent. */
 static void one_info_for_many_replays(void **state)
 {
 	struct rig *r = *state;
@@ -128,7 +128,8 @@ static void info_without_answer_is_asked_again(void **state)
 	assert_got(c, ECHO("3-@"));
 }
 
-/* The stream had as much as the log when it was asked; it has more by now. */
+/* The stream had as much as the buffer when it was asked; it has more by now.
+ */
 static void messages_overtake_the_info(void **state)
 {
 	struct rig *r = *state;
@@ -143,8 +144,8 @@ static void messages_overtake_the_info(void **state)
 	assert_int_equal(r->metrics.value[METRIC_RESET_BEHIND], 0);
 }
 
-/* It is asked on until it has come to where the log was; who comes meanwhile
- * need not wait for that. */
+/* The leader is asked until it has what the buffer had; new subscriptions need
+ * not wait for that. */
 static void leader_behind_the_buffer_is_followed_up(void **state)
 {
 	struct rig *r = *state;
@@ -174,8 +175,8 @@ static void leader_behind_the_buffer_is_followed_up(void **state)
 	fake_quiet(&r->src);
 }
 
-/* JetStream's own troubles, or nobody's word: asked again, and the tail goes on
- * meanwhile. */
+/* An error of JetStream, or a state without a leader: asked again, and the tail
+ * goes on meanwhile. */
 static void info_that_says_nothing_is_asked_again(void **state)
 {
 	struct rig *r = *state;
@@ -203,8 +204,9 @@ static void info_that_says_nothing_is_asked_again(void **state)
 	assert_got(c, ECHO("2-@"));
 }
 
-/* Two servers take themselves for the leader, and both answer what the hub asks
- * between two probes: the second probe's answer may be the wrong one's. */
+/* Two servers believe to be the leader, and both answer what the hub asks
+ * between two probes: the second probe's answer may be that of the wrong one.
+ */
 static void answer_of_another_server_is_no_evidence(void **state)
 {
 	struct rig *r = *state;
@@ -243,7 +245,7 @@ static void answer_of_another_server_is_no_evidence(void **state)
 	fake_quiet(&r->src);
 }
 
-/* The tail asks for itself, and those who wait are answered in the end. */
+/* The tail asks, and the waiting subscriptions are answered in the end. */
 static void info_that_fails_begins_with_the_tail(void **state)
 {
 	struct rig *r = *state;
@@ -281,7 +283,7 @@ static void all_begins_with_the_first(void **state)
 	assert_int_equal(r->metrics.value[METRIC_GAPS_EXPIRED], 0);
 }
 
-/* It was started while its socket was full, and must not be once more. */
+/* It started while its socket was full, and must not start again. */
 static void all_on_a_full_socket_starts_once(void **state)
 {
 	struct rig *r = *state;
@@ -354,7 +356,7 @@ static void last_of_nothing(void **state)
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 }
 
-/* Published after the question was sent: by the log, and not twice. */
+/* Published after the question was sent: from the buffer, and not twice. */
 static void last_and_new_at_the_same_time(void **state)
 {
 	struct rig *r = *state;
@@ -407,7 +409,7 @@ static void one_question_for_all_that_wait_for_the_last(void **state)
 	rig_send(r, event_info(request, RIG_STREAM, 1, 10));
 	rig_flush(r);
 	assert_got(c[0], ECHO("10-@"));
-	/* They came after the question was sent, and have one together. */
+	/* They came after the question was sent, and share the next one. */
 	assert_got(c[1], "");
 	late = rig_open(r, "a", START_LAST);
 	request = fake_asked(&r->src, ASKED_LAST)->request; /* c[1] and c[2] */
@@ -421,7 +423,8 @@ static void one_question_for_all_that_wait_for_the_last(void **state)
 	assert_got(c[2], ECHO("10-@"));
 	fake_quiet(&r->src);
 	(void)line;
-	/* Who asks for "a" goes: the others of "a" ask for themselves. */
+	/* The subscription that asks for "a" closes: the others of "a" ask
+	 * themselves. */
 	assert_got(late, "");
 	rig_close(r, c[3]);
 	rig_flush(r);
@@ -458,7 +461,7 @@ static void all_that_wait_get_the_last(void **state)
 		rig_flush(r);
 		if (fake_waiting(&r->src) == 0)
 			continue;
-		/* It had no room for the message, and asks for it. */
+		/* It had no room for the message, and asks for it itself. */
 		answer(r, 8, 8);
 		answer(r, 9, 0);
 	}
@@ -499,8 +502,7 @@ static void ping_of_a_cursor_ahead_stays_ahead(void **state)
 	assert_got(c, PING "id: 55-@\n\n");
 }
 
-/* In a cluster: asks on for 5 s before it believes that the stream ends there.
- */
+/* In a cluster: asks for 5 s before it concludes that the stream ends there. */
 static void ask_while_ahead_of(struct rig *r, struct rig_client *c, int times,
 			       uint64_t last)
 {
@@ -546,8 +548,8 @@ static void leader_has_its_grace_for_a_cursor_beyond_the_end(void **state)
 	assert_got(c, GAP("reset", 11, 1, "0-@"));
 }
 
-/* The gateway itself has more than the leader: until the leader has caught up
- * with that, its word on a cursor says nothing. */
+/* The gateway itself has more than the leader: until the leader has caught up,
+ * its answer about a cursor means nothing. */
 static void no_reset_while_the_leader_is_behind_the_tail(void **state)
 {
 	struct rig *r = *state;
@@ -589,8 +591,8 @@ static void cursor_beyond_the_end_delays_no_other(void **state)
 	}
 }
 
-/* A server that has lost the others knows nothing of the end: neither does it
- * count as asking. */
+/* A server that has lost the others knows nothing of the end; its answers do
+ * not count. */
 static void state_without_a_leader_is_no_reset(void **state)
 {
 	struct rig *r = *state;
@@ -628,7 +630,7 @@ static void leader_that_catches_up_in_time(void **state)
 	assert_got(c, ECHO("11-@") EVENT(12));
 }
 
-/* It is the asking that counts, not the time that NATS was away. */
+/* Answers count, not the time without NATS. */
 static void outage_does_not_count_as_asking(void **state)
 {
 	struct rig *r = *state;
@@ -647,7 +649,7 @@ static void outage_does_not_count_as_asking(void **state)
 	assert_got(c, ECHO("11-@") GAP("reset", 11, 1, "0-@"));
 }
 
-/* Every cursor below 2^64 is a good one. */
+/* Every event id below 2^64 is valid. */
 static void cursors_at_the_end_of_numbers(void **state)
 {
 	static const struct {

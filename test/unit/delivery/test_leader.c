@@ -1,5 +1,5 @@
-/* What is asked of the leader, when, and what its last sequence means; and the
- * pause before a failed request is repeated. */
+/* When the leader is asked, and what its last sequence means; the pause before
+ * a failed request is repeated. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +75,7 @@ static void one_question_serves_all_before_it(void **state)
 
 	assert_int_equal(leader_want_info(&f->leader), no);
 	ask(f);
-	/* It is sent: who asks now needs the next one. */
+	/* It is sent: a later caller needs the next one. */
 	assert_int_equal(leader_want_info(&f->leader), no + 1);
 	ask(f);
 	assert_int_equal(fake_waiting(&f->src), 1);
@@ -87,7 +87,7 @@ static void one_question_serves_all_before_it(void **state)
 	assert_int_equal(leader_due(&f->leader), UINT64_MAX);
 }
 
-/* B1 of the reviews: one client could hold up everybody's history. */
+/* One client must not delay the questions of all others. */
 static void later_question_delays_no_other(void **state)
 {
 	struct fixture *f = *state;
@@ -220,7 +220,7 @@ static void cursor_beyond_the_end_has_the_same_grace(void **state)
 	assert_false(leader_had_grace(&f->leader, &since, f->now_ms));
 	f->now_ms += 20;
 	assert_true(leader_had_grace(&f->leader, &since, f->now_ms));
-	/* No replicas: nobody is behind. */
+	/* Without replicas no server is behind. */
 	since = 0;
 	rolled_back(f, 9, 0, 9);
 	assert_false(leader_had_grace(&f->leader, &since, f->now_ms));

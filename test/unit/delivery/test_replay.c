@@ -78,7 +78,7 @@ static void every_phase_that_waits_has_a_time_out(void **state)
 		replay_tick(&f->replay, f->now_ms);
 		fake_quiet(&f->src);
 		f->now_ms++;
-		/* With the socket blocked, nothing can be asked for. */
+		/* While the socket is blocked, nothing is requested. */
 		f->cursor.blocked = true;
 		replay_tick(&f->replay, f->now_ms);
 		fake_quiet(&f->src);
@@ -124,7 +124,8 @@ static void check_cut(void **state, bool chunked, size_t written)
 	for (int i = 1; i <= b.n; i++)
 		bytes_add(&all, b.iov[i].iov_base, b.iov[i].iov_len);
 	one = all.len / 5;
-	/* All that was begun, or else the next one, is handed out. */
+	/* The frame that was cut, or else the next one, counts as handed out.
+	 */
 	whole = written == all.len ? 5 : written / one + 1;
 	replay_advance(&f->replay, &b, written, &rest, &rest_len);
 	assert_int_equal(rest_len, whole * one - written);
@@ -184,7 +185,7 @@ static void ends_in_every_phase(void **state)
 		replay_end(&f->replay);
 		replay_tick(&f->replay, f->now_ms + 1000000);
 		fake_quiet(&f->src);
-		/* What was not handed out is not kept for the next. */
+		/* Frames not handed out are not kept for the next replay. */
 		begin_replay(f, 30);
 		take_frames(f, "");
 		answer_probe(f, 31, 31);
@@ -193,7 +194,7 @@ static void ends_in_every_phase(void **state)
 	}
 }
 
-/* One that fell off comes back with room to spare. */
+/* An evicted cursor joins again with room to spare. */
 static void fell_off_joins_at_the_quarter(void **state)
 {
 	struct fixture *f = *state;
@@ -234,7 +235,7 @@ static void waits_for_its_permit(void **state)
 	assert_ptr_equal(limiter_next(&f->limiters.asks), &f->replay.permit);
 	replay_on_permit(&f->replay, f->now_ms);
 	asked_find(f, 11);
-	/* The time of waiting is not the server's. */
+	/* The time in the line does not count as the server's. */
 	replay_tick(&f->replay, f->now_ms + ANSWER_MS - 1);
 	fake_quiet(&f->src);
 }
@@ -252,7 +253,7 @@ static void ends_while_it_waits(void **state)
 	fake_quiet(&f->src);
 }
 
-/* All that was asked for comes, and is handed out. */
+/* All requested messages come, and are handed out. */
 static void full_pull(struct fixture *f)
 {
 	uint64_t first = f->cursor.sent + 1, last = f->cursor.sent + BATCH;
@@ -279,7 +280,7 @@ static void pulls(struct fixture *f, int n)
 	}
 }
 
-/* Who has much to catch up on does not hold up those who have little. */
+/* A replay that is far behind does not delay short ones. */
 static void consumer_is_given_up_after_so_many_pulls(void **state)
 {
 	enum { PULLS = 16 };
@@ -298,7 +299,7 @@ static void consumer_is_given_up_after_so_many_pulls(void **state)
 	permit_release(&other);
 	assert_ptr_equal(limiter_next(&f->limiters.consumers),
 			 &f->replay.permit);
-	/* The next one counts from its own first. */
+	/* The next consumer counts from 1. */
 	assert_false(permit_acquire(&f->limiters.consumers, &other));
 	replay_on_permit(&f->replay, f->now_ms);
 	asked_create(f, f->cursor.sent + 1);
@@ -327,7 +328,7 @@ static void blocked_one_gives_its_consumer_away(void **state)
 	begin_pulling(f);
 	send_message(f, 20);
 	end_pull_checked(f);
-	replay_yield(&f->replay); /* nobody wants it */
+	replay_yield(&f->replay); /* no other waits for it */
 	fake_quiet(&f->src);
 	assert_false(permit_acquire(&f->limiters.consumers, &other));
 	replay_yield(&f->replay);

@@ -31,8 +31,8 @@ static void consumer_after_two_probes(void **state)
 	assert_int_equal(f->cursor.events, 4);
 }
 
-/* A consumer says nothing of what was taken from under it: only the stream's
- * first sequence does. */
+/* A consumer skips silently what was taken from under it: only the stream's
+ * first sequence tells. */
 static void expired_under_a_pull_is_a_gap(void **state)
 {
 	static const struct {
@@ -78,7 +78,7 @@ static void pulls_again_when_all_is_handed_out(void **state)
 						  : REPLAY_WANT_INFO);
 		fake_quiet(&f->src);
 	}
-	/* More than was asked for is no one's. */
+	/* Messages beyond the batch are ignored. */
 	assert_int_equal(send_event(f, event_message(f->consumer, 999,
 						     f->cseq + 1, "ev.a", "m")),
 			 REPLAY_WAIT);
@@ -108,7 +108,7 @@ static void what_is_not_above_the_cursor_is_dropped(void **state)
 
 enum then { NOTHING, PROBES, PROBES_ANEW, PROBES_AND_FORGETS, PULLS_ONE };
 
-/* Two messages of the pull have come; anew is without them. */
+/* Two messages of the pull have come; the next pull is without them. */
 static void status_means(void **state)
 {
 	enum { LEFT = BATCH - 2 };
@@ -193,7 +193,7 @@ static void status_of_another_pull_means_nothing(void **state)
 	assert_int_equal(send_message(f, 13), REPLAY_WAIT);
 }
 
-/* What has come is handed out before it asks what is left. */
+/* What has come is handed out before the next probe. */
 static void end_of_a_pull_waits_for_the_queue(void **state)
 {
 	struct fixture *f = *state;
@@ -208,7 +208,8 @@ static void end_of_a_pull_waits_for_the_queue(void **state)
 	answer_probe(f, 21, 40);
 	assert_int_equal(check_info(f, 1, 200), REPLAY_HAS_DATA);
 	take_frames(f, "data: found\nid: 40-9f31c2\n\n");
-	/* There was more: the consumer goes on, and brings that one, too. */
+	/* There was more: the consumer goes on, and brings that message, too.
+	 */
 	assert_int_equal(step_replay(f), REPLAY_WAIT);
 	asked_pull(f, BATCH, 128 * 1024);
 	send_message(f, 40);
@@ -240,7 +241,7 @@ static void big_message_comes_alone(void **state)
 	asked_pull(f, BATCH, 128 * 1024);
 }
 
-/* Whatever the server was asked for: nothing of it goes out. */
+/* A message of another subject is never handed out. */
 static void message_of_another_subject_is_dropped(void **state)
 {
 	struct fixture *f = *state;
@@ -265,7 +266,7 @@ static void message_of_another_subject_is_dropped(void **state)
 	asked_find(f, 31); /* no consumer for a while */
 }
 
-/* A limit of the server's below what is asked for: less is asked for. */
+/* The server's limit is below the batch: less is requested. */
 static void pull_that_is_too_much_is_made_smaller(void **state)
 {
 	struct fixture *f = *state;
@@ -288,8 +289,8 @@ static void pull_that_is_too_much_is_made_smaller(void **state)
 	asked_find(f, 13);
 }
 
-/* Each pull is refused, and each consumer is given up for it: that must not go
- * on at the speed of the line. */
+/* Each pull is rejected, and each consumer dropped for it: that must not repeat
+ * at the speed of the line. */
 static void refused_pulls_are_not_repeated_at_once(void **state)
 {
 	static const int codes[] = {400, 503};
@@ -318,7 +319,7 @@ static void refused_pulls_are_not_repeated_at_once(void **state)
 			check_info(f, 1, 2000);
 			asked_pull(f, BATCH, 128 * 1024);
 		}
-		/* One that brings something, and it was the last refusal. */
+		/* A pull that brings a message ends the backoff. */
 		send_message(f, seq);
 		end_pull_checked(f);
 		replay_yield(&f->replay);
@@ -346,7 +347,7 @@ static void lost_message_begins_with_a_probe(void **state)
 		assert_int_equal(send_event(f, event_message(old, 30, 2, "ev.a",
 							     "m")),
 				 REPLAY_WAIT);
-		/* Another consumer counts from its own beginning. */
+		/* Another consumer counts from 1. */
 		deliver_found(f, 13, 20);
 		deliver_found(f, 21, 21);
 		asked_create(f, 22);
@@ -375,7 +376,7 @@ static void refused_consumer_leaves_the_probes(void **state)
 	assert_int_equal(check_info(f, 1, 200), REPLAY_JOINS);
 	assert_int_equal(f->metrics.value[METRIC_ERRORS_CREATE], 1);
 	replay_end(&f->replay);
-	fake_quiet(&f->src); /* nothing to forget */
+	fake_quiet(&f->src); /* nothing to delete */
 	/* The next replay may be luckier. */
 	begin_replay(f, 10);
 	deliver_found(f, 11, 11);
@@ -442,7 +443,7 @@ static void late_creation_is_no_ones(void **state)
 			 REPLAY_WANT_INFO);
 }
 
-/* The log moved on under the last probe: another, not a pull. */
+/* The buffer moved on during the last probe: another probe, not a pull. */
 static void nothing_left_and_not_there_yet(void **state)
 {
 	struct fixture *f = *state;

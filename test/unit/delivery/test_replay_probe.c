@@ -30,8 +30,8 @@ static void nothing_left_joins_without_a_consumer(void **state)
 	assert_int_equal(f->metrics.value[METRIC_REPLAY_CONSUMERS], 0);
 }
 
-/* The leader's "no" counts up to the head when it was asked, not up to that
- * when it has answered. */
+/* The leader's "no message" counts up to the last sequence when it was asked,
+ * not when it answered. */
 static void last_seq_counts_as_it_was_at_sending(void **state)
 {
 	struct fixture *f = *state;
@@ -47,8 +47,8 @@ static void last_seq_counts_as_it_was_at_sending(void **state)
 	assert_int_equal(f->cursor.covered, 160);
 }
 
-/* Whoever answers has not seen what we have, and maybe had not when it answered
- * the probe: no evidence, even if it has by now. */
+/* The server that answers lacks what the buffer has, and may have lacked it
+ * when it answered the probe: no evidence, even if it has it by now. */
 static void leader_behind_is_probed_again(void **state)
 {
 	struct fixture *f = *state;
@@ -65,8 +65,8 @@ static void leader_behind_is_probed_again(void **state)
 	assert_int_equal(check_info(f, 1, FLOOR), REPLAY_JOINS);
 }
 
-/* The one that answered the probe may have been behind the one before, and have
- * caught up since. */
+/* The server that answered the probe may have been behind the previous leader,
+ * and have caught up since. */
 static void another_leader_is_probed_again(void **state)
 {
 	struct fixture *f = *state;
@@ -83,8 +83,8 @@ static void another_leader_is_probed_again(void **state)
 	assert_int_equal(check_followed(f, 200), REPLAY_JOINS);
 }
 
-/* "No message" bears no name. In a cluster it is asked for twice, and by then
- * nobody else may have spoken for the leader. */
+/* "No message" names no server. In a cluster it is asked for twice, and no
+ * other server may have answered for the leader in between. */
 static void clusters_no_is_asked_for_twice(void **state)
 {
 	struct fixture *f = *state;
@@ -103,7 +103,7 @@ static void clusters_no_is_asked_for_twice(void **state)
 	assert_int_equal(f->cursor.covered, FLOOR);
 }
 
-/* Some seconds later there may be another leader, and the word is too old. */
+/* Some seconds later there may be another leader: the answer is too old. */
 static void answer_that_all_follow_does_not_last(void **state)
 {
 	struct fixture *f = *state;
@@ -121,9 +121,9 @@ static void answer_that_all_follow_does_not_last(void **state)
 	assert_int_equal(check_followed(f, 200), REPLAY_JOINS);
 }
 
-/* One replica has not answered the leader: it may be one for itself. Then the
- * second question comes when it no longer is, and what was stored between the
- * two is not covered. */
+/* One replica has not answered the leader: it may believe to be one. Then the
+ * second question comes when it no longer does, and messages stored between the
+ * two are not covered. */
 static void second_question_is_later_where_a_replica_is_silent(void **state)
 {
 	struct fixture *f = *state;
@@ -148,8 +148,8 @@ static void second_question_is_later_where_a_replica_is_silent(void **state)
 	assert_int_equal(f->cursor.covered, 150);
 }
 
-/* Two servers answer one question, each for itself: whichever of the answers
- * came first, and whatever was asked for since. */
+/* Two servers answer one question, each for itself: whichever answer came
+ * first, and whatever was asked since. */
 static void second_answer_that_differs_is_doubt(void **state)
 {
 	static const uint64_t answers[][2] = {{0, 15}, {15, 0}, {20, 15}};
@@ -194,7 +194,7 @@ static void second_answer_that_differs_is_doubt(void **state)
 	}
 }
 
-/* A ping may have named the place: then it stands. */
+/* A ping may have named the position: then it stands. */
 static void what_was_reported_is_not_taken_back(void **state)
 {
 	struct fixture *f = *state;
@@ -216,7 +216,8 @@ static void what_was_reported_is_not_taken_back(void **state)
 	assert_int_equal(f->cursor.covered, 120);
 }
 
-/* What is found is there, whoever says so; and says nothing of what comes. */
+/* A message that is found exists, whatever server returns it, and proves
+ * nothing about later ones. */
 static void clusters_message_is_believed(void **state)
 {
 	struct fixture *f = *state;
@@ -236,7 +237,7 @@ static void clusters_message_is_believed(void **state)
 	assert_int_equal(check_followed(f, 200), REPLAY_JOINS);
 }
 
-/* "No message" goes as far as the leader had said before that it was. */
+/* "No message" counts as far as the leader's own last sequence was known. */
 static void evidence_goes_no_further_than_the_leaders_state(void **state)
 {
 	struct fixture *f = *state;
@@ -255,7 +256,7 @@ static void evidence_goes_no_further_than_the_leaders_state(void **state)
 	assert_int_equal(check_followed(f, 200), REPLAY_JOINS);
 }
 
-/* It can't be behind, and its last word may be an hour old. */
+/* A single server cannot be behind; its last answer may be an hour old. */
 static void single_servers_no_goes_as_far_as_the_buffer(void **state)
 {
 	struct fixture *f = *state;
@@ -267,7 +268,7 @@ static void single_servers_no_goes_as_far_as_the_buffer(void **state)
 	assert_int_equal(f->cursor.covered, FLOOR);
 }
 
-/* It is not yet where the log begins: there is no hurry to probe again. */
+/* It is not yet where the buffer begins: the next probe can wait. */
 static void leader_before_the_floor_is_probed_later(void **state)
 {
 	struct fixture *f = *state;
@@ -333,7 +334,7 @@ static uint64_t round_trips(const struct fixture *f)
 	return n;
 }
 
-/* Waits that no answer ends are no round trips. */
+/* Waits without a response are no round trips. */
 static void only_answers_are_round_trips(void **state)
 {
 	struct fixture *f = *state;
@@ -356,7 +357,7 @@ static void only_answers_are_round_trips(void **state)
 	asked_find(f, 11);
 }
 
-/* The tail asks as of the time when it last heard something. */
+/* The tail counts from the time when it last heard something. */
 static void timeout_of_an_earlier_time(void **state)
 {
 	struct adaptive_timeout p = {0};
@@ -401,7 +402,7 @@ static void errors_and_silence_ask_again(void **state)
 	assert_int_equal(f->metrics.value[METRIC_ERRORS_GET],
 			 ARRAY_LEN(pauses_ms));
 	assert_int_equal(f->cursor.covered, 10);
-	/* An answer, and the next refusal is the first again. */
+	/* After a response the next error counts as the first. */
 	answer_probe(f, 11, 12);
 	check_info(f, 1, 200);
 	take_frames(f, "data: found\nid: 12-9f31c2\n\n");
@@ -500,7 +501,7 @@ static void expired_under_the_cursor_is_a_gap(void **state)
 			continue;
 		assert_int_equal(f->cursor.covered, 10);
 		take_frames(f, "");
-		/* The gap is told, and it goes on behind it. */
+		/* The gap is reported, and the replay goes on after it. */
 		f->cursor.covered = f->cursor.sent = 49;
 		replay_restart(&f->replay, f->now_ms);
 		answer_probe(f, 50, 50);
@@ -580,7 +581,7 @@ static void last_of_nothing_is_live(void **state)
 	assert_int_equal(step_replay(f), REPLAY_JOINS);
 }
 
-/* It is evidence only up to the head when it was asked. */
+/* It is evidence only up to the last sequence when it was asked. */
 static void last_while_the_buffer_moves_on(void **state)
 {
 	struct fixture *f = *state;
@@ -597,7 +598,7 @@ static void last_while_the_buffer_moves_on(void **state)
 	assert_int_equal(check_info(f, 102, 200), REPLAY_GAP);
 }
 
-/* What a leader that is behind takes for the newest may not be it. */
+/* A leader that is behind may not have the newest message. */
 static void last_of_a_leader_behind_is_asked_again(void **state)
 {
 	struct fixture *f = *state;
@@ -612,7 +613,7 @@ static void last_of_a_leader_behind_is_asked_again(void **state)
 	take_frames(f, "data: y\nid: 90-9f31c2\n\n");
 }
 
-/* The newest of all, by two who agree: the first may have been another. */
+/* The newest message by two equal answers; the first may have been another. */
 static void clusters_last_is_asked_for_twice(void **state)
 {
 	struct fixture *f = *state;

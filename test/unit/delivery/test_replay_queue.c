@@ -137,7 +137,7 @@ static void empty_queue_starts_over(void **state)
 	}
 }
 
-/* Whatever the server was asked for. */
+/* A message of another subject, whatever was requested. */
 static void message_of_another_subject_is_refused(void **state)
 {
 	static const char *const others[] = {"ev.b", "ev.a.b", "ev.",

@@ -56,7 +56,7 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_true(tail_live(&f->tail));
 	assert_null(f->tail.why);
 	assert_report(f, false, "tail is live after sequence 40");
-	/* What came between the two belongs to the consumer. */
+	/* Messages between the two belong to the consumer. */
 	assert_int_equal(event_buffer_last_seq(f->buffer), 40);
 	assert_int_equal(f->leader.state.last_seq, 43);
 }
@@ -215,7 +215,7 @@ static void stale_answers_are_ignored(void **state)
 
 /* ---- time-outs and back-off ---------------------------------------------- */
 
-/* Slower and slower, with new names for each try. */
+/* With growing pauses, and a new name for each attempt. */
 static void backs_off_without_responses(void **state)
 {
 	static const uint64_t pauses[] = {200,	400,  800, 1600,
@@ -243,7 +243,7 @@ static void backs_off_without_responses(void **state)
 		tick(f, 1);
 	}
 	assert_false(f->tail.has_report);
-	/* A new session starts quick. */
+	/* A new session starts without backoff. */
 	fake_asked(&f->src, ASKED_INFO);
 	send_event(f, event_up());
 	fake_asked(&f->src, ASKED_INFO);
@@ -300,7 +300,7 @@ static void create_that_is_refused_is_tried_again(void **state)
 					 "(10026)");
 	assert_report(f, true, "cannot create the consumer: no luck (10026)");
 	assert_int_equal(f->metrics.value[METRIC_ERRORS_CREATE], 1);
-	/* There is none to forget. */
+	/* There is no consumer to delete. */
 	answer_info(f, STREAM, 1, 5);
 	take_create(f, 6);
 	send_event(f, event_error(JETSTREAM_CREATED, f->consumer,
@@ -341,7 +341,7 @@ static void session_down_ends_it(void **state)
 	assert_int_equal(tail_due(&f->tail), UINT64_MAX);
 	assert_int_equal(send_message(f, 6), 0);
 	tick(f, 100000);
-	fake_quiet(&f->src); /* not even to forget: it is gone */
+	fake_quiet(&f->src); /* not even a deletion: it is gone */
 	send_event(f, event_up());
 	become_live(f, 1, 9);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
@@ -440,7 +440,8 @@ static bool same_with(struct fixture *f, uint64_t last)
 				f->now_ms);
 }
 
-/* Always behind the replica that feeds the tail, and it comes on. */
+/* The leader is always behind the replica that feeds the tail, and makes
+ * progress. */
 static void leader_that_follows_the_tail(void **state)
 {
 	struct fixture *f = *state;
@@ -467,7 +468,7 @@ static void leader_that_stays_behind_a_live_tail(void **state)
 	assert_restarted(f);
 }
 
-/* Two such answers with a long time between are no long time of such. */
+/* Two such answers far apart are not a long time of such answers. */
 static void silence_while_behind_is_no_roll_back(void **state)
 {
 	struct fixture *f = *state;

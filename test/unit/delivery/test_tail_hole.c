@@ -22,7 +22,7 @@ static unsigned hole_message(struct fixture *f, uint64_t seq, uint64_t pending)
 	return send_event(f, ev);
 }
 
-/* What stands behind a hole waits for the answer, with all that comes. */
+/* The message after a hole waits for the answer, with all that follow. */
 static void message_behind_a_hole_waits(void **state)
 {
 	struct fixture *f = *state;
@@ -70,8 +70,7 @@ static void later_hole_needs_a_later_answer(void **state)
 	assert_int_equal(event_buffer_floor(f->buffer), 10);
 }
 
-/* The question keeps where the hole began: what came behind it since does not
- * hide it. */
+/* The question keeps the hole's start: later messages do not hide it. */
 static void hole_finds_it_trimmed(void **state)
 {
 	struct fixture *f = *state;
@@ -90,8 +89,8 @@ static void hole_finds_it_trimmed(void **state)
 	assert_int_equal(hole_message(f, 151, 100), TAIL_FRAME);
 }
 
-/* A stream of few messages: what is at hand is served, though the store has
- * dropped it by now. */
+/* A stream of few messages: held messages are delivered, though the stream has
+ * dropped them by now. */
 static void message_in_hand_is_served(void **state)
 {
 	struct fixture *f = *state;
@@ -131,7 +130,7 @@ static void filtered(struct fixture *f)
 	f->tail.has_report = false;
 }
 
-/* A tail that filters goes on; one answer clears all holes before it. */
+/* A filtering tail reads on; one answer clears all holes before it. */
 static void filtered_tail_goes_on_behind_holes(void **state)
 {
 	struct fixture *f = *state;
@@ -161,7 +160,7 @@ static void filtered_tail_tells_late(void **state)
 	assert_int_equal(f->tail.gap.after, 5);
 	assert_int_equal(f->tail.gap.first, 90);
 	assert_int_equal(f->tail.gap.upto, 89);
-	/* Who has not come so far reads it from the stream. */
+	/* A subscription that has not come so far reads it from the stream. */
 	assert_int_equal(event_buffer_floor(f->buffer), 89);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 120);
 	assert_report(f, true,
@@ -219,7 +218,7 @@ static void old_server_that_skips_is_read_again(void **state)
 	assert_int_equal(send_message(f, 6), TAIL_FRAME);
 }
 
-/* It jumped, and nothing has come behind it. */
+/* The consumer jumped, and no message follows. */
 static void old_server_that_skips_to_the_end(void **state)
 {
 	struct fixture *f = *state;

@@ -37,7 +37,7 @@ static void messages_become_frames(void **state)
 	assert_memory_equal(event_buffer_frame_bytes(f->buffer, frame) +
 				    frame->size_line_len + 18,
 			    f->tail.tag.hex, SSE_TAG_LEN);
-	/* One that nobody watches, and one that is not ours to serve. */
+	/* A message without watchers, and one of no client's subject. */
 	assert_int_equal(send_event(f, event_message(f->consumer, 7, 2, "ev.b",
 						     "x")),
 			 TAIL_FRAME);
@@ -88,7 +88,7 @@ static void hole_in_the_consumer_sequence_restarts(void **state)
 			      "lost between server and gateway");
 		assert_restarted(f);
 		become_live(f, 1, 9);
-		/* The old one's messages are no one's. */
+		/* Messages of the old consumer are ignored. */
 		assert_int_equal(send_event(f, event_message(old, 8, 1, "ev.a",
 							     "x")),
 				 0);
@@ -313,7 +313,7 @@ static void messages_for_half(struct fixture *f)
 		send_message(f, event_buffer_last_seq(f->buffer) + 1);
 }
 
-/* A pull whose batch is used up ends without a word. */
+/* A pull whose batch is used up ends without a status. */
 static void pull_that_was_used_up_is_not_waited_for(void **state)
 {
 	struct fixture *f = *state;
@@ -328,7 +328,7 @@ static void pull_that_was_used_up_is_not_waited_for(void **state)
 	assert_restarted(f);
 }
 
-/* ... when the log's newest message is compared. */
+/* The buffer's newest message is compared first. */
 static void become_live_again(struct fixture *f, uint64_t last, uint64_t newest)
 {
 	const struct asked *a;
@@ -400,7 +400,7 @@ static void limit_of_a_pull_is_kept(void **state)
 	assert_true(tail_ready(&f->tail));
 }
 
-/* Whatever the reason: never again and again at once. */
+/* Whatever the reason: never repeated without a pause. */
 static void refused_pulls_are_repeated_slower(void **state)
 {
 	struct fixture *f = *state;
@@ -435,7 +435,7 @@ static void refused_pulls_are_repeated_slower(void **state)
 			    "the server rejected a pull: 409 Not Today");
 }
 
-/* The consumer of a tail that is not ready is made anew after a pause. */
+/* The consumer of a tail that is not ready is recreated after a pause. */
 static void live_after_pause(struct fixture *f, uint64_t ms)
 {
 	take_forget(f);
@@ -458,7 +458,7 @@ static void pull_without_answer(struct fixture *f)
 	assert_true(tail_ready(&f->tail));
 }
 
-/* All else is answered: it is not ready, and says so once. */
+/* All other requests are answered: it is not ready, and reports so once. */
 static void pulls_without_answer_are_no_life(void **state)
 {
 	static const char why[] = "the server does not answer pulls";

@@ -93,7 +93,7 @@ static void rolled_back_only_after_a_while(void **state)
 	take_create(f, 8);
 }
 
-/* Neither where the stream is nor which one. */
+/* It tells neither where the stream is nor which one it is. */
 static void answer_without_a_leader_is_ignored(void **state)
 {
 	struct fixture *f = *state;
@@ -136,7 +136,7 @@ static void leader_that_catches_up_is_no_roll_back(void **state)
 	assert_int_equal(answer_info(f, STREAM, 1, 8), TAIL_ROLLED_BACK);
 }
 
-/* It is the asking again that counts, not the time that NATS was away. */
+/* Answers count, not the time without NATS. */
 static void outage_while_behind_is_no_roll_back(void **state)
 {
 	struct fixture *f = *state;
@@ -213,7 +213,7 @@ static void verify_sees_it_trimmed(void **state)
 	take_pull(f);
 	assert_true(tail_live(&f->tail));
 	assert_int_equal(send_message(f, 15), TAIL_FRAME);
-	/* What is lost is the news, not that it is live. */
+	/* The status message is lost, not that it is live. */
 	assert_report(f, true,
 		      "messages after sequence 9 up to 14 are gone from the "
 		      "stream");
@@ -264,7 +264,7 @@ static void newest_message_is_the_same(void **state)
 	assert_int_equal(event_buffer_count(f->buffer), 5);
 }
 
-/* It has lost its end, and grown past it since. */
+/* The stream lost its end, and has grown past it since. */
 static void stream_that_was_rolled_back_and_grew_is_found(void **state)
 {
 	struct fixture *f = *state;
