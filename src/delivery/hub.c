@@ -374,15 +374,21 @@ static void act_on_write(struct hub *h, struct cursor *c,
 }
 
 /* Everything that the subscription has coming goes into one write. */
+/* `opening`: the subscription is being opened; else NULL. */
 static void write_subscription(struct hub *h, struct cursor *c,
-			       const char *resumed, uint64_t now_ms)
+			       const struct hub_open *opening, uint64_t now_ms)
 {
 	struct control_frames first = {.len = 0};
+	const char *resumed = NULL;
 	struct hub_gap gap;
 
 	list_remove(&c->dirty);
 	if (c->blocked || c->failed)
 		return;
+	if (opening != NULL && opening->start == START_RESUME)
+		resumed = opening->text;
+	if (opening != NULL && opening->header.iov_len > 0)
+		first.header = &opening->header;
 	subscription_writer_put_opening(&h->writer, c, resumed, &first);
 	if (c->late_gap && c->id_sent) {
 		hub_gaps_take_late(&h->gaps, c, &gap);
@@ -567,9 +573,7 @@ int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
 		list_push_back(&h->subscriptions.pings, &c->ping);
 	}
 	hub_start_begin(&h->start, c);
-	write_subscription(h, c,
-			   open->start == START_RESUME ? open->text : NULL,
-			   now_ms);
+	write_subscription(h, c, open, now_ms);
 	hub_replays_start(&h->replays, now_ms);
 	ask_leader(h, now_ms);
 	return 0;

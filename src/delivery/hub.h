@@ -72,11 +72,13 @@ struct hub_open {
 	bool ndjson;	/* lines of JSON and not events */
 	bool json;	/* with ndjson: a payload that is JSON stands as JSON */
 	bool system;	/* with ndjson: lines for the opening and for pings */
+	/* Written before everything else; may be empty. It lives until
+	 * hub_open() returns. */
+	struct iovec header;
 };
 
-/* Opens a subscription on a zeroed cursor, and may write its opening (so the
- * response header must be out, or be put before the first write). -ENOMEM or
- * 0. */
+/* Opens a subscription on a zeroed cursor; writes its header, and its opening
+ * where that is known. -ENOMEM (nothing was written) or 0. */
 int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
 	     uint64_t now_ms);
 /* What the sink held is on the socket. */

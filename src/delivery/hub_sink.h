@@ -16,8 +16,13 @@ struct hub_sink {
 	/* Writes to the socket now. Returns how many bytes it took (0 to all),
 	 * or a negative errno: the connection failed, and its owner calls
 	 * hub_close() later (never inside this call). Not called while the
-	 * sink holds bytes. */
-	ssize_t (*write)(struct cursor *c, const struct iovec *iov, int n);
+	 * sink holds bytes.
+	 *
+	 * `header`: hub_open.header before the first write, else NULL. It goes
+	 * before `iov` and is not counted; the sink keeps the part that the
+	 * socket does not take. */
+	ssize_t (*write)(struct cursor *c, const struct iovec *header,
+			 const struct iovec *iov, int n);
 	/* Copies these bytes (the rest of one cut frame), writes them as the
 	 * socket drains, then calls hub_writable(). -ENOMEM: failed, as
 	 * above. */

@@ -98,9 +98,9 @@ static ssize_t write_all(struct subscription_writer *w, struct cursor *c,
 		iov->iov_len = first->len;
 		n++;
 	}
-	if (n == 0)
+	if (n == 0 && first->header == NULL)
 		return 0;
-	wrote = w->sink->write(c, iov, n);
+	wrote = w->sink->write(c, first->header, iov, n);
 	if (wrote < 0) {
 		hub_subscriptions_set_failed(w->subscriptions, c);
 		return -1;

@@ -32,7 +32,8 @@ struct subscription_writer {
 	struct subscription_ndjson ndjson;
 };
 
-struct control_frames { /* opening, two gaps, ping, expiry */
+struct control_frames {		    /* opening, two gaps, ping, expiry */
+	const struct iovec *header; /* of the response, before all; or NULL */
 	char text[5 * SSE_TEXT_MAX];
 	size_t len;
 };

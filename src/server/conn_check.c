@@ -21,8 +21,6 @@ static const char *check_conn_members(const struct conn *c)
 		return "unsent bytes in a state that sends nothing";
 	if (c->deadline.timer.index != 0 && c->state != CONN_SUBSCRIPTION)
 		return "a deadline outside of SUBSCRIPTION";
-	if (c->header_due)
-		return "a response header that was not sent";
 	if ((c->cursor.state != CURSOR_CLOSED) != subscribed)
 		return "an open cursor if and only if SUBSCRIPTION or FAILED";
 	if (subscribed && registry_find(&c->set->subscriptions, c->number) != c)

@@ -89,7 +89,6 @@ struct conn {
 	uint8_t close_reason; /* SUBSCRIPTION: enum close_reason, if it ends
 				 now */
 	bool admin : 1;
-	bool header_due : 1; /* conn_set.header goes before the first bytes */
 	bool keep_alive : 1; /* RESPONSE: then IDLE, else LINGER */
 };
 
@@ -120,7 +119,6 @@ struct conn_set {
 	uint64_t date_s;
 	uint64_t headers_s; /* date of the headers */
 	struct buf headers[SUBSCRIPTION_HEADERS];
-	const struct buf *header; /* of the subscription that is being opened */
 	uint8_t input[CONN_READ_BYTES];
 };
 

@@ -13,38 +13,38 @@ static struct conn *conn_of_cursor(struct cursor *cursor)
 	return CONTAINER_OF(cursor, struct conn, cursor);
 }
 
-/* The response header before the first bytes of the subscription. What the
- * socket does not take of it is kept, and the hub holds what must follow. */
-static ssize_t write_with_header(struct conn *c, const struct iovec *iov, int n)
+/* The response header, and what the hub writes behind it. The hub holds what
+ * must follow, when the socket does not take all of the header. */
+static ssize_t write_with_header(struct conn *c, const struct iovec *header,
+				 const struct iovec *iov, int n)
 {
-	const struct buf *header = c->set->header;
 	struct iovec all[CURSOR_IOV_MAX + 2];
-	size_t len = buf_unread(header);
+	size_t len = header->iov_len;
 	ssize_t wrote;
 
 	MUST(n <= CURSOR_IOV_MAX + 1);
-	all[0] = (struct iovec){(void *)(uintptr_t)buf_data(header), len};
+	all[0] = *header;
 	memcpy(all + 1, iov, (size_t)n * sizeof(*iov));
 	wrote = conn_write_now(c, all, (size_t)n + 1);
 	if (wrote < 0)
 		return wrote;
-	c->header_due = false;
 	if ((size_t)wrote >= len)
 		return wrote - (ssize_t)len;
-	return conn_write_keep(&c->unsent, buf_data(header) + wrote,
+	return conn_write_keep(&c->unsent,
+			       (const char *)header->iov_base + wrote,
 			       len - (size_t)wrote);
 }
 
-static ssize_t on_sink_write(struct cursor *cursor, const struct iovec *iov,
-			     int n)
+static ssize_t on_sink_write(struct cursor *cursor, const struct iovec *header,
+			     const struct iovec *iov, int n)
 {
 	struct conn *c = conn_of_cursor(cursor);
 	ssize_t rc = 0;
 
 	if (c->state != CONN_SUBSCRIPTION)
 		rc = -EPIPE;
-	else if (c->header_due)
-		rc = write_with_header(c, iov, n);
+	else if (header != NULL)
+		rc = write_with_header(c, header, iov, n);
 	else if (c->unsent == NULL)
 		rc = conn_write_now(c, iov, (size_t)n);
 	if (rc < 0)

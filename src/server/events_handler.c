@@ -6,7 +6,6 @@
 #include "server/authenticate.h"
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
-#include "server/conn_write.h"
 #include "server/endpoints.h"
 
 /* ---- rejections ---------------------------------------------------------- */
@@ -164,40 +163,25 @@ static void log_opened(struct conn *c)
 	access_log_opened(&s->access_log, &about);
 }
 
-/* The header goes out alone when the hub had nothing to write yet. */
-static void send_header(struct conn *c, const struct buf *header)
-{
-	if (c->state != CONN_SUBSCRIPTION || !c->header_due)
-		return;
-	c->header_due = false;
-	if (conn_write(c, buf_data(header), buf_unread(header)) < 0)
-		conn_fail(c);
-}
-
-static void begin_subscription(struct conn *c, const struct response_to *to,
+static void begin_subscription(struct conn *c, const struct exchange *x,
 			       const struct events_query *q,
 			       const struct hub_open *open, uint64_t end_ms)
 {
-	const struct buf *header = c->set->header;
-
 	if (may_have_deadline(c->set, q, end_ms) &&
 	    subscription_limits_reserve(&c->set->limits) < 0) {
-		reject_for_memory(c, to);
+		reject_for_memory(c, &x->to);
 		return;
 	}
-	c->header_due = true;
 	conn_move(c, CONN_SUBSCRIPTION);
 	if (c->state != CONN_SUBSCRIPTION)
 		return;
 	set_deadlines(c, q, end_ms);
 	if (open_cursor(c, open) < 0) {
-		c->header_due = false;
 		conn_move(c, CONN_REQUEST);
-		reject_for_memory(c, to);
+		reject_for_memory(c, &x->to);
 		return;
 	}
 	log_opened(c);
-	send_header(c, header);
 	conn_arm(c);
 }
 
@@ -221,23 +205,25 @@ static const struct buf *cached_header(struct conn_set *s,
 /* Most subscriptions have one of the two headers that are the same for all
  * requests of a second. Another one is made for the request: when this returns
  * it was sent, or its rest is kept. */
-static void open_subscription(struct conn *c, const struct response_to *to,
+static void open_subscription(struct conn *c, const struct exchange *x,
 			      const struct events_query *q,
-			      const struct hub_open *open, uint64_t end_ms)
+			      struct hub_open *open, uint64_t end_ms)
 {
-	struct conn_set *s = c->set;
+	const struct buf *header = NULL;
 	struct buf made;
 
 	buf_init(&made, CONN_RESPONSE_MAX);
-	if (to->lines == NULL && to->type == NULL)
-		s->header = cached_header(s, to);
-	else if (response_subscription(&made, to) == 0)
-		s->header = &made;
-	if (s->header == NULL)
-		reject_for_memory(c, to);
-	else
-		begin_subscription(c, to, q, open, end_ms);
-	s->header = NULL;
+	if (x->to.lines == NULL && x->to.type == NULL)
+		header = cached_header(c->set, &x->to);
+	else if (response_subscription(&made, &x->to) == 0)
+		header = &made;
+	if (header == NULL) {
+		reject_for_memory(c, &x->to);
+	} else {
+		open->header.iov_base = (void *)(uintptr_t)buf_data(header);
+		open->header.iov_len = buf_unread(header);
+		begin_subscription(c, x, q, open, end_ms);
+	}
 	buf_finish(&made);
 }
 
@@ -269,7 +255,7 @@ static void serve_subscription(struct conn *c, const struct exchange *x,
 		respond_head(c, &x->to);
 	} else {
 		fill_hub_open(&open, q, &id, x->to.minor);
-		open_subscription(c, &x->to, q, &open, end_ms);
+		open_subscription(c, x, q, &open, end_ms);
 	}
 }
 

@@ -45,14 +45,15 @@ static size_t room_of(struct sim *s, const struct client *c, size_t all)
 	return sim_rnd(s, 3) == 0 ? sim_rnd(s, all + 1) : 0;
 }
 
-static ssize_t sink_write(struct cursor *cursor, const struct iovec *iov, int n)
+static ssize_t sink_write(struct cursor *cursor, const struct iovec *header,
+			  const struct iovec *iov, int n)
 {
 	struct sim *s = the_sim;
 	struct client *c = client_of(cursor);
 	size_t all = 0, some;
 	ssize_t wrote = 0;
 
-	MUST(c->held_len == 0 && c->open);
+	MUST(c->held_len == 0 && c->open && header == NULL);
 	if (c->over && c->limit == 0)
 		sim_fail(s, "client %ld: a write on a socket that has failed",
 			 client_no(s, c));

@@ -17,12 +17,13 @@ static struct rig_client *client_of(struct cursor *c)
 	return CONTAINER_OF(c, struct rig_client, cursor);
 }
 
-static ssize_t on_write(struct cursor *cursor, const struct iovec *iov, int n)
+static ssize_t on_write(struct cursor *cursor, const struct iovec *header,
+			const struct iovec *iov, int n)
 {
 	struct rig_client *c = client_of(cursor);
 	ssize_t wrote = 0;
 
-	MUST(c->open && c->held.len == 0 && n > 0);
+	MUST(c->open && c->held.len == 0 && n > 0 && header == NULL);
 	c->writes++;
 	if (c->write_rc < 0)
 		return c->write_rc;
