@@ -413,7 +413,7 @@ static int open_conn_set(struct sluice *gw)
 		.tokens = by_token ? &gw->keys.tokens : NULL,
 		.id_query = o->id_query,
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
-		.ui = o->ui ? &gw->live_page : NULL,
+		.live_page = o->ui ? &gw->live_page : NULL,
 		.proxy_protocol = o->proxy_protocol,
 		.trusted = gw->trusted,
 		.n_trusted = o->trusted_proxy.n,

@@ -107,7 +107,7 @@ int gateway_keys_open(struct gateway_keys *k, struct uv_loop_s *loop, char *err)
 		return rc;
 	k->tokens = (struct conn_tokens){
 		.rules = gateway_jwt_rules(o),
-		.places = {.cookie = o->jwt_cookie, .query = o->jwt_query},
+		.sources = {.cookie = o->jwt_cookie, .query = o->jwt_query},
 	};
 	use_read_keys(k);
 	k->next_check_ms = uv_now(loop) + KEYS_CHECK_MS;

@@ -15,7 +15,7 @@ static int authenticate_token(const struct conn_config *cfg,
 	struct bearer_token found;
 	struct jwt jwt;
 
-	if (bearer_token_find(&found, why, &t->places, h, q->token.at,
+	if (bearer_token_find(&found, why, &t->sources, h, q->token.at,
 			      q->token.len) < 0 ||
 	    jwt_verify(&jwt, why, t->keys, &t->rules, found.at, found.len,
 		       wall_ms) < 0)

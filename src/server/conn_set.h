@@ -45,7 +45,7 @@ struct request;
 struct conn_tokens {
 	const struct jwks *keys;
 	struct jwt_rules rules;
-	struct token_sources places;
+	struct token_sources sources;
 };
 
 struct conn_config {
@@ -58,10 +58,10 @@ struct conn_config {
 	const struct log *log;	  /* may be NULL */
 	const struct log *access; /* lines of subscriptions; NULL: none */
 	const char *id_header;
-	const char *id_query;		  /* NULL: none */
-	const struct conn_tokens *tokens; /* NULL: the two above identify */
-	struct cors cors;		  /* of public requests */
-	const struct live_page *ui;	  /* the live page; NULL: none */
+	const char *id_query;		   /* NULL: none */
+	const struct conn_tokens *tokens;  /* NULL: the two above identify */
+	struct cors cors;		   /* of public requests */
+	const struct live_page *live_page; /* NULL: none */
 	/* Public connections begin with a header of the PROXY protocol. */
 	bool proxy_protocol;
 	/* Proxies whose headers may name the client. */

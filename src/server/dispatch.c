@@ -65,7 +65,7 @@ static void route_request(struct conn *c, struct exchange *x)
 		.method = x->request->method,
 		.target = x->request->target,
 		.admin = c->admin,
-		.page = cfg->ui != NULL,
+		.page = cfg->live_page != NULL,
 		.cors = x->to.lines != NULL,
 	};
 	struct route_match match;

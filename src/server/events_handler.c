@@ -269,7 +269,7 @@ void events_handler(struct conn *c, const struct exchange *x)
 			request_find(x->request, "Last-Event-ID", NULL),
 		.id_name = cfg->id_query,
 		.token_name =
-			cfg->tokens == NULL ? NULL : cfg->tokens->places.query,
+			cfg->tokens == NULL ? NULL : cfg->tokens->sources.query,
 	};
 	struct exchange typed = *x;
 	struct events_query q;

@@ -18,7 +18,7 @@ void page_handler(struct conn *c, const struct exchange *x)
 		return;
 	}
 	buf_init(&out, CONN_RESPONSE_MAX);
-	rc = live_page_reply(c->set->cfg.ui, &out, &x->to, etags);
+	rc = live_page_reply(c->set->cfg.live_page, &out, &x->to, etags);
 	free(owned);
 	conn_send_response(c, &out, rc, x->to.keep_alive);
 }

@@ -352,7 +352,7 @@ static const struct conn_tokens *start_tokens(struct server *s)
 	s->tokens = (struct conn_tokens){
 		.keys = s->keys,
 		.rules = gateway_jwt_rules(o),
-		.places = {.cookie = o->jwt_cookie, .query = o->jwt_query},
+		.sources = {.cookie = o->jwt_cookie, .query = o->jwt_query},
 	};
 	return &s->tokens;
 }
@@ -370,7 +370,7 @@ static void start_conns(struct server *s)
 			o->auth == AUTH_JWT ? "Authorization" : o->id_header,
 		.tokens = start_tokens(s),
 		.id_query = o->id_query,
-		.ui = o->ui ? &s->ui : NULL,
+		.live_page = o->ui ? &s->ui : NULL,
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
 		.proxy_protocol = o->proxy_protocol,
 		.trusted = s->trusted,
