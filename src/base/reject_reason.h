@@ -13,6 +13,7 @@
 	X(BAD_IDENTITY, "bad_identity")	  /* 400 */                            \
 	X(BAD_CURSOR, "bad_cursor")	  /* 400 */                            \
 	X(BAD_QUERY, "bad_query")	  /* 400 */                            \
+	X(BAD_SUBJECT, "bad_subject")	  /* 400 */                            \
 	X(NO_TOKEN, "no_token")		  /* 401 */                            \
 	X(BAD_TOKEN, "bad_token")	  /* 401; 400: two tokens */           \
 	X(BAD_SIGNATURE, "bad_signature") /* 401; also without a key */        \
@@ -21,6 +22,8 @@
 	X(TOKEN_AUDIENCE, "token_audience")			/* 401 */      \
 	X(TOKEN_ISSUER, "token_issuer")				/* 401 */      \
 	X(BAD_IDENTITY_CLAIM, "bad_identity_claim")		/* 403 */      \
+	X(BAD_RIGHTS, "bad_rights")				/* 403 */      \
+	X(SUBJECT_NOT_ALLOWED, "subject_not_allowed")		/* 403 */      \
 	X(NOT_FOUND, "not_found")				/* 404 */      \
 	X(BAD_METHOD, "bad_method")				/* 405 */      \
 	X(NOT_ACCEPTABLE, "not_acceptable")			/* 406 */      \

@@ -22,7 +22,7 @@ LIBRARIES = {
     "nats.h": ("upstream/*",),
     "jansson.h": ("nats/js_json.c", "nats/js_request.c", "nats/js_response.c",
                   "config/nats_context.c", "auth/jwks.c",
-                  "auth/jwt.c"),
+                  "auth/jwt.c", "auth/rights_claim.c"),
     "openssl/": ("auth/jwk.c",),
     "uv.h": SHELL,
     "pthread.h": SHELL,
