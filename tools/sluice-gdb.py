@@ -1,9 +1,10 @@
 """Printers for gdb: `gdb -x tools/sluice-gdb.py PROGRAM`.
 
     print conn->cursor     state, coverage and flags of a cursor on one screen
-    print hub->dirty       a struct list with its number of entries
+    print hub->subscriptions.dirty
+                           a struct list with its number of entries
     sluice-list EXPR TYPE MEMBER
-                           every entry of a list: sluice-list &hub->dirty cursor queue
+                           every entry of a list: sluice-list &hub->subscriptions.dirty cursor dirty
 """
 
 import gdb

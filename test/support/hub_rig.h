@@ -85,10 +85,10 @@ void rig_pass(struct rig *r, uint64_t ms);
 /* Opens one of the rig's own clients, without chunks. */
 struct rig_client *rig_open(struct rig *r, const char *id,
 			    enum cursor_start start);
-/* ... with a cursor. */
+/* The same, with an event id. */
 struct rig_client *rig_resume(struct rig *r, const char *id,
 			      const char *cursor);
-/* ... whose socket takes no more than `room` bytes. */
+/* The same, with a socket that takes no more than `room` bytes. */
 struct rig_client *rig_open_with(struct rig *r, const struct hub_open *open,
 				 size_t room);
 void rig_close(struct rig *r, struct rig_client *c);

@@ -359,7 +359,7 @@ static void requests_that_are_not_taken_time_out(void **state)
 	become_live(f, 1, 5);
 }
 
-/* ---- someone else's STREAM.INFO ------------------------------------------ */
+/* ---- STREAM.INFO of another part ----------------------------------------- */
 
 static void same_stream(void **state)
 {
