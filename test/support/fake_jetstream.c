@@ -19,92 +19,104 @@ static struct fake_jetstream *fake_of(struct jetstream *s)
 	return CONTAINER_OF(s, struct fake_jetstream, source);
 }
 
-/* All but the last of those that were taken. */
-static void discard_seen(struct fake_jetstream *js)
+/* All requests that were read, but the last. */
+static void discard_read(struct fake_jetstream *js)
 {
-	size_t from = js->seen - 1;
+	size_t from = js->read - 1;
 
-	MUST(js->seen > 1);
-	js->n -= from;
-	js->seen = 1;
-	memmove(js->asked, js->asked + from, js->n * sizeof(*js->asked));
+	MUST(js->read > 1);
+	js->n_requests -= from;
+	js->read = 1;
+	memmove(js->requests, js->requests + from,
+		js->n_requests * sizeof(*js->requests));
 }
 
-static int record(struct jetstream *s, const struct asked *a,
+static int record(struct jetstream *s, const struct fake_request *a,
 		  const char *subject)
 {
 	struct fake_jetstream *js = fake_of(s);
-	struct asked *new;
+	struct fake_request *new;
 
 	if (!js->up)
 		return -ENOTCONN;
 	if (js->faults.silent)
 		return 0;
-	if (js->n == FAKE_MAX_REQUESTS)
-		discard_seen(js);
-	new = &js->asked[js->n++];
+	if (js->n_requests == FAKE_MAX_REQUESTS)
+		discard_read(js);
+	new = &js->requests[js->n_requests++];
 	*new = *a;
 	MUST(strlen(subject) < sizeof(new->subject));
 	strcpy(new->subject, subject);
 	return js->faults.error;
 }
 
-static int ask_info(struct jetstream *s, struct request_id request)
+static int request_info(struct jetstream *s, struct request_id request)
 {
-	return record(s, &(struct asked){ASKED_INFO, .request = request}, "");
+	return record(s,
+		      &(struct fake_request){REQUEST_INFO, .request = request},
+		      "");
 }
 
-static int ask_find(struct jetstream *s, struct request_id request,
-		    uint64_t seq, const char *subject)
+static int request_get_next(struct jetstream *s, struct request_id request,
+			    uint64_t seq, const char *subject)
 {
-	struct asked a = {ASKED_FIND, .request = request, .seq = seq};
+	struct fake_request a = {REQUEST_GET_NEXT, .request = request,
+				 .seq = seq};
 
 	return record(s, &a, subject);
 }
 
-static int ask_get(struct jetstream *s, struct request_id request, uint64_t seq)
+static int request_get(struct jetstream *s, struct request_id request,
+		       uint64_t seq)
 {
-	struct asked a = {ASKED_GET, .request = request, .seq = seq};
+	struct fake_request a = {REQUEST_GET, .request = request, .seq = seq};
 
 	return record(s, &a, "");
 }
 
-static int ask_last(struct jetstream *s, struct request_id request,
-		    const char *subject)
+static int request_get_last(struct jetstream *s, struct request_id request,
+			    const char *subject)
 {
-	struct asked a = {ASKED_LAST, .request = request};
+	struct fake_request a = {REQUEST_GET_LAST, .request = request};
 
 	return record(s, &a, subject);
 }
 
-static int ask_create(struct jetstream *s, const struct jetstream_consumer *c)
+static int request_create(struct jetstream *s,
+			  const struct jetstream_consumer *c)
 {
-	struct asked a = {ASKED_CREATE, .request = c->request,
-			  .seq = c->start_seq, .inactive_ms = c->inactive_ms};
+	struct fake_request a = {REQUEST_CREATE, .request = c->request,
+				 .seq = c->start_seq,
+				 .inactive_ms = c->inactive_ms};
 
 	return record(s, &a, c->filter == NULL ? "" : c->filter);
 }
 
-static int ask_pull(struct jetstream *s, const struct jetstream_pull *p)
+static int request_pull(struct jetstream *s, const struct jetstream_pull *p)
 {
-	struct asked a = {ASKED_PULL, .request = p->request, .pull = *p};
+	struct fake_request a = {REQUEST_PULL, .request = p->request,
+				 .pull = *p};
 
 	return record(s, &a, "");
 }
 
-static int ask_forget(struct jetstream *s, struct request_id request)
+static int request_delete_consumer(struct jetstream *s,
+				   struct request_id request)
 {
-	return record(s, &(struct asked){ASKED_FORGET, .request = request}, "");
+	return record(s,
+		      &(struct fake_request){REQUEST_DELETE_CONSUMER,
+					     .request = request},
+		      "");
 }
 
 static const struct jetstream_ops ops = {
-	.info = ask_info,
-	.get_next = ask_find,
-	.get = ask_get,
-	.get_last = ask_last,
-	.create = ask_create,
-	.pull = ask_pull,
-	.delete_consumer = ask_forget,
+	.info = request_info,
+	.get_next = request_get_next,
+	.get = request_get,
+	.get_last = request_get_last,
+	.create = request_create,
+	.pull = request_pull,
+	.delete_consumer = request_delete_consumer,
 };
 
 void fake_jetstream_init(struct fake_jetstream *js)
@@ -114,9 +126,9 @@ void fake_jetstream_init(struct fake_jetstream *js)
 	js->up = js->has_stream = true;
 	js->epoch = 1;
 	js->n_messages = 1;
-	js->asked = malloc(FAKE_MAX_REQUESTS * sizeof(*js->asked));
+	js->requests = malloc(FAKE_MAX_REQUESTS * sizeof(*js->requests));
 	js->events = malloc(FAKE_MAX_EVENTS * sizeof(*js->events));
-	MUST(js->asked != NULL && js->events != NULL);
+	MUST(js->requests != NULL && js->events != NULL);
 }
 
 void fake_jetstream_finish(struct fake_jetstream *js)
@@ -128,43 +140,45 @@ void fake_jetstream_finish(struct fake_jetstream *js)
 	free(js->messages);
 	free(js->stored);
 	free(js->events);
-	free(js->asked);
+	free(js->requests);
 	memset(js, 0, sizeof(*js));
 }
 
 /* ---- the record ---------------------------------------------------------- */
 
-static const char *name_of(enum asked_kind kind)
+static const char *name_of(enum fake_request_kind kind)
 {
-	static const char *const names[] = {"info",   "find", "get",   "last",
-					    "create", "pull", "forget"};
+	static const char *const names[] = {
+		"info", "get_next",	  "get", "get_last", "create",
+		"pull", "delete_consumer"};
 
 	return names[kind];
 }
 
-const struct asked *fake_asked(struct fake_jetstream *js, enum asked_kind kind)
+const struct fake_request *expect_request(struct fake_jetstream *js,
+					  enum fake_request_kind kind)
 {
-	const struct asked *a = &js->asked[js->seen];
+	const struct fake_request *a = &js->requests[js->read];
 
-	if (js->seen == js->n)
+	if (js->read == js->n_requests)
 		fail_msg("no request, expected %s", name_of(kind));
 	if (a->kind != kind)
 		fail_msg("request %s, expected %s", name_of(a->kind),
 			 name_of(kind));
-	js->seen++;
+	js->read++;
 	return a;
 }
 
-void fake_quiet(const struct fake_jetstream *js)
+void expect_no_request(const struct fake_jetstream *js)
 {
-	if (js->seen != js->n)
+	if (js->read != js->n_requests)
 		fail_msg("request %s, expected none",
-			 name_of(js->asked[js->seen].kind));
+			 name_of(js->requests[js->read].kind));
 }
 
-size_t fake_waiting(const struct fake_jetstream *js)
+size_t requests_unread(const struct fake_jetstream *js)
 {
-	return js->n - js->seen;
+	return js->n_requests - js->read;
 }
 
 /* ---- events -------------------------------------------------------------- */
@@ -223,7 +237,7 @@ void fake_jetstream_down(struct fake_jetstream *js)
 	if (!js->up)
 		return;
 	js->up = false;
-	js->n = js->seen = 0;
+	js->n_requests = js->read = 0;
 	js->events_from = js->events_to;
 	memset(js->consumers, 0, sizeof(js->consumers));
 	post(js, JETSTREAM_DOWN, (struct request_id){0});
@@ -345,23 +359,24 @@ static void answer_info(struct fake_jetstream *js, struct fake_event *e)
 	info->filter_covers_all = true;
 }
 
-static void answer_find(struct fake_jetstream *js, const struct asked *a,
+static void answer_find(struct fake_jetstream *js, const struct fake_request *a,
 			struct fake_event *e)
 {
-	uint64_t seq = a->kind == ASKED_LAST ? 0 : a->seq - 1;
+	uint64_t seq = a->kind == REQUEST_GET_LAST ? 0 : a->seq - 1;
 	size_t m = fake_jetstream_next(js, seq, a->subject), next = m;
 
-	while (a->kind == ASKED_LAST && next != 0) {
+	while (a->kind == REQUEST_GET_LAST && next != 0) {
 		m = next;
 		next = fake_jetstream_next(js, js->messages[m].seq, a->subject);
 	}
-	if (m == 0 || (a->kind == ASKED_GET && js->messages[m].seq != a->seq))
+	if (m == 0 || (a->kind == REQUEST_GET && js->messages[m].seq != a->seq))
 		e->ev.err = JETSTREAM_ERR_NO_MESSAGE;
 	else
 		e->message = m;
 }
 
-static void create_consumer(struct fake_jetstream *js, const struct asked *a)
+static void create_consumer(struct fake_jetstream *js,
+			    const struct fake_request *a)
 {
 	struct fake_consumer *c = js->consumers;
 
@@ -373,7 +388,7 @@ static void create_consumer(struct fake_jetstream *js, const struct asked *a)
 	strcpy(c->filter, a->subject);
 }
 
-static void take_pull(struct fake_jetstream *js, const struct asked *a)
+static void take_pull(struct fake_jetstream *js, const struct fake_request *a)
 {
 	struct fake_consumer *c = find_consumer(js, a->request);
 
@@ -392,7 +407,7 @@ static void delete_consumer(struct fake_jetstream *js, struct request_id id)
 }
 
 /* INFO, FIND, GET, LAST, CREATE. */
-static void respond(struct fake_jetstream *js, const struct asked *a)
+static void respond(struct fake_jetstream *js, const struct fake_request *a)
 {
 	static const enum jetstream_event_kind kinds[] = {JETSTREAM_INFO,
 							  JETSTREAM_FOUND,
@@ -404,9 +419,9 @@ static void respond(struct fake_jetstream *js, const struct asked *a)
 	if (!js->has_stream) {
 		e->ev.err = JETSTREAM_ERR_NO_STREAM;
 		e->ev.err_text = "stream not found";
-	} else if (a->kind == ASKED_INFO) {
+	} else if (a->kind == REQUEST_INFO) {
 		answer_info(js, e);
-	} else if (a->kind == ASKED_CREATE) {
+	} else if (a->kind == REQUEST_CREATE) {
 		create_consumer(js, a);
 	} else {
 		answer_find(js, a, e);
@@ -415,17 +430,17 @@ static void respond(struct fake_jetstream *js, const struct asked *a)
 
 bool fake_jetstream_serve_request(struct fake_jetstream *js, size_t which)
 {
-	struct asked a;
+	struct fake_request a;
 
-	if (js->seen + which >= js->n)
+	if (js->read + which >= js->n_requests)
 		return false;
-	a = js->asked[js->seen + which];
-	memmove(&js->asked[js->seen + 1], &js->asked[js->seen],
+	a = js->requests[js->read + which];
+	memmove(&js->requests[js->read + 1], &js->requests[js->read],
 		which * sizeof(a));
-	js->seen++;
-	if (a.kind == ASKED_PULL)
+	js->read++;
+	if (a.kind == REQUEST_PULL)
 		take_pull(js, &a);
-	else if (a.kind == ASKED_FORGET)
+	else if (a.kind == REQUEST_DELETE_CONSUMER)
 		delete_consumer(js, a.request);
 	else
 		respond(js, &a);
@@ -449,7 +464,7 @@ bool fake_jetstream_turn(struct fake_jetstream *js, fake_event_cb to, void *arg)
 {
 	bool did = false;
 
-	for (size_t n = fake_waiting(js); n > 0; n--)
+	for (size_t n = requests_unread(js); n > 0; n--)
 		fake_jetstream_serve_request(js, 0);
 	while (fake_jetstream_deliver(js, to, arg))
 		did = true;

@@ -2,8 +2,8 @@
  * consumers and their pulls. Every request is recorded, in order. Nothing is
  * answered inside the call; how it is answered is the test's choice:
  *
- * - by script: fake_asked() takes the oldest request, and the test hands the
- *   code under test an event of its own (jetstream_events.h).
+ * - by script: expect_request() takes the oldest request, and the test hands
+ * the code under test an event of its own (jetstream_events.h).
  * - step by step: fake_jetstream_serve_request() and _serve_consumer() answer
  *   one, in any order, from the stream; _deliver() hands over one event.
  * - at once: fake_jetstream_turn() does both for all.
@@ -29,21 +29,21 @@ enum {
 	FAKE_HEARTBEAT_MS = 1000,
 };
 
-enum asked_kind {
-	ASKED_INFO,
-	ASKED_FIND,
-	ASKED_GET,
-	ASKED_LAST,
-	ASKED_CREATE,
-	ASKED_PULL,
-	ASKED_FORGET,
+enum fake_request_kind {
+	REQUEST_INFO,
+	REQUEST_GET_NEXT,
+	REQUEST_GET,
+	REQUEST_GET_LAST,
+	REQUEST_CREATE,
+	REQUEST_PULL,
+	REQUEST_DELETE_CONSUMER,
 };
 
-struct asked {
-	enum asked_kind kind;
+struct fake_request {
+	enum fake_request_kind kind;
 	struct request_id request;
-	uint64_t seq;			/* FIND, GET, CREATE */
-	char subject[FAKE_MAX_SUBJECT]; /* FIND, LAST, CREATE; "": no filter */
+	uint64_t seq;			/* GET_NEXT, GET, CREATE */
+	char subject[FAKE_MAX_SUBJECT]; /* "": no filter */
 	uint64_t inactive_ms;		/* CREATE */
 	struct jetstream_pull pull;
 };
@@ -85,9 +85,9 @@ struct fake_jetstream {
 	struct jetstream source; /* for the code under test */
 	struct fake_faults faults;
 
-	struct asked *asked; /* in the order of the calls */
-	size_t n;
-	size_t seen; /* those before it were taken, or answered */
+	struct fake_request *requests; /* in the order of the calls */
+	size_t n_requests;
+	size_t read; /* the first that was neither read nor answered */
 
 	bool up; /* else requests are not taken (-ENOTCONN) */
 	struct fake_event *events;
@@ -111,11 +111,12 @@ void fake_jetstream_finish(struct fake_jetstream *js);
 
 /* The next request, which must be of this kind; the test fails if there is
  * none. Good until 8000 requests later. */
-const struct asked *fake_asked(struct fake_jetstream *js, enum asked_kind kind);
-/* There is none that was not looked at. */
-void fake_quiet(const struct fake_jetstream *js);
-/* How many there are that were not looked at. */
-size_t fake_waiting(const struct fake_jetstream *js);
+const struct fake_request *expect_request(struct fake_jetstream *js,
+					  enum fake_request_kind kind);
+/* Every request was read. */
+void expect_no_request(const struct fake_jetstream *js);
+/* Requests that were not read yet. */
+size_t requests_unread(const struct fake_jetstream *js);
 
 /* ---- the connection ------------------------------------------------------ */
 

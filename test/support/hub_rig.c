@@ -113,7 +113,8 @@ void rig_send(struct rig *r, struct jetstream_event ev)
 
 void rig_info(struct rig *r, const char *created, uint64_t first, uint64_t last)
 {
-	struct request_id request = fake_asked(&r->src, ASKED_INFO)->request;
+	struct request_id request =
+		expect_request(&r->src, REQUEST_INFO)->request;
 
 	struct jetstream_event ev = event_info(request, created, first, last);
 
@@ -126,11 +127,11 @@ void rig_follow(struct rig *r, const char *created, uint64_t first,
 		uint64_t last)
 {
 	rig_info(r, created, first, last);
-	r->consumer = fake_asked(&r->src, ASKED_CREATE)->request;
+	r->consumer = expect_request(&r->src, REQUEST_CREATE)->request;
 	r->cseq = 0;
 	rig_send(r, event_created(r->consumer));
 	rig_info(r, created, first, last);
-	fake_asked(&r->src, ASKED_PULL);
+	expect_request(&r->src, REQUEST_PULL);
 }
 
 void rig_live(struct rig *r, uint64_t first, uint64_t last)
@@ -153,7 +154,8 @@ void rig_publish(struct rig *r, const char *subject, uint64_t seq,
 
 void rig_probe(struct rig *r, uint64_t from, uint64_t seq)
 {
-	const struct asked *a = fake_asked(&r->src, ASKED_FIND);
+	const struct fake_request *a =
+		expect_request(&r->src, REQUEST_GET_NEXT);
 
 	assert_int_equal(a->seq, from);
 	if (seq != 0)

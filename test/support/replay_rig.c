@@ -66,12 +66,13 @@ enum replay_outcome send_event(struct fixture *f, struct jetstream_event ev)
 
 struct request_id asked_find(struct fixture *f, uint64_t seq)
 {
-	const struct asked *a = fake_asked(&f->src, ASKED_FIND);
+	const struct fake_request *a =
+		expect_request(&f->src, REQUEST_GET_NEXT);
 
 	assert_int_equal(a->seq, seq);
 	assert_string_equal(a->subject, "ev.a");
 	assert_int_equal(a->request.owner, SLOT);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	return a->request;
 }
 
@@ -84,7 +85,7 @@ void answer_probe(struct fixture *f, uint64_t from, uint64_t seq)
 		ev = event_error(JETSTREAM_FOUND, request,
 				 JETSTREAM_ERR_NO_MESSAGE);
 	assert_int_equal(send_event(f, ev), REPLAY_WANT_INFO);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 enum replay_outcome check_info_of(struct fixture *f, uint32_t leader,
@@ -136,12 +137,12 @@ enum replay_outcome step_replay(struct fixture *f)
 
 void assert_recheck(struct fixture *f)
 {
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	take_frames(f, "");
 	assert_int_equal(step_replay(f), REPLAY_WAIT);
 	f->now_ms += RECHECK_MS - 1;
 	replay_tick(&f->replay, f->now_ms);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	f->now_ms++;
 	replay_tick(&f->replay, f->now_ms);
 }
@@ -160,21 +161,21 @@ void deliver_found(struct fixture *f, uint64_t from, uint64_t seq)
 
 void asked_create(struct fixture *f, uint64_t start)
 {
-	const struct asked *a = fake_asked(&f->src, ASKED_CREATE);
+	const struct fake_request *a = expect_request(&f->src, REQUEST_CREATE);
 	uint64_t max_ms = f->state.max_inactive_ms;
 
 	assert_int_equal(a->request.owner, SLOT);
 	assert_int_equal(a->seq, start);
 	assert_string_equal(a->subject, "ev.a");
 	assert_int_equal(a->inactive_ms, max_ms != 0 ? max_ms : 10000);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	f->consumer = a->request;
 	f->cseq = 0;
 }
 
 void asked_pull(struct fixture *f, uint32_t batch, uint64_t max_bytes)
 {
-	const struct asked *a = fake_asked(&f->src, ASKED_PULL);
+	const struct fake_request *a = expect_request(&f->src, REQUEST_PULL);
 
 	assert_int_equal(a->request.generation, f->consumer.generation);
 	assert_int_equal(a->request.owner, SLOT);
@@ -182,13 +183,14 @@ void asked_pull(struct fixture *f, uint32_t batch, uint64_t max_bytes)
 	assert_int_equal(a->pull.max_bytes, max_bytes);
 	assert_true(a->pull.no_wait);
 	assert_int_equal(a->pull.expires_ms, 0);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	f->pull_no = a->pull.number;
 }
 
 void asked_forget(struct fixture *f)
 {
-	const struct asked *a = fake_asked(&f->src, ASKED_FORGET);
+	const struct fake_request *a =
+		expect_request(&f->src, REQUEST_DELETE_CONSUMER);
 
 	assert_int_equal(a->request.owner, SLOT);
 	assert_int_equal(a->request.generation, f->consumer.generation);
@@ -202,7 +204,7 @@ void begin_pulling(struct fixture *f)
 	asked_create(f, 13);
 	assert_int_equal(send_event(f, event_created(f->consumer)),
 			 REPLAY_WANT_INFO);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(check_info(f, 1, 2000), REPLAY_WAIT);
 	asked_pull(f, BATCH, 128 * 1024);
 }
@@ -227,7 +229,7 @@ void assert_paused(struct fixture *f, uint64_t ms)
 {
 	f->now_ms += ms - 1;
 	replay_tick(&f->replay, f->now_ms);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	f->now_ms++;
 	replay_tick(&f->replay, f->now_ms);
 }

@@ -53,7 +53,7 @@ unsigned send_event(struct fixture *f, struct jetstream_event ev)
 unsigned answer_info(struct fixture *f, const char *created, uint64_t first,
 		     uint64_t last)
 {
-	const struct asked *a = fake_asked(&f->src, ASKED_INFO);
+	const struct fake_request *a = expect_request(&f->src, REQUEST_INFO);
 
 	struct jetstream_event ev =
 		event_info(a->request, created, first, last);
@@ -68,12 +68,12 @@ unsigned answer_leader(struct fixture *f, const char *created, uint64_t first,
 {
 	struct buffer_subject *touched;
 	struct jetstream_event ev;
-	const struct asked *a;
+	const struct fake_request *a;
 	unsigned out = 0, bits;
 	uint64_t seq;
 
 	leader_ask(&f->leader, f->now_ms);
-	a = fake_asked(&f->src, ASKED_INFO);
+	a = expect_request(&f->src, REQUEST_INFO);
 	assert_int_equal(a->request.owner, LEADER_SLOT);
 	ev = event_info(a->request, created, first, last);
 	ev.info.leader = f->leads;
@@ -90,12 +90,12 @@ unsigned answer_leader(struct fixture *f, const char *created, uint64_t first,
 void assert_quiet(struct fixture *f)
 {
 	leader_ask(&f->leader, f->now_ms);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 void take_create(struct fixture *f, uint64_t start)
 {
-	const struct asked *a = fake_asked(&f->src, ASKED_CREATE);
+	const struct fake_request *a = expect_request(&f->src, REQUEST_CREATE);
 
 	assert_int_equal(a->request.owner, TAIL_SLOT);
 	assert_int_equal(a->seq, start);
@@ -105,7 +105,7 @@ void take_create(struct fixture *f, uint64_t start)
 
 void take_pull(struct fixture *f)
 {
-	const struct asked *a = fake_asked(&f->src, ASKED_PULL);
+	const struct fake_request *a = expect_request(&f->src, REQUEST_PULL);
 
 	assert_int_equal(a->request.generation, f->consumer.generation);
 	f->pull_no = a->pull.number;
@@ -113,7 +113,8 @@ void take_pull(struct fixture *f)
 
 void take_forget(struct fixture *f)
 {
-	assert_int_equal(fake_asked(&f->src, ASKED_FORGET)->request.generation,
+	assert_int_equal(expect_request(&f->src, REQUEST_DELETE_CONSUMER)
+				 ->request.generation,
 			 f->consumer.generation);
 }
 
@@ -127,7 +128,7 @@ void become_live(struct fixture *f, uint64_t first, uint64_t last)
 	assert_int_equal(send_event(f, event_created(f->consumer)), 0);
 	assert_int_equal(answer_info(f, STREAM, first, last), 0);
 	take_pull(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_true(tail_live(&f->tail));
 }
 

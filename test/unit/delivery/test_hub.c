@@ -52,7 +52,7 @@ static void new_begins_at_the_last_seq(void **state)
 	assert_got(c, "data: x\nid: 11-@\n\n");
 	/* The next subscription starts after it. */
 	assert_got(rig_open(r, "a", START_NEW), RIG_OPENING("11-@"));
-	fake_quiet(&r->src); /* a live client costs NATS nothing */
+	expect_no_request(&r->src); /* a live client costs NATS nothing */
 }
 
 static void chunks_on_the_wire(void **state)
@@ -97,7 +97,7 @@ static void event_id_is_echoed_as_given(void **state)
 		rig_flush(r);
 		assert_got(c, want);
 	}
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 /* Not the buffer's: the stream may no longer have it. */
@@ -113,8 +113,9 @@ static void last_is_the_stores(void **state)
 	c = rig_open(r, "a", START_LAST);
 	rig_flush(r);
 	assert_got(c, "");
-	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->request, 11,
-				"ev.a", "x"));
+	rig_send(r,
+		 event_found(expect_request(&r->src, REQUEST_GET_LAST)->request,
+			     11, "ev.a", "x"));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 13);
 	rig_flush(r);
@@ -122,7 +123,7 @@ static void last_is_the_stores(void **state)
 	rig_publish(r, "ev.a", 14, "z");
 	rig_flush(r);
 	assert_got(c, "data: z\nid: 14-@\n\n");
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 static void all_begins_in_the_buffer_if_it_can(void **state)
@@ -138,7 +139,7 @@ static void all_begins_in_the_buffer_if_it_can(void **state)
 	rig_info(r, RIG_STREAM, 2, 2);
 	rig_flush(r);
 	assert_got(c, RIG_OPENING("1-@") "data: y\nid: 2-@\n\n");
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 static void identity_must_be_opened_once_only(void **state)
@@ -179,26 +180,27 @@ static void before_first_contact_only_retry(void **state)
 	assert_got(all, "");
 	assert_string_equal(hub_tag(r->hub)->hex, rig_text("@"));
 	rig_flush(r);
-	r->consumer = fake_asked(&r->src, ASKED_CREATE)->request;
+	r->consumer = expect_request(&r->src, REQUEST_CREATE)->request;
 	rig_send(r, event_created(r->consumer));
 	rig_info(r, RIG_STREAM, 4, 10);
-	fake_asked(&r->src, ASKED_PULL);
+	expect_request(&r->src, REQUEST_PULL);
 	rig_flush(r);
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
 	assert_got(c, "data: x\nid: 11-@\n\n");
 	/* The others' questions, now that a server answers. */
-	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->request, 8,
-				"ev.a", "last"));
+	rig_send(r,
+		 event_found(expect_request(&r->src, REQUEST_GET_LAST)->request,
+			     8, "ev.a", "last"));
 	rig_info(r, RIG_STREAM, 4, 11);
 	rig_flush(r);
 	assert_got(all, RIG_OPEN("3-@"));
-	assert_int_equal(fake_asked(&r->src, ASKED_FIND)->seq, 4);
+	assert_int_equal(expect_request(&r->src, REQUEST_GET_NEXT)->seq, 4);
 	rig_info(r, RIG_STREAM, 4, 11);
 	rig_flush(r);
 	assert_got(last, RIG_OPEN("7-@") "data: last\nid: 8-@\n\n"
 					 "data: x\nid: 11-@\n\n");
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 static void before_first_contact_a_cursor_is_echoed(void **state)
@@ -236,7 +238,7 @@ static void opening_while_away(void **state)
 	assert_got(all, "retry: 3000\n\n");
 	assert_got(resumed, OPENING);
 	rig_pass(r, 5000);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	rig_live(r, 3, 12);
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
@@ -516,7 +518,7 @@ static void ready_or_why_not(void **state)
 	assert_string_equal(why,
 			    "waiting for the state of the JetStream stream");
 	rig_send(r, event_error(JETSTREAM_INFO,
-				fake_asked(&r->src, ASKED_INFO)->request,
+				expect_request(&r->src, REQUEST_INFO)->request,
 				JETSTREAM_ERR_NO_STREAM));
 	assert_false(hub_ready(r->hub, &why));
 	assert_string_equal(why, "the JetStream stream does not exist");
@@ -548,7 +550,7 @@ static void status_message_is_taken_once(void **state)
 	assert_string_equal(n.text, "tail restarted after sequence 10: the "
 				    "consumer is gone");
 	/* Live again, at the same sequence: reported again. */
-	fake_asked(&r->src, ASKED_FORGET);
+	expect_request(&r->src, REQUEST_DELETE_CONSUMER);
 	rig_follow(r, RIG_STREAM, 1, 10);
 	assert_true(hub_take_status_message(r->hub, &n));
 	assert_string_equal(n.text, "tail is live after sequence 10");

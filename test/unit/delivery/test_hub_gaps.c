@@ -44,12 +44,12 @@ static void recheck_goes_not_back_before_a_gap(void **state)
 	first = rig_open(r, "b", START_ALL);
 	rig_info(r, RIG_STREAM, 1, 4);
 	rig_close(r, first);
-	while (fake_waiting(&r->src) > 0)
-		r->src.seen++;
+	while (requests_unread(&r->src) > 0)
+		r->src.read++;
 	c = rig_resume(r, "a", "2-@");
 	for (size_t i = 0; i < ARRAY_LEN(last); i++) {
 		if (i == 1)
-			request = r->src.asked[r->src.seen].request;
+			request = r->src.requests[r->src.read].request;
 		rig_probe(r, i < 2 ? 3 : 5, 0);
 		rig_info(r, RIG_STREAM, i < 2 ? 1 : 7, last[i]);
 		rig_pass(r, 1500);
@@ -73,7 +73,7 @@ static void expired_up_to_the_buffer(void **state)
 	rig_flush(r);
 	assert_got(c, ECHO("3-@") GAP("expired", 3, 11, "10-@") EVENT(11));
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 /* Messages that the stream has dropped and the buffer still holds are no gap.
@@ -88,7 +88,7 @@ static void memory_outlives_the_store(void **state)
 	c = rig_resume(r, "a", "10-@");
 	rig_flush(r);
 	assert_got(c, ECHO("10-@") EVENT(11) EVENT(12));
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 static void other_tag_is_a_reset(void **state)
@@ -139,8 +139,8 @@ static void purge_is_a_gap_of_open_subscriptions(void **state)
 
 	rig_publish(r, "ev.b", 11, "another's");
 	rig_flush(r);
-	fake_asked(&r->src, ASKED_FIND);
-	fake_asked(&r->src, ASKED_INFO);
+	expect_request(&r->src, REQUEST_GET_NEXT);
+	expect_request(&r->src, REQUEST_INFO);
 	rig_send(r, event_down());
 	rig_flush(r);
 	rig_live(r, 30, 40);
@@ -163,7 +163,7 @@ static void purge_is_a_gap_of_open_subscriptions(void **state)
 	assert_got(blocked, EVENT(30));
 	assert_got(all, EVENT(30));
 	assert_int_equal(r->metrics.value[METRIC_GAPS_EXPIRED], 3);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 /* A cursor that another gateway has brought further misses nothing. */
@@ -190,7 +190,7 @@ static void stream_recreated_is_reported(void **state)
 	struct rig_client *behind = rig_resume(r, "a", "5-@");
 	struct rig_client *fresh_one;
 
-	fake_asked(&r->src, ASKED_FIND);
+	expect_request(&r->src, REQUEST_GET_NEXT);
 	rig_send(r, event_down());
 	rig_send(r, event_up());
 	rig_follow(r, RIG_OTHER, 1, 3);
@@ -203,7 +203,7 @@ static void stream_recreated_is_reported(void **state)
 	rig_probe(r, 1, 0);
 	rig_info(r, RIG_OTHER, 1, 3);
 	rig_flush(r);
-	if (fake_waiting(&r->src) > 0) {
+	if (requests_unread(&r->src) > 0) {
 		rig_info(r, RIG_OTHER, 1, 3);
 		rig_flush(r);
 	}

@@ -187,7 +187,7 @@ static void lines_wait_for_memory(void **state)
 	rig_pass(r, 100);
 	assert_int_equal(lines_of(c), 3);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 /* No replay is running whose timeouts would wake the hub. */
@@ -205,7 +205,7 @@ static void replay_waits_for_memory(void **state)
 	assert_int_equal(hub_next_ms(r->hub), r->now_ms + 100);
 	calloc_fails = false;
 	rig_flush(r);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	rig_pass(r, 100);
 	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
 	rig_probe(r, 6, 0);

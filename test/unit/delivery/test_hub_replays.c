@@ -27,7 +27,7 @@ static void slot_goes_round(void **state)
 	rig_pass(r, 2999);
 	assert_int_equal(c[1]->cursor.state, CURSOR_EVICTED);
 	/* Its timeout is over: it has asked again. */
-	fake_asked(&r->src, ASKED_FIND);
+	expect_request(&r->src, REQUEST_GET_NEXT);
 	rig_probe(r, 3, 3);
 	rig_pass(r, 1);
 	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
@@ -36,9 +36,10 @@ static void slot_goes_round(void **state)
 	assert_got(c[0], OLD(3)); /* the requested message is not lost */
 	assert_int_equal(c[0]->cursor.state, CURSOR_EVICTED);
 	assert_int_equal(c[1]->cursor.state, CURSOR_REPLAY);
-	rig_send(r, event_error(JETSTREAM_FOUND,
-				fake_asked(&r->src, ASKED_FIND)->request,
-				JETSTREAM_ERR_NO_MESSAGE));
+	rig_send(r,
+		 event_error(JETSTREAM_FOUND,
+			     expect_request(&r->src, REQUEST_GET_NEXT)->request,
+			     JETSTREAM_ERR_NO_MESSAGE));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
@@ -59,7 +60,7 @@ static void slot_stays_while_no_other_waits(void **state)
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
 	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
-	fake_asked(&r->src, ASKED_CREATE);
+	expect_request(&r->src, REQUEST_CREATE);
 }
 
 /* ---- places -------------------------------------------------------------- */
@@ -75,7 +76,7 @@ static void replays_wait_for_a_slot(void **state)
 	}
 	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
 	assert_int_equal(c[1]->cursor.state, CURSOR_EVICTED);
-	assert_int_equal(fake_waiting(&r->src), 1);
+	assert_int_equal(requests_unread(&r->src), 1);
 	/* They get pings like live subscriptions. */
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
@@ -86,7 +87,7 @@ static void replays_wait_for_a_slot(void **state)
 	/* First come, first served. */
 	assert_int_equal(c[1]->cursor.state, CURSOR_REPLAY);
 	assert_int_equal(c[2]->cursor.state, CURSOR_EVICTED);
-	fake_asked(&r->src, ASKED_FIND);
+	expect_request(&r->src, REQUEST_GET_NEXT);
 	rig_close(r, c[1]);
 	assert_int_equal(c[2]->cursor.state, CURSOR_REPLAY);
 	answer(r, 6, 11);
@@ -106,7 +107,7 @@ static void last_waits_for_a_slot_too(void **state)
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
 	assert_int_equal(first->cursor.state, CURSOR_LIVE);
-	request = fake_asked(&r->src, ASKED_LAST)->request;
+	request = expect_request(&r->src, REQUEST_GET_LAST)->request;
 	rig_send(r, event_found(request, 8, "ev.a", "old"));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 10);
@@ -126,13 +127,13 @@ static void blocked_replay_gives_its_slot_away(void **state)
 	assert_true(c->cursor.blocked);
 	rig_pass(r, 1);
 	rig_pass(r, 2000);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
 	rig_pass(r, 1);
 	assert_int_equal(c->cursor.state, CURSOR_EVICTED);
 	assert_int_equal(next->cursor.state, CURSOR_REPLAY);
 	answer(r, 6, 0);
-	fake_quiet(&r->src); /* the blocked one is not in the line */
+	expect_no_request(&r->src); /* the blocked one is not in the line */
 	rig_drain(r, c, SIZE_MAX);
 	assert_got(c, ECHO("5-@") OLD(7));
 	answer(r, 8, 0);
@@ -153,7 +154,7 @@ static void blocked_one_leaves_the_line(void **state)
 	assert_true(next->cursor.blocked);
 	answer(r, 6, 0);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	rig_drain(r, next, SIZE_MAX);
 	assert_int_equal(next->cursor.state, CURSOR_REPLAY);
 	answer(r, 6, 0);
@@ -204,13 +205,14 @@ static void replay_ends_with_its_session(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "5-@");
-	struct request_id old = fake_asked(&r->src, ASKED_FIND)->request;
+	struct request_id old =
+		expect_request(&r->src, REQUEST_GET_NEXT)->request;
 
 	rig_send(r, event_down());
 	assert_int_equal(c->cursor.state, CURSOR_EVICTED);
 	rig_flush(r);
 	rig_pass(r, 5000);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	rig_live(r, 1, 12);
 	rig_flush(r);
 	rig_send(r,
@@ -227,9 +229,9 @@ static void replay_waits_while_the_tail_is_recreated(void **state)
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "5-@");
 
-	fake_asked(&r->src, ASKED_FIND);
+	expect_request(&r->src, REQUEST_GET_NEXT);
 	rig_send(r, event_status(r->consumer, 0, 503));
-	fake_asked(&r->src, ASKED_FORGET);
+	expect_request(&r->src, REQUEST_DELETE_CONSUMER);
 	assert_int_equal(c->cursor.state, CURSOR_EVICTED);
 	rig_follow(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
@@ -248,16 +250,16 @@ static void closes_in_every_phase_of_a_replay(void **state)
 		if (phase > 1)
 			answer(r, 4, 4);
 		if (phase > 2)
-			rig_send(r,
-				 event_created(fake_asked(&r->src, ASKED_CREATE)
-						       ->request));
+			rig_send(r, event_created(expect_request(&r->src,
+								 REQUEST_CREATE)
+							  ->request));
 		if (phase > 3) {
 			rig_flush(r);
 			rig_info(r, RIG_STREAM, 1, 90);
 		}
-		r->src.seen = r->src.n;
+		r->src.read = r->src.n_requests;
 		rig_close(r, c);
-		assert_int_equal(fake_waiting(&r->src), phase > 1);
+		assert_int_equal(requests_unread(&r->src), phase > 1);
 		hub_gauges(r->hub);
 		assert_int_equal(r->metrics.value[METRIC_REPLAYS_RUNNING], 0);
 		/* Its slot is free. */
@@ -284,7 +286,7 @@ static void responses_to_no_request_are_ignored(void **state)
 	rig_send(r, event_info((struct request_id){0x7fffffff, 0}, RIG_OTHER, 1,
 			       5));
 	rig_flush(r);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	assert_string_equal(hub_tag(r->hub)->hex, rig_text("@"));
 }
 
@@ -397,7 +399,8 @@ static void ping_ends_replays(void **state)
 		c[i] = rig_resume(r, "a", "5-@");
 	for (int i = 0; i < 3; i++)
 		rig_send(r,
-			 event_found(fake_asked(&r->src, ASKED_FIND)->request,
+			 event_found(expect_request(&r->src, REQUEST_GET_NEXT)
+					     ->request,
 				     10, "ev.a", "old"));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 10);
@@ -433,16 +436,17 @@ static void probes_share_the_limiter(void **state)
 	start_with_one_turn(r);
 	for (int i = 0; i < 3; i++)
 		c[i] = rig_resume(r, "a", "5-@");
-	request = fake_asked(&r->src, ASKED_FIND)->request;
-	fake_quiet(&r->src);
+	request = expect_request(&r->src, REQUEST_GET_NEXT)->request;
+	expect_no_request(&r->src);
 	rig_send(r, event_found(request, 10, "ev.a", "old"));
 	rig_flush(r);
-	assert_int_not_equal(fake_asked(&r->src, ASKED_FIND)->request.owner,
-			     request.owner);
+	assert_int_not_equal(
+		expect_request(&r->src, REQUEST_GET_NEXT)->request.owner,
+		request.owner);
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);
 	assert_got(c[0], ECHO("5-@") OLD(10));
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	/* A subscription that closes frees its permit as well. */
 	rig_close(r, c[1]);
 	rig_flush(r);
@@ -462,8 +466,9 @@ static struct request_id two_want_the_consumer(struct rig *r,
 		answer(r, 3, 3);
 		answer(r, 4, 4);
 		if (i == 0)
-			request = fake_asked(&r->src, ASKED_CREATE)->request;
-		fake_quiet(&r->src);
+			request = expect_request(&r->src, REQUEST_CREATE)
+					  ->request;
+		expect_no_request(&r->src);
 	}
 	rig_send(r, event_created(request));
 	rig_flush(r);
@@ -478,15 +483,18 @@ static void consumers_share_the_limiter(void **state)
 	struct request_id request;
 
 	request = two_want_the_consumer(r, c);
-	fake_asked(&r->src, ASKED_PULL);
+	expect_request(&r->src, REQUEST_PULL);
 	rig_pass(r, 2000);
-	fake_quiet(&r->src); /* the other waits, whatever time it takes */
+	expect_no_request(
+		&r->src); /* the other waits, whatever time it takes */
 	rig_close(r, c[0]);
 	rig_flush(r);
-	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->request.owner,
-			 request.owner);
-	assert_int_not_equal(fake_asked(&r->src, ASKED_CREATE)->request.owner,
-			     request.owner);
+	assert_int_equal(
+		expect_request(&r->src, REQUEST_DELETE_CONSUMER)->request.owner,
+		request.owner);
+	assert_int_not_equal(
+		expect_request(&r->src, REQUEST_CREATE)->request.owner,
+		request.owner);
 	assert_got(c[1], ECHO("2") OLD(3) OLD(4));
 }
 
@@ -499,7 +507,7 @@ static void blocked_replay_gives_its_consumer_away(void **state)
 	uint32_t pull;
 
 	request = two_want_the_consumer(r, c);
-	pull = fake_asked(&r->src, ASKED_PULL)->pull.number;
+	pull = expect_request(&r->src, REQUEST_PULL)->pull.number;
 	c[0]->room = 4;
 	rig_send(r, event_message(request, 5, 1, "ev.a", "old"));
 	rig_send(r, event_status(request, pull, 404));
@@ -507,12 +515,14 @@ static void blocked_replay_gives_its_consumer_away(void **state)
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
 	assert_true(c[0]->cursor.blocked);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	rig_pass(r, 1);
-	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->request.owner,
-			 request.owner);
-	assert_int_not_equal(fake_asked(&r->src, ASKED_CREATE)->request.owner,
-			     request.owner);
+	assert_int_equal(
+		expect_request(&r->src, REQUEST_DELETE_CONSUMER)->request.owner,
+		request.owner);
+	assert_int_not_equal(
+		expect_request(&r->src, REQUEST_CREATE)->request.owner,
+		request.owner);
 	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
 }
 
@@ -523,7 +533,7 @@ static void quiet_for(struct rig *r, uint64_t ms)
 	for (uint64_t i = 0; i < ms / 500; i++)
 		rig_pass(r, 500);
 	rig_pass(r, ms % 500);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 /* Asked for again when `ms` are over, and not before. */
@@ -531,13 +541,13 @@ static struct request_id given_up_after(struct rig *r, uint64_t ms)
 {
 	quiet_for(r, ms - 1);
 	rig_pass(r, 1);
-	return fake_asked(&r->src, ASKED_FIND)->request;
+	return expect_request(&r->src, REQUEST_GET_NEXT)->request;
 }
 
 static void late(struct rig *r, struct request_id request)
 {
 	rig_send(r, event_found(request, 7, "ev.a", "old"));
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 /* A line that needs 6 s for a message, and would never be free if each timeout
@@ -546,7 +556,8 @@ static void late_answers_give_more_time(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "5-@");
-	struct request_id request = fake_asked(&r->src, ASKED_FIND)->request,
+	struct request_id request = expect_request(&r->src, REQUEST_GET_NEXT)
+					    ->request,
 			  next;
 
 	assert_got(c, ECHO("5-@"));
@@ -577,34 +588,35 @@ static void late_searches_of_one_client_are_its_own(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *slow = rig_resume(r, "a", "5-@"), *other;
-	struct request_id request = fake_asked(&r->src, ASKED_FIND)->request;
+	struct request_id request =
+		expect_request(&r->src, REQUEST_GET_NEXT)->request;
 
 	for (int i = 0; i < 4; i++) {
 		struct request_id next;
 
 		quiet_for(r, (2500u << i) - 1);
 		rig_pass(r, 1);
-		next = fake_asked(&r->src, ASKED_FIND)->request;
+		next = expect_request(&r->src, REQUEST_GET_NEXT)->request;
 		late(r, request);
 		request = next;
 		if (i == 3)
 			break;
 		quiet_for(r, (2500u << i) - 1);
 		rig_pass(r, 1);
-		request = fake_asked(&r->src, ASKED_FIND)->request;
+		request = expect_request(&r->src, REQUEST_GET_NEXT)->request;
 	}
 	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 4);
 	other = rig_resume(r, "b", "5-@");
-	request = fake_asked(&r->src, ASKED_FIND)->request;
+	request = expect_request(&r->src, REQUEST_GET_NEXT)->request;
 	assert_int_equal(given_up_after(r, 2500).owner, request.owner);
 	rig_close(r, slow);
 	rig_close(r, other);
 	r->now_ms += 6999;
 	hub_tick(r->hub, r->now_ms);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	r->now_ms++;
 	hub_tick(r->hub, r->now_ms);
-	fake_asked(&r->src, ASKED_FORGET);
+	expect_request(&r->src, REQUEST_DELETE_CONSUMER);
 }
 
 static void lost_answers_change_no_time_out(void **state)
@@ -612,7 +624,7 @@ static void lost_answers_change_no_time_out(void **state)
 	struct rig *r = *state;
 
 	rig_resume(r, "a", "5-@");
-	fake_asked(&r->src, ASKED_FIND);
+	expect_request(&r->src, REQUEST_GET_NEXT);
 	for (int i = 0; i < 10; i++)
 		given_up_after(r, 2500);
 	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 0);
@@ -624,7 +636,7 @@ static void timeout_ends(void **state)
 	struct request_id request;
 
 	rig_resume(r, "a", "5-@");
-	request = fake_asked(&r->src, ASKED_FIND)->request;
+	request = expect_request(&r->src, REQUEST_GET_NEXT)->request;
 	given_up_after(r, 2500);
 	late(r, request);
 	given_up_after(r, 2500);
@@ -641,16 +653,16 @@ static void late_messages_give_the_tail_more_time(void **state)
 
 	r->now_ms += 7000;
 	hub_tick(r->hub, r->now_ms);
-	fake_asked(&r->src, ASKED_FORGET);
+	expect_request(&r->src, REQUEST_DELETE_CONSUMER);
 	rig_send(r, event_status(request, 1, 100));
 	assert_int_equal(r->metrics.value[METRIC_LATE_RESPONSES], 1);
 	rig_follow(r, RIG_STREAM, 1, 10);
 	r->now_ms += 13999;
 	hub_tick(r->hub, r->now_ms);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	r->now_ms++;
 	hub_tick(r->hub, r->now_ms);
-	fake_asked(&r->src, ASKED_FORGET);
+	expect_request(&r->src, REQUEST_DELETE_CONSUMER);
 }
 
 int main(void)

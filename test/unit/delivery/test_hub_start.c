@@ -26,7 +26,7 @@ static void nothing_missed_needs_no_consumer(void **state)
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
 	assert_got(c, EVENT(11));
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 static void what_was_missed_comes_before_what_is_new(void **state)
@@ -51,16 +51,16 @@ static void long_past_comes_by_a_consumer(void **state)
 	struct rig *r = *state;
 	struct rig_client *c = rig_resume(r, "a", "2");
 	struct request_id request;
-	const struct asked *pull;
+	const struct fake_request *pull;
 
 	answer(r, 3, 3);
 	answer(r, 4, 4);
 	assert_got(c, ECHO("2") OLD(3) OLD(4));
-	request = fake_asked(&r->src, ASKED_CREATE)->request;
+	request = expect_request(&r->src, REQUEST_CREATE)->request;
 	rig_send(r, event_created(request));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
-	pull = fake_asked(&r->src, ASKED_PULL);
+	pull = expect_request(&r->src, REQUEST_PULL);
 	rig_send(r, event_message(request, 6, 1, "ev.a", "old"));
 	rig_send(r, event_message(request, 9, 2, "ev.a", "old"));
 	rig_flush(r);
@@ -72,13 +72,14 @@ static void long_past_comes_by_a_consumer(void **state)
 	assert_got(c, OLD(6) OLD(9));
 	answer(r, 10, 0);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
-	assert_int_equal(fake_asked(&r->src, ASKED_FORGET)->request.generation,
+	assert_int_equal(expect_request(&r->src, REQUEST_DELETE_CONSUMER)
+				 ->request.generation,
 			 request.generation);
 	/* Late messages are ignored. */
 	rig_send(r, event_message(request, 10, 3, "ev.a", "late"));
 	rig_flush(r);
 	assert_got(c, "");
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 /* One STREAM.INFO serves all probes that were answered before it was sent. */
@@ -90,23 +91,23 @@ static void one_info_for_many_replays(void **state)
 
 	for (int i = 0; i < 3; i++) {
 		c[i] = rig_resume(r, "a", "5-@");
-		request[i] = fake_asked(&r->src, ASKED_FIND)->request;
+		request[i] = expect_request(&r->src, REQUEST_GET_NEXT)->request;
 		assert_got(c[i], ECHO("5-@"));
 	}
 	rig_send(r, event_found(request[0], 7, "ev.a", "old"));
 	rig_send(r, event_found(request[1], 7, "ev.a", "old"));
 	rig_flush(r);
-	assert_int_equal(fake_waiting(&r->src), 1);
+	assert_int_equal(requests_unread(&r->src), 1);
 	rig_send(r, event_found(request[2], 7, "ev.a", "old"));
 	rig_flush(r);
-	assert_int_equal(fake_waiting(&r->src), 1);
+	assert_int_equal(requests_unread(&r->src), 1);
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
 	assert_got(c[0], OLD(7));
 	assert_got(c[1], OLD(7));
 	assert_got(c[2], "");
-	fake_asked(&r->src, ASKED_FIND);
-	fake_asked(&r->src, ASKED_FIND);
+	expect_request(&r->src, REQUEST_GET_NEXT);
+	expect_request(&r->src, REQUEST_GET_NEXT);
 	rig_info(r, RIG_STREAM, 1, 90);
 	rig_flush(r);
 	assert_got(c[2], OLD(7));
@@ -116,10 +117,10 @@ static void info_without_answer_is_asked_again(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_open(r, "a", START_ALL);
-	struct request_id lost = fake_asked(&r->src, ASKED_INFO)->request;
+	struct request_id lost = expect_request(&r->src, REQUEST_INFO)->request;
 
 	rig_pass(r, 1999);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	rig_pass(r, 1);
 	rig_send(r, event_info(lost, RIG_STREAM, 3, 10));
 	assert_got(c, "");
@@ -168,11 +169,11 @@ static void leader_behind_the_buffer_is_followed_up(void **state)
 	rig_flush(r);
 	assert_got(c, ECHO("10-@"));
 	rig_pass(r, 249);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	rig_pass(r, 1);
 	rig_info(r, RIG_STREAM, 1, 11);
 	rig_pass(r, 1000);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 /* An error of JetStream, or a state without a leader: asked again, and the tail
@@ -185,7 +186,7 @@ static void info_that_says_nothing_is_asked_again(void **state)
 
 	for (int i = 0; i < 40; i++) {
 		struct request_id request =
-			fake_asked(&r->src, ASKED_INFO)->request;
+			expect_request(&r->src, REQUEST_INFO)->request;
 		struct jetstream_event ev =
 			event_info(request, RIG_STREAM, 7, 7);
 
@@ -194,7 +195,7 @@ static void info_that_says_nothing_is_asked_again(void **state)
 			ev = event_error(JETSTREAM_INFO, request, 10008);
 		rig_send(r, ev);
 		rig_pass(r, 249);
-		fake_quiet(&r->src);
+		expect_no_request(&r->src);
 		assert_true(hub_ready(r->hub, &why));
 		rig_pass(r, 1);
 	}
@@ -215,7 +216,7 @@ static void answer_of_another_server_is_no_evidence(void **state)
 	uint32_t generation;
 
 	/* In a cluster, from here on. */
-	leaders = event_info(fake_asked(&r->src, ASKED_INFO)->request,
+	leaders = event_info(expect_request(&r->src, REQUEST_INFO)->request,
 			     RIG_STREAM, 3, 10);
 	leaders.info.leader = 7;
 	leaders.info.all_follow = true;
@@ -226,11 +227,13 @@ static void answer_of_another_server_is_no_evidence(void **state)
 	for (int probe = 0; probe < 3; probe++) {
 		rig_send(r,
 			 event_error(JETSTREAM_FOUND,
-				     fake_asked(&r->src, ASKED_FIND)->request,
+				     expect_request(&r->src, REQUEST_GET_NEXT)
+					     ->request,
 				     JETSTREAM_ERR_NO_MESSAGE));
 		rig_flush(r);
 		assert_int_equal(c->cursor.state, CURSOR_REPLAY);
-		leaders.request = fake_asked(&r->src, ASKED_INFO)->request;
+		leaders.request =
+			expect_request(&r->src, REQUEST_INFO)->request;
 		rig_send(r, leaders);
 		if (probe != 0)
 			continue;
@@ -242,7 +245,7 @@ static void answer_of_another_server_is_no_evidence(void **state)
 	}
 	assert_true(leaders.request.generation > generation);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 /* The tail asks, and the waiting subscriptions are answered in the end. */
@@ -253,12 +256,12 @@ static void info_that_fails_begins_with_the_tail(void **state)
 	const char *why;
 
 	rig_send(r, event_error(JETSTREAM_INFO,
-				fake_asked(&r->src, ASKED_INFO)->request,
+				expect_request(&r->src, REQUEST_INFO)->request,
 				JETSTREAM_ERR_NO_STREAM));
 	assert_false(hub_ready(r->hub, &why));
 	rig_flush(r);
 	assert_got(c, "retry: 3000\n\n");
-	fake_asked(&r->src, ASKED_FORGET);
+	expect_request(&r->src, REQUEST_DELETE_CONSUMER);
 	rig_follow(r, RIG_STREAM, 3, 10);
 	rig_flush(r);
 	rig_pass(r, 250);
@@ -316,7 +319,7 @@ static void all_of_an_empty_stream(void **state)
 	rig_flush(r);
 	assert_got(c, ECHO("10-@"));
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 /* ---- deliver=last -------------------------------------------------------- */
@@ -325,7 +328,8 @@ static void last_is_the_leaders_answer(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_open(r, "a", START_LAST);
-	const struct asked *a = fake_asked(&r->src, ASKED_LAST);
+	const struct fake_request *a =
+		expect_request(&r->src, REQUEST_GET_LAST);
 
 	assert_string_equal(a->subject, "ev.a");
 	rig_send(r, event_found(a->request, 8, "ev.a", "old"));
@@ -338,14 +342,15 @@ static void last_is_the_leaders_answer(void **state)
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
 	assert_got(c, EVENT(11));
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 static void last_of_nothing(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_open(r, "a", START_LAST);
-	struct request_id request = fake_asked(&r->src, ASKED_LAST)->request;
+	struct request_id request =
+		expect_request(&r->src, REQUEST_GET_LAST)->request;
 
 	rig_send(r, event_error(JETSTREAM_FOUND, request,
 				JETSTREAM_ERR_NO_MESSAGE));
@@ -361,7 +366,8 @@ static void last_and_new_at_the_same_time(void **state)
 {
 	struct rig *r = *state;
 	struct rig_client *c = rig_open(r, "a", START_LAST);
-	struct request_id request = fake_asked(&r->src, ASKED_LAST)->request;
+	struct request_id request =
+		expect_request(&r->src, REQUEST_GET_LAST)->request;
 
 	rig_publish(r, "ev.a", 11, "x");
 	rig_publish(r, "ev.a", 12, "x");
@@ -397,23 +403,25 @@ static void one_question_for_all_that_wait_for_the_last(void **state)
 
 	for (int i = 0; i < 4; i++) /* all slots but one wait for others */
 		c[i] = rig_open(r, i < 3 ? "b" : "a", START_LAST);
-	request = fake_asked(&r->src, ASKED_LAST)->request;
-	fake_asked(&r->src, ASKED_LAST); /* for "a" */
+	request = expect_request(&r->src, REQUEST_GET_LAST)->request;
+	expect_request(&r->src, REQUEST_GET_LAST); /* for "a" */
 	rig_send(r, event_error(JETSTREAM_FOUND, request,
 				JETSTREAM_ERR_NO_MESSAGE));
 	rig_flush(r);
-	request = fake_asked(&r->src, ASKED_INFO)->request;
-	fake_quiet(&r->src); /* of three, one has asked */
+	request = expect_request(&r->src, REQUEST_INFO)->request;
+	expect_no_request(&r->src); /* of three, one has asked */
 	line = rig_open_with(r, &lines, SIZE_MAX);
-	fake_asked(&r->src, ASKED_LAST); /* another form of the same */
+	expect_request(&r->src,
+		       REQUEST_GET_LAST); /* another form of the same */
 	rig_send(r, event_info(request, RIG_STREAM, 1, 10));
 	rig_flush(r);
 	assert_got(c[0], ECHO("10-@"));
 	/* They came after the question was sent, and share the next one. */
 	assert_got(c[1], "");
 	late = rig_open(r, "a", START_LAST);
-	request = fake_asked(&r->src, ASKED_LAST)->request; /* c[1] and c[2] */
-	fake_quiet(&r->src);
+	request = expect_request(&r->src, REQUEST_GET_LAST)
+			  ->request; /* c[1] and c[2] */
+	expect_no_request(&r->src);
 	rig_send(r, event_error(JETSTREAM_FOUND, request,
 				JETSTREAM_ERR_NO_MESSAGE));
 	rig_flush(r);
@@ -421,14 +429,14 @@ static void one_question_for_all_that_wait_for_the_last(void **state)
 	rig_flush(r);
 	assert_got(c[1], ECHO("10-@"));
 	assert_got(c[2], ECHO("10-@"));
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	(void)line;
 	/* The subscription that asks for "a" closes: the others of "a" ask
 	 * themselves. */
 	assert_got(late, "");
 	rig_close(r, c[3]);
 	rig_flush(r);
-	found_last(r, fake_asked(&r->src, ASKED_LAST)->request, 8);
+	found_last(r, expect_request(&r->src, REQUEST_GET_LAST)->request, 8);
 	assert_got(late, ECHO("7-@") OLD(8));
 	rig_publish(r, "ev.a", 11, "x");
 	rig_flush(r);
@@ -445,21 +453,22 @@ static void all_that_wait_get_the_last(void **state)
 	struct request_id request;
 
 	blocker = rig_open(r, "a", START_LAST);
-	request = fake_asked(&r->src, ASKED_LAST)->request;
+	request = expect_request(&r->src, REQUEST_GET_LAST)->request;
 	for (size_t i = 0; i < ARRAY_LEN(rooms); i++)
 		c[i] = rig_open_with(r, &open, rooms[i]);
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 	found_last(r, request, 0);
 	assert_got(blocker, ECHO("10-@"));
-	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->request, 8,
-				"ev.a", "old"));
-	fake_quiet(&r->src);
+	rig_send(r,
+		 event_found(expect_request(&r->src, REQUEST_GET_LAST)->request,
+			     8, "ev.a", "old"));
+	expect_no_request(&r->src);
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 10);
 	for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
 		rig_drain(r, c[i], SIZE_MAX);
 		rig_flush(r);
-		if (fake_waiting(&r->src) == 0)
+		if (requests_unread(&r->src) == 0)
 			continue;
 		/* It had no room for the message, and asks for it itself. */
 		answer(r, 8, 8);
@@ -486,7 +495,7 @@ static void cursor_ahead_waits_for_the_tail(void **state)
 		rig_publish(r, "ev.a", seq, "x");
 	rig_flush(r);
 	assert_got(c, EVENT(51));
-	fake_quiet(&r->src);
+	expect_no_request(&r->src);
 }
 
 static void ping_of_a_cursor_ahead_stays_ahead(void **state)
@@ -511,7 +520,7 @@ static void ask_while_ahead_of(struct rig *r, struct rig_client *c, int times,
 		rig_flush(r);
 		assert_int_equal(c->cursor.state, CURSOR_WAITING);
 		rig_pass(r, 249);
-		fake_quiet(&r->src);
+		expect_no_request(&r->src);
 		rig_pass(r, 1);
 	}
 }
@@ -580,7 +589,7 @@ static void cursor_beyond_the_end_delays_no_other(void **state)
 	for (int i = 0; i < 20; i++) {
 		rig_info(r, RIG_STREAM, 1, 10);
 		rig_flush(r);
-		fake_quiet(&r->src);
+		expect_no_request(&r->src);
 		c = rig_open(r, "b", START_ALL);
 		rig_info(r, RIG_STREAM, 11, 10);
 		rig_flush(r);
@@ -600,9 +609,9 @@ static void state_without_a_leader_is_no_reset(void **state)
 
 	r->leader = 7;
 	for (int i = 0; i < 40; i++) {
-		struct jetstream_event ev =
-			event_info(fake_asked(&r->src, ASKED_INFO)->request,
-				   RIG_STREAM, 1, 10);
+		struct jetstream_event ev = event_info(
+			expect_request(&r->src, REQUEST_INFO)->request,
+			RIG_STREAM, 1, 10);
 
 		ev.info.no_leader = true;
 		rig_send(r, ev);
@@ -638,7 +647,7 @@ static void outage_does_not_count_as_asking(void **state)
 
 	r->leader = 7;
 	ask_while_ahead(r, c, 1);
-	fake_asked(&r->src, ASKED_INFO);
+	expect_request(&r->src, REQUEST_INFO);
 	rig_send(r, event_down());
 	r->now_ms += 60000;
 	rig_live(r, 1, 10);

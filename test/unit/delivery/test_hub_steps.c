@@ -59,11 +59,11 @@ static void resume_before_the_buffer_has_a_replay(void **state)
 
 	answer_probe(r, 3, 3);
 	answer_probe(r, 4, 4);
-	consumer = fake_asked(&r->src, ASKED_CREATE)->request;
+	consumer = expect_request(&r->src, REQUEST_CREATE)->request;
 	rig_send(r, event_created(consumer));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 90);
-	pull = fake_asked(&r->src, ASKED_PULL)->pull.number;
+	pull = expect_request(&r->src, REQUEST_PULL)->pull.number;
 	rig_send(r, event_message(consumer, 9, 1, "ev.a", "old"));
 	rig_send(r, event_status(consumer, pull, 404));
 	rig_flush(r);
@@ -80,8 +80,9 @@ static void last_starts_where_its_message_is(void **state)
 	struct rig *r = *state;
 	struct rig_client *c = rig_open(r, "a", START_LAST);
 
-	rig_send(r, event_found(fake_asked(&r->src, ASKED_LAST)->request, 8,
-				"ev.a", "last"));
+	rig_send(r,
+		 event_found(expect_request(&r->src, REQUEST_GET_LAST)->request,
+			     8, "ev.a", "last"));
 	rig_flush(r);
 	rig_info(r, RIG_STREAM, 1, 10);
 	rig_flush(r);

@@ -47,7 +47,7 @@ static int teardown(void **state)
 static unsigned answer(struct fixture *f, uint64_t last, uint32_t leader)
 {
 	struct jetstream_event ev =
-		event_info(fake_asked(&f->src, ASKED_INFO)->request,
+		event_info(expect_request(&f->src, REQUEST_INFO)->request,
 			   "created-1", 1, last);
 
 	ev.info.leader = leader;
@@ -78,12 +78,12 @@ static void one_question_serves_all_before_it(void **state)
 	/* It is sent: a later caller needs the next one. */
 	assert_int_equal(leader_want_info(&f->leader), no + 1);
 	ask(f);
-	assert_int_equal(fake_waiting(&f->src), 1);
+	assert_int_equal(requests_unread(&f->src), 1);
 	assert_int_equal(answer(f, 9, 0), LEADER_OURS);
 	ask(f);
 	assert_int_equal(answer(f, 9, 0), LEADER_OURS);
 	ask(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(leader_due(&f->leader), UINT64_MAX);
 }
 
@@ -94,7 +94,7 @@ static void later_question_delays_no_other(void **state)
 
 	leader_want_info_by(&f->leader, f->now_ms + 250);
 	ask(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(leader_due(&f->leader), f->now_ms + 250);
 	for (int i = 0; i < 100; i++) {
 		leader_want_info(&f->leader);
@@ -103,11 +103,11 @@ static void later_question_delays_no_other(void **state)
 		leader_want_info_by(&f->leader, f->now_ms + 250);
 	}
 	pass(f, 249);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	pass(f, 1);
 	assert_int_equal(answer(f, 9, 0), LEADER_OURS);
 	pass(f, 250);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 static void answer_that_is_lost_is_asked_for_again(void **state)
@@ -116,9 +116,9 @@ static void answer_that_is_lost_is_asked_for_again(void **state)
 
 	leader_want_info(&f->leader);
 	ask(f);
-	fake_asked(&f->src, ASKED_INFO);
+	expect_request(&f->src, REQUEST_INFO);
 	pass(f, 1999);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(leader_due(&f->leader), f->now_ms + 1);
 	pass(f, 1);
 	assert_int_equal(answer(f, 9, 0), LEADER_OURS);
@@ -133,15 +133,15 @@ static void answer_that_says_nothing_is_asked_for_again(void **state)
 	leader_want_info(&f->leader);
 	ask(f);
 	ev = event_error(JETSTREAM_INFO,
-			 fake_asked(&f->src, ASKED_INFO)->request, 10008);
+			 expect_request(&f->src, REQUEST_INFO)->request, 10008);
 	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
 			 LEADER_OURS);
 	ask(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(leader_due(&f->leader), f->now_ms + 250);
 	pass(f, 250);
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, "created-1",
-			1, 9);
+	ev = event_info(expect_request(&f->src, REQUEST_INFO)->request,
+			"created-1", 1, 9);
 	ev.info.no_leader = true;
 	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
 			 LEADER_OURS | LEADER_OTHER);
@@ -157,8 +157,8 @@ static void other_servers_answer_is_a_rivals(void **state)
 	f->leader.state.leader = 7;
 	leader_want_info(&f->leader);
 	ask(f);
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, "created-1",
-			1, 9);
+	ev = event_info(expect_request(&f->src, REQUEST_INFO)->request,
+			"created-1", 1, 9);
 	ev.info.leader = 7;
 	assert_int_equal(leader_on_info(&f->leader, &ev, f->now_ms),
 			 LEADER_OURS);

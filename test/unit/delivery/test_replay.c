@@ -76,19 +76,19 @@ static void every_phase_that_waits_has_a_time_out(void **state)
 		cases[i].to(f);
 		f->now_ms += ANSWER_MS - 1;
 		replay_tick(&f->replay, f->now_ms);
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 		f->now_ms++;
 		/* While the socket is blocked, nothing is requested. */
 		f->cursor.blocked = true;
 		replay_tick(&f->replay, f->now_ms);
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 		f->cursor.blocked = false;
 		replay_tick(&f->replay, f->now_ms);
 		if (cases[i].waits && cases[i].has_consumer)
 			asked_forget(f);
 		if (cases[i].waits)
 			asked_find(f, 13);
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 	}
 }
 
@@ -102,7 +102,7 @@ static void each_message_gives_a_pull_more_time(void **state)
 		replay_tick(&f->replay, f->now_ms);
 		send_message(f, seq);
 	}
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 /* ---- the socket ---------------------------------------------------------- */
@@ -184,7 +184,7 @@ static void ends_in_every_phase(void **state)
 			asked_forget(f);
 		replay_end(&f->replay);
 		replay_tick(&f->replay, f->now_ms + 1000000);
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 		/* Frames not handed out are not kept for the next replay. */
 		begin_replay(f, 30);
 		take_frames(f, "");
@@ -228,7 +228,7 @@ static void waits_for_its_permit(void **state)
 	begin_replay(f, 10);
 	f->now_ms += 10L * ANSWER_MS;
 	replay_tick(&f->replay, f->now_ms);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(replay_step(&f->replay, f->now_ms), REPLAY_WAIT);
 	assert_null(limiter_next(&f->limiters.asks));
 	permit_release(&other);
@@ -237,7 +237,7 @@ static void waits_for_its_permit(void **state)
 	asked_find(f, 11);
 	/* The time in the line does not count as the server's. */
 	replay_tick(&f->replay, f->now_ms + ANSWER_MS - 1);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 static void ends_while_it_waits(void **state)
@@ -250,7 +250,7 @@ static void ends_while_it_waits(void **state)
 	replay_end(&f->replay);
 	permit_release(&other);
 	assert_null(limiter_next(&f->limiters.asks));
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 /* All requested messages come, and are handed out. */
@@ -293,7 +293,7 @@ static void consumer_is_given_up_after_so_many_pulls(void **state)
 	pulls(f, PULLS - 1);
 	full_pull(f);
 	asked_forget(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_ptr_equal(limiter_next(&f->limiters.consumers), &other);
 	assert_null(limiter_next(&f->limiters.consumers));
 	permit_release(&other);
@@ -329,7 +329,7 @@ static void blocked_one_gives_its_consumer_away(void **state)
 	send_message(f, 20);
 	end_pull_checked(f);
 	replay_yield(&f->replay); /* no other waits for it */
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_false(permit_acquire(&f->limiters.consumers, &other));
 	replay_yield(&f->replay);
 	asked_forget(f);
@@ -343,7 +343,7 @@ static void blocked_one_gives_its_consumer_away(void **state)
 	begin_pulling(f);
 	assert_false(permit_acquire(&f->limiters.consumers, &other));
 	replay_yield(&f->replay); /* it is being served */
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	permit_release(&other);
 }
 

@@ -23,7 +23,7 @@ static void consumer_after_two_probes(void **state)
 	assert_int_equal(send_message(f, 30), REPLAY_WAIT);
 	take_frames(f, ""); /* the pull is still open */
 	assert_int_equal(step_replay(f), REPLAY_WAIT);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	end_pull_checked(f);
 	take_frames(f, "data: m\nid: 20-9f31c2\n\ndata: m\nid: 30-9f31c2\n\n");
 	assert_int_equal(f->cursor.sent, 30);
@@ -76,7 +76,7 @@ static void pulls_again_when_all_is_handed_out(void **state)
 		assert_int_equal(send_message(f, seq),
 				 seq < 12 + BATCH ? REPLAY_WAIT
 						  : REPLAY_WANT_INFO);
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 	}
 	/* Messages beyond the batch are ignored. */
 	assert_int_equal(send_event(f, event_message(f->consumer, 999,
@@ -85,7 +85,7 @@ static void pulls_again_when_all_is_handed_out(void **state)
 	assert_int_equal(check_info(f, 1, 2000), REPLAY_HAS_DATA);
 	while (f->cursor.sent < 12 + BATCH) {
 		assert_int_equal(step_replay(f), REPLAY_HAS_DATA);
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 		replay_gather(&f->replay, &b);
 		replay_advance(&f->replay, &b, b.bytes, &rest, &rest_len);
 	}
@@ -164,7 +164,8 @@ static void status_means(void **state)
 				      "data: m\nid: 30-9f31c2\n\n"
 				    : "");
 		step_replay(f);
-		if ((cases[i].then == NOTHING) != (fake_waiting(&f->src) == 0))
+		if ((cases[i].then == NOTHING) !=
+		    (requests_unread(&f->src) == 0))
 			fail_msg("%s", cases[i].what);
 		if (cases[i].then == PROBES_AND_FORGETS)
 			asked_forget(f);
@@ -189,7 +190,7 @@ static void status_of_another_pull_means_nothing(void **state)
 				    event_status((struct request_id){SLOT, 1},
 						 f->pull_no, 503)),
 			 REPLAY_WAIT);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(send_message(f, 13), REPLAY_WAIT);
 }
 
@@ -202,7 +203,7 @@ static void end_of_a_pull_waits_for_the_queue(void **state)
 	send_message(f, 20);
 	end_pull_checked(f);
 	assert_int_equal(step_replay(f), REPLAY_HAS_DATA);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	take_frames(f, "data: m\nid: 20-9f31c2\n\n");
 	assert_int_equal(step_replay(f), REPLAY_WAIT);
 	answer_probe(f, 21, 40);
@@ -343,7 +344,7 @@ static void lost_message_begins_with_a_probe(void **state)
 				 REPLAY_WAIT);
 		asked_forget(f);
 		take_frames(f, ""); /* what waited to be sent is dropped */
-		assert_int_equal(fake_waiting(&f->src), 1);
+		assert_int_equal(requests_unread(&f->src), 1);
 		assert_int_equal(send_event(f, event_message(old, 30, 2, "ev.a",
 							     "m")),
 				 REPLAY_WAIT);
@@ -376,7 +377,7 @@ static void refused_consumer_leaves_the_probes(void **state)
 	assert_int_equal(check_info(f, 1, 200), REPLAY_JOINS);
 	assert_int_equal(f->metrics.value[METRIC_ERRORS_CREATE], 1);
 	replay_end(&f->replay);
-	fake_quiet(&f->src); /* nothing to delete */
+	expect_no_request(&f->src); /* nothing to delete */
 	/* The next replay may be luckier. */
 	begin_replay(f, 10);
 	deliver_found(f, 11, 11);

@@ -25,7 +25,7 @@ static void nothing_left_joins_without_a_consumer(void **state)
 	assert_int_equal(f->cursor.sent, 10);
 	replay_end(&f->replay);
 	assert_null(f->cursor.replay);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(f->metrics.value[METRIC_REPLAYS], 1);
 	assert_int_equal(f->metrics.value[METRIC_REPLAY_CONSUMERS], 0);
 }
@@ -134,7 +134,7 @@ static void second_question_is_later_where_a_replica_is_silent(void **state)
 	assert_int_equal(check_info_of(f, CLUSTERS, 1, 200), REPLAY_WAIT);
 	f->now_ms += OTHER_LEADER_MS - 1;
 	replay_tick(&f->replay, f->now_ms);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	event_buffer_reset(f->buffer, 150);
 	f->now_ms++;
 	replay_tick(&f->replay, f->now_ms);
@@ -164,8 +164,9 @@ static void second_answer_that_differs_is_doubt(void **state)
 			event_buffer_reset(f->buffer, 150);
 			f->state.last_seq = 120;
 			begin_replay(f, 10);
-			request = fake_asked(&f->src, ASKED_FIND)->request;
-			f->src.seen--; /* answer_probe() looks at it as well */
+			request = expect_request(&f->src, REQUEST_GET_NEXT)
+					  ->request;
+			f->src.read--; /* answer_probe() looks at it as well */
 			answer_probe(f, 11, answers[i][0]);
 			if (later > 0)
 				check_followed(f, 200);
@@ -179,8 +180,8 @@ static void second_answer_that_differs_is_doubt(void **state)
 			if (answers[i][1] == 0)
 				other = event_error(JETSTREAM_FOUND, request,
 						    JETSTREAM_ERR_NO_MESSAGE);
-			while (fake_waiting(&f->src) > 0)
-				f->src.seen++;
+			while (requests_unread(&f->src) > 0)
+				f->src.read++;
 			send_event(f, other);
 			assert_int_equal(f->replay.phase, REPLAY_PAUSE);
 			assert_int_equal(f->cursor.covered, 10);
@@ -205,8 +206,8 @@ static void what_was_reported_is_not_taken_back(void **state)
 	begin_replay(f, 10);
 	answer_probe(f, 11, 0);
 	check_followed(f, 200);
-	request = fake_asked(&f->src, ASKED_FIND)->request;
-	f->src.seen--;
+	request = expect_request(&f->src, REQUEST_GET_NEXT)->request;
+	f->src.read--;
 	answer_probe(f, 11, 0);
 	check_followed(f, 200);
 	assert_int_equal(f->cursor.covered, 120);
@@ -438,7 +439,7 @@ static void stale_answers_are_ignored(void **state)
 			 REPLAY_WAIT);
 	assert_int_equal(send_event(f, event_info(current, "x", 1, 5)),
 			 REPLAY_WAIT);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	/* Of the cursor before, too. */
 	replay_end(&f->replay);
 	begin_replay(f, 10);
@@ -519,7 +520,7 @@ static void gap_under_the_consumer(void **state)
 	send_event(f, event_created(f->consumer));
 	assert_int_equal(check_info(f, 14, 200), REPLAY_GAP);
 	asked_forget(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 /* The server refuses a consumer that is to be kept for longer (10153). */
@@ -538,14 +539,14 @@ static void limit_of_the_streams_consumers_is_kept(void **state)
 
 static struct request_id begin_last(struct fixture *f)
 {
-	const struct asked *a;
+	const struct fake_request *a;
 
 	f->cursor.state = CURSOR_WAITING;
 	assert_int_equal(replay_begin(&f->replay, &f->cursor, f->now_ms), 0);
-	a = fake_asked(&f->src, ASKED_LAST);
+	a = expect_request(&f->src, REQUEST_GET_LAST);
 	assert_string_equal(a->subject, "ev.a");
 	assert_int_equal(a->request.owner, SLOT);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	return a->request;
 }
 
@@ -563,7 +564,7 @@ static void last_message_and_then_live(void **state)
 	take_frames(f, "data: x\nid: 80-9f31c2\n\n");
 	assert_int_equal(step_replay(f), REPLAY_JOINS);
 	assert_int_equal(f->cursor.covered, FLOOR);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 static void last_of_nothing_is_live(void **state)
@@ -606,8 +607,10 @@ static void last_of_a_leader_behind_is_asked_again(void **state)
 	send_event(f, event_found(begin_last(f), 80, "ev.a", "x"));
 	assert_int_equal(check_info(f, 1, FLOOR - 1), REPLAY_WAIT);
 	assert_recheck(f);
-	send_event(f, event_found(fake_asked(&f->src, ASKED_LAST)->request, 90,
-				  "ev.a", "y"));
+	send_event(
+		f,
+		event_found(expect_request(&f->src, REQUEST_GET_LAST)->request,
+			    90, "ev.a", "y"));
 	assert_int_equal(check_info(f, 1, FLOOR), REPLAY_STARTED);
 	f->cursor.state = CURSOR_REPLAY;
 	take_frames(f, "data: y\nid: 90-9f31c2\n\n");
@@ -621,8 +624,10 @@ static void clusters_last_is_asked_for_twice(void **state)
 	f->state.leader = CLUSTERS;
 	send_event(f, event_found(begin_last(f), 80, "ev.a", "x"));
 	assert_int_equal(check_followed(f, 200), REPLAY_WAIT);
-	send_event(f, event_found(fake_asked(&f->src, ASKED_LAST)->request, 90,
-				  "ev.a", "y"));
+	send_event(
+		f,
+		event_found(expect_request(&f->src, REQUEST_GET_LAST)->request,
+			    90, "ev.a", "y"));
 	assert_int_equal(check_followed(f, 200), REPLAY_STARTED);
 	f->cursor.state = CURSOR_REPLAY;
 	take_frames(f, "data: y\nid: 90-9f31c2\n\n");
@@ -636,13 +641,16 @@ static void newest_message_that_is_rolled_back_is_doubt(void **state)
 	f->state.leader = CLUSTERS;
 	send_event(f, event_found(begin_last(f), 80, "ev.a", "x"));
 	check_followed(f, 200);
-	send_event(f, event_found(fake_asked(&f->src, ASKED_LAST)->request, 70,
-				  "ev.a", "y"));
+	send_event(
+		f,
+		event_found(expect_request(&f->src, REQUEST_GET_LAST)->request,
+			    70, "ev.a", "y"));
 	assert_int_equal(check_followed(f, 200), REPLAY_WAIT);
 	assert_recheck(f);
 	for (int i = 0; i < 2; i++) {
 		send_event(f,
-			   event_found(fake_asked(&f->src, ASKED_LAST)->request,
+			   event_found(expect_request(&f->src, REQUEST_GET_LAST)
+					       ->request,
 				       80, "ev.a", "x"));
 		assert_int_equal(check_followed(f, 200),
 				 i == 0 ? REPLAY_WAIT : REPLAY_STARTED);
@@ -656,7 +664,7 @@ static void last_without_answer_asks_again(void **state)
 
 	f->now_ms += ANSWER_MS;
 	replay_tick(&f->replay, f->now_ms);
-	second = fake_asked(&f->src, ASKED_LAST)->request;
+	second = expect_request(&f->src, REQUEST_GET_LAST)->request;
 	assert_int_equal(send_event(f, event_found(first, 80, "ev.a", "x")),
 			 REPLAY_WAIT);
 	assert_int_equal(send_event(f, event_found(second, 80, "ev.a", "x")),

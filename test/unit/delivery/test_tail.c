@@ -19,7 +19,7 @@ static void asks_for_nothing_without_a_session(void **state)
 
 	assert_int_equal(tail_due(&f->tail), UINT64_MAX);
 	tick(f, 1000000);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_string_equal(f->tail.why, "NATS is not connected");
 }
 
@@ -27,7 +27,7 @@ static void follows_from_behind_the_last_sequence(void **state)
 {
 	struct fixture *f = *state;
 	struct sse_tag tag = sse_tag_of(STREAM, strlen(STREAM));
-	const struct asked *a;
+	const struct fake_request *a;
 
 	assert_int_equal(send_event(f, event_up()), 0);
 	assert_false(f->tail.known);
@@ -39,14 +39,14 @@ static void follows_from_behind_the_last_sequence(void **state)
 	assert_int_equal(f->leader.state.first_seq, 11);
 
 	take_create(f, 41);
-	assert_string_equal(f->src.asked[f->src.seen - 1].subject, "");
-	assert_int_equal(f->src.asked[f->src.seen - 1].inactive_ms, 30000);
+	assert_string_equal(f->src.requests[f->src.read - 1].subject, "");
+	assert_int_equal(f->src.requests[f->src.read - 1].inactive_ms, 30000);
 	assert_false(tail_live(&f->tail));
 	assert_int_equal(send_event(f, event_created(f->consumer)), 0);
 	assert_false(tail_live(&f->tail));
 	assert_int_equal(answer_info(f, STREAM, 11, 43), 0);
 
-	a = fake_asked(&f->src, ASKED_PULL);
+	a = expect_request(&f->src, REQUEST_PULL);
 	assert_int_equal(a->request.generation, f->consumer.generation);
 	assert_int_equal(a->pull.batch, BATCH);
 	assert_int_equal(a->pull.max_bytes, 8 * 1024 * 1024);
@@ -77,17 +77,19 @@ static void filters_a_stream_of_more_subjects(void **state)
 	struct jetstream_event ev;
 
 	send_event(f, event_up());
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1, 5);
+	ev = event_info(expect_request(&f->src, REQUEST_INFO)->request, STREAM,
+			1, 5);
 	ev.info.filter_covers_all = false;
 	send_event(f, ev);
-	assert_string_equal(fake_asked(&f->src, ASKED_CREATE)->subject, "ev.*");
+	assert_string_equal(expect_request(&f->src, REQUEST_CREATE)->subject,
+			    "ev.*");
 }
 
 static unsigned answer_no_match(struct fixture *f, bool none)
 {
 	struct jetstream_event ev =
-		event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1,
-			   5);
+		event_info(expect_request(&f->src, REQUEST_INFO)->request,
+			   STREAM, 1, 5);
 
 	ev.info.filter_covers_all = false;
 	ev.info.filter_matches_none = none;
@@ -125,7 +127,7 @@ static void waits_for_a_stream_that_is_missing(void **state)
 	send_event(f, event_up());
 	for (int i = 0; i < 4; i++) {
 		struct request_id request =
-			fake_asked(&f->src, ASKED_INFO)->request;
+			expect_request(&f->src, REQUEST_INFO)->request;
 
 		assert_int_equal(
 			send_event(f, event_error(JETSTREAM_INFO, request,
@@ -136,9 +138,9 @@ static void waits_for_a_stream_that_is_missing(void **state)
 		if (i == 0)
 			assert_report(f, true, text);
 		assert_false(f->tail.has_report); /* once is enough */
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 		tick(f, 499);
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 		tick(f, 1);
 	}
 	assert_int_equal(f->metrics.value[METRIC_ERRORS_INFO], 4);
@@ -152,16 +154,17 @@ static void reports_the_servers_error(void **state)
 	struct jetstream_event ev;
 
 	send_event(f, event_up());
-	send_event(f, event_error(JETSTREAM_INFO,
-				  fake_asked(&f->src, ASKED_INFO)->request,
-				  10039));
+	send_event(f,
+		   event_error(JETSTREAM_INFO,
+			       expect_request(&f->src, REQUEST_INFO)->request,
+			       10039));
 	assert_string_equal(f->tail.why,
 			    "cannot read the JetStream stream: no luck "
 			    "(10039)");
 	assert_report(f, true, "STREAM.INFO failed: no luck (10039)");
 	tick(f, 500);
 	ev = event_error(JETSTREAM_INFO,
-			 fake_asked(&f->src, ASKED_INFO)->request,
+			 expect_request(&f->src, REQUEST_INFO)->request,
 			 JETSTREAM_ERR_NO_RESPONDERS);
 	ev.err_text = NULL;
 	send_event(f, ev);
@@ -174,14 +177,15 @@ static void work_queue_is_not_served(void **state)
 	struct jetstream_event ev;
 
 	send_event(f, event_up());
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1, 5);
+	ev = event_info(expect_request(&f->src, REQUEST_INFO)->request, STREAM,
+			1, 5);
 	ev.info.work_queue = true;
 	assert_int_equal(send_event(f, ev), 0);
 	assert_false(f->tail.known);
 	assert_string_equal(f->tail.why, "the stream has work-queue retention");
 	assert_true(f->tail.has_report && f->tail.report_warn);
 	tick(f, 4999);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	tick(f, 1);
 	become_live(f, 1, 5);
 }
@@ -192,9 +196,9 @@ static void stale_answers_are_ignored(void **state)
 	struct request_id old, current;
 
 	send_event(f, event_up());
-	old = fake_asked(&f->src, ASKED_INFO)->request;
+	old = expect_request(&f->src, REQUEST_INFO)->request;
 	tick(f, ANSWER_MS);
-	current = fake_asked(&f->src, ASKED_INFO)->request;
+	current = expect_request(&f->src, REQUEST_INFO)->request;
 	assert_int_not_equal(old.generation, current.generation);
 	assert_int_equal(send_event(f, event_info(old, OTHER, 1, 5)), 0);
 	assert_false(f->tail.known);
@@ -205,7 +209,7 @@ static void stale_answers_are_ignored(void **state)
 	assert_int_equal(send_event(f, event_created(current)), 0);
 	assert_int_equal(send_event(f, event_info(current, STREAM, 1, 5)), 0);
 	assert_int_equal(f->tail.state, TAIL_CREATE);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	/* Before it is verified, the consumer's messages are not taken. */
 	assert_int_equal(send_message(f, 6), 0);
 	send_event(f, event_created(f->consumer));
@@ -224,14 +228,14 @@ static void backs_off_without_responses(void **state)
 	uint32_t generation;
 
 	send_event(f, event_up());
-	generation = fake_asked(&f->src, ASKED_INFO)->request.generation;
+	generation = expect_request(&f->src, REQUEST_INFO)->request.generation;
 	tick(f, ANSWER_MS - 1);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	tick(f, 1); /* at once, the first time */
 	assert_report(f, true, "JetStream does not answer");
 	for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
-		uint32_t next =
-			fake_asked(&f->src, ASKED_INFO)->request.generation;
+		uint32_t next = expect_request(&f->src, REQUEST_INFO)
+					->request.generation;
 
 		assert_true(next > generation);
 		generation = next;
@@ -239,16 +243,16 @@ static void backs_off_without_responses(void **state)
 		assert_string_equal(f->tail.why, "JetStream does not answer");
 		assert_int_equal(tail_due(&f->tail), f->now_ms + pauses[i]);
 		tick(f, pauses[i] - 1);
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 		tick(f, 1);
 	}
 	assert_false(f->tail.has_report);
 	/* A new session starts without backoff. */
-	fake_asked(&f->src, ASKED_INFO);
+	expect_request(&f->src, REQUEST_INFO);
 	send_event(f, event_up());
-	fake_asked(&f->src, ASKED_INFO);
+	expect_request(&f->src, REQUEST_INFO);
 	tick(f, ANSWER_MS);
-	fake_asked(&f->src, ASKED_INFO);
+	expect_request(&f->src, REQUEST_INFO);
 }
 
 static void create_without_answer_is_tried_again(void **state)
@@ -261,7 +265,7 @@ static void create_without_answer_is_tried_again(void **state)
 	take_create(f, 6);
 	first = f->consumer;
 	tick(f, ANSWER_MS - 1);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	tick(f, 1);
 	take_forget(f);
 	answer_info(f, STREAM, 1, 5);
@@ -280,7 +284,7 @@ static void verify_without_answer_is_tried_again(void **state)
 	answer_info(f, STREAM, 1, 5);
 	take_create(f, 6);
 	send_event(f, event_created(f->consumer));
-	fake_asked(&f->src, ASKED_INFO);
+	expect_request(&f->src, REQUEST_INFO);
 	tick(f, ANSWER_MS);
 	take_forget(f);
 	assert_int_equal(f->tail.state, TAIL_INFO);
@@ -305,7 +309,7 @@ static void create_that_is_refused_is_tried_again(void **state)
 	take_create(f, 6);
 	send_event(f, event_error(JETSTREAM_CREATED, f->consumer,
 				  JETSTREAM_ERR_MAX_CONSUMERS));
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(tail_due(&f->tail), f->now_ms + 200);
 }
 
@@ -326,7 +330,7 @@ static void failures_are_forgotten_when_steady(void **state)
 		f->now_ms += cases[i].live_ms;
 		send_event(f, event_status(f->consumer, 0, 503));
 		take_forget(f);
-		assert_int_equal(fake_waiting(&f->src), cases[i].at_once);
+		assert_int_equal(requests_unread(&f->src), cases[i].at_once);
 	}
 }
 
@@ -341,7 +345,7 @@ static void session_down_ends_it(void **state)
 	assert_int_equal(tail_due(&f->tail), UINT64_MAX);
 	assert_int_equal(send_message(f, 6), 0);
 	tick(f, 100000);
-	fake_quiet(&f->src); /* not even a deletion: it is gone */
+	expect_no_request(&f->src); /* not even a deletion: it is gone */
 	send_event(f, event_up());
 	become_live(f, 1, 9);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
@@ -353,7 +357,7 @@ static void requests_that_are_not_taken_time_out(void **state)
 
 	f->src.faults.error = -107;
 	send_event(f, event_up());
-	fake_asked(&f->src, ASKED_INFO);
+	expect_request(&f->src, REQUEST_INFO);
 	f->src.faults.error = 0;
 	tick(f, ANSWER_MS);
 	become_live(f, 1, 5);
@@ -396,7 +400,7 @@ static void same_stream(void **state)
 			assert_int_equal(f->leader.state.last_seq,
 					 cases[i].last);
 			assert_true(tail_live(&f->tail));
-			fake_quiet(&f->src);
+			expect_no_request(&f->src);
 		} else {
 			assert_restarted(f);
 		}
@@ -426,7 +430,7 @@ static void answer_that_says_nothing(void **state)
 				      f->now_ms));
 	assert_true(tail_live(&f->tail));
 	assert_int_equal(f->leader.state.last_seq, 9);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 static bool same_with(struct fixture *f, uint64_t last)
@@ -487,7 +491,7 @@ static void unknown_stream_is_not_the_same(void **state)
 		event_info((struct request_id){77, 1}, "", 1, 0);
 
 	assert_false(tail_same_stream(&f->tail, &ev, 0, f->now_ms));
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 /* ---- news ---------------------------------------------------------------- */

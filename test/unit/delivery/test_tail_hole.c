@@ -53,8 +53,8 @@ static void later_hole_needs_a_later_answer(void **state)
 	hole_message(f, 9, 0);
 	leader_ask(&f->leader, f->now_ms);
 	hole_message(f, 12, 0);
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1,
-			12);
+	ev = event_info(expect_request(&f->src, REQUEST_INFO)->request, STREAM,
+			1, 12);
 	leader_on_info(&f->leader, &ev, f->now_ms);
 	tail_same_stream(&f->tail, &ev, f->leader.asked_last_seq, f->now_ms);
 	assert_int_equal(tail_on_leader_info(&f->tail, ev.request.generation,
@@ -119,12 +119,13 @@ static void filtered(struct fixture *f)
 	struct jetstream_event ev;
 
 	send_event(f, event_up());
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1, 5);
+	ev = event_info(expect_request(&f->src, REQUEST_INFO)->request, STREAM,
+			1, 5);
 	ev.info.filter_covers_all = false;
 	send_event(f, ev);
 	take_create(f, 6);
 	send_event(f, event_created(f->consumer));
-	ev.request = fake_asked(&f->src, ASKED_INFO)->request;
+	ev.request = expect_request(&f->src, REQUEST_INFO)->request;
 	send_event(f, ev);
 	take_pull(f);
 	f->tail.has_report = false;
@@ -175,12 +176,13 @@ static void old_server(struct fixture *f)
 	struct jetstream_event ev;
 
 	send_event(f, event_up());
-	ev = event_info(fake_asked(&f->src, ASKED_INFO)->request, STREAM, 1, 5);
+	ev = event_info(expect_request(&f->src, REQUEST_INFO)->request, STREAM,
+			1, 5);
 	ev.info.before_2_10 = true;
 	send_event(f, ev);
 	take_create(f, 6);
 	send_event(f, event_created(f->consumer));
-	ev.request = fake_asked(&f->src, ASKED_INFO)->request;
+	ev.request = expect_request(&f->src, REQUEST_INFO)->request;
 	send_event(f, ev);
 	take_pull(f);
 	f->tail.has_report = false;
@@ -189,11 +191,11 @@ static void old_server(struct fixture *f)
 static void old_server_is_asked_about_each_hole(void **state)
 {
 	struct fixture *f = *state;
-	const struct asked *a;
+	const struct fake_request *a;
 
 	old_server(f);
 	assert_int_equal(hole_message(f, 9, 0), 0);
-	a = fake_asked(&f->src, ASKED_FIND);
+	a = expect_request(&f->src, REQUEST_GET_NEXT);
 	assert_int_equal(a->seq, 6);
 	assert_string_equal(a->subject, ">");
 	send_event(f, event_found(a->request, 9, "ev.a", "x"));
@@ -205,11 +207,11 @@ static void old_server_is_asked_about_each_hole(void **state)
 static void old_server_that_skips_is_read_again(void **state)
 {
 	struct fixture *f = *state;
-	const struct asked *a;
+	const struct fake_request *a;
 
 	old_server(f);
 	hole_message(f, 100, 0);
-	a = fake_asked(&f->src, ASKED_FIND);
+	a = expect_request(&f->src, REQUEST_GET_NEXT);
 	send_event(f, event_found(a->request, 7, "ev.a", "x"));
 	assert_restarted(f);
 	assert_int_equal(f->metrics.value[METRIC_RESET_SKIPPED], 1);
@@ -223,14 +225,14 @@ static void old_server_that_skips_to_the_end(void **state)
 {
 	struct fixture *f = *state;
 	struct jetstream_event beat;
-	const struct asked *a;
+	const struct fake_request *a;
 
 	old_server(f);
 	beat = event_status(f->consumer, f->pull_no, 100);
 	beat.status.has_last_stream = true;
 	beat.status.last_stream = 100;
 	send_event(f, beat);
-	a = fake_asked(&f->src, ASKED_FIND);
+	a = expect_request(&f->src, REQUEST_GET_NEXT);
 	assert_int_equal(a->seq, 6);
 	send_event(f, event_error(JETSTREAM_FOUND, a->request,
 				  JETSTREAM_ERR_NO_MESSAGE));
@@ -238,7 +240,7 @@ static void old_server_that_skips_to_the_end(void **state)
 	assert_quiet(f);
 	beat.status.last_stream = 110;
 	send_event(f, beat);
-	a = fake_asked(&f->src, ASKED_FIND);
+	a = expect_request(&f->src, REQUEST_GET_NEXT);
 	send_event(f, event_found(a->request, 105, "ev.a", "x"));
 	assert_restarted(f);
 }
@@ -248,7 +250,7 @@ static void end_of_an_old_server_is_asked_about_again(void **state)
 {
 	struct fixture *f = *state;
 	struct jetstream_event beat;
-	const struct asked *a;
+	const struct fake_request *a;
 
 	old_server(f);
 	beat = event_status(f->consumer, f->pull_no, 100);
@@ -260,7 +262,7 @@ static void end_of_an_old_server_is_asked_about_again(void **state)
 			assert_quiet(f);
 		}
 		send_event(f, beat);
-		a = fake_asked(&f->src, ASKED_FIND);
+		a = expect_request(&f->src, REQUEST_GET_NEXT);
 		assert_int_equal(a->seq, 6);
 		send_event(f, event_error(JETSTREAM_FOUND, a->request,
 					  JETSTREAM_ERR_NO_MESSAGE));

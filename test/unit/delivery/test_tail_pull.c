@@ -64,7 +64,7 @@ static void what_is_not_above_the_last_seq_is_dropped(void **state)
 	assert_int_equal(send_message(f, 2), 0);
 	assert_int_equal(send_message(f, 7), TAIL_FRAME);
 	assert_int_equal(event_buffer_count(f->buffer), 2);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 static void hole_in_the_consumer_sequence_restarts(void **state)
@@ -103,13 +103,13 @@ static void silence_restarts(void **state)
 
 	start_live(f, 1, 5);
 	tick(f, SILENCE_MS - 1);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	send_event(f, event_status(f->consumer, f->pull_no, 100));
 	assert_int_equal(tail_due(&f->tail), f->now_ms + SILENCE_MS);
 	tick(f, SILENCE_MS - 1);
 	send_message(f, 6);
 	tick(f, SILENCE_MS - 1);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	tick(f, 1);
 	assert_report(
 		f, true,
@@ -126,7 +126,7 @@ static enum then then_of(const struct fixture *f)
 {
 	if (!tail_live(&f->tail))
 		return ANEW;
-	return fake_waiting(&f->src) > 0 ? PULLS : GOES_ON;
+	return requests_unread(&f->src) > 0 ? PULLS : GOES_ON;
 }
 
 /* Three messages of the first pull have come. */
@@ -188,7 +188,7 @@ static void status_means(void **state)
 		}
 		if (cases[i].then == PULLS)
 			take_pull(f);
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 		assert_int_equal(send_message(f, 9), TAIL_FRAME);
 	}
 }
@@ -200,13 +200,13 @@ static void status_of_no_open_pull_means_nothing(void **state)
 	start_live(f, 1, 5);
 	send_event(f, event_pending(f->consumer, f->pull_no + 1, 408, 5));
 	send_event(f, event_pending(f->consumer, 0, 408, 5));
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_true(tail_live(&f->tail));
 	/* Twice for the same pull. */
 	send_event(f, event_pending(f->consumer, f->pull_no, 408, BATCH));
 	send_event(f, event_pending(f->consumer, f->pull_no, 408, BATCH));
 	take_pull(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	/* Another consumer's. */
 	send_event(f, event_status((struct request_id){TAIL_SLOT, 1}, 1, 503));
 	assert_true(tail_live(&f->tail));
@@ -216,24 +216,24 @@ static void big_message_gets_a_pull_without_limit(void **state)
 {
 	struct fixture *f = *state;
 	struct jetstream_event ev;
-	const struct asked *a;
+	const struct fake_request *a;
 
 	start_live(f, 1, 5);
 	ev = event_pending(f->consumer, f->pull_no, 409, BATCH);
 	ev.status.too_big = true;
 	send_event(f, ev);
-	a = fake_asked(&f->src, ASKED_PULL);
+	a = expect_request(&f->src, REQUEST_PULL);
 	assert_int_equal(a->pull.max_bytes, 0);
 	assert_int_equal(a->pull.batch, 4);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	send_message(f, 6);
 	/* The next one has its limit again. */
-	a = fake_asked(&f->src, ASKED_PULL);
+	a = expect_request(&f->src, REQUEST_PULL);
 	assert_int_equal(a->pull.max_bytes, 8 * 1024 * 1024);
 	assert_int_equal(a->pull.batch, BATCH);
 	for (uint64_t seq = 7; seq < 7 + 100; seq++)
 		send_message(f, seq);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 /* ---- credit -------------------------------------------------------------- */
@@ -252,7 +252,7 @@ static void pulls_again_at_half(void **state)
 			take_pull(f);
 			asked += BATCH;
 		}
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 		/* Less than two batches: two pulls are open at the most. */
 		assert_true(asked - had > HALF && asked - had < 2 * BATCH);
 	}
@@ -270,10 +270,10 @@ static void two_pulls_end_one_by_one(void **state)
 	take_pull(f);
 	assert_int_not_equal(f->pull_no, first);
 	send_event(f, event_pending(f->consumer, first, 408, HALF));
-	fake_quiet(&f->src); /* the second is enough */
+	expect_no_request(&f->src); /* the second is enough */
 	send_event(f, event_pending(f->consumer, f->pull_no, 408, BATCH));
 	take_pull(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_true(tail_live(&f->tail));
 }
 
@@ -304,7 +304,7 @@ static void dropped_messages_use_credit_too(void **state)
 	for (int i = 0; i < HALF; i++)
 		send_message(f, 5);
 	take_pull(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 }
 
 static void messages_for_half(struct fixture *f)
@@ -331,10 +331,10 @@ static void pull_that_was_used_up_is_not_waited_for(void **state)
 /* The buffer's newest message is compared first. */
 static void become_live_again(struct fixture *f, uint64_t last, uint64_t newest)
 {
-	const struct asked *a;
+	const struct fake_request *a;
 
 	answer_info(f, STREAM, 1, last);
-	a = fake_asked(&f->src, ASKED_GET);
+	a = expect_request(&f->src, REQUEST_GET);
 	assert_int_equal(a->seq, newest);
 	send_event(f, event_found(a->request, newest, "ev.a", "x"));
 	take_create(f, newest + 1);
@@ -379,23 +379,23 @@ static void refused_with(struct fixture *f, struct jetstream_status s)
 static void limit_of_a_pull_is_kept(void **state)
 {
 	struct fixture *f = *state;
-	const struct asked *a;
+	const struct fake_request *a;
 
 	start_live(f, 1, 5);
 	refused_with(f, (struct jetstream_status){.max_batch = 1000,
 						  .text = "Exceeded "
 							  "MaxRequestBatch of "
 							  "1000"});
-	a = fake_asked(&f->src, ASKED_PULL);
+	a = expect_request(&f->src, REQUEST_PULL);
 	assert_int_equal(a->pull.batch, 1000);
 	f->pull_no = a->pull.number;
 	refused_with(f, (struct jetstream_status){.max_expires_ms = 5000});
-	a = fake_asked(&f->src, ASKED_PULL);
+	a = expect_request(&f->src, REQUEST_PULL);
 	assert_int_equal(a->pull.expires_ms, 5000);
 	assert_int_equal(a->pull.heartbeat_ms, 2500);
 	f->pull_no = a->pull.number;
 	refused_with(f, (struct jetstream_status){.max_bytes = 4096});
-	a = fake_asked(&f->src, ASKED_PULL);
+	a = expect_request(&f->src, REQUEST_PULL);
 	assert_int_equal(a->pull.max_bytes, 4096);
 	assert_true(tail_ready(&f->tail));
 }
@@ -412,17 +412,18 @@ static void refused_pulls_are_repeated_slower(void **state)
 	while (f->now_ms < end && pulls < 1000) {
 		refused_with(f, s);
 		pulls++;
-		while (fake_waiting(&f->src) > 0) {
-			const struct asked *a = &f->src.asked[f->src.seen++];
+		while (requests_unread(&f->src) > 0) {
+			const struct fake_request *a =
+				&f->src.requests[f->src.read++];
 
-			if (a->kind == ASKED_INFO)
+			if (a->kind == REQUEST_INFO)
 				send_event(f, event_info(a->request, STREAM, 1,
 							 5));
-			if (a->kind == ASKED_CREATE) {
+			if (a->kind == REQUEST_CREATE) {
 				f->consumer = a->request;
 				send_event(f, event_created(a->request));
 			}
-			if (a->kind == ASKED_PULL)
+			if (a->kind == REQUEST_PULL)
 				f->pull_no = a->pull.number;
 		}
 		if (!tail_live(&f->tail))
@@ -439,7 +440,7 @@ static void refused_pulls_are_repeated_slower(void **state)
 static void live_after_pause(struct fixture *f, uint64_t ms)
 {
 	take_forget(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(tail_due(&f->tail), f->now_ms + ms);
 	tick(f, ms);
 	become_live(f, 1, 5);

@@ -66,7 +66,7 @@ static void ask_while_behind(struct fixture *f, uint64_t last)
 {
 	assert_int_equal(answer_info(f, STREAM, 1, last), 0);
 	assert_string_equal(f->tail.why, "the stream's leader is behind");
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	assert_int_equal(tail_due(&f->tail), f->now_ms + 200);
 	tick(f, 200);
 }
@@ -103,12 +103,12 @@ static void answer_without_a_leader_is_ignored(void **state)
 	send_event(f, event_down());
 	send_event(f, event_up());
 	for (int i = 0; i < 100; i++) {
-		ev = event_info(fake_asked(&f->src, ASKED_INFO)->request,
+		ev = event_info(expect_request(&f->src, REQUEST_INFO)->request,
 				i % 2 ? OTHER : STREAM, 1, 7);
 		ev.info.no_leader = true;
 		assert_int_equal(send_event(f, ev), 0);
 		assert_string_equal(f->tail.why, "the stream has no leader");
-		fake_quiet(&f->src);
+		expect_no_request(&f->src);
 		tick(f, 500);
 	}
 	become_live(f, 1, 9);
@@ -149,7 +149,7 @@ static void outage_while_behind_is_no_roll_back(void **state)
 	send_event(f, event_down());
 	f->now_ms += 60000;
 	send_event(f, event_up());
-	fake_asked(&f->src, ASKED_INFO); /* of the session before */
+	expect_request(&f->src, REQUEST_INFO); /* of the session before */
 	ask_while_behind(f, 8);
 	become_live(f, 1, 9);
 }
@@ -165,7 +165,7 @@ static void verify_sees_a_leader_that_is_behind(void **state)
 	send_event(f, event_created(f->consumer));
 	assert_int_equal(answer_info(f, STREAM, 1, 8), 0);
 	take_forget(f);
-	fake_quiet(&f->src);
+	expect_no_request(&f->src);
 	tick(f, 200);
 	become_live(f, 1, 9);
 }
@@ -233,7 +233,7 @@ static void send_stored(struct fixture *f, uint64_t seq, uint64_t time_ns)
 /* The stream's message of this sequence; time 0: it is not there. */
 static unsigned answer_get(struct fixture *f, uint64_t seq, uint64_t time_ns)
 {
-	const struct asked *a = fake_asked(&f->src, ASKED_GET);
+	const struct fake_request *a = expect_request(&f->src, REQUEST_GET);
 	struct jetstream_event ev = event_found(a->request, seq, "ev.a", "x");
 
 	assert_int_equal(a->seq, seq);
