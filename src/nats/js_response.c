@@ -8,7 +8,7 @@
 
 #include "base/base64.h"
 #include "base/rfc3339.h"
-#include "nats/subject.h"
+#include "nats/pattern.h"
 
 static const uint64_t ns_per_ms = 1000000;
 
@@ -44,7 +44,8 @@ static bool covers_all_subjects(const json_t *config, const char *filter)
 	json_array_foreach(subjects, i, subject)
 	{
 		if (!json_is_string(subject) ||
-		    !subject_covers(filter, json_string_value(subject)))
+		    !pattern_inside(span_of(json_string_value(subject)),
+				    span_of(filter)))
 			return false;
 	}
 	return true;
@@ -62,7 +63,8 @@ static bool matches_none(const json_t *config, const char *filter)
 	json_array_foreach(subjects, i, subject)
 	{
 		if (!json_is_string(subject) ||
-		    subject_overlaps(filter, json_string_value(subject)))
+		    pattern_overlaps(span_of(filter),
+				     span_of(json_string_value(subject))))
 			return false;
 	}
 	return true;

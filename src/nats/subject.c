@@ -133,55 +133,6 @@ bool subject_matches(const struct subject_template *t, const char *subject,
 	return true;
 }
 
-/* True when token `f` covers token `p`, `>` aside. */
-static bool token_covers(const char *f, size_t f_len, const char *p,
-			 size_t p_len)
-{
-	if (p_len == 1 && *p == '>')
-		return false;
-	if (f_len == 1 && *f == '*')
-		return true;
-	return f_len == p_len && memcmp(f, p, f_len) == 0;
-}
-
-bool subject_covers(const char *filter, const char *pattern)
-{
-	for (;;) {
-		size_t f_len = strcspn(filter, ".");
-		size_t p_len = strcspn(pattern, ".");
-
-		if (f_len == 1 && *filter == '>')
-			return true;
-		if (!token_covers(filter, f_len, pattern, p_len))
-			return false;
-		filter += f_len;
-		pattern += p_len;
-		if (*filter == '\0' || *pattern == '\0')
-			return *filter == *pattern;
-		filter++;
-		pattern++;
-	}
-}
-
-bool subject_overlaps(const char *a, const char *b)
-{
-	for (;;) {
-		size_t a_len = strcspn(a, "."), b_len = strcspn(b, ".");
-
-		if ((a_len == 1 && *a == '>') || (b_len == 1 && *b == '>'))
-			return true;
-		if (!(a_len == 1 && *a == '*') && !(b_len == 1 && *b == '*') &&
-		    (a_len != b_len || memcmp(a, b, a_len) != 0))
-			return false;
-		a += a_len;
-		b += b_len;
-		if (*a == '\0' || *b == '\0')
-			return *a == *b;
-		a++;
-		b++;
-	}
-}
-
 bool subject_stream_name_ok(const char *name)
 {
 	size_t len = strlen(name);

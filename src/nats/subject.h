@@ -1,6 +1,6 @@
 /* NATS subjects: identities as tokens, the template that makes a client's
- * subject of an identity, and which subjects a filter covers. Rules: NATS ADR-6
- * (naming) and the sublist of nats-server. */
+ * subject of an identity, and the filter for all identities. Rules: NATS ADR-6
+ * (naming). */
 #ifndef SLUICE_SUBJECT_H
 #define SLUICE_SUBJECT_H
 
@@ -43,12 +43,6 @@ size_t subject_filter(const struct subject_template *t, char *out);
 /* True when `subject` is that of a good identity. */
 bool subject_matches(const struct subject_template *t, const char *subject,
 		     size_t len, const char **id, size_t *id_len);
-
-/* True when `filter` covers every subject that `pattern` covers; both may have
- * '*' and '>'. */
-bool subject_covers(const char *filter, const char *pattern);
-/* True when some subject is covered by both. */
-bool subject_overlaps(const char *a, const char *b);
 
 /* Name of a stream: 1 to 255 bytes, printable ASCII, none of " .*>\/". */
 bool subject_stream_name_ok(const char *name);

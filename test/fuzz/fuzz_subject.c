@@ -1,5 +1,5 @@
 /* Subjects: what a template makes of an identity it knows again, and no other;
- * and which filter covers what.
+ * and which pattern is inside another.
  *
  * Input: a template, an identity, a subject, and two filters, with NULs between
  * them. */
@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "fuzz.h"
+#include "nats/pattern.h"
 #include "nats/subject.h"
 
 /* Does the filter match a subject without wildcards? Token by token, as the
@@ -40,7 +41,8 @@ static void must_render(const struct subject_template *t, const char *id)
 	MUST(subject_matches(t, subject, len, &found, &found_len));
 	MUST(found_len == id_len && memcmp(found, id, id_len) == 0);
 	subject_filter(t, filter);
-	MUST(subject_covers(filter, subject) && matches(filter, subject));
+	MUST(pattern_matches(span_of(filter), span_of(subject)) &&
+	     matches(filter, subject));
 	MUST(subject_prefix_ok(subject) || len > SUBJECT_NAME_MAX);
 }
 
@@ -57,15 +59,19 @@ static void must_match(const struct subject_template *t, const char *subject)
 	MUST(strcmp(again, subject) == 0);
 }
 
-/* Covers is reflexive and transitive, and over a plain subject it is a match.
- */
-static void must_cover(const char *a, const char *b, const char *subject)
+/* Inside is reflexive and transitive, and for a plain subject it is a match. */
+static void must_cover(const char *a_text, const char *b_text, const char *text)
 {
-	MUST(subject_covers(a, a) && subject_covers(b, b));
-	if (subject_covers(a, b) && subject_covers(b, subject))
-		MUST(subject_covers(a, subject));
-	if (subject_prefix_ok(subject))
-		MUST(subject_covers(a, subject) == matches(a, subject));
+	struct span a = span_of(a_text), b = span_of(b_text);
+	struct span subject = span_of(text);
+
+	MUST(pattern_inside(a, a) && pattern_inside(b, b));
+	if (pattern_inside(b, a) && pattern_inside(subject, b))
+		MUST(pattern_inside(subject, a));
+	if (subject_prefix_ok(text)) {
+		MUST(pattern_matches(a, subject) == matches(a_text, text));
+		MUST(pattern_inside(subject, a) == matches(a_text, text));
+	}
 }
 
 static void must_be_name(const char *name)

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "fake_jetstream.h"
-#include "nats/subject.h"
+#include "nats/pattern.h"
 
 static void grow(struct fake_jetstream *js)
 {
@@ -98,7 +98,8 @@ size_t fake_jetstream_next(const struct fake_jetstream *js, uint64_t seq,
 		size_t m = js->stored[i];
 
 		if (subject[0] == '\0' ||
-		    subject_covers(subject, js->messages[m].subject))
+		    pattern_matches(span_of(subject),
+				    span_of(js->messages[m].subject)))
 			return m;
 	}
 	return 0;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "nats/subject.h"
+#include "nats/pattern.h"
 
 static void drop(struct sim_js *s, uint64_t seq, bool expired)
 {
@@ -174,8 +174,9 @@ uint64_t sim_next(const struct sim_js *s, uint64_t seq, const char *subject,
 
 		if (uid != 0 &&
 		    (subject[0] == '\0' ||
-		     subject_covers(subject,
-				    sim_subjects[s->messages[uid].subject])))
+		     pattern_matches(
+			     span_of(subject),
+			     span_of(sim_subjects[s->messages[uid].subject]))))
 			return uid;
 	}
 	return 0;

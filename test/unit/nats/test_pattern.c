@@ -167,6 +167,17 @@ static void wildcards_of_a_subject_are_literal(void **state)
 	assert_true(pattern_matches(span_of("*"), span_of(">")));
 }
 
+/* A stream may have such subjects: they are no patterns, and literal. */
+static void wildcards_inside_tokens_are_literal(void **state)
+{
+	(void)state;
+	assert_false(pattern_inside(span_of("ab"), span_of("a*")));
+	assert_false(pattern_inside(span_of("ab"), span_of("*b")));
+	assert_false(pattern_inside(span_of("ab"), span_of("a>")));
+	assert_true(pattern_inside(span_of("a*"), span_of("a*")));
+	assert_false(pattern_overlaps(span_of("ab"), span_of("*b")));
+}
+
 /* Tokens are compared as a whole, and by length. */
 static void tokens_are_not_prefixes(void **state)
 {
@@ -302,6 +313,7 @@ int main(void)
 		cmocka_unit_test(matches_like_the_slow_one),
 		cmocka_unit_test(compares_like_the_slow_one),
 		cmocka_unit_test(wildcards_of_a_subject_are_literal),
+		cmocka_unit_test(wildcards_inside_tokens_are_literal),
 		cmocka_unit_test(tokens_are_not_prefixes),
 		cmocka_unit_test(any_bytes_are_harmless),
 		cmocka_unit_test(lists_are_sorted_and_small),

@@ -1,4 +1,4 @@
-/* Identities, templates, filters, and which subjects a filter covers. */
+/* Identities, templates, names of streams and prefixes. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -149,47 +149,6 @@ static void finds_the_identity_in_a_subject(void **state)
 			fail_msg("%s", others[i]);
 }
 
-static void filters_cover_patterns(void **state)
-{
-	static const struct {
-		const char *filter, *pattern;
-		bool covers;
-	} cases[] = {
-		{"events.*", "events.42", true},
-		{"events.*", "events.*", true},
-		{"events.*", "events.>", false},
-		{"events.*", "events", false},
-		{"events.*", "events.4.2", false},
-		{"events.>", "events.4.2", true},
-		{"events.>", "events.*.>", true},
-		{"events.>", "events.>", true},
-		{"events.>", "events", false},
-		{"events.4", "events.*", false},
-		{"events.4", "events.42", false},
-		{"events.42", "events.4", false},
-		{"events.42", "events.42", true},
-		{">", ">", true},
-		{">", "a", true},
-		{">", "*.a", true},
-		{"*", ">", false},
-		{"*.>", ">", false},
-		{"*.>", "*", false},
-		{"*.b", "a.b", true},
-		{"*.b", "a.*", false},
-		/* Only a whole token is a wildcard. */
-		{"a*", "ab", false},
-		{"a*", "a*", true},
-		{"a>", "ab", false},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		if (subject_covers(cases[i].filter, cases[i].pattern) !=
-		    cases[i].covers)
-			fail_msg("%s over %s", cases[i].filter,
-				 cases[i].pattern);
-}
-
 static void stream_names(void **state)
 {
 	char name[SUBJECT_NAME_MAX + 2];
@@ -240,7 +199,6 @@ int main(void)
 		cmocka_unit_test(template_faults_have_a_reason),
 		cmocka_unit_test(template_length_leaves_room_for_the_identity),
 		cmocka_unit_test(finds_the_identity_in_a_subject),
-		cmocka_unit_test(filters_cover_patterns),
 		cmocka_unit_test(stream_names),
 		cmocka_unit_test(prefixes),
 	};
