@@ -33,7 +33,7 @@ struct packed_message {
 struct packed_info {
 	struct packed_header header;
 	struct jetstream_info info; /* without its pointer */
-	/* created */
+				    /* created */
 };
 
 struct packed_created {

@@ -33,13 +33,15 @@ def check_registered(root, compiled):
 
 
 def _neighbour(root, header, compiled):
-    """A command to borrow flags from: of a file that includes the header, or
-    else stands beside it."""
+    """A command to borrow flags from: of a file that includes the header, has
+    its name, or else stands beside it."""
     include = re.compile(r'#\s*include\s*["<](?:[^">]*/)?'
                          + re.escape(os.path.basename(header)) + '[">]')
     folder = os.path.realpath(os.path.join(root, os.path.dirname(header)))
+    own = os.path.basename(header).removesuffix(".h") + ".c"
     mine = [p for p in sorted(compiled) if os.path.exists(p)]
     near = ([p for p in mine if include.search(_text(p))]
+            or [p for p in mine if p == os.path.join(folder, own)]
             or [p for p in mine if os.path.dirname(p) == folder])
     return compiled[near[0]] if near else None
 
