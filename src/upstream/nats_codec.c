@@ -32,8 +32,7 @@ struct packed_message {
 
 struct packed_info {
 	struct packed_header header;
-	struct jetstream_info info; /* without its pointer */
-				    /* created */
+	struct jetstream_info info; /* without its pointer; then created */
 };
 
 struct packed_created {

@@ -250,7 +250,7 @@ static void recreate(struct sim *s)
 }
 
 /* If the tail's last message is not in the buffer, messages that were rolled
- * back and grew again cannot be told from the earlier ones. */
+ * back and grew again cannot be distinguished from the earlier ones. */
 static bool is_recognisable(const struct sim *s)
 {
 	const struct event_buffer *l = hub_buffer(s->hub);

@@ -233,7 +233,7 @@ bool sim_lose(struct sim_js *s, unsigned which)
 	if (l->kind == JETSTREAM_UP || l->kind == JETSTREAM_DOWN)
 		return false;
 	/* Responses of the former leader come whole or not at all, as by TCP;
-	 * the second one is told from the leader's by the first. */
+	 * the second differs from the leader's by the first. */
 	if (l->kind == JETSTREAM_INFO && l->info.no_leader &&
 	    !s->faults.shuffles)
 		return false;

@@ -1,6 +1,6 @@
 // Makes vectors.txt: keys and tokens of another implementation, the npm package
 // "jose". The tokens' exp is far away (the year 2100), so that the file stays
-// good; it is made anew, with new keys, by
+// good; this makes it again, with new keys:
 //
 //	npm install --no-save --prefix /tmp/jose jose@5.9.6
 //	NODE_PATH=/tmp/jose/node_modules node test/unit/jwt/make.mjs > test/unit/jwt/vectors.txt
