@@ -378,18 +378,21 @@ static void act_on_write(struct hub *h, struct cursor *c,
 static void write_subscription(struct hub *h, struct cursor *c,
 			       const struct hub_open *opening, uint64_t now_ms)
 {
-	struct control_frames first = {.len = 0};
+	struct control_frames first;
 	const char *resumed = NULL;
 	struct hub_gap gap;
 
 	list_remove(&c->dirty);
 	if (c->blocked || c->failed)
 		return;
+	first.len = 0; /* zeroing the text would cost more than most writes */
+	first.header = NULL;
 	if (opening != NULL && opening->start == START_RESUME)
 		resumed = opening->text;
 	if (opening != NULL && opening->header.iov_len > 0)
 		first.header = &opening->header;
-	subscription_writer_put_opening(&h->writer, c, resumed, &first);
+	if (!c->id_sent)
+		subscription_writer_put_opening(&h->writer, c, resumed, &first);
 	if (c->late_gap && c->id_sent) {
 		hub_gaps_take_late(&h->gaps, c, &gap);
 		subscription_writer_put_gap(&h->writer, c, &gap, &first);
