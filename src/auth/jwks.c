@@ -25,7 +25,7 @@ enum {
 struct jwks {
 	struct jwk keys[JWKS_MAX];
 	size_t n;
-	size_t passed_over;
+	size_t ignored;
 	size_t faulty;
 	char fault[JWKS_ERROR_MAX]; /* of the first faulty key */
 };
@@ -235,7 +235,7 @@ static int take_jwk_set(struct jwks *s, const json_t *array, char *err)
 		if (rc < 0)
 			return rc;
 		if (rc > 0) {
-			s->passed_over++;
+			s->ignored++;
 			continue;
 		}
 		if (s->n == JWKS_MAX) {
@@ -513,9 +513,9 @@ size_t jwks_count(const struct jwks *s)
 	return s->n;
 }
 
-size_t jwks_passed_over(const struct jwks *s)
+size_t jwks_ignored(const struct jwks *s)
 {
-	return s->passed_over;
+	return s->ignored;
 }
 
 size_t jwks_faulty(const struct jwks *s, const char **why)

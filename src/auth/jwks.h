@@ -33,7 +33,7 @@ int jwks_new(struct jwks **ret, enum jwks_kind kind, const void *bytes,
 void jwks_free(struct jwks *s);
 
 size_t jwks_count(const struct jwks *s);
-size_t jwks_passed_over(const struct jwks *s);
+size_t jwks_ignored(const struct jwks *s);
 /* Number of keys of a JWKS that are for signatures and faulty; *why says what
  * is wrong with the first one, without quoting it. */
 size_t jwks_faulty(const struct jwks *s, const char **why);

@@ -66,12 +66,10 @@ static inline int ascii_hex_value(char c)
 static inline bool ascii_is_word(const char *bytes, size_t len,
 				 const char *word)
 {
-	size_t i = 0;
-
-	while (i < len && word[i] != '\0' &&
-	       ascii_lower(bytes[i]) == ascii_lower(word[i]))
-		i++;
-	return i == len && word[i] == '\0';
+	for (; len > 0 && *word != '\0'; len--, bytes++, word++)
+		if (ascii_lower(*bytes) != ascii_lower(*word))
+			return false;
+	return len == 0 && *word == '\0';
 }
 
 /* True when `text` begins with `prefix`, in any case. */

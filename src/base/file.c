@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -11,6 +12,19 @@ enum {
 	FILE_MAX_BYTES = 1 << 20,
 	READ_AT_LEAST = 512,
 };
+
+/* Reserves room for all of a regular file at once: realloc() would leave copies
+ * of a secret in freed memory. */
+static int reserve_file_size(int fd, struct buf *b)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES)
+		return 0;
+	return buf_reserve(b, (size_t)st.st_size + READ_AT_LEAST);
+}
 
 static int read_descriptor(int fd, struct buf *b)
 {
@@ -42,7 +56,9 @@ int file_read(const char *path, char **ret, size_t *len)
 	/* Room for the longest file, to find its end, and for the NUL; a
 	 * file of one byte more does not fit. */
 	buf_init(&b, FILE_MAX_BYTES + READ_AT_LEAST);
-	rc = read_descriptor(fd, &b);
+	rc = reserve_file_size(fd, &b);
+	if (rc == 0)
+		rc = read_descriptor(fd, &b);
 	close(fd);
 	if (rc == 0)
 		rc = buf_putc(&b, '\0');

@@ -24,7 +24,7 @@ static void use_read_keys(struct gateway_keys *k)
 	k->logged_error[0] = '\0';
 	metric_set(k->metrics, METRIC_JWT_KEYS, n);
 	LOG(k->log, LOG_INFO, "keys read", LOG_STR("file", path),
-	    LOG_U64("keys", n), LOG_U64("ignored", jwks_passed_over(keys)));
+	    LOG_U64("keys", n), LOG_U64("ignored", jwks_ignored(keys)));
 	faulty = jwks_faulty(keys, &why);
 	if (faulty > 0)
 		LOG(k->log, LOG_WARN,

@@ -32,7 +32,7 @@ static const struct expected_subject *mine(const struct soak_client *r)
 
 /* A message that was skipped. Purged ones need a gap, and then lie at the
  * floor or below. */
-static void passed_over(struct soak_client *r, uint64_t seq, uint64_t counter)
+static void count_skipped(struct soak_client *r, uint64_t seq, uint64_t counter)
 {
 	if (expected_messages_is_deleted(r->context->expected, seq))
 		r->context->report->excused++;
@@ -56,7 +56,7 @@ static void check_before(struct soak_client *r, uint32_t counter)
 			continue;
 		if (seqs[j] != 0 && seqs[j] <= r->floor)
 			return;
-		passed_over(r, seqs[j], j);
+		count_skipped(r, seqs[j], j);
 	}
 }
 
@@ -202,7 +202,7 @@ static void take_gap(struct soak_client *r, uint64_t after, uint64_t first)
 				 first);
 	for (; j < s->n && s->seqs[j] != 0 && s->seqs[j] < first; j++) {
 		if (s->seqs[j] > r->floor && s->seqs[j] <= after)
-			passed_over(r, s->seqs[j], j);
+			count_skipped(r, s->seqs[j], j);
 	}
 	if (first - 1 > r->floor)
 		r->floor = first - 1;
