@@ -25,11 +25,11 @@ struct arg {
 	const char *help;
 };
 
-/* Texts are borrowed from argv. A wrong one ends the program with status 2,
- * --help with 0. */
+/* Texts are borrowed from argv. An invalid argument ends the program with
+ * status 2, --help with 0. */
 void args_parse(const struct arg *table, int argc, char **argv);
 
-/* As many descriptors as the hard limit allows. */
+/* Raises the soft limit of descriptors to the hard limit. */
 void args_raise_descriptors(void);
 
 #endif

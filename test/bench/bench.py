@@ -1,4 +1,4 @@
-"""Measures the gateway beside its peers: see run.sh."""
+"""Measures the gateway and its peers: see run.sh."""
 
 import argparse
 import json
@@ -25,18 +25,19 @@ def arguments():
     parser = argparse.ArgumentParser(
         prog="run.sh", epilog=f"scenarios: {known}")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO",
-                        help="or SCENARIO=CASE,CASE; all without any")
+                        help="or SCENARIO=CASE,CASE; default: all")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--peers", default="nchan",
-                        help="beside sluice: nchan,poc,node or none")
+                        help="peers besides sluice: nchan,poc,node or none")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1,
-                        help="0.1: a tenth of streams, messages and time")
+                        help="0.1: a tenth of the subscriptions, messages and "
+                             "time")
     parser.add_argument("--out", default=None, help="folder for the results")
     parser.add_argument("--syscalls", action="store_true",
-                        help="one more round of each, under strace")
+                        help="an additional round of each, under strace")
     parser.add_argument("--no-install", action="store_true",
-                        help="take the packages as they are")
+                        help="install no packages")
     parser.add_argument("--list", action="store_true",
                         help="the scenarios and their cases")
     return parser.parse_args()
@@ -57,7 +58,7 @@ def wanted(words):
     for word in words:
         name, _, picked = word.partition("=")
         if name not in known:
-            sys.exit(f"no scenario {name}; there are: {', '.join(known)}")
+            sys.exit(f"unknown scenario {name}; known: {', '.join(known)}")
         cases = known[name].cases()
         if picked:
             keys = {c.replace(" ", ""): c for c in cases}
@@ -94,10 +95,10 @@ class Bench:
                                     if p and p != "none"]
         unknown = [p for p in self.chosen if p not in peers.PEERS]
         if unknown:
-            sys.exit(f"no peer {unknown[0]}")
+            sys.exit(f"unknown peer {unknown[0]}")
 
     def once(self, scenario, params, name, syscalls):
-        """One measurement; (result, None) or (None, why not)."""
+        """One measurement: (result, None) or (None, reason)."""
         peer = peers.make(name, self.options.build, self.folder)
         why = peer.why_not(self.options.build)
         if why:
@@ -127,12 +128,12 @@ class Bench:
                 result, why = self.once(scenario, params, name, False)
                 if result is None:
                     row["why"] = why
-                    said = why[:200]
+                    outcome = why[:200]
                 else:
                     row["rounds"].append(result)
-                    said = (f"{results.COLUMNS[main][0]} "
-                            f"{result.get(main, 0):,.3f}")
-                print(f"{scenario.name} {case} round {i + 1} {name}: {said} "
+                    outcome = (f"{results.COLUMNS[main][0]} "
+                               f"{result.get(main, 0):,.3f}")
+                print(f"{scenario.name} {case} round {i + 1} {name}: {outcome} "
                       f"[{time.monotonic() - begun:.1f} s]", flush=True)
         if self.options.syscalls:
             for name, row in rows.items():

@@ -1,4 +1,4 @@
-"""Programs that the benchmark starts, and that end with it."""
+"""Programs that the benchmark starts. They end with it."""
 
 import ctypes
 import json
@@ -10,14 +10,14 @@ import subprocess
 import time
 
 PR_SET_PDEATHSIG = 1
-PATIENT_S = 30
+TIMEOUT_S = 30
 
 _running = []
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Failed(Exception):
-    """A measurement can't be taken; the others still can."""
+    """A measurement failed. The others continue."""
 
 
 def _end_with_parent():
@@ -30,8 +30,8 @@ def free_port():
         return s.getsockname()[1]
 
 
-def wait_for(what, check, seconds=PATIENT_S):
-    """Until check() gives something true, and returns that."""
+def wait_for(what, check, seconds=TIMEOUT_S):
+    """Waits until check() returns a true value, and returns it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = check()
@@ -48,8 +48,8 @@ def accepts(port):
 
 
 class Child:
-    """A program with its output in a file; its input is a pipe where it is
-    told things."""
+    """A program with its output in a file; with `talks` its input and output are
+    pipes."""
 
     def __init__(self, name, argv, folder, talks=False):
         self.name = name
@@ -68,13 +68,13 @@ class Child:
         return self.process.pid
 
     def pids(self):
-        """Its own and those of its children, as nginx has."""
+        """Of the process and its children (the workers of nginx)."""
         path = f"/proc/{self.pid}/task/{self.pid}/children"
         with open(path, encoding="ascii") as f:
             return [self.pid] + [int(p) for p in f.read().split()]
 
     def text(self):
-        """What it has logged since this start of it."""
+        """The log since this start."""
         with open(self.log, encoding="utf-8", errors="replace") as f:
             f.seek(self.log_start)
             return f.read()
@@ -84,17 +84,17 @@ class Child:
 
     def check_runs(self):
         if self.ended():
-            raise Failed(f"{self.name} has ended: {self.text()[-500:]}")
+            raise Failed(f"{self.name} ended: {self.text()[-500:]}")
 
-    def tell(self, word):
+    def write_line(self, word):
         try:
             self.process.stdin.write(word.encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # it has ended: who waits for its word says so
+            pass  # the program has ended: wait_word() or wait() reports it
 
-    def wait_word(self, word, seconds=PATIENT_S):
-        """A line of its output that is this word."""
+    def wait_word(self, word, seconds=TIMEOUT_S):
+        """Waits for a line of the output that is this word."""
         deadline = time.monotonic() + seconds
         while True:
             left = deadline - time.monotonic()
@@ -105,11 +105,11 @@ class Child:
             if line == word:
                 return
             if line is None:
-                raise Failed(f"{self.name} has ended before '{word}': "
+                raise Failed(f"{self.name} ended before '{word}': "
                              f"{self.text()[-500:]}")
 
     def _line(self):
-        """Unbuffered, so that select() knows of what is left."""
+        """Reads unbuffered: select() would not see buffered bytes."""
         line = b""
         while not line.endswith(b"\n"):
             byte = os.read(self.process.stdout.fileno(), 1)
@@ -120,8 +120,8 @@ class Child:
 
     def wait(self, seconds):
         try:
-            # What it still says is little, and its input stays open: it
-            # takes the end of that for ours.
+            # Its input stays open: the program ends at the end of its input.
+            # Its remaining output fits into the pipe.
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.stop()
@@ -140,7 +140,7 @@ class Child:
                 try:
                     pipe.close()
                 except BrokenPipeError:
-                    pass  # what it did not read is of no use any more
+                    pass  # the program ended without reading its input
         if self in _running:
             _running.remove(self)
 
@@ -151,7 +151,7 @@ def stop_all():
 
 
 class Tool(Child):
-    """One of our own programs: its result is a JSON file."""
+    """A program of this folder: its result is a JSON file."""
 
     _count = 0
 

@@ -36,7 +36,7 @@ void histogram_add(struct histogram *h, uint64_t ns)
 	h->slots[slot_of(ns)]++;
 }
 
-/* How many are at or below it, rounded up, and one at least. */
+/* Number of values at or below the percentile: rounded up, 1 at least. */
 static uint64_t rank_of(uint64_t n, double percent)
 {
 	double exact = (double)n * percent / 100.0;

@@ -1,5 +1,5 @@
-/* Times in nanoseconds, HDR-style: counters whose width grows with the value,
- * so that every one is known to better than 1 %, from 1 ns to hours. */
+/* Times in nanoseconds, HDR-style: the width of the slots grows with the value,
+ * so that each value has an error below 1 %, from 1 ns to hours. */
 #ifndef BENCH_HISTOGRAM_H
 #define BENCH_HISTOGRAM_H
 
@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 enum {
-	HISTOGRAM_BITS = 7, /* 128 counters an octave */
-	HISTOGRAM_TOP = 44, /* values from 2^44 ns on are counted as that */
+	HISTOGRAM_BITS = 7, /* 128 slots an octave */
+	HISTOGRAM_TOP = 44, /* higher values are counted as 2^44 ns */
 	HISTOGRAM_SLOTS = (HISTOGRAM_TOP - HISTOGRAM_BITS + 1)
 			  << HISTOGRAM_BITS,
 };
 
-/* Zeroed is an empty one. */
+/* All zero: empty. */
 struct histogram {
 	uint64_t n;
 	uint64_t max;
@@ -21,10 +21,10 @@ struct histogram {
 };
 
 void histogram_add(struct histogram *h, uint64_t ns);
-/* The value that `percent` of all are not above; 0 when there is none. 100 is
- * the maximum, exactly. */
+/* The value that `percent` of all do not exceed; 0 when empty. 100: the exact
+ * maximum. */
 uint64_t histogram_percentile(const struct histogram *h, double percent);
-/* The highest value that is counted in the slot. */
+/* The highest value of the slot. */
 uint64_t histogram_slot_top(size_t slot);
 
 #endif

@@ -1,10 +1,10 @@
-/* Publishes by HTTP POST, for a server that has no JetStream behind it:
- *requests pipelined over connections that are kept.
+/* Publishes by HTTP POST, for a server without JetStream. The
+ * requests are pipelined over persistent connections.
  *
- *	httpbench --url http://127.0.0.1:8080/pub/{id} --messages 100000 --ids
- *1000
+ *	httpbench --url http://127.0.0.1:8080/pub/{id} \
+ *		--messages 100000 --ids 1000
  *
- * The messages of one id go over one connection, so that they stay in order. */
+ * The messages of one id use one connection, so that they stay in order. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -17,16 +17,16 @@
 #include <unistd.h>
 
 #include "messages.h"
-#include "replies.h"
 #include "report.h"
+#include "responses.h"
 #include "stamp.h"
 #include "target.h"
 
 enum {
 	CONNECTIONS_MAX = 64,
 	READ_BYTES = 65536,
-	OUT_BYTES = 256 * 1024, /* without what one more message takes */
-	PATIENT_MS = 30000,
+	OUT_BYTES = 256 * 1024, /* without the last message */
+	TIMEOUT_MS = 30000,
 	HEAD_MAX = TARGET_REQUEST_MAX + 64,
 };
 
@@ -41,25 +41,30 @@ static struct {
 	.in_flight = 64};
 
 static const struct arg table[] = {
-	{"url", ARG_TEXT, &options.url, "where; {id} is the identity"},
-	{"header", ARG_LIST, &options.headers, "a line of the request"},
-	{"messages", ARG_NUMBER, &options.messages.messages, "in all"},
-	{"rate", ARG_NUMBER, &options.messages.rate, "a second; 0: no limit"},
-	{"ids", ARG_NUMBER, &options.messages.n_ids, "round about"},
+	{"url", ARG_TEXT, &options.url, "of the request; {id}: the identity"},
+	{"header", ARG_LIST, &options.headers, "line of the request head"},
+	{"messages", ARG_NUMBER, &options.messages.messages,
+	 "number of messages"},
+	{"rate", ARG_NUMBER, &options.messages.rate,
+	 "messages a second; 0: no limit"},
+	{"ids", ARG_NUMBER, &options.messages.n_ids,
+	 "number of identities, in turn"},
 	{"first-id", ARG_NUMBER, &options.messages.first_id,
-	 "number of the first"},
-	{"first", ARG_NUMBER, &options.messages.first, "message's number"},
-	{"bytes", ARG_NUMBER, &options.messages.bytes, "of a payload"},
-	{"connections", ARG_NUMBER, &options.connections, "that are kept"},
+	 "number of the first identity"},
+	{"first", ARG_NUMBER, &options.messages.first,
+	 "number of the first message"},
+	{"bytes", ARG_NUMBER, &options.messages.bytes, "size of a payload"},
+	{"connections", ARG_NUMBER, &options.connections,
+	 "number of connections"},
 	{"in-flight", ARG_NUMBER, &options.in_flight,
-	 "requests a connection without a reply"},
+	 "requests without a response, by connection"},
 	{"json", ARG_TEXT, &options.json, "file for the result"},
 	{0}};
 
 struct connection {
 	int fd;
-	uint64_t n_sent; /* put into `out` at least */
-	struct replies replies;
+	uint64_t n_sent; /* requests written to `out` */
+	struct responses responses;
 	char *out;
 	size_t out_at, out_end;
 };
@@ -69,7 +74,7 @@ struct bench {
 	struct target target;
 	struct connection connections[CONNECTIONS_MAX];
 	struct pollfd polls[CONNECTIONS_MAX];
-	size_t n_lanes;
+	size_t n_connections;
 	size_t out_size;
 	uint64_t ended_ns;
 };
@@ -84,7 +89,7 @@ static void fail(const char *what)
 
 static bool has_room(const struct connection *l)
 {
-	return l->n_sent - l->replies.n < options.in_flight &&
+	return l->n_sent - l->responses.n < options.in_flight &&
 	       l->out_end < OUT_BYTES;
 }
 
@@ -105,12 +110,13 @@ static void put_request(struct bench *b, struct connection *l, unsigned id)
 	l->n_sent++;
 }
 
-/* Connections take turns: when the next has no room, all wait. */
-static void make_due(struct bench *b)
+/* Connections are used in turn: when the next has no room, all wait. */
+static void put_due_requests(struct bench *b)
 {
 	while (!messages_is_over(&b->messages) &&
 	       messages_wait_ns(&b->messages) == 0) {
-		size_t i = b->messages.n % options.messages.n_ids % b->n_lanes;
+		size_t i = b->messages.n % options.messages.n_ids %
+			   b->n_connections;
 		struct connection *l = &b->connections[i];
 
 		if (!has_room(l))
@@ -132,7 +138,8 @@ static void send_connection(struct connection *l)
 		l->out_at = l->out_end = 0;
 }
 
-/* ---- replies ------------------------------------------------------------- */
+/* ---- responses -------------------------------------------------------------
+ */
 
 static void read_connection(struct connection *l)
 {
@@ -145,9 +152,9 @@ static void read_connection(struct connection *l)
 		errno = ECONNRESET;
 	if (n <= 0)
 		fail("recv");
-	if (replies_feed(&l->replies, bytes, (size_t)n) < 0) {
+	if (responses_feed(&l->responses, bytes, (size_t)n) < 0) {
 		errno = EPROTO;
-		fail("reply");
+		fail("response");
 	}
 }
 
@@ -155,13 +162,13 @@ static bool is_over(const struct bench *b)
 {
 	if (!messages_is_over(&b->messages))
 		return false;
-	for (size_t i = 0; i < b->n_lanes; i++)
-		if (b->connections[i].replies.n < b->connections[i].n_sent)
+	for (size_t i = 0; i < b->n_connections; i++)
+		if (b->connections[i].responses.n < b->connections[i].n_sent)
 			return false;
 	return true;
 }
 
-/* A wait that is shorter than poll() can tell is spent in nanosleep(). */
+/* poll() counts milliseconds: a shorter wait is a nanosleep(). */
 static int wait_ms(const struct bench *b)
 {
 	uint64_t ns = messages_is_over(&b->messages)
@@ -170,19 +177,19 @@ static int wait_ms(const struct bench *b)
 	struct timespec nap = {0, (long)ns};
 
 	if (ns == 0)
-		return PATIENT_MS;
+		return TIMEOUT_MS;
 	if (ns >= 1000000)
 		return (int)(ns / 1000000);
 	nanosleep(&nap, NULL);
 	return 0;
 }
 
-static void turn(struct bench *b)
+static void run_once(struct bench *b)
 {
 	int timeout, n;
 
-	make_due(b);
-	for (size_t i = 0; i < b->n_lanes; i++) {
+	put_due_requests(b);
+	for (size_t i = 0; i < b->n_connections; i++) {
 		struct connection *l = &b->connections[i];
 
 		if (l->out_at < l->out_end)
@@ -192,12 +199,12 @@ static void turn(struct bench *b)
 			b->polls[i].events |= POLLOUT;
 	}
 	timeout = wait_ms(b);
-	n = poll(b->polls, b->n_lanes, timeout);
-	if (n == 0 && timeout == PATIENT_MS) {
+	n = poll(b->polls, b->n_connections, timeout);
+	if (n == 0 && timeout == TIMEOUT_MS) {
 		errno = ETIMEDOUT;
-		fail("replies");
+		fail("responses");
 	}
-	for (size_t i = 0; n > 0 && i < b->n_lanes; i++)
+	for (size_t i = 0; n > 0 && i < b->n_connections; i++)
 		if (b->polls[i].revents & (POLLIN | POLLERR | POLLHUP))
 			read_connection(&b->connections[i]);
 }
@@ -227,10 +234,10 @@ static json_t *result_of(const struct bench *b)
 	uint64_t bad = 0;
 	int status = 0;
 
-	for (size_t i = 0; i < b->n_lanes; i++) {
-		bad += b->connections[i].replies.n_bad;
-		if (b->connections[i].replies.n_bad > 0)
-			status = b->connections[i].replies.last_status;
+	for (size_t i = 0; i < b->n_connections; i++) {
+		bad += b->connections[i].responses.n_bad;
+		if (b->connections[i].responses.n_bad > 0)
+			status = b->connections[i].responses.last_status;
 	}
 	return json_pack("{s:I,s:f,s:f,s:I,s:i,s:o}", "messages",
 			 (json_int_t)b->messages.n, "seconds", s,
@@ -259,16 +266,16 @@ int main(int argc, char **argv)
 
 	args_parse(table, argc, argv);
 	check_options(&b);
-	b.n_lanes = options.connections;
+	b.n_connections = options.connections;
 	b.out_size = OUT_BYTES + HEAD_MAX + options.messages.bytes;
-	for (size_t i = 0; i < b.n_lanes; i++)
+	for (size_t i = 0; i < b.n_connections; i++)
 		open_connection(&b, i);
 	messages_begin(&b.messages);
 	while (!is_over(&b))
-		turn(&b);
+		run_once(&b);
 	b.ended_ns = stamp_now();
 	rc = report_end(result_of(&b), options.json);
-	for (size_t i = 0; i < b.n_lanes; i++) {
+	for (size_t i = 0; i < b.n_connections; i++) {
 		close(b.connections[i].fd);
 		free(b.connections[i].out);
 	}

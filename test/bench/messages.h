@@ -1,5 +1,5 @@
-/* What a publisher sends, and when: messages to one id or round about to many,
- * numbered for each id and stamped, at a rate or as fast as it goes. */
+/* The messages of a publisher: to one id, or to many in turn; numbered for each
+ * id and stamped; at a rate, or as fast as possible. */
 #ifndef BENCH_MESSAGES_H
 #define BENCH_MESSAGES_H
 
@@ -23,15 +23,16 @@ struct messages {
 	char *payload; /* of the last one made */
 };
 
-/* 0, -EINVAL for a configuration that can't be, or -ENOMEM. */
+/* 0; -EINVAL: invalid configuration; -ENOMEM. */
 int messages_init(struct messages *m, const struct messages_config *cfg);
 void messages_finish(struct messages *m);
-/* The clock begins to run. */
+/* Starts the clock of the rate. */
 void messages_begin(struct messages *m);
 bool messages_is_over(const struct messages *m);
-/* Nanoseconds until the next is due; 0: now. */
+/* Time until the next is due, in ns; 0: now. */
 uint64_t messages_wait_ns(const struct messages *m);
-/* The next payload, with the stamp of now; returns its id's number. */
+/* Writes the next payload, stamped with the current time. The number of its id.
+ */
 unsigned messages_make(struct messages *m);
 
 #endif

@@ -1,4 +1,4 @@
-"""As much of a NATS client as the benchmark needs: requests, one by one."""
+"""A minimal NATS client: one request at a time."""
 
 import json
 import socket
@@ -34,13 +34,13 @@ class NatsApi:
                 raise Failed(f"NATS: {line.decode().strip()}")
 
     def api(self, name, body=None):
-        answer = self.request("$JS.API." + name, body)
-        if "error" in answer:
-            raise Failed(f"JetStream: {answer['error']}")
-        return answer
+        response = self.request("$JS.API." + name, body)
+        if "error" in response:
+            raise Failed(f"JetStream: {response['error']}")
+        return response
 
     def api_calls(self):
-        """Requests to JetStream so far, without this one."""
+        """Number of requests to JetStream before this one."""
         return self.api("INFO")["api"]["total"]
 
     def consumers(self, stream):

@@ -1,10 +1,10 @@
-/* Publishes to JetStream, acknowledged.
+/* Publishes to JetStream with acknowledgements.
  *
  *	natsbench --server nats://127.0.0.1:4222 --messages 100000 --ids 1000
  *
- * A server answers the messages of one connection in order. So with
- * --ack-every N only each N-th asks for an answer (and the last), and vouches
- * for those before it; "stored" is what the answers' sequences say. */
+ * A server acknowledges the messages of one connection in order. With
+ * --ack-every N only each N-th message (and the last) requests an
+ * acknowledgement, which covers those before it. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -21,7 +21,7 @@
 #include "stamp.h"
 #include "target.h"
 
-enum { PATIENT_S = 30, SUBJECT_MAX = 128 };
+enum { TIMEOUT_S = 30, SUBJECT_MAX = 128 };
 
 static struct {
 	const char *server, *subject, *json;
@@ -36,16 +36,23 @@ static struct {
 
 static const struct arg table[] = {
 	{"server", ARG_TEXT, &options.server, "nats://ADDRESS:PORT"},
-	{"subject", ARG_TEXT, &options.subject, "{id} is the identity"},
-	{"messages", ARG_NUMBER, &options.messages.messages, "in all"},
-	{"rate", ARG_NUMBER, &options.messages.rate, "a second; 0: no limit"},
-	{"ids", ARG_NUMBER, &options.messages.n_ids, "round about"},
+	{"subject", ARG_TEXT, &options.subject,
+	 "to publish to; {id}: the identity"},
+	{"messages", ARG_NUMBER, &options.messages.messages,
+	 "number of messages"},
+	{"rate", ARG_NUMBER, &options.messages.rate,
+	 "messages a second; 0: no limit"},
+	{"ids", ARG_NUMBER, &options.messages.n_ids,
+	 "number of identities, in turn"},
 	{"first-id", ARG_NUMBER, &options.messages.first_id,
-	 "number of the first"},
-	{"first", ARG_NUMBER, &options.messages.first, "message's number"},
-	{"bytes", ARG_NUMBER, &options.messages.bytes, "of a payload"},
-	{"ack-every", ARG_NUMBER, &options.ack_every, "messages an answer"},
-	{"in-flight", ARG_NUMBER, &options.in_flight, "without an answer"},
+	 "number of the first identity"},
+	{"first", ARG_NUMBER, &options.messages.first,
+	 "number of the first message"},
+	{"bytes", ARG_NUMBER, &options.messages.bytes, "size of a payload"},
+	{"ack-every", ARG_NUMBER, &options.ack_every,
+	 "messages an acknowledgement"},
+	{"in-flight", ARG_NUMBER, &options.in_flight,
+	 "messages without an acknowledgement"},
 	{"json", ARG_TEXT, &options.json, "file for the result"},
 	{0}};
 
@@ -57,7 +64,7 @@ struct bench {
 	uint64_t ended_ns;
 
 	pthread_mutex_t lock;
-	pthread_cond_t answered;
+	pthread_cond_t ack_received;
 	uint64_t acked; /* up to this message */
 	uint64_t errors;
 	char error[128];
@@ -74,10 +81,10 @@ static void check(natsStatus s, const char *what)
 	exit(1);
 }
 
-/* ---- answers ------------------------------------------------------------- */
+/* ---- acknowledgements ---------------------------------------------------- */
 
 /* {"stream":"Events", "seq":4711}, or with an "error". */
-static void take_answer(struct bench *b, const char *text, int len)
+static void take_ack(struct bench *b, const char *text, int len)
 {
 	char copy[256];
 	const char *seq;
@@ -94,9 +101,9 @@ static void take_answer(struct bench *b, const char *text, int len)
 		b->first_seq = b->last_seq;
 }
 
-/* The reply's subject: INBOX.MESSAGE.NANOSECONDS */
-static void on_answer(natsConnection *conn, natsSubscription *sub, natsMsg *msg,
-		      void *arg)
+/* The subject of an acknowledgement: INBOX.MESSAGE.NANOSECONDS */
+static void on_ack(natsConnection *conn, natsSubscription *sub, natsMsg *msg,
+		   void *arg)
 {
 	struct bench *b = arg;
 	const char *rest = natsMsg_GetSubject(msg) + strlen(b->inbox) + 1;
@@ -106,34 +113,34 @@ static void on_answer(natsConnection *conn, natsSubscription *sub, natsMsg *msg,
 	(void)sub;
 	sscanf(rest, "%" SCNu64 ".%" SCNu64, &number, &sent_ns);
 	pthread_mutex_lock(&b->lock);
-	take_answer(b, natsMsg_GetData(msg), natsMsg_GetDataLength(msg));
+	take_ack(b, natsMsg_GetData(msg), natsMsg_GetDataLength(msg));
 	if (number > b->acked)
 		b->acked = number;
 	histogram_add(&b->acks, stamp_now() - sent_ns);
-	pthread_cond_signal(&b->answered);
+	pthread_cond_signal(&b->ack_received);
 	pthread_mutex_unlock(&b->lock);
 	natsMsg_Destroy(msg);
 }
 
-/* Until no more than `open` messages have no answer. */
-static void wait_answers(struct bench *b, uint64_t open)
+/* Waits until at most `open` messages have no acknowledgement. */
+static void wait_acks(struct bench *b, uint64_t open)
 {
 	struct timespec until;
 	int rc = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += PATIENT_S;
+	until.tv_sec += TIMEOUT_S;
 	pthread_mutex_lock(&b->lock);
 	while (rc == 0 && b->messages.n - b->acked > open)
-		rc = pthread_cond_timedwait(&b->answered, &b->lock, &until);
+		rc = pthread_cond_timedwait(&b->ack_received, &b->lock, &until);
 	pthread_mutex_unlock(&b->lock);
 	if (rc != 0)
-		check(NATS_TIMEOUT, "answers of the server");
+		check(NATS_TIMEOUT, "acknowledgements");
 }
 
 /* ---- publishing ---------------------------------------------------------- */
 
-static bool wants_answer(const struct bench *b)
+static bool wants_ack(const struct bench *b)
 {
 	return b->messages.n % options.ack_every == 0 ||
 	       messages_is_over(&b->messages);
@@ -148,7 +155,7 @@ static void publish_one(struct bench *b)
 
 	if (target_expand(subject, sizeof(subject), options.subject, id) < 0)
 		check(NATS_INVALID_ARG, "--subject");
-	if (wants_answer(b)) {
+	if (wants_ack(b)) {
 		snprintf(reply, sizeof(reply), "%s.%" PRIu64 ".%" PRIu64,
 			 b->inbox, b->messages.n, stamp_now());
 		s = natsConnection_PublishRequest(b->conn, subject, reply,
@@ -171,10 +178,10 @@ static void publish_all(struct bench *b)
 		if (wait_ns > 0)
 			nanosleep(&nap, NULL);
 		if (b->messages.n % options.ack_every == 0)
-			wait_answers(b, options.in_flight);
+			wait_acks(b, options.in_flight);
 		publish_one(b);
 	}
-	wait_answers(b, 0);
+	wait_acks(b, 0);
 	b->ended_ns = stamp_now();
 }
 
@@ -188,8 +195,8 @@ static void connect_nats(struct bench *b)
 
 	check(natsOptions_Create(&opts), "options");
 	check(natsOptions_SetURL(opts, options.server), "--server");
-	/* At a rate each one goes out by itself; the flood is written in
-	 * large pieces, as the library does by default. */
+	/* At a rate each message is written alone; a flood is written in large
+	 * pieces, the default of the library. */
 	check(natsOptions_SetSendAsap(opts, options.messages.rate > 0),
 	      "options");
 	check(natsConnection_Connect(&b->conn, opts), options.server);
@@ -198,7 +205,7 @@ static void connect_nats(struct bench *b)
 	snprintf(b->inbox, sizeof(b->inbox), "%s", (const char *)inbox);
 	natsInbox_Destroy(inbox);
 	snprintf(all, sizeof(all), "%s.>", b->inbox);
-	check(natsConnection_Subscribe(&b->sub, b->conn, all, on_answer, b),
+	check(natsConnection_Subscribe(&b->sub, b->conn, all, on_ack, b),
 	      "subscribe");
 	check(natsSubscription_SetPendingLimits(b->sub, -1, -1), "subscribe");
 	check(natsConnection_Flush(b->conn), "flush");
@@ -219,15 +226,15 @@ static json_t *result_of(const struct bench *b)
 int main(int argc, char **argv)
 {
 	static struct bench b = {.lock = PTHREAD_MUTEX_INITIALIZER,
-				 .answered = PTHREAD_COND_INITIALIZER};
+				 .ack_received = PTHREAD_COND_INITIALIZER};
 	int rc;
 
 	args_parse(table, argc, argv);
 	if (options.ack_every == 0 || options.messages.messages == 0 ||
 	    messages_init(&b.messages, &options.messages) < 0) {
 		fprintf(stderr,
-			"natsbench: see --help; a payload has %d bytes "
-			"at least\n",
+			"natsbench: see --help; the least payload is %d "
+			"bytes\n",
 			STAMP_LEN);
 		return 2;
 	}

@@ -1,9 +1,9 @@
-/* A plain subscriber of nats.c, to compare a gateway's latency with: of the
- * subject itself, or by an ordered consumer of the stream.
+/* A plain subscriber of nats.c, to compare the gateway's latency with: to the
+ * subject, or by an ordered consumer of the stream.
  *
  *	natssub --server nats://127.0.0.1:4222 --subject events.u0 --events 1000
  *
- * Prints "ready" when it is subscribed. */
+ * Prints "ready" when the subscription is made. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,12 +29,12 @@ static struct {
 
 static const struct arg table[] = {
 	{"server", ARG_TEXT, &options.server, "nats://ADDRESS:PORT"},
-	{"subject", ARG_TEXT, &options.subject, "what to read"},
-	{"events", ARG_NUMBER, &options.events, "to read"},
+	{"subject", ARG_TEXT, &options.subject, "to subscribe to"},
+	{"events", ARG_NUMBER, &options.events, "number of events"},
 	{"warm-up", ARG_NUMBER, &options.warm_up,
-	 "events up to this number have no latency"},
+	 "number of the last event without a latency"},
 	{"seconds", ARG_SECONDS, &options.seconds_ns, "time limit"},
-	{"jetstream", ARG_FLAG, &options.jetstream, "by an ordered consumer"},
+	{"jetstream", ARG_FLAG, &options.jetstream, "use an ordered consumer"},
 	{"json", ARG_TEXT, &options.json, "file for the result"},
 	{0}};
 
@@ -104,7 +104,7 @@ static void subscribe(struct bench *b, natsConnection *conn, jsCtx **js,
 	      "ordered consumer");
 }
 
-/* False when the time is over. */
+/* False: the time limit is over. */
 static bool wait_events(struct bench *b)
 {
 	struct timespec until;

@@ -1,8 +1,8 @@
 """The servers that are compared. Each measurement gets fresh ones.
 
-A peer has a gateway (its processes are `gateway`), and most of them a
-nats-server behind it (`nats`). `stream_args()` are the options that make ssebench
-open streams, `publish()` starts the publisher that fits.
+A peer has a gateway (process group `gateway`), and most peers have a nats-server
+behind it (process group `nats`). `subscription_args()` are the options of ssebench
+for subscriptions to the peer, `publish()` starts the publisher for it.
 """
 
 import os
@@ -46,7 +46,7 @@ http {{
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         location = /healthz {{ default_type text/plain; return 200 "ok\\n"; }}
-        location = /refused {{
+        location = /rejection {{
             default_type text/plain;
             return 400 "user_id: missing\\n";
         }}
@@ -74,18 +74,17 @@ http {{
 
 
 class Peer:
-    """What all have."""
+    """The common part."""
 
     name = None
-    # How many events a flood of it can have for some seconds of work, against
-    # a run of full size.
+    # Size of a flood that takes some seconds, as a fraction of the full size.
     share = 0.1
-    # Of the JetStream stream. What the gateway follows covers these, so that
-    # the server need not filter for it.
+    # Subjects of the stream. The gateway follows all of them, so that the server
+    # need not filter.
     subjects = ("events.*",)
-    # Paths of a plain response and of an error, for wrk.
+    # Paths of a plain response and of a rejected request, for wrk.
     plain = {}
-    # The identity, where it is not in the path.
+    # Headers with the identity, unless the path has it.
     headers = ["user_id: {id}"]
 
     def __init__(self, build, folder):
@@ -96,7 +95,7 @@ class Peer:
 
     @classmethod
     def why_not(cls, _build):
-        """Why it can't be measured on this machine; None: it can."""
+        """Reason why the peer cannot run on this machine, or None."""
         return None
 
     def start(self):
@@ -146,13 +145,13 @@ class Peer:
     def base(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def stream_args(self, deliver="new"):
+    def subscription_args(self, deliver="new"):
         return {"url": f"{self.base()}/api/v1/events?deliver={deliver}",
                 "header": self.headers + ["Accept: text/event-stream"]}
 
-    def streams(self, deliver="new", **args):
+    def subscriptions(self, deliver="new", **args):
         return Tool(self.build, "ssebench",
-                    {**self.stream_args(deliver), **args}, self.folder)
+                    {**self.subscription_args(deliver), **args}, self.folder)
 
     def publish(self, **args):
         args.setdefault("ack_every", 1 if args.get("rate") else 16)
@@ -164,14 +163,14 @@ class Sluice(Peer):
     name = "sluice"
     share = 1
     plain = {"healthz": "/healthz", "rejection": "/api/v1/events"}
-    # More options for the gateway, of the scenario.
+    # Additional options for the gateway, set by the scenario.
     options = ()
 
     def start_gateway(self):
         self.port = self.start_one("gateway")
 
     def start_one(self, name):
-        """Several can follow one stream; `child` is the last."""
+        """Several gateways may follow one stream; `child` is the last started."""
         self.child = Child(name, [
             os.path.join(self.build, "sluice"), "--listen", "127.0.0.1:0",
             "--admin-listen", "off", "--access-log", "off",
@@ -190,26 +189,26 @@ class Sluice(Peer):
 
 
 class Nchan(Peer):
-    """nginx with nchan: HTTP POST is its source, there is no JetStream."""
+    """nginx with nchan: published to by HTTP POST, without JetStream."""
 
     name = "nchan"
-    plain = {"healthz": "/healthz", "rejection": "/refused"}
+    plain = {"healthz": "/healthz", "rejection": "/rejection"}
 
     @staticmethod
     def module():
-        """The library's path; below the prefix that nginx was built with."""
-        said = subprocess.run(["nginx", "-V"], capture_output=True,
-                              text=True, check=False).stderr
-        folder = re.search(r"--modules-path=(\S+)", said)
+        """Path of the library, below the prefix that nginx was built with."""
+        version = subprocess.run(["nginx", "-V"], capture_output=True,
+                                 text=True, check=False).stderr
+        folder = re.search(r"--modules-path=(\S+)", version)
         return os.path.join(folder.group(1) if folder else "",
                             "ngx_nchan_module.so")
 
     @classmethod
     def why_not(cls, _build):
         if shutil.which("nginx") is None:
-            return "no nginx"
+            return "nginx is missing"
         if not os.path.exists(cls.module()):
-            return "no nchan: install libnginx-mod-nchan"
+            return "nchan is missing: install libnginx-mod-nchan"
         return None
 
     def start_nats(self):
@@ -227,11 +226,11 @@ class Nchan(Peer):
         wait_for("nginx", self._listening)
 
     def _listening(self):
-        """The master listens before it has made the worker."""
+        """Wait for the worker too: the master listens before it has started one."""
         self.child.check_runs()
         return len(self.child.pids()) > 1 and accepts(self.port)
 
-    def stream_args(self, deliver="new"):
+    def subscription_args(self, deliver="new"):
         path = "all" if deliver == "all" else "sub"
         return {"url": f"{self.base()}/{path}/{{id}}",
                 "header": ["Accept: text/event-stream"]}
@@ -245,7 +244,7 @@ class Nchan(Peer):
 
 
 class Poc(Peer):
-    """The obvious way, with nats.c: an ephemeral consumer for each client."""
+    """The obvious design, with nats.c: an ephemeral consumer for each client."""
 
     name = "poc"
 
@@ -258,8 +257,8 @@ class Poc(Peer):
 
 
 class Node(Peer):
-    """The same with Node and @nats-io/jetstream. A copy of it lies in the
-    build folder, with the packages that npm has installed there."""
+    """The same with Node and @nats-io/jetstream. It runs from a copy in the build
+    folder, where npm installs its packages."""
 
     name = "node"
 
@@ -278,9 +277,9 @@ class Node(Peer):
     @classmethod
     def why_not(cls, build):
         if shutil.which("node") is None:
-            return "no node"
+            return "node is missing"
         if not os.path.isdir(os.path.join(cls.home(build), "node_modules")):
-            return "no packages of npm"
+            return "the npm packages are missing"
         return None
 
     def start_gateway(self):
@@ -292,7 +291,7 @@ class Node(Peer):
 
 
 class NatsSub(Peer):
-    """No gateway: a plain subscriber of nats.c, for its latency."""
+    """A plain subscriber of nats.c instead of a gateway, for its latency."""
 
     name = "nats.c"
     args = {}
@@ -303,7 +302,7 @@ class NatsSub(Peer):
     def groups(self):
         return {"nats": [self.nats.pid]}
 
-    def streams(self, deliver="new", subject="events.u0", **args):
+    def subscriptions(self, deliver="new", subject="events.u0", **args):
         kept = {k: args[k] for k in ("events", "warm_up", "seconds")
                 if k in args}
         return Tool(self.build, "natssub",
@@ -311,24 +310,24 @@ class NatsSub(Peer):
                      **kept, **self.args}, self.folder)
 
 
-class Nobody(NatsSub):
+class NoReader(NatsSub):
     """Messages are stored and not read."""
 
     name = "no reader"
 
 
 class NatsConsumer(NatsSub):
-    """The same by an ordered consumer of the JetStream stream."""
+    """The same, by an ordered consumer of the stream."""
 
     name = "nats.c-consumer"
     args = {"jetstream": True}
 
 
 PEERS = {p.name: p for p in (Sluice, Nchan, Poc, Node, NatsSub, NatsConsumer,
-                             Nobody)}
+                             NoReader)}
 
 
 def make(name, build, folder):
     if name not in PEERS:
-        raise Failed(f"no peer {name}")
+        raise Failed(f"unknown peer {name}")
     return PEERS[name](build, folder)

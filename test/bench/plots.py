@@ -1,4 +1,4 @@
-"""SVG by gnuplot: bars of a scenario's main figure, curves of latencies."""
+"""SVG plots by gnuplot: bars of a scenario's main figure, curves of latency."""
 
 import os
 import re
@@ -55,7 +55,7 @@ def bars(path, title, cases, column, heading, logarithmic):
                "set style data histogram\n"
                "set style histogram errorbars gap 1 lw 1\n"
                "set style fill solid 0.8\nset bars 0.3\n")
-    # Bars of a logarithmic axis begin somewhere.
+    # A logarithmic axis has no zero: gnuplot chooses where its bars begin.
     script += ("set logscale y\nset format y '%.0s%c'\n" if logarithmic else
                "set yrange [0:*]\nset format y '%.1s%c'\n")
     plots = [f"$data using {2 + 3 * i}:{3 + 3 * i}:{4 + 3 * i}:xtic(1) "
@@ -85,7 +85,7 @@ def merged(rounds, column):
 
 
 def curves(path, title, rows, column):
-    """Time over percentile, as HdrHistogram draws it."""
+    """Time over percentile, like the plots of HdrHistogram."""
     script = HEAD.format(path=path, title=title)
     plots = []
     for i, row in enumerate(rows):
@@ -113,7 +113,7 @@ def _file(*words):
 
 
 def draw(folder, document, scenarios):
-    """The files' names."""
+    """Writes the plots. The names of their files."""
     if shutil.which("gnuplot") is None:
         return []
     made = []

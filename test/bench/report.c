@@ -66,7 +66,7 @@ json_t *report_self(void)
 			 (json_int_t)use.ru_maxrss);
 }
 
-/* "name value" lines; what is nested has a dot in its name. */
+/* Lines "name value"; a nested value has the name "outer.inner". */
 static void print(const char *prefix, json_t *object)
 {
 	const char *key;

@@ -2,11 +2,11 @@
 
 import statistics
 
-# Column: heading, how a number is written, and what is better.
+# Column: heading, format of a number, and which value is better.
 COLUMNS = {
-    "gateway_pss_per_stream": ("gateway, B a subscription (PSS)", "int", "low"),
-    "gateway_rss_per_stream": ("gateway, B a subscription (RSS)", "int", "low"),
-    "nats_rss_per_stream": ("nats-server, B a subscription", "int", "low"),
+    "gateway_pss_per_subscription": ("gateway, B a subscription (PSS)", "int", "low"),
+    "gateway_rss_per_subscription": ("gateway, B a subscription (RSS)", "int", "low"),
+    "nats_rss_per_subscription": ("nats-server, B a subscription", "int", "low"),
     "consumers": ("consumers", "int", "low"),
     "connects_per_s": ("connects/s", "int", "high"),
     "setup_p50": ("set-up p50 ms", "ms", "low"),
@@ -54,7 +54,7 @@ def is_number(value):
 
 
 def summary(rounds):
-    """{"column": {"median":, "min":, "max":}} of some rounds' results."""
+    """{"column": {"median":, "min":, "max":}} of the results of all rounds."""
     found = {}
     for column in sorted({k for r in rounds for k in r}):
         values = [r[column] for r in rounds if is_number(r.get(column))]
@@ -87,8 +87,7 @@ def _row(cells):
 
 
 def _ratio(column, row, rows):
-    """Of the first peer to this one, for the reader: how many
-    times better the first is."""
+    """How many times better the first peer is than this one."""
     better = COLUMNS[column][2]
     first = rows[0]["summary"].get(column)
     mine = row["summary"].get(column)
@@ -123,7 +122,7 @@ def table(columns, rows):
 
 
 def _syscalls(row):
-    """The most frequent ones, of the round under strace."""
+    """The most frequent system calls of the round under strace."""
     counts = row.get("syscalls") or {}
     if not counts:
         return ""
@@ -144,7 +143,7 @@ def markdown(document, scenarios):
     text += "".join(f"- {k.replace('_', ' ')}: {v}\n"
                     for k, v in machine.items())
     text += (f"- rounds: {document['rounds']}, scale: {document['scale']}\n\n"
-             "Medians; in parentheses the least and the most of the rounds. "
+             "Medians; the lowest and highest round are in parentheses. "
              "× is how many times better the first peer is.\n")
     for scenario in scenarios:
         cases = document["results"].get(scenario.name)

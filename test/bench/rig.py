@@ -1,4 +1,4 @@
-"""One measurement: a peer that is started for it, and what it used."""
+"""One measurement: a peer that is started for it, and the resources used."""
 
 import os
 import time
@@ -6,7 +6,7 @@ import time
 import sampling
 from children import wait_for
 
-# Seconds that the tools may take beyond their own time limit.
+# Grace period after the time limit of a tool, in seconds.
 SLACK_S = 60
 OPEN_S = 180
 
@@ -39,36 +39,36 @@ class Rig:
         return used
 
     def memory(self):
-        """Resident bytes of each group, when they have come to rest."""
+        """(PSS, RSS) in bytes of each group, after a second without load."""
         time.sleep(1)
         return {name: (sampling.pss(pids), sampling.rss(pids))
                 for name, pids in self.peer.groups().items()}
 
     def opened(self, deliver="new", **args):
-        """Streams that are open."""
-        reader = self.peer.streams(deliver, open_seconds=OPEN_S, **args)
+        """Opens subscriptions. The tool that reads them."""
+        reader = self.peer.subscriptions(deliver, open_seconds=OPEN_S, **args)
         reader.wait_word("ready", OPEN_S + SLACK_S)
         return reader
 
-    def read(self, press, **args):
-        """Opens streams, publishes, waits until all is read or --seconds are
-        over: what came of it."""
+    def read(self, load, **args):
+        """Opens subscriptions, publishes, waits until all is read or --seconds are
+        over. The results."""
         reader = self.opened(mode="read", **args)
-        if press.get("rate"):
-            self.part_cores(reader)
+        if load.get("rate"):
+            self.split_cores(reader)
         time.sleep(0.3)
         self.begin()
-        published = self.peer.publish(**press)
+        published = self.peer.publish(**load)
         sent = published.result(args["seconds"] + SLACK_S)
         got = reader.result(args["seconds"] + SLACK_S)
         return {**events(got), "published_per_s": sent["messages_per_s"],
                 "publish_errors": sent["errors"],
                 **costs(got, sent, self.end())}
 
-    def part_cores(self, reader):
-        """The last core is the reader's, the others are all else's. Where
-        latency counts: left to itself the kernel lets the reader and its
-        writer share a core in some rounds, and not in others."""
+    def split_cores(self, reader):
+        """Gives the last core to the reader, and the others to the servers. For
+        latency: otherwise the kernel lets the reader and the gateway share a core
+        in some rounds and not in others."""
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) < 2:
             return
@@ -78,24 +78,24 @@ class Rig:
                 pin(pid, cores[:-1])
 
     def wait_replays(self, api_calls):
-        """Until JetStream is asked nothing any more."""
-        def level():
+        """Waits until the gateway sends no more requests to JetStream."""
+        def is_idle():
             before = api_calls()
             time.sleep(0.5)
             return api_calls() == before
-        wait_for("JetStream at rest", level)
+        wait_for("JetStream is idle", is_idle)
 
 
 def pin(pid, cores):
-    """All of its threads."""
+    """Sets the cores of all threads of a process."""
     for thread in os.listdir(f"/proc/{pid}/task"):
         os.sched_setaffinity(int(thread), cores)
 
 
 def events(got):
-    """The reader's result, flat."""
+    """The result of a reader as columns."""
     wrong = sum(got.get(k, 0) for k in
-                ("missing", "doubled", "disordered", "failed", "wrong"))
+                ("missing", "duplicates", "disordered", "failed", "wrong"))
     flat = {"events": got["events"], "wrong": wrong,
             "ended": got.get("ended", 0), "timed_out": got["timed_out"],
             "gaps": got.get("gaps", 0),
@@ -119,7 +119,7 @@ def percentile(slots, percent):
 
 
 def merged(parts):
-    """Several readers' events as those of one."""
+    """Adds up the events() of several readers."""
     slots = {}
     for part in parts:
         for ns, count in part["latency_slots"]:
@@ -143,7 +143,7 @@ def setup(got):
 
 
 def costs(got, sent, used):
-    """CPU for a million events, and all that was sampled."""
+    """CPU and switches for a million events, and all samples."""
     found = dict(used)
     if got["events"] > 0 and "gateway_cpu_s" in used:
         found["cpu_per_million"] = used["gateway_cpu_s"] * 1e6 / got["events"]

@@ -1,20 +1,20 @@
 #!/bin/sh
-# Measures the gateway, and other gateways beside it, in turns: on this machine,
-# over the loopback, each measurement with fresh servers. Writes a table, a JSON
-# file and plots to --out (default: results in the build).
+# Measures the gateway and other gateways in turn, on this machine, over the
+# loopback, each measurement with fresh servers. Writes a table, a JSON file and
+# plots to --out (default: results in the build folder).
 #
 #	test/bench/run.sh [OPTION]... [SCENARIO]...
 #
-#	--no-install   take the packages as they are
-#	--peers LIST   beside sluice: nchan,poc,node (default: nchan) or none
+#	--no-install   install no packages
+#	--peers LIST   peers besides sluice: nchan,poc,node (default: nchan) or none
 #	--rounds N     of each (default: 3)
-#	--scale X      0.1: a tenth of streams, messages and time, to try it out
-#	--syscalls     one more round of each under strace, which counts
-#	--out DIR      for the results
+#	--scale X      0.1: a tenth of the subscriptions, messages and time
+#	--syscalls     an additional round of each under strace -c
+#	--out DIR      folder for the results
 #	--list         the scenarios and their cases
 #
-# A SCENARIO is a name, or NAME=CASE,CASE; all of them without any. The build is
-# kept in build-bench, in the project's root or below $SLUICE_BUILD_DIR.
+# A SCENARIO is NAME, or NAME=CASE,CASE; default: all. The build is kept in
+# build-bench, in the project's root or below $SLUICE_BUILD_DIR.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -49,6 +49,6 @@ if ! { meson setup $again "$build" "$root" --buildtype=release -Dbench=true &&
 fi
 rm -rf "$work"
 trap - EXIT INT TERM HUP
-# The gateway knows no such option, and says so.
+# The gateway rejects variables SLUICE_* that are not options.
 unset SLUICE_BUILD_DIR
 exec $driver "$@"

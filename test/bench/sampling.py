@@ -1,4 +1,4 @@
-"""What programs use, as the kernel counts it."""
+"""Resources that programs use, counted by the kernel."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def switches(pids):
             try:
                 text = _read(f"/proc/{pid}/task/{task}/status")
             except FileNotFoundError:
-                continue  # a thread that has ended meanwhile
+                continue  # the thread ended meanwhile
             total += sum(int(n) for n in re.findall(
                 r"voluntary_ctxt_switches:\s+(\d+)", text))
     return total
@@ -79,8 +79,8 @@ class Window:
 
 
 class Syscalls:
-    """strace -c on some processes. It slows them down: what it counts is
-    good, times beside it are not."""
+    """strace -c on processes. It slows them down: its counts are valid, times of
+    the same round are not."""
 
     def __init__(self, pids, folder):
         self.path = os.path.join(folder, f"strace-{pids[0]}")
@@ -106,12 +106,12 @@ class Syscalls:
 
 
 def machine():
-    """What the figures were taken on."""
+    """Description of the machine."""
     cpu = re.search(r"model name\s*:\s*(.*)", _read("/proc/cpuinfo"))
     memory = _kib(_read("/proc/meminfo"), "MemTotal")
-    said = re.search(r'PRETTY_NAME="(.*)"', _read("/etc/os-release"))
+    system = re.search(r'PRETTY_NAME="(.*)"', _read("/etc/os-release"))
     return {"cpu": cpu.group(1) if cpu else "unknown",
             "cores": os.cpu_count(),
             "memory_gib": round(memory / 2**30, 1),
             "kernel": os.uname().release,
-            "system": said.group(1) if said else "unknown"}
+            "system": system.group(1) if system else "unknown"}

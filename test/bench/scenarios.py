@@ -1,5 +1,5 @@
-"""What is measured. A scenario has cases (sizes); each gives a row for each
-peer, with the columns that are named here."""
+"""The scenarios. A scenario has cases (sizes). Each case has a row for each peer,
+with the columns named here."""
 
 import json
 import os
@@ -9,11 +9,11 @@ import time
 import sampling
 from rig import SLACK_S, costs, events, merged, setup
 
-# Those that can be chosen.
+# Allowed in --peers.
 PEERS = ("sluice", "nchan", "poc", "node")
 IN_FLIGHT = 64
 FLOOD_EVENTS = 20_000_000
-FLOOD_MESSAGES = 200_000  # more than that tells nothing new
+FLOOD_MESSAGES = 200_000  # more do not change the figures
 FLOOD_S = 60
 
 EVENT_COLUMNS = ("events_per_s", "cpu_per_million", "nats_cpu_per_million",
@@ -29,34 +29,34 @@ class Scenario:
     columns = ()
     peers = PEERS
     plot = None  # (column, heading, logarithmic)
-    curves = None  # the column with slots to draw percentiles of
+    curves = None  # column with the slots of the percentile plot
 
     def cases(self):
-        """Name to parameters."""
+        """{name: parameters}"""
         raise NotImplementedError
 
     def columns_of(self, _case):
         return self.columns
 
     def plotted(self, _case):
-        """Whether the case has a place in the plot."""
+        """True: the case is in the plot."""
         return True
 
     def prepare(self, peer, params):
-        """Before the peer starts."""
+        """Called before the peer starts."""
         peer.subjects = params.get("subjects", peer.subjects)
 
     def run(self, rig, params):
-        """Column to value."""
+        """{column: value}"""
         raise NotImplementedError
 
 
 class IdleMemory(Scenario):
     name = "idle-memory"
     title = "Memory of an idle subscription with its own id"
-    columns = ("gateway_pss_per_stream", "gateway_rss_per_stream",
-               "nats_rss_per_stream", "consumers", "failed")
-    plot = ("gateway_pss_per_stream", "bytes a subscription", True)
+    columns = ("gateway_pss_per_subscription", "gateway_rss_per_subscription",
+               "nats_rss_per_subscription", "consumers", "failed")
+    plot = ("gateway_pss_per_subscription", "bytes a subscription", True)
 
     def cases(self):
         return {str(n): {"n": n} for n in (1000, 5000, 10000, 19000)}
@@ -64,16 +64,16 @@ class IdleMemory(Scenario):
     def run(self, rig, params):
         n = rig.scaled(params["n"])
         before = rig.memory()
-        holder = rig.opened(mode="hold", streams=n, ids=n, seconds=FLOOD_S)
+        holder = rig.opened(mode="hold", subscriptions=n, ids=n, seconds=FLOOD_S)
         time.sleep(1)
         after = rig.memory()
         found = {}
         for name, (pss, rss) in after.items():
-            found[name + "_pss_per_stream"] = (pss - before[name][0]) / n
-            found[name + "_rss_per_stream"] = (rss - before[name][1]) / n
+            found[name + "_pss_per_subscription"] = (pss - before[name][0]) / n
+            found[name + "_rss_per_subscription"] = (rss - before[name][1]) / n
         if rig.peer.api is not None:
             found["consumers"] = rig.peer.api.consumers("Events")
-        holder.tell("stop")
+        holder.write_line("stop")
         return {**found, **setup(holder.result(SLACK_S))}
 
 
@@ -92,7 +92,7 @@ class Connect(Scenario):
     def run(self, rig, params):
         n = rig.scaled(params["n"])
         rig.begin()
-        tool = rig.peer.streams(mode=self.mode, streams=n,
+        tool = rig.peer.subscriptions(mode=self.mode, subscriptions=n,
                                 ids=min(n, params["ids"]),
                                 in_flight=IN_FLIGHT)
         got = tool.result(4 * SLACK_S)
@@ -115,7 +115,7 @@ class Churn(Connect):
 
 
 class Published(Scenario):
-    """As fast as it goes ("flood") or at a rate."""
+    """Published as fast as possible ("flood") or at a rate."""
 
     columns = EVENT_COLUMNS
     plot = ("events_per_s", "events a second", False)
@@ -158,7 +158,7 @@ class Fanout(Published):
             warm_up = messages // 10
         return rig.read({"messages": messages, "rate": params["rate"],
                          "bytes": self.bytes},
-                        streams=n, ids=1, events=messages, first=1,
+                        subscriptions=n, ids=1, events=messages, first=1,
                         warm_up=warm_up, seconds=FLOOD_S)
 
 
@@ -169,9 +169,10 @@ class Unicast(Published):
     def cases(self):
         return {"1000:flood": {"n": 1000, "rate": 0},
                 "10000:flood": {"n": 10000, "rate": 0},
-                # Of a stream that may have other subjects too. What it
-                # costs nats-server 2.9 to filter for a wildcard grows
-                # with the subjects in the stream, up to 256 of them.
+                # The stream allows other subjects too, so that nats-server
+                # filters for the gateway. In version 2.9 the cost of a
+                # wildcard filter grows with the subjects in the stream, up to
+                # 256 of them.
                 "200:flood:filtered": {"n": 200, "rate": 0,
                                        "subjects": ("events.>",)},
                 "1000:2000/s": {"n": 1000, "rate": 2000}}
@@ -184,12 +185,12 @@ class Unicast(Published):
             share = params["rate"] * rig.scaled(10, 2)
         each = max(2, int(share / n))
         return rig.read({"messages": each * n, "rate": params["rate"],
-                         "ids": n}, streams=n, ids=n, events=each, first=1,
+                         "ids": n}, subscriptions=n, ids=n, events=each, first=1,
                         warm_up=1, seconds=FLOOD_S)
 
 
 class Stored(Scenario):
-    """What each message costs before any client sees it."""
+    """Cost of a message before it is delivered."""
 
     name = "stored"
     title = "Messages to 1,000 ids in turn, flooded, with one reader of all"
@@ -221,8 +222,8 @@ class Stored(Scenario):
 
 
 class History(Scenario):
-    """The gateway is started after the publishing: nothing of it is in its
-    memory. Beside it are live streams, before and in it."""
+    """The gateway starts after the publishing, so that its buffer is empty. Live
+    subscriptions are measured before the replays and during them."""
 
     name = "history"
     title = "1,000 clients ask for 1,000 stored messages each"
@@ -237,17 +238,17 @@ class History(Scenario):
         return {"one-id": {"ids": 1}, "own-ids": {"ids": 1000}}
 
     def _live(self, rig, during):
-        """p99 of the live streams in the time that during() takes."""
+        """p99 of live subscriptions while during() runs, and its result."""
         n = rig.scaled(self.live)
-        reader = rig.opened(mode="read", streams=n, first_id=self.live_id,
+        reader = rig.opened(mode="read", subscriptions=n, first_id=self.live_id,
                             seconds=10 * SLACK_S)
-        press = rig.peer.publish(messages=self.rate * 10 * SLACK_S,
-                                 rate=self.rate, first_id=self.live_id)
+        publisher = rig.peer.publish(messages=self.rate * 10 * SLACK_S,
+                                     rate=self.rate, first_id=self.live_id)
         time.sleep(0.5)
         found = during()
-        reader.tell("stop")
+        reader.write_line("stop")
         got = reader.result(SLACK_S)
-        press.stop()
+        publisher.stop()
         return got["latency_ms"]["p99"], found
 
     def run(self, rig, params):
@@ -261,14 +262,14 @@ class History(Scenario):
             rig.peer.start_gateway()
         alone, _ = self._live(rig, lambda: time.sleep(3))
 
-        def ask():
+        def replay():
             rig.begin()
-            tool = rig.peer.streams("all", mode="read", streams=n, ids=ids,
+            tool = rig.peer.subscriptions("all", mode="read", subscriptions=n, ids=ids,
                                     events=each, first=1, seconds=FLOOD_S)
             got = tool.result(FLOOD_S + SLACK_S)
             return got, rig.end()
 
-        beside, (got, used) = self._live(rig, ask)
+        beside, (got, used) = self._live(rig, replay)
         return {**events(got), **costs(got, {"messages": each * ids}, used),
                 "live_p99_alone": alone, "live_p99_beside": beside}
 
@@ -285,7 +286,7 @@ class ResumeStorm(Scenario):
 
     def run(self, rig, params):
         n = rig.scaled(params["n"])
-        reader = rig.opened(mode="resume", streams=n, ids=n, before=1, first=1,
+        reader = rig.opened(mode="resume", subscriptions=n, ids=n, before=1, first=1,
                             events=1 + self.missed, seconds=2 * FLOOD_S)
         peer = rig.peer
         peer.publish(messages=n, ids=n).result(2 * SLACK_S)
@@ -295,13 +296,13 @@ class ResumeStorm(Scenario):
         time.sleep(1)
         calls = peer.api.api_calls() if peer.api else 0
         rig.begin()
-        reader.tell("go")
+        reader.write_line("go")
         got = reader.result(4 * SLACK_S)
         used = rig.end()
         found = {**events(got), **setup(got), **used,
                  "resume_s": got["resume_s"]}
         if peer.api:
-            # The question counts itself.
+            # Without the request of this count.
             found["api_calls"] = peer.api.api_calls() - calls - 1
         return found
 
@@ -321,7 +322,7 @@ class Slow(Scenario):
         stalled = rig.scaled(params["stalled"], 0)
         messages = 50 * rig.scaled(15, 3)
         return rig.read({"messages": messages, "rate": 50, "bytes": 1024},
-                        streams=rig.scaled(1000) + stalled, stalled=stalled,
+                        subscriptions=rig.scaled(1000) + stalled, stalled=stalled,
                         events=messages, first=1, warm_up=messages // 3,
                         seconds=FLOOD_S)
 
@@ -343,7 +344,7 @@ class Payloads(Scenario):
         messages = int(max(20, min(self.total / n / params["bytes"], 100_000)
                            * share))
         return rig.read({"messages": messages, "bytes": params["bytes"]},
-                        streams=n, events=messages, first=1, seconds=FLOOD_S)
+                        subscriptions=n, events=messages, first=1, seconds=FLOOD_S)
 
 
 class Latency1(Scenario):
@@ -360,7 +361,7 @@ class Latency1(Scenario):
     def run(self, rig, params):
         messages = params["rate"] * rig.scaled(10, 2)
         return rig.read({"messages": messages, "rate": params["rate"]},
-                        streams=1, events=messages, first=1,
+                        subscriptions=1, events=messages, first=1,
                         warm_up=messages // 10, seconds=FLOOD_S)
 
 
@@ -375,12 +376,12 @@ class IdleCpu(Scenario):
 
     def run(self, rig, params):
         n = rig.scaled(params["n"])
-        holder = rig.opened(mode="hold", streams=n, ids=n, seconds=4 * FLOOD_S)
+        holder = rig.opened(mode="hold", subscriptions=n, ids=n, seconds=4 * FLOOD_S)
         rig.begin()
-        # So that each has had its pings for two rounds, or one.
+        # Two ping intervals for each, or one.
         time.sleep(60 if rig.scale >= 1 else 30)
         used = rig.end()
-        holder.tell("stop")
+        holder.write_line("stop")
         got = holder.result(SLACK_S)
         found = {**used, "pings": got["pings"] + got["others"]}
         for name in ("gateway", "nats"):
@@ -416,17 +417,17 @@ class Plain(Scenario):
             timeout=seconds + SLACK_S)
         used = rig.end()
         got = json.loads(done.stdout.strip().split("\n")[-1])
-        refused = got["other_status"] if params["path"] == "healthz" else 0
+        rejected = got["other_status"] if params["path"] == "healthz" else 0
         return {**used, "requests_per_s": got["requests"] / got["seconds"],
                 "wrk_p50": got["p50_ms"], "wrk_p99": got["p99_ms"],
                 "gateway_cpu_per_request":
                     used["gateway_cpu_s"] * 1e6 / got["requests"],
-                "errors": got["socket_errors"] + refused}
+                "errors": got["socket_errors"] + rejected}
 
 
 class Many(Scenario):
-    """A process has 20,000 descriptors at the most: several of them, each on
-    a port of its own, and a client of as many streams for each."""
+    """A process has 20,000 descriptors at most. Therefore several gateways run,
+    each with its own port and its own client process."""
 
     name = "many"
     title = "100,000 subscriptions with their own ids, on several gateways"
@@ -451,8 +452,8 @@ class Many(Scenario):
         begun = time.monotonic()
         readers = []
         for i, rig.peer.port in enumerate(ports):
-            readers.append(rig.peer.streams(
-                mode="read", streams=each, ids=each, first_id=i * each,
+            readers.append(rig.peer.subscriptions(
+                mode="read", subscriptions=each, ids=each, first_id=i * each,
                 events=2, first=1, warm_up=0, seconds=4 * FLOOD_S))
         for reader in readers:
             reader.wait_word("ready", 4 * SLACK_S)

@@ -4,19 +4,19 @@
 #include <string.h>
 #include <strings.h>
 
-/* Bytes go through two machines: the states below undo the chunks, and what is
- * inside goes on to lines(). A line that lies whole in the bytes is looked at
- * where it is; only one that is cut is copied, its beginning alone. */
+/* Two layers: the states below decode the chunks, next_line() splits their data
+ * into lines. A line that is complete in the bytes is parsed in place. Of a
+ * line that is split, the beginning is copied. */
 
 enum state {
 	HEAD,
-	SIZE_FIRST, /* a chunk's size has one digit at least */
+	SIZE_FIRST, /* no digit of the chunk's size yet */
 	SIZE,
 	SIZE_REST, /* an extension, up to the end of the line */
 	DATA,
-	DATA_END, /* the line's end behind a chunk's data */
+	DATA_END, /* the line end after a chunk's data */
 	TRAILER,  /* lines up to an empty one */
-	RAW,	  /* no chunks: up to the connection's end */
+	RAW,	  /* not chunked: up to the end of the connection */
 	ENDED,
 };
 
@@ -59,7 +59,7 @@ static void dispatch(const struct feed *f)
 	s->has_id = s->has_data = s->is_gap = false;
 }
 
-/* The value of "name: value", without the blank. */
+/* The value of "name: value", without the space. */
 static const char *value_of(const char *line, size_t *len, size_t name)
 {
 	size_t skip = name + 1;
@@ -70,7 +70,7 @@ static const char *value_of(const char *line, size_t *len, size_t name)
 	return line + skip;
 }
 
-/* Only the first of an event's data lines has something to say. */
+/* Only the first data line of an event counts. */
 static void take_data(struct sse_scan *s, const char *line, size_t len)
 {
 	const char *value = value_of(line, &len, strlen("data"));
@@ -113,7 +113,7 @@ static void on_body_line(const struct feed *f, const char *line, size_t len)
 		s->is_gap = true;
 }
 
-/* ---- the head ------------------------------------------------------------ */
+/* ---- response head ------------------------------------------------------- */
 
 static int take_status(struct sse_scan *s, const char *line, size_t len)
 {
@@ -152,8 +152,8 @@ static void keep(struct sse_scan *s, const char *bytes, size_t len)
 	s->line_len += (uint32_t)len;
 }
 
-/* The next line of [f->at, end), without its end; NULL when it is not whole
- * yet, and then its beginning is kept. It is good until the next call. */
+/* The next line of [f->at, end), without its line end; valid until the next
+ * call. NULL: the line is not complete, and its beginning is kept. */
 static const char *next_line(struct feed *f, const char *end, size_t *ret)
 {
 	struct sse_scan *s = f->s;

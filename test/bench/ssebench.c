@@ -1,23 +1,25 @@
-/* Opens many event streams and measures what comes.
+/* Opens many subscriptions and measures what they receive.
  *
- *	ssebench --url http://127.0.0.1:8080/api/v1/events --header 'user_id:
- *{id}'
- *		--mode read --streams 1000 --ids 1 --events 1000
+ *	ssebench --url http://127.0.0.1:8080/api/v1/events \
+ *		--header 'user_id: {id}' --mode read \
+ *		--subscriptions 1000 --ids 1 --events 1000
  *
- * What happens around it (publishing, for one) is the caller's. So the program
- * says on its standard output where it is, in a line of one word, and waits for
- * a line on its standard input where the caller has to do something:
+ * The caller does the rest, for example the publishing. Therefore the program
+ * writes a word on a line of its standard output when it reaches a step, and
+ * waits for a line on its standard input where the caller has to act. The
+ *modes:
  *
  *	connect  opens all, ends
- *	churn    opens and leaves at once, as many as there are streams, ends
- *	hold     opens all, "ready", stays until --seconds are over, or any line
- *	read     opens all, "ready", stays until each stream has --events, or
- *		 --seconds are over, or any line comes
- *	resume   opens all, "ready", reads --before events for each, leaves,
- *		 "dropped", waits for a line, comes back with the last ids,
- *reads on until each stream has --events in all
+ *	churn    opens --subscriptions and closes each at once, ends
+ *	hold     opens all, writes "ready", stays open until a line is read or
+ *		 --seconds are over
+ *	read     opens all, writes "ready", reads until each has --events, a
+ *		 line is read or --seconds are over
+ *	resume   opens all, writes "ready", reads --before events for each,
+ *		 closes all, writes "dropped", waits for a line, resumes all
+ *		 after their last event ids, reads until each has --events
  *
- * A result in text goes to standard output behind that, and as JSON to --json.
+ * Then the result is written to standard output as text, and to --json as JSON.
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,19 +29,19 @@
 #include <unistd.h>
 
 #include "report.h"
-#include "streams.h"
+#include "subscriptions.h"
 
 enum { SECOND_NS = 1000000000, TURN_MS = 100 };
 
 static struct {
 	const char *url, *mode, *json;
 	struct args_list headers;
-	uint64_t streams, ids, first_id, in_flight, sources, first_source;
+	uint64_t subscriptions, ids, first_id, in_flight, sources, first_source;
 	uint64_t events, before, first, warm_up, stalled;
 	uint64_t seconds_ns, open_ns;
 	bool quiet;
 } options = {.mode = "read",
-	     .streams = 1,
+	     .subscriptions = 1,
 	     .ids = 1,
 	     .in_flight = 64,
 	     .sources = 8,
@@ -48,36 +50,41 @@ static struct {
 	     .seconds_ns = 60ULL * SECOND_NS};
 
 static const struct arg table[] = {
-	{"url", ARG_TEXT, &options.url, "where; {id} is the identity"},
-	{"header", ARG_LIST, &options.headers, "a line of the request"},
+	{"url", ARG_TEXT, &options.url, "of the request; {id}: the identity"},
+	{"header", ARG_LIST, &options.headers, "line of the request head"},
 	{"mode", ARG_TEXT, &options.mode, "connect churn hold read resume"},
-	{"streams", ARG_NUMBER, &options.streams, "how many"},
-	{"ids", ARG_NUMBER, &options.ids, "identities that they share"},
-	{"first-id", ARG_NUMBER, &options.first_id, "number of the first"},
-	{"in-flight", ARG_NUMBER, &options.in_flight, "requests at once"},
-	{"sources", ARG_NUMBER, &options.sources, "addresses to come from"},
+	{"subscriptions", ARG_NUMBER, &options.subscriptions, "number"},
+	{"ids", ARG_NUMBER, &options.ids, "number of identities"},
+	{"first-id", ARG_NUMBER, &options.first_id,
+	 "number of the first identity"},
+	{"in-flight", ARG_NUMBER, &options.in_flight, "concurrent requests"},
+	{"sources", ARG_NUMBER, &options.sources, "number of source addresses"},
 	{"first-source", ARG_NUMBER, &options.first_source,
-	 "x of 127.0.0.x of the first"},
-	{"events", ARG_NUMBER, &options.events, "for each stream, in all"},
-	{"before", ARG_NUMBER, &options.before, "resume: before they leave"},
-	{"first", ARG_NUMBER, &options.first, "the first event's number"},
+	 "x of the first, 127.0.0.x"},
+	{"events", ARG_NUMBER, &options.events,
+	 "for each subscription, in all"},
+	{"before", ARG_NUMBER, &options.before,
+	 "resume: events before the close"},
+	{"first", ARG_NUMBER, &options.first, "number of the first event"},
 	{"warm-up", ARG_NUMBER, &options.warm_up,
-	 "events up to this number have no latency"},
-	{"stalled", ARG_NUMBER, &options.stalled, "streams that do not read"},
+	 "number of the last event without a latency"},
+	{"stalled", ARG_NUMBER, &options.stalled,
+	 "subscriptions that do not read"},
 	{"seconds", ARG_SECONDS, &options.seconds_ns, "time limit"},
-	{"open-seconds", ARG_SECONDS, &options.open_ns, "to open all"},
+	{"open-seconds", ARG_SECONDS, &options.open_ns,
+	 "time limit to open all"},
 	{"json", ARG_TEXT, &options.json, "file for the result"},
 	{"quiet", ARG_FLAG, &options.quiet, "no progress"},
 	{0}};
 
 struct bench {
-	struct streams streams;
-	bool told; /* a line has come */
+	struct subscriptions subscriptions;
+	bool has_line; /* on standard input */
 	bool timed_out;
 	uint64_t begun_ns;
 	uint64_t next_line_ns;
-	uint64_t events_then;
-	uint64_t resume_ns; /* from the first connect to the last event */
+	uint64_t events_before; /* at the last line of progress */
+	uint64_t resume_ns;	/* from the first connect to the last event */
 };
 
 typedef bool (*bench_done)(struct bench *b);
@@ -86,8 +93,8 @@ typedef bool (*bench_done)(struct bench *b);
 
 static void print_progress(struct bench *b, uint64_t now)
 {
-	const struct streams *s = &b->streams;
-	const struct streams_counts *c = &s->counts;
+	const struct subscriptions *s = &b->subscriptions;
+	const struct subscriptions_counts *c = &s->counts;
 
 	fprintf(stderr,
 		"%4.0f s  open %u/%u failed %llu ended %llu  events %llu "
@@ -95,10 +102,11 @@ static void print_progress(struct bench *b, uint64_t now)
 		(double)(now - b->begun_ns) / SECOND_NS, s->n_open, s->cfg.n,
 		(unsigned long long)c->failed, (unsigned long long)c->ended,
 		(unsigned long long)c->events,
-		(unsigned long long)(c->events - b->events_then),
-		(unsigned long long)(c->missing + c->doubled + c->disordered),
+		(unsigned long long)(c->events - b->events_before),
+		(unsigned long long)(c->missing + c->duplicates +
+				     c->disordered),
 		report_percentiles(s->latency.n > 0 ? &s->latency : &s->setup));
-	b->events_then = c->events;
+	b->events_before = c->events;
 }
 
 static void progress(struct bench *b)
@@ -112,7 +120,7 @@ static void progress(struct bench *b)
 	b->next_line_ns = now + SECOND_NS;
 }
 
-static void mark(const char *word)
+static void print_step(const char *word)
 {
 	puts(word);
 	fflush(stdout);
@@ -120,13 +128,13 @@ static void mark(const char *word)
 
 /* ---- waiting ------------------------------------------------------------- */
 
-static void take_line(struct bench *b)
+static void read_line(struct bench *b)
 {
 	char line[64];
 
-	if (!b->told || read(STDIN_FILENO, line, sizeof(line)) > 0)
+	if (!b->has_line || read(STDIN_FILENO, line, sizeof(line)) > 0)
 		return;
-	/* The caller is gone. */
+	/* End of file: the caller has ended. */
 	exit(1);
 }
 
@@ -135,8 +143,8 @@ static void run_until(struct bench *b, bench_done done, uint64_t limit_ns)
 	uint64_t deadline = stamp_now() + limit_ns;
 
 	while (!done(b) && !b->timed_out) {
-		streams_turn(&b->streams, TURN_MS);
-		take_line(b);
+		subscriptions_run_once(&b->subscriptions, TURN_MS);
+		read_line(b);
 		progress(b);
 		if (stamp_now() > deadline)
 			b->timed_out = true;
@@ -145,27 +153,27 @@ static void run_until(struct bench *b, bench_done done, uint64_t limit_ns)
 
 static bool are_open(struct bench *b)
 {
-	return streams_are_open(&b->streams);
+	return subscriptions_are_open(&b->subscriptions);
 }
 
-static bool was_told(struct bench *b)
+static bool has_line(struct bench *b)
 {
-	return b->told;
+	return b->has_line;
 }
 
 static bool are_done(struct bench *b)
 {
-	return b->told ||
-	       (b->streams.goal > 0 && streams_are_done(&b->streams));
+	return b->has_line || (b->subscriptions.goal > 0 &&
+			       subscriptions_are_done(&b->subscriptions));
 }
 
 /* ---- modes --------------------------------------------------------------- */
 
 static void open_all(struct bench *b)
 {
-	streams_open(&b->streams);
+	subscriptions_open(&b->subscriptions);
 	run_until(b, are_open, options.open_ns);
-	mark("ready");
+	print_step("ready");
 }
 
 static void run_connect(struct bench *b)
@@ -176,13 +184,13 @@ static void run_connect(struct bench *b)
 static void run_hold(struct bench *b)
 {
 	open_all(b);
-	run_until(b, was_told, options.seconds_ns);
+	run_until(b, has_line, options.seconds_ns);
 	b->timed_out = false;
 }
 
 static void run_read(struct bench *b)
 {
-	streams_expect(&b->streams, (uint32_t)options.events);
+	subscriptions_expect(&b->subscriptions, (uint32_t)options.events);
 	open_all(b);
 	run_until(b, are_done, options.seconds_ns);
 	if (options.events == 0)
@@ -191,19 +199,19 @@ static void run_read(struct bench *b)
 
 static void run_resume(struct bench *b)
 {
-	struct streams *s = &b->streams;
+	struct subscriptions *s = &b->subscriptions;
 
-	streams_expect(s, (uint32_t)options.before);
+	subscriptions_expect(s, (uint32_t)options.before);
 	open_all(b);
 	run_until(b, are_done, options.seconds_ns);
-	streams_drop(s);
-	b->told = false;
-	mark("dropped");
-	run_until(b, was_told, options.seconds_ns);
-	b->told = false;
+	subscriptions_close(s);
+	b->has_line = false;
+	print_step("dropped");
+	run_until(b, has_line, options.seconds_ns);
+	b->has_line = false;
 	memset(&s->setup, 0, sizeof(s->setup));
-	streams_expect(s, (uint32_t)options.events);
-	streams_open(s);
+	subscriptions_expect(s, (uint32_t)options.events);
+	subscriptions_open(s);
 	run_until(b, are_done, options.seconds_ns);
 	b->resume_ns = s->last_event_ns - s->begun_ns;
 }
@@ -211,7 +219,7 @@ static void run_resume(struct bench *b)
 static const struct {
 	const char *name;
 	void (*run)(struct bench *b);
-	bool leaves;
+	bool close_at_once;
 } modes[] = {{"connect", run_connect, false}, {"churn", run_connect, true},
 	     {"hold", run_hold, false},	      {"read", run_read, false},
 	     {"resume", run_resume, false},   {0}};
@@ -233,8 +241,8 @@ static void set_real(json_t *to, const char *name, double value)
 	json_object_set_new(to, name, json_real(value));
 }
 
-/* What a stream should have and has not, at its end too. */
-static uint64_t count_missing(const struct streams *s)
+/* Missing events, including those after the last one received. */
+static uint64_t count_missing(const struct subscriptions *s)
 {
 	uint64_t missing = s->counts.missing;
 
@@ -248,9 +256,9 @@ static uint64_t count_missing(const struct streams *s)
 	return missing;
 }
 
-static void set_counts(json_t *to, const struct streams *s)
+static void set_counts(json_t *to, const struct subscriptions *s)
 {
-	const struct streams_counts *c = &s->counts;
+	const struct subscriptions_counts *c = &s->counts;
 
 	set_count(to, "opened", c->opened);
 	set_count(to, "failed", c->failed);
@@ -266,13 +274,13 @@ static void set_counts(json_t *to, const struct streams *s)
 	set_count(to, "others", c->others);
 	set_count(to, "bytes", c->bytes);
 	set_count(to, "missing", count_missing(s));
-	set_count(to, "doubled", c->doubled);
+	set_count(to, "duplicates", c->duplicates);
 	set_count(to, "disordered", c->disordered);
 }
 
-/* Events are counted from the first one's publishing; from the first connect
- * where they were published before that. */
-static uint64_t events_ns(const struct streams *s)
+/* Time from the first event's publishing to the last event; from the first
+ * connect when the events were published before it. */
+static uint64_t events_ns(const struct subscriptions *s)
 {
 	uint64_t from = s->first_stamp_ns > s->begun_ns ? s->first_stamp_ns
 							: s->begun_ns;
@@ -282,11 +290,11 @@ static uint64_t events_ns(const struct streams *s)
 
 static json_t *result_of(const struct bench *b)
 {
-	const struct streams *s = &b->streams;
+	const struct subscriptions *s = &b->subscriptions;
 	json_t *to = json_object();
 
 	json_object_set_new(to, "mode", json_string(options.mode));
-	set_count(to, "streams", options.streams);
+	set_count(to, "subscriptions", options.subscriptions);
 	set_count(to, "ids", options.ids);
 	json_object_set_new(to, "timed_out", json_boolean(b->timed_out));
 	set_counts(to, s);
@@ -313,40 +321,44 @@ static void fail(const char *what)
 static void check_options(void)
 {
 	if (options.url == NULL)
-		fail("--url is needed");
-	if (options.streams == 0 || options.streams > 10000000 ||
-	    options.ids == 0 || options.ids > options.streams)
-		fail("--streams: 1 to 10000000; --ids: 1 to --streams");
+		fail("--url is missing");
+	if (options.subscriptions == 0 || options.subscriptions > 10000000 ||
+	    options.ids == 0 || options.ids > options.subscriptions)
+		fail("--subscriptions: 1 to 10000000; --ids: 1 to "
+		     "--subscriptions");
 	if (options.in_flight == 0 || options.sources == 0 ||
 	    options.first_source == 0 ||
 	    options.first_source + options.sources > 255)
-		fail("--in-flight, --sources: 1 at least; addresses end at "
-		     "254");
-	if (options.events > UINT32_MAX || options.stalled > options.streams)
-		fail("--events or --stalled is too much");
+		fail("--in-flight, --sources: 1 at least; the last address "
+		     "is 127.0.0.254");
+	if (options.events > UINT32_MAX ||
+	    options.stalled > options.subscriptions)
+		fail("--events or --stalled is too large");
 }
 
-static void start(struct bench *b, const struct target *target, bool leaves)
+static void start(struct bench *b, const struct target *target,
+		  bool close_at_once)
 {
-	struct streams_config cfg = {
+	struct subscriptions_config cfg = {
 		.target = target,
-		.n = (unsigned)options.streams,
+		.n = (unsigned)options.subscriptions,
 		.n_ids = (unsigned)options.ids,
 		.first_id = (unsigned)options.first_id,
 		.in_flight = (unsigned)options.in_flight,
 		.n_sources = (unsigned)options.sources,
 		.first_source = (unsigned)options.first_source,
 		.n_stalled = (unsigned)options.stalled,
-		.leave = leaves,
+		.close_at_once = close_at_once,
 		.first = options.first,
 		.warm_up = options.warm_up,
 	};
 
-	if (streams_init(&b->streams, &cfg) < 0)
-		fail("no memory");
-	/* A terminal or /dev/null says nothing. */
+	if (subscriptions_init(&b->subscriptions, &cfg) < 0)
+		fail("out of memory");
+	/* A terminal is not the driver: do not wait for its lines. */
 	if (!isatty(STDIN_FILENO))
-		(void)streams_watch(&b->streams, STDIN_FILENO, &b->told);
+		(void)subscriptions_watch(&b->subscriptions, STDIN_FILENO,
+					  &b->has_line);
 	b->begun_ns = stamp_now();
 }
 
@@ -360,16 +372,16 @@ int main(int argc, char **argv)
 	args_parse(table, argc, argv);
 	check_options();
 	if (target_init(&target, "GET", options.url, &options.headers) < 0)
-		fail("--url is http://ADDRESS:PORT/PATH");
+		fail("--url: http://ADDRESS:PORT/PATH");
 	while (modes[mode].name != NULL &&
 	       strcmp(modes[mode].name, options.mode) != 0)
 		mode++;
 	if (modes[mode].name == NULL)
-		fail("--mode is not known");
+		fail("--mode: connect, churn, hold, read or resume");
 	args_raise_descriptors();
-	start(&b, &target, modes[mode].leaves);
+	start(&b, &target, modes[mode].close_at_once);
 	modes[mode].run(&b);
 	rc = report_end(result_of(&b), options.json);
-	streams_finish(&b.streams);
+	subscriptions_finish(&b.subscriptions);
 	return rc == 0 ? 0 : 1;
 }

@@ -5,7 +5,7 @@ enum { MARK = '@', NUMBER_DIGITS = 6, NS_DIGITS = 9 };
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			     "abcdefghijklmnopqrstuvwxyz-_";
 
-/* A digit's value and one; 0: it is none. */
+/* The value of a digit, plus one; 0: not a digit. */
 static const uint8_t values[256] = {
 	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
 	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12,

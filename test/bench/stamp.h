@@ -1,7 +1,6 @@
-/* What each message of a benchmark begins with: its number among those of its
- * id and when it was published. Sixteen bytes, so that it fits the smallest
- * payload; digits of base 64, so that it is text and read without a division.
- */
+/* The first bytes of each message of a benchmark: its number among those of its
+ * id, and its time of publishing. Sixteen bytes, to fit the smallest payload;
+ * digits of base 64: text that is parsed without a division. */
 #ifndef BENCH_STAMP_H
 #define BENCH_STAMP_H
 
@@ -17,7 +16,7 @@ struct stamp {
 };
 
 void stamp_put(char out[STAMP_LEN], const struct stamp *s);
-/* False when the bytes are no stamp. */
+/* False: the bytes are not a stamp. */
 bool stamp_get(const char in[STAMP_LEN], struct stamp *s);
 
 static inline uint64_t stamp_now(void)

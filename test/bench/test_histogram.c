@@ -37,7 +37,7 @@ static void a_slot_takes_what_lies_below_its_top(void **state)
 		histogram_add(&h, histogram_slot_top(i));
 		histogram_add(&h, lowest);
 		assert_int_equal(h.slots[i], 2);
-		/* Known to better than 1 %. */
+		/* The error is below 1 %. */
 		assert_true((histogram_slot_top(i) - lowest) * 100 <= lowest);
 	}
 }
@@ -80,7 +80,7 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* A slot's top may lie above all that was seen. */
+/* A slot's top may exceed all values. */
 static void nothing_is_above_the_maximum(void **state)
 {
 	(void)state;
@@ -89,7 +89,7 @@ static void nothing_is_above_the_maximum(void **state)
 	assert_int_equal(histogram_percentile(&h, 50), 300000);
 }
 
-/* Against a sorted list. */
+/* Compares with a sorted list. */
 static void percentiles_are_near_the_real_ones(void **state)
 {
 	static const double percents[] = {1, 10, 50, 90, 99, 99.9};
@@ -106,10 +106,10 @@ static void percentiles_are_near_the_real_ones(void **state)
 	qsort(all, N, sizeof(all[0]), by_size);
 	for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
 		uint64_t real = all[(size_t)(N * percents[i] / 100) - 1];
-		uint64_t told = histogram_percentile(&h, percents[i]);
+		uint64_t got = histogram_percentile(&h, percents[i]);
 
-		assert_true(told >= real);
-		assert_true(told - real <= real / 100);
+		assert_true(got >= real);
+		assert_true(got - real <= real / 100);
 	}
 }
 

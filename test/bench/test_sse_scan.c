@@ -17,7 +17,7 @@
 	"transfer-encoding: chunked\r\nX-Long: 0123456789012345678901234567" \
 	"8901234567890123456789012345678901234567890123456789\r\n\r\n"
 
-/* What came, as a word each: "7" for a stamped one, "ping", "gap", "other". */
+/* A word for each event: "7" for a stamped one, "ping", "gap", "other". */
 struct seen {
 	char text[256];
 	uint64_t ns;
@@ -50,7 +50,7 @@ struct sample {
 };
 
 static const struct sample samples[] = {
-	{"a head", PLAIN, "", "", 200, false, 0},
+	{"a response head", PLAIN, "", "", 200, false, 0},
 	{"an event", PLAIN "data: @000001000000010 x\nid: 7-aa\n\n", "1 ",
 	 "7-aa", 200, false, 0},
 	{"id first", PLAIN "id: 7\ndata: @000001000000010\n\n", "1 ", "7", 200,
@@ -63,7 +63,7 @@ static const struct sample samples[] = {
 	 "", "9-aa", 200, false, 0},
 	{"an id without data", PLAIN "retry: 3000\nid: 9-aa\n\n", "", "9-aa",
 	 200, false, 0},
-	{"a cut event moves no cursor",
+	{"an incomplete event does not change the last id",
 	 PLAIN "data: @000001000000010\nid: 7\n\ndata: @000002000000010\n"
 	       "id: 8\n",
 	 "1 ", "7", 200, false, 0},
@@ -181,7 +181,7 @@ static void gives_the_stamp(void **state)
 	assert_int_equal(seen.ns, 63 * 64 + 1);
 }
 
-static void the_head_is_known_at_its_last_byte(void **state)
+static void the_response_head_is_known_at_its_last_byte(void **state)
 {
 	static const char text[] = CHUNKED;
 	size_t len = strlen(text);
@@ -194,7 +194,7 @@ static void the_head_is_known_at_its_last_byte(void **state)
 	assert_true(sse_scan_has_head(&s));
 }
 
-/* Of a payload of 256 KiB nothing is kept but its beginning. */
+/* Of a payload of 256 KiB, only the beginning is kept. */
 static void long_lines_keep_their_beginning(void **state)
 {
 	enum { LEN = 256 * 1024, PIECE = 1000 };
@@ -224,7 +224,7 @@ int main(void)
 		cmocka_unit_test(reads_whatever_the_cut),
 		cmocka_unit_test(reads_byte_by_byte),
 		cmocka_unit_test(gives_the_stamp),
-		cmocka_unit_test(the_head_is_known_at_its_last_byte),
+		cmocka_unit_test(the_response_head_is_known_at_its_last_byte),
 		cmocka_unit_test(long_lines_keep_their_beginning),
 	};
 

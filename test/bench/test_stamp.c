@@ -39,7 +39,7 @@ static void is_text_in_the_order_of_its_value(void **state)
 	assert_memory_equal(bytes, "@000001000000010", STAMP_LEN);
 }
 
-/* Each place in turn holds each byte that is no digit. */
+/* Tries each byte that is not a digit, at each position. */
 static void other_bytes_are_no_stamp(void **state)
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz-_"

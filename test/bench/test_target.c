@@ -55,7 +55,7 @@ static void does_not_write_beyond_the_end(void **state)
 			 whole);
 }
 
-static void refuses_other_urls(void **state)
+static void rejects_other_urls(void **state)
 {
 	static const char *const bad[] = {"",
 					  "https://127.0.0.1:1/",
@@ -81,7 +81,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(makes_the_request),
 		cmocka_unit_test(does_not_write_beyond_the_end),
-		cmocka_unit_test(refuses_other_urls),
+		cmocka_unit_test(rejects_other_urls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,17 +1,17 @@
-"""Holds what the gateway costs against a budget, by counting and not by time.
+"""Compares the cost of the gateway with a budget. The cost is counted, not timed.
 
 	cost.py BUILD           a TAP case for each figure
 	cost.py BUILD --renew   rewrites budget.json
 
 BUILD is a release build. The gateway runs twice: under callgrind, which counts
 the instructions of all its threads, and under strace, which counts its system
-calls. Both repeat themselves where the work does, so the work goes step by step:
-the next thing happens when everybody has seen the last one, and what the gateway
-finds in a turn is the same on a busy machine and an idle one. Figures are for one
+calls. Counts are repeatable if the work is. Therefore the work is done in steps:
+a step begins when all clients have received the previous one, so that a turn of
+the loop has the same work on a busy machine and an idle one. Figures are for one
 connection, event, ping or resume.
 
-The budget is of Debian 12 on x86-64: another compiler or C library makes other
-code of the same source. Elsewhere nothing is measured.
+The budget is for Debian 12 on x86-64: another compiler or C library produces other
+code. Elsewhere nothing is measured.
 """
 
 import argparse
@@ -38,15 +38,15 @@ from nats_api import NatsApi
 
 BUDGET = os.path.join(HERE, "budget.json")
 RENEW = "python3 -B test/cost/cost.py build-cost --renew"
-# How much more than the budget may be. Beside two busy loops no figure was more
-# than 0.2 % above it; unicast was up to 2.2 % (calls) and 5.3 % (instructions)
-# below.
+# Allowed excess over the budget. With two busy loops on the machine no figure was
+# more than 0.2 % above it; unicast was up to 2.2 % (calls) and 5.3 %
+# (instructions) below.
 MARGIN = {"instructions": 0.05, "calls": 0.03}
-RENEW_RUNS = 3  # the budget is the most of them
+RENEW_RUNS = 3  # the budget is their maximum
 
-PARTS = 6  # each of the following is done so many times
+PARTS = 6  # repetitions of a measurement; the minimum counts
 CHURNED = 50
-STREAMS = 50
+SUBSCRIPTIONS = 50
 EVENTS = 20
 UNICAST = 60
 RESUMED = 20
@@ -54,12 +54,12 @@ MISSED = 20
 PINGED = 400
 PING_S = 3
 
-PATIENCE_S = 60
-# Its loop spins while a thread that wakes it has been stopped half-way, some
-# thousand instructions each time: up to a tenth of what an event costs, by
-# chance.
+TIMEOUT_S = 60
+# Not counted: the loop of libuv spins while the thread that wakes it is preempted
+# half-way. This costs some thousand instructions each time, up to a tenth of the
+# cost of an event, at random.
 SPINNING = "libuv.so"
-# What a thread does to wait for another one: their number is chance.
+# Not counted: waiting for another thread. The number of calls is random.
 WAITING = {"futex", "restart_syscall", "clock_nanosleep", "sched_yield"}
 
 NATS_CONFIG = """
@@ -72,8 +72,8 @@ jetstream {{ store_dir: "{folder}/jetstream" }}
 # ---- counters ----------------------------------------------------------------
 
 def instructions(lines):
-    """Of each program or library, from callgrind's file: its own lines of costs,
-    and not those of its calls, which come behind "calls="."""
+    """Instructions of each program or library, from callgrind's file: its own lines
+    of costs, without those of its calls, which follow "calls="."""
     names, found, number, of_a_call = {}, {}, "", False
     for line in lines:
         obj = re.match(r"(c?)ob=\((\d+)\)(?: (.*))?$", line)
@@ -90,13 +90,13 @@ def instructions(lines):
                 found[number] = found.get(number, 0) + int(cost.group(1))
             of_a_call = False
     if not found:
-        raise Failed("callgrind's file has no costs")
+        raise Failed("the file of callgrind has no costs")
     return {names.get(n, n): cost for n, cost in found.items()}
 
 
 class Callgrind:
     unit = "instructions"
-    # The C library's variants for one processor or another.
+    # Without the C library's variants for certain processors.
     tunables = "GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-AVX512VL,-ERMS"
 
     def __init__(self, folder):
@@ -111,11 +111,11 @@ class Callgrind:
 
     def begin(self, pid):
         self.pid = pid
-        self._ask("zero")
+        self._command("zero")
 
     def end(self):
         old = set(glob.glob(f"{self.folder}/callgrind.out*"))
-        self._ask("dump")
+        self._command("dump")
         new = set(glob.glob(f"{self.folder}/callgrind.out*")) - old
         if len(new) != 1:
             raise Failed(f"callgrind has written {len(new)} files")
@@ -124,11 +124,11 @@ class Callgrind:
         return sum(n for name, n in found.items()
                    if not name.startswith(SPINNING))
 
-    def _ask(self, what):
+    def _command(self, what):
         done = subprocess.run(
             ["vgdb", f"--vgdb-prefix={self.folder}/vgdb", f"--pid={self.pid}",
              what], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=PATIENCE_S, check=False)
+            timeout=TIMEOUT_S, check=False)
         if done.returncode != 0:
             raise Failed(f"vgdb: {done.stdout.decode()[-300:]}")
 
@@ -148,9 +148,9 @@ class Strace:
         self.process = subprocess.Popen(
             ["strace", "-c", "-f", "-o", self.path, "-p", str(pid)],
             stderr=subprocess.PIPE)
-        said = self.process.stderr.readline().decode()
-        if "attached" not in said:
-            raise Failed(f"strace: {said.strip()}")
+        line = self.process.stderr.readline().decode()
+        if "attached" not in line:
+            raise Failed(f"strace: {line.strip()}")
 
     def end(self):
         self.process.send_signal(signal.SIGINT)
@@ -185,9 +185,9 @@ class Gateway:
             "--drain-timeout", "0", "--server", f"nats://127.0.0.1:{port}",
             *options]), folder)
         self.port = int(wait_for("the gateway listens", self._listening,
-                                 PATIENCE_S))
+                                 TIMEOUT_S))
         wait_for("the gateway follows the stream",
-                 lambda: "tail is live" in self.child.text(), PATIENCE_S)
+                 lambda: "tail is live" in self.child.text(), TIMEOUT_S)
 
     def _listening(self):
         self.child.check_runs()
@@ -196,23 +196,23 @@ class Gateway:
         return found and found.group(1)
 
     def publish(self, name):
-        """Its sequence number, when it is stored."""
+        """Publishes a message and waits until it is stored. Its sequence."""
         return self.api.request("events." + name, "x" * 128)["seq"]
 
     def settle(self):
-        """What it does behind the last thing that was seen of it is done when
-        it has answered twice: in two turns more."""
+        """Waits until the gateway has finished its current work: after two
+        responses, which take two turns of the loop."""
         for _ in range(2):
             with socket.create_connection(("127.0.0.1", self.port),
-                                          PATIENCE_S) as sock:
+                                          TIMEOUT_S) as sock:
                 sock.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
                              b"Connection: close\r\n\r\n")
                 while sock.recv(65536):
                     pass
 
     def counted(self, work, times=PARTS):
-        """The least of some times. Chance only adds: the server says now and
-        then that it is there."""
+        """The minimum of several counts. Random work only adds to them, for example
+        a ping of the NATS server."""
         self.settle()
         found = []
         for _ in range(times):
@@ -229,14 +229,14 @@ class Gateway:
 
 
 class Client:
-    """A stream. What comes is counted by its ids: the opening block has one,
-    and so has each event and ping."""
+    """A subscription. Its frames are counted by their ids: the opening frame has
+    one, and so has each event and ping."""
 
     def __init__(self, port, name, last_id=None):
         self.ids = 0
         self.tail = b""
         self.last_id = b""
-        self.sock = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+        self.sock = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         more = f"Last-Event-ID: {last_id}\r\n" if last_id else ""
         self.sock.sendall((
@@ -245,11 +245,11 @@ class Client:
         ).encode())
 
     def read_ids(self, n):
-        """Until there were n of them since the beginning."""
+        """Reads until n ids have been received since the start."""
         while self.ids < n:
             got = self.sock.recv(65536)
             if not got:
-                raise Failed(f"a stream has ended after {self.ids} ids")
+                raise Failed(f"a subscription ended after {self.ids} ids")
             self._take(got)
 
     def read_more(self, n=1):
@@ -264,8 +264,8 @@ class Client:
                 self.ids += 1
                 self.last_id = line[4:]
 
-    def leave(self):
-        """Until the gateway has closed its side."""
+    def close(self):
+        """Closes the connection, and waits for the gateway to close its side."""
         self.sock.shutdown(socket.SHUT_WR)
         while self.sock.recv(65536):
             pass
@@ -281,42 +281,42 @@ def opened(gateway, names):
     return clients
 
 
-# ---- what is counted ---------------------------------------------------------
+# ---- measurements ------------------------------------------------------------
 
 def churn(gateway):
     def work():
         for i in range(CHURNED):
             client = Client(gateway.port, f"c{i % 100}")
             client.read_ids(1)
-            client.leave()
-    work()  # memory and code that are there from now on
+            client.close()
+    work()  # warm-up: first-time allocations and symbol resolution
     return gateway.counted(work) / CHURNED
 
 
 def fan_out(gateway):
-    clients = opened(gateway, ["all"] * STREAMS)
+    clients = opened(gateway, ["all"] * SUBSCRIPTIONS)
 
     def work():
         for _ in range(EVENTS):
             gateway.publish("all")
             for client in clients:
                 client.read_more()
-    found = gateway.counted(work) / (EVENTS * STREAMS)
+    found = gateway.counted(work) / (EVENTS * SUBSCRIPTIONS)
     for client in clients:
-        client.leave()
+        client.close()
     return found
 
 
 def unicast(gateway):
-    clients = opened(gateway, [f"u{i}" for i in range(STREAMS)])
+    clients = opened(gateway, [f"u{i}" for i in range(SUBSCRIPTIONS)])
 
     def work():
         for i in range(UNICAST):
-            gateway.publish(f"u{i % STREAMS}")
-            clients[i % STREAMS].read_more()
+            gateway.publish(f"u{i % SUBSCRIPTIONS}")
+            clients[i % SUBSCRIPTIONS].read_more()
     found = gateway.counted(work) / UNICAST
     for client in clients:
-        client.leave()
+        client.close()
     return found
 
 
@@ -326,19 +326,19 @@ def resume(gateway):
     for _ in range(MISSED):
         gateway.publish("r")
         client.read_more()
-    client.leave()
+    client.close()
 
     def work():
         for _ in range(RESUMED):
             again = Client(gateway.port, "r", last_id)
             again.read_ids(MISSED)
-            again.leave()
+            again.close()
     return gateway.counted(work) / RESUMED
 
 
 def ping(gateway):
-    """The gateway is stopped until all are due, so that they are one turn's;
-    and once before that, so that none is due while counting begins."""
+    """The gateway is stopped until all pings are due, so that one turn of the loop
+    sends them; and once before, so that none is due when counting begins."""
     clients = opened(gateway, [f"p{i}" for i in range(PINGED)])
 
     def work():
@@ -352,12 +352,12 @@ def ping(gateway):
     return gateway.counted(work, 2) / PINGED
 
 
-# The work, what its figures are for, options of the gateway.
+# (name, function, unit of its figures, options of the gateway)
 FIGURES = [
-    ("churn", churn, "a stream that is opened and left", ()),
-    ("fan-out", fan_out, f"an event to one of {STREAMS} streams", ()),
-    ("unicast", unicast, "an event to the one stream it is for", ()),
-    ("resume", resume, f"a stream that resumes {MISSED} events ago", ()),
+    ("churn", churn, "a subscription opened and closed", ()),
+    ("fan-out", fan_out, f"an event to one of {SUBSCRIPTIONS} subscriptions", ()),
+    ("unicast", unicast, "an event to its only subscription", ()),
+    ("resume", resume, f"a subscription resumed after {MISSED} missed events", ()),
     ("ping", ping, "a ping", ("--ping-interval", f"{PING_S}s")),
 ]
 
@@ -374,7 +374,7 @@ def measure_one(build, counter, options):
 
 
 def measure(build):
-    """Two at a time, since pings are mostly waited for."""
+    """Two runs at a time, since the measurement of pings mostly waits."""
     found = {}
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(measure_one, build, counter, options)
@@ -388,19 +388,19 @@ def measure(build):
     return found
 
 
-# ---- the judgement -----------------------------------------------------------
+# ---- verdict -----------------------------------------------------------------
 
 def why_not():
-    """Why the budget doesn't hold on this machine; None: it does."""
+    """Reason why the budget does not apply to this machine, or None."""
     try:
         with open("/etc/os-release", encoding="utf-8") as f:
             system = f.read()
     except OSError:
         system = ""
     if "VERSION_CODENAME=bookworm" not in system:
-        return "the budget is of Debian 12: not held here"
+        return "the budget is for Debian 12"
     if platform.machine() != "x86_64":
-        return "the budget is of x86-64: not held here"
+        return "the budget is for x86-64"
     return None
 
 
@@ -409,7 +409,7 @@ def amount(value, unit):
 
 
 def judge(found, budget):
-    """A TAP case for each; False when one is over."""
+    """Prints a TAP case for each figure. False: one exceeds its budget."""
     good = True
     meaning = {name: text for name, _, text, _ in FIGURES}
     number = 0
@@ -428,10 +428,10 @@ def judge(found, budget):
         print(f"{'not ok' if over else 'ok'} {number} - {text}, budget "
               f"{amount(allowed, unit)} ({apart:+.1%})")
         if over:
-            print(f"# {name} is dearer than its budget and {MARGIN[unit]:.0%}"
-                  f" more: make it cheaper, or say why and renew: {RENEW}")
+            print(f"# {name} exceeds its budget by more than {MARGIN[unit]:.0%}:"
+                  f" make it cheaper, or explain it and renew: {RENEW}")
         elif apart < -MARGIN[unit]:
-            print(f"# {name} is cheaper than its budget: renew: {RENEW}")
+            print(f"# {name} is below its budget: renew: {RENEW}")
     print(f"1..{number}")
     return good
 
@@ -447,8 +447,8 @@ def is_over(found, budget):
 
 
 def cheapest(build):
-    """What is over its budget is measured again: on a busy machine the threads
-    wait for each other more often, and chance only adds."""
+    """Measures again when a figure exceeds its budget, and takes the minimum: on a
+    busy machine the threads wait for each other more often, which only adds."""
     found = measure(build)
     for _ in range(RENEW_RUNS - 1):
         if not is_over(found, read_budget()):
@@ -470,7 +470,7 @@ def main():
     parser = argparse.ArgumentParser(prog="cost.py")
     parser.add_argument("build", help="folder of a release build")
     parser.add_argument("--renew", action="store_true",
-                        help="write the budget anew")
+                        help="rewrite the budget")
     args = parser.parse_args()
     reason = why_not()
     if reason is not None:
@@ -482,7 +482,7 @@ def main():
                if shutil.which(p) is None]
     if lacking:
         sys.exit(f"cost.py: needs {', '.join(lacking)}: tools/packages.sh test")
-    # What is set for the suites (by meson: MALLOC_PERTURB_) is not for it.
+    # Variables of the test suites (meson sets MALLOC_PERTURB_) change the cost.
     for name in [n for n in os.environ if n.startswith(
             ("SLUICE_", "NATS_", "MALLOC_"))]:
         del os.environ[name]

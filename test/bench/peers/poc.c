@@ -1,11 +1,11 @@
-/* A peer: the obvious design, which the gateway wants to be better than. Each
- * client has an ephemeral consumer of its own and, as a goroutine has its
- * handler, a thread that waits for the consumer's next message and writes it.
+/* A peer: the obvious design. Each client has an ephemeral consumer and a
+ *thread, as a handler has a goroutine, that waits for the consumer's next
+ *message and writes it.
  *
  *	poc --server nats://127.0.0.1:4222 --port 8080
  *
- * It is made for ssebench: one request a connection, no more checks than the
- * design needs, and payloads without line ends. */
+ * It serves ssebench only: one request a connection, few checks, payloads
+ * without line ends. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -30,7 +30,7 @@ enum {
 	HEAD_MAX = 4096,
 	ID_MAX = 64,
 	STACK_BYTES = 128 * 1024,
-	WAIT_MS = 1000, /* between looks whether the client is still there */
+	WAIT_MS = 1000, /* between checks for a closed connection */
 	PING_MS = 30000,
 };
 
@@ -44,7 +44,7 @@ static struct {
 
 static const struct arg table[] = {
 	{"server", ARG_TEXT, &options.server, "nats://ADDRESS:PORT"},
-	{"stream", ARG_TEXT, &options.stream, "the JetStream stream"},
+	{"stream", ARG_TEXT, &options.stream, "name of the stream"},
 	{"port", ARG_NUMBER, &options.port, "to listen on"},
 	{0}};
 
@@ -57,9 +57,9 @@ struct request {
 	bool last;
 };
 
-/* ---- the request --------------------------------------------------------- */
+/* ---- request head -------------------------------------------------------- */
 
-/* Reads up to the empty line; false when it does not come. */
+/* Reads up to the empty line. False: the connection ended before it. */
 static bool read_head(int fd, char *head)
 {
 	size_t len = 0;
@@ -101,7 +101,7 @@ static void parse(const char *head, struct request *r)
 
 /* ---- writing ------------------------------------------------------------- */
 
-/* All of it, however long the client takes. */
+/* Writes all, however long the client takes. */
 static bool write_all(int fd, struct iovec *iov, int n)
 {
 	while (n > 0) {
@@ -178,14 +178,14 @@ static natsStatus subscribe(const struct request *r, natsSubscription **sub)
 	return s;
 }
 
-static bool has_left(int fd)
+static bool is_closed(int fd)
 {
 	char byte;
 
 	return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
 }
 
-static void stream_events(int fd, natsSubscription *sub)
+static void write_events(int fd, natsSubscription *sub)
 {
 	static const char ping[] = "data: {\"system\": \"ping\"}\n\n";
 	int quiet_ms = 0;
@@ -198,7 +198,7 @@ static void stream_events(int fd, natsSubscription *sub)
 		if (s == NATS_OK) {
 			good = write_event(fd, msg);
 			natsMsg_Destroy(msg);
-		} else if (s != NATS_TIMEOUT || has_left(fd)) {
+		} else if (s != NATS_TIMEOUT || is_closed(fd)) {
 			return;
 		} else if ((quiet_ms += WAIT_MS) >= PING_MS) {
 			quiet_ms = 0;
@@ -226,7 +226,7 @@ static void *serve(void *arg)
 				  "Content-Type: text/event-stream\r\n"
 				  "Cache-Control: no-cache\r\n"
 				  "Connection: close\r\n\r\n")) {
-		stream_events(fd, sub);
+		write_events(fd, sub);
 	}
 	natsSubscription_Destroy(sub);
 	close(fd);

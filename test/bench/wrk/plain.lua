@@ -1,5 +1,5 @@
--- For wrk: "close" behind "--" asks for the end of the connection after each
--- answer; the result is a line of JSON.
+-- For wrk: "close" after "--" closes the connection after each response. The
+-- result is a line of JSON.
 function init(args)
   for _, word in ipairs(args) do
     if word == "close" then

@@ -1,5 +1,4 @@
-// A peer: a gateway as one writes it in Node, with an ephemeral consumer for each
-// client.
+// A peer: the obvious gateway in Node, with an ephemeral consumer for each client.
 //
 //	node gateway.mjs PORT nats://127.0.0.1:4222
 
@@ -32,9 +31,9 @@ function startOf(request, query) {
   return { deliver_policy: policies[query.get("deliver") ?? "new"] };
 }
 
-async function stream(request, response) {
+async function serveSubscription(request, response) {
   const url = new URL(request.url, "http://localhost");
-  // One filter alone: a list of them needs nats-server 2.10.
+  // A single filter: a list of filters needs nats-server 2.10.
   const info = await jsm.consumers.add(STREAM, {
     filter_subject: `events.${request.headers.user_id}`,
     ack_policy: AckPolicy.None,
@@ -64,7 +63,7 @@ async function stream(request, response) {
 }
 
 const gateway = http.createServer((request, response) => {
-  stream(request, response).catch((e) => {
+  serveSubscription(request, response).catch((e) => {
     if (!response.headersSent) {
       response.writeHead(500);
     }

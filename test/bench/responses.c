@@ -1,4 +1,4 @@
-#include "replies.h"
+#include "responses.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-static int on_status_line(struct replies *r)
+static int on_status_line(struct responses *r)
 {
 	if (sscanf(r->line, "HTTP/1.%*1[01] %3d", &r->status) != 1)
 		return -EPROTO;
@@ -15,7 +15,7 @@ static int on_status_line(struct replies *r)
 	return 0;
 }
 
-static void on_head_end(struct replies *r)
+static void on_head_end(struct responses *r)
 {
 	r->in_head = false;
 	r->left = r->length;
@@ -26,7 +26,7 @@ static void on_head_end(struct replies *r)
 	r->last_status = r->status;
 }
 
-static int on_line(struct replies *r)
+static int on_line(struct responses *r)
 {
 	static const char length[] = "Content-Length:";
 	static const char chunked[] = "Transfer-Encoding:";
@@ -42,12 +42,12 @@ static int on_line(struct replies *r)
 	return 0;
 }
 
-static int take_byte(struct replies *r, char c)
+static int take_byte(struct responses *r, char c)
 {
 	int rc;
 
 	if (c != '\n') {
-		if (c != '\r' && r->line_len < REPLIES_LINE - 1)
+		if (c != '\r' && r->line_len < RESPONSES_LINE - 1)
 			r->line[r->line_len++] = c;
 		return 0;
 	}
@@ -57,7 +57,7 @@ static int take_byte(struct replies *r, char c)
 	return rc;
 }
 
-int replies_feed(struct replies *r, const char *bytes, size_t len)
+int responses_feed(struct responses *r, const char *bytes, size_t len)
 {
 	int rc = 0;
 

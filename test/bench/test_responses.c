@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "replies.h"
+#include "responses.h"
 
 static const char three[] = "HTTP/1.1 202 Accepted\r\nServer: n\r\n"
 			    "Content-Length: 5\r\n\r\na\r\n\r\n"
@@ -15,16 +15,16 @@ static const char three[] = "HTTP/1.1 202 Accepted\r\nServer: n\r\n"
 			    "HTTP/1.1 413 Large\r\ncontent-length: 12\r\n\r\n"
 			    "HTTP/1.1 500";
 
-static void counts_whatever_the_cut(void **state)
+static void counts_responses_split_anywhere(void **state)
 {
 	size_t len = strlen(three);
 
 	(void)state;
 	for (size_t cut = 0; cut <= len; cut++) {
-		struct replies r = {0};
+		struct responses r = {0};
 
-		assert_int_equal(replies_feed(&r, three, cut), 0);
-		assert_int_equal(replies_feed(&r, three + cut, len - cut), 0);
+		assert_int_equal(responses_feed(&r, three, cut), 0);
+		assert_int_equal(responses_feed(&r, three + cut, len - cut), 0);
 		assert_int_equal(r.n, 3);
 		assert_int_equal(r.n_bad, 1);
 		assert_int_equal(r.last_status, 413);
@@ -32,7 +32,7 @@ static void counts_whatever_the_cut(void **state)
 	}
 }
 
-static void refuses_what_it_cannot_count(void **state)
+static void rejects_what_it_cannot_count(void **state)
 {
 	static const char *const bad[] = {
 		"220 ftp\r\n", "HTTP/2 200\r\n",
@@ -40,9 +40,9 @@ static void refuses_what_it_cannot_count(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct replies r = {0};
+		struct responses r = {0};
 
-		assert_int_equal(replies_feed(&r, bad[i], strlen(bad[i])),
+		assert_int_equal(responses_feed(&r, bad[i], strlen(bad[i])),
 				 -EPROTO);
 	}
 }
@@ -50,8 +50,8 @@ static void refuses_what_it_cannot_count(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(counts_whatever_the_cut),
-		cmocka_unit_test(refuses_what_it_cannot_count),
+		cmocka_unit_test(counts_responses_split_anywhere),
+		cmocka_unit_test(rejects_what_it_cannot_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
