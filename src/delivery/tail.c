@@ -1,8 +1,6 @@
 #include "delivery/tail_internal.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mutation.h"
@@ -81,17 +79,6 @@ void tail_finish(struct tail *t)
 	tail_drop_held(t);
 }
 
-/* Why the tail is not ready, in the server's words. */
-void tail_set_why(struct tail *t, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(t->why_text, sizeof(t->why_text), fmt, ap);
-	va_end(ap);
-	t->why = t->why_text;
-}
-
 static void expect_tail_state(struct tail *t, enum tail_state state,
 			      uint64_t now_ms)
 {
@@ -132,8 +119,10 @@ static void retry_tail(struct tail *t, uint64_t now_ms)
 		pause_tail(t, ms, now_ms);
 }
 
-void tail_restart(struct tail *t, enum metric why, const char *reason,
-		  uint64_t now_ms)
+/* A new consumer from the buffer's last sequence on. `why`: one of
+ * METRIC_RESET_*; `reason`: for the log. */
+static void restart_tail(struct tail *t, enum metric why, const char *reason,
+			 uint64_t now_ms)
 {
 	metric_add(t->metrics, why, 1);
 	tail_report(t, true, "tail restarted after sequence %" PRIu64 ": %s",
@@ -324,7 +313,7 @@ bool tail_same_stream(struct tail *t, const struct jetstream_event *ev,
 		what = "the stream's leader stays behind";
 	}
 	if (t->state == TAIL_LIVE)
-		tail_restart(t, why, what, now_ms);
+		restart_tail(t, why, what, now_ms);
 	return false;
 }
 
@@ -354,7 +343,7 @@ static unsigned take_message(struct tail *t, const struct jetstream_message *m,
 {
 	if (tail_must_hold(t, m)) {
 		if (tail_hold(t, m, now_ms) < 0)
-			tail_restart(t, METRIC_RESET_LOST,
+			restart_tail(t, METRIC_RESET_LOST,
 				     "too many messages wait for an answer",
 				     now_ms);
 		else
@@ -375,7 +364,7 @@ static unsigned on_message(struct tail *t, const struct jetstream_message *m,
 	metric_add(t->metrics, METRIC_TAIL_MESSAGES, 1);
 	tail_note_pull_works(t);
 	if (m->cseq != t->cseq + 1 && !MUTATED(NO_CSEQ)) {
-		tail_restart(t, METRIC_RESET_LOST,
+		restart_tail(t, METRIC_RESET_LOST,
 			     "a message was lost between server and gateway",
 			     now_ms);
 		return 0;
@@ -415,6 +404,27 @@ unsigned tail_next(struct tail *t, uint64_t now_ms,
 }
 
 /* ---- events -------------------------------------------------------------- */
+
+static void act_on_status(struct tail *t, enum tail_pull_verdict verdict,
+			  uint64_t now_ms)
+{
+	switch (verdict) {
+	case PULL_WORKS:
+		break;
+	case PULL_LOST:
+		restart_tail(t, METRIC_RESET_LOST,
+			     "messages were lost between server and gateway",
+			     now_ms);
+		break;
+	case PULL_CONSUMER_GONE:
+		restart_tail(t, METRIC_RESET_CONSUMER_GONE,
+			     "the consumer is gone", now_ms);
+		break;
+	case PULL_REJECTED:
+		restart_tail(t, METRIC_RESET_PULL_REJECTED, t->why, now_ms);
+		break;
+	}
+}
 
 static unsigned on_match(struct tail *t, const struct jetstream_event *ev,
 			 uint64_t now_ms)
@@ -483,7 +493,8 @@ unsigned tail_on_event(struct tail *t, const struct jetstream_event *ev,
 	case JETSTREAM_STATUS:
 		if (t->state == TAIL_LIVE &&
 		    ev->request.generation == t->consumer_gen)
-			tail_on_status(t, &ev->status, now_ms);
+			act_on_status(t, tail_on_status(t, &ev->status, now_ms),
+				      now_ms);
 		return 0;
 	case JETSTREAM_FOUND:
 		if (t->state == TAIL_LIVE)
@@ -491,7 +502,7 @@ unsigned tail_on_event(struct tail *t, const struct jetstream_event *ev,
 		if (latest && t->state == TAIL_MATCH)
 			return on_match(t, ev, now_ms);
 		if (t->skipped)
-			tail_restart(
+			restart_tail(
 				t, METRIC_RESET_SKIPPED,
 				"the server skipped messages that it still has",
 				now_ms);
@@ -533,7 +544,7 @@ static void on_silence(struct tail *t, uint64_t now_ms)
 		t->refused = true;
 		t->why = reason;
 	}
-	tail_restart(t, METRIC_RESET_SILENT, reason, now_ms);
+	restart_tail(t, METRIC_RESET_SILENT, reason, now_ms);
 }
 
 uint64_t tail_due(const struct tail *t)

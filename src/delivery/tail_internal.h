@@ -1,7 +1,12 @@
-/* What the files of the tail share: tail.c (the consumer's life, messages),
- * tail_pull.c (pulls and their credit), tail_stream.c (which stream it is),
- * tail_match.c (whether its messages are still those of the buffer) and
- * tail_hole.c (whether any are missing). Only they include it. */
+/* What the files of the tail share. Only they include it. Each calls only those
+ * below it, which answer and leave it to the caller to act:
+ *
+ *	tail.c          the consumer's life, messages
+ *	tail_pull.c     pulls and their credit
+ *	tail_stream.c   which stream it is
+ *	tail_hole.c     whether any messages are missing
+ *	tail_match.c    whether the buffer's messages are still the stream's
+ *	tail_report.c   messages for the log, the reason of not being ready */
 #ifndef SLUICE_TAIL_INTERNAL_H
 #define SLUICE_TAIL_INTERNAL_H
 
@@ -15,16 +20,6 @@ static inline uint64_t min_unless_0(uint64_t value, uint64_t limit)
 	return limit != 0 && limit < value ? limit : value;
 }
 
-/* tail.c */
-
-/* Why the tail is not ready, in the server's words. */
-void tail_set_why(struct tail *t, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-/* A new consumer from the buffer's last sequence on. `why`: one of
- * METRIC_RESET_*; `reason`: for the log. */
-void tail_restart(struct tail *t, enum metric why, const char *reason,
-		  uint64_t now_ms);
-
 /* tail_pull.c */
 
 void tail_send_pull(struct tail *t, uint64_t now_ms);
@@ -32,14 +27,18 @@ void tail_send_pull(struct tail *t, uint64_t now_ms);
 void tail_refill_pulls(struct tail *t, uint64_t now_ms);
 /* Messages or heartbeats come: the server accepts the pulls. */
 void tail_note_pull_works(struct tail *t);
-void tail_on_status(struct tail *t, const struct jetstream_status *s,
-		    uint64_t now_ms);
+enum tail_pull_verdict {
+	PULL_WORKS,	    /* pulls are open: nothing to do */
+	PULL_LOST,	    /* messages between server and gateway */
+	PULL_CONSUMER_GONE, /* deleted, or its server is */
+	PULL_REJECTED,	    /* t->why has the words of the server */
+};
+enum tail_pull_verdict tail_on_status(struct tail *t,
+				      const struct jetstream_status *s,
+				      uint64_t now_ms);
 
 /* tail_stream.c */
 
-/* A status message for the log; the same text twice is reported once. */
-void tail_report(struct tail *t, bool warn, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
 bool tail_is_ours(const struct tail *t, const struct jetstream_info *i);
 /* Messages from the next one to `first` are gone from the stream: TAIL_TRIMMED;
  * else 0. */
@@ -50,19 +49,6 @@ unsigned tail_compare(struct tail *t, const struct jetstream_info *i,
 		      uint64_t now_ms);
 /* The stream was rolled back to t->match.same. Bits of enum tail_outcome. */
 unsigned tail_roll_back(struct tail *t);
-
-/* tail_match.c */
-
-enum tail_verdict {
-	MATCH_ASK, /* for the stream's message at t->match.frame's sequence */
-	MATCH_SAME,
-	MATCH_ROLLED_BACK, /* to t->match.same, unless that is no frame */
-	MATCH_FAILED,	   /* no response to the question */
-};
-enum tail_verdict tail_match_begin(struct tail *t, bool rolled_back);
-/* A JETSTREAM_FOUND. */
-enum tail_verdict tail_match_answer(struct tail *t,
-				    const struct jetstream_event *ev);
 
 /* tail_hole.c */
 
@@ -94,5 +80,27 @@ void tail_on_hole_found(struct tail *t, const struct jetstream_event *ev,
 void tail_on_idle(struct tail *t, uint64_t last_stream);
 void tail_tick_holes(struct tail *t, uint64_t now_ms);
 uint64_t tail_holes_due(const struct tail *t);
+
+/* tail_match.c */
+
+enum tail_verdict {
+	MATCH_ASK, /* for the stream's message at t->match.frame's sequence */
+	MATCH_SAME,
+	MATCH_ROLLED_BACK, /* to t->match.same, unless that is no frame */
+	MATCH_FAILED,	   /* no response to the question */
+};
+enum tail_verdict tail_match_begin(struct tail *t, bool rolled_back);
+/* A JETSTREAM_FOUND. */
+enum tail_verdict tail_match_answer(struct tail *t,
+				    const struct jetstream_event *ev);
+
+/* tail_report.c */
+
+/* A status message for the log; the same text twice is reported once. */
+void tail_report(struct tail *t, bool warn, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Why the tail is not ready, in the server's words. */
+void tail_set_why(struct tail *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

@@ -97,8 +97,8 @@ static bool ask_for_less(struct tail *t, const struct jetstream_status *s)
 	return true;
 }
 
-static void note_refused_pull(struct tail *t, const struct jetstream_status *s,
-			      enum metric why, uint64_t now_ms)
+static enum tail_pull_verdict note_refused_pull(
+	struct tail *t, const struct jetstream_status *s)
 {
 	char text[160];
 
@@ -107,7 +107,7 @@ static void note_refused_pull(struct tail *t, const struct jetstream_status *s,
 	metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
 	t->refused = true;
 	tail_set_why(t, "%s", text);
-	tail_restart(t, why, text, now_ms);
+	return PULL_REJECTED;
 }
 
 static bool close_tail_pull(struct tail *t, uint32_t number)
@@ -130,14 +130,15 @@ static bool has_open_pulls(const struct tail *t)
 }
 
 /* A pull is over: messages that it did not bring are no longer expected. */
-static void on_pull_end(struct tail *t, const struct jetstream_status *s,
-			uint64_t now_ms)
+static enum tail_pull_verdict on_pull_end(struct tail *t,
+					  const struct jetstream_status *s,
+					  uint64_t now_ms)
 {
 	uint64_t back = s->has_pending ? s->pending_msgs : batch_of(t);
 	bool limited;
 
 	if (!close_tail_pull(t, s->number))
-		return;
+		return PULL_WORKS;
 	limited = ask_for_less(t, s);
 	if (limited) {
 		tail_report(
@@ -147,32 +148,27 @@ static void on_pull_end(struct tail *t, const struct jetstream_status *s,
 		t->credit = 0;
 		memset(t->pulls, 0, sizeof(t->pulls));
 		tail_send_pull(t, now_ms);
-		return;
+		return PULL_WORKS;
 	}
 	t->big = s->too_big;
 	if (!s->too_big && !t->brought &&
 	    now_ms - t->pull_ms < TAIL_HEARTBEAT_MS &&
 	    ++t->fruitless >=
-		    (s->code == 409 ? TAIL_FRUITLESS : TAIL_FRUITLESS_ENDS)) {
-		note_refused_pull(t, s, METRIC_RESET_PULL_REJECTED, now_ms);
-		return;
-	}
+		    (s->code == 409 ? TAIL_FRUITLESS : TAIL_FRUITLESS_ENDS))
+		return note_refused_pull(t, s);
 	t->credit = t->credit > back ? t->credit - back : 0;
 	if (!has_open_pulls(t)) {
-		if (s->has_pending && t->credit != 0 && !MUTATED(NO_CREDIT)) {
-			tail_restart(
-				t, METRIC_RESET_LOST,
-				"messages were lost between server and gateway",
-				now_ms);
-			return;
-		}
+		if (s->has_pending && t->credit != 0 && !MUTATED(NO_CREDIT))
+			return PULL_LOST;
 		t->credit = 0;
 	}
 	tail_refill_pulls(t, now_ms);
+	return PULL_WORKS;
 }
 
-void tail_on_status(struct tail *t, const struct jetstream_status *s,
-		    uint64_t now_ms)
+enum tail_pull_verdict tail_on_status(struct tail *t,
+				      const struct jetstream_status *s,
+				      uint64_t now_ms)
 {
 	t->heard_ms = now_ms;
 	t->unanswered = 0;
@@ -180,23 +176,16 @@ void tail_on_status(struct tail *t, const struct jetstream_status *s,
 		tail_note_pull_works(t);
 		if (s->has_last_stream)
 			tail_on_idle(t, s->last_stream);
-		if (s->has_last_consumer && s->last_consumer > t->cseq &&
-		    !MUTATED(NO_CREDIT))
-			tail_restart(
-				t, METRIC_RESET_LOST,
-				"messages were lost between server and gateway",
-				now_ms);
-		return;
+		return s->has_last_consumer && s->last_consumer > t->cseq &&
+				       !MUTATED(NO_CREDIT)
+			       ? PULL_LOST
+			       : PULL_WORKS;
 	}
 	if (s->consumer_gone || s->code == 503) {
 		metric_add(t->metrics, METRIC_ERRORS_PULL, 1);
-		tail_restart(t, METRIC_RESET_CONSUMER_GONE,
-			     "the consumer is gone", now_ms);
-		return;
+		return PULL_CONSUMER_GONE;
 	}
-	if (s->code == 400) {
-		note_refused_pull(t, s, METRIC_RESET_PULL_REJECTED, now_ms);
-		return;
-	}
-	on_pull_end(t, s, now_ms);
+	if (s->code == 400)
+		return note_refused_pull(t, s);
+	return on_pull_end(t, s, now_ms);
 }

@@ -3,29 +3,10 @@
 #include "delivery/tail_internal.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mutation.h"
-
-void tail_report(struct tail *t, bool warn, const char *fmt, ...)
-{
-	char text[sizeof(t->report)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (strcmp(text, t->report) == 0)
-		return; /* reported already */
-	if (t->has_report && t->report_warn && !warn)
-		return; /* a warning that is not yet logged matters more */
-	memcpy(t->report, text, sizeof(text));
-	t->report_warn = warn;
-	t->has_report = true;
-}
 
 bool tail_is_ours(const struct tail *t, const struct jetstream_info *i)
 {
