@@ -9,30 +9,9 @@ enum {
 	REPLAY_FRAMES = REPLAY_BATCH + 8,
 	REPLAY_QUEUE_MAX = 512 * 1024 * 1024, /* one message of 64 MiB, worst
 						 encoding */
-	REPLAY_ANSWER_MS = 2500,
 	REPLAY_PULLS = 16, /* by one consumer while others wait for theirs */
 	REPLAY_PROBES = 2, /* messages by probe before a consumer is worth it */
 };
-
-static const enum replay_awaits awaits[REPLAY_PHASES] = {
-	[REPLAY_IDLE] = AWAITS_NOTHING,
-	[REPLAY_QUEUED] = AWAITS_PERMIT,
-	[REPLAY_LAST] = AWAITS_MESSAGE,
-	[REPLAY_PROBE] = AWAITS_MESSAGE,
-	[REPLAY_CHECK] = AWAITS_INFO,
-	[REPLAY_PAUSE] = AWAITS_CLOCK,
-	[REPLAY_DELIVER] = AWAITS_SOCKET,
-	[REPLAY_CREATE] = AWAITS_CONSUMER,
-	[REPLAY_CHECK_CONSUMER] = AWAITS_INFO,
-	[REPLAY_PULL] = AWAITS_MESSAGES,
-	[REPLAY_CHECK_PULL] = AWAITS_INFO,
-	[REPLAY_PULLED] = AWAITS_SOCKET,
-};
-
-enum replay_awaits replay_awaits(const struct replay *r)
-{
-	return awaits[r->phase];
-}
 
 void replay_init(struct replay *r, uint32_t slot, struct jetstream *src,
 		 struct event_buffer *buffer, const struct sse_tag *tag,
@@ -54,47 +33,6 @@ void replay_init(struct replay *r, uint32_t slot, struct jetstream *src,
 
 /* ---- requests ------------------------------------------------------------ */
 
-struct request_id replay_next_request(struct replay *r)
-{
-	return (struct request_id){.owner = r->slot,
-				   .generation = ++r->generation};
-}
-
-void replay_await_answer(struct replay *r, uint64_t now_ms)
-{
-	uint64_t ms = adaptive_timeout_ms(r->timeout, REPLAY_ANSWER_MS,
-					  ADAPTIVE_TIMEOUT_STEPS, now_ms);
-	uint64_t own_ms =
-		adaptive_timeout_ms(&r->search_timeout, REPLAY_ANSWER_MS,
-				    ADAPTIVE_TIMEOUT_STEPS, now_ms);
-
-	if (own_ms > ms && replay_awaits(r) != AWAITS_INFO)
-		ms = own_ms;
-	r->asked_ms = now_ms;
-	r->due_ms = now_ms + ms;
-}
-
-void replay_expect(struct replay *r, enum replay_phase phase, uint64_t now_ms)
-{
-	r->phase = phase;
-	replay_await_answer(r, now_ms);
-}
-
-/* The response has come, or is no longer awaited. */
-void replay_release_answered(struct replay *r, uint64_t now_ms)
-{
-	permit_record_latency(&r->permit, now_ms - r->asked_ms);
-	if (!r->has_consumer)
-		permit_release(&r->permit);
-}
-
-void replay_observe_answer(struct replay *r, uint64_t now_ms)
-{
-	metrics_observe(r->metrics, METRIC_SPREAD_ROUND_TRIP,
-			(now_ms - r->asked_ms) * 1000, 1);
-	replay_release_answered(r, now_ms);
-}
-
 void replay_on_permit(struct replay *r, uint64_t now_ms)
 {
 	MUST(r->phase == REPLAY_QUEUED);
@@ -109,7 +47,7 @@ void replay_on_permit(struct replay *r, uint64_t now_ms)
 /* Sends the request when the limiter permits it, which may be at once. A replay
  * that has a consumer needs no permit: while it waited the server would delete
  * the consumer. */
-void replay_request_permit(struct replay *r, enum replay_phase what,
+static void request_permit(struct replay *r, enum replay_phase what,
 			   uint64_t now_ms)
 {
 	bool may = r->has_consumer;
@@ -127,11 +65,13 @@ void replay_request_permit(struct replay *r, enum replay_phase what,
 		replay_on_permit(r, now_ms);
 }
 
-enum replay_outcome replay_want_check(struct replay *r, enum replay_phase phase,
-				      uint64_t now_ms)
+static void request_probe(struct replay *r, uint64_t now_ms)
 {
-	replay_expect(r, phase, now_ms);
-	return REPLAY_WANT_INFO;
+	replay_queue_clear(&r->queue);
+	request_permit(r,
+		       r->cursor->state == CURSOR_WAITING ? REPLAY_LAST
+							  : REPLAY_PROBE,
+		       now_ms);
 }
 
 bool replay_awaits_check(const struct replay *r)
@@ -162,7 +102,7 @@ int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms)
 	backoff_reset(&r->asks);
 	backoff_reset(&r->consumers);
 	metric_add(r->metrics, METRIC_REPLAYS, 1);
-	replay_request_probe(r, now_ms);
+	request_probe(r, now_ms);
 	return 0;
 }
 
@@ -183,7 +123,7 @@ void replay_restart(struct replay *r, uint64_t now_ms)
 	replay_drop_consumer(r);
 	r->probes = 0;
 	r->confirmed = false;
-	replay_request_probe(r, now_ms);
+	request_probe(r, now_ms);
 }
 
 /* ---- the queue ----------------------------------------------------------- */
@@ -244,9 +184,9 @@ void replay_advance(struct replay *r, const struct cursor_batch *b,
 
 /* ---- events and steps ---------------------------------------------------- */
 
-enum replay_outcome replay_on_event(struct replay *r,
-				    const struct jetstream_event *ev,
-				    uint64_t now_ms)
+static enum replay_next interpret_event(struct replay *r,
+					const struct jetstream_event *ev,
+					uint64_t now_ms)
 {
 	bool latest = ev->request.generation == r->generation;
 	bool ours = r->has_consumer &&
@@ -261,30 +201,30 @@ enum replay_outcome replay_on_event(struct replay *r,
 	case JETSTREAM_CREATED:
 		if (latest && replay_awaits(r) == AWAITS_CONSUMER)
 			return replay_on_created(r, ev, now_ms);
-		return REPLAY_WAIT;
+		return NEXT_WAIT;
 	case JETSTREAM_MESSAGE:
 		return ours ? replay_on_message(r, &ev->msg, now_ms)
-			    : REPLAY_WAIT;
+			    : NEXT_WAIT;
 	case JETSTREAM_STATUS:
 		return ours ? replay_on_status(r, &ev->status, now_ms)
-			    : REPLAY_WAIT;
+			    : NEXT_WAIT;
 	default:
-		return REPLAY_WAIT;
+		return NEXT_WAIT;
 	}
 }
 
 static void after_delivery(struct replay *r, uint64_t now_ms)
 {
 	if (r->has_consumer && r->found) {
-		replay_request_permit(r, REPLAY_PULL, now_ms);
+		request_permit(r, REPLAY_PULL, now_ms);
 		return;
 	}
 	if (r->found && !r->last && ++r->probes >= REPLAY_PROBES &&
 	    backoff_over(&r->consumers, now_ms)) {
-		replay_request_permit(r, REPLAY_CREATE, now_ms);
+		request_permit(r, REPLAY_CREATE, now_ms);
 		return;
 	}
-	replay_request_permit(r, REPLAY_PROBE, now_ms);
+	request_permit(r, REPLAY_PROBE, now_ms);
 }
 
 bool replay_may_rotate(const struct replay *r)
@@ -318,14 +258,57 @@ enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
 		if (r->pulls >= REPLAY_PULLS)
 			replay_yield(r);
 		if (r->short_pull)
-			replay_request_permit(r, REPLAY_PROBE, now_ms);
+			request_permit(r, REPLAY_PROBE, now_ms);
 		else
-			replay_request_permit(r,
-					      r->has_consumer ? REPLAY_PULL
-							      : REPLAY_CREATE,
-					      now_ms);
+			request_permit(r,
+				       r->has_consumer ? REPLAY_PULL
+						       : REPLAY_CREATE,
+				       now_ms);
 	}
 	return REPLAY_WAIT;
+}
+
+static enum replay_outcome act_on_answer(struct replay *r,
+					 enum replay_next next, uint64_t now_ms)
+{
+	switch (next) {
+	case NEXT_WAIT:
+		break;
+	case NEXT_CHECK:
+		return REPLAY_WANT_INFO;
+	case NEXT_DELIVER:
+		return REPLAY_HAS_DATA;
+	case NEXT_START:
+		return REPLAY_STARTED;
+	case NEXT_GAP:
+		return REPLAY_GAP;
+	case NEXT_STEP:
+		return replay_step(r, now_ms);
+	case NEXT_PULL:
+		request_permit(r, REPLAY_PULL, now_ms);
+		break;
+	case NEXT_PROBE:
+		request_probe(r, now_ms);
+		break;
+	case NEXT_RESTART:
+		replay_restart(r, now_ms);
+		break;
+	}
+	return REPLAY_WAIT;
+}
+
+enum replay_outcome replay_on_event(struct replay *r,
+				    const struct jetstream_event *ev,
+				    uint64_t now_ms)
+{
+	return act_on_answer(r, interpret_event(r, ev, now_ms), now_ms);
+}
+
+enum replay_outcome replay_check(struct replay *r,
+				 const struct jetstream_info *info,
+				 uint64_t now_ms)
+{
+	return act_on_answer(r, replay_on_check(r, info, now_ms), now_ms);
 }
 
 void replay_tick(struct replay *r, uint64_t now_ms)
@@ -341,7 +324,7 @@ void replay_tick(struct replay *r, uint64_t now_ms)
 	if (now_ms < r->due_ms || r->cursor->blocked)
 		return;
 	if (r->phase == REPLAY_PAUSE) {
-		replay_request_probe(r, now_ms);
+		request_probe(r, now_ms);
 		return;
 	}
 	if (!replay_awaits_check(r))

@@ -49,26 +49,20 @@ void replay_create_consumer(struct replay *r, uint64_t now_ms)
 	r->source->ops->create(r->source, &sc);
 }
 
-static enum replay_outcome lose_consumer(struct replay *r, uint64_t now_ms)
-{
-	replay_restart(r, now_ms);
-	return REPLAY_WAIT;
-}
-
 /* The replay goes on without a consumer, by one probe for each message; it
  * tries another consumer later. */
-static enum replay_outcome consumer_refused(struct replay *r, enum metric why,
-					    uint64_t now_ms)
+static enum replay_next consumer_refused(struct replay *r, enum metric why,
+					 uint64_t now_ms)
 {
 	metric_add(r->metrics, why, 1);
 	if (!MUTATED(NO_BACKOFF))
 		backoff_fail(&r->consumers, &consumer_times, now_ms);
-	return lose_consumer(r, now_ms);
+	return NEXT_RESTART;
 }
 
-enum replay_outcome replay_on_created(struct replay *r,
-				      const struct jetstream_event *ev,
-				      uint64_t now_ms)
+enum replay_next replay_on_created(struct replay *r,
+				   const struct jetstream_event *ev,
+				   uint64_t now_ms)
 {
 	r->has_consumer = ev->err == 0;
 	replay_observe_answer(r, now_ms);
@@ -102,22 +96,22 @@ void replay_send_pull(struct replay *r, uint64_t now_ms)
 /* A consumer skips silently what limits or a purge take from under it. So the
  * pull's messages wait for a STREAM.INFO that says that nothing before them is
  * gone. */
-static enum replay_outcome on_pull_over(struct replay *r, uint64_t now_ms)
+static enum replay_next on_pull_over(struct replay *r, uint64_t now_ms)
 {
 	replay_observe_answer(r, now_ms);
 	if (replay_queue_empty(&r->queue) || MUTATED(PULL_UNCHECKED)) {
 		r->phase = REPLAY_PULLED;
-		return REPLAY_HAS_DATA;
+		return NEXT_DELIVER;
 	}
 	return replay_want_check(r, REPLAY_CHECK_PULL, now_ms);
 }
 
-enum replay_outcome replay_on_message(struct replay *r,
-				      const struct jetstream_message *m,
-				      uint64_t now_ms)
+enum replay_next replay_on_message(struct replay *r,
+				   const struct jetstream_message *m,
+				   uint64_t now_ms)
 {
 	if (m->cseq != r->cseq + 1 && !MUTATED(NO_CSEQ))
-		return lose_consumer(r, now_ms);
+		return NEXT_RESTART;
 	r->cseq = m->cseq;
 	replay_await_answer(r, now_ms);
 	if (m->seq > r->cursor->sent &&
@@ -125,7 +119,7 @@ enum replay_outcome replay_on_message(struct replay *r,
 		return consumer_refused(r, METRIC_ERRORS_PULL, now_ms);
 	if (r->credit > 0 && --r->credit == 0)
 		return on_pull_over(r, now_ms);
-	return REPLAY_WAIT;
+	return NEXT_WAIT;
 }
 
 /* Repeated at once, the pull would end the same way, forever. */
@@ -145,16 +139,16 @@ static bool asks_too_much(const struct replay *r,
 	       r->shrink < REPLAY_SHRINKS;
 }
 
-enum replay_outcome replay_on_status(struct replay *r,
-				     const struct jetstream_status *s,
-				     uint64_t now_ms)
+enum replay_next replay_on_status(struct replay *r,
+				  const struct jetstream_status *s,
+				  uint64_t now_ms)
 {
 	if (s->number != r->pull_no || s->code == 100)
-		return REPLAY_WAIT;
+		return NEXT_WAIT;
 	if (s->consumer_gone) {
 		metric_add(r->metrics, METRIC_ERRORS_PULL, 1);
 		r->has_consumer = false;
-		return lose_consumer(r, now_ms);
+		return NEXT_RESTART;
 	}
 	if (asks_too_much(r, s)) {
 		r->shrink++;
@@ -164,7 +158,7 @@ enum replay_outcome replay_on_status(struct replay *r,
 		return consumer_refused(r, METRIC_ERRORS_PULL, now_ms);
 	if (s->has_pending && s->pending_msgs != r->credit &&
 	    !MUTATED(NO_CREDIT))
-		return lose_consumer(r, now_ms);
+		return NEXT_RESTART;
 	r->short_pull = !s->too_big;
 	r->big = s->too_big;
 	if ((MUTATED(END_408) && s->code == 408) ||

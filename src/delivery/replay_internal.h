@@ -1,6 +1,11 @@
-/* What the files of the replay share: replay.c (phases, permits, queue),
- * replay_probe.c (questions to the leader, and what their answers prove) and
- * replay_consumer.c (the consumer and its pulls). Only they include it. */
+/* What the files of the replay share. Only they include it. A file calls only
+ * the files below it; they return what they found, and the caller acts on it:
+ *
+ *	replay.c            what is requested next; permits, the queue
+ *	replay_probe.c      questions to the leader, and checks of answers
+ *	replay_consumer.c   the consumer and its pulls
+ *	replay_evidence.c   what "no message" proves
+ *	replay_state.c      phases, and the request in flight */
 #ifndef SLUICE_REPLAY_INTERNAL_H
 #define SLUICE_REPLAY_INTERNAL_H
 
@@ -8,7 +13,61 @@
 
 enum { REPLAY_BATCH = 128 }; /* messages of one pull */
 
-/* ---- replay.c ------------------------------------------------------------ */
+/* What follows from an answer. */
+enum replay_next {
+	NEXT_WAIT,
+	NEXT_CHECK,   /* STREAM.INFO, then replay_check() */
+	NEXT_DELIVER, /* the queue's frames */
+	NEXT_START,   /* START_LAST: the start position is known */
+	NEXT_GAP,     /* messages have expired */
+	NEXT_STEP,    /* replay_step(): the cursor may join */
+	NEXT_PULL,    /* by the new consumer */
+	NEXT_PROBE,   /* the same question again */
+	NEXT_RESTART, /* without the consumer, with a probe */
+};
+
+/* ---- replay_probe.c ------------------------------------------------------ */
+
+/* `what`: REPLAY_PROBE or REPLAY_LAST. */
+void replay_send_probe(struct replay *r, enum replay_phase what,
+		       uint64_t now_ms);
+/* JETSTREAM_FOUND for the question in flight. */
+enum replay_next replay_on_found(struct replay *r,
+				 const struct jetstream_event *ev,
+				 uint64_t now_ms);
+/* JETSTREAM_FOUND for an earlier question. */
+enum replay_next replay_on_second_answer(struct replay *r,
+					 const struct jetstream_event *ev,
+					 uint64_t now_ms);
+/* The STREAM.INFO of replay_check(). */
+enum replay_next replay_on_check(struct replay *r,
+				 const struct jetstream_info *info,
+				 uint64_t now_ms);
+
+/* ---- replay_consumer.c --------------------------------------------------- */
+
+void replay_drop_consumer(struct replay *r);
+void replay_create_consumer(struct replay *r, uint64_t now_ms);
+void replay_send_pull(struct replay *r, uint64_t now_ms);
+enum replay_next replay_on_created(struct replay *r,
+				   const struct jetstream_event *ev,
+				   uint64_t now_ms);
+enum replay_next replay_on_message(struct replay *r,
+				   const struct jetstream_message *m,
+				   uint64_t now_ms);
+enum replay_next replay_on_status(struct replay *r,
+				  const struct jetstream_status *s,
+				  uint64_t now_ms);
+
+/* ---- replay_evidence.c --------------------------------------------------- */
+
+/* How far "no message" can be evidence, in the response to a request that is
+ * sent now. */
+void replay_note_evidence(struct replay *r);
+/* "No message", says the leader: up to `evidence_seq` nothing is left. */
+void replay_cover_up_to(struct replay *r, uint64_t evidence_seq);
+
+/* ---- replay_state.c ------------------------------------------------------ */
 
 /* What each phase waits for. */
 enum replay_awaits {
@@ -27,48 +86,11 @@ struct request_id replay_next_request(struct replay *r);
 /* The present phase's response is due from now on. */
 void replay_await_answer(struct replay *r, uint64_t now_ms);
 void replay_expect(struct replay *r, enum replay_phase phase, uint64_t now_ms);
-/* Goes on with `what` when the limiter permits it, which may be at once. */
-void replay_request_permit(struct replay *r, enum replay_phase what,
-			   uint64_t now_ms);
 /* The response has come, or is no longer awaited. */
 void replay_release_answered(struct replay *r, uint64_t now_ms);
 /* The response has come. */
 void replay_observe_answer(struct replay *r, uint64_t now_ms);
-enum replay_outcome replay_want_check(struct replay *r, enum replay_phase phase,
-				      uint64_t now_ms);
-
-/* ---- replay_probe.c ------------------------------------------------------ */
-
-/* How far a response to a request that is sent now can be evidence. */
-void replay_note_evidence(struct replay *r);
-/* `what`: REPLAY_PROBE or REPLAY_LAST. */
-void replay_send_probe(struct replay *r, enum replay_phase what,
-		       uint64_t now_ms);
-void replay_request_probe(struct replay *r, uint64_t now_ms);
-/* JETSTREAM_FOUND for the question in flight. */
-enum replay_outcome replay_on_found(struct replay *r,
-				    const struct jetstream_event *ev,
-				    uint64_t now_ms);
-/* JETSTREAM_FOUND for an earlier question. */
-enum replay_outcome replay_on_second_answer(struct replay *r,
-					    const struct jetstream_event *ev,
-					    uint64_t now_ms);
-/* "No message", says the leader: up to `evidence_seq` nothing is left. */
-void replay_cover_up_to(struct replay *r, uint64_t evidence_seq);
-
-/* ---- replay_consumer.c --------------------------------------------------- */
-
-void replay_drop_consumer(struct replay *r);
-void replay_create_consumer(struct replay *r, uint64_t now_ms);
-void replay_send_pull(struct replay *r, uint64_t now_ms);
-enum replay_outcome replay_on_created(struct replay *r,
-				      const struct jetstream_event *ev,
-				      uint64_t now_ms);
-enum replay_outcome replay_on_message(struct replay *r,
-				      const struct jetstream_message *m,
-				      uint64_t now_ms);
-enum replay_outcome replay_on_status(struct replay *r,
-				     const struct jetstream_status *s,
-				     uint64_t now_ms);
+enum replay_next replay_want_check(struct replay *r, enum replay_phase phase,
+				   uint64_t now_ms);
 
 #endif

@@ -23,18 +23,6 @@ static const struct backoff_times ask_times = {.first_ms = 250,
 
 /* ---- questions ----------------------------------------------------------- */
 
-/* How far "no message" can be evidence, in the response to a request that is
- * sent now. */
-void replay_note_evidence(struct replay *r)
-{
-	r->evidence_seq = event_buffer_last_seq(r->buffer);
-	/* Without replicas no server can be behind. */
-	if (r->state->leader != 0 && r->state->last_seq < r->evidence_seq &&
-	    !MUTATED(LEADER_BEHIND))
-		r->evidence_seq = r->state->last_seq;
-	r->leader = r->state->leader;
-}
-
 void replay_send_probe(struct replay *r, enum replay_phase what,
 		       uint64_t now_ms)
 {
@@ -58,23 +46,14 @@ void replay_send_probe(struct replay *r, enum replay_phase what,
 					 c->covered + 1, c->subject->name);
 }
 
-void replay_request_probe(struct replay *r, uint64_t now_ms)
-{
-	replay_queue_clear(&r->queue);
-	replay_request_permit(r,
-			      r->cursor->state == CURSOR_WAITING ? REPLAY_LAST
-								 : REPLAY_PROBE,
-			      now_ms);
-}
-
 static void pause_for(struct replay *r, uint64_t ms, uint64_t now_ms)
 {
 	r->phase = REPLAY_PAUSE;
 	r->due_ms = now_ms + ms;
 }
 
-static enum replay_outcome pause_after_error(struct replay *r, enum metric why,
-					     uint64_t now_ms)
+static enum replay_next pause_after_error(struct replay *r, enum metric why,
+					  uint64_t now_ms)
 {
 	metric_add(r->metrics, why, 1);
 	replay_drop_consumer(r);
@@ -83,10 +62,10 @@ static enum replay_outcome pause_after_error(struct replay *r, enum metric why,
 	uint64_t ms = backoff_fail(&r->asks, &ask_times, now_ms);
 
 	pause_for(r, MUTATED(NO_BACKOFF) ? 0 : ms, now_ms);
-	return REPLAY_WAIT;
+	return NEXT_WAIT;
 }
 
-static enum replay_outcome recheck_later(struct replay *r, uint64_t now_ms)
+static enum replay_next recheck_later(struct replay *r, uint64_t now_ms)
 {
 	replay_drop_consumer(r);
 	replay_queue_clear(&r->queue);
@@ -94,12 +73,12 @@ static enum replay_outcome recheck_later(struct replay *r, uint64_t now_ms)
 	r->confirmed = false;
 	memset(r->questions, 0, sizeof(r->questions));
 	pause_for(r, REPLAY_RECHECK_MS, now_ms);
-	return REPLAY_WAIT;
+	return NEXT_WAIT;
 }
 
-enum replay_outcome replay_on_found(struct replay *r,
-				    const struct jetstream_event *ev,
-				    uint64_t now_ms)
+enum replay_next replay_on_found(struct replay *r,
+				 const struct jetstream_event *ev,
+				 uint64_t now_ms)
 {
 	replay_observe_answer(r, now_ms);
 	if (ev->err != 0 && ev->err != JETSTREAM_ERR_NO_MESSAGE)
@@ -132,12 +111,12 @@ static bool contradicts(const struct replay *r,
 }
 
 /* Takes evidence back that the client was not yet told of. */
-enum replay_outcome replay_on_second_answer(struct replay *r,
-					    const struct jetstream_event *ev,
-					    uint64_t now_ms)
+enum replay_next replay_on_second_answer(struct replay *r,
+					 const struct jetstream_event *ev,
+					 uint64_t now_ms)
 {
 	if (!contradicts(r, ev))
-		return REPLAY_WAIT;
+		return NEXT_WAIT;
 	if (r->covered_before != UINT64_MAX)
 		r->cursor->covered = r->covered_before;
 	replay_commit(r);
@@ -150,37 +129,7 @@ void replay_invalidate(struct replay *r)
 	r->confirmed = false;
 }
 
-/* ---- evidence ------------------------------------------------------------ */
-
-void replay_commit(struct replay *r)
-{
-	r->covered_before = UINT64_MAX;
-}
-
-uint64_t replay_evidence(const struct replay *r)
-{
-	uint64_t evidence_seq = MUTATED(LAST_SEQ_AT_RESPONSE)
-					? event_buffer_last_seq(r->buffer)
-					: r->evidence_seq;
-
-	return r->leader != 0 && !r->followed &&
-			       r->first_none_seq < evidence_seq &&
-			       !MUTATED(ONE_PROBE)
-		       ? r->first_none_seq
-		       : evidence_seq;
-}
-
-/* "No message", says the leader: up to `evidence_seq` nothing is left. */
-void replay_cover_up_to(struct replay *r, uint64_t evidence_seq)
-{
-	struct cursor *c = r->cursor;
-
-	if (evidence_seq <= c->covered)
-		return;
-	if (r->covered_before == UINT64_MAX)
-		r->covered_before = c->covered;
-	c->covered = evidence_seq;
-}
+/* ---- the newest message -------------------------------------------------- */
 
 bool replay_has_last(const struct replay *r)
 {
@@ -189,7 +138,7 @@ bool replay_has_last(const struct replay *r)
 }
 
 /* The newest message is known: the subscription starts right before it. */
-static enum replay_outcome start_at_last(struct replay *r)
+static enum replay_next start_at_last(struct replay *r)
 {
 	struct cursor *c = r->cursor;
 
@@ -198,7 +147,7 @@ static enum replay_outcome start_at_last(struct replay *r)
 		c->covered = replay_queue_next(&r->queue) - 1;
 	c->sent = c->covered;
 	r->phase = REPLAY_DELIVER;
-	return REPLAY_STARTED;
+	return NEXT_START;
 }
 
 /* ---- the check of an answer ---------------------------------------------- */
@@ -227,9 +176,9 @@ static bool is_probe_unconfirmed(const struct replay *r, uint64_t now_ms)
 	return r->probe_ms - r->first_none_ms < REPLAY_OTHER_LEADER_MS;
 }
 
-static enum replay_outcome probe_again(struct replay *r,
-				       const struct jetstream_info *info,
-				       uint64_t now_ms)
+static enum replay_next probe_again(struct replay *r,
+				    const struct jetstream_info *info,
+				    uint64_t now_ms)
 {
 	if (!r->confirmed) { /* the first "no message" */
 		r->confirmed = true;
@@ -240,10 +189,9 @@ static enum replay_outcome probe_again(struct replay *r,
 		r->followed = false; /* too long ago */
 	}
 	if (r->followed)
-		replay_request_probe(r, now_ms);
-	else
-		pause_for(r, REPLAY_OTHER_LEADER_MS, now_ms);
-	return REPLAY_WAIT;
+		return NEXT_PROBE;
+	pause_for(r, REPLAY_OTHER_LEADER_MS, now_ms);
+	return NEXT_WAIT;
 }
 
 /* The newest message of a second answer can only be a later one. */
@@ -253,7 +201,7 @@ static bool is_last_older(const struct replay *r)
 	       r->questions[0].seq < r->questions[1].seq && !MUTATED(ONE_PROBE);
 }
 
-enum replay_outcome replay_check(struct replay *r,
+enum replay_next replay_on_check(struct replay *r,
 				 const struct jetstream_info *info,
 				 uint64_t now_ms)
 {
@@ -268,24 +216,22 @@ enum replay_outcome replay_check(struct replay *r,
 		return start_at_last(r);
 	if (info->first_seq > c->covered + 1) {
 		replay_drop_consumer(r);
-		return REPLAY_GAP;
+		return NEXT_GAP;
 	}
 	if (r->phase == REPLAY_CHECK_PULL) {
 		r->phase = REPLAY_PULLED;
-		return REPLAY_HAS_DATA;
+		return NEXT_DELIVER;
 	}
-	if (r->phase == REPLAY_CHECK_CONSUMER) {
-		replay_request_permit(r, REPLAY_PULL, now_ms);
-		return REPLAY_WAIT;
-	}
+	if (r->phase == REPLAY_CHECK_CONSUMER)
+		return NEXT_PULL;
 	r->phase = REPLAY_DELIVER;
 	if (r->found)
-		return REPLAY_HAS_DATA;
+		return NEXT_DELIVER;
 	backoff_reset(&r->asks);
 	replay_cover_up_to(r, replay_evidence(r));
 	if (!cursor_joins(c, r->buffer) &&
 	    info->last_seq < event_buffer_floor(r->buffer))
 		return recheck_later(
 			r, now_ms); /* it is not yet where the buffer begins */
-	return replay_step(r, now_ms);
+	return NEXT_STEP;
 }

@@ -1,5 +1,5 @@
-/* What the files of the tail share. Only they include it. Each calls only those
- * below it, which answer and leave it to the caller to act:
+/* What the files of the tail share. Only they include it. A file calls only the
+ * files below it; they return what they found, and the caller acts on it:
  *
  *	tail.c          the consumer's life, messages
  *	tail_pull.c     pulls and their credit
