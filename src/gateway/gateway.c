@@ -32,6 +32,7 @@
 #include "gateway/gateway_nats.h"
 #include "gateway/process_stats.h"
 #include "server/conn_set.h"
+#include "server/conn_sink.h"
 #include "server/dispatch.h"
 
 enum { GATEWAY_FLUSH = 4096 }; /* subscriptions written in one iteration */

@@ -13,7 +13,7 @@
 #include "config/options.h"
 #include "gateway/jwks_file.h"
 #include "loop/handles.h"
-#include "server/conn_set.h"
+#include "server/conn_config.h"
 
 /* Options, log and metrics are borrowed. */
 struct gateway_keys {

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "server/conn_set.h"
+#include "server/conn_config.h"
 
 static int authenticate_token(const struct conn_config *cfg,
 			      const struct request *h,

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "http/proxy_protocol.h"
+#include "server/conn_set.h"
 
 enum {
 	EXTRA_CONNS = 128, /* beyond max_connections, for short responses */

@@ -1,8 +1,9 @@
 /* The invariants of connections, between two calls of the set. */
-#include "server/conn_internal.h"
+#include "server/conn_set.h"
 
 #include "base/check.h"
 #include "http/request_parser.h"
+#include "server/conn_internal.h"
 
 /* The members that belong to some states alone. */
 static const char *check_conn_members(const struct conn *c)

@@ -28,7 +28,7 @@
 #include "http/http_date.h"
 #include "loop/poller.h"
 #include "server/access_log.h"
-#include "server/conn_set.h"
+#include "server/conn_config.h"
 #include "server/subscription_limits.h"
 
 enum {

@@ -1,11 +1,12 @@
 /* All connections of one gateway: timers, drain, close. */
-#include "server/conn_internal.h"
+#include "server/conn_set.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "http/request_parser.h"
+#include "server/conn_internal.h"
 #include "server/conn_read.h"
 #include "server/conn_respond.h"
 #include "server/dead_peer.h"

@@ -1,11 +1,12 @@
 /* How the hub writes to connections. A failure inside of the hub's call, where
  * nothing may be closed, moves the connection to CONN_FAILED. */
-#include "server/conn_internal.h"
+#include "server/conn_sink.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "server/conn_internal.h"
 #include "server/conn_write.h"
 
 static struct conn *conn_of_cursor(struct cursor *cursor)

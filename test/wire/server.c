@@ -19,6 +19,7 @@
 #include "delivery/hub.h"
 #include "jwt_maker.h"
 #include "server/conn_set.h"
+#include "server/conn_sink.h"
 #include "server/dispatch.h"
 #include "server/listener.h"
 

@@ -1,0 +1,70 @@
+/* Settings of a gateway's connections, and the parts that they use. */
+#ifndef SLUICE_CONN_CONFIG_H
+#define SLUICE_CONN_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/bearer_token.h"
+#include "auth/jwt.h"
+#include "base/address.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "delivery/hub.h"
+#include "http/cors.h"
+#include "http/live_page.h"
+
+struct uv_loop_s;
+struct conn;
+struct request;
+
+/* What --auth jwt needs. The keys may change between two iterations of the
+ * loop. */
+struct conn_tokens {
+	const struct jwks *keys;
+	struct jwt_rules rules;
+	struct token_sources sources;
+};
+
+struct conn_config {
+	struct uv_loop_s *loop;
+	/* Responds to a request, or opens a subscription: dispatch_request() */
+	void (*handler)(struct conn *c, const struct request *h);
+	uint64_t (*wall_ms)(void); /* since 1970 */
+	struct hub *hub;	   /* made with conn_sink() */
+	struct metrics *metrics;
+	const struct log *log;	  /* may be NULL */
+	const struct log *access; /* lines of subscriptions; NULL: none */
+	const char *id_header;
+	const char *id_query;		   /* NULL: none */
+	const struct conn_tokens *tokens;  /* NULL: the two above identify */
+	struct cors cors;		   /* of public requests */
+	const struct live_page *live_page; /* NULL: none */
+	/* Public connections begin with a header of the PROXY protocol. */
+	bool proxy_protocol;
+	/* Proxies whose headers may name the client. */
+	const struct address_range *trusted;
+	size_t n_trusted;
+	char *const *admin_hosts; /* names of the admin listeners */
+	size_t n_admin_hosts;
+	bool admin_subscriptions; /* serve /subscriptions */
+	uint64_t retry_ms;
+	uint64_t header_timeout_ms;
+	uint64_t idle_timeout_ms;
+	uint64_t ping_ms; /* of the hub; 0: no pings, no peer checks */
+	size_t max_header_bytes;
+	size_t max_connections; /* subscriptions; some more for short
+				   responses */
+	size_t max_per_id;	/* subscriptions; 0: any number */
+	size_t max_per_address; /* subscriptions; 0: any number */
+	uint64_t max_age_ms;	/* of a subscription; 0: any */
+	/* Before the metrics are rendered: sets the gauges of other parts.
+	 * NULL: none. */
+	void (*on_metrics)(void *arg);
+	/* The last connection is closed, after conn_set_close(). */
+	void (*on_closed)(void *arg);
+	void *arg;
+};
+
+#endif
