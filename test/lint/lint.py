@@ -4,6 +4,7 @@ import shutil
 import sys
 
 import build
+import calls
 import quick
 import tap
 import tree
@@ -15,6 +16,8 @@ def main(root, build_root):
 
     compiled = build.commands(build_root)
     out.case("every .c file is built", build.check_registered(root, compiled))
+    out.case("no circle of calls", calls.check_calls(
+        calls.program_objects(build_root)))
     headers = tree.files(root, ".h")
     for header, problems in zip(headers, build.in_parallel(
             lambda h: build.check_header(root, h, compiled), headers)):

@@ -3,10 +3,12 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
 import build
+import calls
 import includes
 import names
 import options
@@ -196,6 +198,35 @@ def build_cases(out):
             root, "src/base/log.h", compiled))
 
 
+# File of src/, its functions, calls of each file.
+CHAIN = {"base_a": "int a(void)\n{\n\treturn 1;\n}\n",
+         "base_b": "int a(void);\nint b(void)\n{\n\treturn a();\n}\n",
+         "http_c": "int b(void);\nint c(void)\n{\n\treturn b();\n}\n"}
+
+
+def objects_of(root, sources):
+    paths = []
+    for name, source in sources.items():
+        paths.append(os.path.join(root, name + ".c.o"))
+        subprocess.run(["cc", "-x", "c", "-c", "-", "-o", paths[-1]],
+                       input=source, encoding="utf-8", check=True)
+    return paths
+
+
+def call_cases(out):
+    with Tree() as root:
+        out.case("a build without objects",
+                 seen(calls.check_calls([]), "no objects"))
+        out.case("calls in one direction",
+                 calls.check_calls(objects_of(root, CHAIN)))
+        circle = {**CHAIN, "base_a": "int b(void);\nint a(void)\n{\n"
+                                     "\treturn b();\n}\n"}
+        problems = calls.check_calls(objects_of(root, circle))
+        out.case("a circle of calls, and not its caller",
+                 [] if [p.split(":")[0] for p in problems]
+                 == ["src/base_a.c", "src/base_b.c"] else problems)
+
+
 def main():
     out = tap.Tap()
     with Tree() as root:
@@ -208,6 +239,7 @@ def main():
         out.case("check_words: a warning elsewhere", seen(
             words.check_words(root, ("src/",))[1][:1], "docs/words.md"))
     build_cases(out)
+    call_cases(out)
     return out.end()
 
 
