@@ -7,16 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "base/file.h"
 #include "config/value_resolver.h"
 #include "temp_folder.h"
 
-enum { FILE_MAX = 1 << 20, PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096 };
 
 static struct temp_folder folder;
 
@@ -163,78 +161,6 @@ static void a_path_has_an_end(void **state)
 	}
 }
 
-/* ---- files ------------------------------------------------------------ */
-
-static void a_file_is_read_whole(void **state)
-{
-	const char *path = temp_folder_write(&folder, "f", "a\0b\n", 4);
-	char *text = NULL;
-	size_t len = 0;
-
-	(void)state;
-	assert_int_equal(file_read(path, &text, &len), 0);
-	assert_int_equal(len, 4);
-	assert_memory_equal(text, "a\0b\n", 5);
-	free(text);
-	temp_folder_write(&folder, "f", "", 0);
-	assert_int_equal(file_read(path, &text, &len), 0);
-	assert_int_equal(len, 0);
-	assert_string_equal(text, "");
-	free(text);
-}
-
-static void a_file_has_an_end(void **state)
-{
-	static char bytes[FILE_MAX + 1];
-	const char *path;
-	char *text = NULL;
-	size_t len = 77;
-
-	(void)state;
-	memset(bytes, 'x', sizeof(bytes));
-	path = temp_folder_write(&folder, "f", bytes, FILE_MAX);
-	assert_int_equal(file_read(path, &text, &len), 0);
-	assert_int_equal(len, FILE_MAX);
-	assert_int_equal(strlen(text), FILE_MAX);
-	free(text);
-	text = NULL;
-	len = 77;
-	temp_folder_write(&folder, "f", bytes, FILE_MAX + 1);
-	assert_int_equal(file_read(path, &text, &len), -EFBIG);
-	assert_int_equal(file_read("/dev/zero", &text, &len), -EFBIG);
-	assert_null(text);
-	assert_int_equal(len, 77);
-}
-
-static void what_is_no_file_is_an_error(void **state)
-{
-	char *text = NULL;
-	size_t len = 77;
-
-	(void)state;
-	assert_int_equal(file_read(temp_folder_path(&folder, "none"), &text,
-				   &len),
-			 -ENOENT);
-	assert_int_equal(file_read("", &text, &len), -ENOENT);
-	assert_int_equal(file_read(folder.path, &text, &len), -EISDIR);
-	assert_null(text);
-	assert_int_equal(len, 77);
-}
-
-/* A FIFO without a writer does not block the start. */
-static void a_fifo_is_not_waited_for(void **state)
-{
-	const char *path = temp_folder_path(&folder, "fifo");
-	char *text = NULL;
-	size_t len = 77;
-
-	(void)state;
-	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(file_read(path, &text, &len), 0);
-	assert_int_equal(len, 0);
-	free(text);
-}
-
 /* ---- URIs ------------------------------------------------------------- */
 
 static void values_that_are_no_uri_stand_for_themselves(void **state)
@@ -366,10 +292,6 @@ int main(void)
 		cmocka_unit_test(texts_are_expanded),
 		cmocka_unit_test(what_is_not_known_is_empty),
 		cmocka_unit_test(a_path_has_an_end),
-		cmocka_unit_test(a_file_is_read_whole),
-		cmocka_unit_test(a_file_has_an_end),
-		cmocka_unit_test(what_is_no_file_is_an_error),
-		cmocka_unit_test(a_fifo_is_not_waited_for),
 		cmocka_unit_test(values_that_are_no_uri_stand_for_themselves),
 		cmocka_unit_test(uris_lead_to_a_text),
 		cmocka_unit_test(uris_that_lead_nowhere_have_a_reason),
