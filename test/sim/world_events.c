@@ -242,7 +242,7 @@ void world_publish_some(struct sim *s)
 
 static void recreate(struct sim *s)
 {
-	sim_say(s, "the stream is made anew");
+	sim_say(s, "the stream is recreated");
 	sim_recreate(&s->js);
 	s->rolled_from = s->rolled_to = 0;
 	for (uint64_t n = sim_rnd(s, 10); n > 0; n--)
@@ -262,7 +262,7 @@ static bool is_recognisable(const struct sim *s)
 }
 
 /* A crash that lost what was not on the disk: the server was gone, too. */
-static void registry_back(struct sim *s)
+static void roll_back(struct sim *s)
 {
 	uint64_t back = 1 + sim_rnd(s, 4);
 	uint64_t head = event_buffer_last_seq(hub_buffer(s->hub));
@@ -378,7 +378,7 @@ enum what {
 	RESTART,
 	LOSE,
 	RECREATE,
-	REGISTRY_BACK,
+	ROLL_BACK,
 	EXPIRE,
 	HEARTBEAT,
 	LAG,
@@ -469,8 +469,8 @@ static void happen(struct sim *s, enum what what)
 		if (!s->js.no_leader)
 			recreate(s);
 		break;
-	case REGISTRY_BACK:
-		registry_back(s);
+	case ROLL_BACK:
+		roll_back(s);
 		break;
 	case EXPIRE:
 		sim_expire_pull(&s->js, (unsigned)sim_rnd(s, 64));
@@ -530,7 +530,7 @@ void world_choose_weights(struct sim *s)
 	w[RESTART] = sim_rnd(s, 3) == 0;
 	w[LOSE] = sim_rnd(s, 2) == 0;
 	w[RECREATE] = sim_rnd(s, 4) == 0;
-	w[REGISTRY_BACK] = sim_rnd(s, 4) == 0;
+	w[ROLL_BACK] = sim_rnd(s, 4) == 0;
 	w[EXPIRE] = 1;
 	w[HEARTBEAT] = 1;
 	w[LAG] = s->cluster ? 6 : 0;
@@ -545,7 +545,7 @@ void world_choose_weights(struct sim *s)
 	if (sim_has(s, FEATURE_OVERTAKE))
 		w[PURGE] = 2;
 	if (sim_has(s, FEATURE_GROW))
-		w[REGISTRY_BACK] = 2;
+		w[ROLL_BACK] = 2;
 	if (sim_has(s, FEATURE_ORDER)) {
 		w[LATE] = 12;
 		w[LEADER] = s->cluster ? 4 : 0;
@@ -566,9 +566,8 @@ static enum what choose(struct sim *s)
 		at = (unsigned)sim_rnd(s, total);
 		while (at >= s->weights[what])
 			at -= s->weights[what++];
-		if ((what == RESTART || what == RECREATE ||
-		     what == REGISTRY_BACK || what == PURGE || what == LOSE ||
-		     what == PURGE_SUBJECT) &&
+		if ((what == RESTART || what == RECREATE || what == ROLL_BACK ||
+		     what == PURGE || what == LOSE || what == PURGE_SUBJECT) &&
 		    sim_rnd(s, what == LOSE ? 3 : 8) != 0)
 			continue;
 		return what;
