@@ -398,7 +398,7 @@ static void expect_the_new_ones(struct e2e *f, struct sse_client *c)
 			 COMMON + 1);
 	e2e_expect_marker(f, c, "alice", COMMON + LOST + NEW + 1);
 	assert_null(sse_client_event(c, "gap", 1));
-	assert_int_equal(e2e_count_in_log(f, "the stream went back"), 1);
+	assert_int_equal(e2e_count_in_log(f, "the stream was rolled back"), 1);
 }
 
 /* It grows past its old end before the gateway sees it again. */

@@ -199,7 +199,7 @@ static void check_reset(struct sim *s, struct client *c)
 	    first > s->js.first)
 		sim_fail(s,
 			 "client %ld: reset to %" PRIu64
-			 ", the stream went back to %" PRIu64,
+			 ", the stream was rolled back to %" PRIu64,
 			 client_no(s, c), first, s->rolled_to);
 }
 
