@@ -111,18 +111,26 @@ static void put_request(struct bench *b, struct connection *l, unsigned id)
 }
 
 /* Connections are used in turn: when the next has no room, all wait. */
-static void put_due_requests(struct bench *b)
+static struct connection *next_connection(struct bench *b)
 {
-	while (!messages_is_over(&b->messages) &&
-	       messages_wait_ns(&b->messages) == 0) {
-		size_t i = b->messages.n % options.messages.n_ids %
-			   b->n_connections;
-		struct connection *l = &b->connections[i];
+	uint64_t id = b->messages.n % options.messages.n_ids;
 
-		if (!has_room(l))
-			return;
+	return &b->connections[id % b->n_connections];
+}
+
+/* The time until the next request is due is read once: a request that becomes
+ * due after that is sent in the next round. */
+static uint64_t put_due_requests(struct bench *b)
+{
+	while (!messages_is_over(&b->messages)) {
+		uint64_t wait_ns = messages_wait_ns(&b->messages);
+		struct connection *l = next_connection(b);
+
+		if (wait_ns > 0 || !has_room(l))
+			return wait_ns;
 		put_request(b, l, messages_make(&b->messages));
 	}
+	return 0;
 }
 
 static void send_connection(struct connection *l)
@@ -168,12 +176,10 @@ static bool is_over(const struct bench *b)
 	return true;
 }
 
-/* poll() counts milliseconds: a shorter wait is a nanosleep(). */
-static int wait_ms(const struct bench *b)
+/* The timeout of poll(), which counts milliseconds: a shorter wait is a
+ * nanosleep(). 0 ns: wait for a response. */
+static int wait_ms(uint64_t ns)
 {
-	uint64_t ns = messages_is_over(&b->messages)
-			      ? 0
-			      : messages_wait_ns(&b->messages);
 	struct timespec nap = {0, (long)ns};
 
 	if (ns == 0)
@@ -186,9 +192,9 @@ static int wait_ms(const struct bench *b)
 
 static void run_once(struct bench *b)
 {
+	uint64_t wait_ns = put_due_requests(b);
 	int timeout, n;
 
-	put_due_requests(b);
 	for (size_t i = 0; i < b->n_connections; i++) {
 		struct connection *l = &b->connections[i];
 
@@ -198,7 +204,7 @@ static void run_once(struct bench *b)
 		if (l->out_at < l->out_end)
 			b->polls[i].events |= POLLOUT;
 	}
-	timeout = wait_ms(b);
+	timeout = wait_ms(wait_ns);
 	n = poll(b->polls, b->n_connections, timeout);
 	if (n == 0 && timeout == TIMEOUT_MS) {
 		errno = ETIMEDOUT;
