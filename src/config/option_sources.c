@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/printable.h"
 
@@ -133,12 +134,12 @@ static const char *flag_value_of(const char *entry, const char *name)
 static const struct options_row *nearest_variable(const char *name)
 {
 	char option[NAME_MAX_BYTES];
+	size_t len = 0;
 
-	snprintf(option, sizeof(option), "%s", name + strlen("SLUICE_"));
-	for (char *p = option; *p != '\0'; p++)
-		*p = *p == '_'		      ? '-'
-		     : *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a')
-					      : *p;
+	for (name += strlen("SLUICE_"); *name != '\0'; name++)
+		if (len + 1 < sizeof(option))
+			option[len++] = *name == '_' ? '-' : ascii_lower(*name);
+	option[len] = '\0';
 	return options_nearest(option);
 }
 
