@@ -25,15 +25,9 @@ void client_init(struct client *c, int no)
 
 unsigned client_epoch(const struct sim *s, const char *tag)
 {
-	for (unsigned e = s->js.epoch; e > 0; e--) {
-		char created[32];
-		struct sse_tag t;
-
-		snprintf(created, sizeof(created), "created-%u", e);
-		t = sse_tag_of(created, strlen(created));
-		if (strcmp(t.hex, tag) == 0)
+	for (unsigned e = s->js.epoch; e > 0; e--)
+		if (strcmp(fake_jetstream_tag(e).hex, tag) == 0)
 			return e;
-	}
 	return 0;
 }
 
@@ -45,17 +39,21 @@ static bool is_judged(const struct sim *s, const struct client *c)
 
 void client_check_owed(struct sim *s, struct client *c)
 {
+	size_t from, to;
+
 	if (!is_judged(s, c) || c->start >= SIM_MAX_SEQ)
 		return;
-	for (uint64_t q = c->start + 1; q <= c->id && q <= s->js.last; q++) {
-		uint64_t uid = s->js.at[q];
+	from = fake_jetstream_place_above(&s->js, c->start);
+	to = fake_jetstream_place_above(&s->js, c->id);
+	for (size_t i = from; i < to; i++) {
+		size_t uid = s->js.stored[i];
 
-		if (uid != 0 && s->js.messages[uid].subject == c->subject &&
-		    !c->got[uid])
+		if (s->subjects[uid] == c->subject && !c->got[uid])
 			sim_fail(s,
 				 "client %ld lacks sequence %" PRIu64
 				 ", its id is %" PRIu64,
-				 client_no(s, c), q, c->id);
+				 client_no(s, c), s->js.messages[uid].seq,
+				 c->id);
 	}
 }
 
@@ -68,12 +66,11 @@ static void note_gone(struct sim *s, struct client *c, uint64_t from,
 	if (!is_judged(s, c) || from >= SIM_MAX_SEQ)
 		return;
 	for (uint64_t q = from + 1; q <= to && q <= SIM_MAX_SEQ; q++) {
-		uint64_t uid = s->js.gone[q];
+		size_t uid = s->removed.messages[q];
 
-		if (uid == 0 || s->js.messages[uid].subject != c->subject ||
-		    c->got[uid])
+		if (uid == 0 || s->subjects[uid] != c->subject || c->got[uid])
 			continue;
-		if (s->js.gone_read[q])
+		if (s->removed.was_read[q])
 			sim_fail(s,
 				 "client %ld goes from %" PRIu64 " to %" PRIu64
 				 ", and is not told that %" PRIu64 " is gone",
@@ -162,15 +159,11 @@ static void take_gap(struct sim *s, struct client *c, const struct gap *g)
 static void take_message(struct sim *s, struct client *c, uint64_t uid,
 			 uint64_t seq)
 {
-	const struct sim_message *m;
-
-	MUST(s->js.n_messages <= UIDS_MAX);
 	if (uid == 0 || uid >= s->js.n_messages) {
 		sim_fail(s, "foreign bytes: %" PRIu64, uid);
 		return;
 	}
-	m = &s->js.messages[uid];
-	if (m->seq != seq || m->subject != c->subject)
+	if (s->js.messages[uid].seq != seq || s->subjects[uid] != c->subject)
 		sim_fail(s,
 			 "client %ld got another's message: uid %" PRIu64
 			 " as id %" PRIu64,
@@ -195,8 +188,8 @@ static void check_reset(struct sim *s, struct client *c)
 
 	c->reset_first = 0;
 	if (first != 0 && c->epoch == s->js.epoch && s->rolled_to != 0 &&
-	    first > s->rolled_to + 1 && s->js.last > s->rolled_to &&
-	    first > s->js.first)
+	    first > s->rolled_to + 1 && s->js.last_seq > s->rolled_to &&
+	    first > fake_jetstream_first_seq(&s->js))
 		sim_fail(s,
 			 "client %ld: reset to %" PRIu64
 			 ", the stream was rolled back to %" PRIu64,

@@ -30,11 +30,11 @@ static void judge_refusals(struct pace *p)
 	if (s->now_ms - p->judged_ms < 1000)
 		return;
 	p->judged_ms = s->now_ms;
-	for (int i = 0; i < SIM_SLOTS; i++) {
-		if (s->js.refused[i] > REFUSALS_MAX)
+	for (int i = 0; i < FAKE_MAX_OWNERS; i++) {
+		if (s->js.rejected[i] > REFUSALS_MAX)
 			sim_fail(s, "slot %d: refused %u times in a second", i,
-				 s->js.refused[i]);
-		s->js.refused[i] = 0;
+				 s->js.rejected[i]);
+		s->js.rejected[i] = 0;
 	}
 }
 
@@ -44,8 +44,10 @@ static void serve_consumers(struct sim *s)
 
 	while (more) {
 		more = false;
-		for (unsigned k = sim_alive(&s->js); k > 0; k--)
-			more = sim_serve_consumer(&s->js, k - 1) || more;
+		for (size_t k = fake_jetstream_count_consumers(&s->js); k > 0;
+		     k--)
+			more |= fake_jetstream_serve_consumer(
+				&s->js, fake_jetstream_consumer(&s->js, k - 1));
 	}
 }
 
@@ -63,12 +65,12 @@ static void run_ms(struct pace *p, uint64_t ms)
 			if (c->open)
 				sim_drain(s, c);
 		}
-		sim_serve_due(&s->js);
+		fake_jetstream_serve_due(&s->js);
 		serve_consumers(s);
-		while (sim_deliver(&s->js, sim_on_event, s))
+		while (fake_jetstream_deliver(&s->js, sim_on_event, s))
 			;
 		sim_flush_all(s);
-		sim_tick(&s->js);
+		fake_jetstream_tick(&s->js);
 		if (s->now_ms >= hub_next_ms(s->hub))
 			hub_tick(s->hub, s->now_ms);
 		judge_refusals(p);
@@ -115,7 +117,7 @@ static struct client *open_one(struct pace *p, int no, int id,
 static void publish(struct pace *p, int id, uint64_t n)
 {
 	while (n-- > 0)
-		sim_publish(&p->s.js, sim_subject_of(id));
+		sim_publish(&p->s, sim_subject_of(id));
 }
 
 static void begin(struct pace *p, uint64_t seed, size_t max_replays)
@@ -127,7 +129,7 @@ static void begin(struct pace *p, uint64_t seed, size_t max_replays)
 				 .max_replays = max_replays};
 
 	s->random = seed * 7919 + 29;
-	sim_js_init(&s->js, SIM_MAX_SEQ);
+	sim_init_stream(s);
 	s->js.random = s->random;
 	s->js.answer_ms = s->js.search_ms = 1 + sim_rnd(s, 3);
 	s->js.covers_all = sim_rnd(s, 2) == 0;
@@ -137,7 +139,7 @@ static void begin(struct pace *p, uint64_t seed, size_t max_replays)
 	s->n_clients = MAX_CLIENTS;
 	s->n_ids = 6;
 	sim_begin(s, &cfg, SIM_MAX_SEQ);
-	sim_up(&s->js);
+	sim_up(s);
 }
 
 /* ---- the scenes ---------------------------------------------------------- */
@@ -196,7 +198,7 @@ static void scene_refused(struct pace *p)
 /* No consumer but the tail's: message by message, without a standstill. */
 static void scene_probes(struct pace *p)
 {
-	p->s.js.consumers_max = 1;
+	p->s.js.faults.max_consumers = 1;
 	publish(p, 0, HISTORY);
 	run_ms(p, 100);
 	open_one(p, 0, 0, START_ALL, 0);
@@ -210,10 +212,10 @@ static void scene_create(struct pace *p)
 	p->s.js.answer_ms = p->s.js.search_ms = 10;
 	publish(p, 0, HISTORY);
 	run_ms(p, 200);
-	p->s.js.consumers_max = 1;
+	p->s.js.faults.max_consumers = 1;
 	open_one(p, 0, 0, START_ALL, 0);
 	run_ms(p, 300);
-	p->s.js.consumers_max = 0;
+	p->s.js.faults.max_consumers = 0;
 	await_messages(p, &p->s.clients[0], HISTORY, 8000);
 }
 
@@ -252,7 +254,7 @@ static void scene_slow(struct pace *p)
 		run_ms(p, 2500);
 	}
 	run_ms(p, 10000);
-	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++)
+	for (unsigned i = 0; i < FAKE_MAX_CONSUMERS; i++)
 		if (s->js.consumers[i].request.owner == 0)
 			s->js.consumers[i].alive = false;
 	publish(p, 0, 1);

@@ -1,6 +1,7 @@
 /* What the files of the simulation share: client.c (what a client receives, and
- * whether it is right), world.c (a whole run), world_events.c (what can happen,
- * in random order), pace.c (how long things take) and test_sim.c (the program).
+ * whether it is right), stream.c (JetStream's stream), world.c (a whole run),
+ * world_events.c (what can happen, in random order), pace.c (how long things
+ * take) and test_sim.c (the program).
  */
 #ifndef TEST_SIM_H
 #define TEST_SIM_H
@@ -12,7 +13,7 @@
 
 #include "base/mutation.h"
 #include "delivery/hub.h"
-#include "sim_js.h"
+#include "fake_jetstream.h"
 
 /* Kinds of faults that a world may have, each in half of the seeds.
  * X(name, in the suites, what happens) */
@@ -44,6 +45,9 @@ enum feature {
 };
 
 enum {
+	SIM_MAX_SEQ = 4096,
+	SIM_SUBJECTS = 8, /* ev.*: clients'; SIM_OTHER: no client's */
+	SIM_OTHER = 2,
 	MAX_CLIENTS = 24,
 	FEW_CLIENTS = 8,
 	BYTES_MAX = 1 << 18,
@@ -86,8 +90,18 @@ struct client {
 	uint64_t last_ms; /* when the last message came */
 };
 
+/* Messages that limits or a purge removed, by sequence: no client may skip them
+ * without a report; at once if the gateway had read so far. */
+struct removed {
+	size_t messages[SIM_MAX_SEQ + 1]; /* 0: none */
+	bool was_read[SIM_MAX_SEQ + 1];
+	uint64_t read_to;
+};
+
 struct sim {
-	struct sim_js js;
+	struct fake_jetstream js;
+	struct removed removed;
+	uint8_t subjects[UIDS_MAX]; /* of each message */
 	struct hub *hub;
 	struct metrics metrics;
 	struct client clients[MAX_CLIENTS];
@@ -107,7 +121,7 @@ struct sim {
 	bool cluster;
 	bool had_behind; /* a leader was behind once */
 	uint64_t behind_to_ms;
-	uint64_t rival_to_ms;
+	uint64_t former_to_ms;
 };
 
 extern unsigned sim_features; /* that seeds may have */
@@ -128,6 +142,19 @@ static inline long client_no(const struct sim *s, const struct client *c)
 {
 	return (long)(c - s->clients);
 }
+
+/* ---- stream.c ------------------------------------------------------------ */
+
+extern const char *const sim_subjects[SIM_SUBJECTS];
+
+/* An empty stream, no session. */
+void sim_init_stream(struct sim *s);
+void sim_publish(struct sim *s, int subject);
+/* Another stream, and the same stream that ends at `last` once more. */
+void sim_recreate(struct sim *s);
+void sim_roll_back(struct sim *s, uint64_t last);
+/* A new session, if there is none. */
+void sim_up(struct sim *s);
 
 /* ---- client.c ------------------------------------------------------------ */
 

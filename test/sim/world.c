@@ -134,21 +134,24 @@ void sim_drain(struct sim *s, struct client *c)
  * all of them: then nothing proves the roll-back. */
 static bool waits_for_roll_back(const struct sim *s)
 {
-	return s->rolled_from != 0 && s->js.first <= s->rolled_from &&
-	       s->js.at[s->rolled_from] != 0;
+	return s->rolled_from != 0 &&
+	       fake_jetstream_at(&s->js, s->rolled_from) != 0;
 }
 
 static void forget_roll_back(struct sim *s)
 {
-	if (s->rolled_from == 0 || s->js.first <= s->rolled_from)
+	if (s->rolled_from == 0 ||
+	    fake_jetstream_first_seq(&s->js) <= s->rolled_from)
 		return;
-	memset(s->js.gone, 0, (s->rolled_from + 1) * sizeof(s->js.gone[0]));
+	memset(s->removed.messages, 0,
+	       (s->rolled_from + 1) * sizeof(s->removed.messages[0]));
 	s->rolled_from = 0;
 }
 
 static bool is_under_way(const struct sim *s)
 {
-	return sim_on_wire(&s->js) > 0 || s->js.asked_from != s->js.asked_to;
+	return fake_jetstream_count_events(&s->js) > 0 ||
+	       requests_unread(&s->js) > 0;
 }
 
 static bool at_rest(const struct sim *s)
@@ -157,8 +160,8 @@ static bool at_rest(const struct sim *s)
 	const char *why;
 
 	if (!hub_ready(s->hub, &why) ||
-	    sim_next(&s->js, event_buffer_last_seq(l), "ev.*", s->js.last) !=
-		    0 ||
+	    fake_jetstream_next(&s->js, event_buffer_last_seq(l), "ev.*",
+				FAKE_ALL) != 0 ||
 	    hub_tag(s->hub) == NULL || waits_for_roll_back(s) ||
 	    client_epoch(s, hub_tag(s->hub)->hex) != s->js.epoch)
 		return false;
@@ -175,14 +178,15 @@ static bool at_rest(const struct sim *s)
 /* Repairs everything, except what a server may be like forever. */
 static void mend_all(struct sim *s)
 {
-	sim_lead(&s->js);
-	sim_step_down(&s->js);
+	fake_jetstream_lead(&s->js);
+	fake_jetstream_step_down(&s->js);
 	s->js.faults.errors = s->js.faults.pulls = s->js.faults.foreign = 0;
 	s->js.faults.shuffles = false;
 	s->features &= ~(1u << FEATURE_SINKS);
-	sim_up(&s->js);
-	if (sim_has(s, FEATURE_CONSUMER_LIMIT) && s->js.consumers_max == 0)
-		s->js.consumers_max = (unsigned)sim_rnd(s, 3);
+	sim_up(s);
+	if (sim_has(s, FEATURE_CONSUMER_LIMIT) &&
+	    s->js.faults.max_consumers == 0)
+		s->js.faults.max_consumers = (unsigned)sim_rnd(s, 3);
 	for (int k = 0; k < s->n_clients; k++)
 		s->clients[k].stuck = false;
 }
@@ -202,14 +206,17 @@ static void settle_step(struct sim *s)
 	for (int k = 0; k < s->n_clients; k++)
 		if (s->clients[k].open)
 			sim_drain(s, &s->clients[k]);
-	for (unsigned k = 0; k < SIM_MAX_CONSUMERS; k++)
+	for (unsigned k = 0; k < FAKE_MAX_CONSUMERS; k++)
 		s->js.consumers[k].lag = 0;
-	sim_serve_request(&s->js, 0);
-	for (unsigned k = 0; k < SIM_MAX_CONSUMERS; k++)
-		sim_serve_consumer(&s->js, k);
-	while (sim_late(&s->js, 0) || sim_late(&s->js, 1))
+	fake_jetstream_serve_request(&s->js, 0);
+	for (unsigned k = 0; k < FAKE_MAX_CONSUMERS; k++)
+		fake_jetstream_serve_consumer(&s->js,
+					      fake_jetstream_consumer(&s->js,
+								      k));
+	while (fake_jetstream_deliver_late(&s->js, 0) ||
+	       fake_jetstream_deliver_late(&s->js, 1))
 		;
-	while (sim_deliver(&s->js, sim_on_event, s))
+	while (fake_jetstream_deliver(&s->js, sim_on_event, s))
 		;
 	sim_flush_all(s);
 	world_check(s);
@@ -218,14 +225,14 @@ static void settle_step(struct sim *s)
 /* Nothing happens but by time: goes to the next timer. */
 static void sleep_on(struct sim *s)
 {
-	uint64_t next = hub_next_ms(s->hub), due = sim_due(&s->js);
+	uint64_t next = hub_next_ms(s->hub), due = fake_jetstream_due(&s->js);
 
 	next = due < next ? due : next;
 	if (next == UINT64_MAX)
 		sim_fail(s, "nobody waits for anything");
 	else if (next > s->now_ms)
 		world_set_clock(s, next);
-	sim_tick(&s->js);
+	fake_jetstream_tick(&s->js);
 	hub_tick(s->hub, s->now_ms);
 }
 
@@ -245,11 +252,12 @@ static void say_where(struct sim *s)
 				c->listed, c->blocked, c->gap);
 	}
 	sim_say(s,
-		"tail %s, consumers %u of %u, wire %u, asked %u, rolled "
-		"%" PRIu64,
-		hub_ready(s->hub, &why) ? "live" : why, sim_alive(&s->js),
-		s->js.consumers_max, sim_on_wire(&s->js),
-		s->js.asked_to - s->js.asked_from, s->rolled_from);
+		"tail %s, consumers %zu of %u, events %zu, requests %zu, "
+		"rolled %" PRIu64,
+		hub_ready(s->hub, &why) ? "live" : why,
+		fake_jetstream_count_consumers(&s->js),
+		s->js.faults.max_consumers, fake_jetstream_count_events(&s->js),
+		requests_unread(&s->js), s->rolled_from);
 }
 
 static void settle_all(struct sim *s)
@@ -265,7 +273,7 @@ static void settle_all(struct sim *s)
 			rests_ms = s->now_ms;
 		else if (s->now_ms - rests_ms >= REST_MS && !is_under_way(s))
 			return;
-		if (s->js.asked_from == s->js.asked_to && sim_idle(&s->js))
+		if (requests_unread(&s->js) == 0 && fake_jetstream_idle(&s->js))
 			sleep_on(s);
 		else if (spins % 16 == 0)
 			world_set_clock(s, s->now_ms + 1);
@@ -274,7 +282,7 @@ static void settle_all(struct sim *s)
 	}
 	say_where(s);
 	sim_fail(s, "not at rest: head %" PRIu64 ", stream's last %" PRIu64,
-		 event_buffer_last_seq(hub_buffer(s->hub)), s->js.last);
+		 event_buffer_last_seq(hub_buffer(s->hub)), s->js.last_seq);
 }
 
 static void check_all_caught_up(struct sim *s)
@@ -329,7 +337,7 @@ static void choose_features(struct sim *s, uint64_t seed)
 {
 	unsigned may = needs_plain_world(mutation_now) ? 0 : sim_features;
 	bool one = (may & (may - 1)) == 0;
-	struct sim_faults *f = &s->js.faults;
+	struct fake_faults *f = &s->js.faults;
 	uint64_t kept = s->random;
 
 	s->random = seed * 104729 + 71;
@@ -371,7 +379,7 @@ void sim_end(struct sim *s)
 		if (s->clients[i].open)
 			sim_close(s, &s->clients[i]);
 	hub_free(s->hub);
-	sim_js_finish(&s->js);
+	fake_jetstream_finish(&s->js);
 }
 
 static void world_begin(struct sim *s, uint64_t seed)
@@ -383,7 +391,7 @@ static void world_begin(struct sim *s, uint64_t seed)
 
 	s->random = seed * 7919 + 17;
 	limit = limits[sim_rnd(s, 4)];
-	sim_js_init(&s->js, limit);
+	sim_init_stream(s);
 	world_set_clock(s, 1000);
 	choose_features(s, seed);
 	s->cluster = sim_rnd(s, 2) == 0 || needs_cluster(mutation_now);
@@ -393,7 +401,7 @@ static void world_begin(struct sim *s, uint64_t seed)
 	cfg.max_asks = 1 + (unsigned)sim_rnd(s, 3);
 	cfg.max_consumers = 1 + (unsigned)sim_rnd(s, 3);
 	if (sim_rnd(s, 6) == 0)
-		s->js.consumers_max = 1 + (unsigned)sim_rnd(s, 3);
+		s->js.faults.max_consumers = 1 + (unsigned)sim_rnd(s, 3);
 	world_choose_weights(s);
 	if (sim_has(s, FEATURE_OVERTAKE) && limit == 5)
 		limit = 1 + seed % 3;
@@ -402,7 +410,7 @@ static void world_begin(struct sim *s, uint64_t seed)
 	for (uint64_t n = sim_rnd(s, before); n > 0; n--)
 		world_publish_some(s);
 	if (sim_rnd(s, 4) > 0)
-		sim_up(&s->js);
+		sim_up(s);
 }
 
 bool world_run(uint64_t seed, bool verbose, char *why, size_t size)

@@ -114,14 +114,6 @@ void sim_open(struct sim *s, struct client *c, const struct hub_open *open)
 	MUST(hub_open(s->hub, &c->cursor, &o, s->now_ms) == 0);
 }
 
-static struct sse_tag tag_of_epoch(unsigned epoch)
-{
-	char created[32];
-
-	snprintf(created, sizeof(created), "created-%u", epoch);
-	return sse_tag_of(created, strlen(created));
-}
-
 /* Another client, or one with an invented event id. */
 static void become_new(struct sim *s, struct client *c, char *text, size_t size)
 {
@@ -137,19 +129,20 @@ static void become_new(struct sim *s, struct client *c, char *text, size_t size)
 	c->start = 0;
 	if (sim_rnd(s, 8) == 0)
 		beyond = 5;
-	snprintf(text, size, "%" PRIu64, sim_rnd(s, s->js.last + 1 + beyond));
-	if (sim_has(s, FEATURE_BEHIND) && s->js.applied < s->js.last) {
+	snprintf(text, size, "%" PRIu64,
+		 sim_rnd(s, s->js.last_seq + 1 + beyond));
+	if (sim_has(s, FEATURE_BEHIND) && s->js.applied < s->js.last_seq) {
 		/* of a gateway that was ahead of this one */
 		c->policy = START_RESUME;
-		snprintf(text, size, "%" PRIu64, s->js.last);
+		snprintf(text, size, "%" PRIu64, s->js.last_seq);
 	}
 	if (sim_has(s, FEATURE_BEYOND) && sim_rnd(s, 4) == 0)
 		snprintf(text, size, "%" PRIu64,
 			 sim_rnd(s, 2) ? UINT64_MAX - sim_rnd(s, 2)
-				       : s->js.last + 1 + sim_rnd(s, 2000));
+				       : s->js.last_seq + 1 + sim_rnd(s, 2000));
 	if (c->policy == START_RESUME && sim_rnd(s, 2) == 0)
 		snprintf(text + strlen(text), size - strlen(text), "-%s",
-			 tag_of_epoch(s->js.epoch).hex);
+			 fake_jetstream_tag(s->js.epoch).hex);
 }
 
 static void choose_form(struct sim *s, struct hub_open *o)
@@ -199,7 +192,7 @@ static void open_client(struct sim *s, struct client *c)
 	c->doomed = s->rolled_from != 0;
 	c->sound = 0;
 	/* Its event id is of this stream, which the gateway knows. */
-	if (hub_tag(s->hub) != NULL && cur.seq <= s->js.last &&
+	if (hub_tag(s->hub) != NULL && cur.seq <= s->js.last_seq &&
 	    (!resume || c->epoch == s->js.epoch) &&
 	    client_epoch(s, hub_tag(s->hub)->hex) == s->js.epoch)
 		c->sound = s->js.epoch;
@@ -237,13 +230,13 @@ void world_publish_some(struct sim *s)
 	uint64_t n = sim_rnd(s, 3) == 0 ? 5 : 1;
 
 	while (n-- > 0 && !is_still(s))
-		sim_publish(&s->js, any_subject(s));
+		sim_publish(s, any_subject(s));
 }
 
 static void recreate(struct sim *s)
 {
 	sim_say(s, "the stream is recreated");
-	sim_recreate(&s->js);
+	sim_recreate(s);
 	s->rolled_from = s->rolled_to = 0;
 	for (uint64_t n = sim_rnd(s, 10); n > 0; n--)
 		world_publish_some(s);
@@ -255,10 +248,10 @@ static bool is_recognisable(const struct sim *s)
 {
 	const struct event_buffer *l = hub_buffer(s->hub);
 	uint64_t head = event_buffer_last_seq(l);
-	uint64_t uid = head <= s->js.last ? s->js.at[head] : 0;
+	size_t uid = fake_jetstream_at(&s->js, head);
 
 	return event_buffer_count(l) > 0 && uid != 0 &&
-	       s->js.messages[uid].subject != SIM_OTHER;
+	       s->subjects[uid] != SIM_OTHER;
 }
 
 /* A crash that lost what was not on the disk: the server was gone, too. */
@@ -267,15 +260,15 @@ static void roll_back(struct sim *s)
 	uint64_t back = 1 + sim_rnd(s, 4);
 	uint64_t head = event_buffer_last_seq(hub_buffer(s->hub));
 
-	if (s->js.last <= back || s->rolled_from != 0 || s->js.no_leader ||
-	    s->js.last - back >= head)
+	if (s->js.last_seq <= back || s->rolled_from != 0 || s->js.no_leader ||
+	    s->js.last_seq - back >= head)
 		return;
 	if (sim_has(s, FEATURE_GROW) && !is_recognisable(s))
 		return;
-	s->rolled_to = s->js.last - back;
+	s->rolled_to = s->js.last_seq - back;
 	sim_say(s, "the stream rolls back to %" PRIu64, s->rolled_to);
-	sim_down(&s->js);
-	sim_roll_back(&s->js, s->rolled_to);
+	fake_jetstream_down(&s->js);
+	sim_roll_back(s, s->rolled_to);
 	/* An event id beyond the end names no message: no gateway can tell. */
 	for (int i = 0; i < s->n_clients; i++) {
 		s->clients[i].stale = true;
@@ -285,16 +278,21 @@ static void roll_back(struct sim *s)
 	s->times_back = times_back(s);
 	if (sim_has(s, FEATURE_GROW))
 		for (uint64_t n = sim_rnd(s, 8); n > 0; n--)
-			sim_publish(&s->js, any_subject(s));
-	sim_up(&s->js);
+			sim_publish(s, any_subject(s));
+	sim_up(s);
 }
 
 static void lag_some(struct sim *s)
 {
-	for (unsigned i = 0; i < SIM_MAX_CONSUMERS; i++)
+	for (unsigned i = 0; i < FAKE_MAX_CONSUMERS; i++)
 		if (s->js.consumers[i].alive)
 			s->js.consumers[i].lag =
 				s->cluster ? (unsigned)sim_rnd(s, 24) : 0;
+}
+
+static uint64_t last_seq_less(const struct sim *s, uint64_t n)
+{
+	return s->js.last_seq > n ? s->js.last_seq - n : 0;
 }
 
 /* A leader that is behind a replica catches up soon, and is behind once only,
@@ -303,33 +301,33 @@ static void change_leader(struct sim *s)
 {
 	uint64_t back = sim_rnd(s, 6);
 
-	if (s->js.rival) {
-		sim_step_down(&s->js);
+	if (s->js.former_leader) {
+		fake_jetstream_step_down(&s->js);
 	} else if (s->js.no_leader || s->rolled_from != 0) {
-		sim_lead(&s->js);
+		fake_jetstream_lead(&s->js);
 	} else if (s->cluster &&
 		   (sim_rnd(s, 3) == 0 || sim_has(s, FEATURE_ORDER))) {
 		/* A former leader that is back learns of the other within a
 		 * second. */
-		s->rival_to_ms = s->now_ms + sim_rnd(s, 1000);
-		sim_lead(&s->js);
-		sim_rival(&s->js, s->js.last > back ? s->js.last - back : 0);
+		s->former_to_ms = s->now_ms + sim_rnd(s, 1000);
+		fake_jetstream_lead(&s->js);
+		fake_jetstream_return_former(&s->js, last_seq_less(s, back));
 	} else if (sim_rnd(s, 2) == 0) {
-		sim_cut_off(&s->js, s->js.last);
+		fake_jetstream_cut_off(&s->js, s->js.last_seq);
 	} else if (!s->had_behind) {
 		s->had_behind = true;
 		s->behind_to_ms =
 			s->now_ms +
 			sim_rnd(s, sim_has(s, FEATURE_BEHIND) ? 4000 : 400);
 		if (sim_rnd(s, 2) == 0)
-			sim_stand_still(&s->js);
+			fake_jetstream_stand_still(&s->js);
 		else
-			sim_lead_behind(&s->js, s->js.last > back
-							? s->js.last - back
-							: 0);
+			fake_jetstream_lead_behind(&s->js,
+						   last_seq_less(s, back));
 	}
-	sim_say(s, "leader %u, led %d, behind %d, rival %d", s->js.leader,
-		!s->js.no_leader, s->js.applied < s->js.last, s->js.rival);
+	sim_say(s, "leader %u, no leader %d, behind %d, former leader %d",
+		s->js.leader, s->js.no_leader, s->js.applied < s->js.last_seq,
+		s->js.former_leader);
 }
 
 /* A new session may be with a server that is cut off. */
@@ -339,14 +337,14 @@ static void restart(struct sim *s)
 
 	sim_say(s, "session %s", s->js.up ? "down" : "up");
 	if (s->js.up) {
-		sim_down(&s->js);
+		fake_jetstream_down(&s->js);
 		return;
 	}
-	sim_lead(&s->js);
-	sim_step_down(&s->js);
+	fake_jetstream_lead(&s->js);
+	fake_jetstream_step_down(&s->js);
 	if (s->cluster && s->rolled_from == 0 && sim_rnd(s, 3) == 0)
-		sim_cut_off(&s->js, s->js.last > back ? s->js.last - back : 0);
-	sim_up(&s->js);
+		fake_jetstream_cut_off(&s->js, last_seq_less(s, back));
+	sim_up(s);
 }
 
 void world_set_clock(struct sim *s, uint64_t now_ms)
@@ -359,9 +357,9 @@ static void advance_clock(struct sim *s)
 	world_set_clock(s, s->now_ms + 1 +
 				   sim_rnd(s, sim_rnd(s, 10) == 0 ? 3000 : 60));
 	if (!s->js.no_leader && s->now_ms >= s->behind_to_ms)
-		s->js.applied = SIM_ALL;
-	if (s->js.rival && s->now_ms >= s->rival_to_ms)
-		sim_step_down(&s->js);
+		s->js.applied = FAKE_ALL;
+	if (s->js.former_leader && s->now_ms >= s->former_to_ms)
+		fake_jetstream_step_down(&s->js);
 	hub_tick(s->hub, s->now_ms);
 }
 
@@ -410,20 +408,35 @@ static void happen_in_stream(struct sim *s, enum what what)
 {
 	if (is_still(s))
 		return;
-	if (what == DELETE && s->js.last > 0)
-		sim_delete(&s->js, 1 + sim_rnd(s, s->js.last));
+	if (what == DELETE && s->js.last_seq > 0)
+		fake_jetstream_delete(&s->js, 1 + sim_rnd(s, s->js.last_seq));
 	else if (what == PURGE)
-		sim_purge(&s->js, sim_rnd(s, 2) ? s->js.last
-						: sim_rnd(s, s->js.last + 1));
+		fake_jetstream_purge(&s->js,
+				     sim_rnd(s, 2)
+					     ? s->js.last_seq
+					     : sim_rnd(s, s->js.last_seq + 1));
 	else if (what == PURGE_SUBJECT)
-		sim_purge_subject(&s->js, any_subject(s));
+		fake_jetstream_purge_subject(&s->js,
+					     sim_subjects[any_subject(s)]);
+}
+
+static struct fake_consumer *any_consumer(struct sim *s)
+{
+	return fake_jetstream_consumer(&s->js, sim_rnd(s, 64));
+}
+
+static void delete_consumer(struct sim *s)
+{
+	bool statuses = sim_rnd(s, 2) == 0;
+
+	fake_jetstream_delete_consumer(&s->js, any_consumer(s), statuses);
 }
 
 static void happen(struct sim *s, enum what what)
 {
 	struct client *c;
 
-	s->js.read_to = read_to(s);
+	s->removed.read_to = read_to(s);
 	if (s->features != 0)
 		world_close_ended(s);
 	switch (what) {
@@ -436,16 +449,17 @@ static void happen(struct sim *s, enum what what)
 		happen_in_stream(s, what);
 		break;
 	case ANSWER:
-		sim_serve_request(&s->js, s->cluster || s->js.faults.shuffles
-						  ? (unsigned)sim_rnd(s, 3)
-						  : 0);
+		fake_jetstream_serve_request(&s->js,
+					     s->cluster || s->js.faults.shuffles
+						     ? (unsigned)sim_rnd(s, 3)
+						     : 0);
 		break;
 	case SERVE:
-		sim_serve_consumer(&s->js, (unsigned)sim_rnd(s, 64));
+		fake_jetstream_serve_consumer(&s->js, any_consumer(s));
 		break;
 	case WIRE:
 		for (uint64_t n = 1 + sim_rnd(s, 3); n > 0; n--)
-			sim_deliver(&s->js, sim_on_event, s);
+			fake_jetstream_deliver(&s->js, sim_on_event, s);
 		break;
 	case OPEN:
 		if ((c = pick(s, false)) != NULL)
@@ -463,7 +477,7 @@ static void happen(struct sim *s, enum what what)
 		restart(s);
 		break;
 	case LOSE:
-		sim_lose(&s->js, (unsigned)sim_rnd(s, SIM_MAX_QUEUE));
+		fake_jetstream_lose_event(&s->js, sim_rnd(s, FAKE_MAX_EVENTS));
 		break;
 	case RECREATE:
 		if (!s->js.no_leader)
@@ -473,10 +487,10 @@ static void happen(struct sim *s, enum what what)
 		roll_back(s);
 		break;
 	case EXPIRE:
-		sim_expire_pull(&s->js, (unsigned)sim_rnd(s, 64));
+		fake_jetstream_expire_pull(&s->js, any_consumer(s));
 		break;
 	case HEARTBEAT:
-		sim_heartbeat(&s->js, (unsigned)sim_rnd(s, 64));
+		fake_jetstream_beat(&s->js, any_consumer(s));
 		break;
 	case LAG:
 		lag_some(s);
@@ -485,7 +499,7 @@ static void happen(struct sim *s, enum what what)
 		change_leader(s);
 		break;
 	case LATE:
-		sim_late(&s->js, (unsigned)sim_rnd(s, 2));
+		fake_jetstream_deliver_late(&s->js, sim_rnd(s, 2));
 		break;
 	case CLOCK:
 		advance_clock(s);
@@ -498,14 +512,13 @@ static void happen(struct sim *s, enum what what)
 			sim_drain(s, c);
 		break;
 	case MORE_CONSUMERS:
-		s->js.consumers_max = (unsigned)sim_rnd(s, 5);
+		s->js.faults.max_consumers = (unsigned)sim_rnd(s, 5);
 		break;
 	case DELETE_CONSUMER:
-		sim_delete_consumer(&s->js, (unsigned)sim_rnd(s, 64),
-				    sim_rnd(s, 2) == 0);
+		delete_consumer(s);
 		break;
 	case DROP_INFOS:
-		sim_drop_infos(&s->js);
+		fake_jetstream_drop_infos(&s->js);
 		break;
 	case N_WHAT:
 		break;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "fake_jetstream.h"
+#include "fake_jetstream_internal.h"
 #include "nats/pattern.h"
 
 static void grow(struct fake_jetstream *js)
@@ -17,6 +17,39 @@ static void grow(struct fake_jetstream *js)
 	js->stored =
 		realloc(js->stored, js->cap_messages * sizeof(*js->stored));
 	MUST(js->messages != NULL && js->stored != NULL);
+}
+
+size_t fake_jetstream_place_above(const struct fake_jetstream *js, uint64_t seq)
+{
+	size_t low = 0, high = js->n_stored;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (js->messages[js->stored[middle]].seq > seq)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+static void report(struct fake_jetstream *js, size_t message, bool expired)
+{
+	if (js->on_removed != NULL)
+		js->on_removed(js, message, expired);
+}
+
+static void drop(struct fake_jetstream *js, size_t from, size_t to,
+		 bool expired)
+{
+	if (from == to)
+		return;
+	for (size_t i = from; i < to; i++)
+		report(js, js->stored[i], expired);
+	memmove(js->stored + from, js->stored + to,
+		(js->n_stored - to) * sizeof(*js->stored));
+	js->n_stored -= to - from;
 }
 
 bool fake_jetstream_store(struct fake_jetstream *js, uint64_t seq,
@@ -35,8 +68,11 @@ bool fake_jetstream_store(struct fake_jetstream *js, uint64_t seq,
 	m->data = malloc(len + 1);
 	MUST(m->subject != NULL && m->data != NULL);
 	memcpy(m->data, data, len);
+	m->big = fake_happens(js, js->faults.big);
 	js->last_seq = seq;
 	js->stored[js->n_stored++] = js->n_messages++;
+	if (js->limit != 0 && js->n_stored > js->limit)
+		drop(js, 0, js->n_stored - js->limit, true);
 	return true;
 }
 
@@ -45,41 +81,60 @@ void fake_jetstream_mark_internal(struct fake_jetstream *js)
 	js->messages[js->stored[js->n_stored - 1]].internal = true;
 }
 
-/* The place in `stored` of the first message above `seq`. */
-static size_t place_above(const struct fake_jetstream *js, uint64_t seq)
-{
-	size_t low = 0, high = js->n_stored;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (js->messages[js->stored[middle]].seq > seq)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
-
-static void drop(struct fake_jetstream *js, size_t from, size_t to)
-{
-	memmove(js->stored + from, js->stored + to,
-		(js->n_stored - to) * sizeof(*js->stored));
-	js->n_stored -= to - from;
-}
-
 void fake_jetstream_purge(struct fake_jetstream *js, uint64_t upto)
 {
-	if (js->n_stored > 0)
-		drop(js, 0, place_above(js, upto));
+	drop(js, 0, fake_jetstream_place_above(js, upto), true);
+}
+
+bool fake_is_literal(const char *filter)
+{
+	return filter[0] != '\0' && strpbrk(filter, "*>") == NULL;
+}
+
+void fake_jetstream_purge_subject(struct fake_jetstream *js,
+				  const char *subject)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < js->n_stored; i++) {
+		size_t m = js->stored[i];
+
+		if (strcmp(js->messages[m].subject, subject) == 0)
+			report(js, m, false);
+		else
+			js->stored[kept++] = m;
+	}
+	js->n_stored = kept;
+	for (size_t i = 0; js->faults.jumps && i < FAKE_MAX_CONSUMERS; i++)
+		if (js->consumers[i].alive &&
+		    !fake_is_literal(js->consumers[i].filter))
+			js->consumers[i].pos = js->last_seq;
 }
 
 void fake_jetstream_delete(struct fake_jetstream *js, uint64_t seq)
 {
-	size_t to = place_above(js, seq);
+	size_t to = fake_jetstream_place_above(js, seq);
 
-	if (to > 0 && js->messages[js->stored[to - 1]].seq == seq)
-		drop(js, to - 1, to);
+	if (fake_jetstream_at(js, seq) != 0)
+		drop(js, to - 1, to, false);
+}
+
+void fake_jetstream_roll_back(struct fake_jetstream *js, uint64_t last)
+{
+	drop(js, fake_jetstream_place_above(js, last), js->n_stored, false);
+	js->last_seq = last;
+	js->applied = FAKE_ALL;
+	fake_jetstream_lose_consumers(js);
+}
+
+void fake_jetstream_drop_stream(struct fake_jetstream *js)
+{
+	fake_jetstream_purge(js, UINT64_MAX);
+	js->has_stream = false;
+	for (size_t i = 0; i < FAKE_MAX_CONSUMERS; i++)
+		if (js->consumers[i].alive)
+			fake_jetstream_delete_consumer(js, &js->consumers[i],
+						       true);
 }
 
 void fake_jetstream_make_stream(struct fake_jetstream *js)
@@ -89,18 +144,61 @@ void fake_jetstream_make_stream(struct fake_jetstream *js)
 	js->has_stream = true;
 	js->epoch++;
 	js->last_seq = 0;
+	js->applied = FAKE_ALL;
+}
+
+uint64_t fake_jetstream_first_seq(const struct fake_jetstream *js)
+{
+	return js->n_stored > 0 ? js->messages[js->stored[0]].seq
+				: js->last_seq + 1;
+}
+
+size_t fake_jetstream_at(const struct fake_jetstream *js, uint64_t seq)
+{
+	size_t to = fake_jetstream_place_above(js, seq);
+	size_t m = to > 0 ? js->stored[to - 1] : 0;
+
+	return m != 0 && js->messages[m].seq == seq ? m : 0;
+}
+
+/* ---- searches ------------------------------------------------------------ */
+
+/* The place of the first message of a subject at or after a place, and up to a
+ * sequence; n_stored: none. */
+static size_t find_place(const struct fake_jetstream *js, size_t from,
+			 struct span subject, uint64_t upto)
+{
+	for (size_t i = from; i < js->n_stored; i++) {
+		const struct fake_message *m = &js->messages[js->stored[i]];
+
+		if (m->seq > upto)
+			break;
+		if (subject.len == 0 ||
+		    pattern_matches(subject, span_of(m->subject)))
+			return i;
+	}
+	return js->n_stored;
 }
 
 size_t fake_jetstream_next(const struct fake_jetstream *js, uint64_t seq,
-			   const char *subject)
+			   const char *subject, uint64_t upto)
 {
-	for (size_t i = place_above(js, seq); i < js->n_stored; i++) {
-		size_t m = js->stored[i];
+	size_t i = find_place(js, fake_jetstream_place_above(js, seq),
+			      span_of(subject), upto);
 
-		if (subject[0] == '\0' ||
-		    pattern_matches(span_of(subject),
-				    span_of(js->messages[m].subject)))
-			return m;
+	return i < js->n_stored ? js->stored[i] : 0;
+}
+
+uint64_t fake_count(const struct fake_jetstream *js, uint64_t seq,
+		    const char *subject, uint64_t upto)
+{
+	struct span s = span_of(subject);
+	size_t i = fake_jetstream_place_above(js, seq);
+	uint64_t n = 0;
+
+	while ((i = find_place(js, i, s, upto)) < js->n_stored) {
+		n++;
+		i++;
 	}
-	return 0;
+	return n;
 }
