@@ -615,7 +615,7 @@ static void markers_are_no_events(void **state)
 	struct sse_client *live, *all, *last;
 
 	if (f->nats.version < 21100) {
-		print_message("nats-server %s writes no delete markers\n",
+		print_message("# nats-server %s writes no delete markers\n",
 			      version_text(f));
 		return;
 	}
