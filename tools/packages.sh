@@ -38,7 +38,7 @@ wanted()
 	build) ;;
 	run) echo nats-server curl ;;
 	test)
-		echo nats-server curl libcmocka-dev openssl python3 procps \
+		echo nats-server curl git libcmocka-dev openssl python3 procps \
 			nginx haproxy mandoc zsh fish valgrind strace
 		# The formatter's output differs between versions; only Debian
 		# 12's is the reference.

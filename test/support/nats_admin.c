@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "test_clock.h"
+
 /* A test kills its server and goes on: so no reconnect of the library's, which
  * could answer late, but a new connection at the next call. */
 
@@ -96,14 +98,13 @@ static json_t *answer_json(const char *what, const char *text, size_t len)
 	return json;
 }
 
-char *nats_admin_api(struct nats_admin *a, const char *subject,
-		     const char *json)
+/* The response to a request of the API, to free(). */
+static char *request_text(struct nats_admin *a, const char *full,
+			  const char *json)
 {
-	char full[1024];
 	natsMsg *msg = NULL;
 	char *text;
 
-	snprintf(full, sizeof(full), "$JS.API.%s", subject);
 	must(natsConnection_RequestString(&msg, connected(a), full,
 					  json == NULL ? "" : json, TIMEOUT_MS),
 	     full);
@@ -111,6 +112,17 @@ char *nats_admin_api(struct nats_admin *a, const char *subject,
 		       (size_t)natsMsg_GetDataLength(msg));
 	natsMsg_Destroy(msg);
 	assert_non_null(text);
+	return text;
+}
+
+char *nats_admin_api(struct nats_admin *a, const char *subject,
+		     const char *json)
+{
+	char full[1024];
+	char *text;
+
+	snprintf(full, sizeof(full), "$JS.API.%s", subject);
+	text = request_text(a, full, json);
 	json_decref(answer_json(full, text, strlen(text)));
 	return text;
 }
@@ -132,11 +144,21 @@ void nats_admin_stream(struct nats_admin *a, const char *config_json)
 	json_t *config =
 		answer_json("stream", config_json, strlen(config_json));
 	const char *name = json_string_value(json_object_get(config, "name"));
-	char subject[512];
+	uint64_t deadline = test_deadline_ms(TIMEOUT_MS);
+	char subject[512], *text;
 
 	assert_non_null(name);
-	snprintf(subject, sizeof(subject), "STREAM.CREATE.%s", name);
-	free(nats_admin_api(a, subject, config_json));
+	snprintf(subject, sizeof(subject), "$JS.API.STREAM.CREATE.%s", name);
+	text = request_text(a, subject, config_json);
+	/* "error creating store": nats-server 2.10 still removes the files of
+	 * the stream of this name that was deleted. */
+	while (strstr(text, "\"err_code\":10049") != NULL &&
+	       test_now_ms() < deadline) {
+		free(text);
+		text = request_text(a, subject, config_json);
+	}
+	json_decref(answer_json(subject, text, strlen(text)));
+	free(text);
 	json_decref(config);
 }
 
