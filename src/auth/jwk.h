@@ -62,7 +62,8 @@ int jwk_init_p256(struct jwk *k, const uint8_t *x, size_t x_len,
 /* EdDSA. 32 bytes. */
 int jwk_init_ed25519(struct jwk *k, const uint8_t *x, size_t x_len,
 		     const char **why);
-/* One public key or certificate, whose dates and issuer are ignored. */
+/* One public key or certificate. A certificate's dates and issuer are ignored.
+ */
 int jwk_init_pem(struct jwk *k, const void *bytes, size_t len,
 		 const char **why);
 /* NULL and a zeroed key are fine. Wipes a secret. */

@@ -1,5 +1,5 @@
 /* Rights: the patterns that an identity may read as events, and those it is
- * denied. Contract: "Whose events" and "Several subjects".
+ * denied.
  *
  *	allowed = rendered --subject and --allow-sub + the token's sub.allow
  *	denied  = the token's sub.deny
@@ -59,7 +59,7 @@ int rights_check(const struct rights *r, struct span pattern,
  * matches it: it is hidden or denied. */
 bool rights_denies(const struct rights *r, struct span subject);
 
-/* What a subscription follows: the messages whose subject matches one of
+/* The selection of a subscription: messages with a subject that matches one of
  * `patterns` and none of `denied`, and is not hidden. The texts are borrowed
  * from the rights and the request. Both lists are normalised, and `denied` has
  * no pattern that cannot matter, so equal selections have equal texts. */

@@ -1,6 +1,5 @@
 /* The claim with the rights of a token, in the form of NATS user JWTs
- * (Permissions and Permission of nats-io/jwt v2, types.go; contract: "Whose
- * events"):
+ * (Permissions and Permission of nats-io/jwt v2, types.go):
  *
  *	{"sub": {"allow": [...], "deny": [...]}, "pub": {...}}
  *
@@ -39,7 +38,7 @@ struct rights_claim {
  *   JSON takes it for that member, so ignoring it could ignore a `deny`.
  *
  * Absent, null and empty objects and lists are fine; other members are ignored.
- * A text whose `at` is NULL is an absent claim: empty lists. */
+ * An absent claim (`at` is NULL) has empty lists. */
 int rights_claim_init(struct rights_claim *ret, struct http_error *why,
 		      struct span json, const char *name);
 void rights_claim_finish(struct rights_claim *c);

@@ -220,7 +220,7 @@ static void on_outcome(struct hub *h, unsigned bits, uint64_t last_seq)
 		leader_want_info(&h->leader);
 }
 
-/* Held messages whose answer has come. */
+/* Stores the held messages that the leader has answered for. */
 static void store_held_messages(struct hub *h, uint64_t now_ms)
 {
 	struct buffer_subject *touched;

@@ -41,7 +41,7 @@ unsigned tail_trim(struct tail *t, uint64_t first)
 	return TAIL_TRIMMED;
 }
 
-/* The subscriptions go on from the end of what is left. If not even the oldest
+/* The subscriptions go on from the stream's new end. If not even the oldest
  * frame is still in the stream, they are reset. */
 unsigned tail_roll_back(struct tail *t)
 {

@@ -1,6 +1,6 @@
 /* NATS patterns: subjects in which `*` matches one token and `>`, as the last
  * token, one or more. nats-server 2.15: isValidSubject(), SubjectsCollide() and
- * isSubsetMatchTokenized() of server/sublist.go; contract: "Several subjects".
+ * isSubsetMatchTokenized() of server/sublist.go.
  *
  * Texts are borrowed, and may have any bytes: no function reads beyond them or
  * allocates. Answers about a text that is no pattern mean nothing. */
@@ -28,7 +28,7 @@ const char *pattern_token_fault(struct span token);
 /* True when no token is a wildcard: the pattern is a subject. */
 bool pattern_is_literal(struct span pattern);
 /* True when the first token begins with `$` or is `_INBOX`: subjects that are
- * no events (contract: "Hidden subjects"). For patterns and subjects. A pattern
+ * no events. For patterns and subjects. A pattern
  * whose first token is a wildcard is not hidden, but matches hidden subjects.
  */
 bool pattern_is_hidden(struct span pattern);

@@ -1,6 +1,6 @@
 /* Templates of patterns: "rooms.{id}.>". Whole tokens may be `{id}`, in any
  * number, `*`, and `>` as the last one; a template without `{id}` is the same
- * pattern for all identities (contract: "Whose events"). */
+ * pattern for all identities. */
 #ifndef SLUICE_PATTERN_TEMPLATE_H
 #define SLUICE_PATTERN_TEMPLATE_H
 

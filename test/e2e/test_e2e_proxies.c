@@ -54,7 +54,7 @@ static const char *address_of(size_t site)
 	return reverse_proxy_address(sites[site].front, sites[site].name);
 }
 
-/* ---- streams ------------------------------------------------------------- */
+/* ---- subscriptions ------------------------------------------------------- */
 
 static struct sse_client *open_as(struct e2e *f, size_t site,
 				  const char *headers)

@@ -212,7 +212,11 @@ static void a_signal_at_ready_as_pid_1(void **state)
 				"# skipped: no PID namespace for us: %s\n",
 				strerror(errno));
 			close(ours);
-			return; /* cmocka 1.1 has skip() fail in TAP */
+			/* A container may not create PID namespaces, and then
+			 * this cannot be tried at all; root outside of one may.
+			 * Not skip(): cmocka 1.1 reports it as a failure in
+			 * TAP. */
+			return;
 		}
 		told[0] = '\0';
 		spawn(f, LIST("--listen", "127.0.0.1:0"), env);

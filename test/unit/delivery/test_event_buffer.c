@@ -225,7 +225,7 @@ static uint64_t rnd(uint64_t *state, uint64_t below)
 	return (z ^ (z >> 31)) % below;
 }
 
-/* ---- head and floor ------------------------------------------------------ */
+/* ---- last_seq and floor -------------------------------------------------- */
 
 static void empty_buffer_covers_nothing(void **state)
 {
@@ -726,7 +726,7 @@ static void next_is_found_in_few_steps(void **state)
 	}
 }
 
-/* ---- anything, in any order ---------------------------------------------- */
+/* ---- random operations --------------------------------------------------- */
 
 static void random_step(struct model *m, uint64_t *random)
 {

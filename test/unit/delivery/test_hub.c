@@ -504,7 +504,7 @@ static void next_tick_is_when_there_is_work(void **state)
 	assert_int_equal(hub_next_ms(r->hub), UINT64_MAX);
 }
 
-/* ---- what it says of itself ---------------------------------------------- */
+/* ---- figures and lists --------------------------------------------------- */
 
 static void ready_or_why_not(void **state)
 {
@@ -652,7 +652,7 @@ static void free_of_nothing(void **state)
 	hub_free(NULL);
 }
 
-/* ---- many of them, by chance --------------------------------------------- */
+/* ---- random operations --------------------------------------------------- */
 
 enum { MESSAGES = 400, READERS = 9, SUBJECTS = 3 };
 

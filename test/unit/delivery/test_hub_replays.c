@@ -63,7 +63,7 @@ static void slot_stays_while_no_other_waits(void **state)
 	expect_request(&r->src, REQUEST_CREATE);
 }
 
-/* ---- places -------------------------------------------------------------- */
+/* ---- the waiting line ---------------------------------------------------- */
 
 static void replays_wait_for_a_slot(void **state)
 {
@@ -290,7 +290,7 @@ static void responses_to_no_request_are_ignored(void **state)
 	assert_string_equal(hub_tag(r->hub)->hex, rig_text("@"));
 }
 
-/* ---- falling off --------------------------------------------------------- */
+/* ---- eviction ------------------------------------------------------------ */
 
 static uint64_t overrun(struct rig *r)
 {
@@ -415,7 +415,7 @@ static void ping_ends_replays(void **state)
 	assert_int_equal(r->metrics.value[METRIC_REPLAYS_RUNNING], 0);
 }
 
-/* ---- turns --------------------------------------------------------------- */
+/* ---- limiters ------------------------------------------------------------ */
 
 static void start_with_one_turn(struct rig *r)
 {
@@ -526,7 +526,7 @@ static void blocked_replay_gives_its_consumer_away(void **state)
 	assert_int_equal(c[0]->cursor.state, CURSOR_REPLAY);
 }
 
-/* ---- answers that are late ----------------------------------------------- */
+/* ---- late responses ------------------------------------------------------ */
 
 static void quiet_for(struct rig *r, uint64_t ms)
 {

@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "hub_replay_rig.h"
 
-/* ---- resuming before the log --------------------------------------------- */
+/* ---- resuming before the buffer ------------------------------------------ */
 
 static void nothing_missed_needs_no_consumer(void **state)
 {
@@ -480,7 +480,7 @@ static void all_that_wait_get_the_last(void **state)
 		assert_got(c[i], ECHO("7-@") OLD(8) EVENT(11));
 }
 
-/* ---- ahead of this gateway ----------------------------------------------- */
+/* ---- beyond the end of this gateway's buffer ----------------------------- */
 
 static void cursor_ahead_waits_for_the_tail(void **state)
 {

@@ -145,7 +145,7 @@ static void run_all_cuts(struct outcome *whole, const char *bytes, size_t len,
 	}
 }
 
-/* ---- what is taken ------------------------------------------------------- */
+/* ---- accepted requests --------------------------------------------------- */
 
 static const struct {
 	const char *request; /* all of it is used */
@@ -310,7 +310,7 @@ static void test_the_body_of_other_methods_is_left(void **state)
 	}
 }
 
-/* ---- what is refused ----------------------------------------------------- */
+/* ---- rejected requests --------------------------------------------------- */
 
 #define ROW(status, reason, text, bytes)                                \
 	{                                                               \
@@ -778,7 +778,7 @@ static void test_number_of_headers(void **state)
 	assert_int_equal(o.status, 400);
 }
 
-/* ---- the rest ------------------------------------------------------------ */
+/* ---- pipelining and reuse ------------------------------------------------ */
 
 static void test_started(void **state)
 {

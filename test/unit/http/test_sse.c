@@ -522,7 +522,7 @@ static void test_one_mebibyte(void **state)
 	free(data);
 }
 
-/* ---- the short ones ------------------------------------------------------ */
+/* ---- control frames ------------------------------------------------------ */
 
 static void expect_text(const char *got, size_t len, const char *want)
 {
@@ -663,7 +663,7 @@ static void test_longest_short_ones(void **state)
 		assert_true(lens[i] <= SSE_TEXT_MAX);
 }
 
-/* ---- cursors and tags ---------------------------------------------------- */
+/* ---- event ids and tags -------------------------------------------------- */
 
 static void test_cursor_format(void **state)
 {
