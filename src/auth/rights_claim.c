@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
 #include <jansson.h>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/json_depth.h"
 #include "base/printable.h"
@@ -76,7 +76,8 @@ static int check_claimed_list(const json_t *list, const struct claim_place *p,
 
 static bool differs_in_case(const char *name, const char *member)
 {
-	return strcasecmp(name, member) == 0 && strcmp(name, member) != 0;
+	return ascii_is_word(name, strlen(name), member) &&
+	       strcmp(name, member) != 0;
 }
 
 /* A member that is `a` or `b` in another case. */

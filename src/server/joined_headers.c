@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "base/ascii.h"
 
 int joined_headers(const struct request *h, const char *name, const char **ret,
 		   char **owned)
@@ -23,7 +24,7 @@ int joined_headers(const struct request *h, const char *name, const char **ret,
 	for (size_t i = 0; i < h->n_headers; i++) {
 		const struct http_header *f = &h->headers[i];
 
-		if (strcasecmp(f->name, name) != 0)
+		if (!ascii_is_word(f->name, strlen(f->name), name))
 			continue;
 		memcpy(*owned + len, f->value, f->value_len);
 		len += f->value_len;
