@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -282,15 +283,30 @@ static int take_claimed_identity(struct identity *ret, const char *claim,
 	return 0;
 }
 
+/* A copy: what it means is decided in rights_claim.h. */
+static int copy_rights_claim(struct jwt *t, const struct jwt_rules *rules,
+			     const json_t *claims)
+{
+	const json_t *value = rules->rights == NULL
+				      ? NULL
+				      : json_object_get(claims, rules->rights);
+
+	if (value == NULL)
+		return 0;
+	t->rights = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	return t->rights == NULL ? -ENOMEM : 0;
+}
+
 static int check_claims(struct jwt *t, const struct jwt_rules *rules,
 			const json_t *claims, uint64_t now_ms,
 			struct http_error *why)
 {
 	if (check_token_times(t, rules, claims, now_ms, why) < 0 ||
 	    check_audience(rules, claims, why) < 0 ||
-	    check_issuer(rules, claims, why) < 0)
+	    check_issuer(rules, claims, why) < 0 ||
+	    take_claimed_identity(&t->id, rules->claim, claims, why) < 0)
 		return -EINVAL;
-	return take_claimed_identity(&t->id, rules->claim, claims, why);
+	return copy_rights_claim(t, rules, claims);
 }
 
 int jwt_verify(struct jwt *ret, struct http_error *why, const struct jwks *keys,
@@ -319,4 +335,10 @@ int jwt_verify(struct jwt *ret, struct http_error *why, const struct jwks *keys,
 	if (rc == 0)
 		*ret = t;
 	return rc;
+}
+
+void jwt_finish(struct jwt *t)
+{
+	free(t->rights);
+	t->rights = NULL;
 }

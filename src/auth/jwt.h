@@ -22,16 +22,20 @@ struct jwt_rules {
 	size_t n_issuers;
 	uint64_t leeway_ms; /* tolerance for clocks */
 	bool no_exp;	    /* accept tokens without exp */
+	const char *rights; /* name of the claim with the rights, or NULL */
 };
 
 struct jwt {
 	struct identity id;
 	bool expires;
 	uint64_t end_ms; /* `exp`, since 1970 */
+	/* Value of the claim rules.rights as JSON, not checked; NULL when
+	 * absent. Owned: jwt_finish() */
+	char *rights;
 };
 
-/* Verifies a token at a time, in ms since 1970. 0, or -EINVAL with *why, which
- * quotes nothing of the token:
+/* Verifies a token at a time, in ms since 1970. 0, -ENOMEM, or -EINVAL with
+ * *why, which quotes nothing of the token:
  *
  * - 401: malformed, or nested deeper than JSON_DEPTH_MAX; algorithm, key or
  *   signature
@@ -45,5 +49,6 @@ struct jwt {
 int jwt_verify(struct jwt *ret, struct http_error *why, const struct jwks *keys,
 	       const struct jwt_rules *rules, const char *token, size_t len,
 	       uint64_t now_ms);
+void jwt_finish(struct jwt *t);
 
 #endif

@@ -1,38 +1,42 @@
 #include "server/authenticate.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "server/conn_config.h"
 
 static int authenticate_token(const struct conn_config *cfg,
 			      const struct request *h,
 			      const struct events_query *q,
-			      struct identity *ret, uint64_t *end_ms,
+			      struct authentication *ret,
 			      struct http_error *why)
 {
 	const struct conn_tokens *t = cfg->tokens;
 	uint64_t wall_ms = cfg->wall_ms();
 	struct bearer_token found;
 	struct jwt jwt;
+	int rc = bearer_token_find(&found, why, &t->sources, h, q->token.at,
+				   q->token.len);
 
-	if (bearer_token_find(&found, why, &t->sources, h, q->token.at,
-			      q->token.len) < 0 ||
-	    jwt_verify(&jwt, why, t->keys, &t->rules, found.at, found.len,
-		       wall_ms) < 0)
-		return -EINVAL;
-	*ret = jwt.id;
+	if (rc == 0)
+		rc = jwt_verify(&jwt, why, t->keys, &t->rules, found.at,
+				found.len, wall_ms);
+	if (rc < 0)
+		return rc;
+	ret->id = jwt.id;
+	ret->rights = jwt.rights;
 	if (!jwt.expires)
 		return 0;
 	/* An expired token was accepted for the leeway's sake. */
 	if (jwt.end_ms <= wall_ms)
 		jwt.end_ms += t->rules.leeway_ms;
-	*end_ms = jwt.end_ms;
+	ret->end_ms = jwt.end_ms;
 	return 0;
 }
 
 int authenticate(const struct conn_config *cfg, const struct request *h,
-		 const struct events_query *q, struct identity *ret,
-		 uint64_t *end_ms, struct http_error *why)
+		 const struct events_query *q, struct authentication *ret,
+		 struct http_error *why)
 {
 	struct identity_request req = {
 		.header_name = cfg->id_header,
@@ -41,9 +45,16 @@ int authenticate(const struct conn_config *cfg, const struct request *h,
 		.query_len = q->id.len,
 	};
 
-	*end_ms = UINT64_MAX;
+	ret->end_ms = UINT64_MAX;
+	ret->rights = NULL;
 	if (cfg->tokens != NULL)
-		return authenticate_token(cfg, h, q, ret, end_ms, why);
+		return authenticate_token(cfg, h, q, ret, why);
 	req.header = request_find(h, cfg->id_header, &req.header_len);
-	return identity_take(ret, why, &req);
+	return identity_take(&ret->id, why, &req);
+}
+
+void authentication_finish(struct authentication *a)
+{
+	free(a->rights);
+	a->rights = NULL;
 }

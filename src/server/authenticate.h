@@ -12,10 +12,16 @@
 
 struct conn_config;
 
-/* 0 or -EINVAL with *why. *end_ms: when a subscription with this token ends, in
- * ms since 1970; UINT64_MAX: never. */
+struct authentication {
+	struct identity id;
+	uint64_t end_ms; /* of its token, since 1970; UINT64_MAX: never */
+	char *rights;	 /* struct jwt.rights; owned */
+};
+
+/* 0, -ENOMEM, or -EINVAL with *why. */
 int authenticate(const struct conn_config *cfg, const struct request *h,
-		 const struct events_query *q, struct identity *ret,
-		 uint64_t *end_ms, struct http_error *why);
+		 const struct events_query *q, struct authentication *ret,
+		 struct http_error *why);
+void authentication_finish(struct authentication *a);
 
 #endif

@@ -1,4 +1,5 @@
 /* Events: identity, limits, and the subscription's opening. */
+#include <errno.h>
 #include <string.h>
 
 #include "http/accept.h"
@@ -238,25 +239,40 @@ static void respond_head(struct conn *c, const struct response_to *to)
 	conn_send_response(c, &out, rc, to->keep_alive && to->minor > 0);
 }
 
-static void serve_subscription(struct conn *c, const struct exchange *x,
-			       const struct events_query *q)
+static void serve_identity(struct conn *c, const struct exchange *x,
+			   const struct events_query *q,
+			   const struct authentication *who)
 {
-	struct identity id;
-	uint64_t end_ms;
-	enum reject_reason exceeded;
+	enum reject_reason exceeded = find_exceeded_limit(c, &who->id);
 	struct hub_open open;
-	struct http_error why;
 
-	if (authenticate(&c->set->cfg, x->request, q, &id, &end_ms, &why) < 0) {
-		conn_reject(c, &x->to, &why);
-	} else if ((exceeded = find_exceeded_limit(c, &id)) != REJECT_NONE) {
+	if (exceeded != REJECT_NONE) {
 		reject_over_capacity(c, x, exceeded);
 	} else if (x->to.is_head) {
 		respond_head(c, &x->to);
 	} else {
-		fill_hub_open(&open, q, &id, x->to.minor);
-		open_subscription(c, x, q, &open, end_ms);
+		fill_hub_open(&open, q, &who->id, x->to.minor);
+		open_subscription(c, x, q, &open, who->end_ms);
 	}
+}
+
+static void serve_subscription(struct conn *c, const struct exchange *x,
+			       const struct events_query *q)
+{
+	struct authentication who;
+	struct http_error why;
+	int rc = authenticate(&c->set->cfg, x->request, q, &who, &why);
+
+	if (rc == -ENOMEM) {
+		reject_for_memory(c, &x->to);
+		return;
+	}
+	if (rc < 0) {
+		conn_reject(c, &x->to, &why);
+		return;
+	}
+	serve_identity(c, x, q, &who);
+	authentication_finish(&who);
 }
 
 void events_handler(struct conn *c, const struct exchange *x)

@@ -20,7 +20,9 @@
 static char audience[] = "events";
 static char *audiences[] = {audience};
 
-static const struct jwt_rules any = {.claim = "sub", .leeway_ms = 30000};
+static const struct jwt_rules any = {.claim = "sub",
+				     .leeway_ms = 30000,
+				     .rights = "aud"};
 static const struct jwt_rules strict = {.claim = "sub",
 					.audiences = audiences,
 					.n_audiences = 1,
@@ -54,6 +56,7 @@ static bool verify(const struct jwks *keys, const struct jwt_rules *rules,
 		MUST(subject_id_ok(jwt.id.id, jwt.id.len));
 		MUST(!jwt.expires || jwt.end_ms + 30000 > NOW_MS);
 		MUST(len <= JWT_MAX);
+		jwt_finish(&jwt);
 		return true;
 	}
 	MUST(why.status == 401 || why.status == 403);

@@ -45,6 +45,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	jwt_finish(&f->jwt);
 	jwks_free(f->keys);
 	free(f);
 	return 0;
@@ -52,6 +53,7 @@ static int teardown(void **state)
 
 static int verify(struct fixture *f, const char *token, size_t len)
 {
+	jwt_finish(&f->jwt);
 	return jwt_verify(&f->jwt, &f->why, f->keys, &f->rules, token, len,
 			  NOW_S * 1000);
 }
@@ -384,6 +386,30 @@ static void the_claim_must_be_an_identity(void **state)
 		"\"https://example.com/user\" is missing");
 }
 
+static void has_rights(struct fixture *f, const char *claims, const char *json)
+{
+	accepts(f, claims);
+	if (json == NULL)
+		assert_null(f->jwt.rights);
+	else
+		assert_string_equal(f->jwt.rights, json);
+}
+
+/* As it is: whether it can be used is decided elsewhere. */
+static void the_claim_with_the_rights_is_copied(void **state)
+{
+	struct fixture *f = *state;
+
+	has_rights(f, "{\"sub\": \"a\", \"nats\": {}}", NULL);
+	f->rules.rights = "nats";
+	has_rights(f, "{\"sub\": \"a\"}", NULL);
+	has_rights(f, "{\"sub\": \"a\", \"nats\": null}", "null");
+	has_rights(f, "{\"sub\": \"a\", \"nats\": \"\\u00e4\"}", "\"ä\"");
+	has_rights(f, "{\"sub\": \"a\", \"nats\": {\"sub\": {\"deny\": [1]}}}",
+		   "{\"sub\":{\"deny\":[1]}}");
+	rejects(f, "{\"nats\": {}}", 403, REJECT_BAD_IDENTITY_CLAIM, "missing");
+}
+
 /* An unsigned token gets no error about its claims. */
 static void claims_are_read_after_the_signature(void **state)
 {
@@ -433,6 +459,7 @@ int main(void)
 		TEST(an_audience_must_be_ours),
 		TEST(an_issuer_must_be_ours),
 		TEST(the_claim_must_be_an_identity),
+		TEST(the_claim_with_the_rights_is_copied),
 		TEST(claims_are_read_after_the_signature),
 		TEST(another_implementations_tokens_are_good),
 	};
