@@ -8,69 +8,11 @@
 #include "base/check.h"
 #include "base/encode.h"
 #include "base/json_compact.h"
+#include "base/json_string.h"
 #include "base/rfc3339.h"
 #include "http/chunked.h"
 
 #define LEN(literal) (sizeof(literal) - 1)
-
-/* ---- strings ------------------------------------------------------------- */
-
-/* RFC 8259, section 7: the letter after the backslash, 'u' for a control
- * character without its own, 0 for no escape. */
-static inline uint8_t escape_of(uint8_t c)
-{
-	if (c >= 0x20)
-		return c == '"' || c == '\\' ? c : 0;
-	switch (c) {
-	case '\n':
-		return 'n';
-	case '\r':
-		return 'r';
-	case '\t':
-		return 't';
-	case '\b':
-		return 'b';
-	case '\f':
-		return 'f';
-	default:
-		return 'u';
-	}
-}
-
-static size_t json_string_len(const uint8_t *p, size_t len)
-{
-	size_t total = len;
-
-	for (size_t i = 0; i < len; i++) {
-		uint8_t escape = escape_of(p[i]);
-
-		if (escape != 0)
-			total += escape == 'u' ? LEN("u0000") : 1;
-	}
-	return total;
-}
-
-static uint8_t *put_json_string(uint8_t *out, const uint8_t *p, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < len; i++) {
-		uint8_t escape = escape_of(p[i]);
-
-		if (escape == 0) {
-			*out++ = p[i];
-			continue;
-		}
-		*out++ = '\\';
-		*out++ = escape;
-		if (escape != 'u')
-			continue;
-		out = encode_bytes(out, "00", 2);
-		*out++ = (uint8_t)digits[p[i] >> 4];
-		*out++ = (uint8_t)digits[p[i] & 15];
-	}
-	return out;
-}
 
 /* ---- messages ------------------------------------------------------------ */
 
@@ -83,10 +25,8 @@ static void put_line_begin(struct ndjson_line *l,
 	uint8_t *end;
 	int len;
 
-	MUST(json_string_len((const uint8_t *)m->subject, m->subject_len) <
-	     sizeof(subject));
-	end = put_json_string((uint8_t *)subject, (const uint8_t *)m->subject,
-			      m->subject_len);
+	MUST(json_string_len(m->subject, m->subject_len) < sizeof(subject));
+	end = json_string_put((uint8_t *)subject, m->subject, m->subject_len);
 	*end = '\0';
 	rfc3339_format(time, m->time_ns);
 	sse_event_id_format(event_id, m->seq, m->tag);
@@ -140,7 +80,7 @@ void ndjson_encode(const struct ndjson_line *l, uint8_t *out)
 	p = encode_bytes(p, l->begin, l->begin_len);
 	switch (l->kind) {
 	case NDJSON_TEXT:
-		p = put_json_string(p, l->data, l->len);
+		p = json_string_put(p, l->data, l->len);
 		break;
 	case NDJSON_BINARY:
 		p = base64_encode(p, l->data, l->len);

@@ -19,6 +19,7 @@
 #include "base/base64.h"
 #include "base/check.h"
 #include "base/encode.h"
+#include "base/utf8.h"
 #include "http/chunked.h"
 
 #define DATA_FIELD    "data: "
@@ -88,38 +89,6 @@ static const uint8_t *skip_text_line(const uint8_t *p, const uint8_t *end)
 static inline size_t line_end_len(const uint8_t *p, const uint8_t *end)
 {
 	return p[0] == '\r' && end - p > 1 && p[1] == '\n' ? 2 : 1;
-}
-
-/* Length of the multi-byte character at `p` by the table of RFC 3629, section
- * 4; 0: none. */
-static size_t utf8_sequence_len(const uint8_t *p, const uint8_t *end)
-{
-	uint8_t lead = *p, low = 0x80, high = 0xbf;
-	size_t len;
-
-	if (lead >= 0xc2 && lead <= 0xdf) {
-		len = 2;
-	} else if (lead >= 0xe0 && lead <= 0xef) {
-		len = 3;
-		if (lead == 0xe0)
-			low = 0xa0; /* overlong */
-		else if (lead == 0xed)
-			high = 0x9f; /* surrogates */
-	} else if (lead >= 0xf0 && lead <= 0xf4) {
-		len = 4;
-		if (lead == 0xf0)
-			low = 0x90; /* overlong */
-		else if (lead == 0xf4)
-			high = 0x8f; /* above U+10FFFF */
-	} else {
-		return 0;
-	}
-	if ((size_t)(end - p) < len || p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
 }
 
 /* Length of the data lines of a text; 0: not UTF-8. *kept: number of line ends,
