@@ -22,7 +22,8 @@
 	X(ANY_SUBJECT, "a replay ignores subjects of messages")               \
 	X(TWO_GRACES, "cursors beyond the end wait for only 1 s")             \
 	X(NO_BACKOFF, "failed requests are repeated at once")                 \
-	X(NO_ROTATION, "a replay keeps its slot until its end")
+	X(NO_ROTATION, "a replay keeps its slot until its end")               \
+	X(DENIED_DELIVERED, "a denied subject is delivered")
 
 enum mutation {
 	MUTATION_NONE,

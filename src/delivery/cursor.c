@@ -1,5 +1,8 @@
 #include "delivery/cursor.h"
 
+#include <limits.h>
+#include <string.h>
+
 #include "base/check.h"
 #include "base/mutation.h"
 
@@ -25,7 +28,7 @@ uint64_t cursor_covered(const struct cursor *c,
 
 static const char *check_closed_cursor(const struct cursor *c)
 {
-	RULE(c->replay == NULL && c->subject == NULL);
+	RULE(c->replay == NULL && c->subject == NULL && !c->wide);
 	RULE(c->listed == LISTED_NOWHERE && list_empty(&c->dirty));
 	RULE(!c->blocked && c->shares == SHARES_NONE);
 	return NULL;
@@ -78,9 +81,10 @@ static const char *check_cursor_gap(const struct cursor *c)
 static const char *check_position(const struct cursor *c,
 				  const struct event_buffer *buffer)
 {
+	unsigned unlimited = UINT_MAX;
+
 	IMPLIES(c->caught_up, c->state == CURSOR_LIVE);
-	IMPLIES(c->caught_up,
-		event_buffer_next(buffer, c->subject, c->covered, 0) == 0);
+	IMPLIES(c->caught_up, cursor_next_frame(c, buffer, &unlimited) == 0);
 	IMPLIES(c->live_since_write, c->state == CURSOR_LIVE && !c->blocked);
 	IMPLIES(c->evicted,
 		c->state == CURSOR_EVICTED || c->state == CURSOR_REPLAY);
@@ -112,6 +116,92 @@ const char *cursor_check(const struct cursor *c,
 		broken = check_cursor_wakeup(c, last);
 	return broken;
 }
+
+/* ---- what it follows ----------------------------------------------------- */
+
+const struct list *cursor_watchers(const struct cursor *c)
+{
+	return c->wide ? &c->more->selection->watchers : &c->subject->watchers;
+}
+
+size_t cursor_n_patterns(const struct cursor *c)
+{
+	return c->wide ? c->more->selection->n_patterns : 1;
+}
+
+struct span cursor_pattern(const struct cursor *c, size_t i)
+{
+	MUST(i < cursor_n_patterns(c));
+	return c->wide ? c->more->selection->patterns[i]
+		       : (struct span){c->subject->name, c->subject->len};
+}
+
+bool cursor_accepts(const struct cursor *c, struct span subject)
+{
+	if (c->wide)
+		return selection_accepts(c->more->selection, subject);
+	return subject.len == c->subject->len &&
+	       memcmp(subject.at, c->subject->name, subject.len) == 0;
+}
+
+uint8_t *cursor_asking(const struct cursor *c)
+{
+	return c->wide ? &c->more->selection->asking : &c->subject->asking;
+}
+
+/* ---- the frames of its selection ----------------------------------------- */
+
+/* Its index is full: frames are compared from its position on. */
+static bool cover_foreign_frames(struct cursor *c,
+				 const struct event_buffer *buffer,
+				 uint64_t number)
+{
+	unsigned scan = SELECTION_SCAN_MAX;
+	uint64_t upto = number + scan - 1;
+
+	if (selection_reader_next(c->more->selection, buffer, number, &scan) !=
+		    0 ||
+	    scan > 0)
+		return true;
+	c->covered = event_buffer_frame(buffer, upto)->seq;
+	return false;
+}
+
+bool cursor_prepare(struct cursor *c, const struct event_buffer *buffer)
+{
+	uint64_t number;
+
+	if (!c->wide)
+		return true;
+	number = event_buffer_number_after(buffer, c->covered);
+	if (!selection_reader_prepare(c->more->selection, buffer, number))
+		return false;
+	return c->more->selection->from <= number ||
+	       cover_foreign_frames(c, buffer, number);
+}
+
+uint64_t cursor_next_frame(const struct cursor *c,
+			   const struct event_buffer *buffer, unsigned *scan)
+{
+	if (!c->wide)
+		return event_buffer_next(buffer, c->subject, c->covered, c->at);
+	return selection_reader_next(c->more->selection, buffer,
+				     event_buffer_number_after(buffer,
+							       c->covered),
+				     scan);
+}
+
+uint64_t cursor_frame_after(const struct cursor *c,
+			    const struct event_buffer *buffer, uint64_t number,
+			    unsigned *scan)
+{
+	if (!c->wide)
+		return event_buffer_frame(buffer, number)->next;
+	return selection_reader_next(c->more->selection, buffer, number + 1,
+				     scan);
+}
+
+/* ---- batches ------------------------------------------------------------- */
 
 bool cursor_joins(const struct cursor *c, const struct event_buffer *buffer)
 {
@@ -162,7 +252,8 @@ bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len)
 void cursor_gather(const struct cursor *c, const struct event_buffer *buffer,
 		   struct cursor_batch *ret)
 {
-	uint64_t n = event_buffer_next(buffer, c->subject, c->covered, c->at);
+	unsigned scan = SELECTION_SCAN_MAX;
+	uint64_t n = cursor_next_frame(c, buffer, &scan);
 	size_t left = cursor_left(c);
 
 	ret->n = 0;
@@ -175,7 +266,7 @@ void cursor_gather(const struct cursor *c, const struct event_buffer *buffer,
 
 		if (!cursor_batch_add(ret, part, len))
 			return;
-		n = f->next;
+		n = c->wide ? cursor_frame_after(c, buffer, n, &scan) : f->next;
 	}
 }
 
@@ -183,6 +274,7 @@ void cursor_advance(struct cursor *c, const struct event_buffer *buffer,
 		    const struct cursor_batch *b, size_t written,
 		    const uint8_t **rest, size_t *rest_len)
 {
+	unsigned scan = UINT_MAX;
 	uint64_t n = b->first;
 	size_t left = b->bytes;
 
@@ -202,6 +294,9 @@ void cursor_advance(struct cursor *c, const struct event_buffer *buffer,
 		}
 		written -= len;
 		left -= len;
-		n = f->next;
+		if (!c->wide)
+			n = f->next;
+		else if (left > 0)
+			n = cursor_frame_after(c, buffer, n, &scan);
 	}
 }

@@ -9,9 +9,22 @@
 #include <sys/uio.h>
 
 #include "base/list.h"
+#include "base/span.h"
 #include "delivery/event_buffer.h"
+#include "delivery/identities.h"
+#include "delivery/selection_reader.h"
 
+struct cursor;
 struct replay;
+
+/* What a subscription has beside its cursor when it follows more than one
+ * literal subject, or another one than that of its identity. */
+struct wide_cursor {
+	struct cursor *cursor;
+	struct selection *selection;
+	struct identity_entry *identity; /* NULL: no identity */
+	struct list of_identity;	 /* identity_entry.subscriptions */
+};
 
 /* What each state waits for:
  *   WAITING  the response that decides its start, or the first contact
@@ -60,9 +73,12 @@ struct cursor {
 	uint64_t covered;
 	uint64_t sent; /* last sequence handed out */
 	uint64_t at;   /* number of the last frame taken; 0: unknown */
-	struct buffer_subject *subject;
+	union {	       /* NULL: closed */
+		struct buffer_subject *subject; /* not `wide` */
+		struct wide_cursor *more;	/* `wide` */
+	};
 	struct replay *replay;
-	struct list watch; /* buffer_subject.watchers */
+	struct list watch; /* watchers of the subject, or of the selection */
 	struct list dirty; /* hub: to be written */
 	struct list queue; /* hub: evicted or waiting */
 	struct list ping;  /* hub: in due order */
@@ -95,6 +111,7 @@ struct cursor {
 	bool retry_sent : 1;
 	bool id_sent : 1;	   /* the opening block, with the start's id */
 	bool live_since_write : 1; /* caught up, LIVE and unblocked since */
+	bool wide : 1;		   /* its selection is in `more` */
 };
 
 /* Messages that may still be handed out. */
@@ -128,6 +145,32 @@ static inline void cursor_hand_out(struct cursor *c, uint64_t seq)
 	if (c->limited)
 		c->left--;
 }
+
+/* ---- what it follows ----------------------------------------------------- */
+
+/* The subscriptions with the same selection: struct cursor.watch. */
+const struct list *cursor_watchers(const struct cursor *c);
+/* Its patterns, in normal order; NUL-terminated. */
+size_t cursor_n_patterns(const struct cursor *c);
+struct span cursor_pattern(const struct cursor *c, size_t i);
+/* A message with this subject is an event for it. */
+bool cursor_accepts(const struct cursor *c, struct span subject);
+/* hub_replays: see struct buffer_subject. */
+uint8_t *cursor_asking(const struct cursor *c);
+
+/* ---- the frames of its selection ----------------------------------------- */
+
+/* Readies the index of its selection for the next gather, in steps of bounded
+ * time; may cover frames that are none of its own. False: call it again. */
+bool cursor_prepare(struct cursor *c, const struct event_buffer *buffer);
+/* The first frame that it has not handed out; 0: none. *scan: see
+ * selection_reader_next(). */
+uint64_t cursor_next_frame(const struct cursor *c,
+			   const struct event_buffer *buffer, unsigned *scan);
+/* The first one behind frame `number`, which is its own; 0: none. */
+uint64_t cursor_frame_after(const struct cursor *c,
+			    const struct event_buffer *buffer, uint64_t number,
+			    unsigned *scan);
 
 enum { CURSOR_IOV_MAX = 64, CURSOR_BATCH_BYTES = 256 * 1024 };
 

@@ -37,6 +37,8 @@ struct event_buffer {
 	size_t idle_bytes; /* entries without watchers */
 	size_t idle_cap;
 
+	struct selection_index selections;
+
 	uint64_t last_seq;
 	uint64_t floor;
 	unsigned char key[crypto_shorthash_KEYBYTES];
@@ -61,7 +63,8 @@ int event_buffer_new(struct event_buffer **ret, size_t memory)
 	b->buckets = calloc(b->n_buckets, sizeof(struct buffer_subject *));
 	b->first = b->next = 1;
 	crypto_shorthash_keygen(b->key);
-	if (b->bytes == NULL || b->frames == NULL || b->buckets == NULL) {
+	if (selection_index_init(&b->selections, b->frames_cap) < 0 ||
+	    b->bytes == NULL || b->frames == NULL || b->buckets == NULL) {
 		event_buffer_free(b);
 		return -ENOMEM;
 	}
@@ -76,6 +79,7 @@ void event_buffer_free(struct event_buffer *b)
 	if (b->buckets != NULL)
 		event_buffer_reset(b, 0);
 	MUST(b->n_subjects == 0);
+	selection_index_finish(&b->selections);
 	free(b->bytes);
 	free(b->frames);
 	free(b->buckets);
@@ -306,6 +310,25 @@ void event_buffer_each_watcher(const struct event_buffer *b,
 				fn(n, arg);
 		}
 	}
+	selection_index_each_watcher(&b->selections, fn, arg);
+}
+
+struct selection *event_buffer_select(struct event_buffer *b,
+				      const struct rights_selection *what,
+				      struct list *node)
+{
+	return selection_index_watch(&b->selections, what, node, b->next);
+}
+
+void event_buffer_unselect(struct event_buffer *b, struct selection *s,
+			   struct list *node)
+{
+	selection_index_unwatch(&b->selections, s, node);
+}
+
+struct selection *event_buffer_take_touched(struct event_buffer *b)
+{
+	return selection_index_take_touched(&b->selections);
 }
 
 /* ---- the rings ----------------------------------------------------------- */
@@ -439,6 +462,9 @@ struct buffer_subject *event_buffer_append(struct event_buffer *b,
 		s = find_or_add_subject(b, subject, len);
 	if (s == NULL) {
 		event_buffer_reset(b, f->seq);
+		selection_index_match(&b->selections,
+				      (struct span){subject, len}, f->seq, 0,
+				      b->first);
 		s = find_subject_entry(b, hash_subject(b, subject, len),
 				       subject, len);
 		return s != NULL && !list_empty(&s->watchers) ? s : NULL;
@@ -463,11 +489,29 @@ struct buffer_subject *event_buffer_append(struct event_buffer *b,
 	} else {
 		s->first = b->next;
 	}
+	selection_index_match(&b->selections, (struct span){subject, len},
+			      f->seq, b->next, b->first);
 	s->last = b->next++;
 	b->write = pos + f->total + f->kept;
 	b->bytes_used += f->total;
 	b->last_seq = f->seq;
 	return list_empty(&s->watchers) ? NULL : s;
+}
+
+uint64_t event_buffer_number_after(const struct event_buffer *b,
+				   uint64_t covered)
+{
+	uint64_t low = b->first, high = b->next;
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (frame_slot_at(b, middle)->seq <= covered)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 uint64_t event_buffer_search(const struct event_buffer *b,

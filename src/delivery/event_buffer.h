@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "delivery/selection_index.h"
 #include "http/sse.h"
 #include "nats/subject.h"
 
@@ -99,7 +100,17 @@ struct buffer_subject *event_buffer_watch(struct event_buffer *b,
 /* The entry goes away when it has no watcher and no frame. */
 void event_buffer_unwatch(struct event_buffer *b, struct buffer_subject *s,
 			  struct list *node);
-/* Calls `fn` for each watcher. `fn` may not watch or unwatch. */
+/* The same for a selection of another kind. */
+struct selection *event_buffer_select(struct event_buffer *b,
+				      const struct rights_selection *what,
+				      struct list *node);
+void event_buffer_unselect(struct event_buffer *b, struct selection *s,
+			   struct list *node);
+/* The next selection that messages have matched since it was last taken; NULL:
+ * none. */
+struct selection *event_buffer_take_touched(struct event_buffer *b);
+/* Calls `fn` for each watcher, of subjects and of selections. `fn` may not
+ * watch or unwatch. */
 void event_buffer_each_watcher(const struct event_buffer *b,
 			       void (*fn)(struct list *node, void *arg),
 			       void *arg);
@@ -117,6 +128,10 @@ void event_buffer_frame_payload(const struct event_buffer *b,
 				const struct buffer_frame *f,
 				struct sse_payload *ret, uint8_t *room);
 bool event_buffer_has(const struct event_buffer *b, uint64_t number);
+/* Number of the first frame with seq > `covered`; without one that of the next
+ * frame. O(log n). */
+uint64_t event_buffer_number_after(const struct event_buffer *b,
+				   uint64_t covered);
 /* Number of the subject's first frame with seq > `covered`; 0: none. `at`:
  * number of the last frame taken, or 0 if not known. O(1) if `at` is known,
  * else O(log n). */

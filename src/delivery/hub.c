@@ -11,6 +11,7 @@
 #include "delivery/hub_replays.h"
 #include "delivery/hub_start.h"
 #include "delivery/hub_subscriptions.h"
+#include "delivery/hub_watch.h"
 #include "delivery/leader.h"
 #include "delivery/subscription_writer.h"
 #include "delivery/tail.h"
@@ -34,6 +35,7 @@ struct hub {
 	struct hub_gaps gaps;
 	struct hub_start start;
 	struct subscription_writer writer;
+	struct hub_watch watch;
 	uint64_t tick_ms; /* the last hub_tick() */
 };
 
@@ -74,7 +76,10 @@ int hub_new(struct hub **ret, const struct hub_config *cfg,
 		free(h);
 		return -ENOMEM;
 	}
-	if (init_hub_parts(h, src) < 0) {
+	if (hub_watch_init(&h->watch, h->buffer,
+			   h->cfg.no_own_subject ? NULL : &h->cfg.subject) <
+		    0 ||
+	    init_hub_parts(h, src) < 0) {
 		hub_free(h);
 		return -ENOMEM;
 	}
@@ -96,6 +101,7 @@ void hub_free(struct hub *h)
 	tail_finish(&h->tail);
 	subscription_writer_finish(&h->writer);
 	hub_replays_finish(&h->replays);
+	hub_watch_finish(&h->watch);
 	event_buffer_free(h->buffer);
 	free(h);
 }
@@ -110,25 +116,20 @@ const struct sse_tag *hub_tag(const struct hub *h)
 	return h->tail.known ? &h->tail.tag : NULL;
 }
 
-const struct list *hub_watchers(const struct hub *h, const char *id,
-				size_t id_len)
+struct span hub_identity(const struct hub *h, const struct cursor *c)
 {
-	char subject[SUBJECT_MAX];
-	size_t len = subject_render(&h->cfg.subject, id, id_len, subject);
-	const struct buffer_subject *s =
-		event_buffer_find(h->buffer, subject, len);
-
-	return s == NULL || list_empty(&s->watchers) ? NULL : &s->watchers;
+	return hub_watch_identity(&h->watch, c);
 }
 
-const char *hub_identity(const struct hub *h, const struct cursor *c,
-			 const char **id, size_t *id_len)
+size_t hub_subscriptions_of(const struct hub *h, struct span id)
 {
-	const struct subject_template *t = &h->cfg.subject;
+	return hub_watch_count(&h->watch, id);
+}
 
-	*id = c->subject->name + t->prefix_len;
-	*id_len = c->subject->len - t->prefix_len - t->suffix_len;
-	return c->subject->name;
+size_t hub_find_subscriptions(const struct hub *h, struct span id,
+			      struct cursor **ret, size_t max)
+{
+	return hub_watch_find(&h->watch, id, ret, max);
 }
 
 bool hub_ready(const struct hub *h, const char **why)
@@ -196,12 +197,10 @@ static void ask_leader(struct hub *h, uint64_t now_ms)
 		leader_ask(&h->leader, now_ms);
 }
 
-static void on_subject_changed(struct hub *h, struct buffer_subject *s,
-			       uint64_t seq)
+static void mark_watchers(struct hub *h, const struct list *watchers,
+			  uint64_t seq)
 {
-	struct list *n;
-
-	for (n = s->watchers.next; n != &s->watchers; n = n->next) {
+	for (struct list *n = watchers->next; n != watchers; n = n->next) {
 		struct cursor *c = LIST_ENTRY(n, struct cursor, watch);
 
 		if (c->state != CURSOR_LIVE || seq <= c->sent)
@@ -209,6 +208,19 @@ static void on_subject_changed(struct hub *h, struct buffer_subject *s,
 		cursor_fall_behind(c, seq - 1);
 		hub_subscriptions_mark_dirty(&h->subscriptions, c);
 	}
+}
+
+/* The message `seq` is processed. `touched`: its subject, if it has watchers;
+ * else NULL. */
+static void on_message_processed(struct hub *h, struct buffer_subject *touched,
+				 uint64_t seq)
+{
+	struct selection *s;
+
+	if (touched != NULL)
+		mark_watchers(h, &touched->watchers, seq);
+	while ((s = event_buffer_take_touched(h->buffer)) != NULL)
+		mark_watchers(h, &s->watchers, s->touched_seq);
 }
 
 static void on_outcome(struct hub *h, unsigned bits, uint64_t last_seq)
@@ -228,8 +240,7 @@ static void store_held_messages(struct hub *h, uint64_t now_ms)
 	uint64_t seq, last_seq = event_buffer_last_seq(h->buffer);
 
 	while ((bits = tail_next(&h->tail, now_ms, &touched, &seq)) != 0) {
-		if (touched != NULL)
-			on_subject_changed(h, touched, seq);
+		on_message_processed(h, touched, seq);
 		if (bits & ~(unsigned)TAIL_FRAME)
 			on_outcome(h, bits, last_seq);
 		last_seq = event_buffer_last_seq(h->buffer);
@@ -262,8 +273,7 @@ static void on_tail_event(struct hub *h, const struct jetstream_event *ev,
 	struct buffer_subject *touched;
 	unsigned bits = tail_on_event(&h->tail, ev, now_ms, &touched);
 
-	if (touched != NULL)
-		on_subject_changed(h, touched, ev->msg.seq);
+	on_message_processed(h, touched, ev->msg.seq);
 	if (bits & ~(unsigned)TAIL_FRAME)
 		on_outcome(h, bits, last_seq);
 	store_held_messages(h, now_ms);
@@ -518,27 +528,6 @@ uint64_t hub_next_ms(const struct hub *h)
 
 /* ---- streams ------------------------------------------------------------- */
 
-static int watch_subject(struct hub *h, struct cursor *c,
-			 const struct hub_open *open)
-{
-	char subject[SUBJECT_MAX];
-	size_t len = subject_render(&h->cfg.subject, open->id, open->id_len,
-				    subject);
-
-	c->subject = event_buffer_watch(h->buffer, subject, len, &c->watch);
-	return c->subject == NULL ? -ENOMEM : 0;
-}
-
-size_t hub_subscriptions_of(const struct hub *h, const char *id, size_t id_len)
-{
-	char subject[SUBJECT_MAX];
-	size_t len = subject_render(&h->cfg.subject, id, id_len, subject);
-	const struct buffer_subject *s =
-		event_buffer_find(h->buffer, subject, len);
-
-	return s == NULL ? 0 : s->n_watchers;
-}
-
 static void set_cursor_start(struct cursor *c, const struct hub_open *open)
 {
 	c->start = (uint8_t)open->start;
@@ -566,7 +555,9 @@ int hub_open(struct hub *h, struct cursor *c, const struct hub_open *open,
 	list_init(&c->dirty);
 	list_init(&c->queue);
 	list_init(&c->ping);
-	rc = watch_subject(h, c, open);
+	rc = hub_watch_begin(&h->watch, c,
+			     (struct span){open->id, open->id_len},
+			     open->selection);
 	if (rc < 0)
 		return rc;
 	set_cursor_start(c, open);
@@ -621,8 +612,7 @@ void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms)
 		hub_replays_end(&h->replays, c->replay);
 	c->shares = SHARES_NONE;
 	hub_subscriptions_remove(&h->subscriptions, c);
-	event_buffer_unwatch(h->buffer, c->subject, &c->watch);
-	c->subject = NULL;
+	hub_watch_end(&h->watch, c);
 	hub_replays_start(&h->replays, now_ms);
 }
 

@@ -24,7 +24,10 @@
 struct hub;
 
 struct hub_config {
+	/* Makes the own subject of an identity, for which a subscription costs
+	 * the least. */
 	struct subject_template subject;
+	bool no_own_subject; /* there are none; `subject` is not used */
 	size_t buffer_size;
 	size_t max_replays;
 	/* Of the replays, how many wait at once for a probe's answer, and how
@@ -60,8 +63,10 @@ void hub_tick(struct hub *h, uint64_t now_ms);
 uint64_t hub_next_ms(const struct hub *h);
 
 struct hub_open {
-	const char *id; /* checked identity; the subject is made of it */
-	size_t id_len;
+	const char *id; /* subject_id_ok() */
+	size_t id_len;	/* 0: no identity */
+	/* NULL: the identity's own subject. Its texts are copied. */
+	const struct rights_selection *selection;
 	enum cursor_start start;
 	uint64_t seq; /* START_RESUME */
 	bool has_tag;
@@ -89,8 +94,8 @@ void hub_warn_of_expiry(struct hub *h, struct cursor *c);
 /* The subscription is over, for whatever reason. Closing twice is a no-op. */
 void hub_close(struct hub *h, struct cursor *c, uint64_t now_ms);
 
-/* Open subscriptions of one identity. */
-size_t hub_subscriptions_of(const struct hub *h, const char *id, size_t id_len);
+/* Number of open subscriptions of one identity. */
+size_t hub_subscriptions_of(const struct hub *h, struct span id);
 
 /* For /readyz: session up, stream there, tail live. *why: what is missing. */
 bool hub_ready(const struct hub *h, const char **why);
@@ -99,14 +104,13 @@ bool hub_ready(const struct hub *h, const char **why);
 void hub_gauges(struct hub *h);
 
 const struct event_buffer *hub_buffer(const struct hub *h);
-/* The open subscriptions of an identity: the head of a list of struct
- * cursor.watch, in the order in which they were opened; NULL when there is
- * none. Valid until a subscription is opened or closed. */
-const struct list *hub_watchers(const struct hub *h, const char *id,
-				size_t id_len);
-/* The subscription's subject, and inside of it its identity: *id. */
-const char *hub_identity(const struct hub *h, const struct cursor *c,
-			 const char **id, size_t *id_len);
+/* The open subscriptions of an identity, the oldest first among those of its
+ * own subject, then among the others; at most `max` to `ret`. Returns how many
+ * there are. */
+size_t hub_find_subscriptions(const struct hub *h, struct span id,
+			      struct cursor **ret, size_t max);
+/* The subscription's identity; empty: it has none. Valid while it is open. */
+struct span hub_identity(const struct hub *h, const struct cursor *c);
 /* The tag of the present stream; NULL before the first contact. */
 const struct sse_tag *hub_tag(const struct hub *h);
 

@@ -73,10 +73,10 @@ static bool waits_for_last(const struct cursor *c)
 static void add_sharers(struct hub_replays *p, struct replay *r)
 {
 	struct cursor *asks = r->cursor;
-	const struct list *all = &asks->subject->watchers;
+	const struct list *all = cursor_watchers(asks);
 
 	r->shares = true;
-	asks->subject->asking |= form_of(asks);
+	*cursor_asking(asks) |= form_of(asks);
 	for (struct list *n = all->next; n != all; n = n->next) {
 		struct cursor *c = LIST_ENTRY(n, struct cursor, watch);
 
@@ -92,7 +92,7 @@ static void add_sharers(struct hub_replays *p, struct replay *r)
  * the end of that question. */
 static bool waits_for_question(struct hub_replays *p, struct cursor *c)
 {
-	if (!waits_for_last(c) || (c->subject->asking & form_of(c)) == 0)
+	if (!waits_for_last(c) || (*cursor_asking(c) & form_of(c)) == 0)
 		return false;
 	hub_subscriptions_unqueue(p->subscriptions, c);
 	c->shares = SHARES_NEXT;
@@ -105,12 +105,12 @@ static void release_sharers(struct hub_replays *p, struct replay *r,
 			    struct list *answered)
 {
 	struct cursor *asks = r->cursor;
-	const struct list *all = &asks->subject->watchers;
+	const struct list *all = cursor_watchers(asks);
 
 	if (!r->shares)
 		return;
 	r->shares = false;
-	asks->subject->asking &= (uint8_t)~form_of(asks);
+	*cursor_asking(asks) &= (uint8_t)~form_of(asks);
 	for (struct list *n = all->next; n != all; n = n->next) {
 		struct cursor *c = LIST_ENTRY(n, struct cursor, watch);
 		enum cursor_shares shares = c->shares;

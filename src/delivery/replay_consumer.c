@@ -32,7 +32,7 @@ void replay_create_consumer(struct replay *r, uint64_t now_ms)
 	struct jetstream_consumer sc = {
 		.request = replay_next_request(r),
 		.start_seq = r->cursor->covered + 1,
-		.filter = r->cursor->subject->name,
+		.filter = replay_pattern(r),
 		.inactive_ms = max_ms != 0 && max_ms < REPLAY_INACTIVE_MS
 				       ? max_ms
 				       : REPLAY_INACTIVE_MS,

@@ -40,10 +40,10 @@ void replay_send_probe(struct replay *r, enum replay_phase what,
 		(struct replay_question){.generation = r->generation + 1};
 	if (r->last)
 		r->source->ops->get_last(r->source, replay_next_request(r),
-					 c->subject->name);
+					 replay_pattern(r));
 	else
 		r->source->ops->get_next(r->source, replay_next_request(r),
-					 c->covered + 1, c->subject->name);
+					 c->covered + 1, replay_pattern(r));
 }
 
 static void pause_for(struct replay *r, uint64_t ms, uint64_t now_ms)

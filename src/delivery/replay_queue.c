@@ -60,8 +60,8 @@ static int put_queued_line(struct replay_queue *q,
 	const struct ndjson_message what = {
 		.seq = m->seq,
 		.time_ns = m->time_ns,
-		.subject = c->subject->name,
-		.subject_len = c->subject->len,
+		.subject = m->subject,
+		.subject_len = m->subject_len,
 		.tag = f->tag,
 		.kind = f->base64 ? NDJSON_BINARY : NDJSON_TEXT,
 		.data = m->data,
@@ -81,24 +81,18 @@ static int put_queued_line(struct replay_queue *q,
 	return 0;
 }
 
-static bool is_of(const struct buffer_subject *s,
-		  const struct jetstream_message *m)
-{
-	return (m->subject_len == s->len &&
-		memcmp(m->subject, s->name, s->len) == 0) ||
-	       MUTATED(ANY_SUBJECT);
-}
-
 int replay_queue_put(struct replay_queue *q, const struct jetstream_message *m,
 		     const struct sse_tag *tag, const struct cursor *c)
 {
 	struct replay_frame *frame;
 	struct sse_frame f;
+	bool accepted;
 	int rc;
 
-	if (!is_of(c->subject, m))
+	accepted = cursor_accepts(c, (struct span){m->subject, m->subject_len});
+	if (!accepted && !c->wide && !MUTATED(ANY_SUBJECT))
 		return -EBADMSG;
-	if (m->internal) {
+	if (m->internal || (!accepted && !MUTATED(ANY_SUBJECT))) {
 		frame = add_queued_frame(q, 0, 0, &rc);
 		if (frame == NULL)
 			return rc;

@@ -29,6 +29,13 @@ struct request_id replay_next_request(struct replay *r)
 				   .generation = ++r->generation};
 }
 
+const char *replay_pattern(const struct replay *r)
+{
+	return cursor_n_patterns(r->cursor) == 1
+		       ? cursor_pattern(r->cursor, 0).at
+		       : ">";
+}
+
 void replay_await_answer(struct replay *r, uint64_t now_ms)
 {
 	uint64_t ms = adaptive_timeout_ms(r->timeout, REPLAY_ANSWER_MS,

@@ -1,5 +1,6 @@
 #include "delivery/subscription_ndjson.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "http/ndjson.h"
@@ -55,8 +56,8 @@ static int make_json_line(struct subscription_ndjson *to,
 	struct ndjson_message m = {
 		.seq = f->seq,
 		.time_ns = f->time_ns,
-		.subject = c->subject->name,
-		.subject_len = c->subject->len,
+		.subject = f->subject->name,
+		.subject_len = f->subject->len,
 		.tag = to->tag,
 	};
 	struct sse_payload p;
@@ -75,23 +76,34 @@ static int make_json_line(struct subscription_ndjson *to,
 	return put_json_line(to, &l, c->chunked);
 }
 
-/* A batch that once held all frames may lack newer ones. */
-static bool is_whole(const struct subscription_ndjson *s)
+static uint64_t selection_id(const struct cursor *c)
 {
+	return c->wide ? c->more->selection->id : 0;
+}
+
+/* A batch that once held all frames may lack newer ones. */
+static bool is_whole(const struct subscription_ndjson *s,
+		     const struct cursor *c)
+{
+	unsigned scan = 1;
+
 	return s->more != 0 ||
-	       event_buffer_frame(s->buffer, s->last)->next == 0;
+	       (cursor_frame_after(c, s->buffer, s->last, &scan) == 0 &&
+		scan > 0);
 }
 
 static bool has_lines(const struct subscription_ndjson *s,
 		      const struct cursor *c, uint64_t first)
 {
 	return s->first == first && s->json == c->json &&
-	       s->chunked == c->chunked && is_whole(s);
+	       s->selection == selection_id(c) && s->chunked == c->chunked &&
+	       is_whole(s, c);
 }
 
 static void make_lines(struct subscription_ndjson *to, const struct cursor *c,
 		       uint64_t first)
 {
+	unsigned scan = SELECTION_SCAN_MAX;
 	size_t left = cursor_left(c);
 	uint64_t n = first;
 
@@ -105,10 +117,11 @@ static void make_lines(struct subscription_ndjson *to, const struct cursor *c,
 		if (make_json_line(to, c, f) < 0)
 			break;
 		to->last = n;
-		n = f->next;
+		n = cursor_frame_after(c, to->buffer, n, &scan);
 	}
 	to->first = to->n > 0 ? first : 0;
 	to->more = n;
+	to->selection = selection_id(c);
 	to->json = c->json;
 	to->chunked = c->chunked;
 }
@@ -117,8 +130,8 @@ bool subscription_ndjson_gather(struct subscription_ndjson *s,
 				const struct cursor *c,
 				struct cursor_batch *ret)
 {
-	uint64_t first =
-		event_buffer_next(s->buffer, c->subject, c->covered, c->at);
+	unsigned scan = SELECTION_SCAN_MAX;
+	uint64_t first = cursor_next_frame(c, s->buffer, &scan);
 	size_t left = cursor_left(c);
 
 	ret->n = 0;
@@ -144,6 +157,7 @@ void subscription_ndjson_advance(const struct subscription_ndjson *s,
 				 size_t *rest_len)
 {
 	const uint8_t *line = buf_data(&s->bytes);
+	unsigned scan = UINT_MAX;
 	size_t left = b->bytes;
 	uint64_t n = b->first;
 
@@ -162,6 +176,7 @@ void subscription_ndjson_advance(const struct subscription_ndjson *s,
 		written -= len;
 		left -= len;
 		line += len;
-		n = f->next;
+		if (left > 0)
+			n = cursor_frame_after(c, s->buffer, n, &scan);
 	}
 }

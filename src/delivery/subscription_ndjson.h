@@ -26,6 +26,7 @@ struct subscription_ndjson {
 	struct buf bytes;
 	struct buf payload; /* of one of them */
 	uint64_t first;	    /* number of the first frame; 0: no lines */
+	uint64_t selection; /* struct selection.id; 0: of one subject */
 	uint64_t last;
 	uint64_t more; /* the frame behind the last, as of then; 0: none */
 	bool json, chunked;

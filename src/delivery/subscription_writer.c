@@ -217,8 +217,7 @@ static void put_expired_block(struct subscription_writer *w, struct cursor *c,
 
 /* WRITE_WAIT: the batch holds what there is. */
 static enum write_outcome gather_batch(struct subscription_writer *w,
-				       const struct cursor *c,
-				       struct cursor_batch *b)
+				       struct cursor *c, struct cursor_batch *b)
 {
 	b->n = 0;
 	b->bytes = 0;
@@ -232,6 +231,8 @@ static enum write_outcome gather_batch(struct subscription_writer *w,
 		return WRITE_EVICTED;
 	if (c->caught_up)
 		return WRITE_WAIT;
+	if (!cursor_prepare(c, w->buffer))
+		return WRITE_MORE;
 	if (!c->ndjson)
 		cursor_gather(c, w->buffer, b);
 	else if (!subscription_ndjson_gather(&w->ndjson, c, b))
@@ -242,6 +243,8 @@ static enum write_outcome gather_batch(struct subscription_writer *w,
 enum write_outcome subscription_writer_next(struct subscription_writer *w,
 					    struct cursor *c)
 {
+	unsigned scan = 1;
+
 	if (c->failed || c->blocked)
 		return WRITE_WAIT;
 	if (cursor_left(c) == 0)
@@ -250,7 +253,8 @@ enum write_outcome subscription_writer_next(struct subscription_writer *w,
 		return WRITE_REPLAY_NEXT;
 	if (c->state != CURSOR_LIVE || c->caught_up)
 		return WRITE_WAIT;
-	if (event_buffer_next(w->buffer, c->subject, c->covered, c->at) != 0)
+	if (!cursor_prepare(c, w->buffer) ||
+	    cursor_next_frame(c, w->buffer, &scan) != 0 || scan == 0)
 		return WRITE_MORE;
 	c->caught_up = c->live_since_write = true;
 	return WRITE_WAIT;

@@ -28,16 +28,15 @@ void access_log_opened(const struct access_log *l,
 		       const struct access_log_subscription *s)
 {
 	char address[ADDRESS_TEXT_MAX];
-	const char *id;
-	size_t id_len;
+	struct span id;
 
 	metric_add(l->metrics, METRIC_SUBSCRIPTIONS_OPENED, 1);
 	if (!log_on(l->access, LOG_INFO))
 		return;
-	hub_identity(s->hub, s->cursor, &id, &id_len);
+	id = hub_identity(s->hub, s->cursor);
 	address_text(s->address, address);
 	LOG(l->access, LOG_INFO, "subscription opened",
-	    LOG_U64("subscription", s->number), LOG_MEM("id", id, id_len),
+	    LOG_U64("subscription", s->number), LOG_MEM("id", id.at, id.len),
 	    LOG_STR("address", address),
 	    LOG_STR("start",
 		    format_start((enum cursor_start)s->cursor->start)));
@@ -48,8 +47,7 @@ void access_log_closed(const struct access_log *l,
 		       enum close_reason why, uint64_t age_ms)
 {
 	char address[ADDRESS_TEXT_MAX], duration[32];
-	const char *id;
-	size_t id_len;
+	struct span id;
 
 	l->metrics->closed[why]++;
 	metrics_observe(l->metrics, METRIC_SPREAD_SUBSCRIPTION_TIME,
@@ -58,11 +56,11 @@ void access_log_closed(const struct access_log *l,
 		return;
 	snprintf(duration, sizeof(duration), "%" PRIu64 ".%03us", age_ms / 1000,
 		 (unsigned)(age_ms % 1000));
-	hub_identity(s->hub, s->cursor, &id, &id_len);
+	id = hub_identity(s->hub, s->cursor);
 	address_text(s->address, address);
 	LOG(l->access, LOG_INFO, "subscription closed",
 	    LOG_STR("reason", close_reason_label(why)),
-	    LOG_U64("subscription", s->number), LOG_MEM("id", id, id_len),
+	    LOG_U64("subscription", s->number), LOG_MEM("id", id.at, id.len),
 	    LOG_STR("address", address), LOG_STR("duration", duration),
 	    LOG_U64("events", s->cursor->events),
 	    LOG_U64("bytes", s->cursor->bytes),

@@ -75,7 +75,9 @@ static enum reject_reason find_exceeded_limit(const struct conn *c,
 	if (s->draining)
 		return REJECT_DRAINING;
 	reason = subscription_limits_reject(
-		&s->limits, hub_subscriptions_of(s->cfg.hub, id->id, id->len),
+		&s->limits,
+		hub_subscriptions_of(s->cfg.hub,
+				     (struct span){id->id, id->len}),
 		&c->address);
 	if (reason == REJECT_NONE &&
 	    s->n_in[CONN_SUBSCRIPTION] + s->n_in[CONN_FAILED] >=

@@ -91,6 +91,7 @@ static int put_subscription(struct buf *out, const struct conn *c, bool listed,
 	const struct cursor *cursor = &c->cursor;
 	uint64_t head = event_buffer_last_seq(hub_buffer(s->cfg.hub));
 	char address[ADDRESS_TEXT_MAX], opened[64];
+	struct span id;
 	struct subscriptions_json_entry e = {
 		.number = c->number,
 		.address = address,
@@ -106,7 +107,10 @@ static int put_subscription(struct buf *out, const struct conn *c, bool listed,
 	};
 
 	address_text(&c->address, address);
-	e.subject = hub_identity(s->cfg.hub, cursor, &e.id, &e.id_len);
+	id = hub_identity(s->cfg.hub, cursor);
+	e.id = id.at;
+	e.id_len = id.len;
+	e.subject = cursor_pattern(cursor, 0).at;
 	e.lag = head > e.sequence ? head - e.sequence : 0;
 	format_opened(e.age_ms, opened, sizeof(opened));
 	return listed ? subscriptions_json_add(out, first, &e)
@@ -172,15 +176,15 @@ static bool is_page_full(const struct page *p)
 static bool matches_identity(const struct conn *c,
 			     const struct subscriptions_query *want)
 {
-	const char *id;
-	size_t len;
+	struct span id;
 
 	if (!want->id.given)
 		return true;
 	if (c->cursor.subject == NULL)
 		return false;
-	hub_identity(c->set->cfg.hub, &c->cursor, &id, &len);
-	return len == want->id.len && memcmp(id, want->id.text, len) == 0;
+	id = hub_identity(c->set->cfg.hub, &c->cursor);
+	return id.len == want->id.len &&
+	       memcmp(id.at, want->id.text, id.len) == 0;
 }
 
 /* False when the page ends before this one. */
@@ -214,25 +218,29 @@ static void walk_registry(struct page *p)
 	}
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+	const struct cursor *const *x = a, *const *y = b;
+	uint64_t m = CONTAINER_OF(*x, const struct conn, cursor)->number;
+	uint64_t n = CONTAINER_OF(*y, const struct conn, cursor)->number;
+
+	return m < n ? -1 : m > n;
+}
+
 /* False: the identity has more subscriptions than a page shows. They are then
  * found in the registry, which finds `after` at once. */
 static bool walk_identity(struct page *p)
 {
-	const struct list *all = hub_watchers(p->set->cfg.hub, p->want->id.text,
-					      p->want->id.len);
-	const struct list *n;
-	size_t walked = 0;
+	struct cursor *all[PAGE_MAX];
+	struct span id = {p->want->id.text, p->want->id.len};
+	size_t n = hub_find_subscriptions(p->set->cfg.hub, id, all, PAGE_MAX);
 
-	if (all == NULL)
-		return true;
-	for (n = all->next; n != all; n = n->next)
-		if (++walked > PAGE_MAX)
-			return false;
-	for (n = all->next; n != all; n = n->next) {
-		const struct cursor *cursor =
-			LIST_ENTRY(n, struct cursor, watch);
+	if (n > PAGE_MAX)
+		return false;
+	qsort(all, n, sizeof(all[0]), compare_numbers);
+	for (size_t i = 0; i < n; i++) {
 		const struct conn *c =
-			CONTAINER_OF(cursor, struct conn, cursor);
+			CONTAINER_OF(all[i], struct conn, cursor);
 
 		if (c->number > p->want->after)
 			show_subscription(p, c);
@@ -265,13 +273,12 @@ static void list_subscriptions(struct conn *c, const struct response_to *to,
 static struct conn *first_of_identity(const struct conn_set *s,
 				      const struct subscriptions_query *want)
 {
-	const struct list *all =
-		hub_watchers(s->cfg.hub, want->id.text, want->id.len);
+	struct span id = {want->id.text, want->id.len};
+	struct cursor *first;
 
-	return all == NULL ? NULL
-			   : CONTAINER_OF(LIST_ENTRY(all->next, struct cursor,
-						     watch),
-					  struct conn, cursor);
+	return hub_find_subscriptions(s->cfg.hub, id, &first, 1) == 0
+		       ? NULL
+		       : CONTAINER_OF(first, struct conn, cursor);
 }
 
 static void end_all_of_identity(struct conn *c, const struct response_to *to,

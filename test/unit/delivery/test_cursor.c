@@ -488,7 +488,7 @@ static void rules_of_states_lists_and_flags(void **state)
 		broken_by(&f, &cases[i].c, cases[i].dirty, cases[i].broken);
 	/* A frame of its subject that it would not see. */
 	put(&f, "ev.a", 7, "x");
-	broken_by(&f, &cases[0].c, false, "event_buffer_next");
+	broken_by(&f, &cases[0].c, false, "cursor_next_frame");
 	end(&f);
 }
 
