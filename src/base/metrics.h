@@ -117,8 +117,8 @@
 	X(CHANGE_TRIMMED, counter, "sluice_jetstream_stream_changes_total",    \
 	  "change=\"trimmed\"", "")                                            \
 	X(UNMATCHED, gauge, "sluice_template_unmatched", "",                   \
-	  "1 while --subject matches no subject of the stream: no event can "  \
-	  "arrive.")                                                           \
+	  "1 while --subject and --allow-sub match no subject of the stream: " \
+	  "no event can arrive.")                                              \
 	X(NATS_CONNECTED, gauge, "sluice_nats_connected", "",                  \
 	  "1 while a NATS session is up.")                                     \
 	X(NATS_SESSIONS, counter, "sluice_nats_sessions_total", "",            \

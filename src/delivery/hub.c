@@ -48,7 +48,7 @@ static int init_hub_parts(struct hub *h, struct jetstream *src)
 	};
 
 	leader_init(&h->leader, src, h->buffer, &h->timeout, h->metrics);
-	tail_init(&h->tail, src, h->buffer, &h->leader, &h->cfg.subject,
+	tail_init(&h->tail, src, h->buffer, &h->leader, h->cfg.readable,
 		  &h->timeout, h->metrics);
 	hub_subscriptions_init(&h->subscriptions, h->buffer, h->sink);
 	hub_gaps_init(&h->gaps, &h->subscriptions, &h->replays, &h->tail);

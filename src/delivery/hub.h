@@ -19,6 +19,7 @@
 #include "delivery/hub_sink.h"
 #include "http/sse.h"
 #include "nats/jetstream.h"
+#include "nats/readable.h"
 #include "nats/subject.h"
 
 struct hub;
@@ -28,6 +29,7 @@ struct hub_config {
 	 * the least. */
 	struct subject_template subject;
 	bool no_own_subject; /* there are none; `subject` is not used */
+	const struct readable *readable; /* what the tail stores */
 	size_t buffer_size;
 	size_t max_replays;
 	/* Of the replays, how many wait at once for a probe's answer, and how

@@ -5,6 +5,7 @@
 
 #include "base/mutation.h"
 #include "base/probe.h"
+#include "nats/pattern.h"
 
 enum {
 	TAIL_SILENCE_MS = 2 * TAIL_HEARTBEAT_MS + 1000,
@@ -26,7 +27,7 @@ static const struct backoff_times try_times = {.first_ms = 0,
 
 void tail_init(struct tail *t, struct jetstream *src,
 	       struct event_buffer *buffer, struct leader *leader,
-	       const struct subject_template *subject,
+	       const struct readable *readable,
 	       const struct adaptive_timeout *p, struct metrics *m)
 {
 	memset(t, 0, sizeof(*t));
@@ -34,11 +35,10 @@ void tail_init(struct tail *t, struct jetstream *src,
 	t->buffer = buffer;
 	t->leader = leader;
 	t->metrics = m;
-	t->subject = subject;
+	t->readable = readable;
 	t->timeout = p;
 	t->why = "NATS is not connected";
 	list_init(&t->held);
-	subject_filter(subject, t->filter);
 }
 
 bool tail_live(const struct tail *t)
@@ -141,7 +141,7 @@ static void create_tail_consumer(struct tail *t, uint64_t now_ms)
 	struct jetstream_consumer c = {
 		.request = next_tail_request(t),
 		.start_seq = event_buffer_last_seq(t->buffer) + 1,
-		.filter = t->wants_filter ? t->filter : NULL,
+		.filter = t->wants_filter ? readable_filter(t->readable) : NULL,
 		.inactive_ms =
 			min_unless_0(TAIL_INACTIVE_MS, t->max_inactive_ms),
 	};
@@ -234,11 +234,10 @@ static unsigned act_on_match(struct tail *t, enum tail_verdict verdict,
 static void take_matches_none(struct tail *t, bool none)
 {
 	if (none && !t->matches_none)
-		tail_report(
-			t, true,
-			"the template matches no subject of the stream (%s): "
-			"no event can come",
-			t->filter);
+		tail_report(t, true,
+			    "no subject of the stream matches --subject or "
+			    "--allow-sub (%s): no event can come",
+			    readable_filter(t->readable));
 	t->matches_none = none;
 	metric_set(t->metrics, METRIC_UNMATCHED, none);
 }
@@ -270,7 +269,8 @@ static unsigned on_info(struct tail *t, const struct jetstream_event *ev,
 		return 0;
 	}
 	t->wants_filter = !ev->info.filter_covers_all;
-	t->jumps = ev->info.before_2_10;
+	t->jumps = ev->info.before_2_10 &&
+		   !pattern_is_literal(span_of(tail_pattern(t)));
 	take_matches_none(t, ev->info.filter_matches_none);
 	t->max_inactive_ms = ev->info.max_inactive_ms;
 	out = tail_compare(t, &ev->info, now_ms);
@@ -323,12 +323,10 @@ static struct buffer_subject *store_message(struct tail *t,
 					    const struct jetstream_message *m)
 {
 	struct sse_frame f;
-	const char *id;
-	size_t id_len;
+	struct span subject = {m->subject, m->subject_len};
 
 	PROBE2(message_in, m->seq, m->len);
-	if (m->internal || !subject_matches(t->subject, m->subject,
-					    m->subject_len, &id, &id_len)) {
+	if (m->internal || !readable_has(t->readable, subject)) {
 		event_buffer_skip(t->buffer, m->seq);
 		return NULL;
 	}

@@ -1,5 +1,5 @@
-/* The tail: the gateway's one ordered consumer. It follows everything that the
- * template can name, and stores it in the buffer.
+/* The tail: the gateway's one ordered consumer. It follows the readable
+ * subjects, and stores it in the buffer.
  *
  *	DOWN -> INFO [-> MATCH] -> CREATE -> VERIFY -> LIVE -> (INFO ...)
  *
@@ -27,7 +27,7 @@
 #include "delivery/leader.h"
 #include "http/sse.h"
 #include "nats/jetstream.h"
-#include "nats/subject.h"
+#include "nats/readable.h"
 
 enum { TAIL_SLOT = 0, TAIL_MAX_PULLS = 3 };
 
@@ -79,9 +79,8 @@ struct tail {
 	struct event_buffer *buffer;
 	struct leader *leader;
 	struct metrics *metrics;
-	const struct subject_template *subject;
+	const struct readable *readable;
 	const struct adaptive_timeout *timeout;
-	char filter[SUBJECT_MAX];
 
 	enum tail_state state;
 	uint32_t generation;   /* of the last request */
@@ -123,7 +122,8 @@ struct tail {
 	unsigned idle_beats, idle_wait; /* heartbeats since it, until the next
 					 */
 
-	bool matches_none; /* the template matches no subject: reported */
+	bool matches_none; /* no subject of the stream is readable:
+				reported */
 	bool doubts;	   /* the newest frame must be compared */
 	struct tail_match match;
 
@@ -147,7 +147,7 @@ struct tail {
 /* Everything is borrowed. */
 void tail_init(struct tail *t, struct jetstream *src,
 	       struct event_buffer *buffer, struct leader *leader,
-	       const struct subject_template *subject,
+	       const struct readable *readable,
 	       const struct adaptive_timeout *p, struct metrics *m);
 
 /* Deletes the consumer; only tail_finish() may follow. */

@@ -98,7 +98,7 @@ static void ask_about_held(struct tail *t, uint64_t now_ms)
 			t->source,
 			(struct request_id){.owner = TAIL_SLOT,
 					    .generation = w->find_gen},
-			w->prev + 1, t->wants_filter ? t->filter : ">");
+			w->prev + 1, tail_pattern(t));
 	}
 }
 
@@ -140,8 +140,7 @@ void tail_on_idle(struct tail *t, uint64_t last_stream)
 	t->source->ops->get_next(t->source,
 				 (struct request_id){.owner = TAIL_SLOT,
 						     .generation = t->idle_gen},
-				 t->idle_from + 1,
-				 t->wants_filter ? t->filter : ">");
+				 t->idle_from + 1, tail_pattern(t));
 }
 
 /* The message after the hole exists, or did just now. A server that has nothing

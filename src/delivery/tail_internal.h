@@ -20,6 +20,12 @@ static inline uint64_t min_unless_0(uint64_t value, uint64_t limit)
 	return limit != 0 && limit < value ? limit : value;
 }
 
+/* What the consumer reads. */
+static inline const char *tail_pattern(const struct tail *t)
+{
+	return t->wants_filter ? readable_filter(t->readable) : ">";
+}
+
 /* tail_pull.c */
 
 void tail_send_pull(struct tail *t, uint64_t now_ms);

@@ -47,6 +47,7 @@ struct sluice {
 	struct gateway_listeners listeners;
 	struct gateway_nats nats;
 	struct gateway_keys keys;
+	struct readable *readable;
 	struct hub *hub;
 	struct live_page live_page;    /* empty without --ui */
 	struct address_range *trusted; /* of options.trusted_proxy */
@@ -69,6 +70,7 @@ static void on_logs_closed(void *arg)
 	void *done_arg = gw->done_arg;
 
 	hub_free(gw->hub);
+	readable_unref(gw->readable);
 	live_page_finish(&gw->live_page);
 	gateway_listeners_finish(&gw->listeners);
 	free(gw->trusted);
@@ -295,7 +297,8 @@ static int open_nats(struct sluice *gw, char *err)
 		.metrics = &gw->metrics,
 		.cbs = {on_nats_event, on_nats_flush, on_part_closed, gw},
 	};
-	rc = gateway_nats_open(&gw->nats, gw->uv_loop, &gw->options, err);
+	rc = gateway_nats_open(&gw->nats, gw->uv_loop, &gw->options,
+			       gw->readable, err);
 	if (rc == 0)
 		gw->open_parts++;
 	return rc;
@@ -337,6 +340,7 @@ static int open_gateway_hub(struct sluice *gw)
 	const struct options *o = &gw->options;
 	const struct hub_config cfg = {
 		.subject = o->subject_template,
+		.readable = gw->readable,
 		.buffer_size = (size_t)o->buffer_size,
 		.max_replays = (size_t)o->max_replays,
 		.ping_ms = o->ping_interval_ms,
@@ -452,6 +456,8 @@ static int open_all_parts(struct sluice *gw,
 	descriptors_enlarge_table(gw->uv_loop, gw->max_connections);
 	if (rc == 0)
 		rc = open_listeners(gw, sockets, n, err);
+	if (rc == 0)
+		rc = gateway_readable_new(&gw->readable, &gw->options);
 	if (rc == 0)
 		rc = open_nats(gw, err);
 	if (rc == 0)

@@ -24,3 +24,11 @@ struct live_page_config gateway_live_page_config(const struct options *o)
 		.retry_ms = o->retry_ms,
 	};
 }
+
+int gateway_readable_new(struct readable **ret, const struct options *o)
+{
+	const struct readable_source src = {.subjects = &o->subject,
+					    .n_subjects = 1};
+
+	return readable_new(ret, &src);
+}

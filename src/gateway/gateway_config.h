@@ -6,8 +6,11 @@
 #include "auth/jwt.h"
 #include "config/options.h"
 #include "http/live_page.h"
+#include "nats/readable.h"
 
 struct jwt_rules gateway_jwt_rules(const struct options *o);
 struct live_page_config gateway_live_page_config(const struct options *o);
+/* What the tail stores. -ENOMEM or 0. */
+int gateway_readable_new(struct readable **ret, const struct options *o);
 
 #endif

@@ -1,6 +1,5 @@
 #include "gateway/gateway_nats.h"
 
-#include "nats/subject.h"
 #include "upstream/nats_source.h"
 #include "version.h"
 
@@ -82,9 +81,9 @@ static void on_source_status(void *arg, const struct nats_status *status)
 /* ---- the owner's calls --------------------------------------------------- */
 
 int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
-		      const struct options *o, char *err)
+		      const struct options *o, struct readable *readable,
+		      char *err)
 {
-	char filter[SUBJECT_MAX];
 	const struct nats_settings settings = {
 		.servers = (const char *const *)o->server.items,
 		.n_servers = o->server.n,
@@ -104,7 +103,7 @@ int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
 		.js_domain = o->js_domain,
 		.js_api_prefix = o->js_api_prefix,
 		.stream = o->stream,
-		.filter = filter,
+		.readable = readable,
 	};
 	const struct nats_source_cbs cbs = {
 		.on_event = on_source_event,
@@ -114,7 +113,6 @@ int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
 		.arg = n,
 	};
 
-	subject_filter(&o->subject_template, filter);
 	return nats_source_new(&n->source, loop, &settings, &cbs, err);
 }
 

@@ -10,6 +10,7 @@
 #include "config/options.h"
 #include "nats/jetstream.h"
 
+struct readable;
 struct uv_loop_s;
 struct nats_source;
 
@@ -30,9 +31,11 @@ struct gateway_nats {
 	bool failure_logged;	    /* since the last connection */
 };
 
-/* 0, or a negative errno with `err` (SLUICE_ERROR_MAX bytes). */
+/* Takes a reference to `readable`. 0, or a negative errno with `err`
+ * (SLUICE_ERROR_MAX bytes). */
 int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
-		      const struct options *o, char *err);
+		      const struct options *o, struct readable *readable,
+		      char *err);
 struct jetstream *gateway_nats_jetstream(const struct gateway_nats *n);
 /* Sets the gauges of the NATS side. */
 void gateway_nats_gauges(const struct gateway_nats *n);

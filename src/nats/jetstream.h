@@ -105,7 +105,7 @@ struct jetstream_info {
 	uint64_t messages;
 	const char *created; /* text of a time; identifies the stream */
 	size_t created_len;
-	bool filter_covers_all; /* the template's filter covers all subjects */
+	bool filter_covers_all; /* readable_filter() covers all subjects */
 	bool work_queue;	/* a retention that is not supported */
 	/* No authoritative leader: none at all, or one that most replicas do
 	 * not follow. This state may be stale by any amount. Do not use it. */
@@ -117,7 +117,7 @@ struct jetstream_info {
 	/* When another subject is purged, consumers of such a server may skip
 	 * messages that exist, unless their filter is literal. */
 	bool before_2_10;
-	/* The template matches no subject of the stream. */
+	/* No subject of the stream is readable. */
 	bool filter_matches_none;
 	uint64_t max_inactive_ms; /* limit of the stream's consumers; 0: none */
 };

@@ -33,26 +33,29 @@ static const json_t *known_subjects(const json_t *config)
 	return subjects;
 }
 
-static bool covers_all_subjects(const json_t *config, const char *filter)
+static bool covers_all_subjects(const json_t *config, const struct readable *r)
 {
+	struct span filter = span_of(readable_filter(r));
 	const json_t *subjects = known_subjects(config);
 	const json_t *subject;
 	size_t i;
 
+	if (pattern_inside(span_of(">"), filter))
+		return true;
 	if (subjects == NULL)
 		return false;
 	json_array_foreach(subjects, i, subject)
 	{
 		if (!json_is_string(subject) ||
 		    !pattern_inside(span_of(json_string_value(subject)),
-				    span_of(filter)))
+				    filter))
 			return false;
 	}
 	return true;
 }
 
-/* True when the filter matches no subject of the stream; false when unknown. */
-static bool matches_none(const json_t *config, const char *filter)
+/* True when no subject of the stream is readable; false when unknown. */
+static bool matches_none(const json_t *config, const struct readable *r)
 {
 	const json_t *subjects = known_subjects(config);
 	const json_t *subject;
@@ -63,8 +66,7 @@ static bool matches_none(const json_t *config, const char *filter)
 	json_array_foreach(subjects, i, subject)
 	{
 		if (!json_is_string(subject) ||
-		    pattern_overlaps(span_of(filter),
-				     span_of(json_string_value(subject))))
+		    readable_overlaps(r, span_of(json_string_value(subject))))
 			return false;
 	}
 	return true;
@@ -162,7 +164,7 @@ static int take_cluster(struct js_info *ret, const json_t *cluster)
 }
 
 static int take_stream_config(struct js_info *ret, const json_t *json,
-			      const char *filter)
+			      const struct readable *r)
 {
 	const json_t *config = json_object_get(json, "config");
 	const char *retention =
@@ -175,8 +177,8 @@ static int take_stream_config(struct js_info *ret, const json_t *json,
 	    take_cluster(ret, json_object_get(json, "cluster")) < 0)
 		return -EINVAL;
 	ret->work_queue = strcmp(retention, "workqueue") == 0;
-	ret->filter_covers_all = covers_all_subjects(config, filter);
-	ret->filter_matches_none = matches_none(config, filter);
+	ret->filter_covers_all = covers_all_subjects(config, r);
+	ret->filter_matches_none = matches_none(config, r);
 	ret->max_inactive_ms = max_inactive_ms(config);
 	/* Responses have a time from 2.10 on. */
 	ret->before_2_10 = json_object_get(json, "ts") == NULL;
@@ -189,7 +191,7 @@ static int take_stream_config(struct js_info *ret, const json_t *json,
 }
 
 void js_info_parse(struct js_info *ret, const char *json, size_t len,
-		   const char *filter)
+		   const struct readable *r)
 {
 	json_t *root;
 
@@ -197,7 +199,7 @@ void js_info_parse(struct js_info *ret, const char *json, size_t len,
 	root = js_json_load(&ret->error, json, len);
 	if (root == NULL)
 		return;
-	if (take_stream_config(ret, root, filter) < 0)
+	if (take_stream_config(ret, root, r) < 0)
 		js_error_set(&ret->error, JS_JSON_MALFORMED,
 			     "not a stream's information");
 	json_decref(root);

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "nats/js_json.h"
+#include "nats/readable.h"
 
 struct js_info {
 	struct js_error error;
@@ -28,10 +29,11 @@ struct js_info {
 	bool filter_matches_none;
 	uint64_t max_inactive_ms; /* consumer_limits; 0: none */
 };
-/* `filter`: of the template. filter_covers_all is false for a mirror and for a
- * stream with sources. */
+/* filter_covers_all and filter_matches_none are about readable_filter() and the
+ * readable subjects. Of a mirror, and of a stream with sources, the subjects
+ * are not known: then both are false, but that ">" covers all. */
 void js_info_parse(struct js_info *ret, const char *json, size_t len,
-		   const char *filter);
+		   const struct readable *r);
 
 struct js_message {
 	struct js_error error;

@@ -118,12 +118,13 @@ void nats_codec_status(struct mailbox *to, enum nats_status_kind kind,
 /* ---- from the server ----------------------------------------------------- */
 
 static void post_info(struct mailbox *to, struct packed_header header,
-		      const char *filter, const struct nats_arrival *in)
+		      const struct readable *readable,
+		      const struct nats_arrival *in)
 {
 	struct packed_info message;
 	struct js_info info;
 
-	js_info_parse(&info, in->data, in->len, filter);
+	js_info_parse(&info, in->data, in->len, readable);
 	header.err = info.error.err;
 	if (header.err != 0) {
 		post_api_error(to, JETSTREAM_INFO, &header, info.error.text);
@@ -241,12 +242,12 @@ static void post_status_as_error(struct mailbox *to,
 }
 
 static void post_response(struct mailbox *to, struct packed_header header,
-			  uint32_t kind, const char *filter,
+			  uint32_t kind, const struct readable *readable,
 			  const struct nats_arrival *in)
 {
 	switch (kind) {
 	case NATS_COMMAND_INFO:
-		post_info(to, header, filter, in);
+		post_info(to, header, readable, in);
 		break;
 	case NATS_COMMAND_GET_NEXT:
 	case NATS_COMMAND_GET:
@@ -263,7 +264,7 @@ static void post_response(struct mailbox *to, struct packed_header header,
 
 static void post_inbox_message(struct mailbox *to,
 			       const struct nats_inbox *inbox,
-			       const char *filter,
+			       const struct readable *readable,
 			       const struct nats_arrival *in)
 {
 	struct packed_header header = {.session = inbox->session};
@@ -275,7 +276,7 @@ static void post_inbox_message(struct mailbox *to,
 		return;
 	header.request = reply.request;
 	if (in->status == NULL) {
-		post_response(to, header, reply.kind, filter, in);
+		post_response(to, header, reply.kind, readable, in);
 		return;
 	}
 	if (js_status_parse(&status, in->status, in->description,
@@ -312,7 +313,8 @@ static void post_stream_message(struct mailbox *to,
 }
 
 void nats_codec_arrival(struct mailbox *to, const struct nats_inbox *inbox,
-			const char *filter, const struct nats_arrival *in)
+			const struct readable *readable,
+			const struct nats_arrival *in)
 {
 	struct js_ack ack;
 
@@ -320,7 +322,7 @@ void nats_codec_arrival(struct mailbox *to, const struct nats_inbox *inbox,
 	    js_ack_parse(&ack, in->reply, strlen(in->reply)) == 0)
 		post_stream_message(to, inbox, &ack, in);
 	else
-		post_inbox_message(to, inbox, filter, in);
+		post_inbox_message(to, inbox, readable, in);
 }
 
 /* ---- to the loop --------------------------------------------------------- */

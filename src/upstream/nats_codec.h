@@ -10,6 +10,7 @@
 
 #include "loop/mailbox.h"
 #include "nats/jetstream.h"
+#include "nats/readable.h"
 #include "nats/subject.h"
 #include "upstream/nats_inbox.h"
 #include "upstream/nats_status.h"
@@ -54,9 +55,10 @@ struct nats_arrival {
 };
 
 /* Decodes a message and posts its event; may wait for room. A message of
- * another session is dropped. `filter`: the template's. */
+ * another session is dropped. `readable` is for STREAM.INFO. */
 void nats_codec_arrival(struct mailbox *to, const struct nats_inbox *inbox,
-			const char *filter, const struct nats_arrival *in);
+			const struct readable *readable,
+			const struct nats_arrival *in);
 /* Posts JETSTREAM_UP or JETSTREAM_DOWN; may wait for room. A negative errno (no
  * memory, or the mailbox is closed): the loop ignores a session without
  * JETSTREAM_UP. */

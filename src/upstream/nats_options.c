@@ -10,6 +10,7 @@
 
 #include "base/printable.h"
 #include "nats/nkey.h"
+#include "nats/readable.h"
 #include "nats/subject.h"
 #include "upstream/secret_file.h"
 
@@ -150,7 +151,6 @@ static int copy_all_settings(struct nats_options *o,
 		{&o->inbox_prefix,
 		 s->inbox_prefix == NULL ? "_INBOX" : s->inbox_prefix},
 		{&o->stream, s->stream},
-		{&o->filter, s->filter == NULL ? ">" : s->filter},
 	};
 	int rc = copy_api_prefix(o, s);
 
@@ -171,6 +171,7 @@ int nats_options_new(struct nats_options **ret, const struct nats_settings *s,
 	if (o == NULL)
 		return -ENOMEM;
 	o->refs = 1;
+	o->readable = readable_ref(s->readable);
 	o->tlsfirst = s->tlsfirst;
 	o->tls = tls || s->tlsca != NULL || s->tlscert != NULL || s->tlsfirst;
 	rc = copy_all_settings(o, s);
@@ -196,11 +197,12 @@ struct nats_options *nats_options_unref(struct nats_options *o)
 		o->name,       o->user,	   o->password, o->token,
 		o->creds,      o->nkey,	   o->user_jwt, o->user_seed,
 		o->tlsca,      o->tlscert, o->tlskey,	o->inbox_prefix,
-		o->api_prefix, o->stream,  o->filter,
+		o->api_prefix, o->stream,
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		secret_free(texts[i]);
+	readable_unref(o->readable);
 	free(o);
 	return NULL;
 }

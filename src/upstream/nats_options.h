@@ -8,6 +8,7 @@
 #include "upstream/nats_servers.h"
 
 struct __natsOptions; /* natsOptions */
+struct readable;
 
 /* As the options give them; NULL or 0: not given. Borrowed. */
 struct nats_settings {
@@ -29,7 +30,7 @@ struct nats_settings {
 	const char *js_domain;
 	const char *js_api_prefix;
 	const char *stream;
-	const char *filter; /* the template's: "events.*" */
+	struct readable *readable; /* its copy takes a reference */
 };
 
 enum { NATS_OPTIONS_ERROR_MAX = 512 };
@@ -54,7 +55,7 @@ struct nats_options {
 	char *inbox_prefix; /* "_INBOX" */
 	char *api_prefix;   /* "$JS.API" */
 	char *stream;
-	char *filter;
+	struct readable *readable;
 };
 
 /* For the loop's thread: does not call nats.c. `tls`: a server's URL is tls://.

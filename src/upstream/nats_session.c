@@ -161,7 +161,7 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 		in.internal =
 			get_msg_header(msg, "Nats-Marker-Reason") != NULL ||
 			get_msg_header(msg, "Nats-Schedule") != NULL;
-	nats_codec_arrival(s->events, &s->inbox, s->options->filter, &in);
+	nats_codec_arrival(s->events, &s->inbox, s->options->readable, &in);
 	natsMsg_Destroy(msg);
 	leave_session(s);
 }

@@ -20,6 +20,7 @@
 #include "nats/js_request.h"
 #include "nats/js_response.h"
 #include "nats/js_status.h"
+#include "readable_of.h"
 
 enum { PAYLOAD_MAX = 64 };
 
@@ -67,11 +68,14 @@ static json_t *load(const char *text, size_t len)
 
 static void take_info(const char *text, size_t len)
 {
+	static struct readable *readable;
 	struct js_info info;
 	json_t *json, *state;
 
+	if (readable == NULL)
+		readable = readable_of("events.*");
 	memset(&info, 0xa5, sizeof(info));
-	js_info_parse(&info, text, len, "events.*");
+	js_info_parse(&info, text, len, readable);
 	must_be_error(&info.error);
 	if (info.error.err != 0)
 		return;

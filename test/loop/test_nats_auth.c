@@ -20,6 +20,7 @@
 #include "nats/nkey.h"
 #include "nats_jwt.h"
 #include "nats_server.h"
+#include "readable_of.h"
 #include "source_spy.h"
 
 struct fixture {
@@ -48,7 +49,7 @@ static int setup(void **state)
 		.servers = &f->server,
 		.n_servers = 1,
 		.stream = "EV",
-		.filter = "ev.*",
+		.readable = readable_of("ev.*"),
 	};
 	return 0;
 }
@@ -59,6 +60,7 @@ static int teardown(void **state)
 	char command[128];
 
 	spy_finish(&f->spy);
+	readable_unref(f->settings.readable);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 	nats_server_stop(&f->nats);
 	snprintf(command, sizeof(command), "rm -rf %s", f->dir);

@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "nats_server.h"
+#include "readable_of.h"
 #include "source_spy.h"
 #include "upstream/nats_codec.h"
 #include "upstream/nats_hung.h"
@@ -54,7 +55,7 @@ static int setup_without_server(void **state)
 		.servers = f->servers,
 		.n_servers = 1,
 		.stream = "EV",
-		.filter = "ev.*",
+		.readable = readable_of("ev.*"),
 	};
 	return 0;
 }
@@ -77,6 +78,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	spy_finish(&f->spy);
+	readable_unref(f->settings.readable);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 	nats_admin_close(f->admin);
 	nats_server_stop(&f->nats);

@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "nats_server.h"
+#include "readable_of.h"
 #include "source_spy.h"
 
 struct fixture {
@@ -68,7 +69,7 @@ static int setup(void **state)
 		.servers = &f->server,
 		.n_servers = 1,
 		.stream = name,
-		.filter = filter,
+		.readable = readable_of(filter),
 	};
 	spy_start(&f->spy, &f->loop, &f->settings);
 	spy_wait(&f->spy, JETSTREAM_UP);
@@ -80,6 +81,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	spy_finish(&f->spy);
+	readable_unref(f->settings.readable);
 	assert_int_equal(uv_loop_close(&f->loop), 0);
 	return 0;
 }
@@ -90,7 +92,8 @@ static const char *subject_of(struct fixture *f, const char *id)
 	static char subject[128];
 
 	snprintf(subject, sizeof(subject), "%.*s%s",
-		 (int)strlen(f->settings.filter) - 1, f->settings.filter, id);
+		 (int)strlen(readable_filter(f->settings.readable)) - 1,
+		 readable_filter(f->settings.readable), id);
 	return subject;
 }
 
@@ -290,7 +293,9 @@ static void messages_arrive_in_order(void **state)
 	char text[32];
 
 	nats_admin_publish_many(f->admin, subject_of(f, "alice"), "m", N);
-	assert_int_equal(ask_create(f, 1, f->settings.filter)->num_pending, N);
+	assert_int_equal(ask_create(f, 1, readable_filter(f->settings.readable))
+				 ->num_pending,
+			 N);
 	ask_pull(f, (struct jetstream_pull){.batch = N, .expires_ms = 30000});
 	for (uint64_t i = 0; i < N; i++) {
 		const struct spy_event *ev =
@@ -356,7 +361,7 @@ static void a_burst_arrives_whole(void **state)
 	struct fixture *f = *state;
 
 	nats_admin_publish_many(f->admin, subject_of(f, "alice"), "m", 200000);
-	ask_create(f, 1, f->settings.filter);
+	ask_create(f, 1, readable_filter(f->settings.readable));
 	f->spy.counting = true;
 	ask_pull(f,
 		 (struct jetstream_pull){.batch = 200000, .expires_ms = 60000});

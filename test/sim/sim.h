@@ -103,6 +103,7 @@ struct sim {
 	struct removed removed;
 	uint8_t subjects[UIDS_MAX]; /* of each message */
 	struct hub *hub;
+	struct readable *readable;
 	struct metrics metrics;
 	struct client clients[MAX_CLIENTS];
 	int n_clients;

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "base/check.h"
+#include "readable_of.h"
 
 enum {
 	STEPS_MIN = 200,
@@ -367,6 +368,7 @@ void sim_begin(struct sim *s, const struct hub_config *cfg, uint64_t limit)
 	struct hub_config with = *cfg;
 	const char *why;
 
+	with.readable = s->readable = readable_of("ev.{id}");
 	MUST(subject_template_parse(&with.subject, "ev.{id}", &why) == 0);
 	for (int i = 0; i < s->n_clients; i++)
 		client_init(&s->clients[i], i);
@@ -381,6 +383,7 @@ void sim_end(struct sim *s)
 		if (s->clients[i].open)
 			sim_close(s, &s->clients[i]);
 	hub_free(s->hub);
+	readable_unref(s->readable);
 	fake_jetstream_finish(&s->js);
 }
 

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "readable_of.h"
 
 /* ---- the sink ------------------------------------------------------------ */
 
@@ -90,10 +91,13 @@ struct hub_config rig_config(void)
 
 void rig_start(struct rig *r, const struct hub_config *cfg)
 {
+	struct hub_config with = *cfg;
+
 	memset(r, 0, sizeof(*r));
 	r->now_ms = 1000000;
+	with.readable = r->readable = readable_of("ev.{id}");
 	fake_jetstream_init(&r->src);
-	MUST(hub_new(&r->hub, cfg, &r->src.source, &sink, &r->metrics) == 0);
+	MUST(hub_new(&r->hub, &with, &r->src.source, &sink, &r->metrics) == 0);
 }
 
 void rig_finish(struct rig *r)
@@ -101,6 +105,7 @@ void rig_finish(struct rig *r)
 	for (size_t i = 0; i < r->n_clients; i++)
 		rig_close(r, &r->clients[i]);
 	hub_free(r->hub);
+	readable_unref(r->readable);
 	fake_jetstream_finish(&r->src);
 }
 

@@ -39,6 +39,7 @@ struct rig {
 	struct fake_jetstream src;
 	struct metrics metrics;
 	struct hub *hub;
+	struct readable *readable;
 	uint64_t now_ms;
 	struct request_id consumer; /* the tail's */
 	uint64_t cseq;

@@ -9,20 +9,19 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "readable_of.h"
 
 int setup(void **state)
 {
 	static struct fixture f;
-	const char *why;
 
 	memset(&f, 0, sizeof(f));
 	f.now_ms = 100000;
 	fake_jetstream_init(&f.src);
 	assert_int_equal(event_buffer_new(&f.buffer, 1 << 20), 0);
-	assert_int_equal(subject_template_parse(&f.subject, "ev.{id}", &why),
-			 0);
+	f.readable = readable_of("ev.{id}");
 	leader_init(&f.leader, &f.src.source, f.buffer, &f.timeout, &f.metrics);
-	tail_init(&f.tail, &f.src.source, f.buffer, &f.leader, &f.subject,
+	tail_init(&f.tail, &f.src.source, f.buffer, &f.leader, f.readable,
 		  &f.timeout, &f.metrics);
 	*state = &f;
 	return 0;
@@ -33,6 +32,7 @@ int teardown(void **state)
 	struct fixture *f = *state;
 
 	tail_finish(&f->tail);
+	readable_unref(f->readable);
 	event_buffer_free(f->buffer);
 	fake_jetstream_finish(&f->src);
 	return 0;
@@ -43,6 +43,16 @@ struct fixture *fresh(void **state)
 	teardown(state);
 	setup(state);
 	return *state;
+}
+
+void make_readable(struct fixture *f, char *const *subjects, size_t n)
+{
+	const struct readable_source src = {.subjects = subjects,
+					    .n_subjects = n};
+
+	f->readable = readable_unref(f->readable);
+	assert_int_equal(readable_new(&f->readable, &src), 0);
+	f->tail.readable = f->readable;
 }
 
 unsigned send_event(struct fixture *f, struct jetstream_event ev)

@@ -20,7 +20,7 @@ struct fixture {
 	struct event_buffer *buffer;
 	struct adaptive_timeout timeout;
 	struct metrics metrics;
-	struct subject_template subject;
+	struct readable *readable;
 	struct leader leader;
 	struct tail tail;
 	uint64_t now_ms;
@@ -35,6 +35,8 @@ int setup(void **state);
 int teardown(void **state);
 /* For one more case of a table. */
 struct fixture *fresh(void **state);
+/* The tail stores what these templates name; before it is live. */
+void make_readable(struct fixture *f, char *const *subjects, size_t n);
 unsigned send_event(struct fixture *f, struct jetstream_event ev);
 unsigned answer_info(struct fixture *f, const char *created, uint64_t first,
 		     uint64_t last);

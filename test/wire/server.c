@@ -56,6 +56,7 @@ struct server {
 	uv_prepare_t turn;
 	struct metrics metrics;
 	struct hub *hub;
+	struct readable *readable;
 	struct live_page ui;
 	struct conn_set *conns;
 	bool conns_closed;
@@ -328,6 +329,8 @@ static void start_hub(struct server *s)
 		.retry_ms = o->retry_ms,
 	};
 
+	MUST(gateway_readable_new(&s->readable, o) == 0);
+	cfg.readable = s->readable;
 	MUST(hub_new(&s->hub, &cfg, &s->js.source, conn_sink(), &s->metrics) ==
 	     0);
 }
@@ -447,6 +450,7 @@ static const char *stop(struct server *s)
 		uv_run(&s->loop, UV_RUN_NOWAIT);
 	}
 	hub_free(s->hub);
+	readable_unref(s->readable);
 	live_page_finish(&s->ui);
 	uv_close((uv_handle_t *)&s->turn, NULL);
 	for (turns = 0; turns < 1000 && uv_loop_alive(&s->loop); turns++)

@@ -85,6 +85,54 @@ static void filters_a_stream_of_more_subjects(void **state)
 			    "ev.*");
 }
 
+static bool stores(struct fixture *f, uint64_t seq, const char *subject)
+{
+	size_t before = event_buffer_count(f->buffer);
+
+	assert_int_equal(send_event(f, event_message(f->consumer, seq,
+						     ++f->cseq, subject, "x")),
+			 TAIL_FRAME);
+	assert_int_equal(event_buffer_last_seq(f->buffer), seq);
+	return event_buffer_count(f->buffer) > before;
+}
+
+/* What no right can name is accounted for, and takes no memory. */
+static void only_readable_subjects_are_stored(void **state)
+{
+	char *subjects[] = {(char *)"ev.{id}", (char *)"news.>"};
+	struct fixture *f = *state;
+
+	make_readable(f, subjects, ARRAY_LEN(subjects));
+	start_live(f, 1, 5);
+	assert_true(stores(f, 6, "ev.a"));
+	assert_false(stores(f, 7, "ev.a.b"));
+	assert_false(stores(f, 8, "other.a"));
+	assert_true(stores(f, 9, "news.a.b"));
+	subjects[0] = (char *)"{id}.>";
+	f = fresh(state);
+	make_readable(f, subjects, 1);
+	start_live(f, 1, 5);
+	assert_true(stores(f, 6, "other.a"));
+	assert_false(stores(f, 7, "$KV.bucket.key"));
+	assert_false(stores(f, 8, "_INBOX.a"));
+}
+
+static void several_templates_have_one_filter(void **state)
+{
+	char *const subjects[] = {(char *)"ev.{id}", (char *)"news.>"};
+	struct fixture *f = *state;
+	struct jetstream_event ev;
+
+	make_readable(f, subjects, ARRAY_LEN(subjects));
+	send_event(f, event_up());
+	ev = event_info(expect_request(&f->src, REQUEST_INFO)->request, STREAM,
+			1, 5);
+	ev.info.filter_covers_all = false;
+	send_event(f, ev);
+	assert_string_equal(expect_request(&f->src, REQUEST_CREATE)->subject,
+			    "*.>");
+}
+
 static unsigned answer_no_match(struct fixture *f, bool none)
 {
 	struct jetstream_event ev =
@@ -105,8 +153,8 @@ static void template_that_matches_nothing_is_reported(void **state)
 		send_event(f, event_up());
 		answer_no_match(f, true);
 		assert_report(f, true,
-			      "the template matches no subject of the stream "
-			      "(ev.*): no event can come");
+			      "no subject of the stream matches --subject or "
+			      "--allow-sub (ev.*): no event can come");
 		assert_int_equal(*metric, 1);
 		take_create(f, 6);
 		send_event(f, event_created(f->consumer));
@@ -518,6 +566,8 @@ int main(void)
 		TEST(follows_from_behind_the_last_sequence),
 		TEST(empty_stream_begins_at_one),
 		TEST(filters_a_stream_of_more_subjects),
+		TEST(only_readable_subjects_are_stored),
+		TEST(several_templates_have_one_filter),
 		TEST(template_that_matches_nothing_is_reported),
 		TEST(waits_for_a_stream_that_is_missing),
 		TEST(reports_the_servers_error),

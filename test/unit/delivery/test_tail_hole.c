@@ -171,7 +171,7 @@ static void filtered_tail_tells_late(void **state)
 
 /* ---- servers before 2.10 ------------------------------------------------- */
 
-static void old_server(struct fixture *f)
+static void old_server_with(struct fixture *f, bool covers_all)
 {
 	struct jetstream_event ev;
 
@@ -179,6 +179,7 @@ static void old_server(struct fixture *f)
 	ev = event_info(expect_request(&f->src, REQUEST_INFO)->request, STREAM,
 			1, 5);
 	ev.info.before_2_10 = true;
+	ev.info.filter_covers_all = covers_all;
 	send_event(f, ev);
 	take_create(f, 6);
 	send_event(f, event_created(f->consumer));
@@ -186,6 +187,11 @@ static void old_server(struct fixture *f)
 	send_event(f, ev);
 	take_pull(f);
 	f->tail.has_report = false;
+}
+
+static void old_server(struct fixture *f)
+{
+	old_server_with(f, true);
 }
 
 static void old_server_is_asked_about_each_hole(void **state)
@@ -202,6 +208,36 @@ static void old_server_is_asked_about_each_hole(void **state)
 	assert_int_equal(event_buffer_last_seq(f->buffer), 5);
 	assert_int_equal(answer_leader(f, STREAM, 1, 9), TAIL_FRAME);
 	assert_int_equal(event_buffer_last_seq(f->buffer), 9);
+}
+
+/* Any other pattern could find a message that the consumer may leave out. */
+static void old_server_is_asked_for_what_the_consumer_reads(void **state)
+{
+	char *const subjects[] = {(char *)"ev.{id}", (char *)"news.x"};
+	struct fixture *f = *state;
+	const struct fake_request *a;
+
+	make_readable(f, subjects, ARRAY_LEN(subjects));
+	old_server_with(f, false);
+	hole_message(f, 9, 0);
+	a = expect_request(&f->src, REQUEST_GET_NEXT);
+	assert_int_equal(a->seq, 6);
+	assert_string_equal(a->subject, "*.*");
+	send_event(f, event_found(a->request, 7, "other.x", "x"));
+	assert_restarted(f);
+}
+
+/* Consumers with a literal filter skip nothing. */
+static void old_server_is_not_asked_about_one_subject(void **state)
+{
+	char *const subjects[] = {(char *)"ev.a"};
+	struct fixture *f = *state;
+
+	make_readable(f, subjects, 1);
+	old_server_with(f, false);
+	assert_int_equal(hole_message(f, 9, 0), TAIL_FRAME);
+	assert_int_equal(answer_leader(f, STREAM, 1, 9), 0);
+	assert_quiet(f);
 }
 
 static void old_server_that_skips_is_read_again(void **state)
@@ -281,6 +317,8 @@ int main(void)
 		TEST(filtered_tail_goes_on_behind_holes),
 		TEST(filtered_tail_tells_late),
 		TEST(old_server_is_asked_about_each_hole),
+		TEST(old_server_is_asked_for_what_the_consumer_reads),
+		TEST(old_server_is_not_asked_about_one_subject),
 		TEST(old_server_that_skips_is_read_again),
 		TEST(old_server_that_skips_to_the_end),
 		TEST(end_of_an_old_server_is_asked_about_again),

@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/json_depth.h"
 #include "nats/js_response.h"
+#include "readable_of.h"
 
 /* Responses of nats-server 2.9.10. */
 static const char info_answer[] =
@@ -47,12 +48,20 @@ static const char created_answer[] =
 	"\"num_waiting\":0,\"num_pending\":2}";
 /* ---- STREAM.INFO --------------------------------------------------------- */
 
-static struct js_info info_of(const char *json, const char *filter)
+static struct js_info info_of_bytes(const char *json, size_t len,
+				    const char *template)
 {
+	struct readable *readable = readable_of(template);
 	struct js_info in;
 
-	js_info_parse(&in, json, strlen(json), filter);
+	js_info_parse(&in, json, len, readable);
+	readable_unref(readable);
 	return in;
+}
+
+static struct js_info info_of(const char *json, const char *template)
+{
+	return info_of_bytes(json, strlen(json), template);
 }
 
 static struct js_info info_with(const char *config, const char *state)
@@ -110,6 +119,38 @@ static struct js_info info_in(const char *field)
 		 "\"state\":{" STATE "},%s}",
 		 field);
 	return info_of(json, "ev.*");
+}
+
+/* Nothing else could come: no matter where the subjects come from. */
+static void the_filter_for_all_covers_all(void **state)
+{
+	struct js_info in = info_of("{\"config\":{\"mirror\":{\"name\":\"X\"},"
+				    "\"retention\":\"limits\"},"
+				    "\"created\":\"2026-11-24T04:51:53Z\","
+				    "\"state\":{" STATE "}}",
+				    ">");
+
+	(void)state;
+	assert_int_equal(in.error.err, 0);
+	assert_true(in.filter_covers_all);
+	assert_false(in.filter_matches_none);
+}
+
+/* The filter `*.1` overlaps the stream's subjects, and no template does. */
+static void only_readable_subjects_are_matched(void **state)
+{
+	char *subjects[] = {(char *)"a.1", (char *)"b.1"};
+	struct readable_source src = {.subjects = subjects, .n_subjects = 2};
+	struct readable *r;
+	struct js_info in;
+
+	(void)state;
+	assert_int_equal(readable_new(&r, &src), 0);
+	assert_string_equal(readable_filter(r), "*.1");
+	js_info_parse(&in, info_answer, strlen(info_answer), r);
+	assert_true(in.filter_matches_none);
+	assert_false(in.filter_covers_all);
+	readable_unref(r);
 }
 
 static void covering_is_only_said_where_it_is_sure(void **state)
@@ -528,11 +569,10 @@ static void a_created_consumer_is_read(void **state)
 
 static void feed_everything(const char *bytes, size_t len)
 {
-	struct js_info in;
 	struct js_message f;
 	struct js_created c;
 
-	js_info_parse(&in, bytes, len, "ev.*");
+	info_of_bytes(bytes, len, "ev.*");
 	js_message_parse(&f, bytes, len, 4);
 	js_message_finish(&f);
 	js_created_parse(&c, bytes, len);
@@ -577,7 +617,7 @@ static void cut_responses_are_rejected(void **state)
 	for (size_t cut = 0; cut < strlen(info_answer); cut++) {
 		struct js_info in;
 
-		js_info_parse(&in, info_answer, cut, "ev.*");
+		in = info_of_bytes(info_answer, cut, "ev.*");
 		assert_int_equal(in.error.err, 1);
 	}
 	for (size_t cut = 0; cut < strlen(none_answer); cut++) {
@@ -594,6 +634,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stream_info_is_read),
 		cmocka_unit_test(an_empty_stream_begins_behind_its_end),
+		cmocka_unit_test(the_filter_for_all_covers_all),
+		cmocka_unit_test(only_readable_subjects_are_matched),
 		cmocka_unit_test(covering_is_only_said_where_it_is_sure),
 		cmocka_unit_test(retention_that_deletes_is_seen),
 		cmocka_unit_test(only_followed_leaders_count),
