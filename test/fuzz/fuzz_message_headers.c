@@ -71,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(message_headers_json(&out, (struct span){block, len}) == 0);
 	slow_headers(&slow, block, len);
 	MUST(slow.len == buf_unread(&out));
-	MUST(memcmp(bytes_text(&slow), buf_data(&out), slow.len) == 0);
+	MUST(slow.len == 0 || memcmp(slow.at, buf_data(&out), slow.len) == 0);
 	must_be_json(&slow);
 	must_find_first((struct span){block, len});
 	buf_finish(&out);
