@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "base/mutation.h"
@@ -44,7 +43,7 @@ struct tail_held {
 	bool finds;	   /* a question about it is not yet answered */
 	bool gone;	   /* messages before it are gone from the stream */
 	struct jetstream_message msg;
-	char bytes[]; /* subject, data */
+	char bytes[]; /* of the message */
 };
 
 static struct tail_held *held_of(struct list *n)
@@ -215,15 +214,12 @@ int tail_hold(struct tail *t, const struct jetstream_message *m,
 
 	if (t->n_held >= HELD_MAX)
 		return -ENOBUFS;
-	w = malloc(sizeof(*w) + m->subject_len + m->len);
+	w = malloc(sizeof(*w) + jetstream_message_bytes(m));
 	if (w == NULL)
 		return -ENOMEM;
 	*w = (struct tail_held){.prev = t->read_seq, .msg = *m};
-	memcpy(w->bytes, m->subject, m->subject_len);
-	if (m->len > 0)
-		memcpy(w->bytes + m->subject_len, m->data, m->len);
-	w->msg.subject = w->bytes;
-	w->msg.data = w->bytes + m->subject_len;
+	jetstream_message_copy(m, w->bytes);
+	jetstream_message_place(&w->msg, w->bytes);
 	w->finds = hole && t->jumps;
 	if (hole && !w->finds)
 		w->info_no = leader_want_info(t->leader);

@@ -94,10 +94,21 @@ struct jetstream_message {
 	size_t subject_len;
 	const void *data;
 	size_t len;
+	const char *headers; /* as of message_headers_json() */
+	size_t headers_len;
+	const char *event; /* name for the client's event; empty: none */
+	size_t event_len;
 	/* Written by JetStream itself (a delete marker, the definition of a
 	 * schedule): covered, but no event. */
 	bool internal;
 };
+
+/* Number of bytes that the message points to. */
+size_t jetstream_message_bytes(const struct jetstream_message *m);
+/* Copies them to `room`. */
+void jetstream_message_copy(const struct jetstream_message *m, char *room);
+/* The message points to that copy. */
+void jetstream_message_place(struct jetstream_message *m, const char *room);
 
 struct jetstream_info {
 	uint64_t first_seq; /* at least 1; last_seq + 1 for an empty stream */

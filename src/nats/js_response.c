@@ -207,10 +207,10 @@ void js_info_parse(struct js_info *ret, const char *json, size_t len,
 
 /* ---- STREAM.MSG.GET ------------------------------------------------------ */
 
-/* Base64 of at most `data->max` bytes; absent when empty. */
-static int take_message_data(struct buf *data, const json_t *message)
+/* Base64 of at most `to->max` bytes; absent when empty. */
+static int take_base64(struct buf *to, const json_t *message, const char *name)
 {
-	const json_t *json = json_object_get(message, "data");
+	const json_t *json = json_object_get(message, name);
 	size_t len = json_string_length(json);
 	size_t got = 0;
 
@@ -221,52 +221,14 @@ static int take_message_data(struct buf *data, const json_t *message)
 	if (len == 0)
 		return 0;
 	/* Three bytes of four characters, less the padding. */
-	if (len / 4 * 3 > data->max + 2 ||
-	    buf_reserve(data,
-			data->max < len / 4 * 3 ? data->max : len / 4 * 3) < 0)
+	if (len / 4 * 3 > to->max + 2 ||
+	    buf_reserve(to, to->max < len / 4 * 3 ? to->max : len / 4 * 3) < 0)
 		return -ENOBUFS;
-	if (base64_decode(json_string_value(json), len, buf_tail(data),
-			  buf_room(data), &got) < 0)
+	if (base64_decode(json_string_value(json), len, buf_tail(to),
+			  buf_room(to), &got) < 0)
 		return -EINVAL;
-	buf_added(data, got);
+	buf_added(to, got);
 	return 0;
-}
-
-/* "NATS/1.0\r\nName: value\r\n...". Names are case-sensitive, as in the
- * server. */
-static bool block_has(const char *block, size_t len, const char *name)
-{
-	const char *at = block, *end = block + len;
-	size_t n = strlen(name);
-
-	while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
-		at++;
-		if ((size_t)(end - at) > n && memcmp(at, name, n) == 0 &&
-		    at[n] == ':')
-			return true;
-	}
-	return false;
-}
-
-/* -EINVAL for bad base64, -ENOBUFS without memory. */
-static int take_headers(struct js_message *ret, const json_t *message)
-{
-	const json_t *json = json_object_get(message, "hdrs");
-	size_t len = json_string_length(json), got;
-	char *block;
-	int rc;
-
-	if (len == 0)
-		return json == NULL || json_is_string(json) ? 0 : -EINVAL;
-	block = malloc(len);
-	if (block == NULL)
-		return -ENOBUFS;
-	rc = base64_decode(json_string_value(json), len, block, len, &got);
-	if (rc == 0)
-		ret->internal = block_has(block, got, "Nats-Marker-Reason") ||
-				block_has(block, got, "Nats-Schedule");
-	free(block);
-	return rc;
 }
 
 static int take_stored_message(struct js_message *ret, const json_t *message)
@@ -285,8 +247,16 @@ static int take_stored_message(struct js_message *ret, const json_t *message)
 	if (rc == 0)
 		rc = rfc3339_parse(&ret->time_ns, time, len);
 	if (rc == 0)
-		rc = take_headers(ret, message);
-	return rc == 0 ? take_message_data(&ret->data, message) : rc;
+		rc = take_base64(&ret->headers, message, "hdrs");
+	return rc == 0 ? take_base64(&ret->data, message, "data") : rc;
+}
+
+void js_message_finish(struct js_message *f)
+{
+	if (f == NULL)
+		return;
+	buf_finish(&f->data);
+	buf_finish(&f->headers);
 }
 
 void js_message_parse(struct js_message *ret, const char *json, size_t len,
@@ -297,6 +267,7 @@ void js_message_parse(struct js_message *ret, const char *json, size_t len,
 
 	memset(ret, 0, sizeof(*ret));
 	buf_init(&ret->data, max);
+	buf_init(&ret->headers, max);
 	root = js_json_load(&ret->error, json, len);
 	if (root == NULL)
 		return;
@@ -305,15 +276,9 @@ void js_message_parse(struct js_message *ret, const char *json, size_t len,
 		js_error_set(&ret->error, JS_JSON_MALFORMED,
 			     rc == -ENOBUFS ? "the message is too large"
 					    : "not a stored message");
-		buf_finish(&ret->data);
+		js_message_finish(ret);
 	}
 	json_decref(root);
-}
-
-void js_message_finish(struct js_message *f)
-{
-	if (f != NULL)
-		buf_finish(&f->data);
 }
 
 /* ---- CONSUMER.CREATE ----------------------------------------------------- */

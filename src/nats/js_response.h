@@ -41,10 +41,10 @@ struct js_message {
 	uint64_t time_ns;
 	char subject[512];
 	size_t subject_len;
-	struct buf data; /* decoded */
-	bool internal;	 /* see struct jetstream_message */
+	struct buf data;    /* decoded */
+	struct buf headers; /* decoded: see message_headers.h */
 };
-/* `max`: limit of the payload in bytes. */
+/* `max`: limit of the payload, and of the headers, in bytes. */
 void js_message_parse(struct js_message *ret, const char *json, size_t len,
 		      size_t max);
 void js_message_finish(struct js_message *f);

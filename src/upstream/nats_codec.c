@@ -7,15 +7,17 @@
 #include "nats/js_ack.h"
 #include "nats/js_response.h"
 #include "nats/js_status.h"
+#include "nats/message_headers.h"
 
-/* The JSON of responses is parsed here, in NATS's thread: the loop gets
- * numbers. Each message is one of the structs below, with the bytes after it
- * that its last comment names. */
+/* The JSON of responses and the headers of messages are parsed here, in NATS's
+ * thread: the loop gets numbers, and headers as JSON. Each message is one of
+ * the structs below, with the bytes after it that its last comment names. */
 
 enum {
 	/* The other kinds are those of enum jetstream_event_kind. */
 	MESSAGE_STATUS = 1000,
 	PAYLOAD_MAX = 64 * 1024 * 1024,
+	HEADERS_MAX = 8 * PAYLOAD_MAX, /* as JSON, which escapes bytes */
 };
 
 struct packed_header {
@@ -27,7 +29,7 @@ struct packed_header {
 struct packed_message {
 	struct packed_header header;
 	struct jetstream_message msg; /* without its pointers */
-				      /* subject, data */
+				      /* jetstream_message_copy() */
 };
 
 struct packed_info {
@@ -149,6 +151,47 @@ static void post_info(struct mailbox *to, struct packed_header header,
 		     info.created, info.created_len, NULL, 0);
 }
 
+/* Nothing is posted without memory: see post_message(). */
+static void post_packed_message(struct mailbox *to, uint32_t kind,
+				struct packed_message *message)
+{
+	const struct jetstream_message *m = &message->msg;
+	size_t len = sizeof(*message) + jetstream_message_bytes(m);
+	void *at;
+
+	if (mailbox_reserve(to, kind, len, MAILBOX_WAIT, &at) < 0)
+		return;
+	memcpy(at, message, sizeof(*message));
+	jetstream_message_copy(m, (char *)at + sizeof(*message));
+	mailbox_commit(to, len);
+}
+
+static void post_message_with_headers(struct mailbox *to, uint32_t kind,
+				      struct packed_message *message,
+				      struct span headers)
+{
+	struct buf json;
+
+	buf_init(&json, HEADERS_MAX);
+	message->msg.internal = message_headers_are_internal(headers);
+	if (message_headers_json(&json, headers) == 0) {
+		message->msg.headers = (const char *)buf_data(&json);
+		message->msg.headers_len = buf_unread(&json);
+		post_packed_message(to, kind, message);
+	}
+	buf_finish(&json);
+}
+
+static void post_stored_message(struct mailbox *to, uint32_t kind,
+				struct packed_message *message,
+				struct span headers)
+{
+	if (headers.len == 0)
+		post_packed_message(to, kind, message);
+	else
+		post_message_with_headers(to, kind, message, headers);
+}
+
 static void post_found(struct mailbox *to, struct packed_header header,
 		       const struct nats_arrival *in)
 {
@@ -164,13 +207,15 @@ static void post_found(struct mailbox *to, struct packed_header header,
 			.header = header,
 			.msg = {.seq = found.seq,
 				.time_ns = found.time_ns,
+				.subject = found.subject,
 				.subject_len = found.subject_len,
-				.len = buf_unread(&found.data),
-				.internal = found.internal},
+				.data = buf_data(&found.data),
+				.len = buf_unread(&found.data)},
 		};
-		post_message(to, JETSTREAM_FOUND, &message, sizeof(message),
-			     found.subject, found.subject_len,
-			     buf_data(&found.data), message.msg.len);
+		post_stored_message(to, JETSTREAM_FOUND, &message,
+				    (struct span){(const char *)buf_data(
+							  &found.headers),
+						  buf_unread(&found.headers)});
 	}
 	js_message_finish(&found);
 }
@@ -300,16 +345,16 @@ static void post_stream_message(struct mailbox *to,
 			.cseq = ack->consumer_seq,
 			.pending = ack->pending,
 			.time_ns = ack->time_ns,
+			.subject = in->subject,
 			.subject_len = strlen(in->subject),
-			.len = in->len,
-			.internal = in->internal},
+			.data = in->data,
+			.len = in->len},
 	};
 
 	if (nats_inbox_read_consumer(&message.header.request, inbox,
 				     ack->consumer, ack->consumer_len) < 0)
 		return;
-	post_message(to, JETSTREAM_MESSAGE, &message, sizeof(message),
-		     in->subject, message.msg.subject_len, in->data, in->len);
+	post_stored_message(to, JETSTREAM_MESSAGE, &message, in->headers);
 }
 
 void nats_codec_arrival(struct mailbox *to, const struct nats_inbox *inbox,
@@ -332,8 +377,7 @@ static void read_packed_message(struct jetstream_event *ev, const void *body)
 	const struct packed_message *m = body;
 
 	ev->msg = m->msg;
-	ev->msg.subject = (const char *)(m + 1);
-	ev->msg.data = ev->msg.subject + m->msg.subject_len;
+	jetstream_message_place(&ev->msg, (const char *)(m + 1));
 }
 
 static void read_packed_info(struct jetstream_event *ev, const void *body)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/span.h"
 #include "loop/mailbox.h"
 #include "nats/jetstream.h"
 #include "nats/readable.h"
@@ -51,7 +52,7 @@ struct nats_arrival {
 	const char *pending_msgs;
 	const char *last_consumer;
 	const char *last_stream;
-	bool internal; /* of a stored message: see struct jetstream_message */
+	struct span headers; /* of a stored message; may be empty */
 };
 
 /* Decodes a message and posts its event; may wait for room. A message of

@@ -11,6 +11,7 @@
 #include "nats/js_request.h"
 #include "upstream/nats_codec.h"
 #include "upstream/nats_connect.h"
+#include "upstream/nats_headers.h"
 #include "upstream/nats_hung.h"
 
 /* The happy path: options, a thread that connects, a subscription to the
@@ -26,6 +27,7 @@ enum {
 	LAST_FLUSH_MS = 500,
 	REQUEST_MAX = 16 * 1024,
 	API_SUBJECT_MAX = 4096, /* the server's limit of a protocol line */
+	HEADERS_MAX = 64 * 1024 * 1024,
 };
 
 struct nats_session {
@@ -66,6 +68,7 @@ static struct {
 static void open_library(void)
 {
 	nats_Open(-1);
+	nats_headers_init();
 }
 
 /* ---- the registry of sessions ------------------------------------------- */
@@ -135,6 +138,7 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 {
 	struct nats_session *s = enter_session(arg);
 	struct nats_arrival in;
+	struct buf headers; /* of the nats.c versions without a block */
 
 	(void)conn;
 	(void)sub;
@@ -157,11 +161,11 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 		in.last_consumer = get_msg_header(msg, "Nats-Last-Consumer");
 		in.last_stream = get_msg_header(msg, "Nats-Last-Stream");
 	}
+	buf_init(&headers, HEADERS_MAX);
 	if (in.reply != NULL)
-		in.internal =
-			get_msg_header(msg, "Nats-Marker-Reason") != NULL ||
-			get_msg_header(msg, "Nats-Schedule") != NULL;
+		in.headers = nats_headers_of(msg, &headers);
 	nats_codec_arrival(s->events, &s->inbox, s->options->readable, &in);
+	buf_finish(&headers);
 	natsMsg_Destroy(msg);
 	leave_session(s);
 }

@@ -10,12 +10,16 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <nats/nats.h>
 #include <uv.h>
 
 #include "base/check.h"
+#include "nats/message_headers.h"
 #include "nats_server.h"
 #include "readable_of.h"
+#include "raw_publisher.h"
 #include "source_spy.h"
+#include "upstream/nats_headers.h"
 
 struct fixture {
 	uv_loop_t loop;
@@ -281,6 +285,99 @@ static void payloads_of_any_size_are_found(void **state)
 	ev = ask_last(f, "big");
 	assert_int_equal(ev->msg.len, sizeof(big));
 	assert_memory_equal(ev->msg.data, big, sizeof(big));
+}
+
+/* ---- headers ------------------------------------------------------------- */
+
+/* By a consumer, and by STREAM.MSG.GET. */
+static void assert_headers(struct fixture *f, uint64_t seq, const char *want)
+{
+	const struct spy_event *ev;
+
+	assert_int_equal(f->spy.js->ops->get(f->spy.js, request, seq), 0);
+	ev = spy_wait(&f->spy, JETSTREAM_FOUND);
+	assert_int_equal(ev->err, 0);
+	assert_int_equal(ev->msg.headers_len, strlen(want));
+	assert_memory_equal(ev->msg.headers, want, strlen(want));
+	assert_message(ev, seq, "data");
+	ask_pull(f, (struct jetstream_pull){.batch = 1, .expires_ms = 30000});
+	ev = spy_wait(&f->spy, JETSTREAM_MESSAGE);
+	assert_message(ev, seq, "data");
+	assert_int_equal(ev->msg.headers_len, strlen(want));
+	assert_memory_equal(ev->msg.headers, want, strlen(want));
+}
+
+static void headers_arrive_as_they_were_sent(void **state)
+{
+	static const struct {
+		const char *block, *want;
+		size_t len;
+	} messages[] = {
+#define MESSAGE(block, want) {block, want, sizeof(block) - 1}
+		MESSAGE("NATS/1.0\r\nTrace: a\r\n\r\n",
+			"\"headers\":{\"Trace\":[\"a\"]},"),
+		/* the order of names, repeats, empty values */
+		MESSAGE("NATS/1.0\r\nZ:\r\nA: 1\r\nM:  \r\nA: 2\r\na:\r\n\r\n",
+			"\"headers\":{\"Z\":[\"\"],\"A\":[\"1\",\"2\"],"
+			"\"M\":[\"\"],\"a\":[\"\"]},"),
+		MESSAGE("NATS/1.0\r\nA: a\0b\rc\nd\r\nB: \xff\r\nno colon\r\n"
+			"C: c\r\n\r\n",
+			"\"headers\":{\"A\":[\"a\\u0000b\\rc\\nd\"],"
+			"\"C\":[\"c\"]},\"headers_base64\":{\"B\":[\"/"
+			"w==\"]},"),
+		MESSAGE("NATS/1.0\r\nA: cut", "\"headers\":{\"A\":[\"cut\"]},"),
+		MESSAGE("NATS/1.0\r\n\r\n", ""),
+		MESSAGE("garbage: 1\r\n", ""),
+		MESSAGE("\0\0\0", ""),
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(messages); i++)
+		raw_publish(f->nats.port, subject_of(f, "alice"),
+			    messages[i].block, messages[i].len, "data", 4);
+	ask_create(f, 1, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(messages); i++)
+		assert_headers(f, i + 1, messages[i].want);
+}
+
+static void messages_of_jetstream_are_internal(void **state)
+{
+	static const char marker[] =
+		"NATS/1.0\r\nA:\r\nNats-Marker-Reason: MaxAge\r\n\r\n";
+	struct fixture *f = *state;
+
+	raw_publish(f->nats.port, subject_of(f, "alice"), marker,
+		    sizeof(marker) - 1, "", 0);
+	publish(f, "alice", "one");
+	ask_create(f, 1, NULL);
+	ask_pull(f, (struct jetstream_pull){.batch = 2, .expires_ms = 30000});
+	assert_true(spy_wait(&f->spy, JETSTREAM_MESSAGE)->msg.internal);
+	assert_false(spy_wait(&f->spy, JETSTREAM_MESSAGE)->msg.internal);
+	assert_int_equal(f->spy.js->ops->get(f->spy.js, request, 1), 0);
+	assert_true(spy_wait(&f->spy, JETSTREAM_FOUND)->msg.internal);
+}
+
+/* For a version of nats.c that keeps its messages in another way. */
+static void headers_are_built_of_what_the_library_returns(void **state)
+{
+	struct span block, value;
+	struct buf room;
+	natsMsg *msg;
+
+	(void)state;
+	buf_init(&room, 4096);
+	assert_int_equal(natsMsg_Create(&msg, "s", "r", "d", 1), NATS_OK);
+	block = nats_headers_build(msg, &room);
+	assert_int_equal(block.len, 0);
+	assert_int_equal(natsMsgHeader_Add(msg, "A", "1"), NATS_OK);
+	assert_int_equal(natsMsgHeader_Add(msg, "B", "2"), NATS_OK);
+	block = nats_headers_build(msg, &room);
+	assert_true(message_headers_find(block, "A", &value));
+	assert_memory_equal(value.at, "1\r\n", 3);
+	assert_true(message_headers_find(block, "B", &value));
+	assert_memory_equal(value.at, "2\r\n", 3);
+	natsMsg_Destroy(msg);
+	buf_finish(&room);
 }
 
 /* ---- consumers ----------------------------------------------------------- */
@@ -563,6 +660,9 @@ int main(void)
 		TEST(get_next_finds_the_next_of_the_subject),
 		TEST(get_last_finds_the_newest_of_the_subject),
 		TEST(payloads_of_any_size_are_found),
+		TEST(headers_arrive_as_they_were_sent),
+		TEST(messages_of_jetstream_are_internal),
+		TEST(headers_are_built_of_what_the_library_returns),
 		TEST(messages_arrive_in_order),
 		TEST(a_consumer_has_its_filter_and_start),
 		TEST(messages_of_any_size_arrive),

@@ -13,16 +13,16 @@ enum { DEADLINE_MS = 30000 };
 static void keep_message(struct spy_event *to,
 			 const struct jetstream_message *m)
 {
-	char *data = malloc(m->len + 1);
+	size_t len = jetstream_message_bytes(m);
+	char *bytes = malloc(len + 1);
 
-	assert_non_null(data);
+	assert_non_null(bytes);
 	assert_true(m->subject_len < sizeof(to->subject));
 	memcpy(to->subject, m->subject, m->subject_len);
-	if (m->len > 0)
-		memcpy(data, m->data, m->len);
-	data[m->len] = '\0';
+	jetstream_message_copy(m, bytes);
+	bytes[len] = '\0';
 	to->msg = *m;
-	to->msg.data = data;
+	jetstream_message_place(&to->msg, bytes);
 }
 
 static bool has_message(const struct spy_event *ev)
@@ -240,7 +240,7 @@ void spy_finish(struct spy *s)
 	while (s->timer.data != NULL)
 		uv_run(s->loop, UV_RUN_ONCE);
 	for (size_t i = 0; i < s->n_events; i++) {
-		free((void *)s->events[i]->msg.data);
+		free((void *)s->events[i]->msg.subject);
 		free(s->events[i]);
 	}
 	free(s->events);

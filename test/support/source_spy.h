@@ -20,7 +20,7 @@ struct spy_event {
 	int err;
 	char err_text[SPY_TEXT_MAX];
 	uint64_t num_pending;
-	struct jetstream_message msg; /* data owned, and ends with a NUL */
+	struct jetstream_message msg; /* owned; the data end with a NUL */
 	struct jetstream_info info;
 	struct jetstream_status status;
 	char subject[SPY_TEXT_MAX];

@@ -15,6 +15,7 @@
 #include "base/json_depth.h"
 #include "nats/js_response.h"
 #include "readable_of.h"
+#include "nats/message_headers.h"
 
 /* Responses of nats-server 2.9.10. */
 static const char info_answer[] =
@@ -506,9 +507,11 @@ static bool is_internal(const char *hdrs)
 		 "{\"message\":{\"subject\":\"a\",\"seq\":1,\"hdrs\":\"%s\","
 		 "\"time\":\"2026-01-01T00:00:00Z\"}}",
 		 hdrs);
-	js_message_parse(&f, json, strlen(json), 9);
+	js_message_parse(&f, json, strlen(json), 99);
 	assert_int_equal(f.error.err, 0);
-	internal = f.internal;
+	internal = message_headers_are_internal(
+		(struct span){(const char *)buf_data(&f.headers),
+			      buf_unread(&f.headers)});
 	js_message_finish(&f);
 	return internal;
 }

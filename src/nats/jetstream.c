@@ -1,0 +1,30 @@
+#include "nats/jetstream.h"
+
+#include <string.h>
+
+size_t jetstream_message_bytes(const struct jetstream_message *m)
+{
+	return m->subject_len + m->event_len + m->headers_len + m->len;
+}
+
+void jetstream_message_copy(const struct jetstream_message *m, char *room)
+{
+	memcpy(room, m->subject, m->subject_len);
+	room += m->subject_len;
+	if (m->event_len > 0)
+		memcpy(room, m->event, m->event_len);
+	room += m->event_len;
+	if (m->headers_len > 0)
+		memcpy(room, m->headers, m->headers_len);
+	room += m->headers_len;
+	if (m->len > 0)
+		memcpy(room, m->data, m->len);
+}
+
+void jetstream_message_place(struct jetstream_message *m, const char *room)
+{
+	m->subject = room;
+	m->event = m->subject + m->subject_len;
+	m->headers = m->event + m->event_len;
+	m->data = m->headers + m->headers_len;
+}
