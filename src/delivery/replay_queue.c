@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/mutation.h"
 #include "http/ndjson.h"
+#include "nats/pattern.h"
 
 void replay_queue_init(struct replay_queue *q, size_t max_frames,
 		       size_t max_bytes)
@@ -81,17 +82,25 @@ static int put_queued_line(struct replay_queue *q,
 	return 0;
 }
 
+/* Several patterns are read by one that matches everything. */
+static bool is_of_pattern(const struct cursor *c, struct span subject)
+{
+	return cursor_n_patterns(c) > 1 ||
+	       pattern_matches(cursor_pattern(c, 0), subject);
+}
+
 int replay_queue_put(struct replay_queue *q, const struct jetstream_message *m,
 		     const struct sse_tag *tag, const struct cursor *c)
 {
 	struct replay_frame *frame;
 	struct sse_frame f;
+	struct span subject = {m->subject, m->subject_len};
 	bool accepted;
 	int rc;
 
-	accepted = cursor_accepts(c, (struct span){m->subject, m->subject_len});
-	if (!accepted && !c->wide && !MUTATED(ANY_SUBJECT))
+	if (!is_of_pattern(c, subject) && !MUTATED(ANY_SUBJECT))
 		return -EBADMSG;
+	accepted = cursor_accepts(c, subject);
 	if (m->internal || (!accepted && !MUTATED(ANY_SUBJECT))) {
 		frame = add_queued_frame(q, 0, 0, &rc);
 		if (frame == NULL)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "nats/pattern.h"
 
 void client_init(struct client *c, int no)
 {
@@ -21,6 +22,56 @@ void client_init(struct client *c, int no)
 	c->owed = rooms[no].owed;
 	memset(c->got, 0, UIDS_MAX);
 	memset(c->owed, 0, SIM_MAX_SEQ + 1);
+}
+
+static void add_some(struct sim *s, struct span *list, size_t *n,
+		     const char *const *pool, size_t n_pool, uint64_t max)
+{
+	for (*n = 0; *n < max; ++*n)
+		list[*n] = span_of(pool[sim_rnd(s, n_pool)]);
+}
+
+/* Nothing that the template "ev.{id}" does not name. */
+static void choose_selection(struct sim *s, struct rights_selection *to)
+{
+	static const char *const patterns[] = {
+		"ev.a", "ev.b", "ev.c", "ev.d", "ev.*", "ev.>", "*.a", "*.b",
+	};
+	static const char *const denied[] = {"ev.b", "ev.a", "*.c", "ev.g"};
+
+	add_some(s, to->patterns, &to->n_patterns, patterns,
+		 ARRAY_LEN(patterns), 1 + sim_rnd(s, 4));
+	add_some(s, to->denied, &to->n_denied, denied, ARRAY_LEN(denied),
+		 sim_rnd(s, 3));
+	to->n_patterns = pattern_normalise(to->patterns, to->n_patterns);
+	to->n_denied = pattern_normalise(to->denied, to->n_denied);
+}
+
+static bool matches_any(const struct span *list, size_t n, struct span subject)
+{
+	for (size_t i = 0; i < n; i++)
+		if (pattern_matches(list[i], subject))
+			return true;
+	return false;
+}
+
+void client_choose_subjects(struct sim *s, struct client *c)
+{
+	const struct rights_selection *sel = &c->selection;
+
+	c->wide = sim_has(s, FEATURE_SELECTIONS) && sim_rnd(s, 4) > 0;
+	c->follows = 1u << c->subject;
+	if (!c->wide)
+		return;
+	choose_selection(s, &c->selection);
+	c->follows = 0;
+	for (unsigned i = 0; i < SIM_SUBJECTS; i++) {
+		struct span subject = span_of(sim_subjects[i]);
+
+		if (matches_any(sel->patterns, sel->n_patterns, subject) &&
+		    !matches_any(sel->denied, sel->n_denied, subject))
+			c->follows |= 1u << i;
+	}
 }
 
 unsigned client_epoch(const struct sim *s, const char *tag)
@@ -48,7 +99,7 @@ void client_check_owed(struct sim *s, struct client *c)
 	for (size_t i = from; i < to; i++) {
 		size_t uid = s->js.stored[i];
 
-		if (s->subjects[uid] == c->subject && !c->got[uid])
+		if (client_follows(c, s->subjects[uid]) && !c->got[uid])
 			sim_fail(s,
 				 "client %ld lacks sequence %" PRIu64
 				 ", its id is %" PRIu64,
@@ -68,7 +119,8 @@ static void note_gone(struct sim *s, struct client *c, uint64_t from,
 	for (uint64_t q = from + 1; q <= to && q <= SIM_MAX_SEQ; q++) {
 		size_t uid = s->removed.messages[q];
 
-		if (uid == 0 || s->subjects[uid] != c->subject || c->got[uid])
+		if (uid == 0 || !client_follows(c, s->subjects[uid]) ||
+		    c->got[uid])
 			continue;
 		if (s->removed.was_read[q])
 			sim_fail(s,
@@ -119,8 +171,11 @@ static void take_reset(struct sim *s, struct client *c, const struct gap *g)
 	if (c->sound == s->js.epoch && !c->doomed)
 		sim_fail(s, "client %ld: a reset of nothing", client_no(s, c));
 	/* Not the id of a rolled back or an earlier stream. */
-	c->reset_first =
-		c->doomed == 1 && c->epoch == s->js.epoch ? g->first : 0;
+	/* Nor was a cursor beyond the end reset before the roll-back. */
+	c->reset_first = c->doomed == 1 && c->epoch == s->js.epoch &&
+					 c->sound == s->js.epoch
+				 ? g->first
+				 : 0;
 	memset(c->got, 0, UIDS_MAX);
 	memset(c->owed, 0, SIM_MAX_SEQ + 1);
 	if (c->doomed > 0)
@@ -163,7 +218,8 @@ static void take_message(struct sim *s, struct client *c, uint64_t uid,
 		sim_fail(s, "foreign bytes: %" PRIu64, uid);
 		return;
 	}
-	if (s->js.messages[uid].seq != seq || s->subjects[uid] != c->subject)
+	if (s->js.messages[uid].seq != seq ||
+	    !client_follows(c, s->subjects[uid]))
 		sim_fail(s,
 			 "client %ld got another's message: uid %" PRIu64
 			 " as id %" PRIu64,

@@ -108,6 +108,7 @@ static struct client *open_one(struct pace *p, int no, int id,
 	c->id = c->sent = c->start = c->room = 0;
 	c->tag[0] = '\0';
 	c->subject = sim_subject_of(id);
+	c->follows = 1u << c->subject;
 	snprintf(text, sizeof(text), "%" PRIu64, seq);
 	o.text = text;
 	sim_open(&p->s, c, &o);

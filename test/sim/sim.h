@@ -35,7 +35,8 @@
 	X(BEYOND, 1, "cursors far beyond the end")                         \
 	X(BEHIND, 1, "a leader is behind for seconds")                     \
 	X(ORDER, 1, "answers change places, STREAM.INFO is dropped")       \
-	X(UNFILTERED, 1, "the tail's consumer has no filter")
+	X(UNFILTERED, 1, "the tail's consumer has no filter")              \
+	X(SELECTIONS, 1, "clients follow several subjects, and are denied some")
 
 enum feature {
 #define X(name, suite, text) FEATURE_##name,
@@ -57,8 +58,11 @@ enum {
 struct client {
 	struct cursor cursor;
 	bool open;
-	bool stuck; /* its socket takes nothing */
-	int subject;
+	bool stuck;  /* its socket takes nothing */
+	int subject; /* its identity's own */
+	bool wide;   /* follows `selection` and not `subject` */
+	struct rights_selection selection;
+	unsigned follows; /* bits of 1 << subject */
 	enum cursor_start policy;
 	bool chunked;
 	bool ndjson, system; /* as it has asked for */
@@ -139,6 +143,12 @@ static inline bool sim_has(const struct sim *s, enum feature f)
 	return (s->features >> f & 1) != 0;
 }
 
+/* A message with this subject is an event for the client. */
+static inline bool client_follows(const struct client *c, unsigned subject)
+{
+	return (c->follows >> subject & 1) != 0;
+}
+
 static inline long client_no(const struct sim *s, const struct client *c)
 {
 	return (long)(c - s->clients);
@@ -160,6 +170,8 @@ void sim_up(struct sim *s);
 /* ---- client.c ------------------------------------------------------------ */
 
 void client_init(struct client *c, int no);
+/* Follows its own subject alone, or a random selection. */
+void client_choose_subjects(struct sim *s, struct client *c);
 /* The stream's epoch by its tag; 0: none. */
 unsigned client_epoch(const struct sim *s, const char *tag);
 /* Its socket took these bytes. */

@@ -100,6 +100,7 @@ void sim_open(struct sim *s, struct client *c, const struct hub_open *open)
 
 	o.id = id_of(c->subject);
 	o.id_len = strlen(o.id);
+	o.selection = c->wide ? &c->selection : NULL;
 	c->policy = o.start;
 	c->chunked = o.chunked;
 	c->limit = o.limit;
@@ -121,7 +122,10 @@ static void become_new(struct sim *s, struct client *c, char *text, size_t size)
 
 	memset(c->got, 0, UIDS_MAX);
 	c->subject = sim_subject_of((int)sim_rnd(s, (uint64_t)s->n_ids));
+	client_choose_subjects(s, c);
 	c->policy = (enum cursor_start)sim_rnd(s, 4);
+	if (c->wide && c->policy == START_LAST)
+		c->policy = START_ALL;
 	c->stale = false;
 	c->epoch = 0; /* its first tag says */
 	c->started = false;
