@@ -38,7 +38,8 @@ static inline size_t utf8_sequence_len(const uint8_t *p, const uint8_t *end)
 	return len;
 }
 
-static inline bool utf8_is_valid(const char *text, size_t len)
+/* Number of bytes before the first one that is not UTF-8. */
+static inline size_t utf8_prefix_len(const char *text, size_t len)
 {
 	const uint8_t *p = (const uint8_t *)text, *end = p + len;
 
@@ -46,10 +47,15 @@ static inline bool utf8_is_valid(const char *text, size_t len)
 		size_t n = *p < 0x80 ? 1 : utf8_sequence_len(p, end);
 
 		if (n == 0)
-			return false;
+			break;
 		p += n;
 	}
-	return true;
+	return len - (size_t)(end - p);
+}
+
+static inline bool utf8_is_valid(const char *text, size_t len)
+{
+	return utf8_prefix_len(text, len) == len;
 }
 
 #endif

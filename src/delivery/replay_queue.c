@@ -67,6 +67,8 @@ static int put_queued_line(struct replay_queue *q,
 		.kind = f->base64 ? NDJSON_BINARY : NDJSON_TEXT,
 		.data = m->data,
 		.len = m->len,
+		.headers = {m->headers, m->headers_len},
+		.event = {m->event, m->event_len},
 	};
 	struct replay_frame *frame;
 	struct ndjson_line l;
@@ -112,6 +114,8 @@ int replay_queue_put(struct replay_queue *q, const struct jetstream_message *m,
 	sse_measure(&f, m->data, m->len, m->seq, tag);
 	if (c->ndjson)
 		return put_queued_line(q, m, &f, c);
+	sse_extend(&f, (struct span){m->event, m->event_len},
+		   (struct span){NULL, 0});
 	frame = add_queued_frame(q, f.total, f.size_line_len, &rc);
 	if (frame == NULL)
 		return rc;

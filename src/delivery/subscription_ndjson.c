@@ -72,6 +72,8 @@ static int make_json_line(struct subscription_ndjson *to,
 	m.kind = p.base64 ? NDJSON_BASE64 : NDJSON_TEXT;
 	m.data = p.at;
 	m.len = p.len;
+	m.headers = p.headers;
+	m.event = p.event;
 	ndjson_measure(&l, &m, c->json);
 	return put_json_line(to, &l, c->chunked);
 }

@@ -10,67 +10,156 @@
 #include "base/json_compact.h"
 #include "base/json_string.h"
 #include "base/rfc3339.h"
+#include "base/utf8.h"
 #include "http/chunked.h"
 
 #define LEN(literal) (sizeof(literal) - 1)
 
-/* ---- messages ------------------------------------------------------------ */
+/* ---- subjects ------------------------------------------------------------ */
 
-/* Everything before the data, with the opening quote. */
-static void put_line_begin(struct ndjson_line *l,
-			   const struct ndjson_message *m)
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+static size_t json_subject_len(const char *at, size_t left)
 {
-	char subject[2 * SUBJECT_MAX], time[RFC3339_MAX];
-	char event_id[SSE_EVENT_ID_MAX];
-	uint8_t *end;
-	int len;
+	size_t total = 0, n;
 
-	MUST(json_string_len(m->subject, m->subject_len) < sizeof(subject));
-	end = json_string_put((uint8_t *)subject, m->subject, m->subject_len);
-	*end = '\0';
-	rfc3339_format(time, m->time_ns);
-	sse_event_id_format(event_id, m->seq, m->tag);
-	len = snprintf(l->begin, sizeof(l->begin),
-		       "{\"seq\":%" PRIu64
-		       ",\"subject\":\"%s\",\"time\":\"%s\","
-		       "\"id\":\"%s\",%s\"data\":%s",
-		       m->seq, subject, time, event_id,
-		       l->kind == NDJSON_BINARY || l->kind == NDJSON_BASE64
-			       ? "\"encoding\":\"base64\","
-			       : "",
-		       l->kind == NDJSON_JSON ? "" : "\"");
-	MUST(len > 0 && (size_t)len < sizeof(l->begin));
-	l->begin_len = (size_t)len;
+	while ((n = utf8_prefix_len(at, left)) < left) {
+		total += json_string_len(at, n) + LEN(REPLACEMENT);
+		at += n + 1;
+		left -= n + 1;
+	}
+	return total + json_string_len(at, n);
 }
 
-static size_t data_member_len(const struct ndjson_line *l)
+static uint8_t *put_json_subject(uint8_t *out, const char *at, size_t left)
 {
-	switch (l->kind) {
-	case NDJSON_TEXT:
-		return json_string_len(l->data, l->len) + LEN("\"");
+	size_t n;
+
+	while ((n = utf8_prefix_len(at, left)) < left) {
+		out = json_string_put(out, at, n);
+		out = encode_bytes(out, REPLACEMENT, LEN(REPLACEMENT));
+		at += n + 1;
+		left -= n + 1;
+	}
+	return json_string_put(out, at, n);
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+static size_t fit_object_part(int len, size_t max)
+{
+	MUST(len > 0 && (size_t)len < max);
+	return (size_t)len;
+}
+
+static void put_object_begin(struct ndjson_line *l)
+{
+	const struct ndjson_message *m = &l->m;
+	bool named = m->is_event && m->event.len > 0;
+
+	l->begin_len = fit_object_part(
+		snprintf(l->begin, sizeof(l->begin),
+			 "%s%.*s%s%s{\"seq\":%" PRIu64 ",\"subject\":\"",
+			 named ? "event: " : "", named ? (int)m->event.len : 0,
+			 named ? m->event.at : "", named ? "\n" : "",
+			 m->is_event ? "data: " : "", m->seq),
+		sizeof(l->begin));
+}
+
+static void put_object_middle(struct ndjson_line *l, const char *event_id)
+{
+	char time[RFC3339_MAX];
+
+	rfc3339_format(time, l->m.time_ns);
+	l->middle_len =
+		fit_object_part(snprintf(l->middle, sizeof(l->middle),
+					 "\",\"time\":\"%s\",\"id\":\"%s\",",
+					 time, event_id),
+				sizeof(l->middle));
+}
+
+static void put_object_end(struct ndjson_line *l, const char *event_id)
+{
+	const char *quote = l->m.kind == NDJSON_JSON ? "" : "\"";
+
+	l->end_len =
+		fit_object_part(l->m.is_event ? snprintf(l->end, sizeof(l->end),
+							 "%s}\nid: %s\n\n",
+							 quote, event_id)
+					      : snprintf(l->end, sizeof(l->end),
+							 "%s}\n", quote),
+				sizeof(l->end));
+}
+
+static const char *data_member_of(enum ndjson_data kind)
+{
+	switch (kind) {
 	case NDJSON_BINARY:
-		return base64_encoded_len(l->len) + LEN("\"");
 	case NDJSON_BASE64:
-		return l->len + LEN("\"");
+		return "\"encoding\":\"base64\",\"data\":\"";
+	case NDJSON_TEXT:
+		return "\"data\":\"";
 	case NDJSON_JSON:
 		break;
 	}
-	return json_compact_len(l->data, l->len);
+	return "\"data\":";
+}
+
+static size_t data_member_len(const struct ndjson_message *m)
+{
+	switch (m->kind) {
+	case NDJSON_TEXT:
+		return json_string_len(m->data, m->len);
+	case NDJSON_BINARY:
+		return base64_encoded_len(m->len);
+	case NDJSON_BASE64:
+		return m->len;
+	case NDJSON_JSON:
+		break;
+	}
+	return json_compact_len(m->data, m->len);
 }
 
 void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
 		    bool json)
 {
-	l->data = m->data != NULL ? m->data : "";
-	l->len = m->len;
-	l->kind = m->kind;
+	char event_id[SSE_EVENT_ID_MAX];
+
+	l->m = *m;
+	if (m->data == NULL)
+		l->m.data = "";
 	if (json && m->kind == NDJSON_TEXT &&
-	    json_compact_len(l->data, l->len) > 0)
-		l->kind = NDJSON_JSON;
-	put_line_begin(l, m);
-	l->body_len = l->begin_len + data_member_len(l) + LEN("}\n");
+	    json_compact_len(l->m.data, m->len) > 0)
+		l->m.kind = NDJSON_JSON;
+	sse_event_id_format(event_id, m->seq, m->tag);
+	put_object_begin(l);
+	put_object_middle(l, event_id);
+	put_object_end(l, event_id);
+	l->body_len = l->begin_len +
+		      json_subject_len(m->subject, m->subject_len) +
+		      l->middle_len + m->headers.len +
+		      strlen(data_member_of(l->m.kind)) +
+		      data_member_len(&l->m) + l->end_len;
 	l->size_line_len = chunk_size_len(l->body_len) + LEN("\r\n");
 	l->total = l->size_line_len + l->body_len + SSE_CHUNK_TAIL;
+}
+
+static uint8_t *put_data_member(uint8_t *p, const struct ndjson_message *m)
+{
+	const char *name = data_member_of(m->kind);
+
+	p = encode_bytes(p, name, strlen(name));
+	switch (m->kind) {
+	case NDJSON_TEXT:
+		return json_string_put(p, m->data, m->len);
+	case NDJSON_BINARY:
+		return base64_encode(p, m->data, m->len);
+	case NDJSON_BASE64:
+		return encode_bytes(p, m->data, m->len);
+	case NDJSON_JSON:
+		break;
+	}
+	return json_compact_put(p, m->data, m->len);
 }
 
 void ndjson_encode(const struct ndjson_line *l, uint8_t *out)
@@ -78,23 +167,13 @@ void ndjson_encode(const struct ndjson_line *l, uint8_t *out)
 	uint8_t *p = encode_chunk_size_line(out, l->body_len);
 
 	p = encode_bytes(p, l->begin, l->begin_len);
-	switch (l->kind) {
-	case NDJSON_TEXT:
-		p = json_string_put(p, l->data, l->len);
-		break;
-	case NDJSON_BINARY:
-		p = base64_encode(p, l->data, l->len);
-		break;
-	case NDJSON_BASE64:
-		p = encode_bytes(p, l->data, l->len);
-		break;
-	case NDJSON_JSON:
-		p = json_compact_put(p, l->data, l->len);
-		break;
-	}
-	if (l->kind != NDJSON_JSON)
-		*p++ = '"';
-	p = encode_bytes(p, "}\n\r\n", 4);
+	p = put_json_subject(p, l->m.subject, l->m.subject_len);
+	p = encode_bytes(p, l->middle, l->middle_len);
+	if (l->m.headers.len > 0)
+		p = encode_bytes(p, l->m.headers.at, l->m.headers.len);
+	p = put_data_member(p, &l->m);
+	p = encode_bytes(p, l->end, l->end_len);
+	p = encode_bytes(p, "\r\n", SSE_CHUNK_TAIL);
 	MUST((size_t)(p - out) == l->total);
 }
 

@@ -1,7 +1,8 @@
-/* Newline-delimited JSON, for scripts: each message is one object on one line.
+/* Messages as JSON objects: on lines of their own (newline-delimited JSON, for
+ * scripts), or as the data of events.
  *
  *	{"seq":4711,"subject":"events.alice","time":"2026-11-28T08:31:50.12...Z",
- *	 "id":"4711-9f31c2","data":"the payload"}
+ *	 "id":"4711-9f31c2","headers":{"Trace":["a"]},"data":"the payload"}
  *
  * (without the line break and the blank in the middle). Lines that are not
  * messages have the member "system". As in sse.h a line is encoded in two
@@ -13,8 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/rfc3339.h"
+#include "base/span.h"
 #include "http/sse.h"
-#include "nats/subject.h"
 
 enum ndjson_data {
 	NDJSON_TEXT,   /* UTF-8 */
@@ -23,26 +25,35 @@ enum ndjson_data {
 	NDJSON_JSON,   /* set by ndjson_measure() */
 };
 
+/* All borrowed until ndjson_encode(). */
 struct ndjson_message {
 	uint64_t seq;
-	uint64_t time_ns; /* since 1970 */
-	const char *subject;
-	size_t subject_len; /* below SUBJECT_MAX */
+	uint64_t time_ns;    /* since 1970 */
+	const char *subject; /* any bytes: those not UTF-8 become U+FFFD */
+	size_t subject_len;
 	const struct sse_tag *tag;
+	struct span headers; /* members, each with a comma behind it; or empty
+			      */
 	enum ndjson_data kind;
-	const void *data; /* borrowed until ndjson_encode() */
-	size_t len;
-};
-
-enum { NDJSON_BEGIN_MAX = 2 * SUBJECT_MAX + 256 };
-
-struct ndjson_line {
 	const void *data;
 	size_t len;
-	enum ndjson_data kind;
-	char begin[NDJSON_BEGIN_MAX]; /* everything before the data */
-	size_t begin_len;
-	size_t body_len;      /* bytes of the line */
+	bool is_event;	   /* the object is the data of an event */
+	struct span event; /* of an event: its name; or empty */
+};
+
+enum {
+	NDJSON_BEGIN_MAX = SSE_EVENT_MAX + 64,
+	NDJSON_MIDDLE_MAX = RFC3339_MAX + SSE_EVENT_ID_MAX + 32,
+	NDJSON_END_MAX = SSE_EVENT_ID_MAX + 16,
+};
+
+struct ndjson_line {
+	struct ndjson_message m;
+	char begin[NDJSON_BEGIN_MAX];	/* everything before the subject */
+	char middle[NDJSON_MIDDLE_MAX]; /* between subject and headers */
+	char end[NDJSON_END_MAX];	/* everything behind the data */
+	size_t begin_len, middle_len, end_len;
+	size_t body_len;      /* bytes of the line, or of the event */
 	size_t size_line_len; /* bytes of the chunk's size line */
 	size_t total;	      /* size line, body, SSE_CHUNK_TAIL */
 };

@@ -24,9 +24,20 @@
 
 #define DATA_FIELD    "data: "
 #define ID_FIELD      "id: "
-#define BASE64_FIELDS "event: base64\n" DATA_FIELD
+#define EVENT_FIELD   "event: "
+#define BASE64_FIELDS EVENT_FIELD "base64\n" DATA_FIELD
 
 #define LEN(literal) (sizeof(literal) - 1)
+
+/* What is kept behind a frame: the line ends, each a byte; or before them the
+ * event's name and the headers, behind a mark, the name's length (a byte) and
+ * the headers' (4 bytes). */
+enum {
+	KEPT_BOTH = 'B',    /* \r\n; a lone line end is kept as itself */
+	KEPT_HEADERS = 'H', /* the mark without line ends */
+	KEPT_ALL = 'L',	    /* the mark, line ends follow */
+	KEPT_HEAD = 1 + 1 + 4,
+};
 
 /* ---- scanning ------------------------------------------------------------ */
 
@@ -91,9 +102,9 @@ static inline size_t line_end_len(const uint8_t *p, const uint8_t *end)
 	return p[0] == '\r' && end - p > 1 && p[1] == '\n' ? 2 : 1;
 }
 
-/* Length of the data lines of a text; 0: not UTF-8. *kept: number of line ends,
+/* Length of the data lines of a text; 0: not UTF-8. *ends: number of line ends,
  * when some are not \n. */
-static size_t data_lines_len(const uint8_t *data, size_t len, size_t *kept)
+static size_t data_lines_len(const uint8_t *data, size_t len, size_t *ends)
 {
 	const uint8_t *p = data, *end = data + len;
 	size_t lines = 1, line_end_bytes = 0;
@@ -118,7 +129,7 @@ static size_t data_lines_len(const uint8_t *data, size_t len, size_t *kept)
 			p += n;
 		}
 	}
-	*kept = any_cr ? lines - 1 : 0;
+	*ends = any_cr ? lines - 1 : 0;
 	return lines * LEN(DATA_FIELD "\n") + len - line_end_bytes;
 }
 
@@ -167,24 +178,45 @@ struct sse_tag sse_tag_of(const char *created, size_t len)
 	return tag;
 }
 
+static void measure_chunk(struct sse_frame *f)
+{
+	f->size_line_len = chunk_size_len(f->body_len) + LEN("\r\n");
+	f->total = f->size_line_len + f->body_len + SSE_CHUNK_TAIL;
+}
+
 void sse_measure(struct sse_frame *f, const void *data, size_t len,
 		 uint64_t seq, const struct sse_tag *tag)
 {
 	size_t data_len;
 
-	f->kept = 0;
+	f->line_ends = 0;
+	f->event.len = f->headers.len = 0;
 	f->data = data != NULL ? data : "";
 	f->len = len;
 	f->seq = seq;
 	f->tag = tag;
-	data_len = data_lines_len(f->data, len, &f->kept);
+	data_len = data_lines_len(f->data, len, &f->line_ends);
+	f->kept = f->line_ends;
 	f->base64 = data_len == 0;
 	if (f->base64)
 		data_len = LEN(BASE64_FIELDS "\n") + base64_encoded_len(len);
 	f->body_len = data_len + LEN(ID_FIELD) + encode_decimal_len(seq) +
 		      LEN("-") + SSE_TAG_LEN + LEN("\n\n");
-	f->size_line_len = chunk_size_len(f->body_len) + LEN("\r\n");
-	f->total = f->size_line_len + f->body_len + SSE_CHUNK_TAIL;
+	measure_chunk(f);
+}
+
+void sse_extend(struct sse_frame *f, struct span event, struct span headers)
+{
+	if (event.len + headers.len == 0)
+		return;
+	MUST(event.len <= SSE_EVENT_MAX && headers.len <= UINT32_MAX);
+	f->event = event;
+	f->headers = headers;
+	f->kept += KEPT_HEAD + event.len + headers.len;
+	if (event.len > 0 && !f->base64) {
+		f->body_len += LEN(EVENT_FIELD "\n") + event.len;
+		measure_chunk(f);
+	}
 }
 
 void sse_encode(const struct sse_frame *f, uint8_t *out)
@@ -196,6 +228,11 @@ void sse_encode(const struct sse_frame *f, uint8_t *out)
 		p = base64_encode(p, f->data, f->len);
 		*p++ = '\n';
 	} else {
+		if (f->event.len > 0) {
+			p = encode_bytes(p, EVENT_FIELD, LEN(EVENT_FIELD));
+			p = encode_bytes(p, f->event.at, f->event.len);
+			*p++ = '\n';
+		}
 		p = put_data_lines(p, f->data, f->len);
 	}
 	p = encode_bytes(p, ID_FIELD, LEN(ID_FIELD));
@@ -206,9 +243,7 @@ void sse_encode(const struct sse_frame *f, uint8_t *out)
 
 /* ---- back to the payload ------------------------------------------------- */
 
-enum { KEPT_BOTH = 'B' }; /* \r\n; a lone line end is kept as itself */
-
-void sse_keep(const struct sse_frame *f, uint8_t *out)
+static void keep_line_ends(const struct sse_frame *f, uint8_t *out)
 {
 	const uint8_t *p = f->data, *end = p + f->len;
 
@@ -218,6 +253,41 @@ void sse_keep(const struct sse_frame *f, uint8_t *out)
 		*out++ = n == 2 ? KEPT_BOTH : *p;
 		p += n;
 	}
+}
+
+void sse_keep(const struct sse_frame *f, uint8_t *out)
+{
+	uint32_t len = (uint32_t)f->headers.len;
+
+	if (f->kept > f->line_ends) {
+		*out++ = f->line_ends > 0 ? KEPT_ALL : KEPT_HEADERS;
+		*out++ = (uint8_t)f->event.len;
+		out = encode_bytes(out, &len, sizeof(len));
+		if (f->event.len > 0)
+			out = encode_bytes(out, f->event.at, f->event.len);
+		if (len > 0)
+			out = encode_bytes(out, f->headers.at, len);
+	}
+	if (f->line_ends > 0)
+		keep_line_ends(f, out);
+}
+
+/* Returns the line ends; NULL: all are \n. */
+static const uint8_t *restore_kept(struct sse_payload *ret, const uint8_t *kept)
+{
+	bool line_ends;
+	uint32_t len;
+
+	ret->event = ret->headers = (struct span){NULL, 0};
+	if (kept == NULL || (*kept != KEPT_ALL && *kept != KEPT_HEADERS))
+		return kept;
+	line_ends = *kept == KEPT_ALL;
+	ret->event.len = kept[1];
+	memcpy(&len, kept + 2, sizeof(len));
+	ret->headers.len = len;
+	ret->event.at = (const char *)kept + KEPT_HEAD;
+	ret->headers.at = ret->event.at + ret->event.len;
+	return line_ends ? (const uint8_t *)ret->headers.at + len : NULL;
 }
 
 static bool begins_with_field(const uint8_t *p, const uint8_t *end,
@@ -242,10 +312,13 @@ void sse_decode(struct sse_payload *ret, const uint8_t *body, size_t len,
 	const uint8_t *p = body, *end = body + len;
 	uint8_t *out = room;
 
+	kept = restore_kept(ret, kept);
 	ret->base64 =
 		begins_with_field(p, end, BASE64_FIELDS, LEN(BASE64_FIELDS));
 	if (ret->base64)
 		p += LEN(BASE64_FIELDS) - LEN(DATA_FIELD);
+	else if (ret->event.len > 0)
+		p += LEN(EVENT_FIELD "\n") + ret->event.len;
 	MUST(begins_with_field(p, end, DATA_FIELD, LEN(DATA_FIELD)));
 	for (;;) {
 		const uint8_t *line = p + LEN(DATA_FIELD);
@@ -255,7 +328,8 @@ void sse_decode(struct sse_payload *ret, const uint8_t *body, size_t len,
 		p = stop + 1;
 		if (!begins_with_field(p, end, DATA_FIELD, LEN(DATA_FIELD)) &&
 		    out == room) {
-			*ret = (struct sse_payload){line, n, ret->base64};
+			ret->at = line;
+			ret->len = n;
 			return;
 		}
 		out = encode_bytes(out, line, n);

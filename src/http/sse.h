@@ -15,6 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/span.h"
+#include "nats/message_headers.h"
+
 enum {
 	SSE_TAG_LEN = 6,
 	SSE_TEXT_MAX = 256, /* room that every sse_put_*() below needs */
@@ -37,7 +40,10 @@ struct sse_frame {
 	size_t len;
 	uint64_t seq;
 	const struct sse_tag *tag;
+	struct span event;    /* see sse_extend() */
+	struct span headers;  /* see sse_extend() */
 	bool base64;	      /* not UTF-8; set by sse_measure() */
+	size_t line_ends;     /* to be kept; 0 when all are \n */
 	size_t kept;	      /* bytes that sse_keep() writes; 0 for most */
 	size_t body_len;      /* bytes of the event */
 	size_t size_line_len; /* bytes of the chunk's size line */
@@ -49,17 +55,27 @@ struct sse_frame {
  * sent as base64 with "event: base64". The id is the last line. */
 void sse_measure(struct sse_frame *f, const void *data, size_t len,
 		 uint64_t seq, const struct sse_tag *tag);
+enum { SSE_EVENT_MAX = MESSAGE_EVENT_MAX }; /* bytes of an event's name */
+
+/* Measures what most frames lack; both may be empty. `event`: the event's name,
+ * unless the payload is sent as base64. `headers`: kept behind the frame. Both
+ * are borrowed until sse_keep(). */
+void sse_extend(struct sse_frame *f, struct span event, struct span headers);
 /* Writes exactly f->total bytes. */
 void sse_encode(const struct sse_frame *f, uint8_t *out);
 
-/* An event does not tell which line ends its payload had. Where some are not
- * \n, sse_keep() writes f->kept bytes by which sse_decode() restores them. */
+/* An event does not show its message's headers, nor which line ends its payload
+ * had, nor its name beside "base64". Where it has them, and some line ends are
+ * not \n, sse_keep() writes f->kept bytes by which sse_decode() restores
+ * them. */
 void sse_keep(const struct sse_frame *f, uint8_t *out);
 
 struct sse_payload {
 	const uint8_t *at; /* in the event or in the room */
 	size_t len;
 	bool base64; /* not UTF-8: the base64 of the payload */
+	struct span event;
+	struct span headers;
 };
 
 /* Restores the payload of an event. `body`: its body_len bytes; `kept`: what

@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+#include "base/span.h"
+
 struct jetstream;
 
 /* Error codes of the JetStream API with a meaning here (ADR-7). */
@@ -103,6 +106,12 @@ struct jetstream_message {
 	bool internal;
 };
 
+/* Sets what follows from the header block (message_headers.h): `headers`, in
+ * `room`, which must be empty; `event`, from the header of this name (NULL:
+ * none), in the block; `internal`. -ENOMEM, -ENOBUFS or 0. */
+int jetstream_message_set_headers(struct jetstream_message *m,
+				  struct span block, const char *event_header,
+				  struct buf *room);
 /* Number of bytes that the message points to. */
 size_t jetstream_message_bytes(const struct jetstream_message *m);
 /* Copies them to `room`. */

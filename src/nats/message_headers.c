@@ -8,6 +8,7 @@
 
 #include "base/ascii.h"
 #include "base/base64.h"
+#include "base/check.h"
 #include "base/encode.h"
 #include "base/json_string.h"
 #include "base/utf8.h"
@@ -99,6 +100,30 @@ bool message_headers_find(struct span block, const char *name, struct span *ret)
 		}
 	}
 	return false;
+}
+
+static bool is_event_name(struct span name)
+{
+	static const char *const reserved[] = {"open", "error",	 "message",
+					       "gap",  "system", "base64"};
+
+	if (name.len == 0 || name.len > MESSAGE_EVENT_MAX)
+		return false;
+	for (size_t i = 0; i < name.len; i++)
+		if (!ascii_is_alnum(name.at[i]) &&
+		    memchr("._:-", name.at[i], 4) == NULL)
+			return false;
+	for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
+		if (name.len == strlen(reserved[i]) &&
+		    memcmp(name.at, reserved[i], name.len) == 0)
+			return false;
+	return true;
+}
+
+bool message_headers_event(struct span block, const char *name,
+			   struct span *ret)
+{
+	return message_headers_find(block, name, ret) && is_event_name(*ret);
 }
 
 bool message_headers_are_internal(struct span block)

@@ -36,6 +36,15 @@ bool message_headers_next(struct span *rest, struct message_header *ret);
 /* The first value of this exact name. */
 bool message_headers_find(struct span block, const char *name,
 			  struct span *ret);
+
+enum { MESSAGE_EVENT_MAX = 64 };
+
+/* The first value of this exact name, if it can name a client's event: 1 to
+ * MESSAGE_EVENT_MAX of [A-Za-z0-9._:-], and no name with a meaning in the
+ * gateway's streams or for EventSource (open, error, message, gap, system,
+ * base64). */
+bool message_headers_event(struct span block, const char *name,
+			   struct span *ret);
 /* The message was written by JetStream itself: a delete marker, or the
  * definition of a schedule. */
 bool message_headers_are_internal(struct span block);

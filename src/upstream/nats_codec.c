@@ -7,7 +7,6 @@
 #include "nats/js_ack.h"
 #include "nats/js_response.h"
 #include "nats/js_status.h"
-#include "nats/message_headers.h"
 
 /* The JSON of responses and the headers of messages are parsed here, in NATS's
  * thread: the loop gets numbers, and headers as JSON. Each message is one of
@@ -166,30 +165,17 @@ static void post_packed_message(struct mailbox *to, uint32_t kind,
 	mailbox_commit(to, len);
 }
 
-static void post_message_with_headers(struct mailbox *to, uint32_t kind,
-				      struct packed_message *message,
-				      struct span headers)
-{
-	struct buf json;
-
-	buf_init(&json, HEADERS_MAX);
-	message->msg.internal = message_headers_are_internal(headers);
-	if (message_headers_json(&json, headers) == 0) {
-		message->msg.headers = (const char *)buf_data(&json);
-		message->msg.headers_len = buf_unread(&json);
-		post_packed_message(to, kind, message);
-	}
-	buf_finish(&json);
-}
-
 static void post_stored_message(struct mailbox *to, uint32_t kind,
 				struct packed_message *message,
-				struct span headers)
+				struct span headers, const char *event_header)
 {
-	if (headers.len == 0)
+	struct buf room;
+
+	buf_init(&room, HEADERS_MAX);
+	if (jetstream_message_set_headers(&message->msg, headers, event_header,
+					  &room) == 0)
 		post_packed_message(to, kind, message);
-	else
-		post_message_with_headers(to, kind, message, headers);
+	buf_finish(&room);
 }
 
 static void post_found(struct mailbox *to, struct packed_header header,
@@ -215,7 +201,8 @@ static void post_found(struct mailbox *to, struct packed_header header,
 		post_stored_message(to, JETSTREAM_FOUND, &message,
 				    (struct span){(const char *)buf_data(
 							  &found.headers),
-						  buf_unread(&found.headers)});
+						  buf_unread(&found.headers)},
+				    in->event_header);
 	}
 	js_message_finish(&found);
 }
@@ -354,7 +341,8 @@ static void post_stream_message(struct mailbox *to,
 	if (nats_inbox_read_consumer(&message.header.request, inbox,
 				     ack->consumer, ack->consumer_len) < 0)
 		return;
-	post_stored_message(to, JETSTREAM_MESSAGE, &message, in->headers);
+	post_stored_message(to, JETSTREAM_MESSAGE, &message, in->headers,
+			    in->event_header);
 }
 
 void nats_codec_arrival(struct mailbox *to, const struct nats_inbox *inbox,

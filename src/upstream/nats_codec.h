@@ -52,7 +52,8 @@ struct nats_arrival {
 	const char *pending_msgs;
 	const char *last_consumer;
 	const char *last_stream;
-	struct span headers; /* of a stored message; may be empty */
+	struct span headers;	  /* of a stored message; may be empty */
+	const char *event_header; /* see jetstream_message_set_headers() */
 };
 
 /* Decodes a message and posts its event; may wait for room. A message of

@@ -151,6 +151,7 @@ static int copy_all_settings(struct nats_options *o,
 		{&o->inbox_prefix,
 		 s->inbox_prefix == NULL ? "_INBOX" : s->inbox_prefix},
 		{&o->stream, s->stream},
+		{&o->event_header, s->event_header},
 	};
 	int rc = copy_api_prefix(o, s);
 
@@ -194,10 +195,10 @@ struct nats_options *nats_options_unref(struct nats_options *o)
 	if (o == NULL || __atomic_sub_fetch(&o->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return NULL;
 	char *const texts[] = {
-		o->name,       o->user,	   o->password, o->token,
-		o->creds,      o->nkey,	   o->user_jwt, o->user_seed,
-		o->tlsca,      o->tlscert, o->tlskey,	o->inbox_prefix,
-		o->api_prefix, o->stream,
+		o->name,       o->user,	   o->password,	    o->token,
+		o->creds,      o->nkey,	   o->user_jwt,	    o->user_seed,
+		o->tlsca,      o->tlscert, o->tlskey,	    o->inbox_prefix,
+		o->api_prefix, o->stream,  o->event_header,
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)

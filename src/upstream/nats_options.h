@@ -30,6 +30,7 @@ struct nats_settings {
 	const char *js_domain;
 	const char *js_api_prefix;
 	const char *stream;
+	const char *event_header;  /* that names events */
 	struct readable *readable; /* its copy takes a reference */
 };
 
@@ -55,6 +56,7 @@ struct nats_options {
 	char *inbox_prefix; /* "_INBOX" */
 	char *api_prefix;   /* "$JS.API" */
 	char *stream;
+	char *event_header;
 	struct readable *readable;
 };
 

@@ -151,6 +151,7 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 		.reply = natsMsg_GetReply(msg),
 		.data = natsMsg_GetData(msg),
 		.len = (size_t)natsMsg_GetDataLength(msg),
+		.event_header = s->options->event_header,
 	};
 	/* A stored message may have headers of any name: only a message without
 	 * data and without a reply subject can be a status. */

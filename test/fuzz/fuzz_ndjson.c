@@ -2,8 +2,8 @@
  * payload that was put in; and a line that is made of an event in the log is
  * the one that is made of the message.
  *
- * Input: a byte (1: a payload that is JSON stands as JSON), then the payload.
- */
+ * Input: a byte (1: a payload that is JSON stands as JSON; 2: the event has a
+ * name; 4: the message has headers), then the payload. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static json_t *read_text(const char *text, size_t len)
 
 /* The bare line, to be freed. */
 static char *make_line(enum ndjson_data kind, const void *data, size_t len,
-		       bool json, struct ndjson_line *l)
+		       struct span headers, bool json, struct ndjson_line *l)
 {
 	struct ndjson_message m = {
 		.seq = 7,
@@ -38,6 +38,7 @@ static char *make_line(enum ndjson_data kind, const void *data, size_t len,
 		.subject = "a.\"b\\",
 		.subject_len = 6,
 		.tag = &tag,
+		.headers = headers,
 		.kind = kind,
 		.data = data,
 		.len = len,
@@ -101,14 +102,15 @@ static void check_binary(json_t *object, const void *data, size_t len)
 static void check_json(const char *line, const struct ndjson_line *l,
 		       const void *data, size_t len)
 {
-	size_t n = l->body_len - l->begin_len - 2;
-	json_t *is = read_text(line + l->begin_len, n);
+	size_t n = json_compact_len(data, len);
+	const char *at = line + l->body_len - l->end_len - n;
+	json_t *is = read_text(at, n);
 	json_t *was = read_text(data, len);
 
 	MUST((is == NULL) == (was == NULL));
 	MUST(is == NULL || json_equal(is, was));
 	/* Once is enough: the one-line form is its own. */
-	MUST(json_compact_len(line + l->begin_len, n) == n);
+	MUST(json_compact_len(at, n) == n);
 	json_decref(is);
 	json_decref(was);
 }
@@ -118,16 +120,16 @@ static void check_line(const char *line, const struct ndjson_line *l,
 {
 	json_t *object = read_text(line, l->body_len);
 
-	if (l->kind == NDJSON_JSON)
+	if (l->m.kind == NDJSON_JSON)
 		check_json(line, l, data, len);
 	if (object == NULL) {
-		MUST(l->kind == NDJSON_JSON && read_text(data, len) == NULL);
+		MUST(l->m.kind == NDJSON_JSON && read_text(data, len) == NULL);
 		return;
 	}
 	check_members(object);
-	if (l->kind == NDJSON_TEXT)
+	if (l->m.kind == NDJSON_TEXT)
 		check_string(object, data, len);
-	else if (l->kind == NDJSON_BINARY)
+	else if (l->m.kind == NDJSON_BINARY)
 		check_binary(object, data, len);
 	json_decref(object);
 }
@@ -146,6 +148,12 @@ static uint8_t *make_frame(const struct sse_frame *f)
 	return frame;
 }
 
+static void must_be_span(struct span got, struct span want)
+{
+	MUST(got.len == want.len);
+	MUST(got.len == 0 || memcmp(got.at, want.at, got.len) == 0);
+}
+
 static void check_log(const struct sse_frame *f, bool json, const char *line,
 		      size_t line_len)
 {
@@ -158,10 +166,12 @@ static void check_log(const struct sse_frame *f, bool json, const char *line,
 	sse_decode(&p, frame + f->size_line_len, f->body_len,
 		   f->kept > 0 ? frame + f->total : NULL, room);
 	MUST(p.base64 == f->base64);
+	must_be_span(p.event, f->event);
+	must_be_span(p.headers, f->headers);
 	if (!p.base64)
 		MUST(p.len == f->len && memcmp(p.at, f->data, p.len) == 0);
 	again = make_line(p.base64 ? NDJSON_BASE64 : NDJSON_TEXT, p.at, p.len,
-			  json, &l);
+			  p.headers, json, &l);
 	MUST(l.body_len == line_len && memcmp(again, line, line_len) == 0);
 	free(again);
 	free(room);
@@ -192,7 +202,8 @@ static void check_verdict(const char *text, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
-	bool json = (fuzz_take_byte(&in) & 1) != 0;
+	uint8_t flags = fuzz_take_byte(&in);
+	bool json = (flags & 1) != 0;
 	struct sse_frame f;
 	struct ndjson_line l;
 	char *line, *text;
@@ -202,8 +213,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (text == NULL)
 		return 0;
 	sse_measure(&f, text, len, 7, &tag);
+	sse_extend(&f, span_of((flags & 2) != 0 ? "order" : ""),
+		   span_of((flags & 4) != 0 ? "\"headers\":{\"A\":[]}," : ""));
 	line = make_line(f.base64 ? NDJSON_BINARY : NDJSON_TEXT, text, len,
-			 json, &l);
+			 f.headers, json, &l);
 	check_line(line, &l, text, len);
 	check_log(&f, json, line, l.body_len);
 	if (!f.base64)

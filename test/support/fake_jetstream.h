@@ -67,7 +67,10 @@ struct fake_message {
 	char *data;
 	size_t len;
 	bool internal; /* JetStream's own */
-	bool big;      /* exceeds the max_bytes of any pull that has one */
+	char *block;   /* its headers; NULL: none */
+	size_t block_len;
+	struct buf headers; /* as JSON */
+	bool big;	    /* exceeds the max_bytes of any pull that has one */
 };
 
 struct fake_pull {
@@ -150,6 +153,9 @@ struct fake_jetstream {
 	void (*on_removed)(struct fake_jetstream *js, size_t message,
 			   bool expired);
 
+	const char *event_header; /* that names events; NULL: none */
+	char *next_block; /* of the next message to be stored; or NULL */
+	size_t next_block_len;
 	uint32_t leader;  /* 0: one server, which is no cluster */
 	bool no_leader;	  /* the server that responds has no followers */
 	uint64_t applied; /* last sequence that it has; FAKE_ALL: all */
@@ -193,6 +199,9 @@ struct sse_tag fake_jetstream_tag(unsigned epoch);
 /* False: a sequence that is not above the last one. */
 bool fake_jetstream_store(struct fake_jetstream *js, uint64_t seq,
 			  const char *subject, const void *data, size_t len);
+/* The next message to be stored gets this block of headers. */
+void fake_jetstream_set_headers(struct fake_jetstream *js, const void *block,
+				size_t len);
 /* The newest message becomes one that JetStream wrote for itself. */
 void fake_jetstream_mark_internal(struct fake_jetstream *js);
 /* All messages up to `upto` go, as by limits or a purge. */

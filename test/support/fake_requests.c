@@ -134,7 +134,10 @@ void fake_jetstream_finish(struct fake_jetstream *js)
 	for (size_t i = 1; i < js->n_messages; i++) {
 		free(js->messages[i].subject);
 		free(js->messages[i].data);
+		free(js->messages[i].block);
+		buf_finish(&js->messages[i].headers);
 	}
+	free(js->next_block);
 	free(js->messages);
 	free(js->stored);
 	free(js->events);
@@ -193,8 +196,8 @@ struct sse_tag fake_jetstream_tag(unsigned epoch)
 	return sse_tag_of(text, strlen(text));
 }
 
-static void fill_message(const struct fake_message *m,
-			 struct jetstream_message *msg)
+static void fill_message(const struct fake_jetstream *js,
+			 struct fake_message *m, struct jetstream_message *msg)
 {
 	msg->seq = m->seq;
 	msg->time_ns = m->time_ns;
@@ -202,7 +205,12 @@ static void fill_message(const struct fake_message *m,
 	msg->subject_len = strlen(m->subject);
 	msg->data = m->data;
 	msg->len = m->len;
-	msg->internal = m->internal;
+	buf_clear(&m->headers);
+	MUST(jetstream_message_set_headers(msg,
+					   (struct span){m->block,
+							 m->block_len},
+					   js->event_header, &m->headers) == 0);
+	msg->internal |= m->internal;
 }
 
 bool fake_jetstream_deliver(struct fake_jetstream *js, fake_event_cb to,
@@ -215,7 +223,7 @@ bool fake_jetstream_deliver(struct fake_jetstream *js, fake_event_cb to,
 		return false;
 	e = js->events[js->events_from++ % FAKE_MAX_EVENTS];
 	if (e.message != 0)
-		fill_message(&js->messages[e.message], &e.ev.msg);
+		fill_message(js, &js->messages[e.message], &e.ev.msg);
 	if (e.ev.kind == JETSTREAM_INFO && e.ev.err == 0) {
 		created_text(e.epoch, created, sizeof(created));
 		e.ev.info.created = created;

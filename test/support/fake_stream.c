@@ -52,6 +52,16 @@ static void drop(struct fake_jetstream *js, size_t from, size_t to,
 	js->n_stored -= to - from;
 }
 
+void fake_jetstream_set_headers(struct fake_jetstream *js, const void *block,
+				size_t len)
+{
+	free(js->next_block);
+	js->next_block = malloc(len);
+	MUST(js->next_block != NULL);
+	memcpy(js->next_block, block, len);
+	js->next_block_len = len;
+}
+
 bool fake_jetstream_store(struct fake_jetstream *js, uint64_t seq,
 			  const char *subject, const void *data, size_t len)
 {
@@ -68,6 +78,11 @@ bool fake_jetstream_store(struct fake_jetstream *js, uint64_t seq,
 	m->data = malloc(len + 1);
 	MUST(m->subject != NULL && m->data != NULL);
 	memcpy(m->data, data, len);
+	m->block = js->next_block;
+	m->block_len = js->next_block_len;
+	js->next_block = NULL;
+	js->next_block_len = 0;
+	buf_init(&m->headers, 1 << 20);
 	m->big = fake_happens(js, js->faults.big);
 	js->last_seq = seq;
 	js->stored[js->n_stored++] = js->n_messages++;

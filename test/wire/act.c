@@ -57,6 +57,23 @@ static bool act_store(struct play *p, const char *rest)
 	return ok || play_fail(p, "it can't be stored");
 }
 
+/* "LINES": the headers of the next message, each line with its end */
+static bool act_headers(struct play *p, const char *rest)
+{
+	struct bytes block = {0};
+	size_t len = strlen(rest);
+	bool ok = len > 1 && rest[0] == '"' && rest[len - 1] == '"';
+
+	bytes_add(&block, "NATS/1.0\r\n", 10);
+	ok = ok && script_unescape(&block, rest + 1, len - 2);
+	bytes_add(&block, "\r\n", 2);
+	if (ok)
+		fake_jetstream_set_headers(server_js(p->server), block.at,
+					   block.len);
+	bytes_free(&block);
+	return ok || play_fail(p, "headers \"LINES\"");
+}
+
 /* SEQ SUBJECT "TEXT", by JetStream itself */
 static bool act_mark(struct play *p, const char *rest)
 {
@@ -260,6 +277,7 @@ static const struct action actions[] = {
 	{"start", act_start},
 	{"store", act_store},
 	{"mark", act_mark},
+	{"headers", act_headers},
 	{"purge", act_purge},
 	{"delete", act_delete},
 	{"drop-stream", act_drop_stream},

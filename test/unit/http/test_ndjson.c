@@ -12,6 +12,9 @@
 
 #include <cmocka.h>
 
+#include "base/check.h"
+#include "nats/subject.h"
+
 static const struct sse_tag tag = {"9f31c2"};
 
 #define BEGIN                                         \
@@ -96,28 +99,115 @@ static void json_stands_as_json(void **state)
 	assert_string_equal(JSON(""), BEGIN "\"data\":\"\"}");
 }
 
-/* The longest begin of a line: every byte of the subject is escaped. */
-static void the_longest_begin_fits(void **state)
+static const char *line_of(const struct ndjson_message *m)
 {
-	char subject[SUBJECT_MAX];
+	static char out[16 * SUBJECT_MAX];
+	struct ndjson_line l;
+
+	ndjson_measure(&l, m, false);
+	assert_true(l.total < sizeof(out));
+	memset(out, 'x', sizeof(out));
+	ndjson_encode(&l, (uint8_t *)out);
+	assert_memory_equal(out + l.total - 3, "\n\r\n", 3);
+	assert_int_equal(out[l.total], 'x');
+	out[l.total - 2] = '\0';
+	return out + l.size_line_len;
+}
+
+/* The longest begin, middle and end, and a subject of control characters. */
+static void the_longest_parts_fit(void **state)
+{
+	char subject[SUBJECT_MAX], name[SSE_EVENT_MAX];
 	struct ndjson_message m = {
 		.seq = UINT64_MAX,
 		.time_ns = UINT64_MAX,
 		.subject = subject,
-		.subject_len = SUBJECT_MAX - 1,
+		.subject_len = sizeof(subject),
 		.tag = &tag,
 		.kind = NDJSON_BINARY,
+		.is_event = true,
+		.event = {name, sizeof(name)},
 	};
-	struct ndjson_line l;
+	const char *text;
 
 	(void)state;
-	memset(subject, '"', sizeof(subject));
-	ndjson_measure(&l, &m, false);
-	assert_true(l.begin_len > 2 * (SUBJECT_MAX - 1));
-	l.begin[l.begin_len] = '\0';
-	assert_non_null(strstr(l.begin, "\\\"\",\"time\":\"2554-07-21T23:34:33."
-					"709551615Z\",\"id\":"
-					"\"18446744073709551615-9f31c2\","));
+	memset(subject, 1, sizeof(subject));
+	memset(name, 'e', sizeof(name));
+	text = line_of(&m);
+	assert_int_equal(strspn(text + 7, "e"), sizeof(name));
+	assert_non_null(strstr(text, "\ndata: {\"seq\":18446744073709551615,"
+				     "\"subject\":\"\\u0001\\u0001"));
+	assert_non_null(strstr(text, "\\u0001\",\"time\":\"2554-07-21T23:34:33."
+				     "709551615Z\",\"id\":"
+				     "\"18446744073709551615-9f31c2\","));
+	assert_string_equal(text + strlen(text) - 36,
+			    "\"}\nid: 18446744073709551615-9f31c2\n\n");
+}
+
+static void subjects_of_any_bytes(void **state)
+{
+	static const struct {
+		const char *subject, *shown;
+	} subjects[] = {
+		{"a.b", "a.b"},
+		{"a.\"\\\n", "a.\\\"\\\\\\n"},
+		{"a.\xc3\xbc", "a.\xc3\xbc"},
+		{"a.\xff.b", "a.\xef\xbf\xbd.b"},
+		{"\xc3", "\xef\xbf\xbd"},
+		{"\xe2\x82\xff\"", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\\\""},
+		{"", ""},
+	};
+	struct ndjson_message m = {.seq = 1, .tag = &tag};
+	char want[200];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(subjects); i++) {
+		m.subject = subjects[i].subject;
+		m.subject_len = strlen(m.subject);
+		snprintf(want, sizeof(want),
+			 "{\"seq\":1,\"subject\":\"%s\",\"time\":",
+			 subjects[i].shown);
+		assert_memory_equal(line_of(&m), want, strlen(want));
+	}
+}
+
+#define MESSAGE                                                    \
+	.seq = 4711, .time_ns = UINT64_C(1795854710000000007),     \
+	.subject = "events.alice", .subject_len = 12, .tag = &tag, \
+	.data = "hi", .len = 2
+
+static void headers_stand_before_the_data(void **state)
+{
+	(void)state;
+	assert_string_equal(
+		line_of(&(struct ndjson_message){
+			MESSAGE, .headers = {"\"headers\":{\"A\":[]},", 19}}),
+		BEGIN "\"headers\":{\"A\":[]},\"data\":\"hi\"}\n");
+	assert_string_equal(line_of(&(struct ndjson_message){
+				    MESSAGE,
+				    .headers = {"\"headers\":{\"A\":[]},", 19},
+				    .kind = NDJSON_BINARY}),
+			    BEGIN
+			    "\"headers\":{\"A\":[]},\"encoding\":\"base64\","
+			    "\"data\":\"aGk=\"}\n");
+}
+
+static void objects_are_the_data_of_events(void **state)
+{
+	(void)state;
+	assert_string_equal(line_of(&(struct ndjson_message){MESSAGE,
+							     .is_event = true}),
+			    "data: " BEGIN
+			    "\"data\":\"hi\"}\nid: 4711-9f31c2\n\n");
+	assert_string_equal(
+		line_of(&(struct ndjson_message){MESSAGE, .is_event = true,
+						 .event = {"order", 5}}),
+		"event: order\ndata: " BEGIN
+		"\"data\":\"hi\"}\nid: 4711-9f31c2\n\n");
+	/* A line has no name. */
+	assert_string_equal(
+		line_of(&(struct ndjson_message){MESSAGE, .event = {"e", 1}}),
+		BEGIN "\"data\":\"hi\"}\n");
 }
 
 static const char *text_of(const char *bytes, size_t len)
@@ -164,7 +254,10 @@ int main(void)
 		cmocka_unit_test(texts),
 		cmocka_unit_test(what_is_no_text),
 		cmocka_unit_test(json_stands_as_json),
-		cmocka_unit_test(the_longest_begin_fits),
+		cmocka_unit_test(the_longest_parts_fit),
+		cmocka_unit_test(subjects_of_any_bytes),
+		cmocka_unit_test(headers_stand_before_the_data),
+		cmocka_unit_test(objects_are_the_data_of_events),
 		cmocka_unit_test(what_is_no_message),
 	};
 

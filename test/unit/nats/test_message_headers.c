@@ -180,6 +180,46 @@ static void a_value_is_found_by_its_name(void **state)
 	assert_false(message_headers_find(RAW("A: 1\r\n"), "A", &value));
 }
 
+static bool names_event(const char *value)
+{
+	char block[128];
+	struct span name;
+
+	snprintf(block, sizeof(block),
+		 "NATS/1.0\r\ntype: x\r\nType: %s\r\n"
+		 "Type: last\r\n\r\n",
+		 value);
+	if (!message_headers_event(span_of(block), "Type", &name))
+		return false;
+	assert_int_equal(name.len, strlen(value));
+	assert_memory_equal(name.at, value, name.len);
+	return true;
+}
+
+static void names_of_events(void **state)
+{
+	static const char *const good[] = {"a", "Open", "openx", "a.B_c:d-9"};
+	static const char *const bad[] = {"",	       "open", "error",
+					  "message",   "gap",  "system",
+					  "base64",    "a b",  "a\nb",
+					  "a\xc3\xbc", "a/b",  "\x7f"};
+	char name[MESSAGE_EVENT_MAX + 2] = "";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		assert_true(names_event(good[i]));
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_false(names_event(bad[i]));
+	memset(name, 'a', MESSAGE_EVENT_MAX);
+	assert_true(names_event(name));
+	name[MESSAGE_EVENT_MAX] = 'a';
+	assert_false(names_event(name));
+	assert_false(message_headers_event(BLOCK("Type: a\0\r\n"), "Type",
+					   &(struct span){0}));
+	assert_false(message_headers_event(BLOCK("A: a\r\n"), "Type",
+					   &(struct span){0}));
+}
+
 static void messages_of_jetstream(void **state)
 {
 	(void)state;
@@ -279,6 +319,7 @@ int main(void)
 		cmocka_unit_test(values_that_are_not_utf8),
 		cmocka_unit_test(blocks_without_their_form),
 		cmocka_unit_test(a_value_is_found_by_its_name),
+		cmocka_unit_test(names_of_events),
 		cmocka_unit_test(messages_of_jetstream),
 		cmocka_unit_test(random_blocks),
 		cmocka_unit_test(many_names),
