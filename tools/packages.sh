@@ -32,7 +32,7 @@ wanted()
 {
 	echo gcc libc6-dev meson ninja-build pkg-config \
 		libuv1-dev libnats-dev libjansson-dev libsodium-dev \
-		libssl-dev
+		libssl-dev libcurl4-openssl-dev
 	llhttp
 	case "$1" in
 	build) ;;

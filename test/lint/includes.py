@@ -24,6 +24,7 @@ LIBRARIES = {
                   "config/nats_context.c", "auth/jwks.c",
                   "auth/jwt.c", "auth/rights_claim.c"),
     "openssl/": ("auth/jwk.c",),
+    "curl/curl.h": ("gateway/jwks_fetch.c",),
     "uv.h": SHELL,
     "pthread.h": SHELL,
     "threads.h": SHELL,
