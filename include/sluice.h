@@ -101,9 +101,10 @@ SLUICE_PUBLIC int sluice_ready(const struct sluice *gw);
 SLUICE_PUBLIC size_t sluice_subscriptions(const struct sluice *gw);
 
 /* Reopens the file of the option "access-log", which may have been moved, and
- * reads the file of "jwt-key" or "jwt-secret" again; the `sluice` program does
- * so at SIGHUP. It happens in the background; the log has the result. After a
- * failure the old file or the old keys stay in use. Returns 0. */
+ * reads or fetches the keys of "jwt-key" or "jwt-secret" again; the `sluice`
+ * program does so at SIGHUP. It happens in the background; the log has the
+ * result. After a failure the old file or the old keys stay in use. Returns 0.
+ */
 SLUICE_PUBLIC int sluice_reopen(struct sluice *gw);
 
 /* ---- the end ------------------------------------------------------------- */

@@ -240,7 +240,7 @@ static int take_jwk_set(struct jwks *s, const json_t *array, char *err)
 		}
 		if (s->n == JWKS_MAX) {
 			jwk_finish(&k);
-			return fail_key_set(err, "it has more than 16 keys");
+			return fail_key_set(err, "it has more than 64 keys");
 		}
 		s->keys[s->n++] = k;
 	}
@@ -511,6 +511,14 @@ void jwks_free(struct jwks *s)
 size_t jwks_count(const struct jwks *s)
 {
 	return s->n;
+}
+
+bool jwks_has_kid(const struct jwks *s, const char *kid)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->keys[i].kid != NULL && strcmp(s->keys[i].kid, kid) == 0)
+			return true;
+	return false;
 }
 
 size_t jwks_ignored(const struct jwks *s)

@@ -5,13 +5,14 @@
 #ifndef SLUICE_JWKS_H
 #define SLUICE_JWKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "auth/jwk.h"
 
 enum {
-	JWKS_MAX = 16,
+	JWKS_MAX = 64,
 	JWKS_TRIES = 4, /* keys tried for one token */
 	JWKS_ERROR_MAX = 160,
 };
@@ -33,6 +34,8 @@ int jwks_new(struct jwks **ret, enum jwks_kind kind, const void *bytes,
 void jwks_free(struct jwks *s);
 
 size_t jwks_count(const struct jwks *s);
+/* True when a key has this kid. */
+bool jwks_has_kid(const struct jwks *s, const char *kid);
 size_t jwks_ignored(const struct jwks *s);
 /* Number of keys of a JWKS that are for signatures and faulty; *why says what
  * is wrong with the first one, without quoting it. */

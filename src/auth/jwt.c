@@ -118,34 +118,50 @@ static int check_header(const json_t *header, struct http_error *why)
 	return 0;
 }
 
+/* `rc`: result of jwks_verify(). */
+static void reject_signature(int rc, struct http_error *why)
+{
+	switch (rc) {
+	case -ENOKEY:
+		reject_token(why, REJECT_BAD_SIGNATURE,
+			     "the token's algorithm and kid fit no key");
+		break;
+	case -E2BIG:
+		reject_token(why, REJECT_BAD_SIGNATURE,
+			     "the token needs a kid, more than 4 keys fit it");
+		break;
+	default:
+		reject_token(why, REJECT_BAD_SIGNATURE,
+			     "no key verifies the token's signature");
+		break;
+	}
+}
+
 static int check_signature(const struct jwks *keys, const json_t *header,
 			   const struct parts *p, struct http_error *why)
 {
+	const char *alg = json_string_value(json_object_get(header, "alg"));
+	const char *kid = json_string_value(json_object_get(header, "kid"));
 	uint8_t sig[JWT_MAX];
 	size_t len;
+	int rc;
 
 	if (base64url_decode(p->signature.at, p->signature.len, sig,
 			     sizeof(sig), &len) < 0)
 		return reject_token_form(why,
 					 "the token's parts are not base64url");
-	switch (jwks_verify(keys,
-			    json_string_value(json_object_get(header, "alg")),
-			    json_string_value(json_object_get(header, "kid")),
-			    p->signed_bytes.at, p->signed_bytes.len, sig,
-			    len)) {
-	case 0:
-		return 0;
-	case -ENOKEY:
-		return reject_token(why, REJECT_BAD_SIGNATURE,
-				    "the token's algorithm and kid fit no key");
-	case -E2BIG:
-		return reject_token(
-			why, REJECT_BAD_SIGNATURE,
-			"the token needs a kid, more than 4 keys fit it");
-	default:
-		return reject_token(why, REJECT_BAD_SIGNATURE,
-				    "no key verifies the token's signature");
+	if (keys == NULL) {
+		http_error_set(why, 503, REJECT_NO_KEYS,
+			       "the keys that verify tokens are not loaded "
+			       "yet, try again later");
+		return -ENOKEY;
 	}
+	rc = jwks_verify(keys, alg, kid, p->signed_bytes.at,
+			 p->signed_bytes.len, sig, len);
+	if (rc == 0)
+		return 0;
+	reject_signature(rc, why);
+	return kid != NULL && !jwks_has_kid(keys, kid) ? -ENOKEY : -EINVAL;
 }
 
 /* ---- the claims ---------------------------------------------------------- */

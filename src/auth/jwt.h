@@ -44,6 +44,9 @@ struct jwt {
  * another issuer.
  * - 403: valid, but the claim is not an identity.
  *
+ * -ENOKEY with *why: newer keys may verify it, since no key has its kid (401),
+ * or `keys` is NULL (503).
+ *
  * Claims are read only after the signature is verified. A token without exp is
  * 401, or does not expire where the rules accept it. */
 int jwt_verify(struct jwt *ret, struct http_error *why, const struct jwks *keys,

@@ -16,6 +16,7 @@
 #define METRICS(X)                                                             \
 	X(CONN_REQUEST, gauge, "sluice_connections", "state=\"request\"",      \
 	  "Open connections, by state.")                                       \
+	X(CONN_WAITING, gauge, "sluice_connections", "state=\"waiting\"", "")  \
 	X(CONN_IDLE, gauge, "sluice_connections", "state=\"idle\"", "")        \
 	X(CONN_RESPONSE, gauge, "sluice_connections", "state=\"response\"",    \
 	  "")                                                                  \
@@ -143,8 +144,11 @@
 	  "", "JetStream responses that arrived after their timeout.")         \
 	X(JWT_KEYS, gauge, "sluice_jwt_keys", "",                              \
 	  "Keys that tokens are verified with.")                               \
+	X(JWT_KEY_FETCHES, counter, "sluice_jwt_key_fetches_total", "",        \
+	  "Fetches of the URL of --jwt-key, failed ones included.")            \
 	X(JWT_KEY_FAILURES, counter, "sluice_jwt_key_failures_total", "",      \
-	  "Failed reads of the file of --jwt-key or --jwt-secret.")            \
+	  "Failed reads of the file of --jwt-key or --jwt-secret, and failed " \
+	  "fetches of the URL.")                                               \
 	X(LINES_LOST, counter, "sluice_log_lines_lost_total", "",              \
 	  "Lines of the log and the access log that were lost.")               \
 	X(PROCESS_RSS, gauge, "process_resident_memory_bytes", "",             \

@@ -35,6 +35,7 @@
 	X(MAX_SUBSCRIPTIONS_PER_ADDRESS,                                       \
 	  "max_subscriptions_per_address") /* 429 */                           \
 	X(BAD_HOST, "bad_host")		   /* 421 */                           \
+	X(NO_KEYS, "no_keys")		   /* 503 */                           \
 	X(DRAINING, "draining")		   /* 503 */
 
 enum reject_reason {

@@ -15,6 +15,7 @@
 #include "config/nats_context.h"
 #include "config/option_sources.h"
 #include "config/value_resolver.h"
+#include "http/https_url.h"
 
 enum { SHOWN_MAX = 256 };
 
@@ -102,6 +103,12 @@ static int check_readable(const char *path)
 	return rc;
 }
 
+/* Nothing is fetched here. */
+static bool is_key_url(const struct options_row *row, const char *value)
+{
+	return (row->flags & OPTIONS_HTTPS) && https_url_is_url(value);
+}
+
 /* Check now: the first connect happens in the background. */
 static int check_option_files(const struct options *o, char *err)
 {
@@ -116,6 +123,8 @@ static int check_option_files(const struct options *o, char *err)
 		if (!(row->flags & OPTIONS_FILE))
 			continue;
 		value = *(char *const *)((const char *)o + row->offset);
+		if (value != NULL && is_key_url(row, value))
+			continue;
 		rc = value == NULL ? 0 : check_readable(value);
 		if (rc == 0)
 			continue;
@@ -143,7 +152,7 @@ static int check_keys(const struct options *o, const char *name,
 	size_t len;
 	int rc;
 
-	if (file == NULL)
+	if (file == NULL || is_key_url(options_find(name), file))
 		return 0;
 	rc = file_read(file, &text, &len);
 	if (rc == 0) {

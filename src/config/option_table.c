@@ -7,6 +7,7 @@
 #include "base/hostport.h"
 #include "config/option_checks.h"
 #include "http/cors.h"
+#include "http/https_url.h"
 #include "nats/server_url.h"
 
 #define AT(member) offsetof(struct options, member)
@@ -63,6 +64,11 @@ static const char *domain_fault(const char *value)
 static const char *claim_name_fault(const char *value)
 {
 	return strlen(value) <= 256 ? NULL : no_detail;
+}
+
+static const char *key_source_fault(const char *value)
+{
+	return https_url_is_url(value) ? https_url_fault(value) : NULL;
 }
 
 #define FILE_OF(what) "the path of a file with " what
@@ -359,12 +365,18 @@ const struct options_row options_table[] = {
 	 .words = auths},
 	{.name = "jwt-key",
 	 .type = OPTIONS_STRING,
-	 .flags = OPTIONS_FILE,
+	 .flags = OPTIONS_FILE | OPTIONS_HTTPS,
 	 .offset = AT(jwt_key),
-	 .metavar = "FILE",
-	 .takes = FILE_OF("a public key or certificate (PEM), or a JWKS"),
-	 .help = "keys that verify tokens; read again when the file changes,\n"
-		 "and at SIGHUP"},
+	 .metavar = "FILE|URL",
+	 .takes = FILE_OF(
+		 "a public key or certificate (PEM), or a JWKS") ", "
+								 "or an "
+								 "https:// URL "
+								 "of one",
+	 .help = "keys that verify tokens; a file is read again when it\n"
+		 "changes, an https:// URL before the keys get old and for an\n"
+		 "unknown kid; both at SIGHUP",
+	 .fault = key_source_fault},
 	{.name = "jwt-secret",
 	 .type = OPTIONS_STRING,
 	 .flags = OPTIONS_FILE,

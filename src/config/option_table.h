@@ -27,6 +27,7 @@ enum {
 	OPTIONS_FILE = 32,   /* path of a readable file */
 	OPTIONS_URL = 64,    /* may have a password before its '@' */
 	OPTIONS_DOT = 128,   /* drops a trailing dot, as nats.go does */
+	OPTIONS_HTTPS = 256, /* besides OPTIONS_FILE: or an https:// URL */
 };
 
 struct options_row {

@@ -8,6 +8,7 @@
 
 #include "base/printable.h"
 #include "base/units.h"
+#include "http/https_url.h"
 #include "nats/server_url.h"
 
 enum { PRINTED_MAX = 1024 };
@@ -183,6 +184,9 @@ static int print_text_value(struct buf *out, const struct options_row *row,
 
 	if (row->flags & OPTIONS_URL) {
 		server_url_hide_userinfo(text, url, sizeof(url));
+		text = url;
+	} else if (row->flags & OPTIONS_HTTPS) {
+		https_url_hide(text, url, sizeof(url));
 		text = url;
 	}
 	printable_text(shown, sizeof(shown), text);

@@ -13,6 +13,7 @@
 #include "base/printable.h"
 #include "base/units.h"
 #include "config/option_checks.h"
+#include "http/https_url.h"
 #include "nats/server_url.h"
 
 enum {
@@ -190,9 +191,13 @@ static int reject_option_value(char *err, const struct options_row *row,
 
 	options_name(row, layer, name);
 	option_value_takes(row, takes);
-	server_url_hide_userinfo(value, url, sizeof(url));
-	printable_text(shown, sizeof(shown),
-		       row->flags & OPTIONS_URL ? url : value);
+	if (row->flags & OPTIONS_HTTPS)
+		https_url_hide(value, url, sizeof(url));
+	else if (row->flags & OPTIONS_URL)
+		server_url_hide_userinfo(value, url, sizeof(url));
+	else
+		snprintf(url, sizeof(url), "%s", value);
+	printable_text(shown, sizeof(shown), url);
 	snprintf(quoted, sizeof(quoted), " \"%s\"", shown);
 	/* A data: URI may contain a key. */
 	if ((row->flags & OPTIONS_SECRET) || strncmp(value, "data:", 5) == 0)

@@ -68,7 +68,7 @@ struct options {
 	struct options_strings cors_origin; /* cors_origin_fault() */
 	bool ui;
 	enum options_auth auth;
-	char *jwt_key;	  /* path; PEM or JWKS */
+	char *jwt_key;	  /* path or https:// URL; PEM or JWKS */
 	char *jwt_secret; /* path; the other one is NULL then */
 	bool jwt_allow_no_exp;
 	char *jwt_claim;

@@ -304,6 +304,14 @@ static int open_nats(struct sluice *gw, char *err)
 	return rc;
 }
 
+static void on_keys_fetched(void *arg)
+{
+	struct sluice *gw = arg;
+
+	if (gw->conns != NULL)
+		conn_set_keys_changed(gw->conns);
+}
+
 static int open_keys(struct sluice *gw, char *err)
 {
 	int rc;
@@ -312,6 +320,7 @@ static int open_keys(struct sluice *gw, char *err)
 		.options = &gw->options,
 		.log = &gw->logs.main,
 		.metrics = &gw->metrics,
+		.on_fetched = on_keys_fetched,
 		.on_closed = on_part_closed,
 		.arg = gw,
 	};
@@ -545,7 +554,7 @@ bool gateway_ready(const struct sluice *gw, const char **why)
 {
 	*why = "shutting down";
 	return !gw->stopping && gw->drain.phase == DRAIN_OFF &&
-	       hub_ready(gw->hub, why);
+	       gw->conns != NULL && conn_set_is_ready(gw->conns, why);
 }
 
 size_t gateway_subscriptions(const struct sluice *gw)

@@ -22,7 +22,10 @@ enum { CONN_RESPONSE_MS = 10000 };
 
 static const unsigned may_go[CONN_STATES] = {
 	[CONN_NEW] = TO(CONN_REQUEST),
-	[CONN_REQUEST] = TO(CONN_IDLE) | TO(CONN_RESPONSE) |
+	[CONN_REQUEST] = TO(CONN_WAITING) | TO(CONN_IDLE) | TO(CONN_RESPONSE) |
+			 TO(CONN_SUBSCRIPTION) | TO(CONN_LINGER) |
+			 TO(CONN_CLOSING),
+	[CONN_WAITING] = TO(CONN_IDLE) | TO(CONN_RESPONSE) |
 			 TO(CONN_SUBSCRIPTION) | TO(CONN_LINGER) |
 			 TO(CONN_CLOSING),
 	[CONN_IDLE] = TO(CONN_REQUEST) | TO(CONN_CLOSING),
@@ -65,7 +68,8 @@ unsigned conn_wanted_events(const struct conn *c)
 {
 	unsigned events = 0;
 
-	if (c->state != CONN_RESPONSE && c->state != CONN_FAILED)
+	if (c->state != CONN_WAITING && c->state != CONN_RESPONSE &&
+	    c->state != CONN_FAILED)
 		events |= POLLER_IN;
 	if (c->unsent != NULL && c->state != CONN_FAILED)
 		events |= POLLER_OUT;
@@ -128,6 +132,8 @@ static uint64_t state_timeout_ms(const struct conn_set *s,
 	switch (state) {
 	case CONN_REQUEST:
 		return s->cfg.header_timeout_ms;
+	case CONN_WAITING:
+		return CONN_WAIT_MS;
 	case CONN_IDLE:
 		return s->cfg.idle_timeout_ms;
 	case CONN_RESPONSE:
@@ -145,6 +151,8 @@ static void leave_state(struct conn *c)
 {
 	struct conn_set *s = c->set;
 
+	if (s->serve_next == &c->link)
+		s->serve_next = c->link.next;
 	list_remove(&c->link);
 	list_remove(&c->peer_check);
 	if (c->state == CONN_SUBSCRIPTION &&
@@ -182,7 +190,7 @@ void conn_move(struct conn *c, enum conn_state to)
 		conn_close(c);
 		return;
 	}
-	if (to != CONN_REQUEST)
+	if (to != CONN_REQUEST && to != CONN_WAITING)
 		release_parser(c);
 	leave_state(c);
 	enter_state(c, to);

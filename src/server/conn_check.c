@@ -9,16 +9,19 @@
 static const char *check_conn_members(const struct conn *c)
 {
 	bool reads = c->state == CONN_REQUEST || c->state == CONN_IDLE;
+	bool waits = c->state == CONN_WAITING;
 	bool subscribed =
 		c->state == CONN_SUBSCRIPTION || c->state == CONN_FAILED;
 
-	if (c->parser != NULL && !reads)
-		return "a parser outside of REQUEST and IDLE";
+	if (c->parser != NULL && !reads && !waits)
+		return "a parser outside of REQUEST, WAITING and IDLE";
+	if (c->parser == NULL && waits)
+		return "WAITING without a request";
 	if (c->proxy_header != NULL && c->state != CONN_REQUEST)
 		return "a PROXY header outside of REQUEST";
-	if (c->pipelined != NULL && c->state != CONN_RESPONSE)
-		return "pipelined requests outside of RESPONSE";
-	if (c->unsent != NULL && (reads || c->state == CONN_LINGER))
+	if (c->pipelined != NULL && !waits && c->state != CONN_RESPONSE)
+		return "pipelined requests outside of WAITING and RESPONSE";
+	if (c->unsent != NULL && (reads || waits || c->state == CONN_LINGER))
 		return "unsent bytes in a state that sends nothing";
 	if (c->deadline.timer.index != 0 && c->state != CONN_SUBSCRIPTION)
 		return "a deadline outside of SUBSCRIPTION";

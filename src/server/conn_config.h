@@ -19,10 +19,18 @@ struct uv_loop_s;
 struct conn;
 struct request;
 
+enum { CONN_WAIT_MS = 3000 }; /* of a request, for keys */
+
 /* What --auth jwt needs. The keys may change between two iterations of the
  * loop. */
 struct conn_tokens {
-	const struct jwks *keys;
+	const struct jwks *keys; /* NULL: not loaded yet */
+	/* A token may need newer keys. True: they may be there within
+	 * CONN_WAIT_MS; then the request waits, and is served again after
+	 * conn_set_keys_changed(). `again`: it has waited already. NULL: keys
+	 * change by themselves. */
+	bool (*want_keys)(void *arg, bool again);
+	void *arg;
 	struct jwt_rules rules;
 	struct token_sources sources;
 };

@@ -35,11 +35,14 @@ enum {
 	CONN_READ_BYTES = 64 * 1024,
 	CONN_RESPONSE_MAX = 1024 * 1024, /* bytes */
 	CONN_LINGER_MS = 5000,		 /* between two reads, as nginx does */
+	/* Memory of all request heads that are not answered yet. */
+	CONN_HEADS_BYTES = 32 * 1024 * 1024,
 };
 
 enum conn_state {
 	CONN_NEW,
 	CONN_REQUEST,
+	CONN_WAITING, /* a whole request, for keys */
 	CONN_IDLE,
 	CONN_RESPONSE,
 	CONN_SUBSCRIPTION,
@@ -77,9 +80,10 @@ struct conn {
 	uint64_t opened_ms; /* SUBSCRIPTION, LINGER: time of its begin */
 	uint64_t number;    /* SUBSCRIPTION: in conn_set.subscriptions */
 	struct proxy_protocol *proxy_header; /* REQUEST: while it is awaited */
-	struct request_parser *parser;	     /* REQUEST, IDLE */
+	struct request_parser *parser;	     /* REQUEST, WAITING, IDLE */
 	struct conn_unsent *unsent;
-	struct conn_unsent *pipelined; /* RESPONSE: requests read meanwhile */
+	/* WAITING, RESPONSE: requests read meanwhile */
+	struct conn_unsent *pipelined;
 	int fd;
 	uint32_t discarded;	/* bytes, while lingering */
 	struct address address; /* the peer's; while a request is served, and of
@@ -90,6 +94,7 @@ struct conn {
 				 now */
 	bool admin : 1;
 	bool keep_alive : 1; /* RESPONSE: then IDLE, else LINGER */
+	bool waited : 1;     /* WAITING: CONN_WAIT_MS are over */
 };
 
 struct conn_set {
@@ -97,13 +102,16 @@ struct conn_set {
 	struct access_log access_log;
 	struct list in[CONN_STATES]; /* in due order, where there is one */
 	struct subscription_limits limits;
+	/* WAITING: the next to be served again, up to the end of the list;
+	 * NULL: none. */
+	struct list *serve_next;
 	struct list peer_checks; /* of subscriptions, in due order */
 	struct list admins; /* the one whose state changed longest ago is first
 			     */
 	size_t n_in[CONN_STATES];
 	size_t n_open;	   /* all that are not CLOSING */
 	size_t n_admin;	   /* of them */
-	size_t head_bytes; /* memory of all unfinished request heads */
+	size_t head_bytes; /* memory of all request heads */
 	bool draining;
 	bool closing;
 	struct registry subscriptions;

@@ -15,8 +15,6 @@ enum {
 	 * bytes: a client that sends them without end gets some of them
 	 * answered, then other connections are read. */
 	REQUEST_READ_BYTES = 2048,
-	/* Memory of all unfinished request heads. */
-	UNFINISHED_HEADS_BYTES = 32 * 1024 * 1024,
 	/* While lingering, what a client still sends (above all a body) is read
 	 * and discarded: a close with unread bytes is a reset, which can
 	 * overtake the response. */
@@ -72,7 +70,7 @@ static void bound_unfinished_heads(struct conn_set *s)
 {
 	struct conn *c;
 
-	while (s->head_bytes > UNFINISHED_HEADS_BYTES &&
+	while (s->head_bytes > CONN_HEADS_BYTES &&
 	       (c = conn_first_in(s, CONN_REQUEST)) != NULL) {
 		access_log_dropped(&s->access_log, &c->address, DROP_HEADS_FULL,
 				   conn_now_ms(s));
@@ -160,9 +158,15 @@ static void discard_bytes(struct conn *c, size_t len)
 	list_push_back(&s->in[CONN_LINGER], &c->link);
 }
 
-/* Pipelined requests are answered in their order. While a response waits for
- * the socket nothing more is read; what was read already, at most
- * REQUEST_READ_BYTES, is kept. */
+static void keep_waiting_bytes(struct conn *c, const uint8_t *bytes, size_t len)
+{
+	if (conn_write_keep(&c->pipelined, bytes, len) < 0)
+		conn_close(c);
+}
+
+/* Pipelined requests are answered in their order. While a request waits, or a
+ * response waits for the socket, nothing more is read; what was read already,
+ * at most REQUEST_READ_BYTES, is kept. */
 static void take_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 {
 	while (len > 0 && takes_requests(c))
@@ -173,6 +177,8 @@ static void take_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 		take_unexpected_bytes(c, bytes, len);
 	else if (c->state == CONN_LINGER)
 		discard_bytes(c, len);
+	else if (c->state == CONN_WAITING)
+		keep_waiting_bytes(c, bytes, len);
 	else if (c->state == CONN_RESPONSE && c->keep_alive &&
 		 conn_write_keep(&c->pipelined, bytes, len) < 0)
 		c->keep_alive = false;
@@ -187,6 +193,14 @@ static void take_pipelined(struct conn *c)
 	c->pipelined = NULL;
 	take_bytes(c, pipelined->bytes, pipelined->end);
 	free(pipelined);
+}
+
+void conn_read_serve_again(struct conn *c)
+{
+	c->set->cfg.handler(c, request_parser_head(c->parser));
+	c->waited = false;
+	if (c->state != CONN_WAITING)
+		take_pipelined(c);
 }
 
 /* ---- events -------------------------------------------------------------- */

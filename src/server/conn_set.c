@@ -14,6 +14,8 @@
 enum {
 	PEER_CHECKS = 256,	   /* in one tick */
 	SUBSCRIPTIONS_ENDED = 256, /* in one tick */
+	/* Requests served again in one tick: each may verify a signature. */
+	WAITING_SERVED = 64,
 };
 
 /* ---- timers -------------------------------------------------------------- */
@@ -33,6 +35,38 @@ static void time_out_conns(struct conn_set *s, uint64_t now_ms)
 				conn_read_on_timeout(c);
 			else
 				conn_close(c);
+		}
+	}
+}
+
+/* In the order of their arrival. Those that still wait keep their place. */
+static void serve_waiting_conns(struct conn_set *s)
+{
+	for (int i = 0; i < WAITING_SERVED && s->serve_next != NULL; i++) {
+		struct list *at = s->serve_next;
+
+		if (at == &s->in[CONN_WAITING]) {
+			s->serve_next = NULL;
+			return;
+		}
+		s->serve_next = at->next;
+		conn_read_serve_again(LIST_ENTRY(at, struct conn, link));
+	}
+}
+
+static void time_out_waiting_conns(struct conn_set *s, uint64_t now_ms)
+{
+	struct conn *c;
+
+	for (int i = 0; i < WAITING_SERVED; i++) {
+		c = conn_first_in(s, CONN_WAITING);
+		if (c == NULL || c->due_ms > now_ms)
+			return;
+		c->waited = true;
+		conn_read_serve_again(c);
+		if (c->state == CONN_WAITING) {
+			conn_fault(c, "it waits for too long");
+			conn_close(c);
 		}
 	}
 }
@@ -112,6 +146,8 @@ static void end_due_subscriptions(struct conn_set *s, uint64_t now_ms)
 void conn_set_tick(struct conn_set *s, uint64_t now_ms)
 {
 	time_out_conns(s, now_ms);
+	serve_waiting_conns(s);
+	time_out_waiting_conns(s, now_ms);
 	close_dead_peers(s, now_ms);
 	compare_clocks(s, now_ms);
 	end_due_subscriptions(s, now_ms);
@@ -132,6 +168,9 @@ uint64_t conn_set_next_ms(const struct conn_set *s)
 	next = sooner_ms(next, access_log_next_ms(&s->access_log));
 	if (c != NULL)
 		next = sooner_ms(next, c->due_ms);
+	c = conn_first_in(s, CONN_WAITING);
+	if (c != NULL)
+		next = s->serve_next != NULL ? 0 : sooner_ms(next, c->due_ms);
 	for (size_t i = 0; i < ARRAY_LEN(timed_states); i++) {
 		c = conn_first_in(s, timed_states[i]);
 		if (c != NULL)
@@ -140,11 +179,30 @@ uint64_t conn_set_next_ms(const struct conn_set *s)
 	return next;
 }
 
+/* ---- keys ---------------------------------------------------------------- */
+
+void conn_set_keys_changed(struct conn_set *s)
+{
+	s->serve_next = list_first(&s->in[CONN_WAITING]);
+}
+
+bool conn_set_is_ready(const struct conn_set *s, const char **why)
+{
+	*why = "shutting down";
+	if (s->draining)
+		return false;
+	*why = "the keys of --jwt-key are not loaded";
+	if (s->cfg.tokens != NULL && s->cfg.tokens->keys == NULL)
+		return false;
+	return hub_ready(s->cfg.hub, why);
+}
+
 /* ---- drain --------------------------------------------------------------- */
 
 void conn_set_drain(struct conn_set *s)
 {
 	s->draining = true;
+	conn_set_keys_changed(s);
 }
 
 size_t conn_set_end_subscriptions(struct conn_set *s, size_t n)

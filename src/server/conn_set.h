@@ -4,6 +4,8 @@
  *
  *	REQUEST       reading a request head: until it is whole, or
  *		      --header-timeout
+ *	WAITING       a whole request, until there are newer keys for its
+ *		      token, or CONN_WAIT_MS
  *	IDLE          kept alive, nothing read yet: until bytes come, or
  *		      --idle-timeout
  *	RESPONSE      sending the rest of a short response: until the socket
@@ -43,6 +45,12 @@ void conn_set_tick(struct conn_set *s, uint64_t now_ms);
 /* When conn_set_tick() next has work (absolute ms of uv_now(); UINT64_MAX:
  * none). */
 uint64_t conn_set_next_ms(const struct conn_set *s);
+
+/* Serves WAITING requests again, some in each tick: conn_tokens.keys has
+ * changed, or a fetch has failed. */
+void conn_set_keys_changed(struct conn_set *s);
+/* False with a reason (static text): what /readyz reports. */
+bool conn_set_is_ready(const struct conn_set *s, const char **why);
 
 /* From now on /readyz is 503, subscriptions are rejected, and connections are
  * not kept alive. */

@@ -42,17 +42,23 @@ static void describe_rejection(const struct conn_config *cfg,
 	}
 }
 
+static void reject_until_later(struct conn *c, const struct exchange *x,
+			       const struct http_error *why)
+{
+	if (x->to.type == NULL &&
+	    accept_names(x->accept, "text", "event-stream"))
+		conn_reject_for_now(c, &x->to, why);
+	else
+		conn_reject(c, &x->to, why);
+}
+
 static void reject_over_capacity(struct conn *c, const struct exchange *x,
 				 enum reject_reason reason)
 {
 	struct http_error why;
 
 	describe_rejection(&c->set->cfg, reason, &why);
-	if (x->to.type == NULL &&
-	    accept_names(x->accept, "text", "event-stream"))
-		conn_reject_for_now(c, &x->to, &why);
-	else
-		conn_reject(c, &x->to, &why);
+	reject_until_later(c, x, &why);
 }
 
 static void reject_for_memory(struct conn *c, const struct response_to *to)
@@ -241,6 +247,48 @@ static void respond_head(struct conn *c, const struct response_to *to)
 	conn_send_response(c, &out, rc, to->keep_alive && to->minor > 0);
 }
 
+/* ---- waiting for keys ---------------------------------------------------- */
+
+static bool may_wait_for_keys(const struct conn *c)
+{
+	const struct conn_tokens *t = c->set->cfg.tokens;
+
+	return t->want_keys != NULL && !c->waited &&
+	       t->want_keys(t->arg, c->state == CONN_WAITING);
+}
+
+/* The heads of WAITING requests leave room for those of others. */
+static bool has_room_to_wait(const struct conn *c)
+{
+	return c->state == CONN_WAITING ||
+	       c->set->head_bytes <= CONN_HEADS_BYTES / 2;
+}
+
+/* The token needs newer keys. A client that need not wait here, or in vain,
+ * comes back when they may be there. */
+static void wait_or_reject(struct conn *c, const struct exchange *x,
+			   struct http_error *why)
+{
+	if (c->set->draining) {
+		reject_over_capacity(c, x, REJECT_DRAINING);
+		return;
+	}
+	if (may_wait_for_keys(c)) {
+		if (has_room_to_wait(c)) {
+			if (c->state != CONN_WAITING)
+				conn_move(c, CONN_WAITING);
+			return;
+		}
+		http_error_set(why, 503, REJECT_NO_KEYS,
+			       "too many requests wait for keys, try again "
+			       "later");
+	}
+	if (why->status == 503)
+		reject_until_later(c, x, why);
+	else
+		conn_reject(c, &x->to, why);
+}
+
 static void serve_identity(struct conn *c, const struct exchange *x,
 			   const struct events_query *q,
 			   const struct authentication *who)
@@ -267,6 +315,10 @@ static void serve_subscription(struct conn *c, const struct exchange *x,
 
 	if (rc == -ENOMEM) {
 		reject_for_memory(c, &x->to);
+		return;
+	}
+	if (rc == -ENOKEY) {
+		wait_or_reject(c, x, &why);
 		return;
 	}
 	if (rc < 0) {

@@ -3,6 +3,7 @@
 
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
+#include "server/conn_set.h"
 #include "server/endpoints.h"
 
 static const char text_plain[] = "text/plain; charset=utf-8";
@@ -15,11 +16,11 @@ void livez_handler(struct conn *c, const struct exchange *x)
 void readyz_handler(struct conn *c, const struct exchange *x)
 {
 	const struct conn_set *s = c->set;
-	const char *why = "shutting down";
+	const char *why;
 	char text[160];
 	int len;
 
-	if (!s->draining && hub_ready(s->cfg.hub, &why)) {
+	if (conn_set_is_ready(s, &why)) {
 		conn_respond(c, &x->to, 200, text_plain, "ok\n", 3);
 		return;
 	}

@@ -1,6 +1,7 @@
 /* /metrics */
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
+#include "server/conn_set.h"
 #include "server/endpoints.h"
 
 static void set_conn_gauges(struct conn_set *s)
@@ -10,14 +11,14 @@ static void set_conn_gauges(struct conn_set *s)
 
 	hub_gauges(s->cfg.hub);
 	metric_set(m, METRIC_CONN_REQUEST, s->n_in[CONN_REQUEST]);
+	metric_set(m, METRIC_CONN_WAITING, s->n_in[CONN_WAITING]);
 	metric_set(m, METRIC_CONN_IDLE, s->n_in[CONN_IDLE]);
 	metric_set(m, METRIC_CONN_RESPONSE, s->n_in[CONN_RESPONSE]);
 	metric_set(m, METRIC_CONN_SUBSCRIPTION,
 		   s->n_in[CONN_SUBSCRIPTION] + s->n_in[CONN_FAILED]);
 	metric_set(m, METRIC_CONN_LINGER, s->n_in[CONN_LINGER]);
 	metric_set(m, METRIC_CONN_MAX, s->cfg.max_connections);
-	metric_set(m, METRIC_READY,
-		   !s->draining && hub_ready(s->cfg.hub, &why));
+	metric_set(m, METRIC_READY, conn_set_is_ready(s, &why));
 	if (s->cfg.on_metrics != NULL)
 		s->cfg.on_metrics(s->cfg.arg);
 }

@@ -9,10 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "openssl_tokens.h"
 #include "temp_folder.h"
 #include "test_clock.h"
 
-enum { TOKEN_BYTES = 4096, WAIT_MS = 15000, POLL_MS = 10 };
+enum { TOKEN_BYTES = OPENSSL_TOKEN_MAX, WAIT_MS = 15000, POLL_MS = 10 };
 
 static struct temp_folder folder;
 
@@ -32,42 +33,14 @@ static int teardown(void **state)
 /* ---- keys and tokens ------------------------------------------------------
  */
 
-/* The first line that the script prints. */
-static void run_script(char *out, size_t size, const char *args)
-{
-	const char *root = getenv("SLUICE_TEST_ROOT");
-	char command[2048];
-	FILE *f;
-
-	snprintf(command, sizeof(command), "python3 -B %s/test/e2e/token.py %s",
-		 root == NULL ? "." : root, args);
-	f = popen(command, "r");
-	assert_non_null(f);
-	if (fgets(out, (int)size, f) == NULL)
-		out[0] = '\0';
-	out[strcspn(out, "\n")] = '\0';
-	assert_int_equal(pclose(f), 0);
-}
-
-/* A key of this kind, in the folder, called like it. */
 static void make_key(const char *alg)
 {
-	char args[512], out[16];
-
-	snprintf(args, sizeof(args), "key %s %s", alg,
-		 temp_folder_path(&folder, alg));
-	run_script(out, sizeof(out), args);
+	openssl_tokens_make_key(&folder, alg);
 }
 
-/* `claims` without the braces. */
 static void make_token(char *out, const char *alg, const char *claims)
 {
-	char args[1024];
-
-	snprintf(args, sizeof(args), "sign %s %s '{%s}'", alg,
-		 temp_folder_path(&folder, alg), claims);
-	run_script(out, TOKEN_BYTES, args);
-	assert_true(strlen(out) > 20);
+	openssl_tokens_sign(&folder, out, alg, NULL, claims);
 }
 
 /* The file becomes the file "key", at once, as deployments do it. */

@@ -2,7 +2,8 @@
 """Keys and tokens by OpenSSL's command line.
 
 	token.py key ALG PATH             a key: PATH, and PATH.pub for the gateway
-	token.py sign ALG PATH CLAIMS     a token with these claims (JSON)
+	token.py sign ALG PATH CLAIMS [KID]   a token with these claims (JSON)
+	token.py set [KID ALG PATH]...    a JWKS of public keys (ES256, EdDSA)
 
 The lifetime may be given in place of a time: "exp": "+5" is in 5 seconds.
 """
@@ -79,11 +80,29 @@ def sign(alg, path, data):
     return raw_pair(signature) if alg == "ES256" else signature
 
 
-def make_token(alg, path, claims):
+def make_jwk(kid, alg, path):
+    der = openssl("pkey", "-in", path, "-pubout", "-outform", "DER")
+    if alg == "ES256":
+        key = {"kty": "EC", "crv": "P-256", "x": encode(der[-64:-32]).decode(),
+               "y": encode(der[-32:]).decode()}
+    else:
+        key = {"kty": "OKP", "crv": "Ed25519", "x": encode(der[-32:]).decode()}
+    return {"kid": kid, "use": "sig", **key}
+
+
+def make_set(args):
+    return json.dumps({"keys": [make_jwk(*args[i:i + 3])
+                                for i in range(0, len(args), 3)]})
+
+
+def make_token(alg, path, claims, *kid):
     for name, value in claims.items():
         if isinstance(value, str) and value.startswith("+"):
             claims[name] = time.time() + float(value)
-    data = encode(json.dumps({"alg": alg, "typ": "JWT"}).encode())
+    header = {"alg": alg, "typ": "JWT"}
+    if kid:
+        header["kid"] = kid[0]
+    data = encode(json.dumps(header).encode())
     data += b"." + encode(json.dumps(claims).encode())
     return (data + b"." + encode(sign(alg, path, data))).decode()
 
@@ -91,8 +110,11 @@ def make_token(alg, path, claims):
 def main():
     if sys.argv[1] == "key":
         make_key(sys.argv[2], sys.argv[3])
+    elif sys.argv[1] == "set":
+        print(make_set(sys.argv[2:]))
     else:
-        print(make_token(sys.argv[2], sys.argv[3], json.loads(sys.argv[4])))
+        print(make_token(sys.argv[2], sys.argv[3], json.loads(sys.argv[4]),
+                         *sys.argv[5:]))
 
 
 if __name__ == "__main__":

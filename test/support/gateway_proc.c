@@ -320,7 +320,7 @@ void gateway_proc_start(struct gateway_proc *g, const char *url,
 		assert_true(n < MAX_ARGS - 1);
 		all[n++] = *args;
 	}
-	gateway_proc_spawn(g, all, NULL);
+	gateway_proc_spawn(g, all, g->env);
 	gateway_proc_wait_listening(g);
 }
 

@@ -18,6 +18,8 @@ struct gateway_proc {
 	char admin[128];   /* of the first admin listener */
 	char home[128];	   /* its HOME, empty; removed at the end */
 	const char *asan;  /* more ASAN_OPTIONS, or NULL */
+	/* Environment for gateway_proc_start(), ending with NULL; or NULL. */
+	const char *const *env;
 	/* Standard descriptors that it begins without, bit 1 << fd. */
 	unsigned closed;
 	/* These in place of the memory files, borrowed; 0: the memory files. */
