@@ -22,6 +22,7 @@
 	X(ANY_SUBJECT, "a replay ignores subjects of messages")               \
 	X(TWO_GRACES, "cursors beyond the end wait for only 1 s")             \
 	X(NO_BACKOFF, "failed requests are repeated at once")                 \
+	X(PATTERN_AHEAD, "the replay of a pattern does not wait for others")  \
 	X(NO_ROTATION, "a replay keeps its slot until its end")               \
 	X(DENIED_DELIVERED, "a denied subject is delivered")
 

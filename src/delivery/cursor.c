@@ -205,7 +205,12 @@ uint64_t cursor_frame_after(const struct cursor *c,
 
 bool cursor_joins(const struct cursor *c, const struct event_buffer *buffer)
 {
-	uint64_t covered = cursor_covered(c, buffer);
+	return cursor_would_join(c, buffer, cursor_covered(c, buffer));
+}
+
+bool cursor_would_join(const struct cursor *c,
+		       const struct event_buffer *buffer, uint64_t covered)
+{
 	uint64_t need = c->evicted ? event_buffer_quarter(buffer)
 				   : event_buffer_floor(buffer);
 

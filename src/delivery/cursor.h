@@ -15,7 +15,7 @@
 #include "delivery/selection_reader.h"
 
 struct cursor;
-struct replay;
+struct replay_group;
 
 /* What a subscription has beside its cursor when it follows more than one
  * literal subject, or another one than that of its identity. */
@@ -77,7 +77,7 @@ struct cursor {
 		struct buffer_subject *subject; /* not `wide` */
 		struct wide_cursor *more;	/* `wide` */
 	};
-	struct replay *replay;
+	struct replay_group *replay;
 	struct list watch; /* watchers of the subject, or of the selection */
 	struct list dirty; /* hub: to be written */
 	struct list queue; /* hub: evicted or waiting */
@@ -177,6 +177,9 @@ enum { CURSOR_IOV_MAX = 64, CURSOR_BATCH_BYTES = 256 * 1024 };
 /* Whether the buffer holds everything that it still needs. An evicted cursor
  * joins again only with room to spare, or it would be evicted at once. */
 bool cursor_joins(const struct cursor *c, const struct event_buffer *buffer);
+/* The same, if it had covered this much. */
+bool cursor_would_join(const struct cursor *c,
+		       const struct event_buffer *buffer, uint64_t covered);
 
 /* Frames for one write: neighbours in the buffer are one iovec. */
 struct cursor_batch {

@@ -321,16 +321,6 @@ static void on_session_event(struct hub *h, const struct jetstream_event *ev,
 	on_tail_event(h, ev, now_ms);
 }
 
-static void on_replay_event(struct hub *h, const struct jetstream_event *ev,
-			    uint64_t now_ms)
-{
-	struct replay *r = hub_replays_find(&h->replays, ev->request.owner);
-
-	if (r != NULL && r->phase != REPLAY_IDLE)
-		hub_replays_on_outcome(&h->replays, r,
-				       replay_on_event(r, ev, now_ms), now_ms);
-}
-
 void hub_on_event(struct hub *h, const struct jetstream_event *ev,
 		  uint64_t now_ms)
 {
@@ -345,7 +335,7 @@ void hub_on_event(struct hub *h, const struct jetstream_event *ev,
 		if (ev->kind == JETSTREAM_INFO)
 			on_leader_info(h, ev, now_ms);
 	} else {
-		on_replay_event(h, ev, now_ms);
+		hub_replays_on_event(&h->replays, ev, now_ms);
 	}
 	if (was_live && !tail_live(&h->tail))
 		on_tail_lost(h);
@@ -415,13 +405,14 @@ static void write_subscription(struct hub *h, struct cursor *c,
 }
 
 /* Each of them starts with the message that the replay has found. */
-static void write_shared_answer(struct hub *h, struct replay *r,
+static void write_shared_answer(struct hub *h, struct replay_group *g,
 				uint64_t now_ms)
 {
+	const struct replay *r = &g->one;
 	struct list sharers;
 
 	list_init(&sharers);
-	hub_replays_take_sharers(&h->replays, r, &sharers);
+	hub_replays_take_sharers(&h->replays, g, &sharers);
 	while (!list_empty(&sharers)) {
 		struct cursor *c =
 			LIST_ENTRY(list_pop(&sharers), struct cursor, queue);

@@ -150,12 +150,10 @@ static void go_on_after(struct hub_gaps *g, struct cursor *c, uint64_t seq,
 		hub_subscriptions_settle(g->subscriptions, c);
 		return;
 	}
-	replay_commit(c->replay);
 	if (cursor_joins(c, g->buffer))
-		hub_replays_on_outcome(g->replays, c->replay, REPLAY_JOINS,
-				       now_ms);
+		hub_replays_join(g->replays, c->replay, now_ms);
 	else
-		replay_restart(c->replay, now_ms);
+		replay_group_restart(c->replay, now_ms);
 }
 
 bool hub_gaps_take(struct hub_gaps *g, struct cursor *c, struct hub_gap *ret,

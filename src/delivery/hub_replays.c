@@ -34,11 +34,14 @@ int hub_replays_init(struct hub_replays *p,
 						     ? cfg->max_consumers
 						     : REPLAYS_CONSUMERS);
 	for (size_t i = 0; i < cfg->max; i++) {
-		replay_init(&p->slots[i], (uint32_t)i + 1, tail->source,
+		struct replay_group *g = &p->slots[i];
+
+		replay_init(&g->one, (uint32_t)i + 1, tail->source,
 			    tail->buffer, &tail->tag, &tail->leader->state,
 			    tail->timeout, &p->limiters, metrics);
-		p->slots[i].sink = subscriptions->sink;
-		list_push_back(&p->idle, &p->slots[i].link);
+		g->one.sink = subscriptions->sink;
+		replay_group_init(g, (uint32_t)cfg->max);
+		list_push_back(&p->idle, &g->link);
 	}
 	return 0;
 }
@@ -49,9 +52,26 @@ void hub_replays_finish(struct hub_replays *p)
 	p->slots = NULL;
 }
 
+/* The slot of the replay whose requests carry this owner, and its part. */
+static struct replay_group *find_group(struct hub_replays *p, uint32_t owner,
+				       size_t *part)
+{
+	if (owner == 0)
+		return NULL;
+	*part = (owner - 1) / p->n_slots;
+	return &p->slots[(owner - 1) % p->n_slots];
+}
+
 struct replay *hub_replays_find(struct hub_replays *p, uint32_t owner)
 {
-	return owner == 0 || owner > p->n_slots ? NULL : &p->slots[owner - 1];
+	size_t part;
+	struct replay_group *g = find_group(p, owner, &part);
+
+	if (g == NULL)
+		return NULL;
+	if (part < g->n_parts)
+		return &g->parts[part];
+	return part == 0 ? &g->one : NULL; /* the last one, which is over */
 }
 
 /* ---- one answer for many (deliver=last) ---------------------------------- */
@@ -69,13 +89,13 @@ static bool waits_for_last(const struct cursor *c)
 }
 
 /* The waiting subscriptions of the same subject and form share the answer to
- * the question that `r` is about to ask. */
-static void add_sharers(struct hub_replays *p, struct replay *r)
+ * the question that `g` is about to ask. */
+static void add_sharers(struct hub_replays *p, struct replay_group *g)
 {
-	struct cursor *asks = r->cursor;
+	struct cursor *asks = g->cursor;
 	const struct list *all = cursor_watchers(asks);
 
-	r->shares = true;
+	g->shares = true;
 	*cursor_asking(asks) |= form_of(asks);
 	for (struct list *n = all->next; n != all; n = n->next) {
 		struct cursor *c = LIST_ENTRY(n, struct cursor, watch);
@@ -101,15 +121,15 @@ static bool waits_for_question(struct hub_replays *p, struct cursor *c)
 
 /* The question is over. The subscriptions that share its answer go to
  * `answered`, or with NULL (there is no answer) to the line. */
-static void release_sharers(struct hub_replays *p, struct replay *r,
+static void release_sharers(struct hub_replays *p, struct replay_group *g,
 			    struct list *answered)
 {
-	struct cursor *asks = r->cursor;
+	struct cursor *asks = g->cursor;
 	const struct list *all = cursor_watchers(asks);
 
-	if (!r->shares)
+	if (!g->shares)
 		return;
-	r->shares = false;
+	g->shares = false;
 	*cursor_asking(asks) &= (uint8_t)~form_of(asks);
 	for (struct list *n = all->next; n != all; n = n->next) {
 		struct cursor *c = LIST_ENTRY(n, struct cursor, watch);
@@ -125,15 +145,15 @@ static void release_sharers(struct hub_replays *p, struct replay *r,
 	}
 }
 
-void hub_replays_take_sharers(struct hub_replays *p, struct replay *r,
+void hub_replays_take_sharers(struct hub_replays *p, struct replay_group *g,
 			      struct list *ret)
 {
-	release_sharers(p, r, replay_has_last(r) ? ret : NULL);
+	release_sharers(p, g, replay_has_last(&g->one) ? ret : NULL);
 	for (struct list *n = ret->next; n != ret; n = n->next) {
 		struct cursor *c = LIST_ENTRY(n, struct cursor, queue);
 
 		hub_subscriptions_start_at(p->subscriptions, c,
-					   r->cursor->covered);
+					   g->cursor->covered);
 		hub_subscriptions_set_state(p->subscriptions, c,
 					    CURSOR_EVICTED);
 	}
@@ -154,39 +174,68 @@ static void grant_permits(struct limiter *l, uint64_t now_ms)
 static bool start_replay(struct hub_replays *p, struct cursor *c,
 			 uint64_t now_ms)
 {
-	struct replay *r = LIST_ENTRY(p->idle.next, struct replay, link);
+	struct replay_group *g =
+		LIST_ENTRY(p->idle.next, struct replay_group, link);
 
 	hub_subscriptions_unqueue(p->subscriptions, c);
-	if (replay_begin(r, c, now_ms) < 0) {
+	if (replay_group_begin(g, c, now_ms) < 0) {
 		hub_replays_wait_for_memory(p, c);
 		return false;
 	}
-	if (c->state == CURSOR_WAITING)
-		add_sharers(p, r);
-	list_remove(&r->link);
-	list_push_back(&p->running, &r->link);
-	p->n_running++;
+	if (c->state == CURSOR_WAITING && g->n_parts == 1)
+		add_sharers(p, g);
+	list_remove(&g->link);
+	list_push_back(&p->running, &g->link);
+	p->n_running += g->n_parts;
+	p->n_merged += g->n_parts > 1;
 	if (c->state == CURSOR_EVICTED)
 		hub_subscriptions_set_state(p->subscriptions, c, CURSOR_REPLAY);
 	return true;
 }
 
+/* Consumers with messages that wait for another part go to replays that wait
+ * for a consumer. */
+static void yield_waiting_parts(struct hub_replays *p)
+{
+	struct list *n = p->running.next;
+
+	if (p->n_merged == 0 || !limiter_has_waiters(&p->limiters.consumers))
+		return;
+	for (; n != &p->running; n = n->next)
+		replay_group_yield_waiting(
+			LIST_ENTRY(n, struct replay_group, link));
+}
+
+/* The first of the line; NULL: the line is empty. */
+static struct cursor *first_evicted(const struct hub_replays *p)
+{
+	const struct list *evicted = &p->subscriptions->evicted;
+
+	return list_empty(evicted)
+		       ? NULL
+		       : LIST_ENTRY(evicted->next, struct cursor, queue);
+}
+
+static bool has_room_for(const struct hub_replays *p, const struct cursor *c)
+{
+	return p->n_running == 0 ||
+	       p->n_running + cursor_n_patterns(c) <= p->n_slots;
+}
+
 void hub_replays_start(struct hub_replays *p, uint64_t now_ms)
 {
-	struct hub_subscriptions *s = p->subscriptions;
+	struct cursor *c;
 
+	yield_waiting_parts(p);
 	grant_permits(&p->limiters.asks, now_ms);
 	grant_permits(&p->limiters.consumers, now_ms);
 	while (!p->no_memory && tail_live(p->tail) &&
-	       !list_empty(&s->evicted) && !list_empty(&p->idle)) {
-		struct cursor *c =
-			LIST_ENTRY(s->evicted.next, struct cursor, queue);
-
+	       (c = first_evicted(p)) != NULL) {
 		if (waits_for_question(p, c))
 			continue;
 		if (c->state == CURSOR_EVICTED && cursor_joins(c, p->buffer))
-			hub_subscriptions_settle(s, c);
-		else if (!start_replay(p, c, now_ms))
+			hub_subscriptions_settle(p->subscriptions, c);
+		else if (!has_room_for(p, c) || !start_replay(p, c, now_ms))
 			return;
 	}
 }
@@ -197,21 +246,22 @@ void hub_replays_wait_for_memory(struct hub_replays *p, struct cursor *c)
 	hub_subscriptions_wait_for_replay(p->subscriptions, c);
 }
 
-void hub_replays_end(struct hub_replays *p, struct replay *r)
+void hub_replays_end(struct hub_replays *p, struct replay_group *g)
 {
-	release_sharers(p, r, NULL);
-	list_remove(&r->link);
-	list_push_back(&p->idle, &r->link);
-	p->n_running--;
-	replay_end(r);
+	release_sharers(p, g, NULL);
+	list_remove(&g->link);
+	list_push_back(&p->idle, &g->link);
+	p->n_running -= g->n_parts;
+	p->n_merged -= g->n_parts > 1;
+	replay_group_end(g);
 }
 
 /* Its consumer and its answers are gone: the cursor waits for another slot. */
-static void abort_replay(struct hub_replays *p, struct replay *r)
+static void abort_replay(struct hub_replays *p, struct replay_group *g)
 {
-	struct cursor *c = r->cursor;
+	struct cursor *c = g->cursor;
 
-	hub_replays_end(p, r);
+	hub_replays_end(p, g);
 	if (c->state == CURSOR_REPLAY)
 		hub_subscriptions_set_state(p->subscriptions, c,
 					    CURSOR_EVICTED);
@@ -221,28 +271,31 @@ static void abort_replay(struct hub_replays *p, struct replay *r)
 void hub_replays_abort(struct hub_replays *p)
 {
 	while (!list_empty(&p->running))
-		abort_replay(p,
-			     LIST_ENTRY(p->running.next, struct replay, link));
+		abort_replay(p, LIST_ENTRY(p->running.next, struct replay_group,
+					   link));
 }
 
 /* ---- what a replay says -------------------------------------------------- */
 
-static void join_buffer(struct hub_replays *p, struct replay *r,
-			uint64_t now_ms)
+void hub_replays_join(struct hub_replays *p, struct replay_group *g,
+		      uint64_t now_ms)
 {
-	struct cursor *c = r->cursor;
+	struct cursor *c = g->cursor;
 
 	metrics_observe(p->metrics, METRIC_SPREAD_REPLAY_TIME,
-			(now_ms - r->begun_ms) * 1000, 1);
-	hub_replays_end(p, r);
+			(now_ms - g->begun_ms) * 1000, 1);
+	hub_replays_end(p, g);
 	hub_subscriptions_set_state(p->subscriptions, c, CURSOR_LIVE);
 	c->evicted = false;
+	hub_subscriptions_mark_dirty(p->subscriptions, c);
 }
 
-void hub_replays_on_outcome(struct hub_replays *p, struct replay *r,
-			    enum replay_outcome what, uint64_t now_ms)
+/* `r`: of which the outcome is; only for REPLAY_WANT_INFO. */
+static void act_on_outcome(struct hub_replays *p, struct replay_group *g,
+			   struct replay *r, enum replay_outcome what,
+			   uint64_t now_ms)
 {
-	struct cursor *c = r->cursor;
+	struct cursor *c = g->cursor;
 
 	switch (what) {
 	case REPLAY_WAIT:
@@ -251,7 +304,8 @@ void hub_replays_on_outcome(struct hub_replays *p, struct replay *r,
 		r->info_no = leader_want_info(p->leader);
 		return;
 	case REPLAY_STARTED:
-		hub_subscriptions_start_at(p->subscriptions, c, c->covered);
+		hub_subscriptions_start_at(p->subscriptions, c,
+					   replay_group_start(g));
 		hub_subscriptions_set_state(p->subscriptions, c, CURSOR_REPLAY);
 		break;
 	case REPLAY_HAS_DATA:
@@ -260,57 +314,77 @@ void hub_replays_on_outcome(struct hub_replays *p, struct replay *r,
 		c->gap = GAP_EXPIRED;
 		break;
 	case REPLAY_JOINS:
-		join_buffer(p, r, now_ms);
-		break;
+		hub_replays_join(p, g, now_ms);
+		return;
 	}
 	hub_subscriptions_mark_dirty(p->subscriptions, c);
 }
 
+void hub_replays_on_event(struct hub_replays *p,
+			  const struct jetstream_event *ev, uint64_t now_ms)
+{
+	size_t part;
+	struct replay_group *g = find_group(p, ev->request.owner, &part);
+	struct replay *r;
+
+	if (g == NULL || part >= g->n_parts)
+		return;
+	r = &g->parts[part];
+	act_on_outcome(p, g, r, replay_group_on_event(g, r, ev, now_ms),
+		       now_ms);
+}
+
 /* To the end of the line: it has had its slot for some seconds, others wait,
  * and nothing that it asked for would be lost. */
-static bool rotate_slot(struct hub_replays *p, struct replay *r,
+static bool rotate_slot(struct hub_replays *p, struct replay_group *g,
 			uint64_t now_ms)
 {
-	if (now_ms - r->begun_ms < REPLAYS_SLOT_MS ||
-	    list_empty(&p->subscriptions->evicted) || !list_empty(&p->idle) ||
-	    !replay_may_rotate(r) || MUTATED(NO_ROTATION))
+	const struct cursor *next = first_evicted(p);
+
+	if (now_ms - g->begun_ms < REPLAYS_SLOT_MS || next == NULL ||
+	    has_room_for(p, next) || !replay_group_may_rotate(g) ||
+	    MUTATED(NO_ROTATION))
 		return false;
-	abort_replay(p, r);
+	abort_replay(p, g);
 	return true;
 }
 
-void hub_replays_on_written(struct hub_replays *p, struct replay *r,
+void hub_replays_on_written(struct hub_replays *p, struct replay_group *g,
 			    uint64_t now_ms)
 {
-	if (!rotate_slot(p, r, now_ms))
-		hub_replays_on_outcome(p, r, replay_step(r, now_ms), now_ms);
+	if (!rotate_slot(p, g, now_ms))
+		act_on_outcome(p, g, NULL, replay_group_step(g, now_ms),
+			       now_ms);
 }
 
 void hub_replays_invalidate(struct hub_replays *p)
 {
 	for (struct list *n = p->running.next; n != &p->running; n = n->next)
-		replay_invalidate(LIST_ENTRY(n, struct replay, link));
+		replay_group_invalidate(
+			LIST_ENTRY(n, struct replay_group, link));
 }
 
 /* A check that came while the socket was blocked is asked for again. */
-void hub_replays_on_writable(struct hub_replays *p, struct replay *r)
+void hub_replays_on_writable(struct hub_replays *p, struct replay_group *g)
 {
-	r->blocked_ms = 0;
-	if (replay_awaits_check(r))
-		r->info_no = leader_want_info(p->leader);
+	g->blocked_ms = 0;
+	for (size_t i = 0; i < g->n_parts; i++)
+		if (replay_awaits_check(&g->parts[i]))
+			g->parts[i].info_no = leader_want_info(p->leader);
 }
 
-static void tick_replay(struct hub_replays *p, struct replay *r,
+static void tick_replay(struct hub_replays *p, struct replay_group *g,
 			uint64_t now_ms)
 {
-	if (!r->cursor->blocked) {
-		if (!rotate_slot(p, r, now_ms))
-			replay_tick(r, now_ms);
-	} else if (r->blocked_ms == 0) {
-		r->blocked_ms = now_ms;
-		replay_yield(r);
-	} else if (now_ms - r->blocked_ms > REPLAYS_BLOCKED_MS) {
-		abort_replay(p, r);
+	if (!g->cursor->blocked) {
+		if (!rotate_slot(p, g, now_ms))
+			act_on_outcome(p, g, NULL, replay_group_tick(g, now_ms),
+				       now_ms);
+	} else if (g->blocked_ms == 0) {
+		g->blocked_ms = now_ms;
+		replay_group_yield(g);
+	} else if (now_ms - g->blocked_ms > REPLAYS_BLOCKED_MS) {
+		abort_replay(p, g);
 	}
 }
 
@@ -322,8 +396,29 @@ void hub_replays_tick(struct hub_replays *p, uint64_t now_ms)
 	while (n != &p->running) {
 		struct list *next = n->next;
 
-		tick_replay(p, LIST_ENTRY(n, struct replay, link), now_ms);
+		tick_replay(p, LIST_ENTRY(n, struct replay_group, link),
+			    now_ms);
 		n = next;
+	}
+}
+
+static void check_parts(struct hub_replays *p, struct replay_group *g,
+			const struct jetstream_event *ev, uint64_t now_ms)
+{
+	struct cursor *c = g->cursor;
+
+	/* It may end, or wait until its gap is reported. */
+	for (size_t i = 0; c->replay == g && i < g->n_parts; i++) {
+		struct replay *r = &g->parts[i];
+
+		if (!replay_awaits_check(r) ||
+		    (int32_t)(ev->request.generation - r->info_no) < 0)
+			continue;
+		act_on_outcome(p, g, r,
+			       replay_group_check(g, r, &ev->info, now_ms),
+			       now_ms);
+		if (c->gap != GAP_NONE)
+			return;
 	}
 }
 
@@ -334,15 +429,12 @@ void hub_replays_on_info(struct hub_replays *p,
 
 	list_take_all(&all, &p->running);
 	while (!list_empty(&all)) {
-		struct replay *r =
-			LIST_ENTRY(list_pop(&all), struct replay, link);
+		struct replay_group *g =
+			LIST_ENTRY(list_pop(&all), struct replay_group, link);
 
-		list_push_back(&p->running, &r->link);
-		if (!replay_awaits_check(r) || r->cursor->blocked ||
-		    (int32_t)(ev->request.generation - r->info_no) < 0)
-			continue;
-		hub_replays_on_outcome(p, r, replay_check(r, &ev->info, now_ms),
-				       now_ms);
+		list_push_back(&p->running, &g->link);
+		if (!g->cursor->blocked)
+			check_parts(p, g, ev, now_ms);
 	}
 }
 
@@ -350,25 +442,32 @@ void hub_replays_on_info(struct hub_replays *p,
 
 const char *hub_replays_check(const struct hub_replays *p)
 {
-	size_t n_running = 0, n_idle = 0;
+	size_t n_running = 0, n_idle = 0, n_groups = 0;
 
 	for (struct list *n = p->running.next; n != &p->running; n = n->next) {
-		const struct replay *r = LIST_ENTRY(n, struct replay, link);
+		const struct replay_group *g =
+			LIST_ENTRY(n, struct replay_group, link);
 
-		n_running++;
-		if (r->phase == REPLAY_IDLE || r->cursor == NULL ||
-		    r->cursor->replay != r)
+		n_groups++;
+		n_running += g->n_parts;
+		if (g->n_parts == 0 || g->cursor == NULL ||
+		    g->cursor->replay != g)
 			return "a running replay has no cursor";
+		for (size_t i = 0; i < g->n_parts; i++)
+			if (g->parts[i].phase == REPLAY_IDLE ||
+			    g->parts[i].covered < g->cursor->covered)
+				return "a replay is behind its cursor";
 	}
 	for (struct list *n = p->idle.next; n != &p->idle; n = n->next) {
-		const struct replay *r = LIST_ENTRY(n, struct replay, link);
+		const struct replay_group *g =
+			LIST_ENTRY(n, struct replay_group, link);
 
 		n_idle++;
-		if (r->phase != REPLAY_IDLE || r->cursor != NULL || r->shares ||
-		    r->has_consumer)
+		if (g->one.phase != REPLAY_IDLE || g->parts != NULL ||
+		    g->cursor != NULL || g->shares || g->one.has_consumer)
 			return "an idle slot is not idle";
 	}
-	if (n_running != p->n_running || n_running + n_idle != p->n_slots)
+	if (n_running != p->n_running || n_groups + n_idle != p->n_slots)
 		return "slots are lost";
 	return NULL;
 }

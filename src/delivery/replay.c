@@ -68,10 +68,7 @@ static void request_permit(struct replay *r, enum replay_phase what,
 static void request_probe(struct replay *r, uint64_t now_ms)
 {
 	replay_queue_clear(&r->queue);
-	request_permit(r,
-		       r->cursor->state == CURSOR_WAITING ? REPLAY_LAST
-							  : REPLAY_PROBE,
-		       now_ms);
+	request_permit(r, r->placed ? REPLAY_PROBE : REPLAY_LAST, now_ms);
 }
 
 bool replay_awaits_check(const struct replay *r)
@@ -81,19 +78,21 @@ bool replay_awaits_check(const struct replay *r)
 
 /* ---- begin and end ------------------------------------------------------- */
 
-int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms)
+int replay_begin(struct replay *r, struct cursor *c, const char *pattern,
+		 uint64_t now_ms)
 {
 	MUST(r->phase == REPLAY_IDLE);
 	if (replay_queue_reserve(&r->queue) < 0)
 		return -ENOMEM;
 	r->cursor = c;
-	c->replay = r;
+	r->pattern = pattern;
+	r->covered = c->covered;
+	r->sent = c->sent;
+	r->placed = c->state != CURSOR_WAITING;
 	r->probes = 0;
 	r->confirmed = false;
 	r->big = false;
 	r->shrink = 0;
-	r->blocked_ms = 0;
-	r->begun_ms = now_ms;
 	memset(r->questions, 0, sizeof(r->questions));
 	r->covered_before = UINT64_MAX;
 	/* those of the slot's previous cursor */
@@ -113,8 +112,8 @@ void replay_end(struct replay *r)
 	replay_drop_consumer(r);
 	r->generation++; /* late responses and messages are ignored */
 	r->phase = REPLAY_IDLE;
-	r->cursor->replay = NULL;
 	r->cursor = NULL;
+	r->pattern = NULL;
 	replay_queue_finish(&r->queue);
 }
 
@@ -126,6 +125,30 @@ void replay_restart(struct replay *r, uint64_t now_ms)
 	request_probe(r, now_ms);
 }
 
+void replay_restart_after(struct replay *r, uint64_t seq, uint64_t now_ms)
+{
+	r->covered = r->sent = seq;
+	replay_commit(r);
+	replay_restart(r, now_ms);
+}
+
+void replay_rest(struct replay *r)
+{
+	replay_drop_consumer(r);
+	replay_queue_clear(&r->queue);
+	r->phase = REPLAY_COVERED;
+}
+
+bool replay_joins(const struct replay *r)
+{
+	return cursor_would_join(r->cursor, r->buffer, r->covered);
+}
+
+bool replay_is_ready(const struct replay *r)
+{
+	return replay_awaits(r) == AWAITS_SOCKET;
+}
+
 /* ---- the queue ----------------------------------------------------------- */
 
 void replay_gather(const struct replay *r, struct cursor_batch *ret)
@@ -133,29 +156,40 @@ void replay_gather(const struct replay *r, struct cursor_batch *ret)
 	ret->n = 0;
 	ret->bytes = 0;
 	ret->first = 0;
-	if (replay_awaits(r) == AWAITS_SOCKET) /* else not yet checked */
+	if (replay_is_ready(r)) /* else not yet checked */
 		replay_queue_gather(&r->queue, cursor_left(r->cursor),
 				    r->cursor->chunked, ret);
 }
 
+static void move_past(struct replay *r, uint64_t seq)
+{
+	r->sent = seq;
+	if (seq > r->covered)
+		r->covered = seq;
+}
+
+/* The messages at the head of the queue that are no events. */
 static void skip_internal(struct replay *r)
 {
 	while (!replay_queue_empty(&r->queue) &&
 	       replay_queue_internal(&r->queue)) {
-		cursor_skip(r->cursor, replay_queue_next(&r->queue));
+		move_past(r, replay_queue_next(&r->queue));
 		replay_queue_pop(&r->queue);
 	}
 }
 
-static void hand_out_queue(struct replay *r)
+void replay_handed_out(struct replay *r, uint64_t seq)
 {
-	cursor_hand_out(r->cursor, replay_queue_next(&r->queue));
-	replay_queue_pop(&r->queue);
 	replay_commit(r);
-	backoff_reset(&r->asks);
-	if (r->phase == REPLAY_PULLED)
-		backoff_reset(&r->consumers);
-	metric_add(r->metrics, METRIC_EVENTS_REPLAY, 1);
+	while (replay_is_ready(r) && !replay_queue_empty(&r->queue) &&
+	       replay_queue_next(&r->queue) <= seq) {
+		replay_queue_pop(&r->queue);
+		backoff_reset(&r->asks);
+		if (r->phase == REPLAY_PULLED)
+			backoff_reset(&r->consumers);
+	}
+	if (seq > r->sent)
+		move_past(r, seq);
 }
 
 void replay_advance(struct replay *r, const struct cursor_batch *b,
@@ -167,11 +201,15 @@ void replay_advance(struct replay *r, const struct cursor_batch *b,
 	MUST(written <= b->bytes);
 	while (left > 0) {
 		const uint8_t *part;
+		uint64_t seq;
 		size_t len;
 
 		skip_internal(r);
 		part = replay_queue_first(&r->queue, r->cursor->chunked, &len);
-		hand_out_queue(r);
+		seq = replay_queue_next(&r->queue);
+		cursor_hand_out(r->cursor, seq);
+		replay_handed_out(r, seq);
+		metric_add(r->metrics, METRIC_EVENTS_REPLAY, 1);
 		if (written < len) {
 			*rest = part + written;
 			*rest_len = len - written;
@@ -229,8 +267,8 @@ static void after_delivery(struct replay *r, uint64_t now_ms)
 
 bool replay_may_rotate(const struct replay *r)
 {
-	return r->phase == REPLAY_PAUSE || (replay_awaits(r) == AWAITS_SOCKET &&
-					    replay_queue_empty(&r->queue));
+	return r->phase == REPLAY_PAUSE ||
+	       (replay_is_ready(r) && replay_queue_empty(&r->queue));
 }
 
 void replay_yield(struct replay *r)
@@ -242,16 +280,15 @@ void replay_yield(struct replay *r)
 
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
 {
-	if (replay_awaits(r) == AWAITS_SOCKET)
+	if (replay_is_ready(r))
 		skip_internal(r);
 	if (r->phase == REPLAY_DELIVER && replay_queue_empty(&r->queue) &&
 	    r->found && r->last)
 		replay_cover_up_to(r, replay_evidence(r));
-	if (cursor_joins(r->cursor, r->buffer))
+	if (replay_joins(r))
 		return REPLAY_JOINS;
 	if (!replay_queue_empty(&r->queue))
-		return replay_awaits(r) == AWAITS_SOCKET ? REPLAY_HAS_DATA
-							 : REPLAY_WAIT;
+		return replay_is_ready(r) ? REPLAY_HAS_DATA : REPLAY_WAIT;
 	if (r->phase == REPLAY_DELIVER) {
 		after_delivery(r, now_ms);
 	} else if (r->phase == REPLAY_PULLED) {

@@ -1,6 +1,7 @@
 /* clang-format off */
-/* A replay reads older messages from JetStream for one subscription, until the
- * buffer has all that is left for it.
+/* A replay reads older messages of one pattern from JetStream, until the buffer
+ * has all that is left. Its position is its own; replay_group.h says how the
+ * replays of a subscription become its events.
  *
  *	phase           waits for         the response proves       next
  *	QUEUED          a permit          -                         `next`
@@ -21,6 +22,7 @@
  *	PULLED          the socket        -                         PULL, PROBE
  *	                                                            or CREATE
  *	PAUSE           the clock         -                         PROBE
+ *	COVERED         the others        -                         PROBE
  *
  * The first message or two come by probes, then by a consumer. Only "no
  * message" of the stream's leader is evidence that nothing is left.
@@ -76,6 +78,7 @@ enum replay_phase {
 	REPLAY_PULL,
 	REPLAY_CHECK_PULL,
 	REPLAY_PULLED,
+	REPLAY_COVERED, /* the buffer has all the rest of this pattern */
 	REPLAY_PHASES
 };
 
@@ -116,10 +119,14 @@ struct replay {
 	uint64_t asked_ms;	/* time of the request, or of the last message
 				   of its pull */
 	struct adaptive_timeout_expired late;
-	uint64_t blocked_ms; /* time since which the socket is full; 0: it is
-				not */
-	uint64_t begun_ms;
 	struct cursor *cursor;
+	const char *pattern; /* NUL-terminated */
+	/* Every message of the pattern up to `covered` is accounted for: it was
+	 * handed out, or does not exist. Up to `sent` all were handed out, or
+	 * are no events. */
+	uint64_t covered;
+	uint64_t sent;
+	bool placed; /* else it asks for its start position: START_LAST */
 	struct backoff asks;	  /* after failed probes */
 	struct backoff consumers; /* after failed consumers and pulls */
 
@@ -127,7 +134,6 @@ struct replay {
 	uint32_t leader;       /* when the probe (or pull) was sent */
 	bool found;	       /* by the probe: its message is in the queue */
 	bool last;	       /* the probe asked for the newest message */
-	bool shares;	  /* other subscriptions wait for its answer as well */
 	unsigned probes;  /* that found a message, since the last consumer */
 	uint32_t info_no; /* number of the STREAM.INFO that it waits for */
 	uint64_t probe_ms;
@@ -153,8 +159,6 @@ struct replay {
 	bool big;	 /* the next message exceeds a pull's max_bytes */
 
 	struct replay_queue queue;
-
-	struct list link; /* hub_replays: running, or idle */
 };
 
 /* Everything is borrowed. */
@@ -171,8 +175,10 @@ void replay_on_permit(struct replay *r, uint64_t now_ms);
 void replay_invalidate(struct replay *r);
 
 /* The cursor's position is set and it is EVICTED, or it is a START_LAST that
- * waits for its position. -ENOMEM or 0. */
-int replay_begin(struct replay *r, struct cursor *c, uint64_t now_ms);
+ * waits for its position. The pattern, which is the cursor's, is borrowed.
+ * -ENOMEM or 0. */
+int replay_begin(struct replay *r, struct cursor *c, const char *pattern,
+		 uint64_t now_ms);
 /* Ends it, in any phase. Deletes the consumer, drops what was not handed out,
  * and ignores late messages. */
 void replay_end(struct replay *r);
@@ -204,8 +210,17 @@ enum replay_outcome replay_check(struct replay *r,
 				 uint64_t now_ms);
 /* Goes on after frames were handed out. The cursor must not be blocked. */
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms);
-/* Starts again with a probe, e.g. after a gap. */
+/* Starts again with a probe. */
 void replay_restart(struct replay *r, uint64_t now_ms);
+/* The same after `seq`, e.g. after a gap. */
+void replay_restart_after(struct replay *r, uint64_t seq, uint64_t now_ms);
+/* After REPLAY_JOINS: keeps its position, and nothing on the server, while the
+ * other replays of the subscription go on. */
+void replay_rest(struct replay *r);
+/* The buffer has all the rest of its pattern. */
+bool replay_joins(const struct replay *r);
+/* The queue may be handed out. */
+bool replay_is_ready(const struct replay *r);
 /* Ending it now loses nothing that was requested. */
 bool replay_may_rotate(const struct replay *r);
 /* Its socket is full. Gives its consumer up if another replay waits for one;
@@ -214,7 +229,11 @@ void replay_yield(struct replay *r);
 /* Timeouts: call it some ten times a second. */
 void replay_tick(struct replay *r, uint64_t now_ms);
 
-/* As cursor_gather() and cursor_advance(), from the replay's queue. */
+/* The subscription's messages up to `seq` are handed out: this replay's own,
+ * and those of others that are merged with it. Its queue loses them. */
+void replay_handed_out(struct replay *r, uint64_t seq);
+/* As cursor_gather() and cursor_advance(), from the replay's queue: of a
+ * subscription that has no other replay. */
 void replay_gather(const struct replay *r, struct cursor_batch *ret);
 void replay_advance(struct replay *r, const struct cursor_batch *b,
 		    size_t written, const uint8_t **rest, size_t *rest_len);

@@ -31,8 +31,8 @@ void replay_create_consumer(struct replay *r, uint64_t now_ms)
 	uint64_t max_ms = r->state->max_inactive_ms; /* of the stream */
 	struct jetstream_consumer sc = {
 		.request = replay_next_request(r),
-		.start_seq = r->cursor->covered + 1,
-		.filter = replay_pattern(r),
+		.start_seq = r->covered + 1,
+		.filter = r->pattern,
 		.inactive_ms = max_ms != 0 && max_ms < REPLAY_INACTIVE_MS
 				       ? max_ms
 				       : REPLAY_INACTIVE_MS,
@@ -114,8 +114,9 @@ enum replay_next replay_on_message(struct replay *r,
 		return NEXT_RESTART;
 	r->cseq = m->cseq;
 	replay_await_answer(r, now_ms);
-	if (m->seq > r->cursor->sent &&
-	    replay_queue_put(&r->queue, m, r->tag, r->cursor) < 0)
+	if (!replay_accepts(r, m) ||
+	    (m->seq > r->sent &&
+	     replay_queue_put(&r->queue, m, r->tag, r->cursor) < 0))
 		return consumer_refused(r, METRIC_ERRORS_PULL, now_ms);
 	if (r->credit > 0 && --r->credit == 0)
 		return on_pull_over(r, now_ms);

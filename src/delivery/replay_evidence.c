@@ -33,11 +33,9 @@ uint64_t replay_evidence(const struct replay *r)
 
 void replay_cover_up_to(struct replay *r, uint64_t evidence_seq)
 {
-	struct cursor *c = r->cursor;
-
-	if (evidence_seq <= c->covered)
+	if (evidence_seq <= r->covered)
 		return;
 	if (r->covered_before == UINT64_MAX)
-		r->covered_before = c->covered;
-	c->covered = evidence_seq;
+		r->covered_before = r->covered;
+	r->covered = evidence_seq;
 }

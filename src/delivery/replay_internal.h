@@ -83,9 +83,8 @@ enum replay_awaits {
 
 enum replay_awaits replay_awaits(const struct replay *r);
 struct request_id replay_next_request(struct replay *r);
-/* What it reads: of several patterns everything, and the queue keeps what the
- * cursor accepts. NUL-terminated. */
-const char *replay_pattern(const struct replay *r);
+/* Whether the message is one of its pattern. */
+bool replay_accepts(const struct replay *r, const struct jetstream_message *m);
 /* The present phase's response is due from now on. */
 void replay_await_answer(struct replay *r, uint64_t now_ms);
 void replay_expect(struct replay *r, enum replay_phase phase, uint64_t now_ms);

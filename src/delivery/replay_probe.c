@@ -26,24 +26,23 @@ static const struct backoff_times ask_times = {.first_ms = 250,
 void replay_send_probe(struct replay *r, enum replay_phase what,
 		       uint64_t now_ms)
 {
-	struct cursor *c = r->cursor;
-
 	replay_expect(r, what, now_ms);
 	replay_note_evidence(r);
 	r->last = what == REPLAY_LAST;
 	r->probe_ms = now_ms;
-	hub_sink_step(r->sink, c, r->last ? STEP_PROBE_LAST : STEP_PROBE,
-		      r->last ? 0 : c->covered + 1);
+	hub_sink_step(r->sink, r->cursor,
+		      r->last ? STEP_PROBE_LAST : STEP_PROBE,
+		      r->last ? 0 : r->covered + 1);
 	memmove(r->questions + 1, r->questions,
 		sizeof(r->questions) - sizeof(r->questions[0]));
 	r->questions[0] =
 		(struct replay_question){.generation = r->generation + 1};
 	if (r->last)
 		r->source->ops->get_last(r->source, replay_next_request(r),
-					 replay_pattern(r));
+					 r->pattern);
 	else
 		r->source->ops->get_next(r->source, replay_next_request(r),
-					 c->covered + 1, replay_pattern(r));
+					 r->covered + 1, r->pattern);
 }
 
 static void pause_for(struct replay *r, uint64_t ms, uint64_t now_ms)
@@ -87,7 +86,9 @@ enum replay_next replay_on_found(struct replay *r,
 	r->questions[0].seq = ev->err == 0 ? ev->msg.seq : 0;
 	/* No last event if the newest message is not an event. */
 	r->found = ev->err == 0 && !(r->last && ev->msg.internal);
-	if (r->found && ev->msg.seq <= r->cursor->sent && !r->last)
+	if (r->found && ev->msg.seq <= r->sent && !r->last)
+		return pause_after_error(r, METRIC_ERRORS_GET, now_ms);
+	if (ev->err == 0 && !replay_accepts(r, &ev->msg))
 		return pause_after_error(r, METRIC_ERRORS_GET, now_ms);
 	if (r->found &&
 	    replay_queue_put(&r->queue, &ev->msg, r->tag, r->cursor) < 0)
@@ -118,7 +119,7 @@ enum replay_next replay_on_second_answer(struct replay *r,
 	if (!contradicts(r, ev))
 		return NEXT_WAIT;
 	if (r->covered_before != UINT64_MAX)
-		r->cursor->covered = r->covered_before;
+		r->covered = r->covered_before;
 	replay_commit(r);
 	permit_release(&r->permit);
 	return recheck_later(r, now_ms);
@@ -140,12 +141,11 @@ bool replay_has_last(const struct replay *r)
 /* The newest message is known: the subscription starts right before it. */
 static enum replay_next start_at_last(struct replay *r)
 {
-	struct cursor *c = r->cursor;
-
-	c->covered = replay_evidence(r);
+	r->covered = replay_evidence(r);
 	if (r->found)
-		c->covered = replay_queue_next(&r->queue) - 1;
-	c->sent = c->covered;
+		r->covered = replay_queue_next(&r->queue) - 1;
+	r->sent = r->covered;
+	r->placed = true;
 	r->phase = REPLAY_DELIVER;
 	return NEXT_START;
 }
@@ -205,8 +205,6 @@ enum replay_next replay_on_check(struct replay *r,
 				 const struct jetstream_info *info,
 				 uint64_t now_ms)
 {
-	struct cursor *c = r->cursor;
-
 	if (is_check_doubtful(r, info) || is_last_older(r))
 		return recheck_later(r, now_ms);
 	if (is_probe_unconfirmed(r, now_ms))
@@ -214,7 +212,7 @@ enum replay_next replay_on_check(struct replay *r,
 	r->confirmed = false;
 	if (r->phase == REPLAY_CHECK && r->last)
 		return start_at_last(r);
-	if (info->first_seq > c->covered + 1) {
+	if (info->first_seq > r->covered + 1) {
 		replay_drop_consumer(r);
 		return NEXT_GAP;
 	}
@@ -229,8 +227,7 @@ enum replay_next replay_on_check(struct replay *r,
 		return NEXT_DELIVER;
 	backoff_reset(&r->asks);
 	replay_cover_up_to(r, replay_evidence(r));
-	if (!cursor_joins(c, r->buffer) &&
-	    info->last_seq < event_buffer_floor(r->buffer))
+	if (!replay_joins(r) && info->last_seq < event_buffer_floor(r->buffer))
 		return recheck_later(
 			r, now_ms); /* it is not yet where the buffer begins */
 	return NEXT_STEP;

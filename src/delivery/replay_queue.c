@@ -7,7 +7,6 @@
 #include "base/check.h"
 #include "base/mutation.h"
 #include "http/ndjson.h"
-#include "nats/pattern.h"
 
 void replay_queue_init(struct replay_queue *q, size_t max_frames,
 		       size_t max_bytes)
@@ -84,25 +83,15 @@ static int put_queued_line(struct replay_queue *q,
 	return 0;
 }
 
-/* Several patterns are read by one that matches everything. */
-static bool is_of_pattern(const struct cursor *c, struct span subject)
-{
-	return cursor_n_patterns(c) > 1 ||
-	       pattern_matches(cursor_pattern(c, 0), subject);
-}
-
 int replay_queue_put(struct replay_queue *q, const struct jetstream_message *m,
 		     const struct sse_tag *tag, const struct cursor *c)
 {
 	struct replay_frame *frame;
 	struct sse_frame f;
-	struct span subject = {m->subject, m->subject_len};
 	bool accepted;
 	int rc;
 
-	if (!is_of_pattern(c, subject) && !MUTATED(ANY_SUBJECT))
-		return -EBADMSG;
-	accepted = cursor_accepts(c, subject);
+	accepted = cursor_accepts(c, (struct span){m->subject, m->subject_len});
 	if (m->internal || (!accepted && !MUTATED(ANY_SUBJECT))) {
 		frame = add_queued_frame(q, 0, 0, &rc);
 		if (frame == NULL)
@@ -154,6 +143,37 @@ void replay_queue_gather(const struct replay_queue *q, size_t max, bool chunked,
 		if (!cursor_batch_add(ret, part, len))
 			return;
 	}
+}
+
+struct replay_place replay_queue_begin(const struct replay_queue *q)
+{
+	return (struct replay_place){.i = q->first, .at = buf_data(&q->bytes)};
+}
+
+bool replay_queue_is_end(const struct replay_queue *q,
+			 const struct replay_place *at)
+{
+	return at->i == q->n;
+}
+
+const struct replay_frame *replay_queue_at(const struct replay_queue *q,
+					   const struct replay_place *at)
+{
+	MUST(at->i < q->n);
+	return &q->frames[at->i];
+}
+
+const uint8_t *replay_queue_bytes(const struct replay_queue *q,
+				  const struct replay_place *at, bool chunked,
+				  size_t *len)
+{
+	return queued_part_of(replay_queue_at(q, at), chunked, at->at, len);
+}
+
+void replay_queue_move(const struct replay_queue *q, struct replay_place *at)
+{
+	at->at += replay_queue_at(q, at)->len;
+	at->i++;
 }
 
 uint64_t replay_queue_next(const struct replay_queue *q)

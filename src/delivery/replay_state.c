@@ -1,6 +1,9 @@
 /* The replay's phase, and the request that the phase waits for. */
 #include "delivery/replay_internal.h"
 
+#include "base/mutation.h"
+#include "nats/pattern.h"
+
 enum { REPLAY_ANSWER_MS = 2500 };
 
 static const enum replay_awaits awaits[REPLAY_PHASES] = {
@@ -16,6 +19,7 @@ static const enum replay_awaits awaits[REPLAY_PHASES] = {
 	[REPLAY_PULL] = AWAITS_MESSAGES,
 	[REPLAY_CHECK_PULL] = AWAITS_INFO,
 	[REPLAY_PULLED] = AWAITS_SOCKET,
+	[REPLAY_COVERED] = AWAITS_NOTHING,
 };
 
 enum replay_awaits replay_awaits(const struct replay *r)
@@ -29,11 +33,11 @@ struct request_id replay_next_request(struct replay *r)
 				   .generation = ++r->generation};
 }
 
-const char *replay_pattern(const struct replay *r)
+bool replay_accepts(const struct replay *r, const struct jetstream_message *m)
 {
-	return cursor_n_patterns(r->cursor) == 1
-		       ? cursor_pattern(r->cursor, 0).at
-		       : ">";
+	return pattern_matches(span_of(r->pattern),
+			       (struct span){m->subject, m->subject_len}) ||
+	       MUTATED(ANY_SUBJECT);
 }
 
 void replay_await_answer(struct replay *r, uint64_t now_ms)

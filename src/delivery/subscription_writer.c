@@ -65,7 +65,7 @@ static void advance_cursor(struct subscription_writer *w, struct cursor *c,
 	size_t len = 0;
 
 	if (c->state == CURSOR_REPLAY) {
-		replay_advance(c->replay, b, written, &rest, &len);
+		replay_group_advance(c->replay, b, written, &rest, &len);
 		metric_add(w->metrics, METRIC_BYTES_REPLAY, written + len);
 	} else {
 		oldest_ns = event_buffer_frame(w->buffer, b->first)->time_ns;
@@ -129,7 +129,7 @@ static void put_cursor_block(struct subscription_writer *w, struct cursor *c,
 {
 	sse_event_id_format(out, cursor_covered(c, w->buffer), &w->tail->tag);
 	if (c->replay != NULL)
-		replay_commit(c->replay);
+		replay_group_commit(c->replay);
 }
 
 void subscription_writer_put_opening(struct subscription_writer *w,
@@ -223,7 +223,7 @@ static enum write_outcome gather_batch(struct subscription_writer *w,
 	b->bytes = 0;
 	b->first = 0;
 	if (c->state == CURSOR_REPLAY)
-		replay_gather(c->replay, b);
+		replay_group_gather(c->replay, b);
 	if (c->state != CURSOR_LIVE || cursor_left(c) == 0)
 		return WRITE_WAIT;
 	if (cursor_covered(c, w->buffer) < event_buffer_floor(w->buffer) &&

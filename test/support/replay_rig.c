@@ -55,8 +55,9 @@ void begin_replay(struct fixture *f, uint64_t covered)
 {
 	f->cursor.covered = f->cursor.sent = covered;
 	f->cursor.state = CURSOR_REPLAY;
-	assert_int_equal(replay_begin(&f->replay, &f->cursor, f->now_ms), 0);
-	assert_ptr_equal(f->cursor.replay, &f->replay);
+	assert_int_equal(replay_begin(&f->replay, &f->cursor, "ev.a",
+				      f->now_ms),
+			 0);
 }
 
 enum replay_outcome send_event(struct fixture *f, struct jetstream_event ev)

@@ -416,7 +416,7 @@ static void broken_by(struct fixture *f, const struct cursor *with, bool dirty,
 
 static void rules_of_states_lists_and_flags(void **state)
 {
-	struct replay *some = (struct replay *)(void *)state;
+	struct replay_group *some = (struct replay_group *)(void *)state;
 	const struct {
 		bool dirty;
 		struct cursor c;

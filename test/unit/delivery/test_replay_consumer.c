@@ -26,8 +26,8 @@ static void consumer_after_two_probes(void **state)
 	expect_no_request(&f->src);
 	end_pull_checked(f);
 	take_frames(f, "data: m\nid: 20-9f31c2\n\ndata: m\nid: 30-9f31c2\n\n");
-	assert_int_equal(f->cursor.sent, 30);
-	assert_int_equal(f->cursor.covered, 30);
+	assert_int_equal(f->replay.sent, 30);
+	assert_int_equal(f->replay.covered, 30);
 	assert_int_equal(f->cursor.events, 4);
 }
 
@@ -59,7 +59,7 @@ static void expired_under_a_pull_is_a_gap(void **state)
 		}
 		take_frames(f, "");
 		asked_forget(f);
-		assert_int_equal(f->cursor.covered, 12);
+		assert_int_equal(f->replay.covered, 12);
 	}
 }
 
@@ -83,7 +83,7 @@ static void pulls_again_when_all_is_handed_out(void **state)
 						     f->cseq + 1, "ev.a", "m")),
 			 REPLAY_WAIT);
 	assert_int_equal(check_info(f, 1, 2000), REPLAY_HAS_DATA);
-	while (f->cursor.sent < 12 + BATCH) {
+	while (f->replay.sent < 12 + BATCH) {
 		assert_int_equal(step_replay(f), REPLAY_HAS_DATA);
 		expect_no_request(&f->src);
 		replay_gather(&f->replay, &b);
@@ -174,7 +174,7 @@ static void status_means(void **state)
 		else if (cases[i].then != NOTHING)
 			asked_find(f, kept ? 31 : 13);
 		/* In no case is it evidence. */
-		assert_int_equal(f->cursor.covered, kept ? 30 : 12);
+		assert_int_equal(f->replay.covered, kept ? 30 : 12);
 	}
 }
 

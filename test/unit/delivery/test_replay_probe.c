@@ -19,12 +19,11 @@ static void nothing_left_joins_without_a_consumer(void **state)
 
 	begin_replay(f, 10);
 	answer_probe(f, 11, 0);
-	assert_int_equal(f->cursor.covered, 10); /* not before the check */
+	assert_int_equal(f->replay.covered, 10); /* not before the check */
 	assert_int_equal(check_info(f, 1, 200), REPLAY_JOINS);
-	assert_int_equal(f->cursor.covered, FLOOR);
-	assert_int_equal(f->cursor.sent, 10);
+	assert_int_equal(f->replay.covered, FLOOR);
+	assert_int_equal(f->replay.sent, 10);
 	replay_end(&f->replay);
-	assert_null(f->cursor.replay);
 	expect_no_request(&f->src);
 	assert_int_equal(f->metrics.value[METRIC_REPLAYS], 1);
 	assert_int_equal(f->metrics.value[METRIC_REPLAY_CONSUMERS], 0);
@@ -41,10 +40,10 @@ static void last_seq_counts_as_it_was_at_sending(void **state)
 	answer_probe(f, 11, 0);
 	event_buffer_reset(f->buffer, 160);
 	assert_int_equal(check_info(f, 1, 200), REPLAY_WAIT);
-	assert_int_equal(f->cursor.covered, FLOOR);
+	assert_int_equal(f->replay.covered, FLOOR);
 	answer_probe(f, 101, 0);
 	assert_int_equal(check_info(f, 1, 200), REPLAY_JOINS);
-	assert_int_equal(f->cursor.covered, 160);
+	assert_int_equal(f->replay.covered, 160);
 }
 
 /* The server that answers lacks what the buffer has, and may have lacked it
@@ -56,7 +55,7 @@ static void leader_behind_is_probed_again(void **state)
 	begin_replay(f, 10);
 	answer_probe(f, 11, 0);
 	assert_int_equal(check_info(f, 1, FLOOR - 1), REPLAY_WAIT);
-	assert_int_equal(f->cursor.covered, 10);
+	assert_int_equal(f->replay.covered, 10);
 	assert_recheck(f);
 	answer_probe(f, 11, 0);
 	assert_int_equal(check_info(f, 50, FLOOR - 1), REPLAY_WAIT);
@@ -74,7 +73,7 @@ static void another_leader_is_probed_again(void **state)
 	begin_replay(f, 10);
 	answer_probe(f, 11, 0);
 	assert_int_equal(check_info_of(f, CLUSTERS, 1, 200), REPLAY_WAIT);
-	assert_int_equal(f->cursor.covered, 10);
+	assert_int_equal(f->replay.covered, 10);
 	f->state.leader = CLUSTERS;
 	assert_recheck(f);
 	answer_probe(f, 11, 0);
@@ -93,14 +92,14 @@ static void clusters_no_is_asked_for_twice(void **state)
 	begin_replay(f, 10);
 	answer_probe(f, 11, 0);
 	assert_int_equal(check_followed(f, 200), REPLAY_WAIT);
-	assert_int_equal(f->cursor.covered, 10);
+	assert_int_equal(f->replay.covered, 10);
 	replay_invalidate(&f->replay); /* before the answer: it may be theirs */
 	answer_probe(f, 11, 0);
 	assert_int_equal(check_followed(f, 200), REPLAY_WAIT);
-	assert_int_equal(f->cursor.covered, 10);
+	assert_int_equal(f->replay.covered, 10);
 	answer_probe(f, 11, 0);
 	assert_int_equal(check_followed(f, 200), REPLAY_JOINS);
-	assert_int_equal(f->cursor.covered, FLOOR);
+	assert_int_equal(f->replay.covered, FLOOR);
 }
 
 /* Some seconds later there may be another leader: the answer is too old. */
@@ -140,12 +139,12 @@ static void second_question_is_later_where_a_replica_is_silent(void **state)
 	replay_tick(&f->replay, f->now_ms);
 	answer_probe(f, 11, 0);
 	assert_int_equal(check_followed(f, 200), REPLAY_WAIT);
-	assert_int_equal(f->cursor.covered, FLOOR);
+	assert_int_equal(f->replay.covered, FLOOR);
 	answer_probe(f, 101, 0);
 	assert_int_equal(check_followed(f, 200), REPLAY_WAIT);
 	answer_probe(f, 101, 0);
 	assert_int_equal(check_followed(f, 200), REPLAY_JOINS);
-	assert_int_equal(f->cursor.covered, 150);
+	assert_int_equal(f->replay.covered, 150);
 }
 
 /* Two servers answer one question, each for itself: whichever answer came
@@ -173,7 +172,7 @@ static void second_answer_that_differs_is_doubt(void **state)
 			if (later > 1 && answers[i][0] == 0) {
 				answer_probe(f, 11, 0);
 				check_followed(f, 200);
-				assert_int_equal(f->cursor.covered, 120);
+				assert_int_equal(f->replay.covered, 120);
 			}
 			other = event_found(request, answers[i][1], "ev.a",
 					    "x");
@@ -184,7 +183,7 @@ static void second_answer_that_differs_is_doubt(void **state)
 				f->src.read++;
 			send_event(f, other);
 			assert_int_equal(f->replay.phase, REPLAY_PAUSE);
-			assert_int_equal(f->cursor.covered, 10);
+			assert_int_equal(f->replay.covered, 10);
 			take_frames(f, "");
 			f->now_ms += RECHECK_MS;
 			replay_tick(&f->replay, f->now_ms);
@@ -210,11 +209,11 @@ static void what_was_reported_is_not_taken_back(void **state)
 	f->src.read--;
 	answer_probe(f, 11, 0);
 	check_followed(f, 200);
-	assert_int_equal(f->cursor.covered, 120);
+	assert_int_equal(f->replay.covered, 120);
 	replay_commit(&f->replay);
 	send_event(f, event_found(request, 15, "ev.a", "x"));
 	assert_int_equal(f->replay.phase, REPLAY_PAUSE);
-	assert_int_equal(f->cursor.covered, 120);
+	assert_int_equal(f->replay.covered, 120);
 }
 
 /* A message that is found exists, whatever server returns it, and proves
@@ -233,7 +232,7 @@ static void clusters_message_is_believed(void **state)
 	assert_int_equal(step_replay(f), REPLAY_WAIT);
 	answer_probe(f, 21, 0);
 	assert_int_equal(check_followed(f, 200), REPLAY_WAIT);
-	assert_int_equal(f->cursor.covered, 20);
+	assert_int_equal(f->replay.covered, 20);
 	answer_probe(f, 21, 0);
 	assert_int_equal(check_followed(f, 200), REPLAY_JOINS);
 }
@@ -250,7 +249,7 @@ static void evidence_goes_no_further_than_the_leaders_state(void **state)
 	answer_probe(f, 11, 0);
 	f->state.last_seq = 200;
 	assert_int_equal(check_followed(f, 200), REPLAY_WAIT);
-	assert_int_equal(f->cursor.covered, 60);
+	assert_int_equal(f->replay.covered, 60);
 	answer_probe(f, 61, 0);
 	assert_int_equal(check_followed(f, 200), REPLAY_WAIT);
 	answer_probe(f, 61, 0);
@@ -266,7 +265,7 @@ static void single_servers_no_goes_as_far_as_the_buffer(void **state)
 	begin_replay(f, 10);
 	answer_probe(f, 11, 0);
 	assert_int_equal(check_info(f, 1, 200), REPLAY_JOINS);
-	assert_int_equal(f->cursor.covered, FLOOR);
+	assert_int_equal(f->replay.covered, FLOOR);
 }
 
 /* It is not yet where the buffer begins: the next probe can wait. */
@@ -280,7 +279,7 @@ static void leader_before_the_floor_is_probed_later(void **state)
 	assert_int_equal(check_followed(f, FLOOR - 1), REPLAY_WAIT);
 	answer_probe(f, 11, 0);
 	assert_int_equal(check_followed(f, FLOOR - 1), REPLAY_WAIT);
-	assert_int_equal(f->cursor.covered, 60);
+	assert_int_equal(f->replay.covered, 60);
 	assert_recheck(f);
 	f->state.last_seq = FLOOR;
 	answer_probe(f, 61, 0);
@@ -297,13 +296,13 @@ static void found_message_waits_for_its_check(void **state)
 	answer_probe(f, 11, 50);
 	take_frames(f, "");
 	assert_int_equal(step_replay(f), REPLAY_WAIT);
-	assert_int_equal(f->cursor.sent, 10);
+	assert_int_equal(f->replay.sent, 10);
 	assert_int_equal(check_info(f, 11, 200), REPLAY_HAS_DATA);
-	assert_int_equal(f->cursor.sent, 10);
+	assert_int_equal(f->replay.sent, 10);
 	assert_int_equal(step_replay(f), REPLAY_HAS_DATA); /* still */
 	take_frames(f, "data: found\nid: 50-9f31c2\n\n");
-	assert_int_equal(f->cursor.sent, 50);
-	assert_int_equal(f->cursor.covered, 50);
+	assert_int_equal(f->replay.sent, 50);
+	assert_int_equal(f->replay.covered, 50);
 	assert_int_equal(f->cursor.events, 1);
 	assert_int_equal(f->metrics.value[METRIC_EVENTS_REPLAY], 1);
 	assert_int_equal(step_replay(f), REPLAY_WAIT);
@@ -321,7 +320,7 @@ static void found_message_beyond_the_floor_joins(void **state)
 	assert_int_equal(check_info(f, 1, 200), REPLAY_HAS_DATA);
 	take_frames(f, "data: found\nid: 130-9f31c2\n\n");
 	assert_int_equal(step_replay(f), REPLAY_JOINS);
-	assert_int_equal(f->cursor.covered, 130);
+	assert_int_equal(f->replay.covered, 130);
 }
 
 static uint64_t round_trips(const struct fixture *f)
@@ -402,7 +401,7 @@ static void errors_and_silence_ask_again(void **state)
 	}
 	assert_int_equal(f->metrics.value[METRIC_ERRORS_GET],
 			 ARRAY_LEN(pauses_ms));
-	assert_int_equal(f->cursor.covered, 10);
+	assert_int_equal(f->replay.covered, 10);
 	/* After a response the next error counts as the first. */
 	answer_probe(f, 11, 12);
 	check_info(f, 1, 200);
@@ -500,11 +499,10 @@ static void expired_under_the_cursor_is_a_gap(void **state)
 				 cases[i].outcome);
 		if (cases[i].outcome != REPLAY_GAP)
 			continue;
-		assert_int_equal(f->cursor.covered, 10);
+		assert_int_equal(f->replay.covered, 10);
 		take_frames(f, "");
 		/* The gap is reported, and the replay goes on after it. */
-		f->cursor.covered = f->cursor.sent = 49;
-		replay_restart(&f->replay, f->now_ms);
+		replay_restart_after(&f->replay, 49, f->now_ms);
 		answer_probe(f, 50, 50);
 	}
 }
@@ -542,7 +540,9 @@ static struct request_id begin_last(struct fixture *f)
 	const struct fake_request *a;
 
 	f->cursor.state = CURSOR_WAITING;
-	assert_int_equal(replay_begin(&f->replay, &f->cursor, f->now_ms), 0);
+	assert_int_equal(replay_begin(&f->replay, &f->cursor, "ev.a",
+				      f->now_ms),
+			 0);
 	a = expect_request(&f->src, REQUEST_GET_LAST);
 	assert_string_equal(a->subject, "ev.a");
 	assert_int_equal(a->request.owner, SLOT);
@@ -559,11 +559,11 @@ static void last_message_and_then_live(void **state)
 			 REPLAY_WANT_INFO);
 	/* What has expired before it is no gap. */
 	assert_int_equal(check_info(f, 75, 200), REPLAY_STARTED);
-	assert_int_equal(f->cursor.covered, 79);
-	assert_int_equal(f->cursor.sent, 79);
+	assert_int_equal(f->replay.covered, 79);
+	assert_int_equal(f->replay.sent, 79);
 	take_frames(f, "data: x\nid: 80-9f31c2\n\n");
 	assert_int_equal(step_replay(f), REPLAY_JOINS);
-	assert_int_equal(f->cursor.covered, FLOOR);
+	assert_int_equal(f->replay.covered, FLOOR);
 	expect_no_request(&f->src);
 }
 
@@ -576,8 +576,8 @@ static void last_of_nothing_is_live(void **state)
 						   JETSTREAM_ERR_NO_MESSAGE)),
 			 REPLAY_WANT_INFO);
 	assert_int_equal(check_info(f, 1, 200), REPLAY_STARTED);
-	assert_int_equal(f->cursor.covered, FLOOR);
-	assert_int_equal(f->cursor.sent, FLOOR);
+	assert_int_equal(f->replay.covered, FLOOR);
+	assert_int_equal(f->replay.sent, FLOOR);
 	take_frames(f, "");
 	assert_int_equal(step_replay(f), REPLAY_JOINS);
 }
