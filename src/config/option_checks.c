@@ -46,6 +46,12 @@ const char *option_checks_cookie_fault(const char *name)
 			   "it has a character that no cookie name may have");
 }
 
+const char *option_checks_event_header_fault(const char *name)
+{
+	return token_fault(name,
+			   "it has a character that no header name may have");
+}
+
 const char *option_checks_header_fault(const char *name)
 {
 	/* Headers that the gateway reads, or that frame the message. */
@@ -69,7 +75,8 @@ const char *option_checks_header_fault(const char *name)
 const char *option_checks_query_fault(const char *name)
 {
 	static const char *const taken[] = {"deliver", "lastEventId", "limit",
-					    "timeout", "json",	      "system"};
+					    "timeout", "format",      "json",
+					    "system"};
 	size_t len = strlen(name);
 
 	if (len == 0 || len > NAME_MAX_BYTES)

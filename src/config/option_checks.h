@@ -11,6 +11,9 @@
  * bytes without another meaning in a request for events. */
 const char *option_checks_header_fault(const char *name);
 
+/* Name of a message's header: a token of at most 64 bytes. */
+const char *option_checks_event_header_fault(const char *name);
+
 /* Name of a cookie: a token of at most 64 bytes. */
 const char *option_checks_cookie_fault(const char *name);
 

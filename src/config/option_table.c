@@ -315,6 +315,13 @@ const struct options_row options_table[] = {
 	 .help = "query parameter that may carry the identity instead of the\n"
 		 "header; for demos and trusted networks",
 	 .fault = option_checks_query_fault},
+	{.name = "event-header",
+	 .type = OPTIONS_STRING,
+	 .offset = AT(event_header),
+	 .metavar = "NAME",
+	 .takes = "a header's name (RFC 9110 token) of at most 64 bytes",
+	 .help = "message header that names the event (its event: field)",
+	 .fault = option_checks_event_header_fault},
 	{.name = "cors-origin",
 	 .type = OPTIONS_LIST,
 	 .offset = AT(cors_origin),

@@ -65,6 +65,7 @@ struct options {
 	struct subject_template subject_template; /* of `subject` */
 	char *id_header;
 	char *id_query;
+	char *event_header;
 	struct options_strings cors_origin; /* cors_origin_fault() */
 	bool ui;
 	enum options_auth auth;

@@ -98,13 +98,14 @@ struct cursor {
 	bool has_tag : 1;
 	bool chunked : 1;
 	bool limited : 1;
-	bool ndjson : 1;    /* lines of JSON and not events */
-	bool json : 1;	    /* with ndjson: a JSON payload stands as JSON */
-	bool system : 1;    /* with ndjson: lines for opening and pings */
-	bool caught_up : 1; /* no frame up to the buffer's last_seq */
-	bool blocked : 1;   /* the sink holds bytes */
-	bool failed : 1;    /* the sink failed: its owner will close it */
-	bool late_gap : 1;  /* hub_gaps.late is to be reported, before `gap` */
+	bool ndjson : 1;      /* lines of JSON and not events */
+	bool json_events : 1; /* events with such a line as their data */
+	bool json : 1;	      /* in both: a JSON payload stands as JSON */
+	bool system : 1;      /* with ndjson: lines for opening and pings */
+	bool caught_up : 1;   /* no frame up to the buffer's last_seq */
+	bool blocked : 1;     /* the sink holds bytes */
+	bool failed : 1;      /* the sink failed: its owner will close it */
+	bool late_gap : 1; /* hub_gaps.late is to be reported, before `gap` */
 	bool ping_waits : 1;
 	bool expiry_waits : 1; /* a warning about its token */
 	bool evicted : 1;      /* joins only above event_buffer_quarter() */
@@ -118,6 +119,25 @@ struct cursor {
 static inline size_t cursor_left(const struct cursor *c)
 {
 	return c->limited ? c->left : SIZE_MAX;
+}
+
+/* How its messages are encoded; the same form serves all subscriptions. */
+enum cursor_form {
+	FORM_EVENTS, /* the buffer's frames */
+	FORM_LINES,
+	FORM_LINES_JSON, /* with `json` */
+	FORM_JSON_EVENTS,
+	FORM_JSON_EVENTS_JSON,
+	CURSOR_FORMS
+};
+
+static inline enum cursor_form cursor_form(const struct cursor *c)
+{
+	if (c->ndjson)
+		return c->json ? FORM_LINES_JSON : FORM_LINES;
+	if (c->json_events)
+		return c->json ? FORM_JSON_EVENTS_JSON : FORM_JSON_EVENTS;
+	return FORM_EVENTS;
 }
 
 /* No longer caught up. `upto`: the buffer's last sequence of that time, up to

@@ -526,6 +526,7 @@ static void set_cursor_start(struct cursor *c, const struct hub_open *open)
 	c->limited = open->limit > 0;
 	c->left = open->limit;
 	c->ndjson = open->ndjson;
+	c->json_events = open->json_events;
 	c->json = open->json;
 	c->system = open->system;
 	if (open->start != START_RESUME)

@@ -75,10 +75,11 @@ struct hub_open {
 	struct sse_tag tag;
 	const char *text; /* START_RESUME: the event id as the client gave it */
 	bool chunked;
-	uint32_t limit; /* messages, then sink->done(); 0: no limit */
-	bool ndjson;	/* lines of JSON and not events */
-	bool json;	/* with ndjson: a payload that is JSON stands as JSON */
-	bool system;	/* with ndjson: lines for the opening and for pings */
+	uint32_t limit;	  /* messages, then sink->done(); 0: no limit */
+	bool ndjson;	  /* lines of JSON and not events */
+	bool json_events; /* not with ndjson: events with such a line as data */
+	bool json;	  /* in both: a payload that is JSON stands as JSON */
+	bool system;	  /* with ndjson: lines for the opening and for pings */
 	/* Written before everything else; may be empty. It lives until
 	 * hub_open() returns. */
 	struct iovec header;

@@ -76,10 +76,11 @@ struct replay *hub_replays_find(struct hub_replays *p, uint32_t owner)
 
 /* ---- one answer for many (deliver=last) ---------------------------------- */
 
-/* One encoding serves all subscriptions that want the same form. */
-static uint8_t form_of(const struct cursor *c)
+/* One encoding serves all subscriptions of the same form. */
+static uint8_t form_bit(const struct cursor *c)
 {
-	return (uint8_t)(1u << (c->ndjson ? 1 + c->json : 0));
+	_Static_assert(CURSOR_FORMS <= 8, "bits of `asking`");
+	return (uint8_t)(1u << cursor_form(c));
 }
 
 static bool waits_for_last(const struct cursor *c)
@@ -96,12 +97,12 @@ static void add_sharers(struct hub_replays *p, struct replay_group *g)
 	const struct list *all = cursor_watchers(asks);
 
 	g->shares = true;
-	*cursor_asking(asks) |= form_of(asks);
+	*cursor_asking(asks) |= form_bit(asks);
 	for (struct list *n = all->next; n != all; n = n->next) {
 		struct cursor *c = LIST_ENTRY(n, struct cursor, watch);
 
 		if (!waits_for_last(c) || c->listed != LISTED_EVICTED ||
-		    form_of(c) != form_of(asks))
+		    form_bit(c) != form_bit(asks))
 			continue;
 		hub_subscriptions_unqueue(p->subscriptions, c);
 		c->shares = SHARES_THIS;
@@ -112,7 +113,7 @@ static void add_sharers(struct hub_replays *p, struct replay_group *g)
  * the end of that question. */
 static bool waits_for_question(struct hub_replays *p, struct cursor *c)
 {
-	if (!waits_for_last(c) || (*cursor_asking(c) & form_of(c)) == 0)
+	if (!waits_for_last(c) || (*cursor_asking(c) & form_bit(c)) == 0)
 		return false;
 	hub_subscriptions_unqueue(p->subscriptions, c);
 	c->shares = SHARES_NEXT;
@@ -130,12 +131,12 @@ static void release_sharers(struct hub_replays *p, struct replay_group *g,
 	if (!g->shares)
 		return;
 	g->shares = false;
-	*cursor_asking(asks) &= (uint8_t)~form_of(asks);
+	*cursor_asking(asks) &= (uint8_t)~form_bit(asks);
 	for (struct list *n = all->next; n != all; n = n->next) {
 		struct cursor *c = LIST_ENTRY(n, struct cursor, watch);
 		enum cursor_shares shares = c->shares;
 
-		if (shares == SHARES_NONE || form_of(c) != form_of(asks))
+		if (shares == SHARES_NONE || form_bit(c) != form_bit(asks))
 			continue;
 		c->shares = SHARES_NONE;
 		if (shares == SHARES_THIS && answered != NULL)

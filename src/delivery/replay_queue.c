@@ -67,6 +67,7 @@ static int put_queued_line(struct replay_queue *q,
 		.data = m->data,
 		.len = m->len,
 		.headers = {m->headers, m->headers_len},
+		.is_event = !c->ndjson,
 		.event = {m->event, m->event_len},
 	};
 	struct replay_frame *frame;
@@ -101,7 +102,7 @@ int replay_queue_put(struct replay_queue *q, const struct jetstream_message *m,
 		return 0;
 	}
 	sse_measure(&f, m->data, m->len, m->seq, tag);
-	if (c->ndjson)
+	if (cursor_form(c) != FORM_EVENTS)
 		return put_queued_line(q, m, &f, c);
 	sse_extend(&f, (struct span){m->event, m->event_len},
 		   (struct span){NULL, 0});

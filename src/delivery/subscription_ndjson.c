@@ -10,31 +10,43 @@ enum {
 	LINES_STAY = 4 * 256 * 1024, /* of memory that is kept */
 };
 
+static struct json_batch *batch_number(struct subscription_ndjson *s, size_t i)
+{
+	return &s->batches[i / 2][i % 2];
+}
+
 void subscription_ndjson_init(struct subscription_ndjson *s,
 			      const struct event_buffer *buffer,
 			      const struct sse_tag *tag)
 {
 	*s = (struct subscription_ndjson){.buffer = buffer, .tag = tag};
-	buf_init(&s->bytes, LINES_MAX);
 	buf_init(&s->payload, LINES_MAX);
+	for (size_t i = 0; i < (size_t)2 * CURSOR_FORMS; i++)
+		buf_init(&batch_number(s, i)->bytes, LINES_MAX);
 }
 
 void subscription_ndjson_finish(struct subscription_ndjson *s)
 {
-	buf_finish(&s->bytes);
 	buf_finish(&s->payload);
-	s->first = 0;
+	for (size_t i = 0; i < (size_t)2 * CURSOR_FORMS; i++) {
+		buf_finish(&batch_number(s, i)->bytes);
+		batch_number(s, i)->first = 0;
+	}
 }
 
 void subscription_ndjson_trim(struct subscription_ndjson *s)
 {
-	if (s->bytes.cap + s->payload.cap > LINES_STAY)
+	size_t cap = s->payload.cap;
+
+	for (size_t i = 0; i < (size_t)2 * CURSOR_FORMS; i++)
+		cap += batch_number(s, i)->bytes.cap;
+	if (cap > LINES_STAY)
 		subscription_ndjson_finish(s);
 }
 
 /* Appends the chunk, or without chunks the line. */
-static int put_json_line(struct subscription_ndjson *to,
-			 const struct ndjson_line *l, bool chunked)
+static int put_json_line(struct json_batch *to, const struct ndjson_line *l,
+			 bool chunked)
 {
 	int rc = buf_reserve(&to->bytes, l->total);
 	size_t len = chunked ? l->total : l->body_len;
@@ -50,7 +62,7 @@ static int put_json_line(struct subscription_ndjson *to,
 	return 0;
 }
 
-static int make_json_line(struct subscription_ndjson *to,
+static int make_json_line(struct subscription_ndjson *s, struct json_batch *to,
 			  const struct cursor *c, const struct buffer_frame *f)
 {
 	struct ndjson_message m = {
@@ -58,17 +70,18 @@ static int make_json_line(struct subscription_ndjson *to,
 		.time_ns = f->time_ns,
 		.subject = f->subject->name,
 		.subject_len = f->subject->len,
-		.tag = to->tag,
+		.tag = s->tag,
+		.is_event = !c->ndjson,
 	};
 	struct sse_payload p;
 	struct ndjson_line l;
 	int rc;
 
-	buf_clear(&to->payload);
-	rc = buf_reserve(&to->payload, f->len);
+	buf_clear(&s->payload);
+	rc = buf_reserve(&s->payload, f->len);
 	if (rc < 0)
 		return rc;
-	event_buffer_frame_payload(to->buffer, f, &p, buf_tail(&to->payload));
+	event_buffer_frame_payload(s->buffer, f, &p, buf_tail(&s->payload));
 	m.kind = p.base64 ? NDJSON_BASE64 : NDJSON_TEXT;
 	m.data = p.at;
 	m.len = p.len;
@@ -84,26 +97,17 @@ static uint64_t selection_id(const struct cursor *c)
 }
 
 /* A batch that once held all frames may lack newer ones. */
-static bool is_whole(const struct subscription_ndjson *s,
-		     const struct cursor *c)
+static bool is_whole(const struct json_batch *b,
+		     const struct event_buffer *buffer, const struct cursor *c)
 {
 	unsigned scan = 1;
 
-	return s->more != 0 ||
-	       (cursor_frame_after(c, s->buffer, s->last, &scan) == 0 &&
-		scan > 0);
+	return b->more != 0 ||
+	       (cursor_frame_after(c, buffer, b->last, &scan) == 0 && scan > 0);
 }
 
-static bool has_lines(const struct subscription_ndjson *s,
-		      const struct cursor *c, uint64_t first)
-{
-	return s->first == first && s->json == c->json &&
-	       s->selection == selection_id(c) && s->chunked == c->chunked &&
-	       is_whole(s, c);
-}
-
-static void make_lines(struct subscription_ndjson *to, const struct cursor *c,
-		       uint64_t first)
+static void make_lines(struct subscription_ndjson *s, struct json_batch *to,
+		       const struct cursor *c, uint64_t first)
 {
 	unsigned scan = SELECTION_SCAN_MAX;
 	size_t left = cursor_left(c);
@@ -113,25 +117,23 @@ static void make_lines(struct subscription_ndjson *to, const struct cursor *c,
 	buf_clear(&to->bytes);
 	while (n != 0 && left-- > 0 && to->n < SUBSCRIPTION_NDJSON_LINES &&
 	       buf_unread(&to->bytes) < CURSOR_BATCH_BYTES) {
-		const struct buffer_frame *f =
-			event_buffer_frame(to->buffer, n);
+		const struct buffer_frame *f = event_buffer_frame(s->buffer, n);
 
-		if (make_json_line(to, c, f) < 0)
+		if (make_json_line(s, to, c, f) < 0)
 			break;
 		to->last = n;
-		n = cursor_frame_after(c, to->buffer, n, &scan);
+		n = cursor_frame_after(c, s->buffer, n, &scan);
 	}
 	to->first = to->n > 0 ? first : 0;
 	to->more = n;
 	to->selection = selection_id(c);
-	to->json = c->json;
-	to->chunked = c->chunked;
 }
 
 bool subscription_ndjson_gather(struct subscription_ndjson *s,
 				const struct cursor *c,
 				struct cursor_batch *ret)
 {
+	struct json_batch *b = &s->batches[cursor_form(c)][c->chunked];
 	unsigned scan = SELECTION_SCAN_MAX;
 	uint64_t first = cursor_next_frame(c, s->buffer, &scan);
 	size_t left = cursor_left(c);
@@ -141,14 +143,15 @@ bool subscription_ndjson_gather(struct subscription_ndjson *s,
 	ret->first = first;
 	if (first == 0 || left == 0)
 		return true;
-	if (!has_lines(s, c, first))
-		make_lines(s, c, first);
-	if (s->n == 0)
+	if (b->first != first || b->selection != selection_id(c) ||
+	    !is_whole(b, s->buffer, c))
+		make_lines(s, b, c, first);
+	if (b->n == 0)
 		return false;
-	for (size_t i = 0; i < s->n && left-- > 0; i++)
-		ret->bytes += s->len[i];
+	for (size_t i = 0; i < b->n && left-- > 0; i++)
+		ret->bytes += b->len[i];
 	ret->n = 1;
-	ret->iov[1].iov_base = (void *)(uintptr_t)buf_data(&s->bytes);
+	ret->iov[1].iov_base = (void *)(uintptr_t)buf_data(&b->bytes);
 	ret->iov[1].iov_len = ret->bytes;
 	return true;
 }
@@ -158,7 +161,9 @@ void subscription_ndjson_advance(const struct subscription_ndjson *s,
 				 size_t written, const uint8_t **rest,
 				 size_t *rest_len)
 {
-	const uint8_t *line = buf_data(&s->bytes);
+	const struct json_batch *lines =
+		&s->batches[cursor_form(c)][c->chunked];
+	const uint8_t *line = buf_data(&lines->bytes);
 	unsigned scan = UINT_MAX;
 	size_t left = b->bytes;
 	uint64_t n = b->first;
@@ -166,7 +171,7 @@ void subscription_ndjson_advance(const struct subscription_ndjson *s,
 	*rest_len = 0;
 	for (size_t i = 0; left > 0; i++) {
 		const struct buffer_frame *f = event_buffer_frame(s->buffer, n);
-		size_t len = s->len[i];
+		size_t len = lines->len[i];
 
 		c->at = n;
 		cursor_hand_out(c, f->seq);

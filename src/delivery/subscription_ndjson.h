@@ -1,7 +1,8 @@
-/* Lines of JSON for the subscriptions that want them. The buffer holds events,
- * as nearly all clients take them, so a line is made of its event when it is
- * written, in memory that all subscriptions share. An idle or slow subscription
- * holds nothing but the rest of one cut line, as others do of a cut event. */
+/* JSON for the subscriptions that want it: lines, or events with a line as
+ * their data. The buffer holds plain events, as nearly all clients take them,
+ * so a line is made of its event when it is written, in memory that all
+ * subscriptions share. An idle or slow subscription holds nothing but the rest
+ * of one cut line, as others do of a cut event. */
 #ifndef SLUICE_SUBSCRIPTION_NDJSON_H
 #define SLUICE_SUBSCRIPTION_NDJSON_H
 
@@ -18,20 +19,23 @@ enum {
 	SUBSCRIPTION_NDJSON_LINES = 64, /* in one write */
 };
 
-/* Lines of the last batch. Subscriptions at the same place that want the same
- * form share them: a frame's number is never used for another frame. */
+/* Lines of the last batch of one form. Subscriptions at the same place share
+ * them: a frame's number is never used for another frame. */
+struct json_batch {
+	struct buf bytes;
+	uint64_t first; /* number of the first frame; 0: no lines */
+	uint64_t last;
+	uint64_t more;	    /* the frame behind the last, as of then; 0: none */
+	uint64_t selection; /* its id; 0: of one subject */
+	size_t n;
+	uint32_t len[SUBSCRIPTION_NDJSON_LINES];
+};
+
 struct subscription_ndjson {
 	const struct event_buffer *buffer;
 	const struct sse_tag *tag;
-	struct buf bytes;
-	struct buf payload; /* of one of them */
-	uint64_t first;	    /* number of the first frame; 0: no lines */
-	uint64_t selection; /* struct selection.id; 0: of one subject */
-	uint64_t last;
-	uint64_t more; /* the frame behind the last, as of then; 0: none */
-	bool json, chunked;
-	size_t n;
-	uint32_t len[SUBSCRIPTION_NDJSON_LINES];
+	struct buf payload;			    /* of one line */
+	struct json_batch batches[CURSOR_FORMS][2]; /* without chunks, with */
 };
 
 /* Buffer and tag are borrowed. */

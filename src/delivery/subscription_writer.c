@@ -69,7 +69,7 @@ static void advance_cursor(struct subscription_writer *w, struct cursor *c,
 		metric_add(w->metrics, METRIC_BYTES_REPLAY, written + len);
 	} else {
 		oldest_ns = event_buffer_frame(w->buffer, b->first)->time_ns;
-		if (c->ndjson)
+		if (cursor_form(c) != FORM_EVENTS)
 			subscription_ndjson_advance(&w->ndjson, c, b, written,
 						    &rest, &len);
 		else
@@ -233,7 +233,7 @@ static enum write_outcome gather_batch(struct subscription_writer *w,
 		return WRITE_WAIT;
 	if (!cursor_prepare(c, w->buffer))
 		return WRITE_MORE;
-	if (!c->ndjson)
+	if (cursor_form(c) == FORM_EVENTS)
 		cursor_gather(c, w->buffer, b);
 	else if (!subscription_ndjson_gather(&w->ndjson, c, b))
 		return WRITE_NO_MEMORY;

@@ -103,6 +103,7 @@ int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
 		.js_domain = o->js_domain,
 		.js_api_prefix = o->js_api_prefix,
 		.stream = o->stream,
+		.event_header = o->event_header,
 		.readable = readable,
 	};
 	const struct nats_source_cbs cbs = {

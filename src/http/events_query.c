@@ -148,6 +148,15 @@ static int take_flag_parameter(struct events_reader *r, const char *name,
 	return 0;
 }
 
+static int take_format(struct events_reader *r, const struct query_text *value)
+{
+	r->query.json_events = query_text_is(value, "json");
+	if (!r->query.json_events && !query_text_is(value, "raw"))
+		return query_reject_value(r->why, "format", value,
+					  "raw or json");
+	return 0;
+}
+
 static int take_json_flag(struct events_reader *r,
 			  const struct query_text *value)
 {
@@ -164,9 +173,8 @@ static const struct parameter {
 	const char *name;
 	int (*take)(struct events_reader *r, const struct query_text *value);
 } parameters[] = {
-	{"limit", take_limit_parameter},
-	{"timeout", take_timeout},
-	{"json", take_json_flag},
+	{"limit", take_limit_parameter}, {"timeout", take_timeout},
+	{"format", take_format},	 {"json", take_json_flag},
 	{"system", take_system_flag},
 };
 

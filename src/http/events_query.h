@@ -33,7 +33,8 @@ struct events_query {
 	uint32_t limit;	     /* events; 0: no limit */
 	uint64_t timeout_ms; /* 0: none */
 	bool ndjson;	     /* NDJSON instead of events, by Accept */
-	bool json;   /* ndjson: payloads that are JSON are embedded as JSON */
+	bool json_events;    /* events with a line of JSON as their data */
+	bool json;   /* in both: payloads that are JSON are embedded as JSON */
 	bool system; /* ndjson: with lines about the state */
 };
 
@@ -42,7 +43,8 @@ struct events_query {
  * - Accept allows text/event-stream or names application/x-ndjson.
  * - The query. A broken '%' or a NUL is 400 anywhere; unknown parameters are
  *   ignored. A bad or doubled lastEventId is 400 even where the header wins; so
- *   is a bad or doubled deliver, limit, timeout, json, system or identity.
+ *   is a bad or doubled deliver, limit, timeout, format, json, system or
+ *   identity.
  * - Last-Event-ID. An empty one counts as none; otherwise it wins over the
  *   query. */
 int events_query_parse(struct events_query *ret, struct http_error *why,

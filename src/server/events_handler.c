@@ -110,6 +110,7 @@ static void fill_hub_open(struct hub_open *o, const struct events_query *q,
 	o->start = starts[q->deliver];
 	o->limit = q->limit;
 	o->ndjson = q->ndjson;
+	o->json_events = q->json_events && !q->ndjson;
 	o->json = q->json;
 	o->system = q->system;
 	if (!q->has_event_id)

@@ -329,6 +329,7 @@ static void start_hub(struct server *s)
 		.retry_ms = o->retry_ms,
 	};
 
+	s->js.event_header = o->event_header;
 	MUST(gateway_readable_new(&s->readable, o) == 0);
 	cfg.readable = s->readable;
 	MUST(hub_new(&s->hub, &cfg, &s->js.source, conn_sink(), &s->metrics) ==

@@ -47,6 +47,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_string_equal(o->subject_template.prefix, "events.");
 	assert_string_equal(o->id_header, "user_id");
 	assert_null(o->id_query);
+	assert_null(o->event_header);
 	assert_false(o->ui);
 	assert_int_equal(o->ping_interval_ms, 30000);
 	assert_int_equal(o->ping_style, PING_MESSAGE);
@@ -184,6 +185,9 @@ static void wrong_values_are_named_with_what_is_right(void **state)
 		{"id-header", "Last-Event-ID", "is reserved"},
 		{"id-query", "a&b", "letters, digits"},
 		{"id-query", "deliver", "is reserved"},
+		{"id-query", "format", "is reserved"},
+		{"event-header", "Event:", "no header name"},
+		{"event-header", "", "is empty"},
 		{"ping-interval", "30", "duration from 10ms to 24h, or 0"},
 		{"ping-interval", "9ms", "duration from 10ms to 24h, or 0"},
 		{"ping-interval", "25h", "duration from 10ms to 24h, or 0"},

@@ -524,6 +524,18 @@ static void test_flags(void **state)
 	req.query = "json=0&system=1";
 	assert_false(expect_good(&req).json);
 	assert_true(expect_good(&req).system);
+	req.query = "format=json&json=1";
+	assert_true(expect_good(&req).json_events);
+	req.query = "format=raw";
+	assert_false(expect_good(&req).json_events);
+	req.query = "format=JSON";
+	expect_rejected(&req, 400, REJECT_BAD_QUERY, "format \"JSON\"",
+			"raw or json");
+	req.query = "format=";
+	expect_rejected(&req, 400, REJECT_BAD_QUERY, "format \"\"",
+			"raw or json");
+	req.query = "format=json&format=json";
+	expect_rejected(&req, 400, REJECT_BAD_QUERY, "format", "once");
 	req.query = "json=yesno";
 	expect_rejected(&req, 400, REJECT_BAD_QUERY, "json \"yesno\"",
 			"1 or 0");
