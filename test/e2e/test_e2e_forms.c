@@ -1,0 +1,240 @@
+/* Headers of any bytes, by a real server: live, by replays' consumers, and by
+ * STREAM.MSG.GET a message looks the same, in all forms. */
+#include "e2e.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "raw_publisher.h"
+
+#define VERSION "NATS/1.0\r\n"
+
+static struct gateway_proc other; /* starts later: its buffer is empty */
+
+static void start_other(struct e2e *f)
+{
+	static const char *const args[] = {"--event-header", "Type", NULL};
+
+	gateway_proc_start(&other, f->nats.url, args);
+	gateway_proc_wait_ready(&other);
+}
+
+static int stop_other(void **state)
+{
+	gateway_proc_stop(&other);
+	gateway_proc_finish(&other);
+	return e2e_teardown(state);
+}
+
+static struct sse_client *open_at(struct e2e *f, const char *address,
+				  const char *id, const char *query)
+{
+	struct sse_client *c = e2e_client(f);
+
+	sse_client_stream(c, address, id, query);
+	sse_client_wait_any_id(c);
+	return c;
+}
+
+static void publish_block(struct e2e *f, const char *id, const char *block,
+			  size_t len, const char *data)
+{
+	char subject[64];
+
+	snprintf(subject, sizeof(subject), "events.%s", id);
+	raw_publish(f->nats.port, subject, block, len, data, strlen(data));
+}
+
+/* ---- each hostile block -------------------------------------------------- */
+
+static const struct {
+	const char *block;
+	size_t len;
+	const char *type; /* of the raw event */
+	const char *headers;
+} blocks[] = {
+#define BLOCK(lines, type, headers)                                           \
+	{                                                                     \
+		VERSION lines "\r\n", sizeof(VERSION lines "\r\n") - 1, type, \
+			headers                                               \
+	}
+	BLOCK("Trace: a\r\n", "message", "\"headers\":{\"Trace\":[\"a\"]},"),
+	BLOCK("Type: order\r\ntype: x\r\nA:\r\nType: y\r\n", "order",
+	      "\"headers\":{\"Type\":[\"order\",\"y\"],\"type\":[\"x\"],"
+	      "\"A\":[\"\"]},"),
+	BLOCK("Type: order\rid: 1\r\n", "message",
+	      "\"headers\":{\"Type\":[\"order\\rid: 1\"]},"),
+	BLOCK("Type: order\n\ndata: x\r\n", "message",
+	      "\"headers\":{\"Type\":[\"order\\n\\ndata: x\"]},"),
+	BLOCK("Type: base64\r\n", "message",
+	      "\"headers\":{\"Type\":[\"base64\"]},"),
+	BLOCK("Type: a\r\n b\r\n", "message",
+	      "\"headers\":{\"Type\":[\"a\\r\\n b\"]},"),
+	BLOCK("A: \0\x01\x1f\x7f\"\\\r\n", "message",
+	      "\"headers\":{\"A\":[\"\\u0000\\u0001\\u001f\x7f\\\"\\\\\"]},"),
+	BLOCK("A: \xff\r\nA: b\r\nB: \xc3\xbc\r\n", "message",
+	      "\"headers\":{\"B\":[\"\xc3\xbc\"]},"
+	      "\"headers_base64\":{\"A\":[\"/w==\",\"Yg==\"]},"),
+	BLOCK("nAtS-Msg-Id: \xff\r\n\xff: a\r\nno colon\r\n: a\r\n", "message",
+	      ""),
+	BLOCK("", "message", ""),
+	{"\0\xff\r\n", 4, "message", ""},
+	{"Type: order\r\n\r\n", 15, "message", ""},
+	{VERSION "Type: order", 21, "order",
+	 "\"headers\":{\"Type\":[\"order\"]},"},
+};
+
+enum { BLOCKS = sizeof(blocks) / sizeof(blocks[0]) };
+
+/* The JSON form of message `i`, whose sequence is i + 1. */
+static void assert_shown(const struct sse_event *ev, size_t i)
+{
+	const char *at = strstr(ev->data, "\"id\":\"");
+	char want[256];
+
+	assert_non_null(at);
+	snprintf(want, sizeof(want), "\"id\":\"%s\",%s\"data\":\"payload\"}",
+		 ev->id, blocks[i].headers);
+	assert_string_equal(at, want);
+	assert_string_equal(ev->type, blocks[i].type);
+	assert_int_equal(sse_id_seq(ev->id), i + 1);
+}
+
+static void blocks_of_any_bytes_live(void **state)
+{
+	struct e2e *f = *state;
+	struct sse_client *raw, *json;
+
+	e2e_gateway(f, "--event-header", "Type", NULL);
+	raw = e2e_open(f, "alice", NULL);
+	json = e2e_open(f, "alice", "format=json");
+	for (size_t i = 0; i < BLOCKS; i++)
+		publish_block(f, "alice", blocks[i].block, blocks[i].len,
+			      "payload");
+	for (size_t i = 0; i < BLOCKS; i++) {
+		const struct sse_event *ev =
+			sse_client_wait_event(raw, NULL, i + 1);
+
+		assert_string_equal(ev->data, "payload");
+		assert_string_equal(ev->type, blocks[i].type);
+		assert_shown(sse_client_wait_event(json, NULL, i + 1), i);
+	}
+}
+
+static void blocks_of_any_bytes_replayed(void **state)
+{
+	struct e2e *f = *state;
+	struct sse_client *raw, *json;
+
+	for (size_t i = 0; i < BLOCKS; i++)
+		publish_block(f, "alice", blocks[i].block, blocks[i].len,
+			      "payload");
+	e2e_gateway(f, "--event-header", "Type", NULL);
+	raw = e2e_open(f, "alice", "deliver=all");
+	json = e2e_open(f, "alice", "deliver=all&format=json");
+	for (size_t i = 0; i < BLOCKS; i++) {
+		assert_string_equal(
+			sse_client_wait_event(raw, NULL, i + 1)->type,
+			blocks[i].type);
+		assert_shown(sse_client_wait_event(json, NULL, i + 1), i);
+	}
+}
+
+static void blocks_of_any_bytes_as_the_last_message(void **state)
+{
+	struct e2e *f = *state;
+	char id[16];
+
+	for (size_t i = 0; i < BLOCKS; i++) {
+		snprintf(id, sizeof(id), "u%zu", i);
+		publish_block(f, id, blocks[i].block, blocks[i].len, "payload");
+	}
+	e2e_gateway(f, "--event-header", "Type", NULL);
+	for (size_t i = 0; i < BLOCKS; i++) {
+		struct sse_client *c;
+
+		snprintf(id, sizeof(id), "u%zu", i);
+		c = e2e_open(f, id, "deliver=last&format=json");
+		assert_shown(sse_client_wait_event(c, NULL, 1), i);
+	}
+}
+
+/* ---- random blocks ------------------------------------------------------- */
+
+static size_t random_block(char *out, size_t max, unsigned *seed)
+{
+	static const char *const parts[] = {"\r\n", "\r\n",	"\r",
+					    "\n",   ":",	": ",
+					    " ",    "A",	"Type",
+					    "b",    "\xff",	"\"",
+					    "\\",   "\xc3\xbc", "Nats-",
+					    "\x01"};
+	size_t len = strlen(VERSION);
+
+	memcpy(out, VERSION, len);
+	for (;;) {
+		const char *part;
+
+		*seed = *seed * 1103515245u + 12345u;
+		if ((*seed >> 16) % 24 == 0 || len + 16 > max)
+			return len;
+		part = parts[(*seed >> 20) %
+			     (sizeof(parts) / sizeof(parts[0]))];
+		memcpy(out + len, part, strlen(part));
+		len += strlen(part);
+	}
+}
+
+/* Two gateways, and a script: every event, its name and its object. */
+static void random_blocks_look_the_same_everywhere(void **state)
+{
+	enum { MESSAGES = 200 };
+	struct e2e *f = *state;
+	struct sse_client *live, *replayed, *lines;
+	unsigned seed = 7;
+	char block[256], text[16];
+
+	e2e_gateway(f, "--event-header", "Type", NULL);
+	live = e2e_open(f, "alice", "format=json");
+	for (int i = 0; i < MESSAGES; i++) {
+		size_t len = random_block(block, sizeof(block), &seed);
+
+		snprintf(text, sizeof(text), "m-%d", i);
+		publish_block(f, "alice", block, len, text);
+	}
+	start_other(f);
+	replayed = open_at(f, other.address, "alice",
+			   "deliver=all&format=json&json=1");
+	lines = e2e_client(f);
+	sse_client_get(lines, other.address,
+		       "/api/v1/events?deliver=all&limit=200",
+		       "user_id: alice\r\nAccept: application/x-ndjson\r\n");
+	sse_client_wait_reply(lines);
+	for (size_t i = 0; i < MESSAGES; i++) {
+		const struct sse_event *a =
+			sse_client_wait_event(live, NULL, i + 1);
+		const struct sse_event *b =
+			sse_client_wait_event(replayed, NULL, i + 1);
+
+		assert_string_equal(a->data, b->data);
+		assert_string_equal(a->type, b->type);
+		assert_string_equal(a->id, b->id);
+		assert_non_null(strstr(bytes_text(&lines->body), a->data));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		E2E_TEST(blocks_of_any_bytes_live),
+		E2E_TEST(blocks_of_any_bytes_replayed),
+		E2E_TEST(blocks_of_any_bytes_as_the_last_message),
+		cmocka_unit_test_setup_teardown(
+			random_blocks_look_the_same_everywhere, e2e_setup,
+			stop_other),
+	};
+
+	return cmocka_run_group_tests(tests, e2e_group_setup,
+				      e2e_group_teardown);
+}
