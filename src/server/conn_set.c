@@ -64,7 +64,8 @@ static void time_out_waiting_conns(struct conn_set *s, uint64_t now_ms)
 			return;
 		c->waited = true;
 		conn_read_serve_again(c);
-		if (c->state == CONN_WAITING) {
+		/* A pipelined request may wait now. */
+		if (c->state == CONN_WAITING && c->due_ms <= now_ms) {
 			conn_fault(c, "it waits for too long");
 			conn_close(c);
 		}

@@ -241,6 +241,23 @@ static bool act_step(struct play *p, const char *rest)
 	return true;
 }
 
+static bool act_keys(struct play *p, const char *rest)
+{
+	static const char *const states[] = {
+		[SERVER_KEYS_HERE] = "here",
+		[SERVER_KEYS_AWAY] = "away",
+		[SERVER_KEYS_FAIL] = "fail",
+	};
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strcmp(rest, states[i]) != 0)
+			continue;
+		server_set_keys(p->server, (enum server_keys)i);
+		return true;
+	}
+	return play_fail(p, "keys here, keys away, keys fail");
+}
+
 static bool act_drain(struct play *p, const char *rest)
 {
 	(void)rest;
@@ -297,6 +314,7 @@ static const struct action actions[] = {
 	{"read-on", act_read_on},
 	{"pass", act_pass},
 	{"step", act_step},
+	{"keys", act_keys},
 	{"drain", act_drain},
 	{"end-streams", act_end_streams},
 	{"streams", act_streams},

@@ -48,6 +48,7 @@ struct server {
 	struct address_range trusted[8];
 	struct jwks *keys;
 	struct conn_tokens tokens;
+	enum server_keys keys_state;
 	bool started;
 	bool tcp;
 	bool busy; /* something was done in this turn */
@@ -171,8 +172,10 @@ static void on_turn(uv_prepare_t *handle)
 		s->busy = true;
 	if (clock_ms >= hub_next_ms(s->hub))
 		hub_tick(s->hub, clock_ms);
-	if (clock_ms >= conn_set_next_ms(s->conns))
+	if (clock_ms >= conn_set_next_ms(s->conns)) {
 		conn_set_tick(s->conns, clock_ms);
+		s->busy = true;
+	}
 	if (hub_flush(s->hub, clock_ms, FLUSH_MAX))
 		s->busy = true;
 }
@@ -344,6 +347,24 @@ static void make_page(struct server *s)
 	MUST(!o->ui || live_page_init(&s->ui, &cfg) == 0);
 }
 
+static bool on_want_keys(void *arg, bool again)
+{
+	const struct server *s = arg;
+
+	(void)again;
+	return s->keys_state == SERVER_KEYS_AWAY;
+}
+
+void server_set_keys(struct server *s, enum server_keys state)
+{
+	s->keys_state = state;
+	if (!s->started)
+		return;
+	s->tokens.keys = state == SERVER_KEYS_HERE ? s->keys : NULL;
+	if (state != SERVER_KEYS_AWAY)
+		conn_set_keys_changed(s->conns);
+}
+
 /* The key is that of the tokens that a script has, whatever --jwt-key says. */
 static const struct conn_tokens *start_tokens(struct server *s)
 {
@@ -355,7 +376,9 @@ static const struct conn_tokens *start_tokens(struct server *s)
 	MUST(jwks_new(&s->keys, JWKS_SECRET, JWT_MAKER_SECRET,
 		      strlen(JWT_MAKER_SECRET), err) == 0);
 	s->tokens = (struct conn_tokens){
-		.keys = s->keys,
+		.keys = s->keys_state == SERVER_KEYS_HERE ? s->keys : NULL,
+		.want_keys = on_want_keys,
+		.arg = s,
 		.rules = gateway_jwt_rules(o),
 		.sources = {.cookie = o->jwt_cookie, .query = o->jwt_query},
 	};

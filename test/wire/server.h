@@ -44,6 +44,10 @@ void server_pass(struct server *s, uint64_t ms);
 /* Waits for something to turn for. */
 void server_wait(struct server *s, int timeout_ms);
 
+/* The keys of tokens: in use; on their way, so that requests wait; or neither.
+ */
+enum server_keys { SERVER_KEYS_HERE, SERVER_KEYS_AWAY, SERVER_KEYS_FAIL };
+void server_set_keys(struct server *s, enum server_keys state);
 void server_drain(struct server *s);
 size_t server_end_streams(struct server *s, size_t n);
 size_t server_streams(const struct server *s);

@@ -72,6 +72,7 @@
  *	silent, answers		JetStream does not answer, or does again
  *	pass 5s			time
  *	step 5s, step -5s	the wall clock alone is set
+ *	keys here|away|fail	of tokens: in use, on their way, or neither
  *	drain, end-streams N	as the gateway does at its end
  *	streams N, connections N	expected numbers
  */
