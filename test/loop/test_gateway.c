@@ -8,15 +8,19 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <uv.h>
 
 #include "temp_folder.h"
 #include "sluice.h"
 #include "sse_client.h"
+#include "test_clock.h"
 
 struct owner {
 	uv_loop_t loop;
@@ -53,28 +57,38 @@ static void on_done(struct sluice *gateway, void *arg)
 	uv_close((uv_handle_t *)&o->idle, NULL);
 }
 
-/* There is no server: the gateway retries in the background. */
-static void start(struct owner *o)
+/* There is no server: the gateway retries in the background. `key`: a URL, or
+ * NULL. */
+static void start_with_key(struct owner *o, const char *key)
 {
-	static const char *const options[][2] = {
+	const char *const options[][2] = {
 		{"listen", "127.0.0.1:0"},
 		{"admin-listen", "off"},
 		{"server", "nats://127.0.0.1:1"},
 		{"log-level", "error"},
+		{"auth", key == NULL ? "header" : "jwt"},
+		{"jwt-key", key},
 	};
 	struct sluice_options *set;
 
 	assert_int_equal(uv_loop_init(&o->loop), 0);
 	assert_int_equal(sluice_options_new(&set), 0);
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		assert_int_equal(sluice_options_set(set, options[i][0],
-						    options[i][1], o->err),
-				 0);
+		if (options[i][1] != NULL)
+			assert_int_equal(sluice_options_set(set, options[i][0],
+							    options[i][1],
+							    o->err),
+					 0);
 	assert_int_equal(sluice_start(&o->gateway, &o->loop, set, o->err), 0);
 	sluice_options_free(set);
 	uv_idle_init(&o->loop, &o->idle);
 	o->idle.data = o;
 	uv_idle_start(&o->idle, call_state_functions);
+}
+
+static void start(struct owner *o)
+{
+	start_with_key(o, NULL);
 }
 
 static void finish(struct owner *o)
@@ -114,6 +128,46 @@ static void done_is_called_once(void **state)
 	sluice_stop(o.gateway, on_done, &o);
 	o.stopped = true;
 	finish(&o);
+}
+
+/* Connections are established by the kernel, and nothing answers them. */
+static int listen_silently(char *url, size_t size)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET};
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 64), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	snprintf(url, size, "https://127.0.0.1:%u/", ntohs(at.sin_port));
+	return fd;
+}
+
+static void a_stop_does_not_wait_for_keys(void **state)
+{
+	char url[64];
+	int fd = listen_silently(url, sizeof(url));
+
+	(void)state;
+	for (int turns = 0; turns < 200; turns += 20) {
+		struct owner o = {.done = 0};
+		uint64_t begin_ms;
+
+		start_with_key(&o, url);
+		for (int i = 0; i < turns; i++)
+			uv_run(&o.loop, UV_RUN_NOWAIT);
+		if (turns == 180)
+			uv_sleep(300);
+		begin_ms = test_now_ms();
+		sluice_stop(o.gateway, on_done, &o);
+		o.stopped = true;
+		finish(&o);
+		assert_true(test_now_ms() - begin_ms < 2000);
+	}
+	close(fd);
 }
 
 /* ---- several in one process ---------------------------------------------- */
@@ -217,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(state_functions_work_until_done),
 		cmocka_unit_test(done_is_called_once),
+		cmocka_unit_test(a_stop_does_not_wait_for_keys),
 		cmocka_unit_test(two_gateways_in_two_threads),
 	};
 
