@@ -76,7 +76,7 @@ const char *option_checks_query_fault(const char *name)
 {
 	static const char *const taken[] = {"deliver", "lastEventId", "limit",
 					    "timeout", "format",      "json",
-					    "system"};
+					    "system",  "subject"};
 	size_t len = strlen(name);
 
 	if (len == 0 || len > NAME_MAX_BYTES)

@@ -13,6 +13,14 @@ struct jwt_rules gateway_jwt_rules(const struct options *o)
 	};
 }
 
+struct rights_source gateway_rights(const struct options *o)
+{
+	return (struct rights_source){
+		.subjects = &o->subject,
+		.n_subjects = 1,
+	};
+}
+
 struct live_page_config gateway_live_page_config(const struct options *o)
 {
 	return (struct live_page_config){

@@ -4,11 +4,14 @@
 #define SLUICE_GATEWAY_CONFIG_H
 
 #include "auth/jwt.h"
+#include "auth/rights.h"
 #include "config/options.h"
 #include "http/live_page.h"
 #include "nats/readable.h"
 
 struct jwt_rules gateway_jwt_rules(const struct options *o);
+/* Of all requests. */
+struct rights_source gateway_rights(const struct options *o);
 struct live_page_config gateway_live_page_config(const struct options *o);
 /* What the tail stores. -ENOMEM or 0. */
 int gateway_readable_new(struct readable **ret, const struct options *o);

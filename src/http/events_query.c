@@ -111,6 +111,33 @@ static bool is_last_event_id(const struct query_text *name)
 	return n == sizeof(letters) - 1;
 }
 
+/* ---- what it follows ----------------------------------------------------- */
+
+static int take_subject(struct events_reader *r, const struct query_text *value)
+{
+	struct events_subjects *s = r->req->subjects;
+	char shown[PRINTABLE_MAX];
+	struct span kept = query_text_kept(value), *to;
+
+	if (s->n == EVENTS_SUBJECTS_MAX)
+		return http_error_set(r->why, 400, REJECT_BAD_SUBJECT,
+				      "subject is given more than %d times",
+				      EVENTS_SUBJECTS_MAX);
+	if (value->len > PATTERN_MAX)
+		return http_error_set(
+			r->why, 400, REJECT_BAD_SUBJECT,
+			"subject \"%s\" is not a NATS pattern: it "
+			"has more than %d bytes",
+			http_error_quote(shown, sizeof(shown), kept.at,
+					 kept.len),
+			PATTERN_MAX);
+	to = &s->list[s->n++];
+	*to = (struct span){s->text + s->len, value->len};
+	memcpy(s->text + s->len, value->bytes, value->len);
+	s->len += value->len;
+	return 0;
+}
+
 /* ---- when it ends, and what its lines hold ------------------------------- */
 
 static int take_limit_parameter(struct events_reader *r,
@@ -232,6 +259,8 @@ static int take_events_pair(struct events_reader *r,
 		return -EINVAL;
 	if (query_text_is(&name, "deliver"))
 		return take_deliver(r, &value);
+	if (query_text_is(&name, "subject"))
+		return take_subject(r, &value);
 	if (is_last_event_id(&name))
 		return take_last_event_id(r, &value);
 	if (req->id_name != NULL && query_text_is(&name, req->id_name))
@@ -260,6 +289,7 @@ int events_query_parse(struct events_query *ret, struct http_error *why,
 	const char *id = req->last_event_id, *query = req->query;
 	struct query_pair pair;
 
+	req->subjects->n = req->subjects->len = 0;
 	r.query.ndjson = accept_prefers_ndjson(req->accept);
 	if (!r.query.ndjson && check_accept(req->accept, why) < 0)
 		return -EINVAL;

@@ -8,8 +8,19 @@
 #include <stdint.h>
 
 #include "http/query.h"
+#include "nats/pattern.h"
+
+enum { EVENTS_SUBJECTS_MAX = 32 }; /* in a request, repeats included */
 
 enum deliver { DELIVER_NEW, DELIVER_ALL, DELIVER_LAST };
+
+/* The values of `subject`, decoded: any bytes but NUL. */
+struct events_subjects {
+	size_t n;
+	size_t len; /* of `text` */
+	struct span list[EVENTS_SUBJECTS_MAX];
+	char text[EVENTS_SUBJECTS_MAX * PATTERN_MAX];
+};
 
 /* All borrowed, NUL-terminated. */
 struct events_request {
@@ -19,6 +30,8 @@ struct events_request {
 	const char *id_name;	   /* parameter that carries the identity, or
 				      NULL */
 	const char *token_name;	   /* parameter that carries a token, or NULL */
+	struct events_subjects *subjects; /* filled, also where the request is
+					     rejected */
 };
 
 struct events_query {
@@ -44,7 +57,8 @@ struct events_query {
  * - The query. A broken '%' or a NUL is 400 anywhere; unknown parameters are
  *   ignored. A bad or doubled lastEventId is 400 even where the header wins; so
  *   is a bad or doubled deliver, limit, timeout, format, json, system or
- *   identity.
+ *   identity, and one of `subject` that is too long for a pattern, or too many
+ *   of them. Their form is not checked.
  * - Last-Event-ID. An empty one counts as none; otherwise it wins over the
  *   query. */
 int events_query_parse(struct events_query *ret, struct http_error *why,

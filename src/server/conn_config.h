@@ -8,6 +8,7 @@
 
 #include "auth/bearer_token.h"
 #include "auth/jwt.h"
+#include "auth/rights.h"
 #include "base/address.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -45,8 +46,11 @@ struct conn_config {
 	const struct log *log;	  /* may be NULL */
 	const struct log *access; /* lines of subscriptions; NULL: none */
 	const char *id_header;
-	const char *id_query;		   /* NULL: none */
-	const struct conn_tokens *tokens;  /* NULL: the two above identify */
+	const char *id_query;		  /* NULL: none */
+	const struct conn_tokens *tokens; /* NULL: the two above identify */
+	/* The templates, and the name of the claim; the rest is of the
+	 * request. */
+	struct rights_source rights;
 	struct cors cors;		   /* of public requests */
 	const struct live_page *live_page; /* NULL: none */
 	/* Public connections begin with a header of the PROXY protocol. */

@@ -290,9 +290,12 @@ static void wait_or_reject(struct conn *c, const struct exchange *x,
 		conn_reject(c, &x->to, why);
 }
 
-static void serve_identity(struct conn *c, const struct exchange *x,
-			   const struct events_query *q,
-			   const struct authentication *who)
+/* ---- a request ----------------------------------------------------------- */
+
+static void serve_selection(struct conn *c, const struct exchange *x,
+			    const struct events_query *q,
+			    const struct authentication *who,
+			    const struct rights_selection *selection)
 {
 	enum reject_reason exceeded = find_exceeded_limit(c, &who->id);
 	struct hub_open open;
@@ -303,12 +306,41 @@ static void serve_identity(struct conn *c, const struct exchange *x,
 		respond_head(c, &x->to);
 	} else {
 		fill_hub_open(&open, q, &who->id, x->to.minor);
+		open.selection = selection;
 		open_subscription(c, x, q, &open, who->end_ms);
 	}
 }
 
+static void serve_identity(struct conn *c, const struct exchange *x,
+			   const struct events_query *q,
+			   const struct events_subjects *asked,
+			   const struct authentication *who)
+{
+	struct rights_source source = c->set->cfg.rights;
+	struct rights_selection selection;
+	struct rights *rights = NULL;
+	struct http_error why;
+	int rc;
+
+	source.id = (struct span){who->id.id, who->id.len};
+	if (who->rights != NULL)
+		source.claim = span_of(who->rights);
+	rc = rights_new(&rights, &why, &source);
+	if (rc == 0)
+		rc = rights_select(&selection, &why, rights, asked->list,
+				   asked->n);
+	if (rc == -ENOMEM)
+		reject_for_memory(c, &x->to);
+	else if (rc < 0)
+		conn_reject(c, &x->to, &why);
+	else
+		serve_selection(c, x, q, who, &selection);
+	rights_free(rights);
+}
+
 static void serve_subscription(struct conn *c, const struct exchange *x,
-			       const struct events_query *q)
+			       const struct events_query *q,
+			       const struct events_subjects *asked)
 {
 	struct authentication who;
 	struct http_error why;
@@ -326,13 +358,14 @@ static void serve_subscription(struct conn *c, const struct exchange *x,
 		conn_reject(c, &x->to, &why);
 		return;
 	}
-	serve_identity(c, x, q, &who);
+	serve_identity(c, x, q, asked, &who);
 	authentication_finish(&who);
 }
 
 void events_handler(struct conn *c, const struct exchange *x)
 {
 	const struct conn_config *cfg = &c->set->cfg;
+	struct events_subjects subjects;
 	const struct events_request asked = {
 		.query = x->query,
 		.accept = x->accept,
@@ -341,6 +374,7 @@ void events_handler(struct conn *c, const struct exchange *x)
 		.id_name = cfg->id_query,
 		.token_name =
 			cfg->tokens == NULL ? NULL : cfg->tokens->sources.query,
+		.subjects = &subjects,
 	};
 	struct exchange typed = *x;
 	struct events_query q;
@@ -351,5 +385,5 @@ void events_handler(struct conn *c, const struct exchange *x)
 		return;
 	}
 	typed.to.type = q.ndjson ? "application/x-ndjson" : NULL;
-	serve_subscription(c, &typed, &q);
+	serve_subscription(c, &typed, &q, &subjects);
 }

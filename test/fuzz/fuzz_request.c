@@ -251,7 +251,9 @@ static int route_events(const struct request *h, struct events_query *ret,
 		ROUTE("/api/v1/events", "GET, HEAD", ROUTE_PUBLIC);
 	const struct route_request req = {.method = h->method,
 					  .target = h->target};
+	static struct events_subjects subjects;
 	struct events_request asked = {
+		.subjects = &subjects,
 		.accept = request_find(h, "Accept", NULL),
 		.last_event_id = request_find(h, "Last-Event-ID", NULL),
 		.id_name = "id",

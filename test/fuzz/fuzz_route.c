@@ -234,6 +234,20 @@ static char *take_target(struct fuzz_input *in)
 	return text;
 }
 
+static void must_be_subjects(const struct events_subjects *s)
+{
+	size_t len = 0;
+
+	MUST(s->n <= EVENTS_SUBJECTS_MAX);
+	for (size_t i = 0; i < s->n; i++) {
+		MUST(s->list[i].at == s->text + len);
+		MUST(s->list[i].len <= PATTERN_MAX);
+		MUST(memchr(s->list[i].at, '\0', s->list[i].len) == NULL);
+		len += s->list[i].len;
+	}
+	MUST(len == s->len);
+}
+
 static void run_events(const char *target, const struct events_request *req,
 		       const char *header)
 {
@@ -248,6 +262,7 @@ static void run_events(const char *target, const struct events_request *req,
 		return;
 	}
 	MUST(accept_allows(req->accept, "text", "event-stream"));
+	must_be_subjects(req->subjects);
 	must_be_deliver(&q, target);
 	must_be_cursor(&q, target, req);
 	must_be_query_id(&q, target, req);
@@ -297,7 +312,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.page = (bits & 2) != 0,
 		.admin = (bits & 1) != 0,
 	};
+	static struct events_subjects subjects;
 	struct events_request events = {
+		.subjects = &subjects,
 		.accept = accept,
 		.last_event_id = last_event_id,
 		.id_name = id_query,

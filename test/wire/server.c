@@ -398,6 +398,7 @@ static void start_conns(struct server *s)
 			o->auth == AUTH_JWT ? "Authorization" : o->id_header,
 		.tokens = start_tokens(s),
 		.id_query = o->id_query,
+		.rights = gateway_rights(o),
 		.live_page = o->ui ? &s->ui : NULL,
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
 		.proxy_protocol = o->proxy_protocol,

@@ -13,7 +13,8 @@
 #include "base/check.h"
 #include "http/events_query.h"
 
-static const struct events_request plain = {.query = ""};
+static struct events_subjects subjects;
+static const struct events_request plain = {.query = "", .subjects = &subjects};
 
 /* What an error must not touch. */
 static const struct events_query untouched = {.event_seq = 0x5a5a};
@@ -586,6 +587,72 @@ static void test_tokens(void **state)
 	assert_null(expect_good(&req).token.at);
 }
 
+/* ---- subjects ------------------------------------------------------------ */
+
+static void expect_subjects(const char *query, const char *const *want)
+{
+	struct events_request req = plain;
+	size_t n = 0;
+
+	req.query = query;
+	memset(&subjects, 0x5a, sizeof(subjects));
+	expect_good(&req);
+	for (; want[n] != NULL; n++) {
+		assert_true(n < subjects.n);
+		assert_int_equal(subjects.list[n].len, strlen(want[n]));
+		assert_memory_equal(subjects.list[n].at, want[n],
+				    strlen(want[n]));
+	}
+	assert_int_equal(subjects.n, n);
+}
+
+/* Whether a text is a pattern is decided with the rights. */
+static void test_subjects(void **state)
+{
+	(void)state;
+	expect_subjects("", (const char *[]){NULL});
+	expect_subjects("Subject=a", (const char *[]){NULL});
+	expect_subjects("subject=a.*&deliver=all&subject=b.%3e&subject=a.*",
+			(const char *[]){"a.*", "b.>", "a.*", NULL});
+	expect_subjects("%73ubject=%24JS.%2a", (const char *[]){"$JS.*", NULL});
+	expect_subjects("subject=a,b+c;d=e",
+			(const char *[]){"a,b+c;d=e", NULL});
+	expect_subjects("subject=&subject&subject=%252e",
+			(const char *[]){"", "", "%2e", NULL});
+	expect_subjects("subject=%ff%0d%20", (const char *[]){"\xff\r ", NULL});
+}
+
+/* All of them may be as long as a pattern can be. */
+static void test_many_subjects(void **state)
+{
+	static char query[EVENTS_SUBJECTS_MAX * 800], one[800];
+	struct events_request req = plain;
+	size_t len = 0;
+
+	(void)state;
+	strcpy(one, "subject=");
+	for (int i = 0; i < PATTERN_MAX; i++)
+		strcat(one, "%61");
+	strcat(one, "&");
+	for (int i = 0; i < EVENTS_SUBJECTS_MAX; i++)
+		len += (size_t)sprintf(query + len, "%s", one);
+	req.query = query;
+	expect_good(&req);
+	assert_int_equal(subjects.n, EVENTS_SUBJECTS_MAX);
+	for (int i = 0; i < EVENTS_SUBJECTS_MAX; i++)
+		assert_int_equal(subjects.list[i].len, PATTERN_MAX);
+	assert_int_equal(subjects.len, sizeof(subjects.text));
+	strcpy(query + len, "subject=");
+	expect_rejected(&req, 400, REJECT_BAD_SUBJECT,
+			"subject is given more than 32 times", NULL);
+	strcpy(strchr(one, '&'), "a");
+	req.query = one;
+	expect_rejected(&req, 400, REJECT_BAD_SUBJECT, "not a NATS pattern",
+			"more than 255 bytes");
+	req.query = "subject=a%00b";
+	expect_rejected(&req, 400, REJECT_BAD_QUERY, "%01 to %FF", NULL);
+}
+
 /* No error quotes a byte of a token. */
 static void test_tokens_are_not_quoted(void **state)
 {
@@ -625,6 +692,8 @@ int main(void)
 		cmocka_unit_test(test_accept_is_checked_first),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_subjects),
+		cmocka_unit_test(test_many_subjects),
 		cmocka_unit_test(test_tokens),
 		cmocka_unit_test(test_tokens_are_not_quoted),
 	};
