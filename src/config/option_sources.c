@@ -9,6 +9,7 @@
 #include "base/ascii.h"
 #include "base/check.h"
 #include "base/printable.h"
+#include "nats/pattern_template.h"
 
 enum { NAME_MAX_BYTES = 64, SHOWN_MAX = 96 };
 
@@ -389,6 +390,36 @@ static int reject_option(const struct options *o, const char *name,
 	return -EINVAL;
 }
 
+static bool has_id_template(const struct options_strings *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (pattern_template_has_id(span_of(list->items[i])))
+			return true;
+	return false;
+}
+
+/* Without identities. */
+static int finish_auth_none(const struct options *o, char *err)
+{
+	static const char has_id[] = "{id} needs an identity, which --auth "
+				     "none does not have";
+
+	if (layer_of_row(o, "subject") == OPTIONS_DEFAULT)
+		return reject_option(o, "auth",
+				     "none needs --subject too, without {id}",
+				     err);
+	if (has_id_template(&o->subject))
+		return reject_option(o, "subject", has_id, err);
+	if (has_id_template(&o->allow_sub))
+		return reject_option(o, "allow-sub", has_id, err);
+	if (o->max_subscriptions_per_id > 0)
+		return reject_option(o, "max-subscriptions-per-id",
+				     "needs --auth header or jwt: with none "
+				     "clients have no identity",
+				     err);
+	return 0;
+}
+
 /* Options of tokens with --auth header are an error: otherwise a gateway that
  * is meant to verify tokens would trust the header of any client. */
 static int finish_auth_options(struct options *o, char *err)
@@ -396,8 +427,9 @@ static int finish_auth_options(struct options *o, char *err)
 	static const char *const jwt[] = {"jwt-key",	"jwt-secret",
 					  "jwt-claim",	"jwt-audience",
 					  "jwt-issuer", "jwt-allow-no-exp",
-					  "jwt-leeway", "jwt-cookie",
-					  "jwt-query",	NULL};
+					  "jwt-leeway", "jwt-rights",
+					  "jwt-cookie", "jwt-query",
+					  NULL};
 	static const char *const keys[] = {"jwt-key", "jwt-secret", NULL};
 	int rc = check_exclusive(o, keys, err);
 
@@ -407,16 +439,19 @@ static int finish_auth_options(struct options *o, char *err)
 		return reject_option(o, "auth",
 				     "jwt needs --jwt-key or --jwt-secret too",
 				     err);
-	if (o->auth == AUTH_JWT && o->id_query != NULL)
+	if (o->auth != AUTH_HEADER && o->id_query != NULL)
 		return reject_option(o, "id-query",
-				     "is for --auth header; with jwt the token "
-				     "carries the identity",
+				     o->auth == AUTH_JWT
+					     ? "is for --auth header; with jwt "
+					       "the token carries the identity"
+					     : "is for --auth header; with "
+					       "none no identity is taken",
 				     err);
 	for (const char *const *n = jwt; o->auth != AUTH_JWT && *n != NULL; n++)
 		if (layer_of_row(o, *n) != OPTIONS_DEFAULT)
 			return reject_option(o, *n, "needs --auth jwt too",
 					     err);
-	return 0;
+	return o->auth == AUTH_NONE ? finish_auth_none(o, err) : 0;
 }
 
 int option_sources_finish(struct options *o, char *err)

@@ -8,7 +8,10 @@
 #include "config/option_checks.h"
 #include "http/cors.h"
 #include "http/https_url.h"
+#include "nats/pattern.h"
+#include "nats/pattern_template.h"
 #include "nats/server_url.h"
+#include "nats/subject.h"
 
 #define AT(member) offsetof(struct options, member)
 #define HOURS(n)   ((uint64_t)(n)*3600000)
@@ -24,7 +27,7 @@
 #endif
 
 /* In the order of their enums. */
-static const char *const auths[] = {"header", "jwt", NULL};
+static const char *const auths[] = {"header", "jwt", "none", NULL};
 static const char *const switches[] = {"auto", "on", "off", NULL};
 static const char *const ping_styles[] = {"message", "comment", "event", NULL};
 static const char *const healthchecks[] = {"off", "live", "ready", NULL};
@@ -35,13 +38,18 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug",
 /* No detail beyond `takes`. */
 static const char no_detail[] = "";
 
+static const char *allow_sub_fault(const char *value)
+{
+	return pattern_template_fault(span_of(value));
+}
+
 static const char *subject_fault(const char *value)
 {
-	struct subject_template t;
-	const char *why = NULL;
+	const char *fault = allow_sub_fault(value);
 
-	subject_template_parse(&t, value, &why);
-	return why;
+	if (fault == NULL && pattern_is_hidden(span_of(value)))
+		fault = "its first token begins with $ or is _INBOX";
+	return fault;
 }
 
 static const char *stream_fault(const char *value)
@@ -290,14 +298,25 @@ const struct options_row options_table[] = {
 	 .help = "JetStream stream; may be created later",
 	 .fault = stream_fault},
 	{.name = "subject",
-	 .type = OPTIONS_STRING,
+	 .type = OPTIONS_LIST,
 	 .offset = AT(subject),
 	 .metavar = "TEMPLATE",
 	 .value = "events.{id}",
-	 .takes = "a subject with {id} once, as a whole token, and no "
-		  "wildcard, such as events.{id}",
-	 .help = "subject of an identity's events",
+	 .takes = "a NATS pattern in which tokens may be {id}, such as "
+		  "events.{id} or news.>",
+	 .help = "subjects that a client may read, and follows by default;\n"
+		 "{id} is its identity; repeatable",
 	 .fault = subject_fault},
+	{.name = "allow-sub",
+	 .type = OPTIONS_LIST,
+	 .offset = AT(allow_sub),
+	 .metavar = "TEMPLATE",
+	 .takes = "a NATS pattern in which tokens may be {id}, such as "
+		  "rooms.*.{id}",
+	 .help = "more subjects that a client may read, when it asks for "
+		 "them;\n"
+		 "repeatable",
+	 .fault = allow_sub_fault},
 	{.name = "id-header",
 	 .type = OPTIONS_STRING,
 	 .offset = AT(id_header),
@@ -364,11 +383,11 @@ const struct options_row options_table[] = {
 	{.name = "auth",
 	 .type = OPTIONS_WORD,
 	 .offset = AT(auth),
-	 .metavar = "header|jwt",
+	 .metavar = "header|jwt|none",
 	 .group = "Authentication",
 	 .value = "header",
-	 .help = "how clients are identified: a trusted header, or a signed\n"
-		 "token",
+	 .help = "how clients are identified: a trusted header, a signed\n"
+		 "token, or not at all",
 	 .words = auths},
 	{.name = "jwt-key",
 	 .type = OPTIONS_STRING,
@@ -428,6 +447,15 @@ const struct options_row options_table[] = {
 	 .help = "tolerated difference of clocks for exp and nbf",
 	 .min = 1,
 	 .max = HOURS(1)},
+	{.name = "jwt-rights",
+	 .type = OPTIONS_STRING,
+	 .offset = AT(jwt_rights),
+	 .metavar = "NAME|off",
+	 .value = "nats",
+	 .takes = "a claim's name of at most 256 bytes, or off",
+	 .help = "claim with more rights, and with denied subjects; off: no\n"
+		 "token carries rights",
+	 .fault = claim_name_fault},
 	{.name = "jwt-cookie",
 	 .type = OPTIONS_STRING,
 	 .offset = AT(jwt_cookie),

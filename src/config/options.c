@@ -175,9 +175,6 @@ static int store_option(struct options *o, const struct options_row *row,
 		*(uint64_t *)at = p->number;
 		break;
 	}
-	if (row->offset == offsetof(struct options, subject))
-		MUST(subject_template_parse(&o->subject_template, o->subject,
-					    why) == 0);
 	return 0;
 }
 
@@ -316,6 +313,11 @@ void options_finish(struct options *o)
 	}
 	free(o->state);
 	*o = (struct options){0};
+}
+
+bool options_token_rights(const struct options *o)
+{
+	return o->auth == AUTH_JWT && strcmp(o->jwt_rights, "off") != 0;
 }
 
 static int copy_option_row(struct options *dst, const struct options *src,

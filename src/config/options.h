@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "config/option_table.h"
 #include "config/option_value.h"
-#include "nats/subject.h"
 
 enum options_layer {
 	OPTIONS_DEFAULT,
@@ -25,7 +24,7 @@ enum options_layer {
 	OPTIONS_FLAG,
 };
 
-enum options_auth { AUTH_HEADER, AUTH_JWT };
+enum options_auth { AUTH_HEADER, AUTH_JWT, AUTH_NONE };
 enum options_switch { SWITCH_AUTO, SWITCH_ON, SWITCH_OFF };
 enum options_ping_style { PING_MESSAGE, PING_COMMENT, PING_EVENT };
 enum options_healthcheck {
@@ -61,8 +60,8 @@ struct options {
 	char *js_domain;
 	char *js_api_prefix;
 	char *stream;
-	char *subject;
-	struct subject_template subject_template; /* of `subject` */
+	struct options_strings subject;	  /* templates, none hidden */
+	struct options_strings allow_sub; /* templates */
 	char *id_header;
 	char *id_query;
 	char *event_header;
@@ -76,6 +75,7 @@ struct options {
 	struct options_strings jwt_audience;
 	struct options_strings jwt_issuer;
 	uint64_t jwt_leeway_ms;
+	char *jwt_rights; /* claim, or "off" */
 	char *jwt_cookie;
 	char *jwt_query;
 	uint64_t ping_interval_ms; /* 0: none */
@@ -133,6 +133,8 @@ void options_name(const struct options_row *row, enum options_layer layer,
 /* Layer of the present value. */
 enum options_layer options_layer_of(const struct options *o,
 				    const struct options_row *row);
+/* Whether tokens carry rights. */
+bool options_token_rights(const struct options *o);
 /* Resets to the default. -ENOMEM or 0. */
 int options_reset(struct options *o, const struct options_row *row);
 

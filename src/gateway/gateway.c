@@ -347,8 +347,7 @@ _Static_assert((int)PING_MESSAGE == (int)SSE_PING_MESSAGE &&
 static int open_gateway_hub(struct sluice *gw)
 {
 	const struct options *o = &gw->options;
-	const struct hub_config cfg = {
-		.subject = o->subject_template,
+	struct hub_config cfg = {
 		.readable = gw->readable,
 		.buffer_size = (size_t)o->buffer_size,
 		.max_replays = (size_t)o->max_replays,
@@ -358,6 +357,7 @@ static int open_gateway_hub(struct sluice *gw)
 		.now_ns = wall_clock_now_ns,
 	};
 
+	cfg.no_own_subject = !gateway_own_subject(&cfg.subject, o);
 	return hub_new(&gw->hub, &cfg, gateway_nats_jetstream(&gw->nats),
 		       conn_sink(), &gw->metrics);
 }
@@ -423,7 +423,9 @@ static int open_conn_set(struct sluice *gw)
 		.log = &gw->logs.main,
 		.access = gateway_logs_access(&gw->logs),
 		/* The header with the identity, which may come only once. */
-		.id_header = by_token ? "Authorization" : o->id_header,
+		.id_header =
+			o->auth == AUTH_HEADER ? o->id_header : "Authorization",
+		.no_identity = o->auth == AUTH_NONE,
 		.tokens = by_token ? &gw->keys.tokens : NULL,
 		.id_query = o->id_query,
 		.rights = gateway_rights(o),

@@ -10,33 +10,56 @@ struct jwt_rules gateway_jwt_rules(const struct options *o)
 		.n_issuers = o->jwt_issuer.n,
 		.leeway_ms = o->jwt_leeway_ms,
 		.no_exp = o->jwt_allow_no_exp,
+		.rights = options_token_rights(o) ? o->jwt_rights : NULL,
 	};
 }
 
 struct rights_source gateway_rights(const struct options *o)
 {
 	return (struct rights_source){
-		.subjects = &o->subject,
-		.n_subjects = 1,
+		.subjects = o->subject.items,
+		.n_subjects = o->subject.n,
+		.allow_sub = o->allow_sub.items,
+		.n_allow_sub = o->allow_sub.n,
+		.claim_name = o->jwt_rights,
 	};
 }
 
 struct live_page_config gateway_live_page_config(const struct options *o)
 {
+	static const char *const auths[] = {[AUTH_HEADER] = "header",
+					    [AUTH_JWT] = "jwt",
+					    [AUTH_NONE] = "none"};
+
 	return (struct live_page_config){
 		.stream = o->stream,
-		.subject = o->subject,
+		.subject = o->subject.items[0],
 		.id_header = o->id_header,
-		.auth = o->auth == AUTH_JWT ? "jwt" : "header",
+		.auth = auths[o->auth],
 		.ping_ms = o->ping_interval_ms,
 		.retry_ms = o->retry_ms,
 	};
 }
 
+bool gateway_own_subject(struct subject_template *ret, const struct options *o)
+{
+	const char *why;
+
+	for (size_t i = 0; i < o->subject.n; i++)
+		if (subject_template_parse(ret, o->subject.items[i], &why) == 0)
+			return true;
+	return false;
+}
+
 int gateway_readable_new(struct readable **ret, const struct options *o)
 {
-	const struct readable_source src = {.subjects = &o->subject,
-					    .n_subjects = 1};
+	const struct readable_source src = {
+		.subjects = o->subject.items,
+		.n_subjects = o->subject.n,
+		.allow_sub = o->allow_sub.items,
+		.n_allow_sub = o->allow_sub.n,
+		.all = options_token_rights(o),
+	};
 
 	return readable_new(ret, &src);
 }

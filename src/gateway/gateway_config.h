@@ -3,16 +3,22 @@
 #ifndef SLUICE_GATEWAY_CONFIG_H
 #define SLUICE_GATEWAY_CONFIG_H
 
+#include <stdbool.h>
+
 #include "auth/jwt.h"
 #include "auth/rights.h"
 #include "config/options.h"
 #include "http/live_page.h"
 #include "nats/readable.h"
+#include "nats/subject.h"
 
 struct jwt_rules gateway_jwt_rules(const struct options *o);
 /* Of all requests. */
 struct rights_source gateway_rights(const struct options *o);
 struct live_page_config gateway_live_page_config(const struct options *o);
+/* Of the subjects that belong to one identity alone: the first --subject that
+ * makes such ones. False: none does. */
+bool gateway_own_subject(struct subject_template *ret, const struct options *o);
 /* What the tail stores. -ENOMEM or 0. */
 int gateway_readable_new(struct readable **ret, const struct options *o);
 

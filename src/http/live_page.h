@@ -11,7 +11,7 @@ struct live_page_config {
 	const char *stream;
 	const char *subject; /* the template */
 	const char *id_header;
-	const char *auth; /* "header" or "jwt" */
+	const char *auth; /* "header", "jwt" or "none" */
 	uint64_t ping_ms; /* 0: none */
 	uint64_t retry_ms;
 };

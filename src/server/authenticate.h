@@ -13,12 +13,12 @@
 struct conn_config;
 
 struct authentication {
-	struct identity id;
-	uint64_t end_ms; /* of its token, since 1970; UINT64_MAX: never */
-	char *rights;	 /* struct jwt.rights; owned */
+	struct identity id; /* empty: none */
+	uint64_t end_ms;    /* of its token, since 1970; UINT64_MAX: never */
+	char *rights;	    /* struct jwt.rights; owned */
 };
 
-/* 0, -ENOMEM, or -EINVAL with *why. */
+/* The identity is empty with --auth none. 0, -ENOMEM, or -EINVAL with *why. */
 int authenticate(const struct conn_config *cfg, const struct request *h,
 		 const struct events_query *q, struct authentication *ret,
 		 struct http_error *why);

@@ -45,6 +45,7 @@ struct conn_config {
 	struct metrics *metrics;
 	const struct log *log;	  /* may be NULL */
 	const struct log *access; /* lines of subscriptions; NULL: none */
+	bool no_identity;	  /* --auth none: these are not used */
 	const char *id_header;
 	const char *id_query;		  /* NULL: none */
 	const struct conn_tokens *tokens; /* NULL: the two above identify */

@@ -324,7 +324,6 @@ static void start_hub(struct server *s)
 {
 	const struct options *o = &s->options;
 	struct hub_config cfg = {
-		.subject = o->subject_template,
 		.buffer_size = o->buffer_size,
 		.max_replays = o->max_replays,
 		.ping_ms = o->ping_interval_ms,
@@ -335,6 +334,7 @@ static void start_hub(struct server *s)
 	s->js.event_header = o->event_header;
 	MUST(gateway_readable_new(&s->readable, o) == 0);
 	cfg.readable = s->readable;
+	cfg.no_own_subject = !gateway_own_subject(&cfg.subject, o);
 	MUST(hub_new(&s->hub, &cfg, &s->js.source, conn_sink(), &s->metrics) ==
 	     0);
 }
@@ -395,7 +395,8 @@ static void start_conns(struct server *s)
 		.hub = s->hub,
 		.metrics = &s->metrics,
 		.id_header =
-			o->auth == AUTH_JWT ? "Authorization" : o->id_header,
+			o->auth == AUTH_HEADER ? o->id_header : "Authorization",
+		.no_identity = o->auth == AUTH_NONE,
 		.tokens = start_tokens(s),
 		.id_query = o->id_query,
 		.rights = gateway_rights(o),

@@ -380,7 +380,7 @@ static void a_key_needs_tokens(void **state)
 {
 	static const char *const names[] = {
 		"jwt-key",   "jwt-secret", "jwt-audience", "jwt-issuer",
-		"jwt-claim", "jwt-cookie", "jwt-query",
+		"jwt-claim", "jwt-cookie", "jwt-query",	   "jwt-rights",
 	};
 	char err[OPTIONS_ERROR_MAX], want[OPTIONS_ERROR_MAX];
 
@@ -398,6 +398,63 @@ static void a_key_needs_tokens(void **state)
 		assert_string_equal(err, want);
 		options_finish(&o);
 	}
+}
+
+static void must_fail_without_identities(struct options *o, const char *text)
+{
+	char err[OPTIONS_ERROR_MAX];
+
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
+	assert_string_equal(err, text);
+}
+
+/* Nothing that depends on an identity. */
+static void no_identity_has_no_template(void **state)
+{
+	struct options *o = *state;
+	char err[OPTIONS_ERROR_MAX];
+
+	assert_int_equal(args(o, err, "--auth", "none"), 0);
+	must_fail_without_identities(
+		o, "--auth: none needs --subject too, without {id}");
+	assert_int_equal(args(o, err, "--subject", "a,b.{id}.>"), 0);
+	must_fail_without_identities(o,
+				     "--subject: {id} needs an identity, which "
+				     "--auth none does not have");
+	assert_int_equal(options_reset(o, options_find("subject")), 0);
+	assert_int_equal(args(o, err, "--subject", "a,b.>", "--allow-sub",
+			      "c.{id}"),
+			 0);
+	must_fail_without_identities(o, "--allow-sub: {id} needs an identity, "
+					"which --auth none does not have");
+	o->allow_sub.items[0][2] = 'c';
+	o->allow_sub.items[0][3] = '\0';
+	assert_int_equal(option_sources_finish(o, err), 0);
+	assert_false(options_token_rights(o));
+	assert_int_equal(args(o, err, "--max-subscriptions-per-id", "1"), 0);
+	must_fail_without_identities(
+		o, "--max-subscriptions-per-id: needs --auth header or jwt: "
+		   "with none clients have no identity");
+	o->max_subscriptions_per_id = 0;
+	assert_int_equal(args(o, err, "--id-query", "id"), 0);
+	must_fail_without_identities(o,
+				     "--id-query: is for --auth header; with "
+				     "none no identity is taken");
+}
+
+static void tokens_may_carry_rights(void **state)
+{
+	struct options *o = *state;
+	char err[OPTIONS_ERROR_MAX];
+
+	assert_false(options_token_rights(o));
+	assert_int_equal(args(o, err, "--auth", "jwt", "--jwt-key", "/k"), 0);
+	assert_true(options_token_rights(o));
+	assert_int_equal(args(o, err, "--jwt-rights", "https://a/rights"), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
+	assert_true(options_token_rights(o));
+	assert_int_equal(args(o, err, "--jwt-rights", "off"), 0);
+	assert_false(options_token_rights(o));
 }
 
 int main(void)
@@ -421,6 +478,8 @@ int main(void)
 		test(certificate_and_key_come_together),
 		test(a_context_s_certificate_needs_its_key),
 		test(tokens_need_a_key),
+		test(no_identity_has_no_template),
+		test(tokens_may_carry_rights),
 		cmocka_unit_test(a_key_needs_tokens),
 	};
 

@@ -43,8 +43,10 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_null(o->js_domain);
 	assert_null(o->js_api_prefix);
 	assert_string_equal(o->stream, "Events");
-	assert_string_equal(o->subject, "events.{id}");
-	assert_string_equal(o->subject_template.prefix, "events.");
+	assert_int_equal(o->subject.n, 1);
+	assert_string_equal(o->subject.items[0], "events.{id}");
+	assert_int_equal(o->allow_sub.n, 0);
+	assert_string_equal(o->jwt_rights, "nats");
 	assert_string_equal(o->id_header, "user_id");
 	assert_null(o->id_query);
 	assert_null(o->event_header);
@@ -94,7 +96,8 @@ static void flags_of_every_type(void **state)
 	assert_int_equal(o->buffer_size, 1 << 30);
 	assert_int_equal(o->max_replays, 7);
 	assert_true(o->tlsfirst);
-	assert_string_equal(o->subject_template.suffix, ".inbox");
+	assert_int_equal(o->subject.n, 1);
+	assert_string_equal(o->subject.items[0], "{id}.inbox");
 	assert_int_equal(o->log_level, LOG_DEBUG);
 	assert_int_equal(o->log_format, LOG_JSON);
 	assert_false(o->help);
@@ -180,7 +183,13 @@ static void wrong_values_are_named_with_what_is_right(void **state)
 		{"js-domain", "a.b", "one token"},
 		{"js-api-prefix", "a b", "without wildcards"},
 		{"stream", "a.b", "a stream's name"},
-		{"subject", "events", "must contain {id} once"},
+		{"subject", "events.x{id}", "must be a whole token"},
+		{"subject", "events..{id}", "an empty token"},
+		{"subject", "events.>.{id}", "> must be the last token"},
+		{"subject", "$KV.b.{id}", "begins with $"},
+		{"subject", "_INBOX.>", "is _INBOX"},
+		{"allow-sub", "rooms.{room}", "{id} is the only placeholder"},
+		{"allow-sub", "a b", "a blank"},
 		{"id-header", "user id", "no header name"},
 		{"id-header", "Last-Event-ID", "is reserved"},
 		{"id-query", "a&b", "letters, digits"},
@@ -226,6 +235,25 @@ static void wrong_values_are_named_with_what_is_right(void **state)
 	}
 }
 
+static void templates_are_lists(void **state)
+{
+	char many[64 * 3 + 1] = "", err[OPTIONS_ERROR_MAX];
+	struct options *o = *state;
+
+	assert_int_equal(args(o, err, "--subject", "a.{id}.{id}", "--subject",
+			      "b.>,{id}.*", "--allow-sub", "$KV.b.{id}.>"),
+			 0);
+	assert_int_equal(o->subject.n, 3);
+	assert_string_equal(o->subject.items[2], "{id}.*");
+	assert_int_equal(o->allow_sub.n, 1);
+	assert_printed(o, "subject = a.{id}.{id},b.>,{id}.*  (flag)");
+	for (int i = 0; i < 63; i++)
+		strcat(many, "a,");
+	assert_int_equal(args(o, err, "--allow-sub", many), 0);
+	assert_int_equal(args(o, err, "--allow-sub", "b"), -EINVAL);
+	assert_contains(err, "more than 64 values");
+}
+
 /* A wrong value does not change the present one. */
 static void a_wrong_value_changes_nothing(void **state)
 {
@@ -233,9 +261,9 @@ static void a_wrong_value_changes_nothing(void **state)
 	char err[OPTIONS_ERROR_MAX];
 
 	assert_int_equal(args(o, err, "--subject", "a.{id}"), 0);
-	assert_int_equal(args(o, err, "--subject", "a.*"), -EINVAL);
-	assert_string_equal(o->subject, "a.{id}");
-	assert_string_equal(o->subject_template.prefix, "a.");
+	assert_int_equal(args(o, err, "--subject", "b,a*"), -EINVAL);
+	assert_int_equal(o->subject.n, 1);
+	assert_string_equal(o->subject.items[0], "a.{id}");
 	assert_int_equal(args(o, err, "--listen", "a:1,b"), -EINVAL);
 	assert_string_equal(o->listen.items[0], "127.0.0.1:8080");
 	assert_printed(o, "subject = a.{id}  (flag)");
@@ -357,7 +385,7 @@ static void a_copy_stands_alone(void **state)
 	assert_int_equal(copy.listen.n, 2);
 	assert_string_equal(copy.listen.items[1], "b:2");
 	assert_int_equal(copy.retry_ms, 7000);
-	assert_string_equal(copy.subject_template.prefix, "events.");
+	assert_string_equal(copy.subject.items[0], "events.{id}");
 	assert_null(copy.creds);
 	assert_printed(&copy, "retry = 7s  (flag)");
 	assert_int_equal(args(&copy, err, "--listen", "c:3"), 0);
@@ -378,6 +406,7 @@ int main(void)
 		test(lists_have_an_end),
 		test(off_makes_the_admin_list_empty),
 		test(wrong_values_are_named_with_what_is_right),
+		test(templates_are_lists),
 		test(a_wrong_value_changes_nothing),
 		test(unknown_flags_are_named_with_the_nearest),
 		test(a_missing_value_is_not_taken_from_the_next_flag),
