@@ -242,8 +242,9 @@ static void live(struct day *d)
 	}
 	pass(d, 3000);
 	d->all_read = true;
-	/* Time enough for what is tried again. */
-	pass(d, 60000);
+	/* Time enough for what is tried again: after many failures it takes
+	 * longer until memory is back. */
+	pass(d, n_fail > 1 ? 240000 : 60000);
 }
 
 /* ---- what must hold ------------------------------------------------------ */
