@@ -183,6 +183,10 @@ export class Connection {
   /** @param {string | null} token */
   #request(token) {
     const url = new URL(this.#url);
+    url.searchParams.set("format", "json"); // with subject and headers
+    for (const subject of this.#options.subjects ?? []) {
+      url.searchParams.append("subject", subject);
+    }
     const headers = new Headers(this.#options.headers);
     headers.set("Accept", "text/event-stream");
     if (token !== null) {

@@ -4,7 +4,7 @@
  *
  *     import { Sluice } from "./sluice.js";
  *     const events = new Sluice("/api/v1/events", { keep: "session" });
- *     events.addEventListener("message", (e) => console.log(e.id, e.data));
+ *     events.addEventListener("message", (e) => console.log(e.subject, e.data));
  *
  * How tabs share. Every tab has a cursor: the id up to which it has dispatched
  * everything. The tab with the Web Lock is the leader: it has the connection, and
@@ -23,6 +23,7 @@
 
 import { Connection, MAX_DELAY_MS } from "./connection.js";
 import { covers, parse } from "./cursor.js";
+import { messageOf } from "./message.js";
 
 /**
  * @typedef {import("./connection.js").Entry} Entry
@@ -34,13 +35,15 @@ import { covers, parse } from "./cursor.js";
  *   expired?: boolean, failure?: Failure}} Announcement
  *
  * @typedef {object} Options
+ * @property {string[]} [subjects] patterns to follow; default: the gateway's own
  * @property {"new" | "all" | "last"} [deliver] start position without a cursor
  * @property {string} [cursor] an event id: start after it
  * @property {"memory" | "session" | "local"} [keep] where the cursor is kept: for
  *   the life of this object (default), of the tab, or beyond and for all tabs
  * @property {string | false} [share] a name: tabs with the same name share a
- *   connection. Default: the URL and the headers; no sharing with a `token`. The
- *   name must differ between users. `false`: no sharing.
+ *   connection, if their `subjects` are the same. Default: the URL and the headers;
+ *   no sharing with a `token`. The name must differ between users. `false`: no
+ *   sharing.
  * @property {string | (() => string | Promise<string>)} [token] for `Authorization:
  *   Bearer`. A function is called again when the token expires, or is rejected.
  * @property {Record<string, string>} [headers] more headers, such as the identity
@@ -71,7 +74,8 @@ function surroundings() {
 
 /**
  * What is dispatched, by type:
- * - `message`: data (a string; bytes where the payload is not text), id, sequence
+ * - `message`: subject, data (a string; bytes where the payload is not text), id,
+ *   sequence, time, headers, and the name that the gateway gave to the event
  * - `gap`: messages after `after` and before `first` are gone; `reset`: the stream was
  *   recreated or rolled back, and continues with `first`
  * - `expired`: the token expires soon
@@ -82,6 +86,10 @@ export class SluiceEvent extends Event {
   /** @type {string | Uint8Array} */ data = "";
   id = "";
   sequence = 0n;
+  subject = "";
+  name = "";
+  /** When the server stored it, as text: it may have nanoseconds. */ time = "";
+  /** @type {Map<string, (string | Uint8Array)[]>} */ headers = new Map();
   after = 0n;
   first = 0n;
   status = 0;
@@ -129,13 +137,15 @@ export class Sluice extends EventTarget {
     super();
     this.#env = env;
     this.#options = options;
-    const { headers = {}, signal, token } = options;
+    const { headers = {}, signal, subjects = [], token } = options;
     const whole = new URL(url, env.base);
     // Tabs do not know the user of a token: another user of this browser would see
     // these events.
     const share = options.share ?? (token === undefined ? undefined : false);
     this.#shares = share !== false;
-    this.#name = `sluice:${share || `${whole} ${JSON.stringify(headers)}`}`;
+    // Events of other subjects are not this tab's, nor is their cursor.
+    this.#name = `sluice:${share || `${whole} ${JSON.stringify(headers)}`}` +
+      (subjects.length > 0 ? ` ${[...subjects].sort().join(" ")}` : "");
     this.#cursor = options.cursor ?? this.#stored();
     if (this.#cursor !== null && parse(this.#cursor) === null) {
       throw new TypeError(`${this.#cursor} is no cursor`);
@@ -424,11 +434,9 @@ export class Sluice extends EventTarget {
       const [after, first] = [number("after"), number("first")];
       const kind = /"reason": *"reset"/.test(data) ? "reset" : "gap";
       this.#emit(kind, { ...fields, after, first });
-    } else if (type === "base64") {
-      const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-      this.#emit("message", { ...fields, data: bytes });
     } else if (type !== null) {
-      this.#emit(type, fields);
+      // Not by its name, which is the publisher's and may be "state" or "close".
+      this.#emit("message", { ...fields, ...messageOf(type, data, id) });
     }
   }
 }

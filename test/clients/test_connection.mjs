@@ -42,6 +42,41 @@ test("bytes come as bytes, and whole numbers stay whole", async () => {
   assert.equal(event.id, "18446744073709551615-aaaaaa");
 });
 
+test("a message has its subject, its headers and its time", async () => {
+  const w = world();
+  const subjects = ["a.*", "b,c.>", "a.*"];
+  const tab = await opened(w, { subjects });
+  const query = w.requests[0].url.searchParams;
+  assert.deepEqual(query.getAll("subject"), subjects);
+  assert.equal(query.get("format"), "json");
+  const flow = await flowOf(w, tab);
+  const send = (name, seq, members) => {
+    const id = `${seq}-aaaaaa`;
+    const line = JSON.stringify({ seq: 1, id, ...members });
+    flow.send(`event: ${name}\ndata: ${line}\nid: ${id}\n\n`);
+  };
+  const subject = "a.<b>\u202e", time = "2026-11-28T08:31:50.123456789Z";
+  // A publisher may give an event a name that is one of the client's.
+  send("state", w.last + 1n, {
+    subject, time, data: "AP+A", encoding: "base64",
+    headers: { ["__proto__"]: ["x"], ["constructor"]: ["1", "\r\n2"] },
+    headers_base64: { Bin: ["/w==", "AP+A"] },
+  });
+  send("message", w.last + 2n, { subject: "a.b", time, data: '{"system": "ping"}' });
+  await until("both", () => tab.messages.length === 2);
+  const [first, second] = tab.messages;
+  assert.deepEqual(first.data, Uint8Array.of(0, 255, 128));
+  assert.deepEqual([first.name, first.subject, first.time], ["state", subject, time]);
+  assert.deepEqual([...first.headers], [
+    ["__proto__", ["x"]],
+    ["constructor", ["1", "\r\n2"]],
+    ["Bin", [Uint8Array.of(255), Uint8Array.of(0, 255, 128)]],
+  ]);
+  assert.deepEqual([second.name, second.subject, second.headers.size], ["message", "a.b", 0]);
+  assert.equal(second.data, '{"system": "ping"}');
+  assert.deepEqual(tab.got("state").map((e) => e.state), ["open"]);
+});
+
 test("a ping moves the cursor and is not dispatched, in both styles", async () => {
   const w = world();
   const tab = await opened(w);

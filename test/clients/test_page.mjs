@@ -19,7 +19,7 @@ import {
 } from "./rig.mjs";
 
 const FOLDER = join(process.env.SLUICE_TEST_ROOT, "examples/browser");
-const FILES = ["sluice.js", "connection.js", "parser.js", "cursor.js"];
+const FILES = ["sluice.js", "connection.js", "parser.js", "cursor.js", "message.js"];
 
 const name = process.argv[2];
 const browser = await openBrowser(name);
@@ -337,6 +337,6 @@ more("the example page shows events, as text", async () => {
       Array.from(document.querySelectorAll("li"), (li) => li.textContent),
     );
   await until("both", async () => (await shown()).length === 2);
-  assert.deepEqual(await shown(), ["2 bytes", "<b>one</b>"]);
+  assert.deepEqual(await shown(), ["events.alice2 bytes", "events.alice<b>one</b>"]);
   assert.equal(await page.$eval("#state", (e) => e.value), "open");
 });

@@ -49,6 +49,16 @@ test("tabs with tokens share only by a name", async () => {
   await until("they share", () => w.flows.size === 1 && w.leaders.length === 1);
 });
 
+test("tabs with other subjects do not share", async () => {
+  const w = world();
+  const share = "events of alice";
+  w.open({ ...CALM, share, subjects: ["a", "b"] });
+  w.open({ ...CALM, share, subjects: ["b", "a"] });
+  w.open({ ...CALM, share, subjects: ["a"] });
+  w.open({ ...CALM, share });
+  await until("three connections", () => w.flows.size === 3 && w.leaders.length === 3);
+});
+
 test("three tabs share one connection, and each has every event", async () => {
   const w = world();
   const tabs = [1, 2, 3].map(() => w.open(CALM));

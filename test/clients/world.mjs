@@ -50,8 +50,15 @@ export class World {
     this.last++;
     const { generation, last: sequence } = this;
     this.messages.push({ generation, sequence, data });
-    this.#sendAll(`data: ${data}\nid: ${this.id(sequence)}\n\n`);
+    this.#sendAll(this.frame(sequence, data));
     return this.id(sequence);
+  }
+
+  /** As with `format=json`. */
+  frame(sequence, data) {
+    const id = this.id(sequence);
+    const line = JSON.stringify({ seq: 0, subject: "events.alice", id, data });
+    return `data: ${line.replace('"seq":0', `"seq":${sequence}`)}\nid: ${id}\n\n`;
   }
 
   /** A message of another subject, and so the id of a ping. */
@@ -128,7 +135,7 @@ export class World {
     flow.send(text);
     for (const m of this.messages) {
       if (m.generation === this.generation && m.sequence > from && m.sequence >= this.first) {
-        flow.send(`data: ${m.data}\nid: ${this.id(m.sequence)}\n\n`);
+        flow.send(this.frame(m.sequence, m.data));
       }
     }
     return flow.answer;
