@@ -6,7 +6,8 @@
  *
  * Events are never parsed as HTML: textContent only. */
 
-const EXCERPT = 300;  /* characters of a payload in its row */
+const EXCERPT = 300;  /* characters of a text in its row */
+const SUBJECT_MAX = 40; /* characters that its column is wide at the most */
 const OVERSCAN = 4;   /* rows beyond each edge */
 
 class EventList {
@@ -19,7 +20,8 @@ class EventList {
 	#rows = [];
 	#height = 28;
 	#drawnAt = 0;
-	#digits = 8; /* of the longest sequence so far */
+	/* Characters of the longest so far. */
+	#widths = {seq: 8, subject: 12};
 
 	constructor(box, sizer, store, on) {
 		this.#box = box;
@@ -81,7 +83,8 @@ class EventList {
 		element.setAttribute("aria-setsize", "-1");
 		return {element, entry: undefined, i: -1, chosen: null,
 			seq: part("seq"), age: part("age"),
-			subject: part("subject"), text: part("text")};
+			subject: part("subject"), headers: part("headers"),
+			text: part("text")};
 	}
 
 	#drawRow(row, i, n) {
@@ -111,17 +114,34 @@ class EventList {
 	}
 
 	#fill(row, entry) {
-		if (entry.seq.length > this.#digits) {
-			this.#digits = entry.seq.length;
-			this.#box.parentElement.style.setProperty("--seq",
-				`${this.#digits}ch`);
-		}
+		this.#widen("seq", entry.seq.length);
+		this.#widen("subject", Math.min(entry.subject.length, SUBJECT_MAX));
+		if (entry.headers.length > 0)
+			this.#box.parentElement.classList.add("with-headers");
 		row.element.className = `row ${entry.kind}`;
 		row.seq.textContent = entry.seq;
-		row.subject.textContent = entry.subject;
+		row.subject.textContent = visibleName(entry.subject, EXCERPT);
+		row.headers.textContent = EventList.#headersExcerpt(entry.headers);
 		row.text.textContent = entry.binary
 			? `${NUMBER.format(base64Bytes(entry.data))} bytes, binary`
-			: entry.data.slice(0, EXCERPT).replace(/\s*\n\s*/g, " ⏎ ");
+			: visible(entry.data.slice(0, EXCERPT)
+				.replace(/\s*\n\s*/g, " ⏎ "));
+	}
+
+	#widen(column, characters) {
+		if (characters <= this.#widths[column])
+			return;
+		this.#widths[column] = characters;
+		this.#box.parentElement.style.setProperty(`--${column}`,
+			`${characters}ch`);
+	}
+
+	/* Three are more than their column has room for. */
+	static #headersExcerpt(headers) {
+		return headers.slice(0, 3).map(([name, value, binary]) =>
+			`${visibleName(name, EXCERPT)}: ` +
+			(binary ? "binary" : visibleName(value, EXCERPT)))
+			.join("  ");
 	}
 
 	#tellActive() {

@@ -4,7 +4,11 @@
 const $ = (id) => document.getElementById(id);
 const gateway = document.documentElement.dataset;
 const usesToken = gateway.auth === "jwt";
+const usesHeader = gateway.auth === "header";
 const FIGURES_MS = 250;
+const SEEN_MAX = 100;    /* subjects that the filter proposes */
+const HEADERS_MAX = 100; /* of an event, in its detail */
+const FACT_MAX = 2000;   /* characters */
 
 const store = new Store();
 /* While the list is paused. */
@@ -12,7 +16,6 @@ let held = new Queue();
 let heldCharacters = 0;
 let paused = false;
 let stream = null;
-let subject = "";
 let began = 0;  /* wall clock of the connect, ms */
 let entries = 0;
 let lastSequence = 0n;
@@ -41,8 +44,9 @@ function emptyText() {
 		return "";
 	if (store.all.length > 0)
 		return "No event matches the filter.";
-	return stream === null ? "Not connected. Enter an identity, and connect."
-		: "No event yet.";
+	if (stream !== null)
+		return "No event yet.";
+	return `Not connected.${usesHeader ? " Enter an identity, and connect." : ""}`;
 }
 
 const list = new EventList($("list"), $("sizer"), store, {
@@ -61,19 +65,18 @@ function add(entry) {
 		store.add(entry);
 	} else {
 		held.push(entry);
-		heldCharacters += entry.data.length + ENTRY_CHARACTERS;
+		heldCharacters += sizeOf(entry);
 		while (held.length > KEPT_EVENTS ||
 		       heldCharacters > KEPT_CHARACTERS)
-			heldCharacters -= held.shift().data.length +
-				ENTRY_CHARACTERS;
+			heldCharacters -= sizeOf(held.shift());
 	}
 	drawSoon();
 }
 
 /* A note of the page among the events. */
 function note(kind, text, sequence = "") {
-	add({kind, seq: sequence, id: "", subject: "", data: text,
-		at: Date.now()});
+	add({kind, seq: sequence, id: "", subject: "", headers: NO_HEADERS,
+		data: text, at: Date.now()});
 }
 
 function takeEvent(event) {
@@ -107,9 +110,7 @@ function takeMessage(event, now) {
 	if (event.time >= began)
 		latencies.sample(now, now - event.time);
 	mustBeNext(seq);
-	add({kind: "message", type: event.type, seq, id: event.id,
-		subject: event.subject ?? subject, data: event.data,
-		binary: event.type === "base64", time: event.time, at: now});
+	add({...event, seq, at: now});
 }
 
 /* The gateway guarantees the order; a proxy or a cache in between does not. */
@@ -141,8 +142,28 @@ function say(state, text) {
 	$("countdown").textContent = "";
 }
 
-function followed() {
-	return subject.includes("{id}") ? "" : ` ${subject}`;
+/* A blank is the one character that no pattern has. */
+function words(text) {
+	return text.split(/[ \t]+/).filter((word) => word !== "");
+}
+
+/* The gateway's own patterns for the identity. Only the gateway knows the identity
+ * of a token, or of a proxy. */
+function defaultSubjects() {
+	const id = $("id").value.trim();
+	return words(gateway.subject).map((template) =>
+		usesHeader && id !== "" ? template.replaceAll("{id}", () => id)
+			: template);
+}
+
+let followed = "";
+
+function describe(subjects) {
+	if (subjects.some((subject) => subject.includes("{id}")))
+		return "";
+	const all = subjects.join(", ");
+	return all.length <= 60 ? ` ${all}`
+		: ` ${NUMBER.format(subjects.length)} subjects`;
 }
 
 let waitEnds = 0;
@@ -176,7 +197,7 @@ function onState(state, told) {
 
 function opened({cursor, away}) {
 	$("rejection").hidden = true;
-	say("open", `Following${followed()}`);
+	say("open", `Following${followed}`);
 	if (away === 0)
 		return;
 	totals.reconnects++;
@@ -224,11 +245,11 @@ function ended(state, text) {
 
 function connect() {
 	stream?.stop();
-	const id = $("id").value.trim();
+	const id = $("id").value.trim(), subjects = words($("subjects").value);
 	const headers = [];
 	if (usesToken && $("token").value !== "")
 		headers.push(["Authorization", `Bearer ${$("token").value.trim()}`]);
-	if (!usesToken && id !== "")
+	if (usesHeader && id !== "")
 		headers.push([gateway.idHeader, id]);
 	try {
 		new Headers(headers);
@@ -237,16 +258,15 @@ function connect() {
 		return;
 	}
 	const deliver = new FormData($("ask")).get("deliver");
-	subject = !usesToken && id !== ""
-		? gateway.subject.replace("{id}", id) : gateway.subject;
+	followed = describe(subjects.length > 0 ? subjects : defaultSubjects());
 	if (!renewing)
 		startOver();
 	renewing = false;
-	begin({url: "api/v1/events", headers, deliver,
+	begin({url: "api/v1/events", headers, subjects, deliver,
 		cursor: $("cursor").value.trim(),
 		retryMs: Number(gateway.retry),
 		quietMs: Number(gateway.ping) && 2 * gateway.ping + 5000});
-	remember(id, deliver);
+	remember(id, subjects, deliver);
 }
 
 function begin(ask) {
@@ -259,7 +279,7 @@ function begin(ask) {
 	$("rejection").hidden = true;
 	$("connect").textContent = "Connect again";
 	$("disconnect").hidden = false;
-	document.title = `${subject} – sluice`;
+	document.title = `${followed || gateway.stream} – sluice`;
 	if (narrow.matches)
 		showSetup(false);
 	mine.run();
@@ -283,8 +303,10 @@ function startOver() {
 }
 
 /* In the fragment, which reaches no server and no log; never a token. */
-function remember(id, deliver) {
-	const kept = new URLSearchParams(usesToken ? {deliver} : {id, deliver});
+function remember(id, subjects, deliver) {
+	const kept = new URLSearchParams(usesHeader ? {id, deliver} : {deliver});
+	for (const subject of subjects)
+		kept.append("subject", subject);
 	history.replaceState(null, "", `#${kept}`);
 }
 
@@ -295,10 +317,18 @@ function recall() {
 	if (policy)
 		$(policy).checked = true;
 	$("id").value = kept.get("id") ?? "";
-	if (!usesToken && $("id").value !== "")
+	$("subjects").value = kept.getAll("subject").join(" ");
+	showDefaultSubjects();
+	if (usesHeader ? $("id").value !== "" : !usesToken && policy)
 		connect();
 	else if (!narrow.matches)
-		$(usesToken ? "token" : "id").focus();
+		$(FIRST_FIELDS[gateway.auth]).focus();
+}
+
+const FIRST_FIELDS = {header: "id", jwt: "token", none: "subjects"};
+
+function showDefaultSubjects() {
+	$("subjects").placeholder = defaultSubjects().join(" ");
 }
 
 /* ---- figures ------------------------------------------------------------- */
@@ -363,13 +393,10 @@ function showDetail(entry, focus) {
 	detailed = entry;
 	$("detail-title").textContent = entry.kind === "message"
 		? `Event ${entry.seq}` : "Note";
-	$("facts").replaceChildren(...factsOf(entry).flatMap(([name, value]) => {
-		const dt = document.createElement("dt");
-		const dd = document.createElement("dd");
-		dt.textContent = name;
-		dd.textContent = value;
-		return [dt, dd];
-	}));
+	showPairs("facts", factsOf(entry));
+	showHeaders(entry.headers);
+	$("about").scrollTop = 0;
+	$("only").hidden = entry.subject === "";
 	showPayload();
 	const was = $("detail").hidden;
 	$("detail").hidden = false;
@@ -379,19 +406,43 @@ function showDetail(entry, focus) {
 		$("detail-title").focus({preventScroll: true});
 }
 
+function showPairs(id, pairs) {
+	$(id).replaceChildren(...pairs.flatMap(([name, value]) => {
+		const dt = document.createElement("dt");
+		const dd = document.createElement("dd");
+		dt.textContent = name;
+		dd.textContent = value;
+		return [dt, dd];
+	}));
+}
+
+function showHeaders(headers) {
+	const rest = headers.length - HEADERS_MAX;
+	$("headers-title").hidden = headers.length === 0;
+	showPairs("headers", headers.slice(0, HEADERS_MAX).map(
+		([name, value, binary]) => [visibleName(name, FACT_MAX),
+			(binary ? `${NUMBER.format(base64Bytes(value))} bytes, base64: `
+				: "") + visibleName(value, FACT_MAX)]));
+	if (rest > 0)
+		$("headers-title").textContent = `Headers, ${NUMBER.format(
+			HEADERS_MAX)} of ${NUMBER.format(headers.length)}`;
+	else
+		$("headers-title").textContent = "Headers";
+}
+
 function factsOf(entry) {
 	if (entry.kind !== "message")
 		return [["at", formatClock(entry.at)]];
 	const size = entry.binary ? base64Bytes(entry.data)
 		: new TextEncoder().encode(entry.data).length;
-	const facts = [["id", entry.id], ["subject", entry.subject],
+	const facts = [["id", entry.id], ["subject", visibleName(entry.subject, FACT_MAX)],
 		["size", `${NUMBER.format(size)} bytes`],
 		["received", formatClock(entry.at)]];
 	if (entry.time !== undefined)
 		facts.push(["stored", formatClock(entry.time)],
 			["latency", formatMs(entry.at - entry.time)]);
 	if (entry.type !== "message")
-		facts.push(["type", entry.type]);
+		facts.push(["type", visibleName(entry.type, FACT_MAX)]);
 	return facts;
 }
 
@@ -407,12 +458,12 @@ function showPayload() {
 				return document.createTextNode(text);
 			const span = document.createElement("span");
 			span.className = kind;
-			span.textContent = text;
+			span.textContent = visible(text);
 			return span;
 		}));
 	else
-		$("payload").textContent = pieces
-			? pieces.map(([, text]) => text).join("") : data;
+		$("payload").textContent = visible(pieces
+			? pieces.map(([, text]) => text).join("") : data);
 }
 
 function showAs(pretty) {
@@ -491,7 +542,18 @@ function shownAsLines() {
 		.map((entry) => JSON.stringify({id: entry.id,
 			subject: entry.subject, type: entry.type,
 			came: new Date(entry.at).toISOString(),
+			headers: headersAsMembers(entry.headers),
 			data: entry.data}) + "\n").join("");
+}
+
+/* undefined where there are none: JSON leaves the member out. */
+function headersAsMembers(headers) {
+	if (headers.length === 0)
+		return undefined;
+	const members = Object.create(null); /* a name may be __proto__ */
+	for (const [name, value] of headers)
+		(members[name] ??= []).push(value);
+	return members;
 }
 
 let filterTimer = 0;
@@ -499,10 +561,20 @@ let filterTimer = 0;
 function filterSoon() {
 	clearTimeout(filterTimer);
 	filterTimer = setTimeout(() => {
-		store.filter($("filter").value);
+		store.filter($("filter").value, $("subject-filter").value);
 		drawSoon();
 		showTotals();
 	}, 120);
+}
+
+/* Only when the user looks: events do not wait for this. */
+function proposeSubjects() {
+	$("subjects-seen").replaceChildren(...store.subjects(SEEN_MAX).map(
+		(subject) => {
+			const option = document.createElement("option");
+			option.value = subject;
+			return option;
+		}));
 }
 
 const narrow = matchMedia("(max-width: 699px)");
@@ -531,7 +603,7 @@ function listKey(event) {
 
 $("stream").textContent = gateway.stream;
 $("id-header").textContent = gateway.idHeader;
-$("id-field").hidden = $("id-hint").hidden = usesToken;
+$("id-field").hidden = $("id-hint").hidden = !usesHeader;
 $("token-field").hidden = $("token-hint").hidden = !usesToken;
 $("ask").addEventListener("submit", (event) => {
 	event.preventDefault();
@@ -544,7 +616,10 @@ narrow.addEventListener("change", () => {
 	showSetup(stream === null);
 	setInert(narrow.matches && !$("detail").hidden);
 });
+$("id").addEventListener("input", showDefaultSubjects);
 $("filter").addEventListener("input", filterSoon);
+$("subject-filter").addEventListener("input", filterSoon);
+$("subject-filter").addEventListener("focus", proposeSubjects);
 $("pause").addEventListener("click", () => setPaused(!paused));
 $("clear").addEventListener("click", clearList);
 $("copy").addEventListener("click",
@@ -563,6 +638,12 @@ $("detail").addEventListener("keydown", (event) => {
 });
 $("as-pretty").addEventListener("click", () => showAs(true));
 $("as-raw").addEventListener("click", () => showAs(false));
+$("only").addEventListener("click", () => {
+	$("subject-filter").value = `=${detailed.subject}`;
+	filterSoon();
+	if (narrow.matches)
+		closeDetail(); /* it covers the list */
+});
 $("copy-one").addEventListener("click",
 	() => copyText(detailed.data, $("copy-one")));
 addEventListener("online", () => stream?.hurry());

@@ -1,15 +1,35 @@
 /* Parsers of both forms of a subscription. They take pieces cut anywhere, and call
  *
- *	on.event({kind, type, id, subject, time, data})
+ *	on.event({kind, type, id, data, subject, headers, time, binary})
  *	on.cursor(id)	the cursor moves, with or without an event
  *	on.retry(ms)	reconnection time
  *
- * `kind` is "message", "ping", "gap" or "system"; `subject` and `time` (ms) are
- * present in lines of JSON only. */
+ * `kind` is "message", "ping", "gap" or "system". The fields behind `data` are those
+ * of a message: `headers` is a list of [name, value, binary], `time` is in ms, and what
+ * is binary is base64. */
 
 const LINE_MAX = 64 * 1024 * 1024;
 const OPEN = '{"system": "open"}';
 const PING = '{"system": "ping"}';
+
+const NO_HEADERS = [];
+
+function headersOf({headers, headers_base64: coded}) {
+	if (headers === undefined && coded === undefined)
+		return NO_HEADERS;
+	const list = (members, binary) =>
+		Object.entries(members ?? {}).flatMap(([name, values]) =>
+			values.map((value) => [name, value, binary]));
+	return [...list(headers, false), ...list(coded, true)];
+}
+
+/* `said`: a message as JSON. */
+function messageOf(said, type, id) {
+	return {kind: "message", type, id, data: said.data,
+		subject: said.subject, headers: headersOf(said),
+		time: Date.parse(said.time) || undefined,
+		binary: said.encoding === "base64"};
+}
 
 class Lines {
 	#rest = "";
@@ -110,11 +130,29 @@ class EventFrames {
 		if (type === "system" && data === OPEN)
 			return;
 		if (data !== null)
-			this.#on.event({kind: EventFrames.#kind(type, data),
-				type, id: this.#id, data});
+			this.#on.event(EventFrames.#event(type, this.#id, data));
 		else if (comment)
 			this.#on.event({kind: "ping", type, id: this.#id,
 				data: ""});
+	}
+
+	static #event(type, id, data) {
+		const kind = EventFrames.#kind(type, data);
+		return kind === "message" ? EventFrames.#message(type, id, data)
+			: {kind, type, id, data};
+	}
+
+	/* A gateway without `format=json` sends the payload alone. */
+	static #message(type, id, data) {
+		try {
+			const said = JSON.parse(data);
+			if (said?.id === id && typeof said.data === "string")
+				return messageOf(said, type, id);
+		} catch {
+			/* not JSON */
+		}
+		return {kind: "message", type, id, data, subject: "",
+			headers: NO_HEADERS, binary: type === "base64"};
 	}
 
 	static #kind(type, data) {
@@ -124,7 +162,7 @@ class EventFrames {
 	}
 }
 
-/* application/x-ndjson: with subject and time, which events do not have. */
+/* application/x-ndjson. */
 class LineFrames {
 	#lines = new Lines();
 	#on;
@@ -150,10 +188,7 @@ class LineFrames {
 			this.#on.event({kind: LineFrames.#kind(said.system),
 				type: "message", id, data: line});
 		else
-			this.#on.event({kind: "message",
-				type: said.encoding ?? "message", id,
-				subject: said.subject,
-				time: Date.parse(said.time), data: said.data});
+			this.#on.event(messageOf(said, "message", id));
 	}
 
 	static #kind(system) {

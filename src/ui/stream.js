@@ -26,8 +26,8 @@ class Stream {
 	#lostAt = 0;
 	#atOnce = false; /* the user cut it, to see it come back */
 
-	/* `ask`: {url, headers, deliver, cursor, retryMs, quietMs}. A connection
-	 * without a byte for quietMs (0: no limit) is treated as dead. */
+	/* `ask`: {url, headers, subjects, deliver, cursor, retryMs, quietMs}. A
+	 * connection without a byte for quietMs (0: no limit) is treated as dead. */
 	constructor(ask, on) {
 		this.#ask = ask;
 		this.#on = on;
@@ -130,14 +130,15 @@ class Stream {
 
 	#request(signal) {
 		const headers = new Headers(this.#ask.headers);
-		/* Lines have more than events. The type of events is not named: a
-		 * client that names it gets 200 instead of a 503, for the sake of
-		 * EventSource. */
+		/* The type of events is not named: a client that names it gets 200
+		 * instead of a 503, for the sake of EventSource. */
 		headers.set("Accept", `${LINES}, text/*;q=0.5`);
 		if (this.cursor !== "")
 			headers.set("Last-Event-ID", this.cursor);
 		const query = new URLSearchParams({deliver: this.#ask.deliver,
-			system: 1});
+			system: 1, format: "json"});
+		for (const subject of this.#ask.subjects)
+			query.append("subject", subject);
 		return fetch(`${this.#ask.url}?${query}`,
 			{headers, signal, cache: "no-store"});
 	}

@@ -11,6 +11,12 @@ import { PATIENCE_MS, until } from "./waiting.mjs";
 // "MSG SUBJECT SUBSCRIPTION [REPLY] SIZE", with one blank or more between.
 const MSG = /^MSG +\S+ +(\S+) +(?:\S+ +)?(\d+)\r\n/;
 
+/** `list`: names and values, as they are. */
+function headersOf(list) {
+  const lines = list.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return Buffer.from(list.length === 0 ? "" : `NATS/1.0\r\n${lines}\r\n`);
+}
+
 /** One connection; every request has an inbox of its own. */
 class NatsLink {
   constructor(port) {
@@ -22,7 +28,9 @@ class NatsLink {
     this.socket.on("data", (data) => this.#take(data));
     this.socket.on("error", (e) => this.#end(e));
     this.socket.on("close", () => this.#end(new Error("NATS is away")));
-    this.socket.write('CONNECT {"verbose":false,"pedantic":false}\r\n');
+    this.socket.write(
+      'CONNECT {"verbose":false,"pedantic":false,"headers":true}\r\n',
+    );
   }
 
   #end(error) {
@@ -60,12 +68,14 @@ class NatsLink {
   }
 
   /** The answer, parsed as JSON; an API error is thrown. */
-  async request(subject, body) {
+  async request(subject, body, headers = []) {
     if (this.error !== null) {
       throw this.error;
     }
     const sid = String(++this.last);
     const bytes = Buffer.from(body);
+    const block = headersOf(headers);
+    const sizes = block.length === 0 ? "" : `${block.length} `;
     const answer = new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error(`${subject}: no answer`)),
@@ -81,8 +91,10 @@ class NatsLink {
       Buffer.concat([
         Buffer.from(
           `SUB _in.${sid} ${sid}\r\nUNSUB ${sid} 1\r\n` +
-            `PUB ${subject} _in.${sid} ${bytes.length}\r\n`,
+            `${sizes && "H"}PUB ${subject} _in.${sid} ` +
+            `${sizes}${block.length + bytes.length}\r\n`,
         ),
+        block,
         bytes,
         Buffer.from("\r\n"),
       ]),
@@ -192,7 +204,7 @@ export class NatsServer {
   }
 
   /** Stored when it returns; gives its sequence. */
-  async publish(subject, data) {
-    return (await this.link.request(subject, data)).seq;
+  async publish(subject, data, headers = []) {
+    return (await this.link.request(subject, data, headers)).seq;
   }
 }

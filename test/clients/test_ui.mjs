@@ -119,6 +119,8 @@ test("by the keyboard alone", async () => {
   assert.equal(await focused(), "id");
   await keys.type("alice");
   await keys.press("Tab");
+  assert.equal(await focused(), "subjects");
+  await keys.press("Tab");
   assert.equal(await focused(), "new");
   await keys.press("ArrowRight");
   assert.equal(await focused(), "all");
@@ -271,6 +273,51 @@ test("binary payloads, in hex", async () => {
   assert.equal(await ui.text("payload"), "/wBB");
 });
 
+// Text that would run, hide, or turn its surroundings around.
+const TRAP = "\u202e</span><img src=x onerror=alert(1)>\u200b";
+const SHOWN = "‹U+202E›</span><img src=x onerror=alert(1)>‹U+200B›";
+
+test("subjects and headers are shown as text, and exactly", async () => {
+  const rig = await startWith();
+  const ui = await follow(rig);
+  const headers = [
+    ["Kind", "created"],
+    ["__proto__", "p"],
+    ["Kind", TRAP],
+    [TRAP, "v"],
+    ["Long", "x".repeat(50_000)],
+  ];
+  await rig.nats.publish("events.alice", `a${TRAP}`, headers);
+  await rig.publish("alice", "plain");
+  await ui.untilPayloads([`a${SHOWN.replace("‹U+200B›", "\u200b")}`, "plain"]);
+  const [row] = await ui.columns("headers");
+  assert.ok(row.startsWith(`Kind: created  Kind: ${SHOWN}`), row);
+  await ui.page.$eval(".row", (e) => e.click());
+  const list = (await ui.pairs("headers")).map(([n, v]) => [n, v.slice(0, 200)]);
+  const long = `${"x".repeat(2000)}… (48,000 more)`;
+  assert.deepEqual(list, [
+    ["Kind", "created"],
+    ["Kind", SHOWN],
+    ["__proto__", "p"],
+    [SHOWN, "v"],
+    ["Long", long.slice(0, 200)],
+  ]);
+  assert.equal((await ui.pairs("headers")).at(-1)[1], long);
+  assert.equal(await ui.page.$("img"), null);
+  // The payload keeps its room, whatever is above it.
+  assert.ok(await ui.page.$eval("#payload", (e) => e.clientHeight) >= 80);
+  await ui.fill("filter", "CREATED");
+  await ui.untilText("kept", "1 of 2 shown");
+  await ui.untilPayloads([`a${SHOWN.replace("‹U+200B›", "\u200b")}`]);
+  await ui.page.evaluate(() => {
+    navigator.clipboard.writeText = async (text) => (globalThis.copied = text);
+  });
+  await ui.click("copy");
+  const copied = JSON.parse(await ui.page.evaluate(() => globalThis.copied));
+  assert.deepEqual(copied.headers.Kind, ["created", TRAP]);
+  assert.equal(copied.data, `a${TRAP}`);
+});
+
 test("behind HAProxy, which sets the identity", async () => {
   const rig = await startWith();
   const { origin } = await rig.proxy("haproxy", { tls: true });
@@ -323,16 +370,20 @@ async function pageBefore(events, change = (text) => text) {
 }
 
 test("lines of JSON, with subject and latency", async () => {
-  let stream, accept;
+  let stream, asked;
   const { origin } = await pageBefore((request, response) => {
-    accept = request.headers.accept;
+    asked = request;
     response.writeHead(200, { "Content-Type": "application/x-ndjson" });
     stream = response;
     response.write('{"system":"open","id":"7-aaaaaa"}\n');
   });
-  const ui = await UiPage.open(chromium, origin, { hash: "#id=alice" });
+  const ui = await UiPage.open(chromium, origin, {
+    hash: "#id=alice&subject=e.*&subject=a,b.%3E&subject=%2B%25%26é",
+  });
   await ui.untilState("open");
-  assert.match(accept, /^application\/x-ndjson,/);
+  assert.match(asked.headers.accept, /^application\/x-ndjson,/);
+  const query = new URL(asked.url, origin).searchParams;
+  assert.deepEqual(query.getAll("subject"), ["e.*", "a,b.>", "+%&é"]);
   await ui.untilText("at", "7-aaaaaa");
   const old = "2020-01-01T00:00:00.123456789Z";
   const soon = new Date(Date.now() + 60_000).toISOString();
@@ -358,8 +409,7 @@ test("lines of JSON, with subject and latency", async () => {
   // What is older than the page says nothing of latency; a clock that is wrong
   // is seen.
   await ui.untilText("latency", /^-\d+ ms$/);
-  const subject = await ui.page.$eval(".row .subject", (e) => e.textContent);
-  assert.equal(subject, "e.al");
+  assert.equal((await ui.columns("subject"))[0], "e.al");
 });
 
 test("a token that expires is replaced, and the stream goes on", async () => {
@@ -433,14 +483,15 @@ function take(file, name) {
 test("the page keeps a bounded number of events, and of characters", async () => {
   const Store = take("store.js", "Store");
   const store = new Store();
-  const entry = (n, data) => ({ n, kind: "message", id: `${n}`, data });
+  const entry = (n, data, more = {}) =>
+    ({ n, kind: "message", id: `${n}`, subject: "", headers: [], data, ...more });
   for (let n = 1; n <= 20_100; n++) {
     store.add(entry(n, `${n % 2 ? "odd" : "even"} ${n}`));
   }
   assert.deepEqual([store.all.length, store.shown.length], [20_000, 20_000]);
   assert.deepEqual([store.dropped, store.shifted], [100, 100]);
   assert.equal(store.all.at(0).n, 101);
-  store.filter("ODD -3");
+  store.filter("ODD -3", "");
   assert.ok(store.shown.slice().every((e) => e.n % 2 && !/3/.test(e.id)));
   assert.equal(store.shown.at(0).n, 101);
   assert.equal(store.find(store.all.at(1)), -1);
@@ -450,6 +501,40 @@ test("the page keeps a bounded number of events, and of characters", async () =>
   }
   assert.equal(store.all.length, 3);
   assert.equal(store.shown.length, 0);
+  const large = [["Name", "x".repeat(20 * 1024 * 1024), false]];
+  store.add(entry(30_010, "", { headers: large }));
+  store.add(entry(30_011, "", { subject: "x".repeat(20 * 1024 * 1024) }));
+  assert.equal(store.all.length, 1);
+});
+
+test("the filter by subject takes parts, patterns, and whole subjects", () => {
+  const Store = take("store.js", "Store");
+  const subjects = ["orders.7.eu", "orders.7.eu.x", "Orders.8.us", "news.eu",
+    "news.eu\u00a0x", "news", "a+b(.*)"];
+  const shown = (filter, words = "") => {
+    const store = new Store();
+    subjects.forEach((subject, n) =>
+      store.add({ n, kind: "message", subject, headers: [], data: "" }));
+    store.add({ n: 9, kind: "gap", subject: "", headers: [], data: "" });
+    store.filter(words, filter);
+    const found = store.shown.slice();
+    assert.equal(found.pop().kind, "gap");
+    return found.map(({ subject }) => subjects.indexOf(subject));
+  };
+  const all = [0, 1, 2, 3, 4, 5, 6];
+  assert.deepEqual(shown(""), all);
+  assert.deepEqual(shown("  "), all);
+  assert.deepEqual(shown("orders"), [0, 1, 2]);
+  assert.deepEqual(shown("orders.*.eu"), [0]);
+  assert.deepEqual(shown("orders.*"), []);
+  assert.deepEqual(shown("orders.> =news"), [0, 1, 5]);
+  assert.deepEqual(shown("news.>"), [3, 4]);
+  assert.deepEqual(shown(">"), all);
+  assert.deepEqual(shown("-news"), [0, 1, 2, 6]);
+  assert.deepEqual(shown("eu -=news.eu -orders.*.eu"), [1, 4]);
+  assert.deepEqual(shown("=news.eu\u00a0x"), [4]);
+  assert.deepEqual(shown("b(.*)"), [6]);
+  assert.deepEqual(shown("news", "word"), []);
 });
 
 test("JSON is laid out as it was sent", async () => {

@@ -102,6 +102,24 @@ export class UiPage {
     );
   }
 
+  /** The texts of a column of the rows in sight, from the top. */
+  columns(name) {
+    return this.page.$$eval(".row", (rows, n) =>
+      rows
+        .filter((r) => !r.hidden)
+        .sort((a, b) => a.ariaPosInSet - b.ariaPosInSet)
+        .map((r) => r.querySelector(`.${n}`).textContent),
+    name);
+  }
+
+  /** [name, value] of a definition list. */
+  pairs(id) {
+    return this.page.$eval(`#${id}`, (list) =>
+      Array.from(list.querySelectorAll("dt"), (dt) =>
+        [dt.textContent, dt.nextElementSibling.textContent]),
+    );
+  }
+
   async payloads() {
     const rows = await this.rows();
     return rows.filter(([kind]) => kind === "message").map((r) => r[2]);
