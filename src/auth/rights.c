@@ -4,170 +4,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/rights_patterns.h"
 #include "base/check.h"
-#include "base/printable.h"
-#include "nats/pattern_template.h"
-#include "nats/subject.h"
 
-/* The bytes of the patterns follow the list. */
 struct rights {
 	size_t n_default; /* rendered --subject; the first of the allowed */
-	size_t n_allowed;
-	size_t n_denied; /* behind the allowed */
-	struct span patterns[];
+	struct rights_patterns *patterns;
 };
-
-static const struct span *denied_patterns(const struct rights *r)
-{
-	return r->patterns + r->n_allowed;
-}
 
 /* ---- building ------------------------------------------------------------ */
 
-static int reject_template(struct http_error *why, const char *option,
-			   const char *text, const char *fault)
+static int read_claim(struct rights_patterns **ret, struct http_error *why,
+		      const struct rights_source *src)
 {
-	char shown[PRINTABLE_MAX];
+	const struct rights_templates templates[] = {
+		{"--subject", src->subjects, src->n_subjects},
+		{"--allow-sub", src->allow_sub, src->n_allow_sub},
+	};
+	struct rights_claim claim;
+	int rc;
 
-	return http_error_set(why, 403, REJECT_BAD_RIGHTS,
-			      "%s %s makes no pattern of this identity: %s",
-			      option,
-			      printable_text(shown, sizeof(shown), text),
-			      fault);
-}
-
-/* Adds the length of the rendered templates to *bytes. */
-static int measure_templates(size_t *bytes, struct http_error *why,
-			     char *const *list, size_t n, struct span id,
-			     const char *option)
-{
-	char pattern[PATTERN_MAX];
-	size_t len = 0;
-
-	MUST(n <= RIGHTS_LIST_MAX);
-	for (size_t i = 0; i < n; i++) {
-		struct span text = span_of(list[i]);
-		const char *fault;
-
-		MUST(id.len > 0 || !pattern_template_has_id(text));
-		fault = pattern_template_render(text, id, pattern, &len);
-		if (fault != NULL)
-			return reject_template(why, option, list[i], fault);
-		*bytes += len;
-	}
-	return 0;
-}
-
-static size_t measure_patterns(const struct span *list, size_t n)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < n; i++)
-		bytes += list[i].len;
-	return bytes;
-}
-
-/* Where the next pattern and its bytes go. */
-struct rights_writer {
-	struct span *pattern;
-	char *bytes;
-};
-
-static void add_templates(struct rights_writer *w, char *const *list, size_t n,
-			  struct span id)
-{
-	for (size_t i = 0; i < n; i++) {
-		size_t len = 0;
-
-		MUST(pattern_template_render(span_of(list[i]), id, w->bytes,
-					     &len) == NULL);
-		*w->pattern++ = (struct span){w->bytes, len};
-		w->bytes += len;
-	}
-}
-
-static void add_patterns(struct rights_writer *w, const struct span *list,
-			 size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		memcpy(w->bytes, list[i].at, list[i].len);
-		*w->pattern++ = (struct span){w->bytes, list[i].len};
-		w->bytes += list[i].len;
-	}
-}
-
-/* `bytes`: of the rendered templates. */
-static struct rights *build_rights(const struct rights_source *src,
-				   const struct rights_claim *c, size_t bytes)
-{
-	size_t n_allowed = src->n_subjects + src->n_allow_sub + c->n_allow;
-	size_t n = n_allowed + c->n_deny;
-	struct rights_writer w;
-	struct rights *r;
-
-	bytes += measure_patterns(c->allow, c->n_allow) +
-		 measure_patterns(c->deny, c->n_deny);
-	r = malloc(sizeof(*r) + n * sizeof(r->patterns[0]) + bytes);
-	if (r == NULL)
-		return NULL;
-	w = (struct rights_writer){r->patterns, (char *)(r->patterns + n)};
-	r->n_default = src->n_subjects;
-	r->n_allowed = n_allowed;
-	add_templates(&w, src->subjects, src->n_subjects, src->id);
-	add_templates(&w, src->allow_sub, src->n_allow_sub, src->id);
-	add_patterns(&w, c->allow, c->n_allow);
-	add_patterns(&w, c->deny, c->n_deny);
-	MUST(w.pattern == r->patterns + n);
-	MUST(w.bytes == (char *)(r->patterns + n) + bytes);
-	r->n_denied = pattern_normalise(r->patterns + n_allowed, c->n_deny);
-	return r;
+	if (rights_claim_init(&claim, why, src->claim, src->claim_name) < 0)
+		return -EINVAL;
+	rc = rights_patterns_new(ret, why, templates, ARRAY_LEN(templates),
+				 src->id, &claim.sub);
+	rights_claim_finish(&claim);
+	return rc;
 }
 
 int rights_new(struct rights **ret, struct http_error *why,
 	       const struct rights_source *src)
 {
-	struct rights_claim claim;
-	struct rights *r;
-	size_t bytes = 0;
+	struct rights *r = malloc(sizeof(*r));
+	int rc;
 
-	if (measure_templates(&bytes, why, src->subjects, src->n_subjects,
-			      src->id, "--subject") < 0 ||
-	    measure_templates(&bytes, why, src->allow_sub, src->n_allow_sub,
-			      src->id, "--allow-sub") < 0 ||
-	    rights_claim_init(&claim, why, src->claim, src->claim_name) < 0)
-		return -EINVAL;
-	r = build_rights(src, &claim, bytes);
-	rights_claim_finish(&claim);
 	if (r == NULL)
 		return -ENOMEM;
+	rc = read_claim(&r->patterns, why, src);
+	if (rc < 0) {
+		free(r);
+		return rc;
+	}
+	r->n_default = src->n_subjects;
 	*ret = r;
 	return 0;
 }
 
 void rights_free(struct rights *r)
 {
+	if (r == NULL)
+		return;
+	free(r->patterns);
 	free(r);
 }
 
 /* ---- questions ----------------------------------------------------------- */
 
-/* Room for two patterns in the text of an error. */
-enum { SHOWN_MAX = 88 };
-
-static const char *show_pattern(char *out, struct span pattern)
-{
-	return printable(out, SHOWN_MAX, pattern.at, pattern.len);
-}
-
-/* The first pattern of the list that `pattern` is inside, or NULL. */
-static const struct span *find_around(const struct span *list, size_t n,
-				      struct span pattern)
-{
-	for (size_t i = 0; i < n; i++)
-		if (pattern_inside(pattern, list[i]))
-			return &list[i];
-	return NULL;
-}
+enum { SHOWN_MAX = RIGHTS_SHOWN_MAX };
 
 static int reject_form(struct http_error *why, struct span text,
 		       const char *fault)
@@ -188,7 +81,7 @@ static int reject_pattern(struct http_error *why, struct span pattern,
 
 	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
 			      "subject \"%s\" is not allowed: %s",
-			      show_pattern(shown, pattern), fault);
+			      rights_show(shown, pattern), fault);
 }
 
 static int reject_denied(struct http_error *why, struct span pattern,
@@ -198,8 +91,8 @@ static int reject_denied(struct http_error *why, struct span pattern,
 
 	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
 			      "subject \"%s\" is denied: it is inside \"%s\"",
-			      show_pattern(shown, pattern),
-			      show_pattern(by, denied));
+			      rights_show(shown, pattern),
+			      rights_show(by, denied));
 }
 
 int rights_check(const struct rights *r, struct span pattern,
@@ -214,22 +107,22 @@ int rights_check(const struct rights *r, struct span pattern,
 		return reject_pattern(why, pattern,
 				      "its first token begins with $ or is "
 				      "_INBOX");
-	if (find_around(r->patterns, r->n_allowed, pattern) == NULL)
+	if (rights_find_allowed(r->patterns, pattern) == NULL)
 		return reject_pattern(why, pattern,
 				      "it is not inside a pattern that this "
 				      "identity may read");
-	denied = find_around(denied_patterns(r), r->n_denied, pattern);
+	denied = rights_find_denied(r->patterns, pattern);
 	return denied == NULL ? 0 : reject_denied(why, pattern, *denied);
 }
 
 bool rights_denies(const struct rights *r, struct span subject)
 {
-	const struct span *denied = denied_patterns(r);
+	const struct rights_patterns *p = r->patterns;
 
 	if (pattern_is_hidden(subject))
 		return true;
-	for (size_t i = 0; i < r->n_denied; i++)
-		if (pattern_matches(denied[i], subject))
+	for (size_t i = 0; i < p->n_denied; i++)
+		if (pattern_matches(rights_denied(p)[i], subject))
 			return true;
 	return false;
 }
@@ -259,10 +152,11 @@ static int select_asked(struct rights_selection *ret, struct http_error *why,
 static int select_default(struct rights_selection *ret, struct http_error *why,
 			  const struct rights *r)
 {
+	const struct rights_patterns *p = r->patterns;
+
 	for (size_t i = 0; i < r->n_default; i++)
-		if (find_around(denied_patterns(r), r->n_denied,
-				r->patterns[i]) == NULL)
-			ret->patterns[ret->n_patterns++] = r->patterns[i];
+		if (rights_find_denied(p, p->list[i]) == NULL)
+			ret->patterns[ret->n_patterns++] = p->list[i];
 	if (ret->n_patterns > 0)
 		return 0;
 	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
@@ -279,11 +173,12 @@ static bool overlaps_any(struct span pattern, const struct span *list, size_t n)
 }
 
 /* A hidden pattern denies nothing that a selection has. */
-static void add_denied(struct rights_selection *s, const struct rights *r)
+static void add_denied(struct rights_selection *s,
+		       const struct rights_patterns *p)
 {
-	const struct span *denied = denied_patterns(r);
+	const struct span *denied = rights_denied(p);
 
-	for (size_t i = 0; i < r->n_denied; i++)
+	for (size_t i = 0; i < p->n_denied; i++)
 		if (!pattern_is_hidden(denied[i]) &&
 		    overlaps_any(denied[i], s->patterns, s->n_patterns))
 			s->denied[s->n_denied++] = denied[i];
@@ -301,6 +196,6 @@ int rights_select(struct rights_selection *ret, struct http_error *why,
 	if (rc < 0)
 		return rc;
 	ret->n_patterns = pattern_normalise(ret->patterns, ret->n_patterns);
-	add_denied(ret, r);
+	add_denied(ret, r->patterns);
 	return 0;
 }

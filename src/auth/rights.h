@@ -1,5 +1,5 @@
-/* Rights: the patterns that an identity may read as events, and those it is
- * denied.
+/* Rights to read: the patterns that an identity may read as events, and those
+ * it is denied.
  *
  *	allowed = rendered --subject and --allow-sub + the token's sub.allow
  *	denied  = the token's sub.deny
@@ -42,7 +42,7 @@ struct rights_source {
 	const char *claim_name; /* for the error's text; with a claim */
 };
 
-/* One allocation, at most 70 KB. 0, -ENOMEM, or -EINVAL with *why (403): a
+/* At most 70 KB of memory. 0, -ENOMEM, or -EINVAL with *why (403): a
  * template makes no pattern of this identity (pattern_template_render()), or
  * the claim cannot be used (rights_claim_init()). */
 int rights_new(struct rights **ret, struct http_error *why,

@@ -137,18 +137,27 @@ static int check_claim(json_t *claim, struct claim_place *p,
 }
 
 /* Returns the number of patterns of a list that is checked. */
-static size_t take_claimed_list(struct span *ret, const json_t *claim,
+static size_t take_claimed_list(struct span *ret, const json_t *part,
 				const char *list)
 {
-	const json_t *sub = json_object_get(claim, "sub"), *value;
+	const json_t *value;
 	size_t i, n = 0;
 
-	json_array_foreach(json_object_get(sub, list), i, value)
+	json_array_foreach(json_object_get(part, list), i, value)
 	{
 		ret[n++] = (struct span){json_string_value(value),
 					 json_string_length(value)};
 	}
 	return n;
+}
+
+static void take_claimed_part(struct rights_claim_part *ret,
+			      const json_t *claim, const char *name)
+{
+	const json_t *part = json_object_get(claim, name);
+
+	ret->n_allow = take_claimed_list(ret->allow, part, "allow");
+	ret->n_deny = take_claimed_list(ret->deny, part, "deny");
 }
 
 int rights_claim_init(struct rights_claim *ret, struct http_error *why,
@@ -173,8 +182,8 @@ int rights_claim_init(struct rights_claim *ret, struct http_error *why,
 		}
 	}
 	ret->json = claim;
-	ret->n_allow = take_claimed_list(ret->allow, claim, "allow");
-	ret->n_deny = take_claimed_list(ret->deny, claim, "deny");
+	take_claimed_part(&ret->sub, claim, "sub");
+	take_claimed_part(&ret->pub, claim, "pub");
 	return 0;
 }
 
@@ -182,5 +191,6 @@ void rights_claim_finish(struct rights_claim *c)
 {
 	json_decref(c->json);
 	c->json = NULL;
-	c->n_allow = c->n_deny = 0;
+	c->sub.n_allow = c->sub.n_deny = 0;
+	c->pub.n_allow = c->pub.n_deny = 0;
 }

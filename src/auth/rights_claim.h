@@ -18,11 +18,16 @@ struct json_t;
 
 enum { RIGHTS_LIST_MAX = 64 }; /* patterns in a list */
 
-struct rights_claim {
-	struct span allow[RIGHTS_LIST_MAX]; /* of `sub`, as written */
+/* The patterns of one part, as written. */
+struct rights_claim_part {
+	struct span allow[RIGHTS_LIST_MAX];
 	size_t n_allow;
 	struct span deny[RIGHTS_LIST_MAX];
 	size_t n_deny;
+};
+
+struct rights_claim {
+	struct rights_claim_part sub, pub;
 	struct json_t *json; /* has their bytes */
 };
 
@@ -33,7 +38,7 @@ struct rights_claim {
  *   members.
  * - It has another type than in the form above, a text that is no pattern, a
  *   queue group ("orders q1"), or more than RIGHTS_LIST_MAX patterns in a list.
- *   The part `pub` is checked, and not stored.
+ *   Both parts are checked, whichever the caller needs.
  * - A member differs from `sub`, `pub`, `allow` or `deny` only in case: Go's
  *   JSON takes it for that member, so ignoring it could ignore a `deny`.
  *

@@ -1,12 +1,15 @@
 /* Rights from templates, an identity and a claim; patterns of a request. What
  * is allowed is a pattern, is not hidden, is inside an allowed one and not
- * denied as a whole; a selection delivers nothing that the rights deny.
+ * denied as a whole; a selection delivers nothing that the rights deny. With
+ * --allow-pub in the place of --allow-sub: what may be published to is one
+ * subject.
  *
  * Input, with NULs between: a --subject template, an --allow-sub template, an
  * identity, a claim, a subject, and the patterns of a request. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/publish_rights.h"
 #include "auth/rights.h"
 #include "base/check.h"
 #include "fuzz.h"
@@ -139,6 +142,50 @@ static void build_and_ask(const struct rights_source *src,
 	fuzz_must_hide_secret(why.text);
 }
 
+static void must_check_publish(const struct publish_rights *r,
+			       struct span subject)
+{
+	struct http_error why = {0};
+
+	if (publish_rights_check(r, subject, &why) == 0) {
+		MUST(pattern_fault(subject) == NULL);
+		MUST(pattern_is_literal(subject) &&
+		     !pattern_is_hidden(subject));
+		return;
+	}
+	MUST(why.status ==
+	     (pattern_fault(subject) != NULL || !pattern_is_literal(subject)
+		      ? 400
+		      : 403));
+	fuzz_must_be_line(why.text, sizeof(why.text));
+}
+
+static void build_and_publish(const struct rights_source *src,
+			      const struct span *asked, size_t n,
+			      struct span subject)
+{
+	const struct publish_rights_source pub = {
+		.allow_pub = src->allow_sub,
+		.n_allow_pub = src->n_allow_sub,
+		.id = src->id,
+		.claim = src->claim,
+		.claim_name = src->claim_name,
+	};
+	struct http_error why = {0};
+	struct publish_rights *r;
+
+	if (publish_rights_new(&r, &why, &pub) == 0) {
+		must_check_publish(r, subject);
+		for (size_t i = 0; i < n; i++)
+			must_check_publish(r, asked[i]);
+		publish_rights_free(r);
+		return;
+	}
+	MUST(why.status == 403 && why.reason == REJECT_BAD_RIGHTS);
+	fuzz_must_be_line(why.text, sizeof(why.text));
+	fuzz_must_hide_secret(why.text);
+}
+
 /* The checks of the options; the default where they fail. */
 static char *usable_template(struct span text, bool hidden, bool has_id)
 {
@@ -176,6 +223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (parts[3].len > 0)
 		src.claim = parts[3];
 	build_and_ask(&src, asked, n, parts[4]);
+	build_and_publish(&src, asked, n, parts[4]);
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		free((void *)(uintptr_t)parts[i].at);
 	for (size_t i = 0; i < n; i++)

@@ -1,0 +1,117 @@
+#include "auth/publish_rights.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "auth/rights_patterns.h"
+#include "nats/pattern_template.h"
+
+struct publish_rights {
+	struct rights_patterns *patterns;
+};
+
+int publish_rights_new(struct publish_rights **ret, struct http_error *why,
+		       const struct publish_rights_source *src)
+{
+	const struct rights_templates templates = {"--allow-pub",
+						   src->allow_pub,
+						   src->n_allow_pub};
+	struct publish_rights *r = malloc(sizeof(*r));
+	struct rights_claim claim;
+	int rc;
+
+	if (r == NULL)
+		return -ENOMEM;
+	rc = rights_claim_init(&claim, why, src->claim, src->claim_name);
+	if (rc == 0) {
+		rc = rights_patterns_new(&r->patterns, why, &templates, 1,
+					 src->id, &claim.pub);
+		rights_claim_finish(&claim);
+	}
+	if (rc < 0) {
+		free(r);
+		return rc;
+	}
+	*ret = r;
+	return 0;
+}
+
+void publish_rights_free(struct publish_rights *r)
+{
+	if (r == NULL)
+		return;
+	free(r->patterns);
+	free(r);
+}
+
+static int reject_subject_form(struct http_error *why, struct span subject,
+			       const char *fault)
+{
+	char shown[RIGHTS_SHOWN_MAX];
+
+	return http_error_set(why, 400, REJECT_BAD_SUBJECT,
+			      "subject \"%s\" cannot be published to: %s",
+			      http_error_quote(shown, sizeof(shown), subject.at,
+					       subject.len),
+			      fault);
+}
+
+static int reject_subject(struct http_error *why, struct span subject,
+			  const char *fault)
+{
+	char shown[RIGHTS_SHOWN_MAX];
+
+	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
+			      "publishing to subject \"%s\" is not allowed: %s",
+			      rights_show(shown, subject), fault);
+}
+
+static int reject_denied_subject(struct http_error *why, struct span subject,
+				 struct span denied)
+{
+	char shown[RIGHTS_SHOWN_MAX], by[RIGHTS_SHOWN_MAX];
+
+	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
+			      "publishing to subject \"%s\" is denied: it is "
+			      "inside \"%s\"",
+			      rights_show(shown, subject),
+			      rights_show(by, denied));
+}
+
+int publish_rights_check(const struct publish_rights *r, struct span subject,
+			 struct http_error *why)
+{
+	const char *fault = pattern_fault(subject);
+	const struct span *denied;
+
+	if (fault != NULL)
+		return reject_subject_form(why, subject, fault);
+	if (!pattern_is_literal(subject))
+		return reject_subject_form(why, subject, "it has a wildcard");
+	if (pattern_is_hidden(subject))
+		return reject_subject(why, subject,
+				      "its first token begins with $ or is "
+				      "_INBOX");
+	denied = rights_find_denied(r->patterns, subject);
+	if (denied != NULL)
+		return reject_denied_subject(why, subject, *denied);
+	if (rights_find_allowed(r->patterns, subject) == NULL)
+		return reject_subject(why, subject,
+				      "it is not inside a pattern that this "
+				      "identity may publish to");
+	return 0;
+}
+
+int publish_subject_default(struct span *ret, char *out, struct http_error *why,
+			    const char *template, struct span id)
+{
+	size_t len = 0;
+
+	if (pattern_template_render(span_of(template), id, out, &len) != NULL ||
+	    !pattern_is_literal((struct span){out, len}))
+		return http_error_set(why, 400, REJECT_BAD_SUBJECT,
+				      "the subject to publish to is missing, "
+				      "name it with subject=");
+	*ret = (struct span){out, len};
+	return 0;
+}
