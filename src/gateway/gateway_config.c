@@ -33,7 +33,8 @@ struct live_page_config gateway_live_page_config(const struct options *o)
 
 	return (struct live_page_config){
 		.stream = o->stream,
-		.subject = o->subject.items[0],
+		.subjects = o->subject.items,
+		.n_subjects = o->subject.n,
 		.id_header = o->id_header,
 		.auth = auths[o->auth],
 		.ping_ms = o->ping_interval_ms,

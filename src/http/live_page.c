@@ -47,6 +47,21 @@ static int put_html_escaped(struct buf *b, const char *text)
 	return rc;
 }
 
+/* A blank is the one printable character that no template has. */
+static int put_subjects_attribute(struct buf *b,
+				  const struct live_page_config *cfg)
+{
+	int rc = buf_puts(b, " data-subjects=\"");
+
+	for (size_t i = 0; i < cfg->n_subjects && rc == 0; i++) {
+		if (i > 0)
+			rc = buf_putc(b, ' ');
+		if (rc == 0)
+			rc = put_html_escaped(b, cfg->subjects[i]);
+	}
+	return rc < 0 ? rc : buf_putc(b, '"');
+}
+
 static int put_attribute(struct buf *b, const char *name, const char *value)
 {
 	int rc = buf_printf(b, " data-%s=\"", name);
@@ -64,7 +79,6 @@ static int put_page_document(struct buf *b, const struct live_page_config *cfg)
 	} list[] = {
 		{"version", SLUICE_VERSION},
 		{"stream", cfg->stream},
-		{"subject", cfg->subject},
 		{"auth", cfg->auth},
 		{"id-header", cfg->id_header},
 		{"ping", ping},
@@ -76,6 +90,8 @@ static int put_page_document(struct buf *b, const struct live_page_config *cfg)
 	snprintf(retry, sizeof(retry), "%" PRIu64, cfg->retry_ms);
 	for (size_t i = 0; i < ARRAY_LEN(list) && rc == 0; i++)
 		rc = put_attribute(b, list[i].name, list[i].value);
+	if (rc == 0)
+		rc = put_subjects_attribute(b, cfg);
 	return rc < 0 ? rc
 		      : buf_put(b, live_page_source_tail,
 				live_page_source_tail_len);

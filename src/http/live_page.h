@@ -9,7 +9,8 @@
 
 struct live_page_config {
 	const char *stream;
-	const char *subject; /* the template */
+	char *const *subjects; /* the templates */
+	size_t n_subjects;
 	const char *id_header;
 	const char *auth; /* "header", "jwt" or "none" */
 	uint64_t ping_ms; /* 0: none */

@@ -151,7 +151,7 @@ function words(text) {
  * of a token, or of a proxy. */
 function defaultSubjects() {
 	const id = $("id").value.trim();
-	return words(gateway.subject).map((template) =>
+	return words(gateway.subjects).map((template) =>
 		usesHeader && id !== "" ? template.replaceAll("{id}", () => id)
 			: template);
 }

@@ -15,8 +15,11 @@
 #include "http/live_page.h"
 #include "http/live_page_source.h"
 
+static char own[] = "events.{id}", news[] = "news.>";
+static char *const templates[] = {own, news};
 static const struct live_page_config plain = {.stream = "Events",
-					      .subject = "events.{id}",
+					      .subjects = templates,
+					      .n_subjects = 2,
 					      .id_header = "user_id",
 					      .auth = "header",
 					      .ping_ms = 30000,
@@ -70,22 +73,26 @@ static void test_says_what_the_gateway_is(void **state)
 	must_hold(text, "\r\nReferrer-Policy: no-referrer\r\n");
 	must_hold(text, "\r\nX-Content-Type-Options: nosniff\r\n");
 	must_hold(text, "\r\n\r\n<!doctype html>\n<html lang=\"en\" ");
-	must_hold(text, " data-stream=\"Events\" data-subject=\"events.{id}\" "
+	must_hold(text, " data-stream=\"Events\" "
 			"data-auth=\"header\" data-id-header=\"user_id\" "
-			"data-ping=\"30000\" data-retry=\"3000\">");
+			"data-ping=\"30000\" data-retry=\"3000\" "
+			"data-subjects=\"events.{id} news.&gt;\">");
 	free(text);
 }
 
 static void test_escapes_what_it_says(void **state)
 {
+	char hostile[] = "a.\"><script>alert(1)</script>&amp;.{id}";
+	char *const list[] = {hostile};
 	struct live_page_config cfg = plain;
 	char *text;
 
 	(void)state;
-	cfg.subject = "a.\"><script>alert(1)</script>&amp;.{id}";
+	cfg.subjects = list;
+	cfg.n_subjects = 1;
 	text = page_of(&cfg);
-	must_hold(text, " data-subject=\"a.&quot;&gt;&lt;script&gt;alert(1)"
-			"&lt;/script&gt;&amp;amp;.{id}\" ");
+	must_hold(text, " data-subjects=\"a.&quot;&gt;&lt;script&gt;alert(1)"
+			"&lt;/script&gt;&amp;amp;.{id}\">");
 	assert_null(strstr(text, "<script>alert"));
 	free(text);
 }
@@ -189,7 +196,7 @@ static void test_another_page_has_another_etag(void **state)
 	struct live_page a, b;
 
 	(void)state;
-	cfg.subject = "other.{id}";
+	cfg.n_subjects = 1;
 	assert_int_equal(live_page_init(&a, &plain), 0);
 	assert_int_equal(live_page_init(&b, &cfg), 0);
 	assert_string_not_equal(a.etag, b.etag);
