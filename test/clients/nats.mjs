@@ -199,6 +199,14 @@ export class NatsServer {
     );
   }
 
+  /** The stream takes these subjects from now on. */
+  setSubjects(subjects, name = "Events") {
+    return this.link.request(
+      `$JS.API.STREAM.UPDATE.${name}`,
+      JSON.stringify({ name, subjects }),
+    );
+  }
+
   purge(name = "Events") {
     return this.link.request(`$JS.API.STREAM.PURGE.${name}`, "");
   }

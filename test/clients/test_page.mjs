@@ -45,6 +45,8 @@ async function followInPage(url, options) {
   on("message", (e) =>
     window.seen.messages.push({
       id: e.id,
+      subject: e.subject,
+      headers: Array.from(e.headers),
       data: typeof e.data === "string" ? e.data : Array.from(e.data),
     }),
   );
@@ -129,6 +131,32 @@ test("three tabs have one connection, and each of them every event", async () =>
   assert.equal((await rig.gateway.subscriptions()).length, 1);
   // One for each tab that opened, and none since.
   assert.equal(await rig.gateway.metric("sluice_subscriptions_opened_total"), 3);
+});
+
+test("tabs with several subjects share, and have subject and headers", async () => {
+  const { rig, tabs, open } = await begin(2, {
+    args: ["--subject", "events.{id}", "--subject", "news.>"],
+    options: { subjects: ["news.eu.*", "events.alice"] },
+  });
+  await rig.nats.setSubjects(["events.*", "news.>"]);
+  await rig.nats.publish("news.us.x", "of no tab");
+  await rig.nats.publish("news.eu.x", "rain", [["Kind", "a"], ["Kind", "b"]]);
+  await rig.publish("alice", "hers");
+  await expectAll(tabs, ["rain", "hers"]);
+  for (const tab of tabs) {
+    const { messages } = await tab.evaluate(seen);
+    assert.deepEqual(
+      messages.map((m) => [m.subject, m.headers]),
+      [["news.eu.x", [["Kind", ["a", "b"]]]], ["events.alice", []]],
+    );
+  }
+  const refused = await open({ subjects: ["news.>", "events.bob"] });
+  await until("rejected", () =>
+    refused.evaluate(() => window.client.state === "rejected"),
+  );
+  const [[status, text]] = (await refused.evaluate(seen)).errors;
+  assert.equal(status, 403);
+  assert.match(text, /events\.bob/);
 });
 
 for (const [how, end, its] of [

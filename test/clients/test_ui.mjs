@@ -103,6 +103,64 @@ for (const name of BROWSERS) {
   });
 }
 
+const OFFER = ["--subject", "events.{id}", "--subject", "news.>"].concat(
+  ["--allow-sub", "events.*.{id}"],
+);
+
+for (const name of BROWSERS) {
+  test(`${name}: several subjects, and those of a choice`, async () => {
+    const rig = await startWith(...OFFER);
+    await rig.nats.setSubjects(["events.>", "news.>"]);
+    const ui = await follow(rig, { browser: browsers[name] });
+    assert.equal(await ui.text("said"), "Following events.alice, news.>");
+    const publish = async (subject) => rig.nats.publish(subject, subject);
+    for (const subject of ["events.bob", "events.alice", "news.eu.x", "events.7.alice"]) {
+      await publish(subject);
+    }
+    await publish("news.us");
+    await ui.untilPayloads(["events.alice", "news.eu.x", "news.us"]);
+    assert.deepEqual(await ui.columns("subject"), await ui.payloads());
+    await ui.fill("subject-filter", "news.*");
+    await ui.untilText("kept", "1 of 3 shown");
+    assert.deepEqual(await ui.payloads(), ["news.us"]);
+
+    // What the gateway does not offer is rejected, and the page has its words.
+    await ui.fill("subjects", "news.eu.>  events.*");
+    await ui.click("connect");
+    await ui.untilText("rejection-status", "403");
+    assert.match(await ui.text("rejection-text"), /events\.\*/);
+    await ui.fill("subjects", "news..eu");
+    await ui.click("connect");
+    await ui.untilText("rejection-status", "400");
+    await ui.fill("subjects", "news.eu.> events.7.alice");
+    await ui.fill("subject-filter", "");
+    await ui.click("all");
+    await ui.click("connect");
+    await ui.untilPayloads(["news.eu.x", "events.7.alice"]);
+    assert.equal(await ui.text("said"), "Following news.eu.>, events.7.alice");
+    const { hash } = new URL(ui.page.url());
+    assert.deepEqual([...new URLSearchParams(hash.slice(1))], [
+      ["id", "alice"],
+      ["deliver", "all"],
+      ["subject", "news.eu.>"],
+      ["subject", "events.7.alice"],
+    ]);
+  });
+}
+
+test("without identities the page asks for none", async () => {
+  const rig = await startWith("--auth", "none", "--subject", "events.*");
+  await rig.publish("a", "before");
+  const ui = await UiPage.open(chromium, rig.gateway.origin);
+  assert.equal(await ui.page.$eval("#id-field", (e) => e.hidden), true);
+  assert.equal(await ui.page.evaluate(() => document.activeElement.id), "subjects");
+  assert.equal(await ui.page.$eval("#subjects", (e) => e.placeholder), "events.*");
+  const other = await UiPage.open(chromium, rig.gateway.origin,
+    { hash: "#deliver=all" });
+  await other.untilPayloads(["before"]);
+  assert.equal(await other.text("said"), "Following events.*");
+});
+
 test("by the keyboard alone", async () => {
   const rig = await startWith();
   await rig.publish("alice", '{"n":12345678901234567890,"of":["a",{}]}');
@@ -338,6 +396,7 @@ test("a phone's width", async () => {
   const ui = await UiPage.open(chromium, rig.gateway.origin, { width: 360 });
   assert.equal(await ui.overflow(), 0);
   await ui.fill("id", "a".repeat(128));
+  await ui.fill("subjects", `events.${"a".repeat(128)} `.repeat(9));
   await ui.click("connect");
   await ui.untilState("open");
   assert.equal(await ui.page.$eval("#ask", (e) => e.hidden), true);
