@@ -5,13 +5,12 @@
 
 /* Identities and subjects are printable ASCII: only the quote and the backslash
  * need an escape. Other bytes are escaped to be safe. */
-static int put_json_text(struct buf *out, const char *key, const char *text,
-			 size_t len)
+static int put_json_quoted(struct buf *out, struct span text)
 {
-	int rc = buf_printf(out, "\"%s\": \"", key);
+	int rc = buf_putc(out, '"');
 
-	for (size_t i = 0; rc == 0 && i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
+	for (size_t i = 0; rc == 0 && i < text.len; i++) {
+		unsigned char c = (unsigned char)text.at[i];
 
 		if (c == '"' || c == '\\')
 			rc = buf_printf(out, "\\%c", c);
@@ -20,7 +19,30 @@ static int put_json_text(struct buf *out, const char *key, const char *text,
 		else
 			rc = buf_putc(out, (char)c);
 	}
-	return rc < 0 ? rc : buf_puts(out, "\", ");
+	return rc < 0 ? rc : buf_putc(out, '"');
+}
+
+static int put_json_text(struct buf *out, const char *key, struct span text)
+{
+	int rc = buf_printf(out, "\"%s\": ", key);
+
+	if (rc == 0)
+		rc = put_json_quoted(out, text);
+	return rc < 0 ? rc : buf_puts(out, ", ");
+}
+
+static int put_json_texts(struct buf *out, const char *key,
+			  const struct span *list, size_t n)
+{
+	int rc = buf_printf(out, "\"%s\": [", key);
+
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (i > 0)
+			rc = buf_puts(out, ", ");
+		if (rc == 0)
+			rc = put_json_quoted(out, list[i]);
+	}
+	return rc < 0 ? rc : buf_puts(out, "], ");
 }
 
 static int put_entry_names(struct buf *out,
@@ -29,15 +51,14 @@ static int put_entry_names(struct buf *out,
 	int rc = buf_printf(out, "{\"subscription\": %" PRIu64 ", ", e->number);
 
 	if (rc == 0)
-		rc = put_json_text(out, "id", e->id, e->id_len);
+		rc = e->id.len > 0 ? put_json_text(out, "id", e->id)
+				   : buf_puts(out, "\"id\": null, ");
 	if (rc == 0)
-		rc = put_json_text(out, "subject", e->subject,
-				   strlen(e->subject));
+		rc = put_json_texts(out, "subjects", e->subjects,
+				    e->n_subjects);
 	if (rc == 0)
-		rc = put_json_text(out, "address", e->address,
-				   strlen(e->address));
-	return rc == 0 ? put_json_text(out, "state", e->state, strlen(e->state))
-		       : rc;
+		rc = put_json_text(out, "address", span_of(e->address));
+	return rc == 0 ? put_json_text(out, "state", span_of(e->state)) : rc;
 }
 
 static int put_entry_numbers(struct buf *out,

@@ -11,13 +11,14 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/span.h"
 
 /* Texts are borrowed. */
 struct subscriptions_json_entry {
 	uint64_t number;
-	const char *id;
-	size_t id_len;
-	const char *subject;
+	struct span id; /* empty: none */
+	const struct span *subjects;
+	size_t n_subjects;
 	const char *address;
 	const char *state;  /* "live" ... */
 	const char *opened; /* RFC 3339 */

@@ -2,12 +2,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 
 enum {
 	WINDOW_LINES = 10, /* logged one by one in each window */
 	WINDOW_MS = 1000,
+	SUBJECTS_TEXT_MAX = 512,
 };
 
 /* ---- subscriptions ------------------------------------------------------- */
@@ -24,10 +26,26 @@ static const char *format_start(enum cursor_start start)
 	return texts[start];
 }
 
+/* "events.alice news.>", cut where it is too long for a line. */
+static void format_subjects(const struct cursor *c, char *out, size_t size)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < cursor_n_patterns(c) && len < size; i++) {
+		struct span pattern = cursor_pattern(c, i);
+
+		len += (size_t)snprintf(out + len, size - len, "%s%.*s",
+					i > 0 ? " " : "", (int)pattern.len,
+					pattern.at);
+	}
+	if (len >= size)
+		strcpy(out + size - 4, "...");
+}
+
 void access_log_opened(const struct access_log *l,
 		       const struct access_log_subscription *s)
 {
-	char address[ADDRESS_TEXT_MAX];
+	char address[ADDRESS_TEXT_MAX], subjects[SUBJECTS_TEXT_MAX];
 	struct span id;
 
 	metric_add(l->metrics, METRIC_SUBSCRIPTIONS_OPENED, 1);
@@ -35,11 +53,12 @@ void access_log_opened(const struct access_log *l,
 		return;
 	id = hub_identity(s->hub, s->cursor);
 	address_text(s->address, address);
+	format_subjects(s->cursor, subjects, sizeof(subjects));
 	LOG(l->access, LOG_INFO, "subscription opened",
 	    LOG_U64("subscription", s->number), LOG_MEM("id", id.at, id.len),
 	    LOG_STR("address", address),
-	    LOG_STR("start",
-		    format_start((enum cursor_start)s->cursor->start)));
+	    LOG_STR("start", format_start((enum cursor_start)s->cursor->start)),
+	    LOG_STR("subjects", subjects));
 }
 
 void access_log_closed(const struct access_log *l,

@@ -21,7 +21,8 @@
 enum {
 	PAGE_MAX = 1000, /* subscriptions */
 	PAGE_BYTES_MAX = CONN_RESPONSE_MAX - 64 * 1024,
-	ENTRY_BYTES_MAX = 4096, /* the longest subject, all of it escaped */
+	/* The longest subjects, all of them escaped, and the other members. */
+	ENTRY_BYTES_MAX = RIGHTS_LIST_MAX * (2 * PATTERN_MAX + 4) + 4096,
 	SEARCH_MAX = 50000,
 	DELETE_MAX = 1000, /* subscriptions ended by one DELETE */
 };
@@ -91,9 +92,12 @@ static int put_subscription(struct buf *out, const struct conn *c, bool listed,
 	const struct cursor *cursor = &c->cursor;
 	uint64_t head = event_buffer_last_seq(hub_buffer(s->cfg.hub));
 	char address[ADDRESS_TEXT_MAX], opened[64];
-	struct span id;
+	struct span subjects[RIGHTS_LIST_MAX];
 	struct subscriptions_json_entry e = {
 		.number = c->number,
+		.id = hub_identity(s->cfg.hub, cursor),
+		.subjects = subjects,
+		.n_subjects = cursor_n_patterns(cursor),
 		.address = address,
 		.state = subscription_state_text(
 			(enum cursor_state)cursor->state),
@@ -107,10 +111,9 @@ static int put_subscription(struct buf *out, const struct conn *c, bool listed,
 	};
 
 	address_text(&c->address, address);
-	id = hub_identity(s->cfg.hub, cursor);
-	e.id = id.at;
-	e.id_len = id.len;
-	e.subject = cursor_pattern(cursor, 0).at;
+	MUST(e.n_subjects <= ARRAY_LEN(subjects));
+	for (size_t i = 0; i < e.n_subjects; i++)
+		subjects[i] = cursor_pattern(cursor, i);
 	e.lag = head > e.sequence ? head - e.sequence : 0;
 	format_opened(e.age_ms, opened, sizeof(opened));
 	return listed ? subscriptions_json_add(out, first, &e)
@@ -144,7 +147,7 @@ static void respond_subscription(struct conn *c, const struct exchange *x)
 		reject_unknown_number(c, &x->to, x->number);
 		return;
 	}
-	buf_init(&out, 2 * ENTRY_BYTES_MAX);
+	buf_init(&out, ENTRY_BYTES_MAX);
 	if (put_subscription(&out, about, false, true) < 0 ||
 	    buf_putc(&out, '\n') < 0)
 		conn_close(c);

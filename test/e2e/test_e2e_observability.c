@@ -75,7 +75,7 @@ static void who_is_there(void **state)
 	struct e2e *f = *state;
 	struct sse_client *alice;
 	uint64_t last;
-	json_t *page, *one;
+	json_t *page, *one, *subjects;
 	char target[64];
 
 	e2e_gateway(f, NULL);
@@ -91,7 +91,10 @@ static void who_is_there(void **state)
 	assert_true(json_is_null(json_object_get(page, "next")));
 	assert_string_equal(text(entry(page, 0), "id"), "alice");
 	assert_string_equal(text(entry(page, 1), "id"), "bob");
-	assert_string_equal(text(entry(page, 0), "subject"), "events.alice");
+	subjects = json_object_get(entry(page, 0), "subjects");
+	assert_int_equal(json_array_size(subjects), 1);
+	assert_string_equal(json_string_value(json_array_get(subjects, 0)),
+			    "events.alice");
 	assert_string_equal(text(entry(page, 0), "state"), "live");
 	assert_memory_equal(text(entry(page, 0), "address"), "127.0.0.1", 10);
 	assert_int_equal(number(entry(page, 0), "subscription"), 1);
@@ -319,7 +322,7 @@ static void a_stream_has_two_lines(void **state)
 	must_have(log, "level=info msg=\"subscription opened\" subscription=1 "
 		       "id=alice "
 		       "address=127.0.0.1 ");
-	must_have(log, " start=all\n");
+	must_have(log, " start=all subjects=events.alice\n");
 	must_have(log, "msg=\"subscription closed\" reason=client_closed "
 		       "subscription=1 "
 		       "id=alice address=127.0.0.1 ");

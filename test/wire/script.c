@@ -52,10 +52,24 @@ static size_t take_repeat(struct bytes *out, const char *text, const char *end)
 	return (size_t)(close + 1 - text);
 }
 
+/* The bracket that matches the one before `text`; NULL: there is none. */
+static const char *find_closing_bracket(const char *text, const char *end)
+{
+	size_t open = 1;
+
+	for (; text < end; text++) {
+		open += *text == '[';
+		open -= *text == ']';
+		if (open == 0)
+			return text;
+	}
+	return NULL;
+}
+
 /* {"sub": "alice"}]: the token that says so. */
 static size_t take_claims(struct bytes *out, const char *text, const char *end)
 {
-	const char *close = memchr(text, ']', (size_t)(end - text));
+	const char *close = find_closing_bracket(text, end);
 	char claims[512], token[JWT_MAKER_MAX];
 	size_t len;
 

@@ -27,7 +27,8 @@
  *
  *	\r \n \t \0 \\ \" \xHH
  *	\{TEXT*N}		N times the text
- *	\[CLAIMS]		the token (HS256) of these claims, without a ]
+ *	\[CLAIMS]		the token (HS256) of these claims; brackets in
+ *				them have to match
  *	-TAG, -TAG2		in an id: the tag of the first, second stream
  *
  * What a client expects ("<"):

@@ -13,11 +13,14 @@
 
 static struct subscriptions_json_entry entry(void)
 {
+	static const struct span subjects[] = {{"events.alice", 12},
+					       {"news.>", 6}};
+
 	return (struct subscriptions_json_entry){
 		.number = 17,
-		.id = "alice and more",
-		.id_len = 5,
-		.subject = "events.alice",
+		.id = {"alice and more", 5},
+		.subjects = subjects,
+		.n_subjects = 2,
 		.address = "[::1]:4711",
 		.state = "live",
 		.opened = "2026-11-24T10:00:00Z",
@@ -45,7 +48,7 @@ static json_t *read_all(const struct buf *b)
 static void a_page_is_json(void **state)
 {
 	struct subscriptions_json_entry e = entry();
-	const char *id, *subject, *address, *streamstate, *opened;
+	const char *id, *subject, *other, *address, *streamstate, *opened;
 	json_int_t number, sequence, lag, unsent, events, bytes;
 	json_t *json, *next;
 	double age;
@@ -66,19 +69,21 @@ static void a_page_is_json(void **state)
 	next = json_object_get(json, "next");
 	assert_int_equal(json_integer_value(next), 18);
 	assert_int_equal(
-		json_unpack(json,
-			    "{s:[{s:I,s:s,s:s,s:s,s:s,s:b,s:s,s:F,s:I,s:I,s:I,"
-			    "s:I,s:I!}, o]}",
-			    "subscriptions", "subscription", &number, "id", &id,
-			    "subject", &subject, "address", &address, "state",
-			    &streamstate, "slow", &slow, "opened", &opened,
-			    "age_seconds", &age, "sequence", &sequence, "lag",
-			    &lag, "unsent_bytes", &unsent, "events", &events,
-			    "bytes", &bytes, &next),
+		json_unpack(
+			json,
+			"{s:[{s:I,s:s,s:[s,s!],s:s,s:s,s:b,s:s,s:F,s:I,s:I,s:I,"
+			"s:I,s:I!}, o]}",
+			"subscriptions", "subscription", &number, "id", &id,
+			"subjects", &subject, &other, "address", &address,
+			"state", &streamstate, "slow", &slow, "opened", &opened,
+			"age_seconds", &age, "sequence", &sequence, "lag", &lag,
+			"unsent_bytes", &unsent, "events", &events, "bytes",
+			&bytes, &next),
 		0);
 	assert_int_equal(number, 17);
 	assert_string_equal(id, "alice");
 	assert_string_equal(subject, "events.alice");
+	assert_string_equal(other, "news.>");
 	assert_string_equal(address, "[::1]:4711");
 	assert_string_equal(streamstate, "live");
 	assert_string_equal(opened, "2026-11-24T10:00:00Z");
@@ -111,16 +116,17 @@ static void an_empty_page_says_so(void **state)
 static void no_name_breaks_out_of_its_quotes(void **state)
 {
 	struct subscriptions_json_entry e = entry();
+	struct span subject = span_of("events.\"},{\"\\");
 	char id[126];
 	struct buf b;
-	json_t *json;
+	json_t *json, *list;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(id); i++)
 		id[i] = (char)(i + 1);
-	e.id = id;
-	e.id_len = sizeof(id);
-	e.subject = "events.\"},{\"\\";
+	e.id = (struct span){id, sizeof(id)};
+	e.subjects = &subject;
+	e.n_subjects = 1;
 	buf_init(&b, 1 << 16);
 	assert_int_equal(subscriptions_json_put(&b, &e), 0);
 	json = read_all(&b);
@@ -129,8 +135,26 @@ static void no_name_breaks_out_of_its_quotes(void **state)
 			 sizeof(id));
 	assert_memory_equal(json_string_value(json_object_get(json, "id")), id,
 			    sizeof(id));
-	assert_string_equal(json_string_value(json_object_get(json, "subject")),
-			    e.subject);
+	list = json_object_get(json, "subjects");
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(json_string_value(json_array_get(list, 0)),
+			    subject.at);
+	json_decref(json);
+	buf_finish(&b);
+}
+
+static void no_identity_is_null(void **state)
+{
+	struct subscriptions_json_entry e = entry();
+	struct buf b;
+	json_t *json;
+
+	(void)state;
+	e.id = (struct span){"", 0};
+	buf_init(&b, 1 << 16);
+	assert_int_equal(subscriptions_json_put(&b, &e), 0);
+	json = read_all(&b);
+	assert_true(json_is_null(json_object_get(json, "id")));
 	json_decref(json);
 	buf_finish(&b);
 }
@@ -155,6 +179,7 @@ int main(void)
 		cmocka_unit_test(a_page_is_json),
 		cmocka_unit_test(an_empty_page_says_so),
 		cmocka_unit_test(no_name_breaks_out_of_its_quotes),
+		cmocka_unit_test(no_identity_is_null),
 		cmocka_unit_test(a_full_buffer_is_said),
 	};
 
