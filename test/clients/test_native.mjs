@@ -57,6 +57,20 @@ test("events come as they were published, each with its id", async () => {
   assert.equal(Number.parseInt(events.at(-1).id, 10), 13);
 });
 
+test("format=json: the data of an event is an object", async () => {
+  const rig = await Rig.start("--id-query", "id");
+  const f = await follow(rig.gateway.origin, `${EVENTS}&format=json`);
+  await rig.publish("alice", 'two\r\n"lines"');
+  await rig.publish("alice", Buffer.from([0xff, 0x00, 0xfe]));
+  const { events } = await f.until("two events", (seen) => seen.events.length === 2);
+  const [text, binary] = events.map(({ data }) => JSON.parse(data));
+  assert.equal(text.data, 'two\r\n"lines"');
+  assert.equal(text.subject, "events.alice");
+  assert.equal(text.id, events[0].id);
+  assert.deepEqual([binary.encoding, binary.data], ["base64", "/wD+"]);
+  assert.deepEqual(events.map(({ type }) => type), ["message", "message"]);
+});
+
 test("the gateway is restarted", async () => {
   const { rig, f, sent } = await begin();
   await rig.gateway.stop();
