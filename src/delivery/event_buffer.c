@@ -231,7 +231,7 @@ static struct buffer_subject *new_subject_entry(struct event_buffer *b,
 	struct buffer_subject *s;
 	struct buffer_subject **bucket;
 
-	if (len >= SUBJECT_MAX)
+	if (len > UINT16_MAX)
 		return NULL;
 	s = malloc(sizeof(*s) + len + 1);
 	if (s == NULL)

@@ -104,8 +104,9 @@ int replay_queue_put(struct replay_queue *q, const struct jetstream_message *m,
 	sse_measure(&f, m->data, m->len, m->seq, tag);
 	if (cursor_form(c) != FORM_EVENTS)
 		return put_queued_line(q, m, &f, c);
-	sse_extend(&f, (struct span){m->event, m->event_len},
-		   (struct span){NULL, 0});
+	if (m->event_len > 0)
+		sse_extend(&f, (struct span){m->event, m->event_len},
+			   (struct span){NULL, 0});
 	frame = add_queued_frame(q, f.total, f.size_line_len, &rc);
 	if (frame == NULL)
 		return rc;

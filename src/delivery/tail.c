@@ -331,8 +331,9 @@ static struct buffer_subject *store_message(struct tail *t,
 		return NULL;
 	}
 	sse_measure(&f, m->data, m->len, m->seq, &t->tag);
-	sse_extend(&f, (struct span){m->event, m->event_len},
-		   (struct span){m->headers, m->headers_len});
+	if (m->event_len + m->headers_len > 0)
+		sse_extend(&f, (struct span){m->event, m->event_len},
+			   (struct span){m->headers, m->headers_len});
 	return event_buffer_append(t->buffer, m->subject, m->subject_len, &f,
 				   m->time_ns);
 }

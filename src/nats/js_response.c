@@ -231,6 +231,23 @@ static int take_base64(struct buf *to, const json_t *message, const char *name)
 	return 0;
 }
 
+/* A publisher names it: any bytes but blanks and line ends. The server's JSON
+ * has U+FFFD for those that are not UTF-8; a NUL is replaced in js_json_load().
+ */
+static int take_message_subject(struct js_message *ret, const json_t *message)
+{
+	const json_t *json = json_object_get(message, "subject");
+	size_t len = json_string_length(json);
+
+	if (len == 0)
+		return -EINVAL;
+	ret->subject = strdup(json_string_value(json));
+	if (ret->subject == NULL)
+		return -ENOBUFS;
+	ret->subject_len = strlen(ret->subject);
+	return ret->subject_len == len ? 0 : -EINVAL;
+}
+
 static int take_stored_message(struct js_message *ret, const json_t *message)
 {
 	char time[64];
@@ -240,8 +257,7 @@ static int take_stored_message(struct js_message *ret, const json_t *message)
 	if (rc == 0 && ret->seq == 0)
 		rc = -EINVAL;
 	if (rc == 0)
-		rc = js_json_string(ret->subject, sizeof(ret->subject),
-				    &ret->subject_len, message, "subject");
+		rc = take_message_subject(ret, message);
 	if (rc == 0)
 		rc = js_json_string(time, sizeof(time), &len, message, "time");
 	if (rc == 0)
@@ -255,6 +271,8 @@ void js_message_finish(struct js_message *f)
 {
 	if (f == NULL)
 		return;
+	free(f->subject);
+	f->subject = NULL;
 	buf_finish(&f->data);
 	buf_finish(&f->headers);
 }

@@ -39,7 +39,7 @@ struct js_message {
 	struct js_error error;
 	uint64_t seq;
 	uint64_t time_ns;
-	char subject[512];
+	char *subject; /* any bytes; owned, ends with a NUL */
 	size_t subject_len;
 	struct buf data;    /* decoded */
 	struct buf headers; /* decoded: see message_headers.h */

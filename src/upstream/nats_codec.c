@@ -171,6 +171,10 @@ static void post_stored_message(struct mailbox *to, uint32_t kind,
 {
 	struct buf room;
 
+	if (headers.len == 0) {
+		post_packed_message(to, kind, message);
+		return;
+	}
 	buf_init(&room, HEADERS_MAX);
 	if (jetstream_message_set_headers(&message->msg, headers, event_header,
 					  &room) == 0)

@@ -138,7 +138,8 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 {
 	struct nats_session *s = enter_session(arg);
 	struct nats_arrival in;
-	struct buf headers; /* of the nats.c versions without a block */
+	/* of versions of nats.c without a block */
+	struct buf headers = {.max = HEADERS_MAX};
 
 	(void)conn;
 	(void)sub;
@@ -162,11 +163,11 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 		in.last_consumer = get_msg_header(msg, "Nats-Last-Consumer");
 		in.last_stream = get_msg_header(msg, "Nats-Last-Stream");
 	}
-	buf_init(&headers, HEADERS_MAX);
 	if (in.reply != NULL)
 		in.headers = nats_headers_of(msg, &headers);
 	nats_codec_arrival(s->events, &s->inbox, s->options->readable, &in);
-	buf_finish(&headers);
+	if (headers.data != NULL)
+		buf_finish(&headers);
 	natsMsg_Destroy(msg);
 	leave_session(s);
 }

@@ -2,6 +2,7 @@
  * STREAM.MSG.GET a message looks the same, in all forms. */
 #include "e2e.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,12 +225,71 @@ static void random_blocks_look_the_same_everywhere(void **state)
 	}
 }
 
+/* ---- subjects of any bytes ----------------------------------------------- */
+
+/* NATS allows them all; the server's JSON has U+FFFD for what is not UTF-8. */
+static const char *const subjects[][2] = {
+	{"events.\x01\x7f", "events.\\u0001\x7f"},
+	{"events.\xc3\xbc", "events.\xc3\xbc"},
+	{"events.\"\\", "events.\\\"\\\\"},
+	{"events.\xff\xc3", "events.\xef\xbf\xbd\xef\xbf\xbd"},
+};
+
+enum { SUBJECTS = sizeof(subjects) / sizeof(subjects[0]), LONG = 1000 };
+
+static void publish_odd_subjects(struct e2e *f)
+{
+	char longest[LONG + 1] = "events.";
+
+	memset(longest + strlen(longest), 'x', LONG - strlen(longest));
+	raw_publish(f->nats.port, longest, VERSION "\r\n", 12, "a", 1);
+	for (size_t i = 0; i < SUBJECTS; i++)
+		raw_publish(f->nats.port, subjects[i][0], VERSION "\r\n", 12,
+			    "a", 1);
+}
+
+static void expect_odd_subjects(struct sse_client *c, size_t first)
+{
+	const struct sse_event *ev = sse_client_wait_event(c, NULL, first + 1);
+	char want[64];
+
+	assert_true(strlen(ev->data) > LONG);
+	for (size_t i = 0; i < SUBJECTS; i++) {
+		snprintf(want, sizeof(want), "\"subject\":\"%s\",",
+			 subjects[i][1]);
+		ev = sse_client_wait_event(c, NULL, first + i + 2);
+		assert_non_null(strstr(ev->data, want));
+	}
+}
+
+/* In a replay, live, and when the gateway compares its newest message with the
+ * stream's. */
+static void subjects_of_any_bytes(void **state)
+{
+	struct e2e *f = *state;
+	struct sse_client *c = e2e_client(f);
+
+	publish_odd_subjects(f);
+	e2e_gateway(f, "--auth", "none", "--subject", "events.*", NULL);
+	sse_client_get(c, f->gw.address,
+		       "/api/v1/events?deliver=all&format=json", NULL);
+	expect_odd_subjects(c, 0);
+	publish_odd_subjects(f);
+	expect_odd_subjects(c, SUBJECTS + 1);
+	nats_server_kill(&f->nats, SIGKILL);
+	nats_server_again(&f->nats);
+	publish_odd_subjects(f);
+	expect_odd_subjects(c, 2 * (SUBJECTS + 1));
+	assert_null(sse_client_event(c, "gap", 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		E2E_TEST(blocks_of_any_bytes_live),
 		E2E_TEST(blocks_of_any_bytes_replayed),
 		E2E_TEST(blocks_of_any_bytes_as_the_last_message),
+		E2E_TEST(subjects_of_any_bytes),
 		cmocka_unit_test_setup_teardown(
 			random_blocks_look_the_same_everywhere, e2e_setup,
 			stop_other),

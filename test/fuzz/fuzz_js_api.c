@@ -117,7 +117,7 @@ static void take_found(const char *text, size_t len)
 	MUST(buf_unread(&found.data) <= PAYLOAD_MAX);
 	if (found.error.err == 0) {
 		MUST(found.seq >= 1);
-		must_be_word(found.subject, sizeof(found.subject));
+		MUST(found.subject_len > 0);
 		MUST(found.subject_len == strlen(found.subject));
 		json = load(text, len);
 		message = json_object_get(json, "message");

@@ -69,7 +69,7 @@ void raw_publish(int port, const char *subject, const void *block,
 	static const char connect_line[] =
 		"CONNECT {\"verbose\":false,\"headers\":true}\r\n";
 	struct bytes out = {0};
-	char line[512];
+	char line[4200];
 	int fd = connect_to(port);
 
 	bytes_add(&out, connect_line, strlen(connect_line));

@@ -482,7 +482,7 @@ static void subject_of_another_length_is_another(void **state)
 	struct event_buffer *l;
 	struct list a = {0}, b = {0};
 	struct buffer_subject *sa, *sb;
-	char longest[SUBJECT_MAX + 1];
+	static char longest[UINT16_MAX + 2];
 
 	(void)state;
 	assert_int_equal(event_buffer_new(&l, 4096), 0);
@@ -493,9 +493,9 @@ static void subject_of_another_length_is_another(void **state)
 	event_buffer_unwatch(l, sa, &a);
 	event_buffer_unwatch(l, sb, &b);
 	memset(longest, 'x', sizeof(longest));
-	assert_null(event_buffer_watch(l, longest, SUBJECT_MAX, &a));
-	sa = event_buffer_watch(l, longest, SUBJECT_MAX - 1, &a);
-	assert_int_equal(strlen(sa->name), SUBJECT_MAX - 1);
+	assert_null(event_buffer_watch(l, longest, UINT16_MAX + 1, &a));
+	sa = event_buffer_watch(l, longest, UINT16_MAX, &a);
+	assert_int_equal(strlen(sa->name), UINT16_MAX);
 	event_buffer_unwatch(l, sa, &a);
 	event_buffer_free(l);
 }

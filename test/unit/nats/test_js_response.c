@@ -441,6 +441,24 @@ static void a_stored_message_is_read(void **state)
 	js_message_finish(NULL);
 }
 
+static void subjects_of_any_bytes_are_read(void **state)
+{
+	char long_subject[700];
+
+	(void)state;
+	assert_int_equal(
+		found_err("\"subject\":\"a\\u0000\\u0001\\u007f\xef\xbf\xbd\","
+			  "\"seq\":1,"
+			  "\"time\":\"2026-01-01T00:00:00Z\"",
+			  9),
+		0);
+	snprintf(long_subject, sizeof(long_subject),
+		 "\"subject\":\"%0600d\",\"seq\":1,"
+		 "\"time\":\"2026-01-01T00:00:00Z\"",
+		 0);
+	assert_int_equal(found_err(long_subject, 9), 0);
+}
+
 static void payloads_are_strict_base64_up_to_a_size(void **state)
 {
 	(void)state;
@@ -465,8 +483,6 @@ static void payloads_are_strict_base64_up_to_a_size(void **state)
 
 static void a_message_that_lacks_something_is_malformed(void **state)
 {
-	char long_subject[700];
-
 	(void)state;
 	assert_int_equal(found_err("", 9), 1);
 	assert_int_equal(found_err("\"subject\":\"a\",\"seq\":1", 9), 1);
@@ -480,21 +496,14 @@ static void a_message_that_lacks_something_is_malformed(void **state)
 				   "\"time\":\"2026-01-01T00:00:00Z\"",
 				   9),
 			 1);
-	assert_int_equal(found_err("\"subject\":\"a\\u0000b\",\"seq\":1,"
+	assert_int_equal(found_err("\"subject\":\"\",\"seq\":1,"
 				   "\"time\":\"2026-01-01T00:00:00Z\"",
 				   9),
 			 1);
-	assert_int_equal(found_err("\"subject\":\"a b\",\"seq\":1,"
+	assert_int_equal(found_err("\"subject\":7,\"seq\":1,"
 				   "\"time\":\"2026-01-01T00:00:00Z\"",
 				   9),
 			 1);
-	for (int n = 510; n <= 513; n++) {
-		snprintf(long_subject, sizeof(long_subject),
-			 "\"subject\":\"%0*d\",\"seq\":1,"
-			 "\"time\":\"2026-01-01T00:00:00Z\"",
-			 n, 0);
-		assert_int_equal(found_err(long_subject, 9), n > 511);
-	}
 }
 
 static bool is_internal(const char *hdrs)
@@ -650,6 +659,7 @@ int main(void)
 		cmocka_unit_test(deep_responses_are_malformed),
 		cmocka_unit_test(errors_keep_their_code_and_a_printable_text),
 		cmocka_unit_test(a_stored_message_is_read),
+		cmocka_unit_test(subjects_of_any_bytes_are_read),
 		cmocka_unit_test(payloads_are_strict_base64_up_to_a_size),
 		cmocka_unit_test(a_message_that_lacks_something_is_malformed),
 		cmocka_unit_test(internal_messages_are_marked),
