@@ -456,7 +456,7 @@ static void the_environment_has_no_proxy_for_it(void **state)
 static void secrets_of_the_url_are_in_no_log(void **state)
 {
 	struct e2e *f = *state;
-	char url[128], *log;
+	char url[192], *log;
 
 	snprintf(url, sizeof(url), "https://me:hush@%s?key=hush",
 		 keys.url + strlen("https://"));
