@@ -51,7 +51,9 @@ uint64_t messages_wait_ns(const struct messages *m)
 
 unsigned messages_make(struct messages *m)
 {
-	struct stamp s = {.number = m->cfg.first + m->n / m->cfg.n_ids,
+	struct stamp s = {.number = m->cfg.first +
+				    (m->cfg.one_count ? m->n
+						      : m->n / m->cfg.n_ids),
 			  .ns = stamp_now()};
 	unsigned id = (unsigned)(m->cfg.first_id + m->n % m->cfg.n_ids);
 

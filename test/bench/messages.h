@@ -1,5 +1,5 @@
 /* The messages of a publisher: to one id, or to many in turn; numbered for each
- * id and stamped; at a rate, or as fast as possible. */
+ * id or together, and stamped; at a rate, or as fast as possible. */
 #ifndef BENCH_MESSAGES_H
 #define BENCH_MESSAGES_H
 
@@ -14,6 +14,7 @@ struct messages_config {
 	uint64_t first_id;
 	uint64_t first; /* number of each id's first message */
 	uint64_t bytes; /* of a payload; STAMP_LEN at least */
+	bool one_count; /* all messages are numbered together */
 };
 
 struct messages {

@@ -49,6 +49,8 @@ static const struct arg table[] = {
 	{"first", ARG_NUMBER, &options.messages.first,
 	 "number of the first message"},
 	{"bytes", ARG_NUMBER, &options.messages.bytes, "size of a payload"},
+	{"one-count", ARG_FLAG, &options.messages.one_count,
+	 "number the messages of all identities together"},
 	{"ack-every", ARG_NUMBER, &options.ack_every,
 	 "messages an acknowledgement"},
 	{"in-flight", ARG_NUMBER, &options.in_flight,

@@ -82,6 +82,10 @@ class Peer:
     # Subjects of the stream. The gateway follows all of them, so that the server
     # need not filter.
     subjects = ("events.*",)
+    # Additions to the URL of a subscription and to the publisher's options, set by
+    # the scenario.
+    query = ""
+    publisher = {}
     # Paths of a plain response and of a rejected request, for wrk.
     plain = {}
     # Headers with the identity, unless the path has it.
@@ -146,7 +150,8 @@ class Peer:
         return f"http://127.0.0.1:{self.port}"
 
     def subscription_args(self, deliver="new"):
-        return {"url": f"{self.base()}/api/v1/events?deliver={deliver}",
+        return {"url": f"{self.base()}/api/v1/events?deliver={deliver}"
+                       f"{self.query}",
                 "header": self.headers + ["Accept: text/event-stream"]}
 
     def subscriptions(self, deliver="new", **args):
@@ -156,7 +161,8 @@ class Peer:
     def publish(self, **args):
         args.setdefault("ack_every", 1 if args.get("rate") else 16)
         return Tool(self.build, "natsbench",
-                    {"server": self.nats_url(), **args}, self.folder)
+                    {"server": self.nats_url(), **self.publisher, **args},
+                    self.folder)
 
 
 class Sluice(Peer):

@@ -23,6 +23,15 @@ LATENCY_COLUMNS = ("latency_p50", "latency_p90", "latency_p99",
                    "cpu_per_million", "wrong")
 
 
+def own_pattern(peer):
+    """Each subscription follows a pattern of its own in place of its own
+    subject; a peer without patterns has a channel for each id as before."""
+    peer.subjects = ("events.*.*",)
+    peer.options = ("--allow-sub", "events.{id}.>")
+    peer.query = "&subject=events.{id}.%3E"
+    peer.publisher = {"subject": "events.{id}.x"}
+
+
 class Scenario:
     name = None
     title = None
@@ -45,6 +54,8 @@ class Scenario:
     def prepare(self, peer, params):
         """Called before the peer starts."""
         peer.subjects = params.get("subjects", peer.subjects)
+        if params.get("wide"):
+            own_pattern(peer)
 
     def run(self, rig, params):
         """{column: value}"""
@@ -59,7 +70,9 @@ class IdleMemory(Scenario):
     plot = ("gateway_pss_per_subscription", "bytes a subscription", True)
 
     def cases(self):
-        return {str(n): {"n": n} for n in (1000, 5000, 10000, 19000)}
+        found = {str(n): {"n": n} for n in (1000, 5000, 10000, 19000)}
+        found["10000:pattern"] = {"n": 10000, "wide": True}
+        return found
 
     def run(self, rig, params):
         n = rig.scaled(params["n"])
@@ -87,7 +100,10 @@ class Connect(Scenario):
     mode = "connect"
 
     def cases(self):
-        return {str(n): {"n": n, "ids": n} for n in (1000, 10000, 19000)}
+        found = {str(n): {"n": n, "ids": n} for n in (1000, 10000, 19000)}
+        if self.mode == "connect":
+            found["10000:pattern"] = {"n": 10000, "ids": 10000, "wide": True}
+        return found
 
     def run(self, rig, params):
         n = rig.scaled(params["n"])
@@ -169,6 +185,7 @@ class Unicast(Published):
     def cases(self):
         return {"1000:flood": {"n": 1000, "rate": 0},
                 "10000:flood": {"n": 10000, "rate": 0},
+                "10000:flood:pattern": {"n": 10000, "rate": 0, "wide": True},
                 # The stream allows other subjects too, so that nats-server
                 # filters for the gateway. In version 2.9 the cost of a
                 # wildcard filter grows with the subjects in the stream, up to
@@ -187,6 +204,33 @@ class Unicast(Published):
         return rig.read({"messages": each * n, "rate": params["rate"],
                          "ids": n}, subscriptions=n, ids=n, events=each, first=1,
                         warm_up=1, seconds=FLOOD_S)
+
+
+class Wildcard(Published):
+    """A peer without wildcards has one channel."""
+
+    name = "wildcard"
+    title = "1,000 subscriptions of one wildcard; messages to many ids, 128 B"
+    peers = ("sluice", "nchan")
+
+    def cases(self):
+        return {"100000:flood": {"ids": 100_000},
+                "1:flood": {"ids": 1}}
+
+    def prepare(self, peer, params):
+        super().prepare(peer, params)
+        peer.options = ("--allow-sub", "events.*")
+        peer.query = "&subject=events.*"
+
+    def run(self, rig, params):
+        n = rig.scaled(1000)
+        share = FLOOD_EVENTS * rig.peer.share * rig.scale
+        load = {"messages": int(max(20, share / n)), "rate": 0, "bytes": 128}
+        if rig.peer.nats is not None:
+            load.update(ids=params["ids"], one_count=True)
+        return rig.read(load, subscriptions=n, ids=1,
+                        events=load["messages"], first=1, warm_up=0,
+                        seconds=FLOOD_S)
 
 
 class Stored(Scenario):
@@ -471,6 +515,6 @@ class Many(Scenario):
                 "consumers": consumers}
 
 
-ALL = [IdleMemory(), Connect(), Churn(), Fanout(), Unicast(), Stored(),
-       History(), ResumeStorm(), Slow(), Payloads(), Latency1(), IdleCpu(),
-       Plain(), Many()]
+ALL = [IdleMemory(), Connect(), Churn(), Fanout(), Unicast(), Wildcard(),
+       Stored(), History(), ResumeStorm(), Slow(), Payloads(), Latency1(),
+       IdleCpu(), Plain(), Many()]
