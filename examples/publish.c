@@ -23,6 +23,7 @@ enum {
 	MAX_SUBJECT = 512,  /* with its NUL */
 	MAX_LINE = 1 << 20, /* default max_payload of nats-server */
 	CLOSE_MS = 5000,
+	ANNOUNCE_TICKS = 5, /* intervals from one announcement to the next */
 };
 
 /* The options. */
@@ -30,8 +31,9 @@ struct plan {
 	const char *server;
 	const char *creds; /* NULL: none */
 	const char *stream;
-	const char *prefix; /* of the subject, before {id} */
-	const char *suffix; /* after it */
+	const char *prefix;   /* of the subject, before {id} */
+	const char *suffix;   /* after it */
+	const char *announce; /* subject; NULL: no announcements */
 	const char *ids[MAX_IDS];
 	size_t n_ids;
 	uint64_t tick_ms; /* 0: lines of standard input */
@@ -60,6 +62,8 @@ static const char help[] =
 	"  --id ID             identity of the events; repeatable\n"
 	"  --tick INTERVAL     one JSON event for each --id every interval, "
 	"such as\n                      250ms, 1s, 5m\n"
+	"  --announce SUBJECT  with --tick: one event for all, every fifth "
+	"interval\n"
 	"  --help              print this text\n\n"
 	"Ends at the end of its input, or with SIGINT or SIGTERM. Exit "
 	"status: 0 when all\nevents are stored, 2 for a wrong option, 1 "
@@ -92,21 +96,26 @@ static bool token_ok(const char *token, size_t len)
 	return len > 0 && len <= MAX_ID;
 }
 
-/* Cuts the template in two at {id}, in place. */
-static bool take_subject(struct plan *plan, char *template)
+static bool subject_ok(const char *subject)
 {
-	char *id = strstr(template, "{id}");
 	size_t len;
 
-	if (id == NULL || strlen(template) > MAX_SUBJECT - MAX_ID)
-		return false;
-	for (const char *token = template;; token += len + 1) {
+	for (const char *token = subject;; token += len + 1) {
 		len = strcspn(token, ".");
 		if (!token_ok(token, len))
 			return false;
 		if (token[len] == '\0')
-			break;
+			return strlen(subject) <= MAX_SUBJECT - MAX_ID;
 	}
+}
+
+/* Cuts the template in two at {id}, in place. */
+static bool take_subject(struct plan *plan, char *template)
+{
+	char *id = strstr(template, "{id}");
+
+	if (id == NULL || !subject_ok(template))
+		return false;
 	plan->prefix = template;
 	plan->suffix = id + strlen("{id}");
 	if ((id != template && id[-1] != '.') ||
@@ -154,6 +163,9 @@ static const char *take_option(struct plan *plan, int option, char *value)
 			       ? NULL
 			       : "a subject with {id} once, as a whole token, "
 				 "and no wildcard";
+	case 'a':
+		plan->announce = value;
+		return subject_ok(value) ? NULL : "a subject without wildcards";
 	case 'k':
 		plan->tick_ms = duration_ms(value);
 		return plan->tick_ms > 0 ? NULL : "an interval such as 1s";
@@ -178,6 +190,7 @@ static int parse(struct plan *plan, int argc, char *argv[])
 		{"subject", required_argument, NULL, 't'},
 		{"id", required_argument, NULL, 'i'},
 		{"tick", required_argument, NULL, 'k'},
+		{"announce", required_argument, NULL, 'a'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -204,6 +217,10 @@ static int parse(struct plan *plan, int argc, char *argv[])
 	}
 	if (plan->tick_ms > 0 && plan->n_ids == 0) {
 		fail("--tick: needs an --id too");
+		return 2;
+	}
+	if (plan->tick_ms == 0 && plan->announce != NULL) {
+		fail("--announce: needs --tick too");
 		return 2;
 	}
 	return 0;
@@ -254,7 +271,7 @@ static int make_stream(struct publisher *p)
 {
 	const struct plan *plan = p->plan;
 	char subject[MAX_SUBJECT];
-	const char *subjects[] = {subject};
+	const char *subjects[] = {subject, plan->announce};
 	jsStreamInfo *info = NULL;
 	jsStreamConfig config;
 	natsStatus rc =
@@ -268,36 +285,49 @@ static int make_stream(struct publisher *p)
 	jsStreamConfig_Init(&config);
 	config.Name = plan->stream;
 	config.Subjects = subjects;
-	config.SubjectsLen = 1;
+	config.SubjectsLen = plan->announce != NULL ? 2 : 1;
 	config.Retention = js_LimitsPolicy;
 	rc = js_AddStream(NULL, p->js, &config, NULL, NULL);
 	if (rc != NATS_OK)
 		return fail_nats(rc, "make stream", plan->stream);
-	fprintf(stderr, "publish: made stream %s of %s\n", plan->stream,
-		subject);
+	fprintf(stderr, "publish: created stream %s of %s%s%s\n", plan->stream,
+		subject, plan->announce != NULL ? " and " : "",
+		plan->announce != NULL ? plan->announce : "");
 	return 0;
 }
 
-static int publish(struct publisher *p, const char *id, size_t id_len,
-		   const char *text, size_t len)
+/* `type`: value of the header Type; NULL for none. */
+static int publish_to(struct publisher *p, const char *subject,
+		      const char *type, const char *text, size_t len)
 {
-	const struct plan *plan = p->plan;
-	char subject[MAX_SUBJECT];
 	jsPubOptions options;
 	jsPubAck *ack = NULL;
-	natsStatus rc;
+	natsMsg *msg = NULL;
+	natsStatus rc = natsMsg_Create(&msg, subject, NULL, text, (int)len);
 
-	snprintf(subject, sizeof(subject), "%s%.*s%s", plan->prefix,
-		 (int)id_len, id, plan->suffix);
+	if (rc == NATS_OK && type != NULL)
+		rc = natsMsgHeader_Set(msg, "Type", type);
 	jsPubOptions_Init(&options);
-	options.ExpectStream = plan->stream;
-	rc = js_Publish(&ack, p->js, subject, text, (int)len, &options, NULL);
+	options.ExpectStream = p->plan->stream;
+	if (rc == NATS_OK)
+		rc = js_PublishMsg(&ack, p->js, msg, &options, NULL);
+	natsMsg_Destroy(msg);
 	if (rc != NATS_OK)
 		return fail_nats(rc, "publish to", subject);
 	p->sent++;
 	p->last_seq = ack->Sequence;
 	jsPubAck_Destroy(ack);
 	return 0;
+}
+
+static int publish_for(struct publisher *p, const char *id, size_t id_len,
+		       const char *type, const char *text, size_t len)
+{
+	char subject[MAX_SUBJECT];
+
+	snprintf(subject, sizeof(subject), "%s%.*s%s", p->plan->prefix,
+		 (int)id_len, id, p->plan->suffix);
+	return publish_to(p, subject, type, text, len);
 }
 
 static void close_connection(struct publisher *p)
@@ -333,14 +363,15 @@ static int publish_line(struct publisher *p, const char *line, size_t len)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < plan->n_ids; i++)
-		rc = publish(p, plan->ids[i], strlen(plan->ids[i]), line, len);
+		rc = publish_for(p, plan->ids[i], strlen(plan->ids[i]), NULL,
+				 line, len);
 	if (plan->n_ids > 0)
 		return rc;
 	if (!token_ok(line, id_len))
 		return fail("\"%.*s\" is no ID (line %" PRIu64 ")",
 			    (int)(id_len < MAX_ID ? id_len : MAX_ID), line,
 			    p->sent + 1);
-	return publish(p, line, id_len, line + skip, len - skip);
+	return publish_for(p, line, id_len, NULL, line + skip, len - skip);
 }
 
 /* Publishes the whole lines of `text`; *used: their bytes. */
@@ -391,20 +422,38 @@ static uint64_t clock_ms(clockid_t clock, struct timespec *ts)
 }
 
 /* {"n": 17, "for": "alice", "time": "2026-11-24T10:00:00.123Z"} */
-static int publish_tick(struct publisher *p, const char *id, uint64_t n)
+static size_t write_tick(char *text, size_t size, const char *id, uint64_t n)
 {
-	char when[32], text[MAX_ID + 128];
+	char when[32];
 	struct timespec now;
 	struct tm tm;
 	uint64_t ms = clock_ms(CLOCK_REALTIME, &now) % 1000;
-	size_t len;
 
 	strftime(when, sizeof(when), "%FT%T", gmtime_r(&now.tv_sec, &tm));
-	len = (size_t)snprintf(text, sizeof(text),
-			       "{\"n\": %" PRIu64 ", \"for\": \"%s\", "
-			       "\"time\": \"%s.%03" PRIu64 "Z\"}",
-			       n, id, when, ms);
-	return publish(p, id, strlen(id), text, len);
+	return (size_t)snprintf(text, size,
+				"{\"n\": %" PRIu64 ", \"for\": \"%s\", "
+				"\"time\": \"%s.%03" PRIu64 "Z\"}",
+				n, id, when, ms);
+}
+
+static int publish_tick(struct publisher *p, uint64_t n)
+{
+	const struct plan *plan = p->plan;
+	char text[MAX_ID + 128];
+	size_t len;
+	int rc = 0;
+
+	if (plan->announce != NULL && n % ANNOUNCE_TICKS == 1) {
+		len = write_tick(text, sizeof(text), "all", n);
+		rc = publish_to(p, plan->announce, "announcement", text, len);
+	}
+	for (size_t i = 0; i < plan->n_ids && rc == 0; i++) {
+		const char *id = plan->ids[i];
+
+		len = write_tick(text, sizeof(text), id, n);
+		rc = publish_for(p, id, strlen(id), "tick", text, len);
+	}
+	return rc;
 }
 
 static int publish_ticks(struct publisher *p)
@@ -414,9 +463,8 @@ static int publish_ticks(struct publisher *p)
 	uint64_t now, due = clock_ms(CLOCK_MONOTONIC, &ts);
 
 	for (uint64_t n = 1;; n++) {
-		for (size_t i = 0; i < plan->n_ids; i++)
-			if (publish_tick(p, plan->ids[i], n) != 0)
-				return 1;
+		if (publish_tick(p, n) != 0)
+			return 1;
 		/* What took longer than the interval is not made up for. */
 		now = clock_ms(CLOCK_MONOTONIC, &ts);
 		due = due + plan->tick_ms > now ? due + plan->tick_ms : now;

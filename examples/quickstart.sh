@@ -4,9 +4,9 @@
 #	examples/quickstart.sh [--for SECONDS] [--port PORT]
 #
 # Installs missing packages (Debian; root or sudo), builds, starts a NATS server
-# and the gateway, publishes an event every second for alice, bob and carol, and
-# follows alice's events. Ctrl-C ends everything and removes all files except the
-# build, which the next run uses again.
+# and the gateway, publishes an event every second for alice, bob and carol and an
+# announcement for all of them every five seconds, and follows what is alice's. Ctrl-C
+# ends everything and removes all files except the build, which the next run uses again.
 #
 #	--for SECONDS  time after which it ends by itself
 #	--port PORT    port of the gateway; default 8080, or the next free one
@@ -174,6 +174,7 @@ start_gateway()
 	while :; do
 		start "$folder/sluice.log" "$build/sluice" --server "$server" \
 			--listen "127.0.0.1:$port" --admin-listen 127.0.0.1:0 \
+			--subject 'events.{id}' --subject announcements \
 			--drain-delay 0s --drain-timeout 1s \
 			--ping-interval 15s --ui
 		if wait_for sluice "$folder/sluice.log" "$started" \
@@ -199,24 +200,29 @@ explain()
 	cat <<-END
 
 		sluice serves $url from $server
-		alice, bob and carol get an event every second. To see them in a browser:
+		alice, bob and carol get an event every second, and all of them an announcement
+		every five seconds. To see alice's in a browser:
 
 		    $url/#id=alice&deliver=all
 
 		Try, in another terminal:
 
-		  bob's events, live
+		  bob's events and the announcements, live
 		    curl -N -H 'user_id: bob' $url/api/v1/events
+		  the announcements alone
+		    curl -N -H 'user_id: bob' '$url/api/v1/events?subject=announcements'
+		  each event with its subject and its headers
+		    curl -N -H 'user_id: bob' '$url/api/v1/events?format=json'
 		  the whole history, then live
 		    curl -N -H 'user_id: bob' '$url/api/v1/events?deliver=all'
-		  the newest event, then live
+		  the newest event of each subject, then live
 		    curl -N -H 'user_id: bob' '$url/api/v1/events?deliver=last'
 		  everything after an event (any id)
 		    curl -N -H 'user_id: bob' -H 'Last-Event-ID: 5' $url/api/v1/events
 		  readiness and metrics
 		    curl $url/readyz; curl http://$admin/metrics
 
-		These are alice's events. Ctrl-C ends everything.
+		These are alice's. Ctrl-C ends everything.
 
 	END
 }
@@ -225,7 +231,7 @@ folder=$(mktemp -d "${TMPDIR:-/tmp}/sluice-quickstart-XXXXXX")
 build
 start_nats
 start "$folder/publish.log" "$build/examples/publish" --server "$server" \
-	--tick 1s --id alice --id bob --id carol
+	--tick 1s --id alice --id bob --id carol --announce announcements
 publisher=$started
 start_gateway
 explain
