@@ -16,6 +16,7 @@ void js_error_set(struct js_error *e, int err, const char *text)
 	size_t n = 0;
 
 	e->err = err;
+	e->code = 0;
 	for (; text[n] != '\0' && n + 1 < sizeof(e->text); n++)
 		e->text[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : '?';
 	e->text[n] = '\0';
@@ -27,16 +28,19 @@ static void take_api_error(struct js_error *e, const json_t *error)
 {
 	json_int_t code =
 		json_integer_value(json_object_get(error, "err_code"));
+	json_int_t status = json_integer_value(json_object_get(error, "code"));
 	const char *text =
 		json_string_value(json_object_get(error, "description"));
 
 	if (code == 0)
-		code = json_integer_value(json_object_get(error, "code"));
+		code = status;
 	if (code <= JS_JSON_MALFORMED || code > 1000000) {
 		js_error_set(e, JS_JSON_MALFORMED, "an error without a code");
 		return;
 	}
 	js_error_set(e, (int)code, text == NULL ? "" : text);
+	if (status >= 400 && status <= 599)
+		e->code = (int)status;
 }
 
 /* ---- what jansson cannot read -------------------------------------------- */

@@ -11,7 +11,8 @@
 enum { JS_JSON_MALFORMED = 1 };
 
 struct js_error {
-	int err;	/* 0, JS_JSON_MALFORMED, or an API error code */
+	int err;  /* 0, JS_JSON_MALFORMED, or an API error code */
+	int code; /* of an API error: as in HTTP, 400 to 599; 0: unknown */
 	char text[160]; /* printable ASCII */
 };
 

@@ -1,0 +1,72 @@
+#include "nats/js_pub_ack.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/decimal.h"
+
+#define WRONG_LAST "wrong last sequence: "
+
+/* Replicated streams report 10164 in its place, without a number. */
+static void take_current(struct js_pub_ack *ret)
+{
+	const char *text = ret->error.text;
+	const size_t prefix = sizeof(WRONG_LAST) - 1;
+
+	if (ret->error.err != JS_ERR_WRONG_LAST_SEQUENCE ||
+	    strncmp(text, WRONG_LAST, prefix) != 0)
+		return;
+	ret->has_current = decimal_parse(&ret->current, text + prefix,
+					 strlen(text + prefix)) == 0;
+}
+
+static int take_duplicate(bool *ret, const json_t *ack)
+{
+	const json_t *json = json_object_get(ack, "duplicate");
+
+	if (json != NULL && !json_is_boolean(json))
+		return -EINVAL;
+	*ret = json_is_true(json);
+	return 0;
+}
+
+static int take_acknowledgement(struct js_pub_ack *ret, const json_t *ack,
+				const char *stream)
+{
+	char name[256];
+	size_t len;
+
+	if (js_json_string(name, sizeof(name), &len, ack, "stream") < 0 ||
+	    strcmp(name, stream) != 0 ||
+	    js_json_u64(&ret->seq, ack, "seq") < 0 || ret->seq == 0 ||
+	    take_duplicate(&ret->duplicate, ack) < 0)
+		return -EINVAL;
+	if (json_object_get(ack, "count") != NULL &&
+	    js_json_u64(&ret->count, ack, "count") < 0)
+		return -EINVAL;
+	if (json_object_get(ack, "domain") == NULL)
+		return 0;
+	return js_json_string(ret->domain, sizeof(ret->domain), &len, ack,
+			      "domain");
+}
+
+void js_pub_ack_parse(struct js_pub_ack *ret, const char *json, size_t len,
+		      const char *stream)
+{
+	json_t *root;
+
+	*ret = (struct js_pub_ack){0};
+	root = js_json_load(&ret->error, json, len);
+	if (root == NULL) {
+		take_current(ret);
+		return;
+	}
+	if (take_acknowledgement(ret, root, stream) < 0) {
+		*ret = (struct js_pub_ack){0};
+		js_error_set(&ret->error, JS_JSON_MALFORMED,
+			     "not an acknowledgement of this stream");
+	}
+	json_decref(root);
+}
