@@ -37,6 +37,7 @@
 	  "max_subscriptions_per_address") /* 429 */                           \
 	X(BAD_HOST, "bad_host")		   /* 421 */                           \
 	X(NO_KEYS, "no_keys")		   /* 503 */                           \
+	X(NOT_PUBLISHED, "not_published")  /* 4xx, 5xx */                      \
 	X(DRAINING, "draining")		   /* 503 */
 
 enum reject_reason {

@@ -7,10 +7,12 @@
 
 #include "http/sse.h"
 
-/* RFC 9110, section 15; RFC 6585 for 429 and 431. */
+/* RFC 9110, section 15; RFC 6585 for 429 and 431; RFC 4918 for 207 and 507. */
 #define STATUSES(X)                               \
 	X(200, "OK")                              \
+	X(201, "Created")                         \
 	X(204, "No Content")                      \
+	X(207, "Multi-Status")                    \
 	X(304, "Not Modified")                    \
 	X(400, "Bad Request")                     \
 	X(401, "Unauthorized")                    \
@@ -19,15 +21,21 @@
 	X(405, "Method Not Allowed")              \
 	X(406, "Not Acceptable")                  \
 	X(408, "Request Timeout")                 \
+	X(409, "Conflict")                        \
+	X(412, "Precondition Failed")             \
 	X(413, "Content Too Large")               \
 	X(414, "URI Too Long")                    \
 	X(417, "Expectation Failed")              \
 	X(421, "Misdirected Request")             \
+	X(422, "Unprocessable Content")           \
 	X(429, "Too Many Requests")               \
 	X(431, "Request Header Fields Too Large") \
 	X(501, "Not Implemented")                 \
+	X(502, "Bad Gateway")                     \
 	X(503, "Service Unavailable")             \
-	X(505, "HTTP Version Not Supported")
+	X(504, "Gateway Timeout")                 \
+	X(505, "HTTP Version Not Supported")      \
+	X(507, "Insufficient Storage")
 
 const char *response_reason(int status)
 {
@@ -41,6 +49,8 @@ const char *response_reason(int status)
 		return NULL;
 	}
 }
+
+enum { ERROR_LINES_MAX = 512 };
 
 static const char *connection_value(bool keep_alive)
 {
@@ -126,13 +136,24 @@ static int put_response_body(struct buf *out, const struct response_to *to,
 	return rc;
 }
 
+/* A service may report an error with any status. */
+static const char *status_line_end(int status, char *room, size_t size)
+{
+	const char *reason = response_reason(status);
+
+	if (reason != NULL || status < 400 || status > 599)
+		return reason;
+	snprintf(room, size, "%d Error", status);
+	return room;
+}
+
 int response_short(struct buf *out, const struct response_to *to, int status,
 		   const char *type, const char *extra, const void *body,
 		   size_t len)
 {
 	size_t had = buf_unread(out);
-	const char *reason = response_reason(status);
-	char length[24];
+	char length[24], other[24];
+	const char *reason = status_line_end(status, other, sizeof(other));
 	const char *const parts[] = {
 		"HTTP/1.1 ",
 		reason,
@@ -219,31 +240,58 @@ static int put_challenge(char *out, size_t size, const struct http_error *r)
 			r->text);
 }
 
+/* Header lines that the status of an error requires. */
+static int put_error_lines(char *out, size_t size, const struct http_error *r,
+			   unsigned retry_after_s)
+{
+	/* The status of a service: its lines are not known. */
+	bool is_own = r->reason != REJECT_NOT_PUBLISHED;
+	int len = 0;
+
+	if (is_own && (r->status == 405) != (r->allow != NULL))
+		return -EINVAL;
+	if (r->allow != NULL)
+		len = snprintf(out, size, "Allow: %s\r\n", r->allow);
+	else if (r->status == 503 || r->status == 429)
+		len = snprintf(out, size, "Retry-After: %u\r\n", retry_after_s);
+	else if (r->status == 406)
+		len = snprintf(out, size, "Vary: Accept\r\n");
+	else if (r->status == 401 && is_own)
+		len = put_challenge(out, size, r);
+	return len < 0 || (size_t)len >= size ? -EINVAL : 0;
+}
+
 int response_error(struct buf *out, const struct response_to *to,
 		   const struct http_error *r, unsigned retry_after_s)
 {
 	char body[sizeof(r->text) + 1];
-	char extra[512] = "";
+	char lines[ERROR_LINES_MAX] = "";
 	int len;
 
-	if ((r->status == 405) != (r->allow != NULL))
-		return -EINVAL;
-	if (r->allow != NULL)
-		len = snprintf(extra, sizeof(extra), "Allow: %s\r\n", r->allow);
-	else if (r->status == 503 || r->status == 429)
-		len = snprintf(extra, sizeof(extra), "Retry-After: %u\r\n",
-			       retry_after_s);
-	else if (r->status == 406)
-		len = snprintf(extra, sizeof(extra), "Vary: Accept\r\n");
-	else if (r->status == 401)
-		len = put_challenge(extra, sizeof(extra), r);
-	else
-		len = 0;
-	if (len < 0 || (size_t)len >= sizeof(extra))
+	if (put_error_lines(lines, sizeof(lines), r, retry_after_s) < 0)
 		return -EINVAL;
 	len = snprintf(body, sizeof(body), "%s\n", r->text);
 	return response_short(out, to, r->status, "text/plain; charset=utf-8",
-			      extra, body, (size_t)len);
+			      lines, body, (size_t)len);
+}
+
+int response_problem(struct buf *out, const struct response_to *to,
+		     const struct problem *p, unsigned retry_after_s)
+{
+	char lines[ERROR_LINES_MAX] = "";
+	struct buf body;
+	int rc;
+
+	if (put_error_lines(lines, sizeof(lines), p->error, retry_after_s) < 0)
+		return -EINVAL;
+	buf_init(&body, PROBLEM_JSON_MAX);
+	rc = problem_json_put(&body, p);
+	if (rc == 0)
+		rc = response_short(out, to, p->error->status,
+				    "application/problem+json", lines,
+				    buf_data(&body), buf_unread(&body));
+	buf_finish(&body);
+	return rc;
 }
 
 int response_come_back(struct buf *out, const struct response_to *to,

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "http/http_error.h"
+#include "http/problem_json.h"
 
 /* What the head of a response depends on besides its content. */
 struct response_to {
@@ -61,6 +62,10 @@ int response_unchanged(struct buf *out, const struct response_to *to,
  * WWW-Authenticate (401) and Vary (406) where the status requires them. */
 int response_error(struct buf *out, const struct response_to *to,
 		   const struct http_error *r, unsigned retry_after_s);
+
+/* The same error as application/problem+json (RFC 9457). */
+int response_problem(struct buf *out, const struct response_to *to,
+		     const struct problem *p, unsigned retry_after_s);
 
 /* An error for browsers: 200, "retry: MS" and the end. An EventSource stops for
  * good on any other status. */

@@ -12,7 +12,7 @@ enum {
 struct error_row {
 	int err_code;
 	int status;
-	const char *title;
+	const char *what;
 	unsigned flags;
 };
 
@@ -94,7 +94,7 @@ static void take_error_row(struct publish_error *ret,
 {
 	*ret = (struct publish_error){
 		.status = row->status,
-		.title = row->title,
+		.what = row->what,
 		.detail = "",
 		.retry_after = (row->flags & LATER) != 0,
 		.is_unknown = (row->flags & UNKNOWN) != 0,
@@ -135,7 +135,7 @@ void publish_error_of_service(struct publish_error *ret, const char *code,
 
 	*ret = (struct publish_error){
 		.status = 502,
-		.title = "The service reported an error",
+		.what = "The service reported an error",
 		.detail = text,
 	};
 	if (decimal_parse(&status, code, len) == 0 && status >= 400 &&

@@ -15,7 +15,7 @@
 
 struct publish_error {
 	int status;	    /* of HTTP */
-	const char *title;  /* static */
+	const char *what;   /* static */
 	const char *detail; /* text of the server, borrowed; "": none */
 	int err_code;	    /* of JetStream; 0: none */
 	bool has_current;   /* JetStream reported the last sequence */

@@ -14,7 +14,7 @@
 static void must_be_publish_error(const struct publish_error *e)
 {
 	MUST(e->status >= 400 && e->status <= 599);
-	MUST(e->title != NULL && e->detail != NULL);
+	MUST(e->what != NULL && e->detail != NULL);
 	MUST(e->err_code >= 0 && (!e->has_current || e->err_code == 10071));
 	MUST(!e->is_unknown || e->err_code == 0);
 }

@@ -45,6 +45,8 @@ static void test_reasons(void **state)
 {
 	static const char *const list[] = {
 		"200 OK",
+		"201 Created",
+		"207 Multi-Status",
 		"304 Not Modified",
 		"400 Bad Request",
 		"401 Unauthorized",
@@ -53,14 +55,20 @@ static void test_reasons(void **state)
 		"405 Method Not Allowed",
 		"406 Not Acceptable",
 		"408 Request Timeout",
+		"409 Conflict",
+		"412 Precondition Failed",
 		"413 Content Too Large",
 		"414 URI Too Long",
 		"417 Expectation Failed",
 		"421 Misdirected Request",
+		"422 Unprocessable Content",
 		"429 Too Many Requests",
 		"431 Request Header Fields Too Large",
+		"502 Bad Gateway",
 		"503 Service Unavailable",
+		"504 Gateway Timeout",
 		"505 HTTP Version Not Supported",
+		"507 Insufficient Storage",
 	};
 
 	(void)state;
@@ -363,6 +371,53 @@ static void test_errors(void **state)
 	}
 }
 
+#define PROBLEM "application/problem+json"
+
+static void test_problems(void **state)
+{
+	struct http_error r = error_of(412, "not 9");
+	struct problem p = {.error = &r, .err_code = 10071};
+	struct buf b = room();
+
+	(void)state;
+	assert_int_equal(response_problem(&b, &keep, &p, 17), 0);
+	expect_bytes(
+		&b,
+		SHORT("412 Precondition Failed", PROBLEM, "100", "keep-alive",
+		      "") "{\"type\":\"about:blank\",\"title\":\"Precondition "
+			  "Failed\",\"status\":412,\"detail\":\"not 9\","
+			  "\"err_code\":10071}\n");
+	r = error_of(503, "away");
+	b = room();
+	assert_int_equal(response_problem(&b, &head_of, &p, 17), 0);
+	expect_bytes(&b, SHORT("503 Service Unavailable", PROBLEM, "99",
+			       "keep-alive", "Retry-After: 17\r\n"));
+	r = error_of(405, "no");
+	b = room();
+	assert_int_equal(response_problem(&b, &keep, &p, 17), -EINVAL);
+}
+
+/* A service has the status that it reports, with lines of no other. */
+static void test_problems_of_services(void **state)
+{
+	static const int statuses[] = {401, 405, 418, 599};
+	char want[32];
+
+	(void)state;
+	for (size_t i = 0; i < LEN(statuses); i++) {
+		struct http_error r = error_of(statuses[i], "\"quoted\"");
+		struct problem p = {.error = &r};
+		struct buf b = room();
+
+		r.reason = REJECT_NOT_PUBLISHED;
+		assert_int_equal(response_problem(&b, &keep, &p, 17), 0);
+		sprintf(want, "HTTP/1.1 %d ", statuses[i]);
+		assert_memory_equal(buf_data(&b), want, strlen(want));
+		assert_null(memmem(buf_data(&b), buf_unread(&b), "WWW", 3));
+		buf_finish(&b);
+	}
+}
+
 /* RFC 6750, 3.1: no error code for a request without a token. */
 static void test_no_token(void **state)
 {
@@ -479,6 +534,8 @@ int main(void)
 		cmocka_unit_test(test_short),
 		cmocka_unit_test(test_a_body_is_bytes),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_problems),
+		cmocka_unit_test(test_problems_of_services),
 		cmocka_unit_test(test_no_token),
 		cmocka_unit_test(test_retry_after_of_any_size),
 		cmocka_unit_test(test_texts_go_whole),

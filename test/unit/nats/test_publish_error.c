@@ -70,7 +70,7 @@ static void errors_of_jetstream(void **state)
 		assert_int_equal(e.retry_after, rows[i].retry);
 		assert_false(e.is_unknown || e.has_current);
 		assert_string_equal(e.detail, "the text");
-		assert_true(strlen(e.title) > 0);
+		assert_true(strlen(e.what) > 0);
 		publish_error_of_ack(&e, &ack, true);
 		assert_int_equal(e.status, rows[i].conditional);
 	}
@@ -129,7 +129,7 @@ static void failures(void **state)
 		assert_int_equal(e.retry_after, rows[i].retry);
 		assert_int_equal(e.is_unknown, rows[i].unknown);
 		assert_int_equal(e.err_code, 0);
-		assert_true(strlen(e.title) > 0);
+		assert_true(strlen(e.what) > 0);
 		assert_string_equal(e.detail, "");
 	}
 }
