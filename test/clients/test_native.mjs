@@ -2,6 +2,7 @@
 // of the gateway's own origin.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 
 import { followOn } from "./native.mjs";
 import { Rig, openBrowser, openPage, servePages, test, until } from "./rig.mjs";
@@ -70,6 +71,48 @@ test("format=json: the data of an event is an object", async () => {
   assert.deepEqual([binary.encoding, binary.data], ["base64", "/wD+"]);
   assert.deepEqual(events.map(({ type }) => type), ["message", "message"]);
 });
+
+/** The six lines that follow orders and announcements, as they stand in a document. */
+function linesOf(document) {
+  const path = new URL(`../../${document}`, import.meta.url);
+  const [code] = readFileSync(path, "utf8").match(
+    /^ {4}const events = .*json=1.*\n(?: {4}.*\n)+? {4}\};$/m,
+  );
+  assert.equal(code.split("\n").length, 6);
+  return code.replace("events?", "events?id=alice&");
+}
+
+for (const document of ["README.md", "docs/browsers.md"]) {
+  test(`${document}: own orders and announcements in six lines`, async () => {
+    const rig = await Rig.start("--id-query", "id", "--ping-interval", "100ms",
+      "--subject", "orders.{id}", "--subject", "announcements.>");
+    await rig.nats.setSubjects(["orders.*", "announcements.>"]);
+    const page = await openPage(browser, `${rig.gateway.origin}/livez`);
+    await page.evaluate((code) => {
+      globalThis.seen = [];
+      globalThis.announce = (text) => globalThis.seen.push(["announce", text]);
+      globalThis.showOrder = (order) => globalThis.seen.push(["order", order]);
+      new Function(code)();
+    }, linesOf(document));
+    await rig.gateway.waitStreams(1);
+    const want = [];
+    for (let n = 1; n <= 6; n++) {
+      await rig.nats.publish("orders.bob", `{"n":${n}}`);
+      await rig.nats.publish("orders.alice", `{"n":${n}}`);
+      await rig.nats.publish(`announcements.eu.${n}`, `{"text":"t${n}"}`);
+      want.push(["order", { n }], ["announce", `t${n}`]);
+      if (n === 3) {
+        await rig.gateway.restart();
+      }
+    }
+    let got = [];
+    await until(() => `all of them: ${JSON.stringify(got)}`, async () => {
+      got = await page.evaluate(() => globalThis.seen);
+      return got.length >= want.length;
+    });
+    assert.deepEqual(got, want);
+  });
+}
 
 test("the gateway is restarted", async () => {
   const { rig, f, sent } = await begin();
