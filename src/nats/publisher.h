@@ -1,0 +1,91 @@
+/* The interface for publishes, requests and core subscriptions, beside
+ * jetstream.h. It is implemented on a real server by upstream; the tests have a
+ * fake one. All of it happens on the thread of the loop; nothing blocks, and no
+ * event is delivered inside of a call.
+ *
+ * The caller chooses the ids (flights.h): never 0, never reused. Subjects and
+ * headers are checked before (publish_rights.h, publish_headers.h): here they
+ * go to NATS as they are.
+ *
+ * Two promises make "surely not sent" and "unknown" different:
+ *
+ * - PUBLISHER_SENT is delivered before a byte of the message can have left. A
+ *   message without it, when PUBLISHER_DOWN is delivered, was not sent and
+ * never will be.
+ * - Each message is sent at most once. There are no hidden retries. */
+#ifndef SLUICE_PUBLISHER_H
+#define SLUICE_PUBLISHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/span.h"
+#include "nats/publish_error.h"
+
+struct publisher;
+
+/* All borrowed, for the call. */
+struct publisher_message {
+	uint64_t id;
+	struct span subject;
+	struct span reply;   /* of a publish; empty: none */
+	struct span headers; /* as of publish_headers.h; empty: none */
+	struct span data;
+	/* The message is not sent after this time of the loop's clock; it then
+	 * gets PUBLISHER_FAILED with PUBLISH_BUSY. */
+	uint64_t deadline_ms;
+};
+
+/* All return 0, or a negative errno for a message that was not sent and gets no
+ * event: -ENOTCONN, -ENOBUFS (a full mailbox), -EMSGSIZE (over the server's
+ * max_payload). */
+struct publisher_ops {
+	/* A message without answer -> PUBLISHER_SENT, or PUBLISHER_FAILED. */
+	int (*publish)(struct publisher *p, const struct publisher_message *m);
+	/* A message with a reply subject of the session ->
+	 * PUBLISHER_SENT, then PUBLISHER_REPLY ..., or PUBLISHER_FAILED. */
+	int (*request)(struct publisher *p, const struct publisher_message *m);
+	/* No more events for this request; a no-op for an unknown id. */
+	void (*forget)(struct publisher *p, uint64_t id);
+	/* Core subscription -> PUBLISHER_ACTIVE, PUBLISHER_MESSAGE ... It ends
+	 * with the session. `queue`: empty, or the name of a queue group. */
+	int (*subscribe)(struct publisher *p, uint64_t id, struct span subject,
+			 struct span queue);
+	void (*unsubscribe)(struct publisher *p, uint64_t id);
+};
+
+struct publisher {
+	const struct publisher_ops *ops;
+};
+
+enum publisher_event_kind {
+	PUBLISHER_UP,	  /* a new session */
+	PUBLISHER_DOWN,	  /* the session is over, and all its subscriptions */
+	PUBLISHER_SENT,	  /* from now on the message may be stored */
+	PUBLISHER_REPLY,  /* the acknowledgement, or a reply */
+	PUBLISHER_FAILED, /* nothing more follows */
+	PUBLISHER_ACTIVE, /* the server knows the subscription */
+	PUBLISHER_MESSAGE,
+};
+
+/* Of the server, with PUBLISHER_UP. */
+struct publisher_server {
+	uint64_t max_payload; /* bytes of headers and data */
+	bool has_ttl;	      /* from 2.11 on */
+	bool has_batch;	      /* from 2.12 on */
+};
+
+/* Borrowed: valid during the callback. */
+struct publisher_event {
+	enum publisher_event_kind kind;
+	uint64_t id;
+	enum publish_failure failure; /* FAILED */
+	struct publisher_server server;
+	/* REPLY, MESSAGE */
+	struct span subject;
+	struct span headers; /* as of message_headers.h */
+	struct span data;
+};
+
+#endif
