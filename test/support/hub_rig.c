@@ -95,7 +95,8 @@ void rig_start(struct rig *r, const struct hub_config *cfg)
 
 	memset(r, 0, sizeof(*r));
 	r->now_ms = 1000000;
-	with.readable = r->readable = readable_of("ev.{id}");
+	if (with.readable == NULL)
+		with.readable = r->readable = readable_of("ev.{id}");
 	fake_jetstream_init(&r->src);
 	MUST(hub_new(&r->hub, &with, &r->src.source, &sink, &r->metrics) == 0);
 }

@@ -10,8 +10,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "hub_rig.h"
-#include "nats/pattern.h"
+#include "hub_selection_rig.h"
 
 static struct rig rig;
 
@@ -29,40 +28,6 @@ static int teardown(void **state)
 {
 	rig_finish(*state);
 	return 0;
-}
-
-/* Patterns, then "!" and the denied ones: "ev.a ev.b ! ev.x". */
-static struct rights_selection selection_of(const char *text)
-{
-	struct rights_selection s = {.n_patterns = 0};
-	bool denied = false;
-
-	while (*text != '\0') {
-		size_t len = strcspn(text, " ");
-		struct span one = {text, len};
-
-		if (*text == '!')
-			denied = true;
-		else if (denied)
-			s.denied[s.n_denied++] = one;
-		else
-			s.patterns[s.n_patterns++] = one;
-		text += len + (text[len] == ' ');
-	}
-	s.n_patterns = pattern_normalise(s.patterns, s.n_patterns);
-	return s;
-}
-
-static struct rig_client *open_selection(struct rig *r, const char *id,
-					 const char *patterns,
-					 struct hub_open how)
-{
-	struct rights_selection s = selection_of(patterns);
-
-	how.id = id;
-	how.id_len = strlen(id);
-	how.selection = &s;
-	return rig_open_with(r, &how, SIZE_MAX);
 }
 
 static struct rig_client *follow(struct rig *r, const char *id,
