@@ -40,6 +40,10 @@ struct jetstream_consumer {
 	uint64_t start_seq;
 	const char *filter; /* subject; NULL for the whole stream */
 	uint64_t inactive_ms;
+	/* First the newest message of each subject, in the order of the stream,
+	 * as of its creation; then what was stored since. Needs a filter;
+	 * without start_seq. */
+	bool last_per_subject;
 };
 
 struct jetstream_pull {

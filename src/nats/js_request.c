@@ -104,9 +104,14 @@ int js_request_create(struct buf *out, const struct js_consumer *c)
 	put_string_member(&b, ",\"config\":{\"name\":", c->name);
 	if (c->filter != NULL)
 		put_string_member(&b, ",\"filter_subject\":", c->filter);
-	put_body_text(&b, ",\"deliver_policy\":\"by_start_sequence\"");
-	put_number_member(&b, ",\"opt_start_seq\":",
-			  c->start_seq == 0 ? 1 : c->start_seq);
+	if (c->last_per_subject) {
+		put_body_text(&b, ",\"deliver_policy\":\"last_per_subject\"");
+	} else {
+		put_body_text(&b,
+			      ",\"deliver_policy\":\"by_start_sequence\"");
+		put_number_member(&b, ",\"opt_start_seq\":",
+				  c->start_seq == 0 ? 1 : c->start_seq);
+	}
 	put_body_text(&b,
 		      ",\"ack_policy\":\"none\",\"replay_policy\":\"instant\""
 		      ",\"mem_storage\":true");

@@ -18,6 +18,7 @@ struct js_consumer {
 	const char *filter; /* NULL: none */
 	uint64_t start_seq;
 	uint64_t inactive_ms;
+	bool last_per_subject; /* needs a filter; without start_seq */
 };
 int js_request_create(struct buf *out, const struct js_consumer *c);
 

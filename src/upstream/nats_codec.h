@@ -34,6 +34,7 @@ struct nats_command {
 	struct request_id request;
 	uint64_t seq;
 	uint64_t inactive_ms;
+	bool last_per_subject; /* CREATE */
 	struct jetstream_pull pull;
 	bool has_subject;
 	char subject[SUBJECT_MAX];

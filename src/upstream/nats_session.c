@@ -435,6 +435,7 @@ static int put_create_request(struct nats_session *s,
 		.filter = c->has_subject ? c->subject : NULL,
 		.start_seq = c->seq,
 		.inactive_ms = c->inactive_ms,
+		.last_per_subject = c->last_per_subject,
 	};
 
 	return js_request_create(&s->request, &create);

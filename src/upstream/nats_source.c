@@ -120,6 +120,7 @@ static int jetstream_create(struct jetstream *s,
 		.request = create->request,
 		.seq = create->start_seq,
 		.inactive_ms = create->inactive_ms,
+		.last_per_subject = create->last_per_subject,
 	};
 
 	return post_command(s, NATS_COMMAND_CREATE, &c, create->filter);

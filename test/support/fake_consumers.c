@@ -1,4 +1,5 @@
 /* The fake's consumers: pulls, messages, statuses, and what time brings. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -44,7 +45,56 @@ struct fake_consumer *fake_jetstream_consumer(struct fake_jetstream *js,
 
 void fake_jetstream_lose_consumers(struct fake_jetstream *js)
 {
+	for (size_t i = 0; i < FAKE_MAX_CONSUMERS; i++)
+		free(js->consumers[i].newest);
 	memset(js->consumers, 0, sizeof(js->consumers));
+}
+
+/* Last sequence that the consumer's replica has. */
+static uint64_t consumer_last(const struct fake_jetstream *js,
+			      const struct fake_consumer *c)
+{
+	uint64_t last = js->no_leader ? fake_known_to(js, 0) : js->last_seq;
+
+	return last > c->lag ? last - c->lag : 0;
+}
+
+static bool has_subject(const struct fake_jetstream *js,
+			const struct fake_consumer *c, const char *subject)
+{
+	for (size_t i = 0; i < c->n_newest; i++)
+		if (strcmp(js->messages[c->newest[i]].subject, subject) == 0)
+			return true;
+	return false;
+}
+
+static void turn_around(size_t *list, size_t n)
+{
+	for (size_t i = 0; i < n / 2; i++) {
+		size_t other = list[i];
+
+		list[i] = list[n - 1 - i];
+		list[n - 1 - i] = other;
+	}
+}
+
+/* The newest message of each subject that its replica has. */
+static void find_newest(struct fake_jetstream *js, struct fake_consumer *c)
+{
+	uint64_t upto = consumer_last(js, c);
+	size_t n = fake_jetstream_place_above(js, upto);
+
+	c->newest = malloc((n + 1) * sizeof(*c->newest));
+	MUST(c->newest != NULL);
+	while (n-- > 0) {
+		const char *subject = js->messages[js->stored[n]].subject;
+
+		if (fake_matches(c->filter, subject) &&
+		    !has_subject(js, c, subject))
+			c->newest[c->n_newest++] = js->stored[n];
+	}
+	turn_around(c->newest, c->n_newest);
+	c->pos = c->resume = upto;
 }
 
 void fake_create_consumer(struct fake_jetstream *js,
@@ -54,12 +104,15 @@ void fake_create_consumer(struct fake_jetstream *js,
 
 	while (c->alive)
 		MUST(++c < js->consumers + FAKE_MAX_CONSUMERS);
+	free(c->newest);
 	*c = (struct fake_consumer){.alive = true,
 				    .request = a->request,
 				    .pos = a->seq > 0 ? a->seq - 1 : 0,
 				    .inactive_ms = a->inactive_ms,
 				    .used_ms = js->now_ms};
 	strcpy(c->filter, a->subject);
+	if (a->last_per_subject)
+		find_newest(js, c);
 }
 
 void fake_end_consumer(struct fake_jetstream *js, struct request_id id)
@@ -195,13 +248,29 @@ void fake_jetstream_heartbeat(struct fake_jetstream *js)
 
 /* ---- messages ------------------------------------------------------------ */
 
-/* Last sequence that the consumer's replica has. */
-static uint64_t consumer_last(const struct fake_jetstream *js,
-			      const struct fake_consumer *c)
+/* The next message; 0: none. *gone: one of the newest has left the stream,
+ * which ends the pull. */
+static size_t next_message(const struct fake_jetstream *js,
+			   const struct fake_consumer *c, bool *gone)
 {
-	uint64_t last = js->no_leader ? fake_known_to(js, 0) : js->last_seq;
+	size_t m = c->n_newest > 0 ? c->newest[0] : 0;
 
-	return last > c->lag ? last - c->lag : 0;
+	*gone = m != 0 && fake_jetstream_at(js, js->messages[m].seq) != m;
+	if (c->n_newest > 0)
+		return *gone ? 0 : m;
+	return fake_jetstream_next(js, c->pos, c->filter, consumer_last(js, c));
+}
+
+/* Its place is behind the message that it had next. */
+static void move_consumer(struct fake_consumer *c, uint64_t seq)
+{
+	if (c->n_newest == 0) {
+		c->pos = seq;
+		return;
+	}
+	c->n_newest--;
+	memmove(c->newest, c->newest + 1, c->n_newest * sizeof(*c->newest));
+	c->pos = c->resume;
 }
 
 static void send_message(struct fake_jetstream *js, struct fake_consumer *c,
@@ -211,11 +280,12 @@ static void send_message(struct fake_jetstream *js, struct fake_consumer *c,
 	struct fake_event e = {
 		.ev = {.kind = JETSTREAM_MESSAGE, .request = c->request}};
 
-	c->pos = js->messages[message].seq;
+	move_consumer(c, js->messages[message].seq);
 	c->used_ms = p->heard_ms = js->now_ms;
 	e.message = fake_mix_up(js, message, c->filter);
 	e.ev.msg.cseq = ++c->cseq;
-	e.ev.msg.pending = fake_count(js, c->pos, c->filter, upto);
+	e.ev.msg.pending =
+		c->n_newest + fake_count(js, c->pos, c->filter, upto);
 	fake_post(js, &e);
 	if (--p->pull.batch == 0)
 		remove_pull(c);
@@ -225,14 +295,15 @@ bool fake_jetstream_serve_consumer(struct fake_jetstream *js,
 				   struct fake_consumer *c)
 {
 	const struct jetstream_pull *p;
-	uint64_t upto;
+	bool gone;
 	size_t m;
 
 	if (c == NULL || !c->alive || c->n_pulls == 0 || js->faults.silent)
 		return false;
 	p = &c->pulls[0].pull;
-	upto = consumer_last(js, c);
-	m = fake_jetstream_next(js, c->pos, c->filter, upto);
+	m = next_message(js, c, &gone);
+	if (gone)
+		move_consumer(c, 0);
 	if (m == 0 && !p->no_wait)
 		return false;
 	if (m == 0)
@@ -240,7 +311,7 @@ bool fake_jetstream_serve_consumer(struct fake_jetstream *js,
 	else if (js->messages[m].big && p->max_bytes > 0)
 		end_pull(js, c, STATUS_TOO_BIG);
 	else
-		send_message(js, c, m, upto);
+		send_message(js, c, m, consumer_last(js, c));
 	return true;
 }
 
@@ -297,10 +368,10 @@ void fake_jetstream_tick(struct fake_jetstream *js)
 static bool can_deliver(const struct fake_jetstream *js,
 			const struct fake_consumer *c)
 {
+	bool gone;
+
 	return c->alive && c->n_pulls > 0 &&
-	       (c->pulls[0].pull.no_wait ||
-		fake_jetstream_next(js, c->pos, c->filter,
-				    consumer_last(js, c)) != 0);
+	       (c->pulls[0].pull.no_wait || next_message(js, c, &gone) != 0);
 }
 
 bool fake_jetstream_idle(const struct fake_jetstream *js)

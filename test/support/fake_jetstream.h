@@ -55,6 +55,7 @@ struct fake_request {
 	uint64_t seq;			/* GET_NEXT, GET, CREATE */
 	char subject[FAKE_MAX_SUBJECT]; /* "": no filter */
 	uint64_t inactive_ms;		/* CREATE */
+	bool last_per_subject;		/* CREATE */
 	struct jetstream_pull pull;
 	uint64_t sent_ms;
 };
@@ -83,6 +84,11 @@ struct fake_consumer {
 	bool alive;
 	struct request_id request;
 	uint64_t pos; /* last sequence that it has looked at */
+	/* last_per_subject: numbers of the messages that are not yet
+	 * delivered, and the sequence behind which it goes on. */
+	size_t *newest;
+	size_t n_newest;
+	uint64_t resume;
 	uint64_t cseq;
 	unsigned lag; /* number of messages by which its replica is behind */
 	uint64_t inactive_ms;

@@ -11,6 +11,8 @@ void fake_post(struct fake_jetstream *js, const struct fake_event *e);
 /* ---- fake_stream.c ------------------------------------------------------- */
 
 bool fake_is_literal(const char *filter);
+/* "" matches everything. */
+bool fake_matches(const char *filter, const char *subject);
 /* Number of stored messages of a subject in (seq, upto]. */
 uint64_t fake_count(const struct fake_jetstream *js, uint64_t seq,
 		    const char *subject, uint64_t upto);

@@ -84,7 +84,10 @@ static int request_create(struct jetstream *s,
 {
 	struct fake_request a = {REQUEST_CREATE, .request = c->request,
 				 .seq = c->start_seq,
-				 .inactive_ms = c->inactive_ms};
+				 .inactive_ms = c->inactive_ms,
+				 .last_per_subject = c->last_per_subject};
+
+	MUST(!c->last_per_subject || (c->filter != NULL && c->start_seq == 0));
 
 	return record(s, &a, c->filter == NULL ? "" : c->filter);
 }
@@ -138,6 +141,7 @@ void fake_jetstream_finish(struct fake_jetstream *js)
 		buf_finish(&js->messages[i].headers);
 	}
 	free(js->next_block);
+	fake_jetstream_lose_consumers(js);
 	free(js->messages);
 	free(js->stored);
 	free(js->events);

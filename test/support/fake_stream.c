@@ -106,6 +106,12 @@ bool fake_is_literal(const char *filter)
 	return filter[0] != '\0' && strpbrk(filter, "*>") == NULL;
 }
 
+bool fake_matches(const char *filter, const char *subject)
+{
+	return filter[0] == '\0' ||
+	       pattern_matches(span_of(filter), span_of(subject));
+}
+
 void fake_jetstream_purge_subject(struct fake_jetstream *js,
 				  const char *subject)
 {
@@ -121,7 +127,7 @@ void fake_jetstream_purge_subject(struct fake_jetstream *js,
 	}
 	js->n_stored = kept;
 	for (size_t i = 0; js->faults.jumps && i < FAKE_MAX_CONSUMERS; i++)
-		if (js->consumers[i].alive &&
+		if (js->consumers[i].alive && js->consumers[i].n_newest == 0 &&
 		    !fake_is_literal(js->consumers[i].filter))
 			js->consumers[i].pos = js->last_seq;
 }

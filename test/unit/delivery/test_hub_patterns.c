@@ -273,8 +273,9 @@ static void late_answers_are_for_no_later_replay(void **state)
 		rig_send(r, event_found(late[i], 20,
 					i % 2 == 0 ? "ev.a" : "ev.b", "late"));
 	rig_flush(r);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++)
 		rig_probe(r, 11, 0);
+	for (int i = 0; i < 2; i++) {
 		rig_info(r, RIG_STREAM, 1, 100);
 		rig_flush(r);
 	}
@@ -282,7 +283,7 @@ static void late_answers_are_for_no_later_replay(void **state)
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 }
 
-/* A selection that needs more slots than are free is not overtaken. */
+/* A selection that needs more slots than are free waits for them in the line. */
 static void line_is_served_in_order(void **state)
 {
 	struct rig *r = *state;

@@ -59,6 +59,27 @@ static void requests_are_json(void **state)
 	assert_body(&b, "{\"batch\":1,\"no_wait\":true}");
 }
 
+static void consumer_of_the_newest_messages_has_no_start(void **state)
+{
+	struct js_consumer c = {.stream = "EV",
+				.name = "n1",
+				.filter = "ev.>",
+				.inactive_ms = 1000,
+				.last_per_subject = true};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1024);
+	assert_int_equal(js_request_create(&b, &c), 0);
+	assert_body(&b, "{\"stream_name\":\"EV\",\"config\":{\"name\":\"n1\","
+			"\"filter_subject\":\"ev.>\","
+			"\"deliver_policy\":\"last_per_subject\","
+			"\"ack_policy\":\"none\","
+			"\"replay_policy\":\"instant\",\"mem_storage\":true,"
+			"\"inactive_threshold\":1000000000},"
+			"\"action\":\"create\"}");
+}
+
 static void a_consumer_of_everything_has_no_filter(void **state)
 {
 	struct js_consumer c = {.stream = "EV", .name = "n1"};
@@ -144,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_are_json),
+		cmocka_unit_test(consumer_of_the_newest_messages_has_no_start),
 		cmocka_unit_test(a_consumer_of_everything_has_no_filter),
 		cmocka_unit_test(a_request_without_memory_is_none),
 		cmocka_unit_test(a_request_that_does_not_fit_leaves_nothing),
