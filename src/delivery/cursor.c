@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/mutation.h"
+#include "nats/pattern.h"
 
 uint64_t cursor_covered(const struct cursor *c,
 			const struct event_buffer *buffer)
@@ -201,6 +202,22 @@ uint64_t cursor_frame_after(const struct cursor *c,
 				     scan);
 }
 
+/* ---- its snapshot -------------------------------------------------------- */
+
+bool cursor_has_snapshot(const struct cursor *c)
+{
+	if (cursor_n_patterns(c) == 1 &&
+	    pattern_is_literal(cursor_pattern(c, 0)))
+		return false;
+	return c->state == CURSOR_WAITING || c->covered < c->more->snapshot_end;
+}
+
+void cursor_cut_snapshot(struct cursor *c, uint64_t seq)
+{
+	if (c->wide && c->more->snapshot_end > seq)
+		c->more->snapshot_end = seq;
+}
+
 /* ---- batches ------------------------------------------------------------- */
 
 bool cursor_joins(const struct cursor *c, const struct event_buffer *buffer)
@@ -214,6 +231,8 @@ bool cursor_would_join(const struct cursor *c,
 	uint64_t need = c->evicted ? event_buffer_quarter(buffer)
 				   : event_buffer_floor(buffer);
 
+	if (c->wide && covered < c->more->snapshot_end)
+		return false;
 	if (MUTATED(FIRST_FRAME) && event_buffer_count(buffer) > 0)
 		return covered + 3 >= event_buffer_floor(buffer);
 	return covered >= need;

@@ -23,7 +23,10 @@ struct wide_cursor {
 	struct cursor *cursor;
 	struct selection *selection;
 	struct identity_entry *identity; /* NULL: no identity */
-	struct list of_identity;	 /* identity_entry.subscriptions */
+	/* deliver=last: up to this sequence only the newest message of each
+	 * subject is an event; see replay_group.h. */
+	uint64_t snapshot_end;
+	struct list of_identity; /* identity_entry.subscriptions */
 };
 
 /* What each state waits for:
@@ -197,6 +200,10 @@ enum { CURSOR_IOV_MAX = 64, CURSOR_BATCH_BYTES = 256 * 1024 };
 /* Whether the buffer holds everything that it still needs. An evicted cursor
  * joins again only with room to spare, or it would be evicted at once. */
 bool cursor_joins(const struct cursor *c, const struct event_buffer *buffer);
+/* deliver=last: begins with the newest message of each subject. */
+bool cursor_has_snapshot(const struct cursor *c);
+/* No message beyond `seq` is part of its snapshot. */
+void cursor_cut_snapshot(struct cursor *c, uint64_t seq);
 /* The same, if it had covered this much. */
 bool cursor_would_join(const struct cursor *c,
 		       const struct event_buffer *buffer, uint64_t covered);

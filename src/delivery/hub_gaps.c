@@ -13,8 +13,10 @@ void hub_gaps_add(struct hub_gaps *g, struct cursor *c, enum cursor_gap gap)
 {
 	if (c->gap < gap)
 		c->gap = (uint8_t)gap;
-	if (c->gap == GAP_RESET)
+	if (c->gap == GAP_RESET) {
 		c->late_gap = false; /* of the stream before */
+		cursor_cut_snapshot(c, 0);
+	}
 	c->at = 0;
 	hub_subscriptions_unqueue(g->subscriptions, c);
 	hub_subscriptions_set_state(g->subscriptions, c, CURSOR_EVICTED);
@@ -57,6 +59,7 @@ static void notify_rollback(struct list *node, void *arg)
 	if (c->state == CURSOR_WAITING)
 		return;
 	cursor_fall_behind(c, t->last_seq);
+	cursor_cut_snapshot(c, end);
 	c->at = 0;
 	if (c->covered > end || c->gap == GAP_ROLLED_BACK) {
 		if (c->sent > end || c->gap != GAP_ROLLED_BACK)

@@ -183,7 +183,7 @@ static bool start_replay(struct hub_replays *p, struct cursor *c,
 		hub_replays_wait_for_memory(p, c);
 		return false;
 	}
-	if (c->state == CURSOR_WAITING && g->n_parts == 1)
+	if (c->state == CURSOR_WAITING && !g->snapshot)
 		add_sharers(p, g);
 	list_remove(&g->link);
 	list_push_back(&p->running, &g->link);

@@ -68,7 +68,9 @@ static void request_permit(struct replay *r, enum replay_phase what,
 static void request_probe(struct replay *r, uint64_t now_ms)
 {
 	replay_queue_clear(&r->queue);
-	request_permit(r, r->placed ? REPLAY_PROBE : REPLAY_LAST, now_ms);
+	request_permit(r,
+		       r->placed && !r->snapshot ? REPLAY_PROBE : REPLAY_LAST,
+		       now_ms);
 }
 
 bool replay_awaits_check(const struct replay *r)
@@ -114,6 +116,7 @@ void replay_end(struct replay *r)
 	r->phase = REPLAY_IDLE;
 	r->cursor = NULL;
 	r->pattern = NULL;
+	r->snapshot = false;
 	replay_queue_finish(&r->queue);
 }
 
@@ -278,10 +281,38 @@ void replay_yield(struct replay *r)
 		replay_drop_consumer(r);
 }
 
+void replay_take_snapshot(struct replay *r, uint64_t end, uint64_t now_ms)
+{
+	MUST(r->phase == REPLAY_NEWEST);
+	if (replay_begin_snapshot(r, end, now_ms) == NEXT_CREATE)
+		request_permit(r, REPLAY_CREATE, now_ms);
+}
+
+/* False: the snapshot is over. */
+static bool read_on_snapshot(struct replay *r, uint64_t now_ms)
+{
+	switch (replay_next_of_snapshot(r, now_ms)) {
+	case NEXT_PULL:
+		request_permit(r, REPLAY_PULL, now_ms);
+		return true;
+	case NEXT_CREATE:
+		request_permit(r, REPLAY_CREATE, now_ms);
+		return true;
+	case NEXT_RESTART:
+		replay_restart(r, now_ms);
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum replay_outcome replay_step(struct replay *r, uint64_t now_ms)
 {
 	if (replay_is_ready(r))
 		skip_internal(r);
+	if (r->snapshot && r->phase == REPLAY_PULLED &&
+	    replay_queue_empty(&r->queue) && read_on_snapshot(r, now_ms))
+		return REPLAY_WAIT;
 	if (r->phase == REPLAY_DELIVER && replay_queue_empty(&r->queue) &&
 	    r->found && r->last)
 		replay_cover_up_to(r, replay_evidence(r));
@@ -323,6 +354,9 @@ static enum replay_outcome act_on_answer(struct replay *r,
 		return replay_step(r, now_ms);
 	case NEXT_PULL:
 		request_permit(r, REPLAY_PULL, now_ms);
+		break;
+	case NEXT_CREATE:
+		request_permit(r, REPLAY_CREATE, now_ms);
 		break;
 	case NEXT_PROBE:
 		request_probe(r, now_ms);

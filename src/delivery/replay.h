@@ -23,6 +23,8 @@
  *	                                                            or CREATE
  *	PAUSE           the clock         -                         PROBE
  *	COVERED         the others        -                         PROBE
+ *	NEWEST          the others        -                         CREATE,
+ *	                                                            DELIVER
  *
  * The first message or two come by probes, then by a consumer. Only "no
  * message" of the stream's leader is evidence that nothing is left.
@@ -42,6 +44,12 @@
  *   answered one of them.
  * - A second, different response to one of the two questions is doubt. So is a
  *   STREAM.INFO of another server.
+ *
+ * deliver=last of several subjects, or of a wildcard, begins with a snapshot:
+ * replay_group.h. Its consumer has the newest message of each subject. It is
+ * read up to `snapshot_end`, and behind it as always. LAST then asks for the
+ * newest message of the whole pattern, which is the snapshot of a literal
+ * pattern; NEWEST has that answer.
  *
  * None of it depends on the order in which a server responds. PAUSE follows a
  * doubt, or a request that failed. */
@@ -79,6 +87,7 @@ enum replay_phase {
 	REPLAY_CHECK_PULL,
 	REPLAY_PULLED,
 	REPLAY_COVERED, /* the buffer has all the rest of this pattern */
+	REPLAY_NEWEST,	/* of a snapshot, before replay_take_snapshot() */
 	REPLAY_PHASES
 };
 
@@ -127,6 +136,14 @@ struct replay {
 	uint64_t covered;
 	uint64_t sent;
 	bool placed; /* else it asks for its start position: START_LAST */
+	/* Before replay_begin(): starts, or goes on, with a snapshot. Until the
+	 * snapshot is over. */
+	bool snapshot;
+	bool snapshot_read;	  /* a message at its end or beyond has come */
+	bool snapshot_news;	  /* its present consumer brought something */
+	uint64_t snapshot_end;	  /* nothing beyond is part of it */
+	uint64_t newest;	  /* of the pattern, by LAST; 0: none */
+	uint64_t newest_evidence; /* nothing came after it up to this */
 	struct backoff asks;	  /* after failed probes */
 	struct backoff consumers; /* after failed consumers and pulls */
 
@@ -187,7 +204,8 @@ enum replay_outcome {
 	REPLAY_WAIT,	  /* for a permit, a response, the socket, a check */
 	REPLAY_WANT_INFO, /* request STREAM.INFO, then call replay_check() */
 	REPLAY_HAS_DATA,  /* the queue has frames for the cursor */
-	REPLAY_STARTED,	  /* START_LAST: the start position is known */
+	REPLAY_STARTED,	  /* START_LAST: the start position is known; of a
+			     snapshot: the newest message is */
 	REPLAY_GAP,	  /* expired: report a gap up to the first message */
 	REPLAY_JOINS,	  /* the buffer has all the rest: end the replay */
 };
@@ -217,6 +235,8 @@ void replay_restart_after(struct replay *r, uint64_t seq, uint64_t now_ms);
 /* After REPLAY_JOINS: keeps its position, and nothing on the server, while the
  * other replays of the subscription go on. */
 void replay_rest(struct replay *r);
+/* In NEWEST: takes the snapshot, which ends at `end`. */
+void replay_take_snapshot(struct replay *r, uint64_t end, uint64_t now_ms);
 /* The buffer has all the rest of its pattern. */
 bool replay_joins(const struct replay *r);
 /* The queue may be handed out. */

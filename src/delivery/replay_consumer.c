@@ -31,11 +31,12 @@ void replay_create_consumer(struct replay *r, uint64_t now_ms)
 	uint64_t max_ms = r->state->max_inactive_ms; /* of the stream */
 	struct jetstream_consumer sc = {
 		.request = replay_next_request(r),
-		.start_seq = r->covered + 1,
+		.start_seq = r->snapshot ? 0 : r->covered + 1,
 		.filter = r->pattern,
 		.inactive_ms = max_ms != 0 && max_ms < REPLAY_INACTIVE_MS
 				       ? max_ms
 				       : REPLAY_INACTIVE_MS,
+		.last_per_subject = r->snapshot,
 	};
 
 	replay_expect(r, REPLAY_CREATE, now_ms);
@@ -43,6 +44,7 @@ void replay_create_consumer(struct replay *r, uint64_t now_ms)
 	r->has_consumer = true;
 	r->cseq = 0;
 	r->pulls = 0;
+	r->snapshot_news = false;
 	replay_note_evidence(r);
 	metric_add(r->metrics, METRIC_REPLAY_CONSUMERS, 1);
 	hub_sink_step(r->sink, r->cursor, STEP_CONSUMER, sc.start_seq);
@@ -115,7 +117,7 @@ enum replay_next replay_on_message(struct replay *r,
 	r->cseq = m->cseq;
 	replay_await_answer(r, now_ms);
 	if (!replay_accepts(r, m) ||
-	    (m->seq > r->sent &&
+	    (m->seq > r->sent && !replay_snapshot_skips(r, m) &&
 	     replay_queue_put(&r->queue, m, r->tag, r->cursor) < 0))
 		return consumer_refused(r, METRIC_ERRORS_PULL, now_ms);
 	if (r->credit > 0 && --r->credit == 0)

@@ -17,6 +17,12 @@ static bool is_merged(const struct replay_group *g)
 	return g->n_parts > 1;
 }
 
+/* One part, of which everything is that of the subscription. */
+static bool is_plain(const struct replay_group *g)
+{
+	return g->n_parts == 1 && !g->snapshot;
+}
+
 /* ---- begin and end ------------------------------------------------------- */
 
 /* Copies of the idle `one`. Their generations go on where those of an earlier
@@ -39,9 +45,11 @@ static int begin_parts(struct replay_group *g, struct cursor *c,
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < g->n_parts && rc == 0; i++)
+	for (size_t i = 0; i < g->n_parts && rc == 0; i++) {
+		g->parts[i].snapshot = g->snapshot;
 		rc = replay_begin(&g->parts[i], c, cursor_pattern(c, i).at,
 				  now_ms);
+	}
 	return rc;
 }
 
@@ -60,6 +68,9 @@ int replay_group_begin(struct replay_group *g, struct cursor *c,
 	g->begun_ms = now_ms;
 	g->begun_covered = c->covered;
 	g->blocked_ms = 0;
+	g->snapshot = cursor_has_snapshot(c);
+	if (c->state == CURSOR_WAITING)
+		cursor_cut_snapshot(c, 0); /* of an earlier attempt */
 	c->replay = g;
 	if (begin_parts(g, c, now_ms) < 0) {
 		replay_group_end(g);
@@ -142,6 +153,8 @@ void replay_group_yield_waiting(struct replay_group *g)
 		replay_group_yield(g);
 }
 
+/* ---- the snapshot -------------------------------------------------------- */
+
 static bool is_placed(const struct replay_group *g)
 {
 	for (size_t i = 0; i < g->n_parts; i++)
@@ -149,6 +162,48 @@ static bool is_placed(const struct replay_group *g)
 			return false;
 	return true;
 }
+
+/* The newest message of all patterns, once that of each one is known. */
+static bool find_snapshot_end(struct replay_group *g)
+{
+	uint64_t *end = &g->cursor->more->snapshot_end;
+
+	if (*end != 0)
+		return true;
+	for (size_t i = 0; i < g->n_parts; i++)
+		if (g->parts[i].phase != REPLAY_NEWEST && !g->parts[i].placed)
+			return false;
+	for (size_t i = 0; i < g->n_parts; i++)
+		if (g->parts[i].newest > *end)
+			*end = g->parts[i].newest;
+	return true;
+}
+
+static void take_snapshots(struct replay_group *g, uint64_t now_ms)
+{
+	if (!find_snapshot_end(g))
+		return;
+	for (size_t i = 0; i < g->n_parts; i++)
+		if (g->parts[i].phase == REPLAY_NEWEST)
+			replay_take_snapshot(&g->parts[i],
+					     g->cursor->more->snapshot_end,
+					     now_ms);
+}
+
+/* Each part that has no position yet goes on until it has one. */
+static enum replay_outcome step_unplaced(struct replay_group *g,
+					 uint64_t now_ms)
+{
+	for (size_t i = 0; i < g->n_parts; i++) {
+		struct replay *r = &g->parts[i];
+
+		if (replay_is_ready(r) && !r->placed)
+			replay_step(r, now_ms);
+	}
+	return is_placed(g) ? REPLAY_STARTED : REPLAY_WAIT;
+}
+
+/* ---- parts that go on ---------------------------------------------------- */
 
 /* Each part goes on as far as it can without the others. */
 static void step_parts(struct replay_group *g, uint64_t now_ms)
@@ -170,8 +225,10 @@ static enum replay_outcome step_merged(struct replay_group *g, uint64_t now_ms)
 
 	if (c->gap != GAP_NONE)
 		return REPLAY_WAIT; /* it restarts behind the gap */
+	if (g->snapshot)
+		take_snapshots(g, now_ms);
 	if (c->state == CURSOR_WAITING)
-		return is_placed(g) ? REPLAY_STARTED : REPLAY_WAIT;
+		return step_unplaced(g, now_ms);
 	step_parts(g, now_ms);
 	update_cursor(g);
 	if (cursor_would_join(c, g->one.buffer, replay_group_start(g))) {
@@ -191,7 +248,7 @@ static enum replay_outcome act_on_part(struct replay_group *g,
 				       uint64_t now_ms)
 {
 	update_cursor(g);
-	if (!is_merged(g))
+	if (is_plain(g))
 		return what;
 	switch (what) {
 	case REPLAY_WAIT:
@@ -221,7 +278,7 @@ enum replay_outcome replay_group_check(struct replay_group *g,
 
 enum replay_outcome replay_group_step(struct replay_group *g, uint64_t now_ms)
 {
-	if (is_merged(g))
+	if (!is_plain(g))
 		return step_merged(g, now_ms);
 	return act_on_part(g, replay_step(g->parts, now_ms), now_ms);
 }
@@ -230,7 +287,7 @@ enum replay_outcome replay_group_tick(struct replay_group *g, uint64_t now_ms)
 {
 	for (size_t i = 0; i < g->n_parts; i++)
 		replay_tick(&g->parts[i], now_ms);
-	return is_merged(g) ? step_merged(g, now_ms) : REPLAY_WAIT;
+	return is_plain(g) ? REPLAY_WAIT : step_merged(g, now_ms);
 }
 
 void replay_group_invalidate(struct replay_group *g)

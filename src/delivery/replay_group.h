@@ -15,6 +15,32 @@
  * messages that cannot go out yet is given up as soon as another replay waits
  * for one. So the replays of several subscriptions cannot wait for each other.
  *
+ * deliver=last of a selection begins with a snapshot: the newest message of
+ * each subject, in the order of the stream. It is a bound, `end`, and no
+ * evidence:
+ *
+ * - All parts ask the leader for the newest message of their pattern. `end` is
+ *   the newest of all. Each part then reads the newest message of each subject
+ *   up to `end`, a literal one by the answer that it has, any other by a
+ *   consumer with deliver policy last_per_subject; and then whatever was stored
+ *   behind, as every replay does.
+ * - A consumer whose replica is behind ends early. Its part goes on behind the
+ *   last message that it has got: what the replica lacked comes as new
+ *   messages. So nothing is missing, but messages may come that were replaced
+ *   before the subscription began.
+ * - Messages are pulled in batches and handed out in order, so a snapshot of
+ * any size needs no more memory than another replay. When its consumer is lost
+ * or given up, with the session, the slot or the leader, another consumer is
+ *   created and its messages up to the cursor are skipped. A subject whose
+ *   message was replaced meanwhile has its newest one beyond `end`, where
+ *   everything comes. So each subject's newest message at some time during the
+ *   snapshot comes, and each one stored after its begin.
+ * - Messages that limits or a purge remove above the cursor are a gap.
+ * - `end` is kept with the cursor, which does not join the buffer below it. It
+ *   is forgotten with the stream. A client that resumes has its event id alone,
+ *   and gets everything after it.
+ * - The start position is right before the first message.
+ *
  * With one pattern, which is the common case, nothing is allocated or merged.
  */
 #ifndef SLUICE_REPLAY_GROUP_H
@@ -38,6 +64,7 @@ struct replay_group {
 	uint64_t begun_covered; /* the cursor's position then */
 	uint64_t blocked_ms;	/* time since which the socket is full; 0: it is
 				   not */
+	bool snapshot;		/* it began with one */
 	bool shares;	  /* other subscriptions wait for its answer as well */
 	struct list link; /* hub_replays: running, or idle */
 };

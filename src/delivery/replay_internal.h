@@ -3,6 +3,7 @@
  *
  *	replay.c            what is requested next; permits, the queue
  *	replay_probe.c      questions to the leader, and checks of answers
+ *	replay_snapshot.c   the newest message of each subject
  *	replay_consumer.c   the consumer and its pulls
  *	replay_evidence.c   what "no message" proves
  *	replay_state.c      phases, and the request in flight */
@@ -22,6 +23,7 @@ enum replay_next {
 	NEXT_GAP,     /* messages have expired */
 	NEXT_STEP,    /* replay_step(): the cursor may join */
 	NEXT_PULL,    /* by the new consumer */
+	NEXT_CREATE,  /* a consumer */
 	NEXT_PROBE,   /* the same question again */
 	NEXT_RESTART, /* without the consumer, with a probe */
 };
@@ -43,6 +45,20 @@ enum replay_next replay_on_second_answer(struct replay *r,
 enum replay_next replay_on_check(struct replay *r,
 				 const struct jetstream_info *info,
 				 uint64_t now_ms);
+
+/* ---- replay_snapshot.c --------------------------------------------------- */
+
+/* The newest message of the pattern is known. */
+enum replay_next replay_on_newest(struct replay *r);
+/* replay_take_snapshot(): NEXT_CREATE, or what waits, or is over, by itself. */
+enum replay_next replay_begin_snapshot(struct replay *r, uint64_t end,
+				       uint64_t now_ms);
+/* A message of its consumer: it is none of the snapshot. */
+bool replay_snapshot_skips(struct replay *r, const struct jetstream_message *m);
+/* The first messages are checked: the replay has a position before them. */
+void replay_place_at_queue(struct replay *r);
+/* Its queue is empty after a pull. NEXT_STEP: the snapshot is over. */
+enum replay_next replay_next_of_snapshot(struct replay *r, uint64_t now_ms);
 
 /* ---- replay_consumer.c --------------------------------------------------- */
 
@@ -88,6 +104,7 @@ bool replay_accepts(const struct replay *r, const struct jetstream_message *m);
 /* The present phase's response is due from now on. */
 void replay_await_answer(struct replay *r, uint64_t now_ms);
 void replay_expect(struct replay *r, enum replay_phase phase, uint64_t now_ms);
+void replay_pause(struct replay *r, uint64_t ms, uint64_t now_ms);
 /* The response has come, or is no longer awaited. */
 void replay_release_answered(struct replay *r, uint64_t now_ms);
 /* The response has come. */

@@ -45,12 +45,6 @@ void replay_send_probe(struct replay *r, enum replay_phase what,
 					 r->covered + 1, r->pattern);
 }
 
-static void pause_for(struct replay *r, uint64_t ms, uint64_t now_ms)
-{
-	r->phase = REPLAY_PAUSE;
-	r->due_ms = now_ms + ms;
-}
-
 static enum replay_next pause_after_error(struct replay *r, enum metric why,
 					  uint64_t now_ms)
 {
@@ -60,7 +54,7 @@ static enum replay_next pause_after_error(struct replay *r, enum metric why,
 	r->probes = 0;
 	uint64_t ms = backoff_fail(&r->asks, &ask_times, now_ms);
 
-	pause_for(r, MUTATED(NO_BACKOFF) ? 0 : ms, now_ms);
+	replay_pause(r, MUTATED(NO_BACKOFF) ? 0 : ms, now_ms);
 	return NEXT_WAIT;
 }
 
@@ -71,7 +65,7 @@ static enum replay_next recheck_later(struct replay *r, uint64_t now_ms)
 	r->probes = 0;
 	r->confirmed = false;
 	memset(r->questions, 0, sizeof(r->questions));
-	pause_for(r, REPLAY_RECHECK_MS, now_ms);
+	replay_pause(r, REPLAY_RECHECK_MS, now_ms);
 	return NEXT_WAIT;
 }
 
@@ -141,6 +135,8 @@ bool replay_has_last(const struct replay *r)
 /* The newest message is known: the subscription starts right before it. */
 static enum replay_next start_at_last(struct replay *r)
 {
+	if (r->snapshot)
+		return replay_on_newest(r);
 	r->covered = replay_evidence(r);
 	if (r->found)
 		r->covered = replay_queue_next(&r->queue) - 1;
@@ -190,7 +186,7 @@ static enum replay_next probe_again(struct replay *r,
 	}
 	if (r->followed)
 		return NEXT_PROBE;
-	pause_for(r, REPLAY_OTHER_LEADER_MS, now_ms);
+	replay_pause(r, REPLAY_OTHER_LEADER_MS, now_ms);
 	return NEXT_WAIT;
 }
 
@@ -212,11 +208,13 @@ enum replay_next replay_on_check(struct replay *r,
 	r->confirmed = false;
 	if (r->phase == REPLAY_CHECK && r->last)
 		return start_at_last(r);
-	if (info->first_seq > r->covered + 1) {
+	if (info->first_seq > r->covered + 1 && r->placed) {
 		replay_drop_consumer(r);
 		return NEXT_GAP;
 	}
 	if (r->phase == REPLAY_CHECK_PULL) {
+		if (!r->placed)
+			replay_place_at_queue(r);
 		r->phase = REPLAY_PULLED;
 		return NEXT_DELIVER;
 	}

@@ -20,6 +20,7 @@ static const enum replay_awaits awaits[REPLAY_PHASES] = {
 	[REPLAY_CHECK_PULL] = AWAITS_INFO,
 	[REPLAY_PULLED] = AWAITS_SOCKET,
 	[REPLAY_COVERED] = AWAITS_NOTHING,
+	[REPLAY_NEWEST] = AWAITS_NOTHING,
 };
 
 enum replay_awaits replay_awaits(const struct replay *r)
@@ -58,6 +59,12 @@ void replay_expect(struct replay *r, enum replay_phase phase, uint64_t now_ms)
 {
 	r->phase = phase;
 	replay_await_answer(r, now_ms);
+}
+
+void replay_pause(struct replay *r, uint64_t ms, uint64_t now_ms)
+{
+	r->phase = REPLAY_PAUSE;
+	r->due_ms = now_ms + ms;
 }
 
 void replay_release_answered(struct replay *r, uint64_t now_ms)

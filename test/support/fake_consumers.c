@@ -108,6 +108,7 @@ void fake_create_consumer(struct fake_jetstream *js,
 	*c = (struct fake_consumer){.alive = true,
 				    .request = a->request,
 				    .pos = a->seq > 0 ? a->seq - 1 : 0,
+				    .lag = js->behind,
 				    .inactive_ms = a->inactive_ms,
 				    .used_ms = js->now_ms};
 	strcpy(c->filter, a->subject);

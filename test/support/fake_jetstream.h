@@ -171,6 +171,7 @@ struct fake_jetstream {
 	uint64_t former_last;
 	struct fake_late late[2];
 
+	unsigned behind; /* `lag` of new consumers */
 	struct fake_consumer consumers[FAKE_MAX_CONSUMERS];
 	/* Number of rejections by owner, the last for all others; reset by the
 	 * test. */

@@ -77,6 +77,24 @@ void store_many(struct rig *r, size_t n)
 	}
 }
 
+void store_one(struct rig *r, const char *subject)
+{
+	MUST(fake_jetstream_store(&r->src, r->src.last_seq + 1, subject, "x",
+				  1));
+}
+
+void store_subjects(struct rig *r, const char *prefix, size_t n_subjects,
+		    size_t n)
+{
+	char subject[64];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(subject, sizeof(subject), "%s%zu", prefix,
+			 i * 7 % n_subjects + 1);
+		store_one(r, subject);
+	}
+}
+
 static void on_event(void *arg, const struct jetstream_event *ev)
 {
 	rig_send(arg, *ev);
@@ -129,9 +147,19 @@ static bool is_selected(const struct rights_selection *s, const char *subject)
 	return is;
 }
 
-/* Text by text, `what` and then the sequence. */
+/* Up to `end` the newest of its subject. */
+static bool is_current(const struct rig *r, const struct fake_message *m,
+		       uint64_t end)
+{
+	return m->seq > end ||
+	       fake_jetstream_next(&r->src, m->seq, m->subject, end) == 0;
+}
+
+/* Text by text, `what` and then the sequence. Up to `end` of each subject the
+ * newest. */
 static size_t assert_sequences(struct rig *r, const char *got, const char *what,
-			       const char *patterns, uint64_t from)
+			       const char *patterns, uint64_t from,
+			       uint64_t end)
 {
 	struct rights_selection s = selection_of(patterns);
 	size_t n = 0;
@@ -142,7 +170,8 @@ static size_t assert_sequences(struct rig *r, const char *got, const char *what,
 			&r->src.messages[r->src.stored[i]];
 		uint64_t seq;
 
-		if (m->internal || !is_selected(&s, m->subject))
+		if (m->internal || !is_selected(&s, m->subject) ||
+		    !is_current(r, m, end))
 			continue;
 		got = strstr(got, what);
 		if (got == NULL)
@@ -161,13 +190,13 @@ static size_t assert_sequences(struct rig *r, const char *got, const char *what,
 
 static size_t assert_selected(struct rig *r, struct rig_client *c,
 			      const char *what, const char *patterns,
-			      uint64_t from)
+			      uint64_t from, uint64_t end)
 {
 	const char *got = bytes_text(&c->got);
 	size_t n;
 
 	assert_null(strstr(got, "\"gap\""));
-	n = assert_sequences(r, got, what, patterns, from);
+	n = assert_sequences(r, got, what, patterns, from, end);
 	bytes_clear(&c->got);
 	return n;
 }
@@ -175,13 +204,19 @@ static size_t assert_selected(struct rig *r, struct rig_client *c,
 size_t assert_events(struct rig *r, struct rig_client *c, const char *patterns,
 		     uint64_t from)
 {
-	return assert_selected(r, c, "data: x\nid: ", patterns, from);
+	return assert_selected(r, c, "data: x\nid: ", patterns, from, 0);
+}
+
+size_t assert_snapshot(struct rig *r, struct rig_client *c,
+		       const char *patterns, uint64_t end)
+{
+	return assert_selected(r, c, "data: x\nid: ", patterns, 1, end);
 }
 
 size_t assert_lines(struct rig *r, struct rig_client *c, const char *patterns,
 		    uint64_t from)
 {
-	return assert_selected(r, c, "{\"seq\":", patterns, from);
+	return assert_selected(r, c, "{\"seq\":", patterns, from, 0);
 }
 
 size_t assert_events_after_gap(struct rig *r, struct rig_client *c,
@@ -192,7 +227,7 @@ size_t assert_events_after_gap(struct rig *r, struct rig_client *c,
 
 	while ((gap = strstr(got, "event: gap\n")) != NULL)
 		got = gap + 1;
-	n = assert_sequences(r, got, "data: x\nid: ", patterns, from);
+	n = assert_sequences(r, got, "data: x\nid: ", patterns, from, 0);
 	bytes_clear(&c->got);
 	return n;
 }

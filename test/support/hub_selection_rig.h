@@ -22,6 +22,10 @@ struct rig_client *resume_selection(struct rig *r, const char *id,
 /* Stores so many messages behind the last one, of 10 subjects in turns that are
  * not even: ev.a, ev.b.x ... Their data is "x". */
 void store_many(struct rig *r, size_t n);
+/* So many messages on subjects `prefix`1 to `prefix`N, in turns. */
+void store_subjects(struct rig *r, const char *prefix, size_t n_subjects,
+		    size_t n);
+void store_one(struct rig *r, const char *subject);
 /* A session; the tail becomes live. */
 void rig_connect(struct rig *r);
 /* Answers everything and flushes, for `ms`; ticks 20 times a second. */
@@ -36,6 +40,10 @@ size_t assert_events(struct rig *r, struct rig_client *c, const char *patterns,
 /* The same for lines of JSON. */
 size_t assert_lines(struct rig *r, struct rig_client *c, const char *patterns,
 		    uint64_t from);
+/* The newest message of each subject as of sequence `end`, then all that
+ * follow. */
+size_t assert_snapshot(struct rig *r, struct rig_client *c,
+		       const char *patterns, uint64_t end);
 /* The same for what follows the last gap. */
 size_t assert_events_after_gap(struct rig *r, struct rig_client *c,
 			       const char *patterns, uint64_t from);
