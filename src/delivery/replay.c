@@ -91,6 +91,7 @@ int replay_begin(struct replay *r, struct cursor *c, const char *pattern,
 	r->covered = c->covered;
 	r->sent = c->sent;
 	r->placed = c->state != CURSOR_WAITING;
+	r->snapshot_end = 0;
 	r->probes = 0;
 	r->confirmed = false;
 	r->big = false;

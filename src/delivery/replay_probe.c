@@ -225,8 +225,11 @@ enum replay_next replay_on_check(struct replay *r,
 		return NEXT_DELIVER;
 	backoff_reset(&r->asks);
 	replay_cover_up_to(r, replay_evidence(r));
-	if (!replay_joins(r) && info->last_seq < event_buffer_floor(r->buffer))
-		return recheck_later(
-			r, now_ms); /* it is not yet where the buffer begins */
+	if (!replay_joins(r) &&
+	    (info->last_seq < event_buffer_floor(r->buffer) ||
+	     r->covered < r->snapshot_end))
+		/* it is not yet where the buffer begins, or the tail not yet
+		 * where the snapshot ends */
+		return recheck_later(r, now_ms);
 	return NEXT_STEP;
 }

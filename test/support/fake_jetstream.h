@@ -47,6 +47,7 @@ enum fake_request_kind {
 	REQUEST_CREATE,
 	REQUEST_PULL,
 	REQUEST_DELETE_CONSUMER,
+	REQUEST_KINDS
 };
 
 struct fake_request {
@@ -176,6 +177,7 @@ struct fake_jetstream {
 	/* Number of rejections by owner, the last for all others; reset by the
 	 * test. */
 	unsigned rejected[FAKE_MAX_OWNERS];
+	unsigned served[REQUEST_KINDS]; /* number of requests; reset likewise */
 };
 
 /* Connected, with an empty stream. */

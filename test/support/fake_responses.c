@@ -179,6 +179,7 @@ bool fake_jetstream_serve_request(struct fake_jetstream *js, size_t which)
 	if (n == 0)
 		return false;
 	a = take_request(js, which % n);
+	js->served[a.kind]++;
 	last = a.kind != REQUEST_CREATE && js->former_leader;
 	if (a.kind == REQUEST_PULL)
 		fake_take_pull(js, &a);

@@ -100,13 +100,18 @@ static void on_event(void *arg, const struct jetstream_event *ev)
 	rig_send(arg, *ev);
 }
 
-static void answer_all(struct rig *r)
+void answer_once(struct rig *r)
 {
 	r->src.now_ms = r->now_ms;
-	do {
-		fake_jetstream_turn(&r->src, on_event, r);
-		rig_flush(r);
-	} while (requests_unread(&r->src) > 0 || !fake_jetstream_idle(&r->src));
+	fake_jetstream_turn(&r->src, on_event, r);
+	rig_flush(r);
+}
+
+static void answer_all(struct rig *r)
+{
+	do
+		answer_once(r);
+	while (requests_unread(&r->src) > 0 || !fake_jetstream_idle(&r->src));
 }
 
 void rig_connect(struct rig *r)

@@ -28,6 +28,8 @@ void store_subjects(struct rig *r, const char *prefix, size_t n_subjects,
 void store_one(struct rig *r, const char *subject);
 /* A session; the tail becomes live. */
 void rig_connect(struct rig *r);
+/* Answers what was asked for, and flushes. */
+void answer_once(struct rig *r);
 /* Answers everything and flushes, for `ms`; ticks 20 times a second. */
 void run_for(struct rig *r, uint64_t ms);
 

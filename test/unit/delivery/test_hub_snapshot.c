@@ -99,13 +99,16 @@ static void buffer_does_not_add_older_messages(void **state)
 	struct rig_client *c;
 
 	rig_connect(r);
-	store_many(r, 300);
+	store_subjects(r, "ev.s.", 300, 450);
+	for (int i = 0; i < 100; i++)
+		store_one(r, "ev.t");
+	store_subjects(r, "ev.s.u.", 200, 200);
 	run_for(r, 100);
-	assert_int_equal(event_buffer_last_seq(hub_buffer(r->hub)), 300);
-	c = open_last(r, "ev.b.* ev.a");
+	assert_int_equal(event_buffer_last_seq(hub_buffer(r->hub)), 750);
+	c = open_last(r, "ev.s.> ev.t");
 	run_for(r, 1000);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
-	assert_int_equal(assert_snapshot(r, c, "ev.b.* ev.a", 300), 4);
+	assert_int_equal(assert_snapshot(r, c, "ev.s.> ev.t", 750), 501);
 }
 
 static void many_subjects_are_pulled_in_batches(void **state)
@@ -114,6 +117,7 @@ static void many_subjects_are_pulled_in_batches(void **state)
 	struct rig_client *c;
 
 	store_subjects(r, "ev.s.", 500, 1700);
+	store_one(r, "ev.other");
 	rig_connect(r);
 	c = open_last(r, "ev.s.*");
 	c->room = 0;
@@ -125,6 +129,7 @@ static void many_subjects_are_pulled_in_batches(void **state)
 	}
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 	assert_int_equal(assert_snapshot(r, c, "ev.s.*", 1700), 500);
+	assert_int_equal(r->metrics.value[METRIC_REPLAY_CONSUMERS], 1);
 }
 
 static void nothing_for_a_subject_that_ends_with_a_delete_marker(void **state)
@@ -279,6 +284,27 @@ static void replaced_messages_are_new(void **state)
 	}
 }
 
+/* A message that is gone ends a pull of the consumer before it brings anything,
+ * and not the snapshot. */
+static void message_that_is_gone_ends_no_snapshot(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c;
+
+	store_subjects(r, "ev.s.", 128, 128);
+	for (int i = 0; i < 200; i++)
+		store_one(r, "ev.t");
+	store_subjects(r, "ev.u.", 100, 100);
+	rig_connect(r);
+	c = open_last(r, "ev.>");
+	c->room = 0;
+	read_slowly(r, c, 2);
+	fake_jetstream_delete(&r->src, 328);
+	read_slowly(r, c, 1000);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	assert_int_equal(assert_snapshot(r, c, "ev.>", 428), 229);
+}
+
 /* Its end is no evidence: what the replica lacks comes as new messages. */
 static void replica_that_is_behind_loses_nothing(void **state)
 {
@@ -294,6 +320,32 @@ static void replica_that_is_behind_loses_nothing(void **state)
 	run_for(r, 1000);
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 	assert_int_equal(assert_snapshot(r, c, "ev.s.*", 63), 10 + 37);
+}
+
+/* The newest message is known, and then deleted. The tail has not yet read so
+ * far: no evidence goes up to the end of the snapshot. */
+static void tail_that_is_behind_is_waited_for(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c;
+
+	store_subjects(r, "ev.s.", 10, 100);
+	rig_connect(r);
+	store_one(r, "ev.s.1");
+	fake_jetstream_consumer(&r->src, 0)->lag = 1;
+	c = open_last(r, "ev.s.*");
+	for (int i = 0; i < 2; i++) /* the newest message, STREAM.INFO */
+		answer_once(r);
+	assert_int_equal(c->cursor.more->snapshot_end, 101);
+	fake_jetstream_delete(&r->src, 101);
+	run_for(r, 1000);
+	assert_int_equal(c->cursor.state, CURSOR_REPLAY);
+	assert_in_range(r->src.served[REQUEST_GET_NEXT], 1, 10);
+	fake_jetstream_consumer(&r->src, 0)->lag = 0;
+	store_one(r, "ev.s.1");
+	run_for(r, 1000);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	assert_int_equal(assert_snapshot(r, c, "ev.s.*", 100), 11);
 }
 
 static void expired_messages_are_a_gap(void **state)
@@ -367,7 +419,9 @@ int main(void)
 		TEST(lost_consumer_is_created_again),
 		TEST(session_ends_in_its_middle),
 		TEST(replaced_messages_are_new),
+		TEST(message_that_is_gone_ends_no_snapshot),
 		TEST(replica_that_is_behind_loses_nothing),
+		TEST(tail_that_is_behind_is_waited_for),
 		TEST(expired_messages_are_a_gap),
 		TEST(recreated_stream_is_read_from_its_begin),
 		TEST(rejected_consumers_are_retried),
