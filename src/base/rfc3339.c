@@ -130,11 +130,28 @@ int rfc3339_parse(uint64_t *ret, const char *text, size_t len)
 	return 0;
 }
 
+/* `width` digits and `behind`; returns the end. */
+static char *put_padded_number(char *out, unsigned n, unsigned width,
+			       char behind)
+{
+	for (unsigned i = width; i > 0; i--) {
+		out[i - 1] = (char)('0' + n % 10);
+		n /= 10;
+	}
+	out[width] = behind;
+	return out + width + 1;
+}
+
 void rfc3339_format(char *out, uint64_t ns)
 {
 	struct calendar_time t = calendar_time_at(ns / ns_per_s);
 
-	snprintf(out, RFC3339_MAX, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ",
-		 t.year % 10000, t.month % 100, t.day % 100, t.hour % 100,
-		 t.minute % 100, t.second % 100, (unsigned)(ns % ns_per_s));
+	out = put_padded_number(out, t.year, 4, '-');
+	out = put_padded_number(out, t.month, 2, '-');
+	out = put_padded_number(out, t.day, 2, 'T');
+	out = put_padded_number(out, t.hour, 2, ':');
+	out = put_padded_number(out, t.minute, 2, ':');
+	out = put_padded_number(out, t.second, 2, '.');
+	out = put_padded_number(out, (unsigned)(ns % ns_per_s), 9, 'Z');
+	*out = '\0';
 }

@@ -46,49 +46,54 @@ static uint8_t *put_json_subject(uint8_t *out, const char *at, size_t left)
 
 /* ---- messages ------------------------------------------------------------ */
 
-static size_t fit_object_part(int len, size_t max)
-{
-	MUST(len > 0 && (size_t)len < max);
-	return (size_t)len;
-}
+#define PUT(out, literal) encode_bytes(out, literal, LEN(literal))
 
 static void put_object_begin(struct ndjson_line *l)
 {
 	const struct ndjson_message *m = &l->m;
-	bool named = m->is_event && m->event.len > 0;
+	uint8_t *p = (uint8_t *)l->begin;
 
-	l->begin_len = fit_object_part(
-		snprintf(l->begin, sizeof(l->begin),
-			 "%s%.*s%s%s{\"seq\":%" PRIu64 ",\"subject\":\"",
-			 named ? "event: " : "", named ? (int)m->event.len : 0,
-			 named ? m->event.at : "", named ? "\n" : "",
-			 m->is_event ? "data: " : "", m->seq),
-		sizeof(l->begin));
+	MUST(m->event.len <= SSE_EVENT_MAX);
+	if (m->is_event && m->event.len > 0) {
+		p = PUT(p, "event: ");
+		p = encode_bytes(p, m->event.at, m->event.len);
+		p = PUT(p, "\n");
+	}
+	if (m->is_event)
+		p = PUT(p, "data: ");
+	p = PUT(p, "{\"seq\":");
+	p = encode_decimal(p, m->seq);
+	p = PUT(p, ",\"subject\":\"");
+	l->begin_len = (size_t)(p - (uint8_t *)l->begin);
 }
 
-static void put_object_middle(struct ndjson_line *l, const char *event_id)
+static void put_object_middle(struct ndjson_line *l, const char *event_id,
+			      size_t event_id_len)
 {
-	char time[RFC3339_MAX];
+	uint8_t *p = PUT((uint8_t *)l->middle, "\",\"time\":\"");
 
-	rfc3339_format(time, l->m.time_ns);
-	l->middle_len =
-		fit_object_part(snprintf(l->middle, sizeof(l->middle),
-					 "\",\"time\":\"%s\",\"id\":\"%s\",",
-					 time, event_id),
-				sizeof(l->middle));
+	rfc3339_format((char *)p, l->m.time_ns);
+	p += RFC3339_MAX - 1;
+	p = PUT(p, "\",\"id\":\"");
+	p = encode_bytes(p, event_id, event_id_len);
+	p = PUT(p, "\",");
+	l->middle_len = (size_t)(p - (uint8_t *)l->middle);
 }
 
-static void put_object_end(struct ndjson_line *l, const char *event_id)
+static void put_object_end(struct ndjson_line *l, const char *event_id,
+			   size_t event_id_len)
 {
-	const char *quote = l->m.kind == NDJSON_JSON ? "" : "\"";
+	uint8_t *p = (uint8_t *)l->end;
 
-	l->end_len =
-		fit_object_part(l->m.is_event ? snprintf(l->end, sizeof(l->end),
-							 "%s}\nid: %s\n\n",
-							 quote, event_id)
-					      : snprintf(l->end, sizeof(l->end),
-							 "%s}\n", quote),
-				sizeof(l->end));
+	if (l->m.kind != NDJSON_JSON)
+		p = PUT(p, "\"");
+	p = PUT(p, "}\n");
+	if (l->m.is_event) {
+		p = PUT(p, "id: ");
+		p = encode_bytes(p, event_id, event_id_len);
+		p = PUT(p, "\n\n");
+	}
+	l->end_len = (size_t)(p - (uint8_t *)l->end);
 }
 
 static const char *data_member_of(enum ndjson_data kind)
@@ -124,6 +129,7 @@ void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
 		    bool json)
 {
 	char event_id[SSE_EVENT_ID_MAX];
+	size_t event_id_len;
 
 	l->m = *m;
 	if (m->data == NULL)
@@ -131,10 +137,10 @@ void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
 	if (json && m->kind == NDJSON_TEXT &&
 	    json_compact_len(l->m.data, m->len) > 0)
 		l->m.kind = NDJSON_JSON;
-	sse_event_id_format(event_id, m->seq, m->tag);
+	event_id_len = sse_event_id_format(event_id, m->seq, m->tag);
 	put_object_begin(l);
-	put_object_middle(l, event_id);
-	put_object_end(l, event_id);
+	put_object_middle(l, event_id, event_id_len);
+	put_object_end(l, event_id, event_id_len);
 	l->body_len = l->begin_len +
 		      json_subject_len(m->subject, m->subject_len) +
 		      l->middle_len + m->headers.len +
