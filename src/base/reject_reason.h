@@ -15,6 +15,7 @@
 	X(BAD_QUERY, "bad_query")	  /* 400 */                            \
 	X(BAD_SUBJECT, "bad_subject")	  /* 400 */                            \
 	X(BAD_HEADER, "bad_header")	  /* 400 */                            \
+	X(BAD_BODY, "bad_body")		  /* 400 */                            \
 	X(NO_TOKEN, "no_token")		  /* 401 */                            \
 	X(BAD_TOKEN, "bad_token")	  /* 401; 400: two tokens */           \
 	X(BAD_SIGNATURE, "bad_signature") /* 401; also without a key */        \
