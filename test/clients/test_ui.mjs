@@ -618,6 +618,36 @@ test("JSON is laid out as it was sent", async () => {
   }
 });
 
+test("events with JSON have what lines have, and raw ones their payload", () => {
+  const EventFrames = take("parser.js", "EventFrames");
+  const events = [];
+  const frames = new EventFrames({
+    event: (event) => events.push(event),
+    cursor: () => {},
+  });
+  const send = (type, data, id) =>
+    frames.push(`event: ${type}\ndata: ${data}\nid: ${id}\n\n`);
+  const members = { seq: 1, subject: "a.b", time: "2026-11-28T08:31:50.5Z", id: "1-a" };
+  send("order.paid", JSON.stringify({ ...members, data: "AP+A", encoding: "base64",
+    headers: { A: ["1", "2"] }, headers_base64: { B: ["/w=="] } }), "1-a");
+  // The payload of another gateway, which looks like a message.
+  const raw = JSON.stringify({ ...members, data: "no message" });
+  send("message", raw, "2-a");
+  send("base64", "AP+A", "3-a");
+  send("message", "null", "4-a");
+  const shown = events.map((e) => [e.type, e.subject, e.data, e.binary]);
+  assert.deepEqual(shown, [
+    ["order.paid", "a.b", "AP+A", true],
+    ["message", "", raw, false],
+    ["base64", "", "AP+A", true],
+    ["message", "", "null", false],
+  ]);
+  assert.equal(events[0].time, Date.parse(members.time));
+  assert.deepEqual(events[0].headers,
+    [["A", "1", false], ["A", "2", false], ["B", "/w==", true]]);
+  assert.deepEqual(events[1].headers, []);
+});
+
 test("frames that are cut anywhere are the same", async () => {
   const EventFrames = take("parser.js", "EventFrames");
   const text =
