@@ -2,7 +2,6 @@
  * for subjects, claims of tokens, hidden subjects, and no identities. */
 #include "e2e.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,26 +176,6 @@ static void only_readable_messages_are_stored(void **state)
 	gateway_proc_wait_metric(&f->gw, "sluice_buffer_frames", 2);
 }
 
-/* Servers before 2.10 skip messages of a consumer with a wildcard when another
- * subject is purged. */
-static void a_purge_of_one_subject_loses_none_of_others(void **state)
-{
-	enum { N = 2000 };
-	struct e2e *f = *state;
-	struct sse_client *c;
-
-	e2e_gateway(f, "--subject", "events.{id}", "--subject", "news.*.x",
-		    NULL);
-	c = e2e_open(f, "alice", NULL);
-	gateway_proc_signal(&f->gw, SIGSTOP);
-	nats_admin_publish_many(f->admin, "events.bob", "gone", N);
-	nats_admin_publish_many(f->admin, "news.eu.x", "news", N);
-	nats_admin_publish_many(f->admin, "events.bob", "gone", N);
-	e2e_purge(f, "{\"filter\": \"events.bob\"}");
-	gateway_proc_signal(&f->gw, SIGCONT);
-	e2e_expect_many(c, 0, "news", N);
-}
-
 /* ---- hidden subjects ----------------------------------------------------- */
 
 static void hidden_subjects_are_no_events(void **state)
@@ -303,7 +282,6 @@ int main(void)
 		RIGHTS_TEST(own_events_and_announcements),
 		RIGHTS_TEST(a_request_chooses_among_the_rights),
 		RIGHTS_TEST(only_readable_messages_are_stored),
-		RIGHTS_TEST(a_purge_of_one_subject_loses_none_of_others),
 		RIGHTS_TEST(hidden_subjects_are_no_events),
 		RIGHTS_TEST(tokens_allow_and_deny),
 		RIGHTS_TEST(nothing_identifies_a_client),

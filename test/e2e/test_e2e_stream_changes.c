@@ -318,7 +318,8 @@ static void a_purge_while_the_gateway_catches_up(void **state)
 
 /* On 2.9.10 consumers without a literal filter jump to the stream's end then.
  */
-static void another_subject_is_purged(struct e2e *f, bool filters)
+static void another_subject_is_purged(struct e2e *f, bool filters,
+				      const char *also)
 {
 	enum { N = 20000, OWN = N / 2 };
 	static const char *const subjects[] = {"events.alice", "events.bob"};
@@ -329,7 +330,7 @@ static void another_subject_is_purged(struct e2e *f, bool filters)
 				    "{\"name\": \"Events\", \"subjects\": "
 				    "[\"events.*\", \"other\"], "
 				    "\"storage\": \"file\"}"));
-	e2e_gateway(f, NULL);
+	e2e_gateway(f, "--subject", "events.{id}", "--subject", also, NULL);
 	c = e2e_open(f, "alice", NULL);
 	stop_gateway(f);
 	flood(f, subjects, 2, "m", N, 0);
@@ -345,12 +346,18 @@ static void another_subject_is_purged(struct e2e *f, bool filters)
 
 static void a_purge_of_another_subject_hides_nothing(void **state)
 {
-	another_subject_is_purged(*state, false);
+	another_subject_is_purged(*state, false, "events.{id}");
 }
 
 static void nor_does_it_from_a_tail_that_filters(void **state)
 {
-	another_subject_is_purged(*state, true);
+	another_subject_is_purged(*state, true, "events.{id}");
+}
+
+/* Its filter is around both: "*.*". */
+static void nor_from_a_tail_of_several_templates(void **state)
+{
+	another_subject_is_purged(*state, true, "news.{id}");
 }
 
 /* ---- a store that lost its end ------------------------------------------- */
@@ -651,6 +658,7 @@ int main(void)
 		OVERTAKEN_TEST(a_purge_while_the_gateway_catches_up),
 		OVERTAKEN_TEST(a_purge_of_another_subject_hides_nothing),
 		OVERTAKEN_TEST(nor_does_it_from_a_tail_that_filters),
+		OVERTAKEN_TEST(nor_from_a_tail_of_several_templates),
 		OVERTAKEN_TEST(a_lost_end_that_is_grown_past),
 		OVERTAKEN_TEST(a_lost_end_while_the_gateway_looks),
 		OVERTAKEN_TEST(a_lost_end_alone),
