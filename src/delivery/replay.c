@@ -239,6 +239,9 @@ static enum replay_next interpret_event(struct replay *r,
 	case JETSTREAM_FOUND:
 		if (latest && replay_awaits(r) == AWAITS_MESSAGE)
 			return replay_on_found(r, ev, now_ms);
+		if (replay_awaits(r) == AWAITS_HOLES &&
+		    replay_asked_about_hole(r, ev->request.generation))
+			return replay_on_hole_answer(r, ev, now_ms);
 		return replay_on_second_answer(r, ev, now_ms);
 	case JETSTREAM_CREATED:
 		if (latest && replay_awaits(r) == AWAITS_CONSUMER)
@@ -257,6 +260,8 @@ static enum replay_next interpret_event(struct replay *r,
 
 static void after_delivery(struct replay *r, uint64_t now_ms)
 {
+	if (r->found && r->jumps) /* it may be far ahead of the probe */
+		replay_drop_consumer(r);
 	if (r->has_consumer && r->found) {
 		request_permit(r, REPLAY_PULL, now_ms);
 		return;

@@ -17,6 +17,8 @@
  *	CHECK_CONSUMER  STREAM.INFO       it is our stream's        PULL
  *	PULL            messages, status  nothing: its end is a     CHECK_PULL
  *	                                  hint
+ *	HOLES           the messages      no message was skipped      CHECK_PULL
+ *	                behind holes
  *	CHECK_PULL      STREAM.INFO       nothing before these      PULLED
  *	                                  messages has expired
  *	PULLED          the socket        -                         PULL, PROBE
@@ -84,6 +86,7 @@ enum replay_phase {
 	REPLAY_CREATE,
 	REPLAY_CHECK_CONSUMER,
 	REPLAY_PULL,
+	REPLAY_HOLES, /* servers before 2.10 alone */
 	REPLAY_CHECK_PULL,
 	REPLAY_PULLED,
 	REPLAY_COVERED, /* the buffer has all the rest of this pattern */
@@ -97,13 +100,24 @@ struct replay_limiters {
 	struct limiter consumers; /* from CREATE until it goes away */
 };
 
-enum { REPLAY_QUESTIONS = 4 };
+enum {
+	REPLAY_QUESTIONS = 4,
+	REPLAY_HOLES_MAX = 16, /* messages of a pull, where holes are asked
+				  about */
+};
 
 /* A question to the leader (PROBE or LAST) and its first response. */
 struct replay_question {
 	uint32_t generation; /* 0: none */
 	bool answered;
 	uint64_t seq; /* 0: no message */
+};
+
+/* The consumer brought no message of (after, to). */
+struct replay_hole {
+	uint64_t after;
+	uint64_t to;
+	bool answered;
 };
 
 struct replay {
@@ -171,9 +185,17 @@ struct replay {
 	uint64_t pulled; /* credit at the pull's start */
 	unsigned shrink; /* a pull asks for 2^shrink times less */
 	uint32_t pull_no;
-	unsigned pulls;	 /* of this consumer */
-	bool short_pull; /* ended before its batch: time for a probe */
-	bool big;	 /* the next message exceeds a pull's max_bytes */
+	unsigned pulls;	   /* of this consumer */
+	bool short_pull;   /* ended before its batch: time for a probe */
+	bool jumps;	   /* the consumer may skip messages that exist */
+	uint64_t read_seq; /* its last message; or where it starts */
+	struct replay_hole holes[REPLAY_HOLES_MAX]; /* of the last pull */
+	unsigned n_holes;
+	unsigned holes_left;   /* not yet answered */
+	uint32_t holes_gen;    /* of the first question */
+	uint64_t skipped_from; /* a hole with messages ends here; UINT64_MAX:
+				  none does */
+	bool big;	       /* the next message exceeds a pull's max_bytes */
 
 	struct replay_queue queue;
 };

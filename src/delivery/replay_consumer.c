@@ -45,6 +45,7 @@ void replay_create_consumer(struct replay *r, uint64_t now_ms)
 	r->cseq = 0;
 	r->pulls = 0;
 	r->snapshot_news = false;
+	replay_start_holes(r, r->covered);
 	replay_note_evidence(r);
 	metric_add(r->metrics, METRIC_REPLAY_CONSUMERS, 1);
 	hub_sink_step(r->sink, r->cursor, STEP_CONSUMER, sc.start_seq);
@@ -73,12 +74,21 @@ enum replay_next replay_on_created(struct replay *r,
 	return consumer_refused(r, METRIC_ERRORS_CREATE, now_ms);
 }
 
+static uint32_t batch_of_pull(const struct replay *r)
+{
+	uint32_t batch = REPLAY_BATCH >> r->shrink;
+
+	if (r->big)
+		return 1;
+	return r->jumps && batch > REPLAY_HOLES_MAX ? REPLAY_HOLES_MAX : batch;
+}
+
 void replay_send_pull(struct replay *r, uint64_t now_ms)
 {
 	struct jetstream_pull p = {
 		.request = {.owner = r->slot, .generation = r->consumer_gen},
 		.number = ++r->pull_no,
-		.batch = r->big ? 1 : REPLAY_BATCH >> r->shrink,
+		.batch = batch_of_pull(r),
 		.max_bytes = r->big ? 0 : REPLAY_MAX_BYTES >> r->shrink,
 		.no_wait = true,
 	};
@@ -98,14 +108,35 @@ void replay_send_pull(struct replay *r, uint64_t now_ms)
 /* A consumer skips silently what limits or a purge take from under it. So the
  * pull's messages wait for a STREAM.INFO that says that nothing before them is
  * gone. */
-static enum replay_next on_pull_over(struct replay *r, uint64_t now_ms)
+static enum replay_next check_pulled(struct replay *r, uint64_t now_ms)
 {
-	replay_observe_answer(r, now_ms);
 	if (replay_queue_empty(&r->queue) || MUTATED(PULL_UNCHECKED)) {
 		r->phase = REPLAY_PULLED;
 		return NEXT_DELIVER;
 	}
 	return replay_want_check(r, REPLAY_CHECK_PULL, now_ms);
+}
+
+static enum replay_next on_pull_over(struct replay *r, uint64_t now_ms)
+{
+	replay_observe_answer(r, now_ms);
+	return replay_ask_about_holes(r, now_ms) ? NEXT_WAIT
+						 : check_pulled(r, now_ms);
+}
+
+/* The messages before a hole stay. A probe finds those in it. */
+enum replay_next replay_on_hole_answer(struct replay *r,
+				       const struct jetstream_event *ev,
+				       uint64_t now_ms)
+{
+	if (!replay_on_hole_found(r, ev))
+		return NEXT_WAIT;
+	if (replay_cut_at_hole(r)) {
+		replay_drop_consumer(r);
+		r->short_pull = true;
+		r->big = false;
+	}
+	return check_pulled(r, now_ms);
 }
 
 enum replay_next replay_on_message(struct replay *r,
@@ -115,6 +146,7 @@ enum replay_next replay_on_message(struct replay *r,
 	if (m->cseq != r->cseq + 1 && !MUTATED(NO_CSEQ))
 		return NEXT_RESTART;
 	r->cseq = m->cseq;
+	replay_note_hole(r, m->seq);
 	replay_await_answer(r, now_ms);
 	if (!replay_accepts(r, m) ||
 	    (m->seq > r->sent && !replay_snapshot_skips(r, m) &&

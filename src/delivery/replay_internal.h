@@ -5,6 +5,7 @@
  *	replay_probe.c      questions to the leader, and checks of answers
  *	replay_snapshot.c   the newest message of each subject
  *	replay_consumer.c   the consumer and its pulls
+ *	replay_hole.c       what a consumer may have skipped
  *	replay_evidence.c   what "no message" proves
  *	replay_state.c      phases, and the request in flight */
 #ifndef SLUICE_REPLAY_INTERNAL_H
@@ -71,9 +72,28 @@ enum replay_next replay_on_created(struct replay *r,
 enum replay_next replay_on_message(struct replay *r,
 				   const struct jetstream_message *m,
 				   uint64_t now_ms);
+/* JETSTREAM_FOUND for a question about a hole. */
+enum replay_next replay_on_hole_answer(struct replay *r,
+				       const struct jetstream_event *ev,
+				       uint64_t now_ms);
 enum replay_next replay_on_status(struct replay *r,
 				  const struct jetstream_status *s,
 				  uint64_t now_ms);
+
+/* ---- replay_hole.c ------------------------------------------------------- */
+
+/* The consumer starts after `seq`. */
+void replay_start_holes(struct replay *r, uint64_t seq);
+/* A message of the consumer. */
+void replay_note_hole(struct replay *r, uint64_t seq);
+/* The pull is over. True: it waits for answers about its holes. */
+bool replay_ask_about_holes(struct replay *r, uint64_t now_ms);
+/* In phase HOLES: the request is one of its questions. */
+bool replay_asked_about_hole(const struct replay *r, uint32_t generation);
+/* The answer to such a question. True: it was the last one. */
+bool replay_on_hole_found(struct replay *r, const struct jetstream_event *ev);
+/* Drops what follows a hole with messages. True: there is one. */
+bool replay_cut_at_hole(struct replay *r);
 
 /* ---- replay_evidence.c --------------------------------------------------- */
 
@@ -92,6 +112,7 @@ enum replay_awaits {
 	AWAITS_MESSAGE,
 	AWAITS_CONSUMER,
 	AWAITS_MESSAGES,
+	AWAITS_HOLES,
 	AWAITS_INFO,
 	AWAITS_SOCKET, /* the queue may be handed out */
 	AWAITS_CLOCK,

@@ -36,6 +36,17 @@ void replay_queue_clear(struct replay_queue *q)
 	buf_clear(&q->bytes);
 }
 
+void replay_queue_cut(struct replay_queue *q, uint64_t seq)
+{
+	size_t kept = buf_unread(&q->bytes);
+
+	while (q->n > q->first && q->frames[q->n - 1].seq >= seq)
+		kept -= q->frames[--q->n].len;
+	buf_truncate(&q->bytes, kept);
+	if (replay_queue_empty(q))
+		q->first = q->n = 0;
+}
+
 /* Adds a frame of `total` bytes; NULL: *rc is the error. */
 static struct replay_frame *add_queued_frame(struct replay_queue *q,
 					     size_t total, size_t size_line_len,

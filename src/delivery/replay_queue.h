@@ -47,6 +47,8 @@ struct replay_place {
 };
 
 void replay_queue_clear(struct replay_queue *q);
+/* Drops the frames from sequence `seq` on. */
+void replay_queue_cut(struct replay_queue *q, uint64_t seq);
 /* Encodes the message in the form that the cursor's client wants. What
  * the cursor does not accept is no event. -ENOBUFS: the queue is full; -ENOMEM;
  * 0. */

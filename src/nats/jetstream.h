@@ -152,6 +152,7 @@ struct stream_state {
 	uint64_t first_seq;
 	uint64_t last_seq;
 	uint64_t max_inactive_ms; /* limit of consumers; 0: none */
+	bool before_2_10;	  /* see struct jetstream_info */
 };
 
 struct jetstream_status {

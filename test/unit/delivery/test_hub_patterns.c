@@ -283,7 +283,8 @@ static void late_answers_are_for_no_later_replay(void **state)
 	assert_int_equal(c->cursor.state, CURSOR_LIVE);
 }
 
-/* A selection that needs more slots than are free waits for them in the line. */
+/* A selection that needs more slots than are free waits for them in the line.
+ */
 static void line_is_served_in_order(void **state)
 {
 	struct rig *r = *state;
@@ -356,6 +357,46 @@ static void consumers_that_vanish_lose_nothing(void **state)
 	assert_events(r, c, patterns, 1);
 }
 
+/* nats-server before 2.10: the purge of another subject makes a consumer skip
+ * what it has not yet delivered. A literal filter is safe. */
+static void jump_of_a_consumer_loses_nothing(void **state)
+{
+	static const char *const patterns[] = {"ev.*.x", "ev.b.> ev.*.x",
+					       "ev.a ev.e"};
+
+	for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
+		struct rig *r = *state;
+		struct rig_client *c;
+		unsigned questions;
+
+		teardown(state);
+		setup(state);
+		r->src.faults.jumps = true;
+		store_many(r, 1500);
+		store_one(r, "ev.other");
+		rig_connect(r);
+		c = open_selection(r, "i", patterns[i],
+				   (struct hub_open){.start = START_ALL});
+		c->room = 0;
+		for (int j = 0; j < 400; j++) {
+			run_for(r, 10);
+			rig_drain(r, c, 800);
+			if (j != 5 && j != 12)
+				continue;
+			fake_jetstream_purge_subject(&r->src, "ev.other");
+			if (j == 5) /* behind the jump, if anything */
+				store_many(r, 20);
+			store_one(r, "ev.other");
+		}
+		assert_int_equal(c->cursor.state, CURSOR_LIVE);
+		assert_events(r, c, patterns[i], 1);
+		questions = r->src.served[REQUEST_GET_NEXT];
+		assert_true(r->src.served[REQUEST_PULL] < 200);
+		if (i == 2) /* two probes each, and the last ones */
+			assert_in_range(questions, 4, 12);
+	}
+}
+
 static void messages_that_expire_are_a_gap(void **state)
 {
 	struct rig *r = *state;
@@ -400,6 +441,7 @@ int main(void)
 			slots_of_merged_replays_go_round, setup_with_two_slots,
 			teardown),
 		TEST(consumers_that_vanish_lose_nothing),
+		TEST(jump_of_a_consumer_loses_nothing),
 		TEST(messages_that_expire_are_a_gap),
 	};
 
