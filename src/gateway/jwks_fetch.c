@@ -19,7 +19,10 @@
 #include "http/cache_control.h"
 #include "version.h"
 
-enum { POLL_MS = 1000, DIGEST_BYTES = 16 };
+enum {
+	POLL_MS = 60000, /* a stop wakes it, and so do libcurl's timers */
+	DIGEST_BYTES = 16,
+};
 
 struct jwks_fetch {
 	uv_mutex_t lock; /* of the fields down to `result` */

@@ -293,6 +293,38 @@ static void clients_close_while_they_wait(void **state)
 				 1);
 }
 
+/* More than are served in one iteration of the loop. */
+static void many_wait_and_some_close(void **state)
+{
+	enum { N = 300 };
+	struct e2e *f = *state;
+	struct sse_client *cs[N];
+
+	start(f);
+	key_server_set_keys(&keys, set_ab);
+	key_server_set_mode(&keys, "slow-start");
+	for (int i = 0; i < N; i++)
+		cs[i] = send_request(f, "GET", token_b);
+	for (int i = 0; i < N; i++) {
+		/* At the moment when the keys come. */
+		if (i == 0)
+			sse_client_wait_head(cs[0]);
+		else if (i % 3 == 1)
+			sse_client_reset(cs[i]);
+	}
+	for (int i = 0; i < N; i++) {
+		if (i % 3 == 1)
+			continue;
+		sse_client_wait_head(cs[i]);
+		assert_int_equal(cs[i]->status, 200);
+	}
+	gateway_proc_wait_metric(&f->gw,
+				 "sluice_connections{state=\"subscription\"}",
+				 N - N / 3);
+	wait_waiting(f, 0);
+	assert_int_equal(key_server_count(&keys), 2);
+}
+
 static void a_drain_answers_those_that_wait(void **state)
 {
 	struct e2e *f = *state;
@@ -483,6 +515,7 @@ int main(void)
 		KEYS_TEST(a_request_waits_three_seconds_at_most),
 		KEYS_TEST(head_and_pipelined_requests_wait),
 		KEYS_TEST(clients_close_while_they_wait),
+		KEYS_TEST(many_wait_and_some_close),
 		KEYS_TEST(a_drain_answers_those_that_wait),
 		KEYS_TEST(not_ready_before_the_first_keys),
 		KEYS_TEST(bad_responses_leave_the_old_keys),
