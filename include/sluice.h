@@ -25,6 +25,8 @@
  * Each has its own options, logs, limits, metrics and threads. They share, as
  * state of the process:
  * - the threads of nats.c, and SIGPIPE, which nats.c ignores;
+ * - with a URL in "jwt-key", libcurl's global state (curl_global_init(), which
+ *   is safe in threads in the versions that this needs);
  * - a registry of NATS sessions, by which late callbacks of nats.c find theirs;
  * - connects to a NATS server that still hang after their gateway has ended: a
  *   thread and a socket each, until the server answers or closes. There are at

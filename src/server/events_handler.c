@@ -265,8 +265,7 @@ static bool has_room_to_wait(const struct conn *c)
 	       c->set->head_bytes <= CONN_HEADS_BYTES / 2;
 }
 
-/* The token needs newer keys. A client that need not wait here, or in vain,
- * comes back when they may be there. */
+/* The token needs newer keys. 503 where it may be good: the client retries. */
 static void wait_or_reject(struct conn *c, const struct exchange *x,
 			   struct http_error *why)
 {
