@@ -31,6 +31,7 @@
 	X(NOT_ACCEPTABLE, "not_acceptable")			/* 406 */      \
 	X(HEAD_TIMEOUT, "head_timeout")				/* 408 */      \
 	X(HAS_BODY, "has_body")					/* 413 */      \
+	X(BODY_TOO_LARGE, "body_too_large")			/* 413 */      \
 	X(TOO_LARGE, "too_large")				/* 414, 431 */ \
 	X(MAX_CONNECTIONS, "max_connections")			/* 503 */      \
 	X(MAX_SUBSCRIPTIONS_PER_ID, "max_subscriptions_per_id") /* 429 */      \

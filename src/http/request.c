@@ -8,6 +8,7 @@
 
 #include "base/address.h"
 #include "base/ascii.h"
+#include "base/decimal.h"
 #include "base/printable.h"
 
 #define DIGITS	"0123456789"
@@ -261,30 +262,93 @@ static bool has_length(const struct request *h)
 	return length != NULL && length[strspn(length, "0")] != '\0';
 }
 
+static int reject_expect(const char *expect, struct http_error *why)
+{
+	char shown[PRINTABLE_MAX];
+
+	return http_error_set(why, 417, REJECT_MALFORMED,
+			      "Expect: \"%s\" cannot be met, known is "
+			      "100-continue",
+			      http_error_quote(shown, sizeof(shown), expect,
+					       strlen(expect)));
+}
+
+/* RFC 9110, section 10.1.1: not part of HTTP/1.0. Without a body there is
+ * nothing to continue with. */
+static int take_expect(const struct request *h, bool *ret,
+		       struct http_error *why)
+{
+	const char *expect = request_find(h, "Expect", NULL);
+
+	*ret = expect != NULL && h->minor > 0;
+	if (*ret && !ascii_is_word(expect, strlen(expect), "100-continue"))
+		return reject_expect(expect, why);
+	return 0;
+}
+
 /* route.c rejects other methods. */
 static int check_no_body(struct request *h, struct http_error *why)
 {
-	const char *expect = request_find(h, "Expect", NULL);
-	char shown[PRINTABLE_MAX];
+	bool expects;
 
-	if (strcmp(h->method, "GET") != 0 && !h->is_head)
-		return 0;
 	if (has_length(h))
 		return http_error_set(why, 413, REJECT_HAS_BODY,
 				      "the request has a body, %s is taken "
 				      "without one, or with an empty one",
 				      h->method);
 	h->chunked = is_chunked(h);
-	/* RFC 9110, section 10.1.1: not part of HTTP/1.0, and without a body
-	 * there is nothing to continue with. */
-	if (expect != NULL && h->minor > 0 &&
-	    !ascii_is_word(expect, strlen(expect), "100-continue"))
-		return http_error_set(why, 417, REJECT_MALFORMED,
-				      "Expect: \"%s\" cannot be met, known is "
-				      "100-continue",
-				      http_error_quote(shown, sizeof(shown),
-						       expect, strlen(expect)));
+	return take_expect(h, &expects, why);
+}
+
+static int take_framing(struct request *h, struct http_error *why)
+{
+	size_t len;
+	const char *length = request_find(h, "Content-Length", &len);
+	bool expects;
+
+	if (request_count(h, "Expect") > 1)
+		return reject_expect("100-continue, twice", why);
+	if (take_expect(h, &expects, why) < 0)
+		return -EINVAL;
+	if (is_chunked(h))
+		h->framing = FRAMING_CHUNKED;
+	else if (has_length(h))
+		h->framing = FRAMING_LENGTH;
+	if (h->framing == FRAMING_LENGTH &&
+	    decimal_parse(&h->content_length, length, len) < 0)
+		return http_error_set(why, 400, REJECT_MALFORMED,
+				      "Content-Length is not a number of at "
+				      "most 64 bits and 20 digits");
+	h->expects_continue = expects && h->framing != FRAMING_NONE;
 	return 0;
+}
+
+static bool is_without_body(const struct request *h)
+{
+	return strcmp(h->method, "GET") == 0 || h->is_head;
+}
+
+/* The methods of routes with a body. */
+static bool is_body_read(const struct request *h)
+{
+	return h->takes_body && (strcmp(h->method, "POST") == 0 ||
+				 strcmp(h->method, "PUT") == 0);
+}
+
+static int take_body(struct request *h, struct http_error *why)
+{
+	if (is_without_body(h))
+		return check_no_body(h, why);
+	return is_body_read(h) ? take_framing(h, why) : 0;
+}
+
+/* Whether the bytes behind the head, and behind the body that the caller reads,
+ * are another request. */
+static bool is_end_known(const struct request *h)
+{
+	if (is_body_read(h))
+		return true;
+	return !has_length(h) && (!is_chunked(h) || h->chunked);
 }
 
 int request_finish(struct request *h, char *target, const char *id_header,
@@ -293,7 +357,7 @@ int request_finish(struct request *h, char *target, const char *id_header,
 	h->is_head = strcmp(h->method, "HEAD") == 0;
 	if (take_request_host(h, why) < 0 ||
 	    take_request_target(h, target, why) < 0 ||
-	    check_framing(h, why) < 0 || check_no_body(h, why) < 0)
+	    check_framing(h, why) < 0 || take_body(h, why) < 0)
 		return -EINVAL;
 	if (check_header_once(h, "Last-Event-ID", REJECT_BAD_CURSOR, why) < 0 ||
 	    check_header_once(h, "Authorization", REJECT_MALFORMED, why) < 0 ||
@@ -301,8 +365,7 @@ int request_finish(struct request *h, char *target, const char *id_header,
 	    check_header_once(h, id_header, REJECT_BAD_IDENTITY, why) < 0)
 		return -EINVAL;
 	h->target_len = strlen(h->target);
-	h->keep_alive = !connection_has(h, "close") && !has_length(h) &&
-			(!is_chunked(h) || h->chunked) &&
+	h->keep_alive = !connection_has(h, "close") && is_end_known(h) &&
 			(h->minor > 0 || connection_has(h, "keep-alive"));
 	return 0;
 }

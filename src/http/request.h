@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "http/http_error.h"
 
@@ -15,11 +16,20 @@ struct http_header {
 	size_t value_len;
 };
 
+/* How the end of a body is found (RFC 9112, section 6.3). */
+enum request_framing {
+	FRAMING_NONE, /* no body */
+	FRAMING_LENGTH,
+	FRAMING_CHUNKED,
+};
+
 /* Borrowed from the parser, and valid as long as it. All strings are
  * NUL-terminated and contain no NUL. A method other than GET and HEAD may
- * announce a body; then `keep_alive` is false, because that body is never
- * read. */
+ * announce a body. `keep_alive` is then false, because that body is never read.
+ * With `takes_body` the caller reads the bodies of POST and PUT
+ * (request_body.h), or closes the connection. */
 struct request {
+	bool takes_body;    /* set before request_finish() */
 	const char *method; /* "GET" */
 	const char *target; /* origin form: "/path?query"; of an absolute-form
 			       target without scheme and authority;
@@ -31,6 +41,10 @@ struct request {
 	bool chunked;	  /* GET or HEAD with a chunked body, which must be
 			     empty */
 	bool keep_alive;  /* as the client requests (RFC 9112, 9.3) */
+	/* With takes_body: the body of POST or PUT. */
+	enum request_framing framing;
+	uint64_t content_length; /* FRAMING_LENGTH: at least 1 */
+	bool expects_continue;	 /* the client waits for 100 (Continue) */
 	size_t n_headers;
 	const struct http_header *headers;
 };
@@ -42,7 +56,8 @@ const char *request_find(const struct request *h, const char *name,
 /* Number of headers with that name. */
 size_t request_count(const struct request *h, const char *name);
 
-/* Checks a head with method, minor and headers, and sets the other fields.
+/* Checks a head with method, minor, headers and takes_body, and sets the other
+ * fields.
  * `target`: as sent; may be changed. 0, or -EINVAL with *why: a bad target,
  * Host missing or doubled, bad framing, a body (413), a doubled header that may
  * occur once, Expect (417). */

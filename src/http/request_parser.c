@@ -404,6 +404,12 @@ int request_parser_new(struct request_parser **ret, size_t max_bytes,
 	return 0;
 }
 
+void request_parser_take_bodies(struct request_parser *p)
+{
+	MUST(!request_parser_started(p));
+	p->head.takes_body = true;
+}
+
 void request_parser_again(struct request_parser *p)
 {
 	struct request_parser kept = {
@@ -412,6 +418,7 @@ void request_parser_again(struct request_parser *p)
 		.text = p->text,
 		.headers = p->headers,
 		.cap_headers = p->cap_headers,
+		.head.takes_body = p->head.takes_body,
 	};
 
 	*p = kept;

@@ -27,6 +27,9 @@ enum { HEAD_MAX_FIELDS = 100, HEAD_MAX_LEADING_CRLF = 4 };
  * exceeds it). -ENOMEM or 0. */
 int request_parser_new(struct request_parser **ret, size_t max_bytes,
 		       const char *id_header);
+/* The caller reads bodies: see takes_body of struct request. Before the first
+ * byte; for all heads from then on. */
+void request_parser_take_bodies(struct request_parser *p);
 /* Resets it for another head; keeps little memory. */
 void request_parser_again(struct request_parser *p);
 void request_parser_free(struct request_parser *p);

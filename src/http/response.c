@@ -91,6 +91,11 @@ static int put_whole_response(struct buf *out, const char *const parts[])
 	return rc;
 }
 
+int response_continue(struct buf *out)
+{
+	return buf_puts(out, "HTTP/1.1 100 Continue\r\n\r\n");
+}
+
 static int put_stream_head(struct buf *out, const struct response_to *to,
 			   bool keep_alive)
 {

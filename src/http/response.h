@@ -30,6 +30,9 @@ struct response_to {
 /* "200 OK", ...; NULL for a status that is never sent. */
 const char *response_reason(int status);
 
+/* 100 (Continue): the client may send the body. */
+int response_continue(struct buf *out);
+
 /* The head of a subscription (docs/http.md), chunked for HTTP/1.1. It has
  * "Connection: close" whatever to->keep_alive is, except for HEAD: the gateway
  * closes after the last event, and a proxy must not send another request
