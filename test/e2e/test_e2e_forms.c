@@ -225,6 +225,39 @@ static void random_blocks_look_the_same_everywhere(void **state)
 	}
 }
 
+/* ---- large blocks -------------------------------------------------------- */
+
+/* They count for the buffer: what it cannot hold comes by replays. */
+static void headers_larger_than_the_buffer(void **state)
+{
+	enum { BLOCK = 60000, MESSAGES = 3 }; /* JetStream takes 64 KiB */
+	struct e2e *f = *state;
+	char *block = malloc(BLOCK);
+	struct sse_client *json, *raw;
+	size_t len = strlen(VERSION);
+
+	assert_non_null(block);
+	memcpy(block, VERSION, len);
+	while (len + 16 < BLOCK)
+		len += (size_t)sprintf(block + len, "N%zu: \x01\r\n", len);
+	e2e_gateway(f, "--buffer-size", "64KiB", NULL);
+	json = e2e_open(f, "alice", "format=json");
+	raw = e2e_open(f, "alice", NULL);
+	for (int i = 0; i < MESSAGES; i++) {
+		e2e_publish(f, "alice", "small");
+		publish_block(f, "alice", block, len, "large");
+	}
+	for (size_t i = 0; i < MESSAGES; i++) {
+		e2e_expect(raw, 2 * i + 1, "small");
+		e2e_expect(raw, 2 * i + 2, "large");
+		assert_true(
+			strlen(sse_client_wait_message(json, 2 * i + 2)->data) >
+			BLOCK);
+	}
+	assert_null(sse_client_event(raw, "gap", 0));
+	free(block);
+}
+
 /* ---- subjects of any bytes ----------------------------------------------- */
 
 /* NATS allows them all; the server's JSON has U+FFFD for what is not UTF-8. */
@@ -289,6 +322,7 @@ int main(void)
 		E2E_TEST(blocks_of_any_bytes_live),
 		E2E_TEST(blocks_of_any_bytes_replayed),
 		E2E_TEST(blocks_of_any_bytes_as_the_last_message),
+		E2E_TEST(headers_larger_than_the_buffer),
 		E2E_TEST(subjects_of_any_bytes),
 		cmocka_unit_test_setup_teardown(
 			random_blocks_look_the_same_everywhere, e2e_setup,
