@@ -267,6 +267,43 @@ static void go_on(struct sim *s, struct client *c, const char *id, bool gap)
 	client_check_owed(s, c);
 }
 
+/* The text of a member that is a string, or NULL. */
+static const char *member(const char *line, const char *name, char *room,
+			  size_t size)
+{
+	const char *at = strstr(line, name);
+	size_t len;
+
+	if (at == NULL)
+		return NULL;
+	at += strlen(name);
+	len = strcspn(at, "\"");
+	MUST(len < size);
+	memcpy(room, at, len);
+	room[len] = '\0';
+	return room;
+}
+
+/* A message as a JSON object. */
+static void take_object(struct sim *s, struct client *c, const char *line)
+{
+	const char *at = strstr(line, "\"data\":");
+	char id[32], subject[64];
+	uint64_t uid;
+
+	if (at == NULL || member(line, "\"id\":\"", id, sizeof(id)) == NULL ||
+	    member(line, "\"subject\":\"", subject, sizeof(subject)) == NULL) {
+		sim_fail(s, "strange line: %s", line);
+		return;
+	}
+	at += strlen("\"data\":");
+	uid = strtoull(at + (*at == '"'), NULL, 10);
+	take_message(s, c, uid, strtoull(id, NULL, 10));
+	if (uid < s->js.n_messages &&
+	    strcmp(s->js.messages[uid].subject, subject) != 0)
+		sim_fail(s, "the subject of another message: %s", line);
+}
+
 /* One block between empty lines. */
 static void take_block(struct sim *s, struct client *c, char *block)
 {
@@ -298,28 +335,17 @@ static void take_block(struct sim *s, struct client *c, char *block)
 			sim_fail(s, "bad gap %s", data);
 		g.reset = strcmp(reason, "reset") == 0;
 		take_gap(s, c, &g);
-	} else if (data != NULL && data[0] != '{' && id != NULL) {
-		take_message(s, c, strtoull(data, NULL, 10),
-			     strtoull(id, NULL, 10));
+	} else if (data != NULL && id != NULL &&
+		   (data[0] != '{' || strncmp(data, "{\"seq\"", 6) == 0)) {
+		if (c->json_events != (data[0] == '{'))
+			sim_fail(s, "another form: %s", data);
+		if (c->json_events)
+			take_object(s, c, data);
+		else
+			take_message(s, c, strtoull(data, NULL, 10),
+				     strtoull(id, NULL, 10));
 	}
 	go_on(s, c, id, gap);
-}
-
-/* The text of a member that is a string, or NULL. */
-static const char *member(const char *line, const char *name, char *room,
-			  size_t size)
-{
-	const char *at = strstr(line, name);
-	size_t len;
-
-	if (at == NULL)
-		return NULL;
-	at += strlen(name);
-	len = strcspn(at, "\"");
-	MUST(len < size);
-	memcpy(room, at, len);
-	room[len] = '\0';
-	return room;
 }
 
 /* One line of JSON. */
@@ -333,14 +359,7 @@ static void take_line(struct sim *s, struct client *c, char *line)
 	if (line[0] == '\0')
 		return;
 	if (member(line, "\"system\":\"", what, sizeof(what)) == NULL) {
-		if (member(line, "\"id\":\"", id, sizeof(id)) == NULL ||
-		    (at = strstr(line, "\"data\":")) == NULL) {
-			sim_fail(s, "strange line: %s", line);
-			return;
-		}
-		at += strlen("\"data\":");
-		take_message(s, c, strtoull(at + (*at == '"'), NULL, 10),
-			     strtoull(id, NULL, 10));
+		take_object(s, c, line);
 	} else if (strcmp(what, "gap") == 0) {
 		struct gap g = {0};
 

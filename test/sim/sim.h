@@ -65,7 +65,7 @@ struct client {
 	unsigned follows; /* bits of 1 << subject */
 	enum cursor_start policy;
 	bool chunked;
-	bool ndjson, system; /* as it has asked for */
+	bool ndjson, system, json_events; /* as it has asked for */
 	uint32_t limit;
 	unsigned messages; /* on this stream */
 	bool over;	   /* the sink has failed, or all of the limit came */

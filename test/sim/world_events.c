@@ -105,6 +105,7 @@ void sim_open(struct sim *s, struct client *c, const struct hub_open *open)
 	c->chunked = o.chunked;
 	c->limit = o.limit;
 	c->ndjson = o.ndjson;
+	c->json_events = o.json_events;
 	c->system = o.system;
 	c->messages = 0;
 	c->over = c->stuck = false;
@@ -159,6 +160,10 @@ static void choose_form(struct sim *s, struct hub_open *o)
 	o->ndjson = true;
 	o->json = sim_rnd(s, 2) == 0;
 	o->system = sim_rnd(s, 3) > 0;
+	if (sim_rnd(s, 3) > 0)
+		return;
+	o->ndjson = o->system = false;
+	o->json_events = true;
 }
 
 static void open_client(struct sim *s, struct client *c)
