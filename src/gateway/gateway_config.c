@@ -52,6 +52,16 @@ bool gateway_own_subject(struct subject_template *ret, const struct options *o)
 	return false;
 }
 
+bool gateway_follows_own_subject(const struct options *o)
+{
+	struct subject_template own;
+
+	/* An identity as the first token could be a hidden one. */
+	return o->subject.n == 1 && o->allow_sub.n == 0 &&
+	       gateway_own_subject(&own, o) && own.prefix_len > 0 &&
+	       own.prefix_len + SUBJECT_ID_MAX + own.suffix_len <= PATTERN_MAX;
+}
+
 int gateway_readable_new(struct readable **ret, const struct options *o)
 {
 	const struct readable_source src = {

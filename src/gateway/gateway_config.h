@@ -19,6 +19,9 @@ struct live_page_config gateway_live_page_config(const struct options *o);
 /* Of the subjects that belong to one identity alone: the first --subject that
  * makes such ones. False: none does. */
 bool gateway_own_subject(struct subject_template *ret, const struct options *o);
+/* Whether that is all that a client may read by default, whatever its identity:
+ * the template makes a pattern of each. */
+bool gateway_follows_own_subject(const struct options *o);
 /* What the tail stores. -ENOMEM or 0. */
 int gateway_readable_new(struct readable **ret, const struct options *o);
 

@@ -27,10 +27,13 @@ static const char *format_start(enum cursor_start start)
 }
 
 /* "events.alice news.>", cut where it is too long for a line. */
-static void format_subjects(const struct cursor *c, char *out, size_t size)
+static struct span format_subjects(const struct cursor *c, char *out,
+				   size_t size)
 {
 	size_t len = 0;
 
+	if (cursor_n_patterns(c) == 1)
+		return cursor_pattern(c, 0);
 	for (size_t i = 0; i < cursor_n_patterns(c) && len < size; i++) {
 		struct span pattern = cursor_pattern(c, i);
 
@@ -40,25 +43,26 @@ static void format_subjects(const struct cursor *c, char *out, size_t size)
 	}
 	if (len >= size)
 		strcpy(out + size - 4, "...");
+	return span_of(out);
 }
 
 void access_log_opened(const struct access_log *l,
 		       const struct access_log_subscription *s)
 {
-	char address[ADDRESS_TEXT_MAX], subjects[SUBJECTS_TEXT_MAX];
-	struct span id;
+	char address[ADDRESS_TEXT_MAX], room[SUBJECTS_TEXT_MAX];
+	struct span id, subjects;
 
 	metric_add(l->metrics, METRIC_SUBSCRIPTIONS_OPENED, 1);
 	if (!log_on(l->access, LOG_INFO))
 		return;
 	id = hub_identity(s->hub, s->cursor);
 	address_text(s->address, address);
-	format_subjects(s->cursor, subjects, sizeof(subjects));
+	subjects = format_subjects(s->cursor, room, sizeof(room));
 	LOG(l->access, LOG_INFO, "subscription opened",
 	    LOG_U64("subscription", s->number), LOG_MEM("id", id.at, id.len),
 	    LOG_STR("address", address),
 	    LOG_STR("start", format_start((enum cursor_start)s->cursor->start)),
-	    LOG_STR("subjects", subjects));
+	    LOG_MEM("subjects", subjects.at, subjects.len));
 }
 
 void access_log_closed(const struct access_log *l,

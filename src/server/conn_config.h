@@ -52,6 +52,9 @@ struct conn_config {
 	/* The templates, and the name of the claim; the rest is of the
 	 * request. */
 	struct rights_source rights;
+	/* A request that names no subject and has no claim follows its
+	 * identity's own subject: see gateway_follows_own_subject(). */
+	bool follows_own_subject;
 	struct cors cors;		   /* of public requests */
 	const struct live_page *live_page; /* NULL: none */
 	/* Public connections begin with a header of the PROXY protocol. */

@@ -310,10 +310,10 @@ static void serve_selection(struct conn *c, const struct exchange *x,
 	}
 }
 
-static void serve_identity(struct conn *c, const struct exchange *x,
-			   const struct events_query *q,
-			   const struct events_subjects *asked,
-			   const struct authentication *who)
+static void serve_rights(struct conn *c, const struct exchange *x,
+			 const struct events_query *q,
+			 const struct events_subjects *asked,
+			 const struct authentication *who)
 {
 	struct rights_source source = c->set->cfg.rights;
 	struct rights_selection selection;
@@ -335,6 +335,19 @@ static void serve_identity(struct conn *c, const struct exchange *x,
 	else
 		serve_selection(c, x, q, who, &selection);
 	rights_free(rights);
+}
+
+/* Most requests need no look at the rights. */
+static void serve_identity(struct conn *c, const struct exchange *x,
+			   const struct events_query *q,
+			   const struct events_subjects *asked,
+			   const struct authentication *who)
+{
+	if (c->set->cfg.follows_own_subject && asked->n == 0 &&
+	    who->rights == NULL)
+		serve_selection(c, x, q, who, NULL);
+	else
+		serve_rights(c, x, q, asked, who);
 }
 
 static void serve_subscription(struct conn *c, const struct exchange *x,

@@ -400,6 +400,7 @@ static void start_conns(struct server *s)
 		.tokens = start_tokens(s),
 		.id_query = o->id_query,
 		.rights = gateway_rights(o),
+		.follows_own_subject = gateway_follows_own_subject(o),
 		.live_page = o->ui ? &s->ui : NULL,
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
 		.proxy_protocol = o->proxy_protocol,
