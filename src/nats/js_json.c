@@ -124,7 +124,7 @@ static json_t *reload_repaired(const char *text, size_t len)
 		else
 			rc = buf_put(&copy, at++, 1);
 	}
-	if (rc == 0)
+	if (rc == 0 && buf_unread(&copy) > 0)
 		json = json_loadb((const char *)buf_data(&copy),
 				  buf_unread(&copy), JSON_REJECT_DUPLICATES,
 				  NULL);
