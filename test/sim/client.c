@@ -88,6 +88,19 @@ static bool is_judged(const struct sim *s, const struct client *c)
 	       s->rolled_from == 0;
 }
 
+/* A later message of the same subject was in the snapshot in its place. */
+static bool is_superseded(const struct sim *s, const struct client *c,
+			  size_t uid)
+{
+	if (s->js.messages[uid].seq > c->snapshot_to)
+		return false;
+	for (size_t i = uid + 1; i < s->js.n_messages; i++)
+		if (s->subjects[i] == s->subjects[uid] &&
+		    s->js.messages[i].seq <= c->snapshot_to)
+			return true;
+	return false;
+}
+
 void client_check_owed(struct sim *s, struct client *c)
 {
 	size_t from, to;
@@ -99,7 +112,8 @@ void client_check_owed(struct sim *s, struct client *c)
 	for (size_t i = from; i < to; i++) {
 		size_t uid = s->js.stored[i];
 
-		if (client_follows(c, s->subjects[uid]) && !c->got[uid])
+		if (client_follows(c, s->subjects[uid]) && !c->got[uid] &&
+		    !is_superseded(s, c, uid))
 			sim_fail(s,
 				 "client %ld lacks sequence %" PRIu64
 				 ", its id is %" PRIu64,
@@ -120,7 +134,7 @@ static void note_gone(struct sim *s, struct client *c, uint64_t from,
 		size_t uid = s->removed.messages[q];
 
 		if (uid == 0 || !client_follows(c, s->subjects[uid]) ||
-		    c->got[uid])
+		    c->got[uid] || is_superseded(s, c, uid))
 			continue;
 		if (s->removed.was_read[q])
 			sim_fail(s,
@@ -152,8 +166,11 @@ static void take_id(struct sim *s, struct client *c, const char *text)
 	if (c->started && cur.seq < c->id)
 		sim_fail(s, "client %ld: id went back from %" PRIu64 " to %s",
 			 client_no(s, c), c->id, text);
-	if (!c->started)
+	if (!c->started) {
 		c->start = c->sent = cur.seq;
+		if (c->wide && c->policy == START_LAST)
+			c->snapshot_to = s->js.last_seq;
+	}
 	c->started = true;
 	c->id = cur.seq;
 	if (cur.has_tag)
@@ -178,6 +195,7 @@ static void take_reset(struct sim *s, struct client *c, const struct gap *g)
 				 : 0;
 	memset(c->got, 0, UIDS_MAX);
 	memset(c->owed, 0, SIM_MAX_SEQ + 1);
+	c->snapshot_to = 0;
 	if (c->doomed > 0)
 		c->doomed--;
 	c->epoch = 0; /* by the tag */

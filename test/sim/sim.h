@@ -85,10 +85,13 @@ struct client {
 	bool started;	      /* a first id has come */
 	unsigned epoch;	      /* of the stream, as the client knows it */
 	uint64_t start;	      /* every event after it is owed */
-	uint64_t id;	      /* last id seen: the client's cursor */
-	uint64_t sent;	      /* last message seen */
-	uint8_t *got;	      /* by uid */
-	uint8_t *owed;	      /* by sequence: gone, and not yet reported */
+	/* deliver=last of a selection: up to it, only the newest message of
+	 * each subject is owed. */
+	uint64_t snapshot_to;
+	uint64_t id;   /* last id seen: the client's cursor */
+	uint64_t sent; /* last message seen */
+	uint8_t *got;  /* by uid */
+	uint8_t *owed; /* by sequence: gone, and not yet reported */
 	char tag[SSE_TAG_LEN + 1];
 	unsigned gaps;
 	uint64_t last_ms; /* when the last message came */

@@ -125,8 +125,6 @@ static void become_new(struct sim *s, struct client *c, char *text, size_t size)
 	c->subject = sim_subject_of((int)sim_rnd(s, (uint64_t)s->n_ids));
 	client_choose_subjects(s, c);
 	c->policy = (enum cursor_start)sim_rnd(s, 4);
-	if (c->wide && c->policy == START_LAST)
-		c->policy = START_ALL;
 	c->stale = false;
 	c->epoch = 0; /* its first tag says */
 	c->started = false;
@@ -182,6 +180,7 @@ static void open_client(struct sim *s, struct client *c)
 		become_new(s, c, text, sizeof(text));
 	}
 	o.start = c->policy;
+	c->snapshot_to = 0;
 	choose_form(s, &o);
 	c->id = c->sent = 0;
 	if (o.start == START_RESUME) {
