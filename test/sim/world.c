@@ -190,6 +190,9 @@ static void mend_all(struct sim *s)
 	if (sim_has(s, FEATURE_CONSUMER_LIMIT) &&
 	    s->js.faults.max_consumers == 0)
 		s->js.faults.max_consumers = (unsigned)sim_rnd(s, 3);
+	/* Without a consumer beside the tail's there is no snapshot. */
+	if (sim_has(s, FEATURE_SELECTIONS) && s->js.faults.max_consumers == 1)
+		s->js.faults.max_consumers = 2;
 	for (int k = 0; k < s->n_clients; k++)
 		s->clients[k].stuck = false;
 }
