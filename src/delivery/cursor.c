@@ -231,7 +231,7 @@ bool cursor_would_join(const struct cursor *c,
 	uint64_t need = c->evicted ? event_buffer_quarter(buffer)
 				   : event_buffer_floor(buffer);
 
-	if (c->wide && covered < c->more->snapshot_end)
+	if (covered < cursor_snapshot_end(c))
 		return false;
 	if (MUTATED(FIRST_FRAME) && event_buffer_count(buffer) > 0)
 		return covered + 3 >= event_buffer_floor(buffer);

@@ -202,6 +202,12 @@ enum { CURSOR_IOV_MAX = 64, CURSOR_BATCH_BYTES = 256 * 1024 };
 bool cursor_joins(const struct cursor *c, const struct event_buffer *buffer);
 /* deliver=last: begins with the newest message of each subject. */
 bool cursor_has_snapshot(const struct cursor *c);
+/* 0: it has none, or it is not known yet. */
+static inline uint64_t cursor_snapshot_end(const struct cursor *c)
+{
+	return c->wide ? c->more->snapshot_end : 0;
+}
+
 /* No message beyond `seq` is part of its snapshot. */
 void cursor_cut_snapshot(struct cursor *c, uint64_t seq);
 /* The same, if it had covered this much. */

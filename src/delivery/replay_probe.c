@@ -197,6 +197,35 @@ static bool is_last_older(const struct replay *r)
 	       r->questions[0].seq < r->questions[1].seq && !MUTATED(ONE_PROBE);
 }
 
+/* The stream no longer has the rest of the snapshot, and the buffer has it up
+ * to where the tail is: messages that were replaced come as well. What is
+ * missing behind that is seen by the tail, which comes there first. */
+static enum replay_next leave_snapshot(struct replay *r, uint64_t now_ms)
+{
+	if (event_buffer_last_seq(r->buffer) < cursor_snapshot_end(r->cursor))
+		return recheck_later(r, now_ms);
+	replay_drop_consumer(r);
+	cursor_cut_snapshot(r->cursor, r->covered);
+	r->snapshot = false;
+	r->phase = REPLAY_DELIVER;
+	replay_queue_clear(&r->queue);
+	return NEXT_STEP;
+}
+
+/* Messages behind the position have left the stream. */
+static enum replay_next on_expired(struct replay *r, uint64_t now_ms)
+{
+	if (r->cursor->state == CURSOR_WAITING) {
+		r->placed = false; /* the client knows of no position yet */
+		return NEXT_RESTART;
+	}
+	if (r->covered < cursor_snapshot_end(r->cursor) &&
+	    r->covered >= event_buffer_floor(r->buffer))
+		return leave_snapshot(r, now_ms);
+	replay_drop_consumer(r);
+	return NEXT_GAP;
+}
+
 enum replay_next replay_on_check(struct replay *r,
 				 const struct jetstream_info *info,
 				 uint64_t now_ms)
@@ -208,10 +237,8 @@ enum replay_next replay_on_check(struct replay *r,
 	r->confirmed = false;
 	if (r->phase == REPLAY_CHECK && r->last)
 		return start_at_last(r);
-	if (info->first_seq > r->covered + 1 && r->placed) {
-		replay_drop_consumer(r);
-		return NEXT_GAP;
-	}
+	if (info->first_seq > r->covered + 1 && r->placed)
+		return on_expired(r, now_ms);
 	if (r->phase == REPLAY_CHECK_PULL) {
 		if (!r->placed)
 			replay_place_at_queue(r);
@@ -227,7 +254,7 @@ enum replay_next replay_on_check(struct replay *r,
 	replay_cover_up_to(r, replay_evidence(r));
 	if (!replay_joins(r) &&
 	    (info->last_seq < event_buffer_floor(r->buffer) ||
-	     r->covered < r->snapshot_end))
+	     r->covered < cursor_snapshot_end(r->cursor)))
 		/* it is not yet where the buffer begins, or the tail not yet
 		 * where the snapshot ends */
 		return recheck_later(r, now_ms);

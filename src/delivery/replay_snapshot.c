@@ -91,7 +91,8 @@ enum replay_next replay_next_of_snapshot(struct replay *r, uint64_t now_ms)
 		return end_without_message(r, r->snapshot_end);
 	if (!r->has_consumer)
 		return NEXT_CREATE;
-	if (r->big || r->credit != r->pulled)
+	if (r->big || r->credit != r->pulled ||
+	    !r->short_pull) /* a smaller one may be accepted */
 		return NEXT_PULL;
 	/* It has nothing more, for now: it skips a message that has left the
 	 * stream, or its replica is behind. */

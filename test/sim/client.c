@@ -88,15 +88,15 @@ static bool is_judged(const struct sim *s, const struct client *c)
 	       s->rolled_from == 0;
 }
 
-/* A later message of the same subject was in the snapshot in its place. */
+/* A later message of the same subject comes in its place: as a part of the
+ * snapshot, or behind it. */
 static bool is_superseded(const struct sim *s, const struct client *c,
 			  size_t uid)
 {
 	if (s->js.messages[uid].seq > c->snapshot_to)
 		return false;
 	for (size_t i = uid + 1; i < s->js.n_messages; i++)
-		if (s->subjects[i] == s->subjects[uid] &&
-		    s->js.messages[i].seq <= c->snapshot_to)
+		if (s->subjects[i] == s->subjects[uid])
 			return true;
 	return false;
 }

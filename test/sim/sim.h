@@ -86,7 +86,7 @@ struct client {
 	unsigned epoch;	      /* of the stream, as the client knows it */
 	uint64_t start;	      /* every event after it is owed */
 	/* deliver=last of a selection: up to it, only the newest message of
-	 * each subject is owed. */
+	 * each subject is owed; after a resume, up to its cursor. */
 	uint64_t snapshot_to;
 	uint64_t id;   /* last id seen: the client's cursor */
 	uint64_t sent; /* last message seen */

@@ -180,7 +180,10 @@ static void open_client(struct sim *s, struct client *c)
 		become_new(s, c, text, sizeof(text));
 	}
 	o.start = c->policy;
-	c->snapshot_to = 0;
+	if (!resume)
+		c->snapshot_to = 0;
+	else if (c->snapshot_to > c->id)
+		c->snapshot_to = c->id;
 	choose_form(s, &o);
 	c->id = c->sent = 0;
 	if (o.start == START_RESUME) {
