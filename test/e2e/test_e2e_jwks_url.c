@@ -167,7 +167,7 @@ static void an_unknown_kid_that_stays_so_costs_one_fetch(void **state)
 
 	start(f);
 	begin_ms = test_now_ms();
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 10; i++)
 		is_unauthorized(send_request(f, "GET", token_c));
 	assert_true(test_now_ms() - begin_ms < 7000);
 	assert_int_equal(key_server_count(&keys), 2);
@@ -201,23 +201,25 @@ static void keys_are_fetched_before_they_get_old(void **state)
 static void a_request_waits_three_seconds_at_most(void **state)
 {
 	struct e2e *f = *state;
-	uint64_t begin_ms;
+	uint64_t begin_ms, prompt, deadline;
 	struct sse_client *c, *head;
 
 	start(f);
 	key_server_set_mode(&keys, "no-head");
 	begin_ms = test_now_ms();
+	prompt = test_deadline_ms(PROMPT_MS);
+	deadline = test_deadline_ms(5000);
 	c = send_request(f, "GET", token_b);
 	head = send_request(f, "HEAD", token_b);
 	wait_waiting(f, 2);
 	/* The loop does not wait. */
 	opens(f, token_a);
-	assert_true(test_now_ms() - begin_ms < PROMPT_MS);
+	assert_true(test_now_ms() < prompt);
 	is_unauthorized(c);
 	assert_true(test_now_ms() - begin_ms >= 2900);
 	sse_client_wait_reply(head);
 	assert_int_equal(head->status, 401);
-	assert_true(test_now_ms() - begin_ms < 5000);
+	assert_true(test_now_ms() < deadline);
 	wait_waiting(f, 0);
 	gateway_proc_wait_metric(
 		&f->gw,
@@ -329,14 +331,14 @@ static void a_drain_answers_those_that_wait(void **state)
 {
 	struct e2e *f = *state;
 	struct sse_client *c, *plain;
-	uint64_t begin_ms;
+	uint64_t deadline;
 
 	start(f);
 	key_server_set_mode(&keys, "no-body");
 	c = send_request(f, "GET", token_b);
 	plain = send_request(f, "HEAD", token_b);
 	wait_waiting(f, 2);
-	begin_ms = test_now_ms();
+	deadline = test_deadline_ms(PROMPT_MS);
 	gateway_proc_signal(&f->gw, SIGTERM);
 	sse_client_wait_reply(c);
 	assert_int_equal(c->status, 200);
@@ -346,7 +348,7 @@ static void a_drain_answers_those_that_wait(void **state)
 	sse_client_close(c);
 	sse_client_close(plain);
 	assert_int_equal(gateway_proc_wait_exit(&f->gw, 30000), 0);
-	assert_true(test_now_ms() - begin_ms < PROMPT_MS);
+	assert_true(test_now_ms() < deadline);
 }
 
 /* ---- servers that hang, lie and go away ------------------------------------
@@ -445,15 +447,15 @@ static void a_stop_does_not_wait_for_the_server(void **state)
 	struct e2e *f = *state;
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		uint64_t begin_ms;
+		uint64_t deadline;
 
 		key_server_set_mode(&keys, modes[i]);
 		start_unready(f, keys.url);
 		key_server_wait_count(&keys, i + 1);
-		begin_ms = test_now_ms();
+		deadline = test_deadline_ms(PROMPT_MS);
 		gateway_proc_signal(&f->gw, SIGTERM);
 		assert_int_equal(gateway_proc_wait_exit(&f->gw, 30000), 0);
-		assert_true(test_now_ms() - begin_ms < PROMPT_MS);
+		assert_true(test_now_ms() < deadline);
 	}
 }
 
