@@ -21,23 +21,6 @@ enum {
 /* About 200 bytes, so that a client that does not read is a slow one. */
 static char prefix[201];
 
-static int setup(void **state)
-{
-	struct e2e *f;
-
-	if (e2e_setup(state) != 0)
-		return -1;
-	f = *state;
-	n_followers = 0;
-	memset(prefix, 'x', sizeof(prefix) - 1);
-	e2e_delete_stream(f);
-	nats_admin_stream(f->admin,
-			  "{\"name\": \"Events\", \"subjects\": [\"events.>\"],"
-			  "\"storage\": \"file\"}");
-	f->has_stream = true;
-	return 0;
-}
-
 /* ---- what a client gets -------------------------------------------------- */
 
 enum { CLIENTS = 4, SEQS = 32 * 1024 };
@@ -97,6 +80,23 @@ static void wait_for(struct follower *w, size_t n)
 	if (!sse_client_until(w->client, has_messages, &n, SSE_CLIENT_WAIT_MS))
 		fail_msg("%zu of %zu messages; %s", w->n, n,
 			 sse_client_describe(w->client));
+}
+
+static int setup(void **state)
+{
+	struct e2e *f;
+
+	if (e2e_setup(state) != 0)
+		return -1;
+	f = *state;
+	n_followers = 0;
+	memset(prefix, 'x', sizeof(prefix) - 1);
+	e2e_delete_stream(f);
+	nats_admin_stream(f->admin,
+			  "{\"name\": \"Events\", \"subjects\": [\"events.>\"],"
+			  "\"storage\": \"file\"}");
+	f->has_stream = true;
+	return 0;
 }
 
 /* ---- what the stream has ------------------------------------------------- */
