@@ -89,48 +89,21 @@ int subject_template_parse(struct subject_template *ret, const char *text,
 	return 0;
 }
 
-static size_t render_template(const struct subject_template *t,
-			      const char *token, size_t len, char *out)
+size_t subject_render(const struct subject_template *t, const char *id,
+		      size_t id_len, char *out)
 {
 	char *end = out;
 
-	MUST(t->prefix_len + len + t->suffix_len < SUBJECT_MAX);
+	MUST(subject_id_ok(id, id_len));
+	MUST(t->prefix_len + id_len + t->suffix_len < SUBJECT_MAX);
 	memcpy(end, t->prefix, t->prefix_len);
 	end += t->prefix_len;
-	memcpy(end, token, len);
-	end += len;
+	memcpy(end, id, id_len);
+	end += id_len;
 	memcpy(end, t->suffix, t->suffix_len);
 	end += t->suffix_len;
 	*end = '\0';
 	return (size_t)(end - out);
-}
-
-size_t subject_render(const struct subject_template *t, const char *id,
-		      size_t id_len, char *out)
-{
-	MUST(subject_id_ok(id, id_len));
-	return render_template(t, id, id_len, out);
-}
-
-size_t subject_filter(const struct subject_template *t, char *out)
-{
-	return render_template(t, "*", 1, out);
-}
-
-bool subject_matches(const struct subject_template *t, const char *subject,
-		     size_t len, const char **id, size_t *id_len)
-{
-	size_t around = t->prefix_len + t->suffix_len;
-	const char *token = subject + t->prefix_len;
-
-	if (len <= around || !subject_id_ok(token, len - around) ||
-	    memcmp(subject, t->prefix, t->prefix_len) != 0 ||
-	    memcmp(subject + len - t->suffix_len, t->suffix, t->suffix_len) !=
-		    0)
-		return false;
-	*id = token;
-	*id_len = len - around;
-	return true;
 }
 
 bool subject_stream_name_ok(const char *name)

@@ -1,6 +1,5 @@
-/* NATS subjects: identities as tokens, the template that makes a client's
- * subject of an identity, and the filter for all identities. Rules: NATS ADR-6
- * (naming). */
+/* NATS subjects: identities as tokens, and the template that makes an
+ * identity's own subject. Rules: NATS ADR-6 (naming). */
 #ifndef SLUICE_SUBJECT_H
 #define SLUICE_SUBJECT_H
 
@@ -35,14 +34,6 @@ int subject_template_parse(struct subject_template *ret, const char *text,
  * (SUBJECT_MAX bytes); returns its length without the NUL. */
 size_t subject_render(const struct subject_template *t, const char *id,
 		      size_t id_len, char *out);
-
-/* Writes the filter for all identities, "events.*", to `out` (SUBJECT_MAX
- * bytes). */
-size_t subject_filter(const struct subject_template *t, char *out);
-
-/* True when `subject` is that of a good identity. */
-bool subject_matches(const struct subject_template *t, const char *subject,
-		     size_t len, const char **id, size_t *id_len);
 
 /* Name of a stream: 1 to 255 bytes, printable ASCII, none of " .*>\/". */
 bool subject_stream_name_ok(const char *name);

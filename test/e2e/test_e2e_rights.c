@@ -1,5 +1,6 @@
-/* Who reads which subjects, on a real server: templates, wildcards, requests
- * for subjects, claims of tokens, hidden subjects, and no identities. */
+/* Which subjects a client reads, on a real server: templates, wildcards,
+ * requests for subjects, claims of tokens, hidden subjects, and no identities.
+ */
 #include "e2e.h"
 
 #include <stdio.h>

@@ -34,15 +34,15 @@ static void an_identity_is_one_token(void **state)
 	}
 }
 
-static void template_makes_subjects_and_the_filter(void **state)
+static void template_makes_subjects(void **state)
 {
 	static const struct {
-		const char *text, *subject, *filter;
+		const char *text, *subject;
 	} cases[] = {
-		{"events.{id}", "events.42", "events.*"},
-		{"{id}", "42", "*"},
-		{"{id}.inbox", "42.inbox", "*.inbox"},
-		{"a.b.{id}.c.d", "a.b.42.c.d", "a.b.*.c.d"},
+		{"events.{id}", "events.42"},
+		{"{id}", "42"},
+		{"{id}.inbox", "42.inbox"},
+		{"a.b.{id}.c.d", "a.b.42.c.d"},
 	};
 
 	(void)state;
@@ -58,9 +58,6 @@ static void template_makes_subjects_and_the_filter(void **state)
 		assert_int_equal(subject_render(&t, "42", 2, out),
 				 strlen(cases[i].subject));
 		assert_string_equal(out, cases[i].subject);
-		assert_int_equal(subject_filter(&t, out),
-				 strlen(cases[i].filter));
-		assert_string_equal(out, cases[i].filter);
 	}
 }
 
@@ -125,30 +122,6 @@ static void template_length_leaves_room_for_the_identity(void **state)
 	assert_string_equal(why, "it is too long");
 }
 
-static void finds_the_identity_in_a_subject(void **state)
-{
-	struct subject_template t;
-	const char *why, *id = NULL;
-	size_t len = 0;
-	static const char *const others[] = {
-		"events.42",	    "events..inbox",	"events.4.2.inbox",
-		"events.inbox",	    "Events.4.inbox",	"events.4.inboy",
-		"events.*.inbox",   "events.>.inbox",	"",
-		"events.4.inbox.x", "x.events.4.inbox",
-	};
-
-	(void)state;
-	assert_int_equal(subject_template_parse(&t, "events.{id}.inbox", &why),
-			 0);
-	assert_true(subject_matches(&t, "events.42.inbox###", 15, &id, &len));
-	assert_int_equal(len, 2);
-	assert_memory_equal(id, "42", 2);
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		if (subject_matches(&t, others[i], strlen(others[i]), &id,
-				    &len))
-			fail_msg("%s", others[i]);
-}
-
 static void stream_names(void **state)
 {
 	char name[SUBJECT_NAME_MAX + 2];
@@ -195,10 +168,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_identity_is_one_token),
-		cmocka_unit_test(template_makes_subjects_and_the_filter),
+		cmocka_unit_test(template_makes_subjects),
 		cmocka_unit_test(template_faults_have_a_reason),
 		cmocka_unit_test(template_length_leaves_room_for_the_identity),
-		cmocka_unit_test(finds_the_identity_in_a_subject),
 		cmocka_unit_test(stream_names),
 		cmocka_unit_test(prefixes),
 	};
