@@ -68,6 +68,19 @@ static const char *text(const json_t *o, const char *name)
 	return json_string_value(json_object_get(o, name));
 }
 
+/* `other`: the second one, or NULL. */
+static void expect_subjects(const json_t *o, const char *first,
+			    const char *other)
+{
+	const json_t *list = json_object_get(o, "subjects");
+
+	assert_int_equal(json_array_size(list), other == NULL ? 1 : 2);
+	assert_string_equal(json_string_value(json_array_get(list, 0)), first);
+	if (other != NULL)
+		assert_string_equal(json_string_value(json_array_get(list, 1)),
+				    other);
+}
+
 /* ---- the list ------------------------------------------------------------ */
 
 static void who_is_there(void **state)
@@ -75,13 +88,13 @@ static void who_is_there(void **state)
 	struct e2e *f = *state;
 	struct sse_client *alice;
 	uint64_t last;
-	json_t *page, *one, *subjects;
+	json_t *page, *one;
 	char target[64];
 
-	e2e_gateway(f, NULL);
+	e2e_gateway(f, "--allow-sub", "news.>", NULL);
 	alice = e2e_open(f, "alice", NULL);
 	e2e_open(f, "bob", "deliver=all");
-	e2e_open(f, "alice", NULL);
+	e2e_open(f, "alice", "subject=news.%3E&subject=events.alice");
 	e2e_publish(f, "alice", "one");
 	last = e2e_publish(f, "alice", "two");
 	e2e_expect(alice, 2, "two");
@@ -91,10 +104,9 @@ static void who_is_there(void **state)
 	assert_true(json_is_null(json_object_get(page, "next")));
 	assert_string_equal(text(entry(page, 0), "id"), "alice");
 	assert_string_equal(text(entry(page, 1), "id"), "bob");
-	subjects = json_object_get(entry(page, 0), "subjects");
-	assert_int_equal(json_array_size(subjects), 1);
-	assert_string_equal(json_string_value(json_array_get(subjects, 0)),
-			    "events.alice");
+	expect_subjects(entry(page, 0), "events.alice", NULL);
+	expect_subjects(entry(page, 2), "events.alice", "news.>");
+	gateway_proc_wait_log(&f->gw, "subjects=\"events.alice news.>\"");
 	assert_string_equal(text(entry(page, 0), "state"), "live");
 	assert_memory_equal(text(entry(page, 0), "address"), "127.0.0.1", 10);
 	assert_int_equal(number(entry(page, 0), "subscription"), 1);
