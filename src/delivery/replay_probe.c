@@ -197,13 +197,11 @@ static bool is_last_older(const struct replay *r)
 	       r->questions[0].seq < r->questions[1].seq && !MUTATED(ONE_PROBE);
 }
 
-/* The stream no longer has the rest of the snapshot, and the buffer has it up
- * to where the tail is: messages that were replaced come as well. What is
- * missing behind that is seen by the tail, which comes there first. */
-static enum replay_next leave_snapshot(struct replay *r, uint64_t now_ms)
+/* The stream no longer has the rest of the snapshot, and the buffer has what is
+ * next: messages that were replaced come as well. What is missing behind the
+ * tail is seen by the tail. */
+static enum replay_next leave_snapshot(struct replay *r)
 {
-	if (event_buffer_last_seq(r->buffer) < cursor_snapshot_end(r->cursor))
-		return recheck_later(r, now_ms);
 	replay_drop_consumer(r);
 	cursor_cut_snapshot(r->cursor, r->covered);
 	r->snapshot = false;
@@ -213,7 +211,7 @@ static enum replay_next leave_snapshot(struct replay *r, uint64_t now_ms)
 }
 
 /* Messages behind the position have left the stream. */
-static enum replay_next on_expired(struct replay *r, uint64_t now_ms)
+static enum replay_next on_expired(struct replay *r)
 {
 	if (r->cursor->state == CURSOR_WAITING) {
 		r->placed = false; /* the client knows of no position yet */
@@ -221,7 +219,7 @@ static enum replay_next on_expired(struct replay *r, uint64_t now_ms)
 	}
 	if (r->covered < cursor_snapshot_end(r->cursor) &&
 	    r->covered >= event_buffer_floor(r->buffer))
-		return leave_snapshot(r, now_ms);
+		return leave_snapshot(r);
 	replay_drop_consumer(r);
 	return NEXT_GAP;
 }
@@ -238,7 +236,7 @@ enum replay_next replay_on_check(struct replay *r,
 	if (r->phase == REPLAY_CHECK && r->last)
 		return start_at_last(r);
 	if (info->first_seq > r->covered + 1 && r->placed)
-		return on_expired(r, now_ms);
+		return on_expired(r);
 	if (r->phase == REPLAY_CHECK_PULL) {
 		if (!r->placed)
 			replay_place_at_queue(r);
