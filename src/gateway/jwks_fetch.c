@@ -98,6 +98,9 @@ static CURLcode set_transfer_limits(CURL *easy)
 	/* "": also no proxy of the environment. */
 	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_NOSIGNAL, 1L);
+	/* Without it the end of a transfer waits for a resolver that hangs. It
+	 * is a thread of libcurl, which frees itself. */
+	SET(CURLOPT_QUICK_EXIT, 1L);
 	return rc;
 }
 
@@ -152,8 +155,6 @@ static CURLcode transfer_result(struct jwks_fetch *f, const struct transfer *t)
 	return CURLE_ABORTED_BY_CALLBACK;
 }
 
-/* At the end of the program a resolver that hangs may stay behind: it is a
- * thread of libcurl that frees itself. */
 static CURLcode run_transfer(struct jwks_fetch *f, struct transfer *t)
 {
 	CURLMcode rc = curl_multi_add_handle(f->multi, t->easy);
@@ -168,8 +169,6 @@ static CURLcode run_transfer(struct jwks_fetch *f, struct transfer *t)
 			rc = curl_multi_poll(f->multi, NULL, 0, POLL_MS, NULL);
 	}
 	ret = transfer_result(f, t);
-	if (is_fetch_stopped(f))
-		curl_easy_setopt(t->easy, CURLOPT_QUICK_EXIT, 1L);
 	curl_multi_remove_handle(f->multi, t->easy);
 	return ret;
 }

@@ -1,4 +1,6 @@
 /* The thread that fetches keys: results, and stops at any moment. */
+#include <dlfcn.h>
+#include <netdb.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -32,6 +34,32 @@ struct fixture {
 };
 
 static struct fixture f;
+
+/* ---- a resolver that hangs ------------------------------------------------
+ */
+
+#define HANGING "hangs.test"
+
+static _Atomic int resolving, resolved;
+
+/* libcurl's calls end here. */
+__attribute__((visibility("default"))) int getaddrinfo(
+	const char *name, const char *service, const struct addrinfo *hints,
+	struct addrinfo **ret)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *,
+		    struct addrinfo **) = dlsym(RTLD_NEXT, "getaddrinfo");
+
+	if (name == NULL || strcmp(name, HANGING) != 0)
+		return real(name, service, hints, ret);
+	resolving++;
+	usleep(2 * STOP_MS * 1000);
+	resolved++;
+	return EAI_AGAIN;
+}
+
+/* ---- the thread ------------------------------------------------------------
+ */
 
 static void on_wakeup(uv_async_t *wakeup)
 {
@@ -174,6 +202,31 @@ static void it_stops_while_the_server_hangs(void **state)
 	}
 }
 
+static void wait_until(const _Atomic int *flag)
+{
+	uint64_t deadline = test_deadline_ms(WAIT_MS);
+
+	while (*flag == 0) {
+		assert_true(test_now_ms() < deadline);
+		usleep(1000);
+	}
+}
+
+static void it_stops_while_a_name_is_resolved(void **state)
+{
+	(void)state;
+	snprintf(f.server.url, sizeof(f.server.url), "https://" HANGING "/");
+	begin();
+	jwks_fetch_begin(f.fetch);
+	wait_until(&resolving);
+	usleep(300000);
+	stop();
+	assert_int_equal(resolved, 0);
+	/* libcurl's thread ends before the program does. */
+	wait_until(&resolved);
+	usleep(100000);
+}
+
 /* A result that was not taken is freed. */
 static void it_stops_with_a_result(void **state)
 {
@@ -193,6 +246,7 @@ int main(void)
 		TEST(it_stops_without_a_fetch),
 		TEST(it_stops_at_any_moment),
 		TEST(it_stops_while_the_server_hangs),
+		TEST(it_stops_while_a_name_is_resolved),
 		TEST(it_stops_with_a_result),
 	};
 
