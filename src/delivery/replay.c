@@ -67,9 +67,10 @@ static void request_permit(struct replay *r, enum replay_phase what,
 
 static void request_probe(struct replay *r, uint64_t now_ms)
 {
+	bool last = !r->placed || r->snapshot;
+
 	replay_queue_clear(&r->queue);
-	request_permit(r,
-		       r->placed && !r->snapshot ? REPLAY_PROBE : REPLAY_LAST,
+	request_permit(r, last && !r->looks ? REPLAY_LAST : REPLAY_PROBE,
 		       now_ms);
 }
 
@@ -92,6 +93,7 @@ int replay_begin(struct replay *r, struct cursor *c, const char *pattern,
 	r->sent = c->sent;
 	r->placed = c->state != CURSOR_WAITING;
 	r->snapshot_end = 0;
+	r->looks = false;
 	r->probes = 0;
 	r->confirmed = false;
 	r->big = false;
@@ -126,6 +128,7 @@ void replay_restart(struct replay *r, uint64_t now_ms)
 	replay_drop_consumer(r);
 	r->probes = 0;
 	r->confirmed = false;
+	r->looks = false;
 	request_probe(r, now_ms);
 }
 

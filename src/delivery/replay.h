@@ -154,6 +154,9 @@ struct replay {
 	 * snapshot is over. */
 	bool snapshot;
 	bool snapshot_read;	  /* a message at its end or beyond has come */
+	bool looks;		  /* LAST said "none" of a wildcard, which a
+				     server before 2.11 says of deleted messages,
+				     too: PROBE asks whether there is any */
 	bool snapshot_news;	  /* its present consumer brought something */
 	uint64_t snapshot_end;	  /* nothing beyond is part of it */
 	uint64_t newest;	  /* of the pattern, by LAST; 0: none */

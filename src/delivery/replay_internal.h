@@ -49,8 +49,8 @@ enum replay_next replay_on_check(struct replay *r,
 
 /* ---- replay_snapshot.c --------------------------------------------------- */
 
-/* The newest message of the pattern is known. */
-enum replay_next replay_on_newest(struct replay *r);
+/* LAST, or the PROBE that followed, is answered. `last_seq`: the leader's. */
+enum replay_next replay_on_newest(struct replay *r, uint64_t last_seq);
 /* replay_take_snapshot(): NEXT_CREATE, or what waits, or is over, by itself. */
 enum replay_next replay_begin_snapshot(struct replay *r, uint64_t end,
 				       uint64_t now_ms);

@@ -135,8 +135,6 @@ bool replay_has_last(const struct replay *r)
 /* The newest message is known: the subscription starts right before it. */
 static enum replay_next start_at_last(struct replay *r)
 {
-	if (r->snapshot)
-		return replay_on_newest(r);
 	r->covered = replay_evidence(r);
 	if (r->found)
 		r->covered = replay_queue_next(&r->queue) - 1;
@@ -233,6 +231,8 @@ enum replay_next replay_on_check(struct replay *r,
 	if (is_probe_unconfirmed(r, now_ms))
 		return probe_again(r, info, now_ms);
 	r->confirmed = false;
+	if (r->phase == REPLAY_CHECK && r->snapshot)
+		return replay_on_newest(r, info->last_seq);
 	if (r->phase == REPLAY_CHECK && r->last)
 		return start_at_last(r);
 	if (info->first_seq > r->covered + 1 && r->placed)

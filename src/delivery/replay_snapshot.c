@@ -9,9 +9,16 @@ static const struct backoff_times empty_times = {.first_ms = 250,
 						 .min_ms = 500,
 						 .max_ms = 5000};
 
-enum replay_next replay_on_newest(struct replay *r)
+enum replay_next replay_on_newest(struct replay *r, uint64_t last_seq)
 {
-	r->newest = r->questions[0].seq;
+	bool none = r->questions[0].seq == 0;
+
+	if (none && !r->looks && !pattern_is_literal(span_of(r->pattern))) {
+		r->looks = true;
+		return NEXT_PROBE;
+	}
+	r->newest = none ? 0 : r->looks ? last_seq : r->questions[0].seq;
+	r->looks = false;
 	r->newest_evidence = replay_evidence(r);
 	if (r->newest_evidence < r->newest)
 		r->newest_evidence = r->newest;

@@ -95,6 +95,16 @@ static size_t find_last(const struct fake_jetstream *js, const char *subject,
 	return m;
 }
 
+/* The newest message that ever was has left the stream. */
+static bool is_newest_deleted(const struct fake_jetstream *js,
+			      const char *subject)
+{
+	for (size_t m = js->n_messages - 1; m > 0; m--)
+		if (fake_matches(subject, js->messages[m].subject))
+			return fake_jetstream_at(js, js->messages[m].seq) != m;
+	return false;
+}
+
 static void respond_found(struct fake_jetstream *js, int server,
 			  const struct fake_request *a, struct fake_event *e)
 {
@@ -102,7 +112,10 @@ static void respond_found(struct fake_jetstream *js, int server,
 
 	if (reject(js, server, e))
 		return;
-	if (a->kind == REQUEST_GET_LAST)
+	if (a->kind == REQUEST_GET_LAST && js->faults.forgets &&
+	    is_newest_deleted(js, a->subject))
+		e->message = 0;
+	else if (a->kind == REQUEST_GET_LAST)
 		e->message = find_last(js, a->subject, last);
 	else if (a->kind == REQUEST_GET)
 		e->message = a->seq <= last ? fake_jetstream_at(js, a->seq) : 0;

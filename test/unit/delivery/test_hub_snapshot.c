@@ -151,6 +151,25 @@ static void nothing_for_a_subject_that_ends_with_a_delete_marker(void **state)
 	assert_int_equal(assert_snapshot(r, c[1], "ev.s.1 ev.s.2 ev.l", 22), 1);
 }
 
+/* nats-server below 2.11 does not find the newest message of a wildcard when
+ * the one behind it was deleted. */
+static void deleted_message_hides_no_others(void **state)
+{
+	struct rig *r = *state;
+	struct rig_client *c;
+
+	r->src.faults.forgets = true;
+	store_subjects(r, "ev.s.", 200, 400);
+	store_one(r, "ev.s.gone");
+	fake_jetstream_delete(&r->src, 401);
+	rig_connect(r);
+	c = open_last(r, "ev.s.* ev.t.*");
+	run_for(r, 1000);
+	assert_int_equal(c->cursor.state, CURSOR_LIVE);
+	assert_int_equal(opening_of(c), 200);
+	assert_int_equal(assert_snapshot(r, c, "ev.s.*", 401), 200);
+}
+
 static void without_messages_it_starts_at_the_end(void **state)
 {
 	struct rig *r = *state;
@@ -413,6 +432,7 @@ int main(void)
 		TEST(buffer_does_not_add_older_messages),
 		TEST(many_subjects_are_pulled_in_batches),
 		TEST(nothing_for_a_subject_that_ends_with_a_delete_marker),
+		TEST(deleted_message_hides_no_others),
 		TEST(without_messages_it_starts_at_the_end),
 		TEST(resume_from_inside_brings_everything),
 		TEST(limit_counts_messages_of_the_snapshot),
