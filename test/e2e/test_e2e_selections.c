@@ -312,6 +312,10 @@ static void newest_message_of_each_subject(void **state)
 
 	publish_subjects(f, "older");
 	publish_subjects(f, prefix);
+	/* nats-server before 2.11 no longer finds the newest one then. */
+	e2e_publish(f, "s.gone", "gone");
+	free(nats_admin_api(f->admin, "STREAM.MSG.DELETE.Events",
+			    "{\"seq\": 10001}"));
 	e2e_gateway(f, "--allow-sub", "events.>", NULL);
 	slow = follow(f, "deliver=last&subject=events.s.*",
 		      "user_id: alice\r\n");
@@ -336,7 +340,7 @@ static void newest_message_of_each_subject(void **state)
 		 e2e_id(SUBJECTS + 100, sse_client_last_id(slow->client)));
 	resumed = follow(f, query, "user_id: carol\r\n");
 	wait_for(resumed, SUBJECTS - 100 + 1);
-	for (size_t i = 0; i < resumed->n; i++)
+	for (size_t i = 0; i < SUBJECTS - 100; i++)
 		assert_int_equal(resumed->seqs[i], SUBJECTS + 101 + i);
 }
 
