@@ -168,24 +168,19 @@ static bool cover_foreign_frames(struct cursor *c,
 	return false;
 }
 
-bool cursor_prepare(struct cursor *c, const struct event_buffer *buffer)
+bool cursor_prepare_wide(struct cursor *c, const struct event_buffer *buffer)
 {
-	uint64_t number;
+	uint64_t number = event_buffer_number_after(buffer, c->covered);
 
-	if (!c->wide)
-		return true;
-	number = event_buffer_number_after(buffer, c->covered);
 	if (!selection_reader_prepare(c->more->selection, buffer, number))
 		return false;
 	return c->more->selection->from <= number ||
 	       cover_foreign_frames(c, buffer, number);
 }
 
-uint64_t cursor_next_frame(const struct cursor *c,
-			   const struct event_buffer *buffer, unsigned *scan)
+uint64_t cursor_next_wide(const struct cursor *c,
+			  const struct event_buffer *buffer, unsigned *scan)
 {
-	if (!c->wide)
-		return event_buffer_next(buffer, c->subject, c->covered, c->at);
 	return selection_reader_next(c->more->selection, buffer,
 				     event_buffer_number_after(buffer,
 							       c->covered),
@@ -276,10 +271,11 @@ bool cursor_batch_add(struct cursor_batch *b, const uint8_t *bytes, size_t len)
 void cursor_gather(const struct cursor *c, const struct event_buffer *buffer,
 		   struct cursor_batch *ret)
 {
-	unsigned scan = SELECTION_SCAN_MAX;
-	uint64_t n = cursor_next_frame(c, buffer, &scan);
+	uint64_t n;
 	size_t left = cursor_left(c);
 
+	ret->scan = SELECTION_SCAN_MAX;
+	n = cursor_next_frame(c, buffer, &ret->scan);
 	ret->n = 0;
 	ret->bytes = 0;
 	ret->first = n;
@@ -290,15 +286,25 @@ void cursor_gather(const struct cursor *c, const struct event_buffer *buffer,
 
 		if (!cursor_batch_add(ret, part, len))
 			return;
-		n = c->wide ? cursor_frame_after(c, buffer, n, &scan) : f->next;
+		n = c->wide ? cursor_frame_after(c, buffer, n, &ret->scan)
+			    : f->next;
 	}
+}
+
+/* Of a batch, so that there is one. Out of line, for the others' sake. */
+static __attribute__((noinline)) uint64_t next_in_batch(
+	const struct cursor *c, const struct event_buffer *buffer,
+	uint64_t number)
+{
+	unsigned scan = UINT_MAX;
+
+	return cursor_frame_after(c, buffer, number, &scan);
 }
 
 void cursor_advance(struct cursor *c, const struct event_buffer *buffer,
 		    const struct cursor_batch *b, size_t written,
 		    const uint8_t **rest, size_t *rest_len)
 {
-	unsigned scan = UINT_MAX;
 	uint64_t n = b->first;
 	size_t left = b->bytes;
 
@@ -321,6 +327,6 @@ void cursor_advance(struct cursor *c, const struct event_buffer *buffer,
 		if (!c->wide)
 			n = f->next;
 		else if (left > 0)
-			n = cursor_frame_after(c, buffer, n, &scan);
+			n = next_in_batch(c, buffer, n);
 	}
 }

@@ -185,11 +185,26 @@ uint8_t *cursor_asking(const struct cursor *c);
 
 /* Readies the index of its selection for the next gather, in steps of bounded
  * time; may cover frames that are none of its own. False: call it again. */
-bool cursor_prepare(struct cursor *c, const struct event_buffer *buffer);
+bool cursor_prepare_wide(struct cursor *c, const struct event_buffer *buffer);
+static inline bool cursor_prepare(struct cursor *c,
+				  const struct event_buffer *buffer)
+{
+	return !c->wide || cursor_prepare_wide(c, buffer);
+}
+
 /* The first frame that it has not handed out; 0: none. *scan: see
  * selection_reader_next(). */
-uint64_t cursor_next_frame(const struct cursor *c,
-			   const struct event_buffer *buffer, unsigned *scan);
+uint64_t cursor_next_wide(const struct cursor *c,
+			  const struct event_buffer *buffer, unsigned *scan);
+static inline uint64_t cursor_next_frame(const struct cursor *c,
+					 const struct event_buffer *buffer,
+					 unsigned *scan)
+{
+	return c->wide ? cursor_next_wide(c, buffer, scan)
+		       : event_buffer_next(buffer, c->subject, c->covered,
+					   c->at);
+}
+
 /* The first one behind frame `number`, which is its own; 0: none. */
 uint64_t cursor_frame_after(const struct cursor *c,
 			    const struct event_buffer *buffer, uint64_t number,
@@ -221,6 +236,7 @@ struct cursor_batch {
 	int n;
 	size_t bytes;
 	uint64_t first; /* number of the first frame; 0: none */
+	unsigned scan;	/* `wide`: frames that may still be compared */
 };
 
 /* Every message of the subject up to this sequence is accounted for. */

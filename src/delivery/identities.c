@@ -55,5 +55,7 @@ void identities_remove(struct hash_table *all, struct identity_entry *e,
 const struct identity_entry *identities_find(const struct hash_table *all,
 					     struct span id)
 {
+	if (all->n == 0)
+		return NULL;
 	return find_identity(all, id, hash_table_hash(all, id.at, id.len));
 }

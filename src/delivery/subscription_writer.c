@@ -240,11 +240,26 @@ static enum write_outcome gather_batch(struct subscription_writer *w,
 	return WRITE_WAIT;
 }
 
-enum write_outcome subscription_writer_next(struct subscription_writer *w,
-					    struct cursor *c)
+/* Out of line: an own subject, the common case, needs none of it. */
+static __attribute__((noinline)) bool has_more_wide(
+	struct subscription_writer *w, struct cursor *c)
 {
 	unsigned scan = 1;
 
+	return !cursor_prepare_wide(c, w->buffer) ||
+	       cursor_next_wide(c, w->buffer, &scan) != 0 || scan == 0;
+}
+
+static bool has_more(struct subscription_writer *w, struct cursor *c)
+{
+	return c->wide ? has_more_wide(w, c)
+		       : event_buffer_next(w->buffer, c->subject, c->covered,
+					   c->at) != 0;
+}
+
+static inline enum write_outcome next_outcome(struct subscription_writer *w,
+					      struct cursor *c)
+{
 	if (c->failed || c->blocked)
 		return WRITE_WAIT;
 	if (cursor_left(c) == 0)
@@ -253,11 +268,16 @@ enum write_outcome subscription_writer_next(struct subscription_writer *w,
 		return WRITE_REPLAY_NEXT;
 	if (c->state != CURSOR_LIVE || c->caught_up)
 		return WRITE_WAIT;
-	if (!cursor_prepare(c, w->buffer) ||
-	    cursor_next_frame(c, w->buffer, &scan) != 0 || scan == 0)
+	if (has_more(w, c))
 		return WRITE_MORE;
 	c->caught_up = c->live_since_write = true;
 	return WRITE_WAIT;
+}
+
+enum write_outcome subscription_writer_next(struct subscription_writer *w,
+					    struct cursor *c)
+{
+	return next_outcome(w, c);
 }
 
 enum write_outcome subscription_writer_write(struct subscription_writer *w,
@@ -273,8 +293,7 @@ enum write_outcome subscription_writer_write(struct subscription_writer *w,
 		put_expired_block(w, c, first);
 	gathered = gather_batch(w, c, &b);
 	write_batch(w, c, first, &b);
-	return gathered != WRITE_WAIT ? gathered
-				      : subscription_writer_next(w, c);
+	return gathered != WRITE_WAIT ? gathered : next_outcome(w, c);
 }
 
 void subscription_writer_write_shared(struct subscription_writer *w,

@@ -83,14 +83,15 @@ bool pattern_is_hidden(struct span pattern)
 {
 	struct span token;
 
+	if (pattern.len > 0 && *pattern.at != '$' && *pattern.at != '_')
+		return false;
 	return pattern_next_token(&pattern, &token) && token.len > 0 &&
 	       (*token.at == '$' || is_same_token(token, span_of("_INBOX")));
 }
 
 /* ---- comparisons --------------------------------------------------------- */
 
-/* With `literal` the tokens of `a` are no wildcards. */
-static bool is_covered(struct span a, struct span b, bool literal)
+bool pattern_inside(struct span a, struct span b)
 {
 	struct span x, y;
 
@@ -102,21 +103,37 @@ static bool is_covered(struct span a, struct span b, bool literal)
 			return has_x == has_y;
 		if (is_wildcard(y, '>'))
 			return true;
-		if (!literal && is_wildcard(x, '>'))
+		if (is_wildcard(x, '>'))
 			return false;
 		if (!is_wildcard(y, '*') && !is_same_token(x, y))
 			return false;
 	}
 }
 
+/* In one pass, for messages. */
 bool pattern_matches(struct span pattern, struct span subject)
 {
-	return is_covered(subject, pattern, true);
-}
+	const char *p = pattern.at, *p_end = p + pattern.len;
+	const char *s = subject.at, *s_end = s + subject.len;
 
-bool pattern_inside(struct span a, struct span b)
-{
-	return is_covered(a, b, false);
+	for (;;) { /* a token of each */
+		bool one = p < p_end && (p + 1 == p_end || p[1] == '.');
+
+		if (one && *p == '>')
+			return true;
+		if (one && *p == '*') {
+			p++;
+			while (s < s_end && *s != '.')
+				s++;
+		} else {
+			while (p < p_end && *p != '.' && s < s_end && *s == *p)
+				p++, s++;
+		}
+		if (p == p_end || s == s_end)
+			return p == p_end && s == s_end;
+		if (*p++ != '.' || *s++ != '.')
+			return false;
+	}
 }
 
 bool pattern_overlaps(struct span a, struct span b)

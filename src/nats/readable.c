@@ -12,6 +12,7 @@
 struct readable {
 	unsigned refs;
 	bool matches_hidden; /* some pattern does */
+	size_t lead; /* of the only pattern: its bytes before a wildcard */
 	char filter[PATTERN_MAX + 1];
 	size_t n;
 	struct span patterns[]; /* normalised */
@@ -106,6 +107,18 @@ static size_t measure_readable(char *const *list, size_t n)
 	return bytes;
 }
 
+/* Length of the tokens before the first wildcard, with their dots. */
+static size_t lead_of(struct span pattern)
+{
+	struct span rest = pattern, token;
+	size_t len = 0;
+
+	while (pattern_next_token(&rest, &token) && *token.at != '*' &&
+	       *token.at != '>' && rest.at != NULL)
+		len = (size_t)(rest.at - pattern.at);
+	return len;
+}
+
 static void finish_readable(struct readable *r)
 {
 	r->n = pattern_normalise(r->patterns, r->n);
@@ -114,6 +127,8 @@ static void finish_readable(struct readable *r)
 		if (*r->patterns[i].at == '*' || *r->patterns[i].at == '>')
 			r->matches_hidden = true;
 	make_readable_filter(r);
+	if (r->n == 1)
+		r->lead = lead_of(r->patterns[0]);
 }
 
 int readable_new(struct readable **ret, const struct readable_source *src)
@@ -161,6 +176,14 @@ bool readable_has(const struct readable *r, struct span subject)
 {
 	if (r->matches_hidden && pattern_is_hidden(subject))
 		return false;
+	if (r->n == 1) /* the common case: most of it by one comparison */
+		return subject.len > r->lead &&
+		       memcmp(subject.at, r->patterns[0].at, r->lead) == 0 &&
+		       pattern_matches(
+			       (struct span){r->patterns[0].at + r->lead,
+					     r->patterns[0].len - r->lead},
+			       (struct span){subject.at + r->lead,
+					     subject.len - r->lead});
 	for (size_t i = 0; i < r->n; i++)
 		if (pattern_matches(r->patterns[i], subject))
 			return true;

@@ -26,7 +26,8 @@ static const char *format_start(enum cursor_start start)
 	return texts[start];
 }
 
-/* "events.alice news.>", cut where it is too long for a line. */
+/* Of a subscription that follows more than its own subject: "events.alice
+ * news.>", cut where it is too long for a line. */
 static struct span format_subjects(const struct cursor *c, char *out,
 				   size_t size)
 {
@@ -50,19 +51,21 @@ void access_log_opened(const struct access_log *l,
 		       const struct access_log_subscription *s)
 {
 	char address[ADDRESS_TEXT_MAX], room[SUBJECTS_TEXT_MAX];
-	struct span id, subjects;
+	struct span id, subjects = {"", 0};
 
 	metric_add(l->metrics, METRIC_SUBSCRIPTIONS_OPENED, 1);
 	if (!log_on(l->access, LOG_INFO))
 		return;
 	id = hub_identity(s->hub, s->cursor);
 	address_text(s->address, address);
-	subjects = format_subjects(s->cursor, room, sizeof(room));
+	if (s->cursor->wide)
+		subjects = format_subjects(s->cursor, room, sizeof(room));
 	LOG(l->access, LOG_INFO, "subscription opened",
 	    LOG_U64("subscription", s->number), LOG_MEM("id", id.at, id.len),
 	    LOG_STR("address", address),
 	    LOG_STR("start", format_start((enum cursor_start)s->cursor->start)),
-	    LOG_MEM("subjects", subjects.at, subjects.len));
+	    subjects.len > 0 ? LOG_MEM("subjects", subjects.at, subjects.len)
+			     : LOG_END);
 }
 
 void access_log_closed(const struct access_log *l,
