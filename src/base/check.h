@@ -21,4 +21,7 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
+/* For what most calls do not need: its stack frame costs them nothing. */
+#define OUT_OF_LINE __attribute__((noinline))
+
 #endif

@@ -292,9 +292,9 @@ void cursor_gather(const struct cursor *c, const struct event_buffer *buffer,
 }
 
 /* Of a batch, so that there is one. Out of line, for the others' sake. */
-static __attribute__((noinline)) uint64_t next_in_batch(
-	const struct cursor *c, const struct event_buffer *buffer,
-	uint64_t number)
+static OUT_OF_LINE uint64_t next_in_batch(const struct cursor *c,
+					  const struct event_buffer *buffer,
+					  uint64_t number)
 {
 	unsigned scan = UINT_MAX;
 

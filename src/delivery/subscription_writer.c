@@ -1,5 +1,6 @@
 #include "delivery/subscription_writer.h"
 
+#include "base/check.h"
 #include "base/mutation.h"
 #include "http/ndjson.h"
 
@@ -241,8 +242,8 @@ static enum write_outcome gather_batch(struct subscription_writer *w,
 }
 
 /* Out of line: an own subject, the common case, needs none of it. */
-static __attribute__((noinline)) bool has_more_wide(
-	struct subscription_writer *w, struct cursor *c)
+static OUT_OF_LINE bool has_more_wide(struct subscription_writer *w,
+				      struct cursor *c)
 {
 	unsigned scan = 1;
 
