@@ -24,7 +24,8 @@
 	X(NO_BACKOFF, "failed requests are repeated at once")                 \
 	X(PATTERN_AHEAD, "the replay of a pattern does not wait for others")  \
 	X(NO_ROTATION, "a replay keeps its slot until its end")               \
-	X(DENIED_DELIVERED, "a denied subject is delivered")
+	X(DENIED_DELIVERED, "a denied subject is delivered")                  \
+	X(SNAPSHOT_EVIDENCE, "nothing has come since a snapshot began")
 
 enum mutation {
 	MUTATION_NONE,

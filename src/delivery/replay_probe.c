@@ -231,12 +231,12 @@ enum replay_next replay_on_check(struct replay *r,
 	if (is_probe_unconfirmed(r, now_ms))
 		return probe_again(r, info, now_ms);
 	r->confirmed = false;
+	if (info->first_seq > r->covered + 1 && r->placed)
+		return on_expired(r);
 	if (r->phase == REPLAY_CHECK && r->snapshot)
 		return replay_on_newest(r, info->last_seq);
 	if (r->phase == REPLAY_CHECK && r->last)
 		return start_at_last(r);
-	if (info->first_seq > r->covered + 1 && r->placed)
-		return on_expired(r);
 	if (r->phase == REPLAY_CHECK_PULL) {
 		if (!r->placed)
 			replay_place_at_queue(r);

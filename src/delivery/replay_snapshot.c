@@ -2,6 +2,7 @@
  * replay_group.h says what it promises. */
 #include "delivery/replay_internal.h"
 
+#include "base/mutation.h"
 #include "nats/pattern.h"
 
 /* Until a rejected consumer, or one that had nothing, is worth another try. */
@@ -29,6 +30,8 @@ enum replay_next replay_on_newest(struct replay *r, uint64_t last_seq)
 /* What follows `seq` comes as always. */
 static enum replay_next end_snapshot(struct replay *r, uint64_t seq)
 {
+	if (MUTATED(SNAPSHOT_EVIDENCE))
+		seq = event_buffer_last_seq(r->buffer);
 	replay_drop_consumer(r);
 	r->snapshot = false;
 	if (seq > r->covered || !r->placed)
