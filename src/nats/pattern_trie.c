@@ -15,7 +15,8 @@ struct pattern_node {
 	struct pattern_node *parent;
 	struct pattern_node *star; /* the node behind `*` */
 	struct list ends;	   /* patterns with these tokens */
-	struct list open_ends;	   /* patterns that go on with `>` */
+	struct list open_ends;	   /* patterns that go on with `>`, or with
+				      tokens that have no node */
 	uint32_t n_children;	   /* `star` included */
 	uint8_t len;
 	char token[]; /* the last one */
@@ -138,7 +139,14 @@ int pattern_trie_add(struct pattern_trie *t, struct pattern_link *link,
 	struct span rest = pattern, token;
 	bool open = false;
 
-	while (pattern_next_token(&rest, &token)) {
+	link->rest = (struct span){NULL, 0};
+	for (int depth = 0; rest.at != NULL; depth++) {
+		if (depth == PATTERN_TRIE_DEPTH) {
+			link->rest = rest;
+			open = true;
+			break;
+		}
+		pattern_next_token(&rest, &token);
 		open = token.len == 1 && *token.at == '>';
 		if (open)
 			break;
@@ -173,24 +181,42 @@ struct trie_match {
 	void *arg;
 };
 
-static void call_for_all(const struct trie_match *m, const struct list *all)
+static void call_for_ends(const struct trie_match *m,
+			  const struct pattern_node *node)
 {
-	for (struct list *n = all->next; n != all; n = n->next)
+	for (struct list *n = node->ends.next; n != &node->ends; n = n->next)
 		m->fn(LIST_ENTRY(n, struct pattern_link, in_node), m->arg);
 }
 
-/* As deep as the trie, which is at most PATTERN_MAX / 2 tokens. */
+/* `rest`: the tokens of the subject behind the node, at least one. */
+static void call_for_open_ends(const struct trie_match *m,
+			       const struct pattern_node *node,
+			       struct span rest)
+{
+	struct list *n = node->open_ends.next;
+
+	for (; n != &node->open_ends; n = n->next) {
+		struct pattern_link *link =
+			LIST_ENTRY(n, struct pattern_link, in_node);
+
+		if (link->rest.at == NULL || pattern_matches(link->rest, rest))
+			m->fn(link, m->arg);
+	}
+}
+
+/* As deep as the trie: PATTERN_TRIE_DEPTH tokens. */
 static void match_below(const struct trie_match *m,
 			const struct pattern_node *n, struct span rest)
 {
 	struct span token;
 	const struct pattern_node *child;
 
-	if (!pattern_next_token(&rest, &token)) {
-		call_for_all(m, &n->ends);
+	if (rest.at == NULL) {
+		call_for_ends(m, n);
 		return;
 	}
-	call_for_all(m, &n->open_ends);
+	call_for_open_ends(m, n, rest);
+	pattern_next_token(&rest, &token);
 	if (n->star != NULL)
 		match_below(m, n->star, rest);
 	if (token.len > PATTERN_MAX || n->n_children == (n->star != NULL))

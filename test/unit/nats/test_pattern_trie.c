@@ -133,6 +133,82 @@ static void wildcards_in_a_subject_are_literal(void **state)
 	assert_int_equal(f->found[exact], 0);
 }
 
+/* ---- deep patterns ------------------------------------------------------- */
+
+enum { DEEP_TOKENS = 120, DEEP_PATTERNS = 40 };
+
+/* "a.b.a.a. ...", most often the same at the beginning. */
+static void make_deep(char *out, bool wildcards)
+{
+	size_t n = (size_t)rand() % (2 * PATTERN_TRIE_DEPTH) + 1;
+
+	for (size_t i = 0; i < n; i++) {
+		bool last = i + 1 == n;
+		char token =
+			i < PATTERN_TRIE_DEPTH - 2 ? 'a' : "ab"[rand() % 2];
+
+		if (wildcards && rand() % 6 == 0)
+			token = last && rand() % 2 == 0 ? '>' : '*';
+		*out++ = token;
+		*out++ = '.';
+	}
+	out[-1] = '\0';
+}
+
+static void deep_patterns_are_found(void **state)
+{
+	static char texts[DEEP_PATTERNS][4 * PATTERN_TRIE_DEPTH + 1];
+	struct fixture *f = *state;
+	char subject[4 * PATTERN_TRIE_DEPTH + 1];
+	size_t found = 0;
+
+	srand(3);
+	for (size_t i = 0; i < DEEP_PATTERNS; i++) {
+		make_deep(texts[i], true);
+		assert_null(pattern_fault(span_of(texts[i])));
+		assert_int_equal(pattern_trie_add(&f->trie, &f->links[i],
+						  span_of(texts[i])),
+				 0);
+		f->links[i].owner = &f->found[i];
+	}
+	for (int round = 0; round < 3000; round++) {
+		make_deep(subject, false);
+		memset(f->found, 0, sizeof(f->found));
+		pattern_trie_match(&f->trie, span_of(subject), count, NULL);
+		for (size_t i = 0; i < DEEP_PATTERNS; i++) {
+			bool want = pattern_matches(span_of(texts[i]),
+						    span_of(subject));
+
+			if (f->found[i] != want)
+				fail_msg("%s on %s", texts[i], subject);
+			found += want;
+		}
+	}
+	assert_true(found > 100);
+}
+
+/* A pattern of 120 tokens costs no more than one of 16. */
+static void nodes_of_a_pattern_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	char text[2 * DEEP_TOKENS];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i % 2 == 0 ? 'a' : '.';
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(pattern_trie_add(&f->trie, &f->links[0],
+					  span_of(text)),
+			 0);
+	f->links[0].owner = &f->found[0];
+	assert_int_equal(f->trie.nodes.n, PATTERN_TRIE_DEPTH);
+	pattern_trie_match(&f->trie, span_of(text), count, NULL);
+	assert_int_equal(f->found[0], 1);
+	pattern_trie_match(&f->trie,
+			   (struct span){text, strlen(text) - 2}, /* less */
+			   count, NULL);
+	assert_int_equal(f->found[0], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +217,8 @@ int main(void)
 		TEST(each_pattern_alone),
 		TEST(many_patterns_come_and_go),
 		TEST(wildcards_in_a_subject_are_literal),
+		TEST(deep_patterns_are_found),
+		TEST(nodes_of_a_pattern_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
