@@ -93,6 +93,7 @@ int replay_begin(struct replay *r, struct cursor *c, const char *pattern,
 	r->sent = c->sent;
 	r->placed = c->state != CURSOR_WAITING;
 	r->snapshot_end = 0;
+	r->tail_waits = 0;
 	r->looks = false;
 	r->probes = 0;
 	r->confirmed = false;

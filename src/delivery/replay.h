@@ -159,6 +159,7 @@ struct replay {
 				     too: PROBE asks whether there is any */
 	bool snapshot_news;	  /* its present consumer brought something */
 	uint64_t snapshot_end;	  /* nothing beyond is part of it */
+	unsigned tail_waits;	  /* for the tail to come to the end */
 	uint64_t newest;	  /* of the pattern, by LAST; 0: none */
 	uint64_t newest_evidence; /* nothing came after it up to this */
 	struct backoff asks;	  /* after failed probes */

@@ -9,6 +9,7 @@
 
 enum {
 	REPLAY_RECHECK_MS = 200,
+	REPLAY_TAIL_WAITS = 10, /* of that length */
 	/* How long a former leader that comes back may go on answering. */
 	REPLAY_OTHER_LEADER_MS = 1500,
 	/* In how short a time no replica can become the leader: it votes 4 s
@@ -208,6 +209,17 @@ static enum replay_next leave_snapshot(struct replay *r)
 	return NEXT_STEP;
 }
 
+/* The leader is not yet where the buffer begins, or the tail not yet where the
+ * snapshot ends. It never comes there if the message at that end was deleted
+ * before the tail had read it. */
+static enum replay_next await_tail(struct replay *r, uint64_t now_ms)
+{
+	if (r->covered >= event_buffer_floor(r->buffer) &&
+	    ++r->tail_waits > REPLAY_TAIL_WAITS)
+		return leave_snapshot(r);
+	return recheck_later(r, now_ms);
+}
+
 /* Messages behind the position have left the stream. */
 static enum replay_next on_expired(struct replay *r)
 {
@@ -253,8 +265,6 @@ enum replay_next replay_on_check(struct replay *r,
 	if (!replay_joins(r) &&
 	    (info->last_seq < event_buffer_floor(r->buffer) ||
 	     r->covered < cursor_snapshot_end(r->cursor)))
-		/* it is not yet where the buffer begins, or the tail not yet
-		 * where the snapshot ends */
-		return recheck_later(r, now_ms);
+		return await_tail(r, now_ms);
 	return NEXT_STEP;
 }

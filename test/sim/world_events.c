@@ -278,6 +278,7 @@ static void roll_back(struct sim *s)
 		return;
 	s->rolled_to = s->js.last_seq - back;
 	sim_say(s, "the stream rolls back to %" PRIu64, s->rolled_to);
+	fake_jetstream_step_down(&s->js); /* it has what the others lost */
 	fake_jetstream_down(&s->js);
 	sim_roll_back(s, s->rolled_to);
 	/* An event id beyond the end names no message: no gateway can tell. */
