@@ -107,8 +107,7 @@ int js_request_create(struct buf *out, const struct js_consumer *c)
 	if (c->last_per_subject) {
 		put_body_text(&b, ",\"deliver_policy\":\"last_per_subject\"");
 	} else {
-		put_body_text(&b,
-			      ",\"deliver_policy\":\"by_start_sequence\"");
+		put_body_text(&b, ",\"deliver_policy\":\"by_start_sequence\"");
 		put_number_member(&b, ",\"opt_start_seq\":",
 				  c->start_seq == 0 ? 1 : c->start_seq);
 	}

@@ -119,8 +119,8 @@ struct fake_faults {
 	unsigned max_consumers; /* more get 10026; 0: no limit */
 	bool says_503;		/* to pulls of consumers that are gone: 2.10 */
 	bool jumps;		/* 2.9: see fake_jetstream_purge_subject() */
-	bool forgets; /* below 2.11: the newest message of a wildcard was
-		       * deleted: there is none */
+	bool forgets;  /* below 2.11: the newest message of a wildcard was
+			* deleted: there is none */
 	bool shuffles; /* responses wait for fake_jetstream_deliver_late(),
 			* which changes their order */
 };
