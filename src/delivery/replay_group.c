@@ -179,9 +179,18 @@ static bool find_snapshot_end(struct replay_group *g)
 	return true;
 }
 
+static bool awaits_snapshot_end(const struct replay_group *g)
+{
+	for (size_t i = 0; i < g->n_parts; i++)
+		if (g->parts[i].phase == REPLAY_NEWEST)
+			return true;
+	return false;
+}
+
+/* Without one that awaits it the end stays: it may have been cut to 0. */
 static void take_snapshots(struct replay_group *g, uint64_t now_ms)
 {
-	if (!find_snapshot_end(g))
+	if (!awaits_snapshot_end(g) || !find_snapshot_end(g))
 		return;
 	for (size_t i = 0; i < g->n_parts; i++)
 		if (g->parts[i].phase == REPLAY_NEWEST)

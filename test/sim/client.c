@@ -155,6 +155,16 @@ void client_check_told(struct sim *s, struct client *c)
 				 client_no(s, c), q);
 }
 
+/* What was gone before is no part of the snapshot. */
+static void take_snapshot_start(struct sim *s, struct client *c)
+{
+	c->snapshot_to = s->js.last_seq;
+	for (uint64_t q = c->start + 1; q <= c->snapshot_to && q <= SIM_MAX_SEQ;
+	     q++)
+		if (s->removed.messages[q] != 0)
+			c->got[s->removed.messages[q]] = 1;
+}
+
 static void take_id(struct sim *s, struct client *c, const char *text)
 {
 	struct sse_event_id cur;
@@ -169,7 +179,7 @@ static void take_id(struct sim *s, struct client *c, const char *text)
 	if (!c->started) {
 		c->start = c->sent = cur.seq;
 		if (c->wide && c->policy == START_LAST)
-			c->snapshot_to = s->js.last_seq;
+			take_snapshot_start(s, c);
 	}
 	c->started = true;
 	c->id = cur.seq;
