@@ -34,6 +34,7 @@ finish()
 	for p in $pids; do
 		kill "$p" 2>/dev/null
 	done
+	umount "$work/root/dev" 2>/dev/null
 	umount "$work/root" 2>/dev/null
 	rm -rf "$work"
 }
@@ -101,14 +102,23 @@ is_set()
 	said=$(setting "$1") && echo "$1 is $said, not $2" && [ "$said" = "$2" ]
 }
 
+# Every runtime makes this device (OCI runtime specification, "Default devices"), and
+# a library of libcurl's ends the process without it.
+mount_null()
+{
+	mount -t tmpfs -o size=64k,mode=755 none "$1" &&
+		mknod -m 666 "$1/null" c 1 3
+}
+
 mount_image()
 {
 	# A working container's folder, read-only from here on.
 	container=$(containers from --pull-never "$image") &&
 		at=$(containers mount "$container") &&
-		mkdir -p "$work/root" &&
+		mkdir -p "$work/root" "$at/dev" &&
 		mount --bind "$at" "$work/root" &&
 		mount -o remount,ro,bind "$work/root" &&
+		mount_null "$work/root/dev" &&
 		! touch "$work/root/x" 2>/dev/null
 }
 
