@@ -147,11 +147,6 @@ void replay_rest(struct replay *r)
 	r->phase = REPLAY_COVERED;
 }
 
-bool replay_joins(const struct replay *r)
-{
-	return cursor_would_join(r->cursor, r->buffer, r->covered);
-}
-
 bool replay_is_ready(const struct replay *r)
 {
 	return replay_awaits(r) == AWAITS_SOCKET;

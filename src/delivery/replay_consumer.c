@@ -139,6 +139,18 @@ enum replay_next replay_on_hole_answer(struct replay *r,
 	return check_pulled(r, now_ms);
 }
 
+/* The message is none of the snapshot that is being read. */
+static bool is_behind_snapshot(struct replay *r,
+			       const struct jetstream_message *m)
+{
+	if (!r->snapshot)
+		return false;
+	if (m->seq >= r->snapshot_end)
+		r->snapshot_read = true;
+	r->snapshot_news = true;
+	return m->seq > r->snapshot_end;
+}
+
 enum replay_next replay_on_message(struct replay *r,
 				   const struct jetstream_message *m,
 				   uint64_t now_ms)
@@ -149,7 +161,7 @@ enum replay_next replay_on_message(struct replay *r,
 	replay_note_hole(r, m->seq);
 	replay_await_answer(r, now_ms);
 	if (!replay_accepts(r, m) ||
-	    (m->seq > r->sent && !replay_snapshot_skips(r, m) &&
+	    (m->seq > r->sent && !is_behind_snapshot(r, m) &&
 	     replay_queue_put(&r->queue, m, r->tag, r->cursor) < 0))
 		return consumer_refused(r, METRIC_ERRORS_PULL, now_ms);
 	if (r->credit > 0 && --r->credit == 0)

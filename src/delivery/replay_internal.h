@@ -54,8 +54,6 @@ enum replay_next replay_on_newest(struct replay *r, uint64_t last_seq);
 /* replay_take_snapshot(): NEXT_CREATE, or what waits, or is over, by itself. */
 enum replay_next replay_begin_snapshot(struct replay *r, uint64_t end,
 				       uint64_t now_ms);
-/* A message of its consumer: it is none of the snapshot. */
-bool replay_snapshot_skips(struct replay *r, const struct jetstream_message *m);
 /* The first messages are checked: the replay has a position before them. */
 void replay_place_at_queue(struct replay *r);
 /* Its queue is empty after a pull. NEXT_STEP: the snapshot is over. */

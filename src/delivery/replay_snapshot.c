@@ -79,16 +79,6 @@ enum replay_next replay_begin_snapshot(struct replay *r, uint64_t end,
 	return NEXT_WAIT;
 }
 
-bool replay_snapshot_skips(struct replay *r, const struct jetstream_message *m)
-{
-	if (!r->snapshot)
-		return false;
-	if (m->seq >= r->snapshot_end)
-		r->snapshot_read = true;
-	r->snapshot_news = true;
-	return m->seq > r->snapshot_end;
-}
-
 void replay_place_at_queue(struct replay *r)
 {
 	r->covered = r->sent = replay_queue_next(&r->queue) - 1;

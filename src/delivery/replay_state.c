@@ -42,6 +42,11 @@ bool replay_accepts(const struct replay *r, const struct jetstream_message *m)
 	       MUTATED(ANY_SUBJECT);
 }
 
+bool replay_joins(const struct replay *r)
+{
+	return cursor_would_join(r->cursor, r->buffer, r->covered);
+}
+
 void replay_await_answer(struct replay *r, uint64_t now_ms)
 {
 	uint64_t ms = adaptive_timeout_ms(r->timeout, REPLAY_ANSWER_MS,

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/json_string.h"
 #include "base/printable.h"
-#include "http/response.h"
+#include "http/http_status.h"
 
 static int put_detail(struct buf *out, const char *text)
 {
@@ -38,7 +38,7 @@ int problem_json_members(struct buf *out, const struct problem *p)
 
 int problem_json_put(struct buf *out, const struct problem *p)
 {
-	const char *phrase = response_reason(p->error->status);
+	const char *phrase = http_status_line(p->error->status);
 	int rc;
 
 	/* RFC 9457, section 4.2.1: the title of about:blank is the phrase. A

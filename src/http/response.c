@@ -5,50 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "http/http_status.h"
 #include "http/sse.h"
-
-/* RFC 9110, section 15; RFC 6585 for 429 and 431; RFC 4918 for 207 and 507. */
-#define STATUSES(X)                               \
-	X(200, "OK")                              \
-	X(201, "Created")                         \
-	X(204, "No Content")                      \
-	X(207, "Multi-Status")                    \
-	X(304, "Not Modified")                    \
-	X(400, "Bad Request")                     \
-	X(401, "Unauthorized")                    \
-	X(403, "Forbidden")                       \
-	X(404, "Not Found")                       \
-	X(405, "Method Not Allowed")              \
-	X(406, "Not Acceptable")                  \
-	X(408, "Request Timeout")                 \
-	X(409, "Conflict")                        \
-	X(412, "Precondition Failed")             \
-	X(413, "Content Too Large")               \
-	X(414, "URI Too Long")                    \
-	X(417, "Expectation Failed")              \
-	X(421, "Misdirected Request")             \
-	X(422, "Unprocessable Content")           \
-	X(429, "Too Many Requests")               \
-	X(431, "Request Header Fields Too Large") \
-	X(501, "Not Implemented")                 \
-	X(502, "Bad Gateway")                     \
-	X(503, "Service Unavailable")             \
-	X(504, "Gateway Timeout")                 \
-	X(505, "HTTP Version Not Supported")      \
-	X(507, "Insufficient Storage")
-
-const char *response_reason(int status)
-{
-	switch (status) {
-#define X(number, reason) \
-	case number:      \
-		return #number " " reason;
-		STATUSES(X)
-#undef X
-	default:
-		return NULL;
-	}
-}
 
 enum { ERROR_LINES_MAX = 512 };
 
@@ -101,7 +59,7 @@ static int put_stream_head(struct buf *out, const struct response_to *to,
 {
 	const char *const parts[] = {
 		"HTTP/1.1 ",
-		response_reason(200),
+		http_status_line(200),
 		date_name(to),
 		date_of(to),
 		"\r\nContent-Type: ",
@@ -144,7 +102,7 @@ static int put_response_body(struct buf *out, const struct response_to *to,
 /* A service may report an error with any status. */
 static const char *status_line_end(int status, char *room, size_t size)
 {
-	const char *reason = response_reason(status);
+	const char *reason = http_status_line(status);
 
 	if (reason != NULL || status < 400 || status > 599)
 		return reason;
@@ -203,7 +161,7 @@ static int put_page_head(struct buf *out, const struct response_to *to,
 			  "Referrer-Policy: no-referrer\r\n"
 			  "X-Content-Type-Options: nosniff\r\n"
 			  "%s\r\n",
-			  response_reason(status), date_name(to), date_of(to),
+			  http_status_line(status), date_name(to), date_of(to),
 			  length, connection_value(to->keep_alive),
 			  page->policy, page->etag, extra_lines_of(to));
 }

@@ -27,9 +27,6 @@ struct response_to {
 			      response to this request; NULL: none */
 };
 
-/* "200 OK", ...; NULL for a status that is never sent. */
-const char *response_reason(int status);
-
 /* 100 (Continue): the client may send the body. */
 int response_continue(struct buf *out);
 

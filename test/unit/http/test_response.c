@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "http/http_status.h"
 #include "http/response.h"
 
 #define LEN(list) (sizeof(list) / sizeof((list)[0]))
@@ -76,9 +77,9 @@ static void test_reasons(void **state)
 		int status = 0;
 
 		assert_int_equal(sscanf(list[i], "%d", &status), 1);
-		assert_string_equal(response_reason(status), list[i]);
+		assert_string_equal(http_status_line(status), list[i]);
 	}
-	assert_null(response_reason(299));
+	assert_null(http_status_line(299));
 }
 
 /* A broken contract is an error, not an abort. */
