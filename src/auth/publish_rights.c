@@ -56,28 +56,6 @@ static int reject_subject_form(struct http_error *why, struct span subject,
 			      fault);
 }
 
-static int reject_subject(struct http_error *why, struct span subject,
-			  const char *fault)
-{
-	char shown[RIGHTS_SHOWN_MAX];
-
-	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
-			      "publishing to subject \"%s\" is not allowed: %s",
-			      rights_show(shown, subject), fault);
-}
-
-static int reject_denied_subject(struct http_error *why, struct span subject,
-				 struct span denied)
-{
-	char shown[RIGHTS_SHOWN_MAX], by[RIGHTS_SHOWN_MAX];
-
-	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
-			      "publishing to subject \"%s\" is denied: it is "
-			      "inside \"%s\"",
-			      rights_show(shown, subject),
-			      rights_show(by, denied));
-}
-
 int publish_rights_check(const struct publish_rights *r, struct span subject,
 			 struct http_error *why)
 {
@@ -89,16 +67,17 @@ int publish_rights_check(const struct publish_rights *r, struct span subject,
 	if (!pattern_is_literal(subject))
 		return reject_subject_form(why, subject, "it has a wildcard");
 	if (pattern_is_hidden(subject))
-		return reject_subject(why, subject,
-				      "its first token begins with $ or is "
-				      "_INBOX");
+		return rights_reject(why, "publishing to ", subject,
+				     "its first token begins with $ or is "
+				     "_INBOX");
 	denied = rights_find_denied(r->patterns, subject);
 	if (denied != NULL)
-		return reject_denied_subject(why, subject, *denied);
+		return rights_reject_denied(why, "publishing to ", subject,
+					    *denied);
 	if (rights_find_allowed(r->patterns, subject) == NULL)
-		return reject_subject(why, subject,
-				      "it is not inside a pattern that this "
-				      "identity may publish to");
+		return rights_reject(why, "publishing to ", subject,
+				     "it is not inside a pattern that this "
+				     "identity may publish to");
 	return 0;
 }
 

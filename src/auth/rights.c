@@ -74,27 +74,6 @@ static int reject_form(struct http_error *why, struct span text,
 			      fault);
 }
 
-static int reject_pattern(struct http_error *why, struct span pattern,
-			  const char *fault)
-{
-	char shown[SHOWN_MAX];
-
-	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
-			      "subject \"%s\" is not allowed: %s",
-			      rights_show(shown, pattern), fault);
-}
-
-static int reject_denied(struct http_error *why, struct span pattern,
-			 struct span denied)
-{
-	char shown[SHOWN_MAX], by[SHOWN_MAX];
-
-	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
-			      "subject \"%s\" is denied: it is inside \"%s\"",
-			      rights_show(shown, pattern),
-			      rights_show(by, denied));
-}
-
 int rights_check(const struct rights *r, struct span pattern,
 		 struct http_error *why)
 {
@@ -104,15 +83,16 @@ int rights_check(const struct rights *r, struct span pattern,
 	if (fault != NULL)
 		return reject_form(why, pattern, fault);
 	if (pattern_is_hidden(pattern))
-		return reject_pattern(why, pattern,
-				      "its first token begins with $ or is "
-				      "_INBOX");
+		return rights_reject(why, "", pattern,
+				     "its first token begins with $ or is "
+				     "_INBOX");
 	if (rights_find_allowed(r->patterns, pattern) == NULL)
-		return reject_pattern(why, pattern,
-				      "it is not inside a pattern that this "
-				      "identity may read");
+		return rights_reject(why, "", pattern,
+				     "it is not inside a pattern that this "
+				     "identity may read");
 	denied = rights_find_denied(r->patterns, pattern);
-	return denied == NULL ? 0 : reject_denied(why, pattern, *denied);
+	return denied == NULL ? 0
+			      : rights_reject_denied(why, "", pattern, *denied);
 }
 
 bool rights_denies(const struct rights *r, struct span subject)

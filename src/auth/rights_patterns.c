@@ -137,3 +137,24 @@ const char *rights_show(char *out, struct span pattern)
 {
 	return printable(out, RIGHTS_SHOWN_MAX, pattern.at, pattern.len);
 }
+
+int rights_reject(struct http_error *why, const char *what, struct span pattern,
+		  const char *fault)
+{
+	char shown[RIGHTS_SHOWN_MAX];
+
+	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
+			      "%ssubject \"%s\" is not allowed: %s", what,
+			      rights_show(shown, pattern), fault);
+}
+
+int rights_reject_denied(struct http_error *why, const char *what,
+			 struct span pattern, struct span denied)
+{
+	char shown[RIGHTS_SHOWN_MAX], by[RIGHTS_SHOWN_MAX];
+
+	return http_error_set(why, 403, REJECT_SUBJECT_NOT_ALLOWED,
+			      "%ssubject \"%s\" is denied: it is inside \"%s\"",
+			      what, rights_show(shown, pattern),
+			      rights_show(by, denied));
+}

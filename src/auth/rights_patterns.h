@@ -53,4 +53,10 @@ enum { RIGHTS_SHOWN_MAX = 88 };
 /* printable(), to `out` (RIGHTS_SHOWN_MAX bytes); returns it. */
 const char *rights_show(char *out, struct span pattern);
 
+/* 403 with the pattern. `what`: "publishing to ", or "". Return -EINVAL. */
+int rights_reject(struct http_error *why, const char *what, struct span pattern,
+		  const char *fault);
+int rights_reject_denied(struct http_error *why, const char *what,
+			 struct span pattern, struct span denied);
+
 #endif

@@ -52,7 +52,7 @@ void hub_replays_finish(struct hub_replays *p)
 	p->slots = NULL;
 }
 
-/* The slot of the replay whose requests carry this owner, and its part. */
+/* The slot of the replay with requests of this owner, and its part. */
 static struct replay_group *find_group(struct hub_replays *p, uint32_t owner,
 				       size_t *part)
 {

@@ -24,16 +24,16 @@
  *   up to `end`, a literal one by the answer that it has, any other by a
  *   consumer with deliver policy last_per_subject; and then whatever was stored
  *   behind, as every replay does.
- * - A consumer whose replica is behind ends early. Its part goes on behind the
- *   last message that it has got: what the replica lacked comes as new
- *   messages. So nothing is missing, but messages may come that were replaced
+ * - The consumer of a replica that is behind ends early. Its part goes on
+ *   behind the last message that it has got: what the replica lacked comes as
+ * new messages. So nothing is missing, but messages may come that were replaced
  *   before the subscription began.
  * - Messages are pulled in batches and handed out in order, so a snapshot of
- * any size needs no more memory than another replay. When its consumer is lost
- * or given up, with the session, the slot or the leader, another consumer is
- *   created and its messages up to the cursor are skipped. A subject whose
- *   message was replaced meanwhile has its newest one beyond `end`, where
- *   everything comes. So each subject's newest message at some time during the
+ *   any size needs no more memory than another replay. When its consumer is
+ *   lost or given up, with the session, the slot or the leader, another one is
+ *   created and its messages up to the cursor are skipped. A message that was
+ *   replaced meanwhile has its successor beyond `end`, where everything comes.
+ *   So each subject's newest message at some time during the
  *   snapshot comes, and each one stored after its begin.
  * - Messages that limits or a purge remove above the cursor are a gap.
  * - `end` is kept with the cursor, which does not join the buffer below it. It

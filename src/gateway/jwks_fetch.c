@@ -1,5 +1,5 @@
 /* The thread sleeps between fetches. During one it runs libcurl's multi
- * interface, whose poll the loop can wake: so a stop does not wait for a server
+ * interface: the loop can wake its poll, so a stop does not wait for a server
  * that hangs. */
 #include "gateway/jwks_fetch.h"
 

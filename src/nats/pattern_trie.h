@@ -1,6 +1,6 @@
 /* Patterns by token: finds those that match a subject without looking at the
  * others, as nats-server's sublist does. A match visits each node at most once,
- * and only those whose tokens match.
+ * and only nodes of matching tokens.
  *
  * Nodes cost far more than the bytes of a token, and patterns come from
  * clients. So only the first PATTERN_TRIE_DEPTH tokens have nodes; what follows
