@@ -3,15 +3,15 @@
  * fake one. All of it happens on the thread of the loop; nothing blocks, and no
  * event is delivered inside of a call.
  *
- * The caller chooses the ids (flights.h): never 0, never reused. Subjects and
- * headers are checked before (publish_rights.h, publish_headers.h): here they
- * go to NATS as they are.
+ * The caller chooses the ids (flights.h): never 0, never reused, ascending in
+ * the order of the calls. Subjects and headers are checked before
+ * (publish_rights.h, publish_headers.h): here they go to NATS as they are.
  *
  * Two promises make "surely not sent" and "unknown" different:
  *
  * - PUBLISHER_SENT is delivered before a byte of the message can have left. A
  *   message without it, when PUBLISHER_DOWN is delivered, was not sent and
- * never will be.
+ *   never will be.
  * - Each message is sent at most once. There are no hidden retries. */
 #ifndef SLUICE_PUBLISHER_H
 #define SLUICE_PUBLISHER_H
@@ -41,15 +41,17 @@ struct publisher_message {
  * event: -ENOTCONN, -ENOBUFS (a full mailbox), -EMSGSIZE (over the server's
  * max_payload). */
 struct publisher_ops {
-	/* A message without answer -> PUBLISHER_SENT, or PUBLISHER_FAILED. */
+	/* A message without answer -> PUBLISHER_SENT, then PUBLISHER_FLUSHED,
+	 * or PUBLISHER_FAILED. */
 	int (*publish)(struct publisher *p, const struct publisher_message *m);
 	/* A message with a reply subject of the session ->
 	 * PUBLISHER_SENT, then PUBLISHER_REPLY ..., or PUBLISHER_FAILED. */
 	int (*request)(struct publisher *p, const struct publisher_message *m);
 	/* No more events for this request; a no-op for an unknown id. */
 	void (*forget)(struct publisher *p, uint64_t id);
-	/* Core subscription -> PUBLISHER_ACTIVE, PUBLISHER_MESSAGE ... It ends
-	 * with the session. `queue`: empty, or the name of a queue group. */
+	/* Core subscription -> PUBLISHER_ACTIVE, or PUBLISHER_FAILED with
+	 * PUBLISH_DENIED; PUBLISHER_MESSAGE ... It ends with the session.
+	 * `queue`: empty, or the name of a queue group. */
 	int (*subscribe)(struct publisher *p, uint64_t id, struct span subject,
 			 struct span queue);
 	void (*unsubscribe)(struct publisher *p, uint64_t id);
@@ -60,20 +62,21 @@ struct publisher {
 };
 
 enum publisher_event_kind {
-	PUBLISHER_UP,	  /* a new session */
-	PUBLISHER_DOWN,	  /* the session is over, and all its subscriptions */
-	PUBLISHER_SENT,	  /* from now on the message may be stored */
+	PUBLISHER_UP,	/* a new session */
+	PUBLISHER_DOWN, /* the session is over, and all its subscriptions */
+	/* From now on all messages up to this id may be stored, those of
+	 * FAILED aside. */
+	PUBLISHER_SENT,
+	/* The server has processed all messages up to this id. Of each that was
+	 * denied, PUBLISHER_DENIED came before. */
+	PUBLISHER_FLUSHED,
 	PUBLISHER_REPLY,  /* the acknowledgement, or a reply */
-	PUBLISHER_FAILED, /* nothing more follows */
+	PUBLISHER_FAILED, /* nothing more follows for this id */
+	/* The gateway's NATS user may not publish to `subject`: messages to it
+	 * that were sent before were not delivered. */
+	PUBLISHER_DENIED,
 	PUBLISHER_ACTIVE, /* the server knows the subscription */
 	PUBLISHER_MESSAGE,
-};
-
-/* Of the server, with PUBLISHER_UP. */
-struct publisher_server {
-	uint64_t max_payload; /* bytes of headers and data */
-	bool has_ttl;	      /* from 2.11 on */
-	bool has_batch;	      /* from 2.12 on */
 };
 
 /* Borrowed: valid during the callback. */
@@ -81,11 +84,14 @@ struct publisher_event {
 	enum publisher_event_kind kind;
 	uint64_t id;
 	enum publish_failure failure; /* FAILED */
-	struct publisher_server server;
-	/* REPLY, MESSAGE */
-	struct span subject;
-	struct span headers; /* as of message_headers.h */
+	uint64_t max_payload;	      /* UP: bytes of headers and data */
+	struct span subject;	      /* REPLY, MESSAGE, DENIED */
+	struct span reply;	      /* MESSAGE: its reply subject */
+	struct span headers;	      /* REPLY, MESSAGE: message_headers.h */
 	struct span data;
+	/* MESSAGE: messages of the subscription that were dropped before this
+	 * one, because the mailbox was full. */
+	uint64_t dropped;
 };
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "auth/bearer_token.h"
 #include "auth/jwt.h"
+#include "auth/publish_rights.h"
 #include "auth/rights.h"
 #include "base/address.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@
 
 struct uv_loop_s;
 struct conn;
+struct messenger;
 struct request;
 
 enum { CONN_WAIT_MS = 3000 }; /* of a request, for keys */
@@ -34,6 +36,25 @@ struct conn_tokens {
 	void *arg;
 	struct jwt_rules rules;
 	struct token_sources sources;
+};
+
+/* Writing: publishes, requests, core subscriptions. */
+struct conn_writing {
+	bool is_on; /* these endpoints exist: some rule may allow it */
+	struct messenger *messenger;
+	const char *stream;
+	/* --allow-pub, and the name of the claim; the rest is of the
+	 * request. */
+	struct publish_rights_source rights;
+	/* Template of the subject that a request without one publishes to:
+	 * the first --subject. */
+	const char *default_subject;
+	uint64_t publish_timeout_ms;
+	uint64_t body_timeout_ms;
+	size_t max_body;
+	size_t max_body_memory; /* of all bodies */
+	size_t max_requests;	/* in flight */
+	size_t max_requests_per_id;
 };
 
 struct conn_config {
@@ -55,6 +76,7 @@ struct conn_config {
 	/* A request that names no subject and has no claim follows its
 	 * identity's own subject: see gateway_follows_own_subject(). */
 	bool follows_own_subject;
+	struct conn_writing writing;
 	struct cors cors;		   /* of public requests */
 	const struct live_page *live_page; /* NULL: none */
 	/* Public connections begin with a header of the PROXY protocol. */

@@ -200,10 +200,7 @@ void fake_publisher_finish(struct fake_publisher *p)
 void fake_publisher_up(struct fake_publisher *p)
 {
 	const struct publisher_event event = {.kind = PUBLISHER_UP,
-					      .server = {.max_payload =
-								 p->max_payload,
-							 .has_ttl = true,
-							 .has_batch = true}};
+					      .max_payload = p->max_payload};
 
 	MUST(!p->is_up);
 	p->is_up = true;
