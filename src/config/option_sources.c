@@ -412,6 +412,8 @@ static int finish_auth_none(const struct options *o, char *err)
 		return reject_option(o, "subject", has_id, err);
 	if (has_id_template(&o->allow_sub))
 		return reject_option(o, "allow-sub", has_id, err);
+	if (has_id_template(&o->allow_pub))
+		return reject_option(o, "allow-pub", has_id, err);
 	if (o->max_subscriptions_per_id > 0)
 		return reject_option(o, "max-subscriptions-per-id",
 				     "needs --auth header or jwt: with none "
@@ -454,6 +456,17 @@ static int finish_auth_options(struct options *o, char *err)
 	return o->auth == AUTH_NONE ? finish_auth_none(o, err) : 0;
 }
 
+/* Of two limits that contradict each other the error names a given one. */
+static int check_body_limits(const struct options *o, char *err)
+{
+	if (o->max_body <= o->max_body_memory)
+		return 0;
+	if (layer_of_row(o, "max-body-memory") == OPTIONS_DEFAULT)
+		return reject_option(o, "max-body",
+				     "is above --max-body-memory", err);
+	return reject_option(o, "max-body-memory", "is below --max-body", err);
+}
+
 int option_sources_finish(struct options *o, char *err)
 {
 	static const char *const credentials[] = {"user", "creds", "nkey",
@@ -473,5 +486,7 @@ int option_sources_finish(struct options *o, char *err)
 		rc = check_exclusive(o, api, err);
 	if (rc == 0)
 		rc = finish_tls_options(o, err);
+	if (rc == 0)
+		rc = check_body_limits(o, err);
 	return rc < 0 ? rc : finish_auth_options(o, err);
 }

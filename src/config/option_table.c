@@ -14,6 +14,7 @@
 #include "nats/subject.h"
 
 #define AT(member) offsetof(struct options, member)
+#define MINUTES(n) ((uint64_t)(n)*60000)
 #define HOURS(n)   ((uint64_t)(n)*3600000)
 #define KIB(n)	   ((uint64_t)(n) << 10)
 #define MIB(n)	   ((uint64_t)(n) << 20)
@@ -49,6 +50,19 @@ static const char *subject_fault(const char *value)
 
 	if (fault == NULL && pattern_is_hidden(span_of(value)))
 		fault = "its first token begins with $ or is _INBOX";
+	return fault;
+}
+
+/* No client publishes to a hidden subject, except to those of key-value
+ * buckets. */
+static const char *allow_pub_fault(const char *value)
+{
+	const char *fault = allow_sub_fault(value);
+
+	if (fault == NULL && pattern_is_hidden(span_of(value)) &&
+	    strcmp(value, "$KV") != 0 && strncmp(value, "$KV.", 4) != 0)
+		fault = "its first token begins with $, other than $KV, or is "
+			"_INBOX";
 	return fault;
 }
 
@@ -473,6 +487,69 @@ const struct options_row options_table[] = {
 	 .help = "query parameter that may carry the token instead of the\n"
 		 "header (URLs appear in logs)",
 	 .fault = option_checks_query_fault},
+
+	{.name = "allow-pub",
+	 .type = OPTIONS_LIST,
+	 .offset = AT(allow_pub),
+	 .metavar = "TEMPLATE",
+	 .group = "Writing",
+	 .takes = "a NATS pattern in which tokens may be {id}, such as "
+		  "orders.{id}.>",
+	 .help = "subjects that a client may publish to; repeatable",
+	 .fault = allow_pub_fault},
+	{.name = "publish-timeout",
+	 .type = OPTIONS_DURATION,
+	 .offset = AT(publish_timeout_ms),
+	 .metavar = "DURATION",
+	 .value = "5s",
+	 .help = "time for the stream's acknowledgement of a message",
+	 .min = 10,
+	 .max = MINUTES(5)},
+	{.name = "max-body",
+	 .type = OPTIONS_SIZE,
+	 .offset = AT(max_body),
+	 .metavar = "SIZE",
+	 .value = "1MiB",
+	 .help = "size of a request body; the server's max_payload limits\n"
+		 "messages, too",
+	 .min = 1,
+	 .max = MIB(64)},
+	{.name = "body-timeout",
+	 .type = OPTIONS_DURATION,
+	 .offset = AT(body_timeout_ms),
+	 .metavar = "DURATION",
+	 .value = "10s",
+	 .help = "time for a request body to arrive",
+	 .min = 10,
+	 .max = HOURS(1)},
+	{.name = "max-body-memory",
+	 .type = OPTIONS_SIZE,
+	 .offset = AT(max_body_memory),
+	 .metavar = "SIZE",
+	 .value = "64MiB",
+	 .help = "memory for all request bodies together; at least\n"
+		 "--max-body",
+	 .min = KIB(64),
+	 .max = BUFFER_SIZE_MAX},
+	{.name = "max-requests",
+	 .type = OPTIONS_COUNT,
+	 .offset = AT(max_requests),
+	 .metavar = "N",
+	 .value = "1024",
+	 .help = "concurrent requests that write",
+	 .min = 1,
+	 .max = 65535},
+	{.name = "max-requests-per-id",
+	 .type = OPTIONS_COUNT,
+	 .flags = OPTIONS_ZERO,
+	 .offset = AT(max_requests_per_id),
+	 .metavar = "N",
+	 .value = "64",
+	 .takes = "a number from 1 to 65535, or 0 for no limit",
+	 .help = "those of one identity; without identities, of one client\n"
+		 "address",
+	 .min = 1,
+	 .max = 65535},
 
 	{.name = "buffer-size",
 	 .type = OPTIONS_SIZE,

@@ -320,6 +320,11 @@ bool options_token_rights(const struct options *o)
 	return o->auth == AUTH_JWT && strcmp(o->jwt_rights, "off") != 0;
 }
 
+bool options_writing(const struct options *o)
+{
+	return o->allow_pub.n > 0 || options_token_rights(o);
+}
+
 static int copy_option_row(struct options *dst, const struct options *src,
 			   const struct options_row *row)
 {

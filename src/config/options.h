@@ -81,7 +81,14 @@ struct options {
 	uint64_t ping_interval_ms; /* 0: none */
 	enum options_ping_style ping_style;
 	uint64_t retry_ms;
-	uint64_t buffer_size; /* bytes */
+	struct options_strings allow_pub; /* templates; hidden: $KV alone */
+	uint64_t publish_timeout_ms;
+	uint64_t max_body; /* bytes */
+	uint64_t body_timeout_ms;
+	uint64_t max_body_memory; /* bytes; at least max_body */
+	uint64_t max_requests;
+	uint64_t max_requests_per_id; /* 0: no limit */
+	uint64_t buffer_size;	      /* bytes */
 	uint64_t max_replays;
 	uint64_t max_connections;		/* 0: by RLIMIT_NOFILE */
 	uint64_t max_subscriptions_per_id;	/* 0: no limit */
@@ -135,6 +142,8 @@ enum options_layer options_layer_of(const struct options *o,
 				    const struct options_row *row);
 /* Whether tokens carry rights. */
 bool options_token_rights(const struct options *o);
+/* Whether some rule may allow a client to publish. */
+bool options_writing(const struct options *o);
 /* Resets to the default. -ENOMEM or 0. */
 int options_reset(struct options *o, const struct options_row *row);
 

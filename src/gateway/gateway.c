@@ -430,6 +430,7 @@ static int open_conn_set(struct sluice *gw)
 		.id_query = o->id_query,
 		.rights = gateway_rights(o),
 		.follows_own_subject = gateway_follows_own_subject(o),
+		.writing = gateway_writing(o),
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
 		.live_page = o->ui ? &gw->live_page : NULL,
 		.proxy_protocol = o->proxy_protocol,

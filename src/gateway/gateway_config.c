@@ -25,6 +25,24 @@ struct rights_source gateway_rights(const struct options *o)
 	};
 }
 
+struct conn_writing gateway_writing(const struct options *o)
+{
+	return (struct conn_writing){
+		.is_on = options_writing(o),
+		.stream = o->stream,
+		.rights = {.allow_pub = o->allow_pub.items,
+			   .n_allow_pub = o->allow_pub.n,
+			   .claim_name = o->jwt_rights},
+		.default_subject = o->subject.items[0],
+		.publish_timeout_ms = o->publish_timeout_ms,
+		.body_timeout_ms = o->body_timeout_ms,
+		.max_body = (size_t)o->max_body,
+		.max_body_memory = (size_t)o->max_body_memory,
+		.max_requests = (size_t)o->max_requests,
+		.max_requests_per_id = (size_t)o->max_requests_per_id,
+	};
+}
+
 struct live_page_config gateway_live_page_config(const struct options *o)
 {
 	static const char *const auths[] = {[AUTH_HEADER] = "header",

@@ -11,10 +11,13 @@
 #include "http/live_page.h"
 #include "nats/readable.h"
 #include "nats/subject.h"
+#include "server/conn_config.h"
 
 struct jwt_rules gateway_jwt_rules(const struct options *o);
 /* Of all requests. */
 struct rights_source gateway_rights(const struct options *o);
+/* All but the messenger. */
+struct conn_writing gateway_writing(const struct options *o);
 struct live_page_config gateway_live_page_config(const struct options *o);
 /* Of the subjects that belong to one identity alone: the first --subject that
  * makes such ones. False: none does. */

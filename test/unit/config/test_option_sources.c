@@ -429,6 +429,11 @@ static void no_identity_has_no_template(void **state)
 					"which --auth none does not have");
 	o->allow_sub.items[0][2] = 'c';
 	o->allow_sub.items[0][3] = '\0';
+	assert_int_equal(args(o, err, "--allow-pub", "c.>,d.{id}"), 0);
+	must_fail_without_identities(o, "--allow-pub: {id} needs an identity, "
+					"which --auth none does not have");
+	o->allow_pub.items[1][2] = 'd';
+	o->allow_pub.items[1][3] = '\0';
 	assert_int_equal(option_sources_finish(o, err), 0);
 	assert_false(options_token_rights(o));
 	assert_int_equal(args(o, err, "--max-subscriptions-per-id", "1"), 0);
@@ -457,6 +462,36 @@ static void tokens_may_carry_rights(void **state)
 	assert_false(options_token_rights(o));
 }
 
+static void rules_switch_writing_on(void **state)
+{
+	struct options *o = *state;
+	char err[OPTIONS_ERROR_MAX];
+
+	assert_false(options_writing(o));
+	assert_int_equal(args(o, err, "--auth", "jwt", "--jwt-key", "/k"), 0);
+	assert_true(options_writing(o));
+	assert_int_equal(args(o, err, "--jwt-rights", "off"), 0);
+	assert_false(options_writing(o));
+	assert_int_equal(args(o, err, "--allow-pub", "orders.{id}"), 0);
+	assert_true(options_writing(o));
+}
+
+static void all_bodies_have_room_for_one(void **state)
+{
+	struct options *o = *state;
+	char err[OPTIONS_ERROR_MAX];
+
+	assert_int_equal(args(o, err, "--max-body-memory", "512KiB"), 0);
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
+	assert_string_equal(err, "--max-body-memory: is below --max-body");
+	assert_int_equal(args(o, err, "--max-body", "512KiB"), 0);
+	assert_int_equal(option_sources_finish(o, err), 0);
+	assert_int_equal(options_reset(o, options_find("max-body-memory")), 0);
+	o->max_body = o->max_body_memory + 1;
+	assert_int_equal(option_sources_finish(o, err), -EINVAL);
+	assert_string_equal(err, "--max-body: is above --max-body-memory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +515,8 @@ int main(void)
 		test(tokens_need_a_key),
 		test(no_identity_has_no_template),
 		test(tokens_may_carry_rights),
+		test(rules_switch_writing_on),
+		test(all_bodies_have_room_for_one),
 		cmocka_unit_test(a_key_needs_tokens),
 	};
 

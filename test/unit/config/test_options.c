@@ -54,6 +54,13 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o->ping_interval_ms, 30000);
 	assert_int_equal(o->ping_style, PING_MESSAGE);
 	assert_int_equal(o->retry_ms, 3000);
+	assert_int_equal(o->allow_pub.n, 0);
+	assert_int_equal(o->publish_timeout_ms, 5000);
+	assert_int_equal(o->max_body, 1 << 20);
+	assert_int_equal(o->body_timeout_ms, 10000);
+	assert_int_equal(o->max_body_memory, 64 << 20);
+	assert_int_equal(o->max_requests, 1024);
+	assert_int_equal(o->max_requests_per_id, 64);
 	assert_int_equal(o->buffer_size, 64 << 20);
 	assert_int_equal(o->max_replays, 256);
 	assert_int_equal(o->max_connections, 0);
@@ -190,6 +197,21 @@ static void wrong_values_are_named_with_what_is_right(void **state)
 		{"subject", "_INBOX.>", "is _INBOX"},
 		{"allow-sub", "rooms.{room}", "{id} is the only placeholder"},
 		{"allow-sub", "a b", "a blank"},
+		{"allow-pub", "orders.{user}", "{id} is the only placeholder"},
+		{"allow-pub", "a..b", "an empty token"},
+		{"allow-pub", "$JS.API.>", "begins with $, other than $KV"},
+		{"allow-pub", "$KVS.b", "begins with $, other than $KV"},
+		{"allow-pub", "$KV{id}", "must be a whole token"},
+		{"allow-pub", "_INBOX.{id}", "is _INBOX"},
+		{"publish-timeout", "0", "duration from 10ms to 5m "},
+		{"publish-timeout", "6m", "duration from 10ms to 5m "},
+		{"max-body", "0", "size from 1 to 64MiB"},
+		{"max-body", "65MiB", "size from 1 to 64MiB"},
+		{"body-timeout", "2h", "duration from 10ms to 1h "},
+		{"max-body-memory", "1KiB", "size from 64KiB to"},
+		{"max-requests", "0", "number from 1 to 65535"},
+		{"max-requests", "65536", "number from 1 to 65535"},
+		{"max-requests-per-id", "65536", "or 0 for no limit"},
 		{"id-header", "user id", "no header name"},
 		{"id-header", "Last-Event-ID", "is reserved"},
 		{"id-query", "a&b", "letters, digits"},
@@ -241,11 +263,15 @@ static void templates_are_lists(void **state)
 	struct options *o = *state;
 
 	assert_int_equal(args(o, err, "--subject", "a.{id}.{id}", "--subject",
-			      "b.>,{id}.*", "--allow-sub", "$KV.b.{id}.>"),
+			      "b.>,{id}.*", "--allow-sub", "$KV.b.{id}.>",
+			      "--allow-pub", "orders.{id},$KV.b.{id}",
+			      "--allow-pub", ">,$KV"),
 			 0);
 	assert_int_equal(o->subject.n, 3);
 	assert_string_equal(o->subject.items[2], "{id}.*");
 	assert_int_equal(o->allow_sub.n, 1);
+	assert_int_equal(o->allow_pub.n, 4);
+	assert_string_equal(o->allow_pub.items[2], ">");
 	assert_printed(o, "subject = a.{id}.{id},b.>,{id}.*  (flag)");
 	for (int i = 0; i < 63; i++)
 		strcat(many, "a,");
