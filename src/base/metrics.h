@@ -18,6 +18,8 @@
 	  "Open connections, by state.")                                       \
 	X(CONN_WAITING, gauge, "sluice_connections", "state=\"waiting\"", "")  \
 	X(CONN_IDLE, gauge, "sluice_connections", "state=\"idle\"", "")        \
+	X(CONN_BODY, gauge, "sluice_connections", "state=\"body\"", "")        \
+	X(CONN_PENDING, gauge, "sluice_connections", "state=\"pending\"", "")  \
 	X(CONN_RESPONSE, gauge, "sluice_connections", "state=\"response\"",    \
 	  "")                                                                  \
 	X(CONN_SUBSCRIPTION, gauge, "sluice_connections",                      \
@@ -129,6 +131,19 @@
 	X(NATS_HUNG, gauge, "sluice_nats_connects_hung", "",                   \
 	  "Connects to NATS servers that do not return; the server is "        \
 	  "skipped.")                                                          \
+	X(REQUESTS_IN_FLIGHT, gauge, "sluice_requests_in_flight", "",          \
+	  "Requests that read a body or wait for NATS.")                       \
+	X(BODY_BYTES, gauge, "sluice_request_body_bytes", "",                  \
+	  "Bytes of request bodies in memory.")                                \
+	X(PUBLISHED_STORED, counter, "sluice_publishes_total",                 \
+	  "result=\"stored\"",                                                 \
+	  "Messages that clients published to the stream, by result.")         \
+	X(PUBLISHED_DUPLICATE, counter, "sluice_publishes_total",              \
+	  "result=\"duplicate\"", "")                                          \
+	X(PUBLISHED_REJECTED, counter, "sluice_publishes_total",               \
+	  "result=\"rejected\"", "")                                           \
+	X(PUBLISHED_UNKNOWN, counter, "sluice_publishes_total",                \
+	  "result=\"unknown\"", "")                                            \
 	X(READY, gauge, "sluice_ready", "", "1 while /readyz is 200.")         \
 	X(ERRORS_INFO, counter, "sluice_jetstream_api_errors_total",           \
 	  "call=\"stream_info\"",                                              \
@@ -180,6 +195,8 @@
 	  "Duration of the replays that reached the buffer.")              \
 	X(ROUND_TRIP, "sluice_jetstream_api_round_trip_seconds",           \
 	  "Time from a JetStream API request to its response.")            \
+	X(ACK_TIME, "sluice_publish_round_trip_seconds",                   \
+	  "Time from a publish to JetStream's acknowledgement.")           \
 	X(LOOP_LAG, "sluice_loop_lag_seconds",                             \
 	  "Duration of an iteration of the event loop.")
 

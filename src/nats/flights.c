@@ -58,13 +58,19 @@ static struct flight *end_flight(struct flights *f, struct flight *flight,
 	return flight;
 }
 
-struct flight *flights_sent(struct flights *f, uint64_t id)
+/* The queued ones are the newest. */
+void flights_sent(struct flights *f, uint64_t id)
 {
-	struct flight *flight = registry_find(&f->ids, id);
+	struct flight *flight;
 
-	if (flight != NULL && flight->state == FLIGHT_QUEUED)
+	for (struct list *at = f->all.prev; at != &f->all; at = at->prev) {
+		flight = CONTAINER_OF(at, struct flight, in_flights);
+		if (flight->id > id)
+			continue;
+		if (flight->state != FLIGHT_QUEUED)
+			return;
 		flight->state = FLIGHT_SENT;
-	return flight;
+	}
 }
 
 static void set_stall_deadline(struct flights *f, struct flight *flight,

@@ -70,9 +70,11 @@ int flights_add(struct flights *f, struct flight *flight,
 /* The client is gone: no more answers are needed. */
 void flights_remove(struct flights *f, struct flight *flight);
 
+/* All up to this id were sent. */
+void flights_sent(struct flights *f, uint64_t id);
+
 /* Events of the publisher. Each returns the flight, or NULL. */
 
-struct flight *flights_sent(struct flights *f, uint64_t id);
 /* REPLIED, or DONE with the last reply. */
 struct flight *flights_replied(struct flights *f, uint64_t id, uint64_t now_ms);
 struct flight *flights_failed(struct flights *f, uint64_t id,

@@ -65,15 +65,14 @@ static void an_acknowledgement_ends_a_publish(void **state)
 	struct flight *a = add(w, 0, &publish, 100);
 
 	(void)state;
-	assert_ptr_equal(flights_sent(&w->flights, a->id), a);
+	flights_sent(&w->flights, a->id);
 	assert_int_equal(a->state, FLIGHT_SENT);
 	expect_end(a, flights_replied(&w->flights, a->id, 150),
 		   PUBLISH_FAILURES);
 	/* Late events. */
 	assert_null(flights_replied(&w->flights, a->id, 160));
-	assert_null(flights_sent(&w->flights, a->id));
 	assert_null(flights_failed(&w->flights, a->id, PUBLISH_BUSY));
-	assert_null(flights_sent(&w->flights, 77));
+	flights_sent(&w->flights, 77);
 	expect_empty(w);
 }
 
@@ -85,7 +84,7 @@ static void a_reply_may_come_before_sent(void **state)
 
 	(void)state;
 	assert_ptr_equal(flights_replied(&w->flights, a->id, 10), a);
-	assert_ptr_equal(flights_sent(&w->flights, a->id), a);
+	flights_sent(&w->flights, a->id);
 	assert_int_equal(a->state, FLIGHT_REPLIED);
 	flights_remove(&w->flights, a);
 	flights_remove(&w->flights, a);
@@ -95,20 +94,18 @@ static void a_reply_may_come_before_sent(void **state)
 static void a_session_that_ends(void **state)
 {
 	struct world *w = begin();
-	struct flight *queued = add(w, 0, &publish, 0);
-	struct flight *sent = add(w, 1, &publish, 0);
-	struct flight *asked = add(w, 2, &request, 0);
-	struct flight *replied = add(w, 3, &three, 0);
+	struct flight *sent = add(w, 0, &publish, 0);
+	struct flight *asked = add(w, 1, &request, 0);
+	struct flight *replied = add(w, 2, &three, 0);
+	struct flight *queued = add(w, 3, &publish, 0);
 
 	(void)state;
-	flights_sent(&w->flights, sent->id);
-	flights_sent(&w->flights, asked->id);
 	flights_sent(&w->flights, replied->id);
 	flights_replied(&w->flights, replied->id, 1);
-	expect_end(queued, flights_take_lost(&w->flights), PUBLISH_AWAY);
 	expect_end(sent, flights_take_lost(&w->flights), PUBLISH_NO_ACK);
 	expect_end(asked, flights_take_lost(&w->flights), PUBLISH_NO_REPLY);
 	expect_end(replied, flights_take_lost(&w->flights), PUBLISH_NO_REPLY);
+	expect_end(queued, flights_take_lost(&w->flights), PUBLISH_AWAY);
 	expect_empty(w);
 }
 
