@@ -36,11 +36,13 @@
 	X(MAX_CONNECTIONS, "max_connections")			/* 503 */      \
 	X(MAX_SUBSCRIPTIONS_PER_ID, "max_subscriptions_per_id") /* 429 */      \
 	X(MAX_SUBSCRIPTIONS_PER_ADDRESS,                                       \
-	  "max_subscriptions_per_address") /* 429 */                           \
-	X(BAD_HOST, "bad_host")		   /* 421 */                           \
-	X(NO_KEYS, "no_keys")		   /* 503 */                           \
-	X(NOT_PUBLISHED, "not_published")  /* 4xx, 5xx */                      \
-	X(DRAINING, "draining")		   /* 503 */
+	  "max_subscriptions_per_address")	      /* 429 */                \
+	X(MAX_REQUESTS, "max_requests")		      /* 503 */                \
+	X(MAX_REQUESTS_PER_ID, "max_requests_per_id") /* 429 */                \
+	X(BAD_HOST, "bad_host")			      /* 421 */                \
+	X(NO_KEYS, "no_keys")			      /* 503 */                \
+	X(NOT_PUBLISHED, "not_published")	      /* 4xx, 5xx */           \
+	X(DRAINING, "draining")			      /* 503 */
 
 enum reject_reason {
 #define X(name, label) REJECT_##name,
