@@ -30,6 +30,7 @@
 	X(BAD_METHOD, "bad_method")				/* 405 */      \
 	X(NOT_ACCEPTABLE, "not_acceptable")			/* 406 */      \
 	X(HEAD_TIMEOUT, "head_timeout")				/* 408 */      \
+	X(BODY_TIMEOUT, "body_timeout")				/* 408 */      \
 	X(HAS_BODY, "has_body")					/* 413 */      \
 	X(BODY_TOO_LARGE, "body_too_large")			/* 413 */      \
 	X(TOO_LARGE, "too_large")				/* 414, 431 */ \
@@ -39,6 +40,7 @@
 	  "max_subscriptions_per_address")	      /* 429 */                \
 	X(MAX_REQUESTS, "max_requests")		      /* 503 */                \
 	X(MAX_REQUESTS_PER_ID, "max_requests_per_id") /* 429 */                \
+	X(MAX_BODY_MEMORY, "max_body_memory")	      /* 503 */                \
 	X(BAD_HOST, "bad_host")			      /* 421 */                \
 	X(NO_KEYS, "no_keys")			      /* 503 */                \
 	X(NOT_PUBLISHED, "not_published")	      /* 4xx, 5xx */           \

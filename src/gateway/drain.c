@@ -48,27 +48,35 @@ static size_t take_due_ends(struct drain *d, uint64_t now_ms,
 	return n;
 }
 
+static bool is_ending_over(const struct drain *d, uint64_t now_ms,
+			   const struct drain_counts *open)
+{
+	return open->subscriptions == 0 &&
+	       (open->requests == 0 ||
+		drain_phase_elapsed_ms(d, now_ms) >= d->timeout_ms);
+}
+
 struct drain_step drain_advance(struct drain *d, uint64_t now_ms,
-				size_t subscriptions, size_t connections)
+				const struct drain_counts *open)
 {
 	struct drain_step step = {.action = DRAIN_WAIT};
 
 	if (d->phase == DRAIN_DELAY &&
 	    drain_phase_elapsed_ms(d, now_ms) >= d->delay_ms) {
 		enter_drain_phase(d, DRAIN_ENDING, now_ms);
-		d->to_end = subscriptions;
+		d->to_end = open->subscriptions;
 		step.action = DRAIN_CLOSE_LISTENERS;
 		return step;
 	}
 	if (d->phase == DRAIN_ENDING) {
-		if (subscriptions == 0)
+		if (is_ending_over(d, now_ms, open))
 			enter_drain_phase(d, DRAIN_LINGER, now_ms);
-		step.n = take_due_ends(d, now_ms, subscriptions);
+		step.n = take_due_ends(d, now_ms, open->subscriptions);
 		if (step.n > 0)
 			step.action = DRAIN_END_SUBSCRIPTIONS;
 	}
 	if (d->phase == DRAIN_LINGER &&
-	    (connections == 0 ||
+	    (open->connections == 0 ||
 	     drain_phase_elapsed_ms(d, now_ms) >= DRAIN_LINGER_MS)) {
 		enter_drain_phase(d, DRAIN_DONE, now_ms);
 		step.action = DRAIN_STOP;

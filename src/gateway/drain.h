@@ -1,13 +1,14 @@
 /* The steps of a drain. Subscriptions continue and the listeners stay open for
  * the delay, so that load balancers see /readyz fail. Then the listeners close,
  * and the subscriptions end evenly over the timeout, so that their clients do
- * not reconnect elsewhere all at once. Connections that remain get
- * DRAIN_LINGER_MS to take their last bytes.
+ * not reconnect elsewhere all at once. Requests in flight may take as long.
+ * Connections that remain get DRAIN_LINGER_MS to take their last bytes.
  *
  * Pure: the owner passes the time and the counts, and carries out the steps. */
 #ifndef SLUICE_DRAIN_H
 #define SLUICE_DRAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,11 +49,17 @@ struct drain_step {
 void drain_init(struct drain *d, uint64_t delay_ms, uint64_t timeout_ms);
 /* Without effect when the drain has started already. */
 void drain_start(struct drain *d, uint64_t now_ms);
+/* What is open. */
+struct drain_counts {
+	size_t subscriptions;
+	size_t requests;    /* in flight */
+	size_t connections; /* all, those of the two included */
+};
+
 /* The step that is due. The owner carries it out, and calls again with the new
- * counts, until DRAIN_WAIT or DRAIN_STOP. `connections` includes those of
- * subscriptions. */
+ * counts, until DRAIN_WAIT or DRAIN_STOP. */
 struct drain_step drain_advance(struct drain *d, uint64_t now_ms,
-				size_t subscriptions, size_t connections);
+				const struct drain_counts *open);
 /* Time of the next step (UINT64_MAX: none). */
 uint64_t drain_next_ms(const struct drain *d, uint64_t now_ms);
 

@@ -160,6 +160,7 @@ static void carry_out_drain_step(struct sluice *gw,
 
 static void advance_drain(struct sluice *gw, uint64_t now_ms)
 {
+	struct drain_counts open;
 	struct drain_step step;
 
 	do {
@@ -167,9 +168,10 @@ static void advance_drain(struct sluice *gw, uint64_t now_ms)
 		if (gw->drain.phase == DRAIN_ENDING ||
 		    gw->drain.phase == DRAIN_LINGER)
 			conn_set_end_subscriptions(gw->conns, 0);
-		step = drain_advance(&gw->drain, now_ms,
-				     conn_set_subscriptions(gw->conns),
-				     conn_set_count(gw->conns));
+		open.subscriptions = conn_set_subscriptions(gw->conns);
+		open.requests = conn_set_requests(gw->conns);
+		open.connections = conn_set_count(gw->conns);
+		step = drain_advance(&gw->drain, now_ms, &open);
 		carry_out_drain_step(gw, &step);
 	} while (step.action != DRAIN_WAIT && !gw->stopping);
 }

@@ -87,6 +87,33 @@ int response_subscription(struct buf *out, const struct response_to *to)
 				       is_chunked_response(to));
 }
 
+int response_open(struct buf *out, const struct response_to *to, int status,
+		  const char *type, const char *extra)
+{
+	const char *const parts[] = {
+		"HTTP/1.1 ",
+		http_status_line(status),
+		date_name(to),
+		date_of(to),
+		"\r\nContent-Type: ",
+		type,
+		"\r\nCache-Control: no-store"
+		"\r\nConnection: ",
+		connection_value(to->keep_alive && is_chunked_response(to)),
+		"\r\nX-Accel-Buffering: no"
+		"\r\nX-Content-Type-Options: nosniff\r\n",
+		is_chunked_response(to) ? "Transfer-Encoding: chunked\r\n" : "",
+		extra != NULL ? extra : "",
+		extra_lines_of(to),
+		"\r\n",
+		NULL,
+	};
+
+	if (parts[1] == NULL)
+		return -EINVAL;
+	return put_whole_response(out, parts);
+}
+
 /* Puts the body, or removes the head too. `had`: unread bytes before the
  * head. */
 static int put_response_body(struct buf *out, const struct response_to *to,

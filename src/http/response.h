@@ -43,6 +43,11 @@ int response_short(struct buf *out, const struct response_to *to, int status,
 		   const char *type, const char *extra, const void *body,
 		   size_t len);
 
+/* The head of a response whose body comes in pieces: chunked for HTTP/1.1,
+ * else until the close. No-store. `type`, `extra`: as of response_short(). */
+int response_open(struct buf *out, const struct response_to *to, int status,
+		  const char *type, const char *extra);
+
 /* An HTML document, which browsers may cache and must revalidate. `policy`:
  * Content-Security-Policy. */
 struct response_page {

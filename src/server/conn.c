@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "http/request_parser.h"
+#include "server/conn_work.h"
 
 enum { CONN_RESPONSE_MS = 10000 };
 
@@ -22,11 +23,16 @@ enum { CONN_RESPONSE_MS = 10000 };
 
 static const unsigned may_go[CONN_STATES] = {
 	[CONN_NEW] = TO(CONN_REQUEST),
-	[CONN_REQUEST] = TO(CONN_WAITING) | TO(CONN_IDLE) | TO(CONN_RESPONSE) |
+	[CONN_REQUEST] = TO(CONN_WAITING) | TO(CONN_IDLE) | TO(CONN_BODY) |
+			 TO(CONN_PENDING) | TO(CONN_RESPONSE) |
 			 TO(CONN_SUBSCRIPTION) | TO(CONN_LINGER) |
 			 TO(CONN_CLOSING),
-	[CONN_WAITING] = TO(CONN_IDLE) | TO(CONN_RESPONSE) |
-			 TO(CONN_SUBSCRIPTION) | TO(CONN_LINGER) |
+	[CONN_WAITING] = TO(CONN_IDLE) | TO(CONN_BODY) | TO(CONN_PENDING) |
+			 TO(CONN_RESPONSE) | TO(CONN_SUBSCRIPTION) |
+			 TO(CONN_LINGER) | TO(CONN_CLOSING),
+	[CONN_BODY] = TO(CONN_PENDING) | TO(CONN_RESPONSE) | TO(CONN_LINGER) |
+		      TO(CONN_CLOSING),
+	[CONN_PENDING] = TO(CONN_IDLE) | TO(CONN_RESPONSE) | TO(CONN_LINGER) |
 			 TO(CONN_CLOSING),
 	[CONN_IDLE] = TO(CONN_REQUEST) | TO(CONN_CLOSING),
 	[CONN_RESPONSE] = TO(CONN_IDLE) | TO(CONN_LINGER) | TO(CONN_CLOSING),
@@ -64,12 +70,26 @@ struct conn *conn_first_in(const struct conn_set *s, enum conn_state state)
 
 /* ---- polled events ------------------------------------------------------- */
 
+static bool wants_to_read(const struct conn *c)
+{
+	switch (c->state) {
+	case CONN_WAITING:
+	case CONN_PENDING:
+	case CONN_RESPONSE:
+	case CONN_FAILED:
+		return false;
+	case CONN_BODY:
+		return !c->work->is_paused;
+	default:
+		return true;
+	}
+}
+
 unsigned conn_wanted_events(const struct conn *c)
 {
 	unsigned events = 0;
 
-	if (c->state != CONN_WAITING && c->state != CONN_RESPONSE &&
-	    c->state != CONN_FAILED)
+	if (wants_to_read(c))
 		events |= POLLER_IN;
 	if (c->unsent != NULL && c->state != CONN_FAILED)
 		events |= POLLER_OUT;
@@ -110,6 +130,17 @@ static void release_parser(struct conn *c)
 	c->parser = NULL;
 }
 
+static int new_parser(struct conn *c)
+{
+	const struct conn_config *cfg = &c->set->cfg;
+	int rc = request_parser_new(&c->parser, cfg->max_header_bytes,
+				    cfg->id_header);
+
+	if (rc == 0 && cfg->writing.is_on)
+		request_parser_take_bodies(c->parser);
+	return rc;
+}
+
 int conn_acquire_parser(struct conn *c)
 {
 	struct conn_set *s = c->set;
@@ -117,8 +148,7 @@ int conn_acquire_parser(struct conn *c)
 	if (c->parser != NULL)
 		return 0;
 	if (s->spare_parser == NULL)
-		return request_parser_new(&c->parser, s->cfg.max_header_bytes,
-					  s->cfg.id_header);
+		return new_parser(c);
 	c->parser = s->spare_parser;
 	s->spare_parser = NULL;
 	return 0;
@@ -136,6 +166,8 @@ static uint64_t state_timeout_ms(const struct conn_set *s,
 		return CONN_WAIT_MS;
 	case CONN_IDLE:
 		return s->cfg.idle_timeout_ms;
+	case CONN_BODY:
+		return s->cfg.writing.body_timeout_ms;
 	case CONN_RESPONSE:
 		return CONN_RESPONSE_MS;
 	case CONN_LINGER:
@@ -237,6 +269,17 @@ void conn_close_subscription(struct conn *c)
 	hub_close(s->cfg.hub, &c->cursor, conn_now_ms(s));
 }
 
+void conn_end_work(struct conn *c)
+{
+	struct conn_work *w = c->work;
+
+	c->work = NULL;
+	c->set->body_bytes -= w->reserved;
+	if (w->has_lines)
+		free((char *)(uintptr_t)w->to.lines);
+	w->ops->on_gone(w);
+}
+
 static void free_buffers(struct conn *c)
 {
 	free(c->unsent);
@@ -254,6 +297,8 @@ void conn_close(struct conn *c)
 	if (c->state == CONN_CLOSING)
 		return;
 	conn_close_subscription(c);
+	if (conn_has_work(c))
+		conn_end_work(c);
 	conn_move(c, CONN_CLOSING);
 	free_buffers(c);
 	s->n_open--;

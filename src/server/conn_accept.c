@@ -30,9 +30,9 @@ static bool is_full(const struct conn_set *s)
  * subscriptions. At most ADMIN_CONNS others are skipped. */
 static struct conn *idle_longest(const struct conn_set *s)
 {
-	static const enum conn_state order[] = {CONN_LINGER, CONN_IDLE,
+	static const enum conn_state order[] = {CONN_LINGER,  CONN_IDLE,
 						CONN_REQUEST, CONN_WAITING,
-						CONN_RESPONSE};
+						CONN_BODY,    CONN_RESPONSE};
 
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
 		const struct list *all = &s->in[order[i]];

@@ -4,6 +4,7 @@
  *	conn_set, conn_accept, dispatch (the gateway calls them)
  *	conn_read        calls conn_config.handler for each request
  *	..._handler      what a request asks for
+ *	conn_work        requests that are answered later
  *	conn_respond     responses, the end of a subscription
  *	conn_sink        what the hub writes
  *	conn             states, polled events, close
@@ -44,6 +45,8 @@ enum conn_state {
 	CONN_REQUEST,
 	CONN_WAITING, /* a whole request, for keys */
 	CONN_IDLE,
+	CONN_BODY,    /* conn_work.h: the body is read */
+	CONN_PENDING, /* conn_work.h: nothing is read */
 	CONN_RESPONSE,
 	CONN_SUBSCRIPTION,
 	CONN_LINGER,
@@ -79,10 +82,14 @@ struct conn {
 	uint64_t due_ms;    /* time-out; SUBSCRIPTION: the next peer check */
 	uint64_t opened_ms; /* SUBSCRIPTION, LINGER: time of its begin */
 	uint64_t number;    /* SUBSCRIPTION: in conn_set.subscriptions */
-	struct proxy_protocol *proxy_header; /* REQUEST: while it is awaited */
-	struct request_parser *parser;	     /* REQUEST, WAITING, IDLE */
+	union {
+		/* REQUEST: while it is awaited */
+		struct proxy_protocol *proxy_header;
+		struct conn_work *work; /* BODY, PENDING */
+	};
+	struct request_parser *parser; /* REQUEST, WAITING, IDLE */
 	struct conn_unsent *unsent;
-	/* WAITING, RESPONSE: requests read meanwhile */
+	/* WAITING, PENDING, RESPONSE: requests read meanwhile */
 	struct conn_unsent *pipelined;
 	int fd;
 	uint32_t discarded;	/* bytes, while lingering */
@@ -112,11 +119,14 @@ struct conn_set {
 	size_t n_open;	   /* all that are not CLOSING */
 	size_t n_admin;	   /* of them */
 	size_t head_bytes; /* memory of all request heads */
+	size_t body_bytes; /* memory of all works */
 	bool draining;
 	bool closing;
 	struct registry subscriptions;
 	struct forwarded_proxies proxies; /* trusted peers */
 	struct poller *poller;
+	/* After a response of a work: serves what was read meanwhile. */
+	void (*serve_pipelined)(struct conn *c);
 	struct request_parser *spare_parser; /* or NULL */
 	/* Frees closed connections in the next iteration of the loop: until
 	 * then a caller may look at their state. Of poller and reaper, the last
@@ -157,6 +167,13 @@ uint64_t conn_now_ms(const struct conn_set *s);
 /* The clocks as of now. conn_now_ms() is the time at which the iteration of the
  * loop began: after a long one, a token's subscription would end too soon. */
 struct clocks conn_clocks(const struct conn_set *s);
+/* True in the states of a work (conn_work.h). */
+static inline bool conn_has_work(const struct conn *c)
+{
+	return c->state == CONN_BODY || c->state == CONN_PENDING;
+}
+/* The work is over, and gone. */
+void conn_end_work(struct conn *c);
 /* The first connection of a state's list, or NULL. */
 struct conn *conn_first_in(const struct conn_set *s, enum conn_state state);
 /* Frees those that are CLOSING. */

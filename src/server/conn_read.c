@@ -8,6 +8,7 @@
 #include "http/request_parser.h"
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
+#include "server/conn_work.h"
 #include "server/conn_write.h"
 
 enum {
@@ -158,6 +159,17 @@ static void discard_bytes(struct conn *c, size_t len)
 	list_push_back(&s->in[CONN_LINGER], &c->link);
 }
 
+/* A body is read whole where the buffer has the room. Behind it a pipelined
+ * request may begin. */
+static size_t body_read_bytes(const struct conn *c)
+{
+	uint64_t left = c->work->body.left;
+
+	return left < sizeof(c->set->input) - REQUEST_READ_BYTES
+		       ? (size_t)left + REQUEST_READ_BYTES
+		       : sizeof(c->set->input);
+}
+
 static void keep_waiting_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 {
 	if (conn_write_keep(&c->pipelined, bytes, len) < 0)
@@ -169,22 +181,26 @@ static void keep_waiting_bytes(struct conn *c, const uint8_t *bytes, size_t len)
  * at most REQUEST_READ_BYTES, is kept. */
 static void take_bytes(struct conn *c, const uint8_t *bytes, size_t len)
 {
-	while (len > 0 && takes_requests(c))
-		feed_request_bytes(c, &bytes, &len);
+	while (len > 0 && (takes_requests(c) || c->state == CONN_BODY)) {
+		if (c->state == CONN_BODY)
+			conn_work_feed(c, &bytes, &len);
+		else
+			feed_request_bytes(c, &bytes, &len);
+	}
 	if (len == 0)
 		return;
 	if (c->state == CONN_SUBSCRIPTION)
 		take_unexpected_bytes(c, bytes, len);
 	else if (c->state == CONN_LINGER)
 		discard_bytes(c, len);
-	else if (c->state == CONN_WAITING)
+	else if (c->state == CONN_WAITING || c->state == CONN_PENDING)
 		keep_waiting_bytes(c, bytes, len);
 	else if (c->state == CONN_RESPONSE && c->keep_alive &&
 		 conn_write_keep(&c->pipelined, bytes, len) < 0)
 		c->keep_alive = false;
 }
 
-static void take_pipelined(struct conn *c)
+void conn_read_serve_pipelined(struct conn *c)
 {
 	struct conn_unsent *pipelined = c->pipelined;
 
@@ -200,7 +216,7 @@ void conn_read_serve_again(struct conn *c)
 	c->set->cfg.handler(c, request_parser_head(c->parser));
 	c->waited = false;
 	if (c->state != CONN_WAITING)
-		take_pipelined(c);
+		conn_read_serve_pipelined(c);
 }
 
 /* ---- events -------------------------------------------------------------- */
@@ -208,8 +224,14 @@ void conn_read_serve_again(struct conn *c)
 static void on_readable(struct conn *c)
 {
 	struct conn_set *s = c->set;
-	size_t most = takes_requests(c) ? REQUEST_READ_BYTES : sizeof(s->input);
-	ssize_t n = recv(c->fd, s->input, most, 0);
+	size_t most = sizeof(s->input);
+	ssize_t n;
+
+	if (takes_requests(c))
+		most = REQUEST_READ_BYTES;
+	else if (c->state == CONN_BODY)
+		most = body_read_bytes(c);
+	n = recv(c->fd, s->input, most, 0);
 
 	if (n > 0)
 		take_bytes(c, s->input, (size_t)n);
@@ -233,12 +255,15 @@ static void on_writable(struct conn *c)
 		return;
 	if (c->state == CONN_RESPONSE) {
 		conn_finish_response(c);
-		take_pipelined(c);
+		conn_read_serve_pipelined(c);
 		return;
 	}
 	if (c->state == CONN_SUBSCRIPTION)
 		hub_writable(s->cfg.hub, &c->cursor);
-	conn_arm(c);
+	else if (conn_has_work(c) && c->work->ops->on_writable != NULL)
+		c->work->ops->on_writable(c->work);
+	if (c->state != CONN_CLOSING)
+		conn_arm(c);
 }
 
 /* A socket's error shows when it is read or written. A FAILED connection polls

@@ -9,6 +9,8 @@ struct conn;
 void conn_read_on_events(void *conn, unsigned events);
 /* Serves the request of a WAITING connection again. */
 void conn_read_serve_again(struct conn *c);
+/* conn_set.serve_pipelined */
+void conn_read_serve_pipelined(struct conn *c);
 /* A request head was not complete in time. */
 void conn_read_on_timeout(struct conn *c);
 

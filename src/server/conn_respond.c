@@ -9,8 +9,6 @@
 #include "server/conn_internal.h"
 #include "server/conn_write.h"
 
-enum { RETRY_AFTER_S = 5 };
-
 /* Formatted once a second. */
 const char *conn_date(struct conn_set *s)
 {
@@ -83,7 +81,7 @@ void conn_reject(struct conn *c, const struct response_to *to,
 
 	log_rejection(c, why);
 	buf_init(&out, CONN_RESPONSE_MAX);
-	rc = response_error(&out, to, why, RETRY_AFTER_S);
+	rc = response_error(&out, to, why, CONN_RETRY_AFTER_S);
 	conn_send_response(c, &out, rc, to->keep_alive);
 }
 

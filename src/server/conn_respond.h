@@ -14,6 +14,8 @@ struct buf;
 struct conn;
 struct conn_set;
 
+enum { CONN_RETRY_AFTER_S = 5 }; /* of Retry-After */
+
 /* The Date of responses, as of now; NULL: the clock has failed. Valid until the
  * next call. */
 const char *conn_date(struct conn_set *s);

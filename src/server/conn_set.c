@@ -9,6 +9,7 @@
 #include "server/conn_internal.h"
 #include "server/conn_read.h"
 #include "server/conn_respond.h"
+#include "server/conn_work.h"
 #include "server/dead_peer.h"
 
 enum {
@@ -21,8 +22,8 @@ enum {
 /* ---- timers -------------------------------------------------------------- */
 
 static const enum conn_state timed_states[] = {CONN_REQUEST, CONN_IDLE,
-					       CONN_RESPONSE, CONN_LINGER,
-					       CONN_FAILED};
+					       CONN_BODY,    CONN_RESPONSE,
+					       CONN_LINGER,  CONN_FAILED};
 
 static void time_out_conns(struct conn_set *s, uint64_t now_ms)
 {
@@ -33,6 +34,8 @@ static void time_out_conns(struct conn_set *s, uint64_t now_ms)
 		       c->due_ms <= now_ms) {
 			if (timed_states[i] == CONN_REQUEST)
 				conn_read_on_timeout(c);
+			else if (timed_states[i] == CONN_BODY)
+				conn_work_on_timeout(c);
 			else
 				conn_close(c);
 		}
@@ -224,6 +227,11 @@ size_t conn_set_subscriptions(const struct conn_set *s)
 	return s->n_in[CONN_SUBSCRIPTION];
 }
 
+size_t conn_set_requests(const struct conn_set *s)
+{
+	return s->n_in[CONN_BODY] + s->n_in[CONN_PENDING];
+}
+
 size_t conn_set_count(const struct conn_set *s)
 {
 	return s->n_open;
@@ -266,6 +274,7 @@ static void init_set_parts(struct conn_set *s, const struct conn_config *cfg)
 	};
 	for (int i = 0; i < CONN_STATES; i++)
 		list_init(&s->in[i]);
+	s->serve_pipelined = conn_read_serve_pipelined;
 	list_init(&s->peer_checks);
 	list_init(&s->admins);
 	for (int i = 0; i < SUBSCRIPTION_HEADERS; i++)

@@ -6,6 +6,9 @@
  *		      --header-timeout
  *	WAITING       a whole request, until there are newer keys for its
  *		      token, or CONN_WAIT_MS
+ *	BODY          reading the body of a request: until it is whole, or
+ *		      --body-timeout
+ *	PENDING       a whole request, until NATS has answered
  *	IDLE          kept alive, nothing read yet: until bytes come, or
  *		      --idle-timeout
  *	RESPONSE      sending the rest of a short response: until the socket
@@ -59,6 +62,8 @@ void conn_set_drain(struct conn_set *s);
  * around retry_ms and its last chunk. Returns how many it ended. */
 size_t conn_set_end_subscriptions(struct conn_set *s, size_t n);
 size_t conn_set_subscriptions(const struct conn_set *s);
+/* Requests that read a body or wait for NATS. */
+size_t conn_set_requests(const struct conn_set *s);
 /* All connections, in whatever state. */
 size_t conn_set_count(const struct conn_set *s);
 /* NULL, or the invariant that does not hold (static text). For tests. */

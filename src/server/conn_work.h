@@ -1,16 +1,16 @@
 /* A request whose response comes later than its handler returns: it reads a
  * body, waits for NATS, or writes a response in pieces. The handler allocates
- * it as the first member of a struct of its own; conn_work owns it from
- * conn_work_begin() on and ends it exactly once, by on_gone(): after the whole
+ * it as the first member of a struct of its own; the connection owns it from
+ * conn_work_start() on and ends it exactly once, by on_gone(): after the whole
  * response, or when the connection closes before.
  *
- *	conn_work_begin()                     state PENDING
- *	conn_work_read_body() -> on_body() ..., on_body_end()
- *	                                      state BODY, then PENDING
+ *	conn_work_begin()
+ *	conn_work_start()         state BODY -> on_body() ...; PENDING
+ *	                          -> on_body_end()
  *	conn_work_respond(), conn_work_reject()
- *	                                      on_gone(); RESPONSE, IDLE or
- *LINGER conn_work_open(), conn_work_write() ..., conn_work_end() the same in
- *pieces, also in BODY
+ *	                          -> on_gone(); RESPONSE, IDLE or LINGER
+ *	conn_work_open(), conn_work_write() ..., conn_work_end()
+ *	                          the same in pieces, also in BODY
  *
  * Any of these functions may end the work (a lost connection): a caller looks
  * at its return value before it goes on. A client's early close is seen by the
@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/span.h"
 #include "http/problem_json.h"
 #include "http/request_body.h"
@@ -47,34 +48,40 @@ struct conn_work_ops {
 struct conn_work {
 	const struct conn_work_ops *ops;
 	struct conn *conn;
-	struct response_to to; /* for the response; `lines` is owned */
+	struct response_to to; /* `lines` is owned; no date */
+	struct address client;
 	struct request_body body;
-	size_t reserved;       /* of --max-body-memory */
-	bool has_request_slot; /* of --max-requests */
-	bool is_open;	       /* conn_work_open() was called */
-	bool is_paused;
+	size_t reserved; /* of --max-body-memory */
+	bool keep_alive; /* of the request, for a body that was read */
+	bool is_open;	 /* conn_work_open() was called */
+	bool is_paused;	 /* the body is not read */
+	bool has_body;
+	bool has_lines;
 };
 
-/* The request's connection waits for the work from now on. -ENOMEM or 0; on
- * error the work is the caller's. */
+/* Fills the work. `max_body`: bytes of the request's body. 0, -ENOMEM, or
+ * -EINVAL with *why (413). Until conn_work_start() it is the caller's, and
+ * conn_work_finish() frees its parts. */
 int conn_work_begin(struct conn_work *w, const struct conn_work_ops *ops,
-		    struct conn *c, const struct exchange *x);
-
-/* Reads the body of the request, at most `max` bytes, within --body-timeout;
- * sends 100 (Continue) where it is awaited. Without a body on_body_end() is
- * called at once. False: the work is gone. */
-bool conn_work_read_body(struct conn_work *w, const struct request *req,
-			 uint64_t max);
+		    struct conn *c, const struct exchange *x, uint64_t max_body,
+		    struct http_error *why);
+void conn_work_finish(struct conn_work *w);
+/* The last call of the handler: the work answers the request, which is gone
+ * when this returns, as may be the work. Reads the body within --body-timeout,
+ * after 100 (Continue) where the client waits for it; without a body
+ * on_body_end() is called at once. */
+void conn_work_start(struct conn_work *w);
 /* The time-out begins again: progress of a body that is not kept whole. */
 void conn_work_touch(struct conn_work *w);
 /* Stops and resumes reading; the piece that is being delivered still comes. */
 void conn_work_pause(struct conn_work *w);
 void conn_work_resume(struct conn_work *w);
 
-/* Takes `bytes` of --max-body-memory until the work is gone, or released.
- * False: there is not as much; the caller rejects with 503. */
+/* How much of --max-body-memory the work uses, until it is gone. False: there
+ * is not as much, and nothing changed; the caller rejects with
+ * conn_work_reject_memory(). */
 bool conn_work_reserve(struct conn_work *w, size_t bytes);
-void conn_work_release(struct conn_work *w, size_t bytes);
+void conn_work_reject_memory(struct conn_work *w);
 
 /* Each sends a whole response and ends the work. In the middle of a body the
  * connection is not kept alive. `type`, `extra`: response_short(). */
@@ -99,5 +106,12 @@ size_t conn_work_unsent(const struct conn_work *w);
 void conn_work_end(struct conn_work *w);
 /* Closes the connection at once: a response that cannot be completed. */
 void conn_work_abort(struct conn_work *w);
+
+/* ---- for conn_read and conn_set ------------------------------------------ */
+
+/* Bytes that were received in BODY. *bytes and *len: what is left of them. */
+void conn_work_feed(struct conn *c, const uint8_t **bytes, size_t *len);
+/* --body-timeout is over. */
+void conn_work_on_timeout(struct conn *c);
 
 #endif

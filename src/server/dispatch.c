@@ -94,7 +94,9 @@ void dispatch_request(struct conn *c, const struct request *h)
 		.request = h,
 		.to = {.minor = h->minor,
 		       .is_head = h->is_head,
-		       .keep_alive = h->keep_alive && !c->set->draining,
+		       /* Until its body was read: see conn_work. */
+		       .keep_alive = h->keep_alive && !c->set->draining &&
+				     h->framing == FRAMING_NONE,
 		       .date = conn_date(c->set)},
 	};
 	struct address peer = c->address;

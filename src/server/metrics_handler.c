@@ -13,6 +13,10 @@ static void set_conn_gauges(struct conn_set *s)
 	metric_set(m, METRIC_CONN_REQUEST, s->n_in[CONN_REQUEST]);
 	metric_set(m, METRIC_CONN_WAITING, s->n_in[CONN_WAITING]);
 	metric_set(m, METRIC_CONN_IDLE, s->n_in[CONN_IDLE]);
+	metric_set(m, METRIC_CONN_BODY, s->n_in[CONN_BODY]);
+	metric_set(m, METRIC_CONN_PENDING, s->n_in[CONN_PENDING]);
+	metric_set(m, METRIC_REQUESTS_IN_FLIGHT, conn_set_requests(s));
+	metric_set(m, METRIC_BODY_BYTES, s->body_bytes);
 	metric_set(m, METRIC_CONN_RESPONSE, s->n_in[CONN_RESPONSE]);
 	metric_set(m, METRIC_CONN_SUBSCRIPTION,
 		   s->n_in[CONN_SUBSCRIPTION] + s->n_in[CONN_FAILED]);

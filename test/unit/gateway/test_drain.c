@@ -19,10 +19,19 @@ struct gateway {
 	uint64_t now_ms;
 	size_t subscriptions;
 	size_t connections;
+	size_t requests;
 	size_t ended; /* in the last advance() */
 	int listeners_closed;
 	int stopped;
 };
+
+static struct drain_step advance_drain_of(struct gateway *g)
+{
+	const struct drain_counts open = {g->subscriptions, g->requests,
+					  g->connections};
+
+	return drain_advance(&g->drain, g->now_ms, &open);
+}
 
 static void start(struct gateway *g, uint64_t delay_ms, uint64_t timeout_ms,
 		  size_t subscriptions, size_t connections)
@@ -34,10 +43,7 @@ static void start(struct gateway *g, uint64_t delay_ms, uint64_t timeout_ms,
 	};
 	drain_init(&g->drain, delay_ms, timeout_ms);
 	assert_int_equal(drain_next_ms(&g->drain, START_MS), UINT64_MAX);
-	assert_int_equal(drain_advance(&g->drain, START_MS, subscriptions,
-				       connections)
-				 .action,
-			 DRAIN_WAIT);
+	assert_int_equal(advance_drain_of(g).action, DRAIN_WAIT);
 	drain_start(&g->drain, START_MS);
 }
 
@@ -48,8 +54,7 @@ static void advance(struct gateway *g)
 
 	g->ended = 0;
 	for (int i = 0; i < 10; i++) {
-		step = drain_advance(&g->drain, g->now_ms, g->subscriptions,
-				     g->connections);
+		step = advance_drain_of(g);
 		if (step.action == DRAIN_WAIT)
 			return;
 		if (step.action == DRAIN_CLOSE_LISTENERS) {
@@ -253,9 +258,36 @@ static void a_second_start_changes_nothing(void **state)
 	assert_int_equal(g.listeners_closed, 1);
 }
 
+static void requests_in_flight_are_waited_for(void **state)
+{
+	struct gateway g;
+
+	(void)state;
+	start(&g, 0, TIMEOUT_MS, 0, 2);
+	g.requests = 1;
+	advance_to(&g, 0);
+	assert_int_equal(g.listeners_closed, 1);
+	advance_to(&g, TIMEOUT_MS - 1);
+	assert_int_equal(g.drain.phase, DRAIN_ENDING);
+	g.requests = 0;
+	advance_to(&g, TIMEOUT_MS - 1);
+	assert_int_equal(g.drain.phase, DRAIN_LINGER);
+	start(&g, 0, TIMEOUT_MS, 0, 2);
+	g.requests = 1;
+	advance_to(&g, 0);
+	/* No longer than the timeout. */
+	advance_to(&g, TIMEOUT_MS);
+	assert_int_equal(g.drain.phase, DRAIN_LINGER);
+	assert_int_equal(g.stopped, 0);
+	g.connections = 0;
+	advance_to(&g, TIMEOUT_MS);
+	assert_int_equal(g.stopped, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(requests_in_flight_are_waited_for),
 		cmocka_unit_test(listeners_stay_open_for_the_delay),
 		cmocka_unit_test(subscriptions_end_evenly),
 		cmocka_unit_test(few_subscriptions_are_spread_too),
