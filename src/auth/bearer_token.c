@@ -132,6 +132,7 @@ int bearer_token_find(struct bearer_token *ret, struct http_error *why,
 	struct span found = {NULL, 0};
 	bool in_header = value != NULL && is_bearer_scheme(value, len, &found);
 
+	ret->by_cookie = !in_header && query == NULL;
 	if (in_header && query != NULL)
 		return http_error_set(
 			why, 400, REJECT_BAD_TOKEN,

@@ -2,6 +2,7 @@
 #ifndef SLUICE_BEARER_TOKEN_H
 #define SLUICE_BEARER_TOKEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "auth/jwt.h"
@@ -18,6 +19,7 @@ struct token_sources {
 struct bearer_token {
 	const char *at;
 	size_t len;
+	bool by_cookie;
 	char decoded[JWT_MAX + 1];
 };
 

@@ -226,47 +226,17 @@ static int take_known_parameter(struct events_reader *r,
 
 /* ---- all of it ----------------------------------------------------------- */
 
-/* A token is a secret: no error quotes it. */
-static int take_query_token(struct events_reader *r, struct span sent)
+static int take_events_parameter(struct events_reader *r,
+				 const struct query_text *name,
+				 const struct query_text *value)
 {
-	const char *name = r->req->token_name;
-	struct http_error quotes;
-	struct query_text value;
-
-	if (r->query.token.at != NULL)
-		return query_reject_duplicate(r->why, REJECT_BAD_TOKEN, name);
-	if (query_decode(&value, sent, sent, &quotes) < 0)
-		return http_error_set(
-			r->why, 400, REJECT_BAD_QUERY,
-			"query parameter %s has a %% that is not "
-			"followed by two hex digits from 01 to FF",
-			name);
-	r->query.token = sent;
-	return 0;
-}
-
-static int take_events_pair(struct events_reader *r,
-			    const struct query_pair *pair)
-{
-	const struct events_request *req = r->req;
-	struct query_text name, value;
-
-	if (query_decode(&name, pair->name, pair->name, r->why) < 0)
-		return -EINVAL;
-	if (req->token_name != NULL && query_text_is(&name, req->token_name))
-		return take_query_token(r, pair->value);
-	if (query_decode(&value, pair->value, pair->name, r->why) < 0)
-		return -EINVAL;
-	if (query_text_is(&name, "deliver"))
-		return take_deliver(r, &value);
-	if (query_text_is(&name, "subject"))
-		return take_subject(r, &value);
-	if (is_last_event_id(&name))
-		return take_last_event_id(r, &value);
-	if (req->id_name != NULL && query_text_is(&name, req->id_name))
-		return query_take_id(&r->query.id, r->why, req->id_name,
-				     &value);
-	return take_known_parameter(r, &name, &value);
+	if (query_text_is(name, "deliver"))
+		return take_deliver(r, value);
+	if (query_text_is(name, "subject"))
+		return take_subject(r, value);
+	if (is_last_event_id(name))
+		return take_last_event_id(r, value);
+	return take_known_parameter(r, name, value);
 }
 
 static int check_accept(const char *accept, struct http_error *why)
@@ -286,18 +256,25 @@ int events_query_parse(struct events_query *ret, struct http_error *why,
 		       const struct events_request *req)
 {
 	struct events_reader r = {.req = req, .why = why};
-	const char *id = req->last_event_id, *query = req->query;
-	struct query_pair pair;
+	struct query_reader query = {.at = req->query,
+				     .id_name = req->id_name,
+				     .token_name = req->token_name};
+	const char *id = req->last_event_id;
+	struct query_text name, value;
+	int rc;
 
 	req->subjects->n = req->subjects->len = 0;
 	r.query.ndjson = accept_prefers_ndjson(req->accept);
 	if (!r.query.ndjson && check_accept(req->accept, why) < 0)
 		return -EINVAL;
-	while (query_next(&query, &pair))
-		if (take_events_pair(&r, &pair) < 0)
+	while ((rc = query_reader_next(&query, &name, &value, why)) > 0)
+		if (take_events_parameter(&r, &name, &value) < 0)
 			return -EINVAL;
+	if (rc < 0)
+		return rc;
 	if (id != NULL && take_event_id(&r, "Last-Event-ID", span_of(id)) < 0)
 		return -EINVAL;
+	r.query.credentials = query.credentials;
 	*ret = r.query;
 	return 0;
 }

@@ -40,9 +40,7 @@ struct events_query {
 	uint64_t event_seq;
 	bool event_has_tag;
 	char event_id[28]; /* as sent; a good event id */
-	struct query_id id;
-	struct span token;   /* as sent, inside of the query, with good percent
-				signs; at NULL for none */
+	struct query_credentials credentials;
 	uint32_t limit;	     /* events; 0: no limit */
 	uint64_t timeout_ms; /* 0: none */
 	bool ndjson;	     /* NDJSON instead of events, by Accept */

@@ -130,6 +130,55 @@ int query_take_id(struct query_id *ret, struct http_error *why,
 	return 0;
 }
 
+static int take_query_token(struct query_reader *r, struct span sent,
+			    struct http_error *why)
+{
+	struct http_error quotes;
+	struct query_text value;
+
+	if (r->credentials.token.at != NULL)
+		return query_reject_duplicate(why, REJECT_BAD_TOKEN,
+					      r->token_name);
+	if (query_decode(&value, sent, sent, &quotes) < 0)
+		return http_error_set(
+			why, 400, REJECT_BAD_QUERY,
+			"query parameter %s has a %% that is not "
+			"followed by two hex digits from 01 to FF",
+			r->token_name);
+	r->credentials.token = sent;
+	return 0;
+}
+
+static bool is_parameter(const struct query_text *name, const char *wanted)
+{
+	return wanted != NULL && query_text_is(name, wanted);
+}
+
+int query_reader_next(struct query_reader *r, struct query_text *name,
+		      struct query_text *value, struct http_error *why)
+{
+	struct query_pair pair;
+	int rc;
+
+	while (query_next(&r->at, &pair)) {
+		if (query_decode(name, pair.name, pair.name, why) < 0)
+			return -EINVAL;
+		if (is_parameter(name, r->token_name)) {
+			rc = take_query_token(r, pair.value, why);
+		} else {
+			if (query_decode(value, pair.value, pair.name, why) < 0)
+				return -EINVAL;
+			if (!is_parameter(name, r->id_name))
+				return 1;
+			rc = query_take_id(&r->credentials.id, why, r->id_name,
+					   value);
+		}
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
 int query_reject_duplicate(struct http_error *why, enum reject_reason reason,
 			   const char *name)
 {

@@ -38,6 +38,28 @@ struct query_id {
 	size_t len;
 };
 
+/* What a query carries of the client's identity, for any endpoint. */
+struct query_credentials {
+	struct query_id id;
+	struct span token; /* as sent, inside of the query, with good percent
+			      signs; at NULL for none */
+};
+
+/* Reads a query pair by pair. Pairs with credentials are kept and not
+ * returned. The names are those of their parameters; NULL: not allowed. */
+struct query_reader {
+	const char *at; /* what is left */
+	const char *id_name;
+	const char *token_name;
+	struct query_credentials credentials;
+};
+
+/* The next pair, decoded. 1; 0 at the end; or -EINVAL with *why: a broken
+ * percent sign or a NUL anywhere, a credential twice, an identity that is too
+ * long. A token is a secret: no error quotes it. */
+int query_reader_next(struct query_reader *r, struct query_text *name,
+		      struct query_text *value, struct http_error *why);
+
 /* The next pair at *at, which moves behind it; false at the end. */
 bool query_next(const char **at, struct query_pair *ret);
 /* Decodes `sent`, a part of the parameter `name`. 0, or -EINVAL with *why for a

@@ -21,6 +21,7 @@ struct response_to {
 	int minor;	   /* HTTP/1.minor of the request; 1 when unknown */
 	bool is_head;	   /* HEAD: same head, no body */
 	bool keep_alive;   /* false: "Connection: close" */
+	bool problems;	   /* errors are application/problem+json */
 	const char *date;  /* http_date.h; NULL: no clock */
 	const char *type;  /* of a subscription; NULL: text/event-stream */
 	const char *lines; /* more header lines, each with its CRLF, of every

@@ -7,7 +7,7 @@
 
 static int authenticate_token(const struct conn_config *cfg,
 			      const struct request *h,
-			      const struct events_query *q,
+			      const struct query_credentials *q,
 			      struct authentication *ret,
 			      struct http_error *why)
 {
@@ -25,6 +25,7 @@ static int authenticate_token(const struct conn_config *cfg,
 		return rc;
 	ret->id = jwt.id;
 	ret->rights = jwt.rights;
+	ret->by_cookie = found.by_cookie;
 	if (!jwt.expires)
 		return 0;
 	/* An expired token was accepted for the leeway's sake. */
@@ -35,7 +36,7 @@ static int authenticate_token(const struct conn_config *cfg,
 }
 
 int authenticate(const struct conn_config *cfg, const struct request *h,
-		 const struct events_query *q, struct authentication *ret,
+		 const struct query_credentials *q, struct authentication *ret,
 		 struct http_error *why)
 {
 	struct identity_request req = {
@@ -47,6 +48,7 @@ int authenticate(const struct conn_config *cfg, const struct request *h,
 
 	ret->end_ms = UINT64_MAX;
 	ret->rights = NULL;
+	ret->by_cookie = false;
 	if (cfg->no_identity) {
 		ret->id.len = 0;
 		return 0;

@@ -4,6 +4,7 @@
  *	conn_set, conn_accept, dispatch (the gateway calls them)
  *	conn_read        calls conn_config.handler for each request
  *	..._handler      what a request asks for
+ *	caller           the client of a request
  *	conn_work        requests that are answered later
  *	conn_respond     responses, the end of a subscription
  *	conn_sink        what the hub writes

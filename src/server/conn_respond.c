@@ -76,12 +76,15 @@ static void log_rejection(struct conn *c, const struct http_error *why)
 void conn_reject(struct conn *c, const struct response_to *to,
 		 const struct http_error *why)
 {
+	const struct problem problem = {.error = why};
 	struct buf out;
 	int rc;
 
 	log_rejection(c, why);
 	buf_init(&out, CONN_RESPONSE_MAX);
-	rc = response_error(&out, to, why, CONN_RETRY_AFTER_S);
+	rc = to->problems
+		     ? response_problem(&out, to, &problem, CONN_RETRY_AFTER_S)
+		     : response_error(&out, to, why, CONN_RETRY_AFTER_S);
 	conn_send_response(c, &out, rc, to->keep_alive);
 }
 

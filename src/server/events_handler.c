@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "http/accept.h"
+#include "http/events_query.h"
 #include "http/sse.h"
-#include "server/authenticate.h"
+#include "server/caller.h"
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
 #include "server/endpoints.h"
@@ -17,10 +17,6 @@ static void describe_rejection(const struct conn_config *cfg,
 			       struct http_error *ret)
 {
 	switch (reason) {
-	case REJECT_DRAINING:
-		http_error_set(ret, 503, reason,
-			       "the gateway is shutting down, try again");
-		break;
 	case REJECT_MAX_SUBSCRIPTIONS_PER_ID:
 		http_error_set(
 			ret, 429, reason,
@@ -42,32 +38,17 @@ static void describe_rejection(const struct conn_config *cfg,
 	}
 }
 
-static void reject_until_later(struct conn *c, const struct exchange *x,
-			       const struct http_error *why)
-{
-	if (x->to.type == NULL &&
-	    accept_names(x->accept, "text", "event-stream"))
-		conn_reject_for_now(c, &x->to, why);
-	else
-		conn_reject(c, &x->to, why);
-}
-
 static void reject_over_capacity(struct conn *c, const struct exchange *x,
 				 enum reject_reason reason)
 {
 	struct http_error why;
 
+	if (reason == REJECT_DRAINING) {
+		caller_reject_draining(c, x);
+		return;
+	}
 	describe_rejection(&c->set->cfg, reason, &why);
-	reject_until_later(c, x, &why);
-}
-
-static void reject_for_memory(struct conn *c, const struct response_to *to)
-{
-	struct http_error why;
-
-	http_error_set(&why, 503, REJECT_MAX_CONNECTIONS,
-		       "out of memory, try again later");
-	conn_reject(c, to, &why);
+	caller_reject_until_later(c, x, &why);
 }
 
 /* max_connections counts subscriptions alone: other connections take no room
@@ -179,7 +160,7 @@ static void begin_subscription(struct conn *c, const struct exchange *x,
 {
 	if (may_have_deadline(c->set, q, end_ms) &&
 	    subscription_limits_reserve(&c->set->limits) < 0) {
-		reject_for_memory(c, &x->to);
+		caller_reject_for_memory(c, x);
 		return;
 	}
 	conn_move(c, CONN_SUBSCRIPTION);
@@ -188,7 +169,7 @@ static void begin_subscription(struct conn *c, const struct exchange *x,
 	set_deadlines(c, q, end_ms);
 	if (open_cursor(c, open) < 0) {
 		conn_move(c, CONN_REQUEST);
-		reject_for_memory(c, &x->to);
+		caller_reject_for_memory(c, x);
 		return;
 	}
 	log_opened(c);
@@ -228,7 +209,7 @@ static void open_subscription(struct conn *c, const struct exchange *x,
 	else if (response_subscription(&made, &x->to) == 0)
 		header = &made;
 	if (header == NULL) {
-		reject_for_memory(c, &x->to);
+		caller_reject_for_memory(c, x);
 	} else {
 		open->header.iov_base = (void *)(uintptr_t)buf_data(header);
 		open->header.iov_len = buf_unread(header);
@@ -246,47 +227,6 @@ static void respond_head(struct conn *c, const struct response_to *to)
 	buf_init(&out, CONN_RESPONSE_MAX);
 	rc = response_subscription(&out, to);
 	conn_send_response(c, &out, rc, to->keep_alive && to->minor > 0);
-}
-
-/* ---- waiting for keys ---------------------------------------------------- */
-
-static bool may_wait_for_keys(const struct conn *c)
-{
-	const struct conn_tokens *t = c->set->cfg.tokens;
-
-	return t->want_keys != NULL && !c->waited &&
-	       t->want_keys(t->arg, c->state == CONN_WAITING);
-}
-
-/* The heads of WAITING requests leave room for those of others. */
-static bool has_room_to_wait(const struct conn *c)
-{
-	return c->state == CONN_WAITING ||
-	       c->set->head_bytes <= CONN_HEADS_BYTES / 2;
-}
-
-/* The token needs newer keys. 503 where it may be good: the client retries. */
-static void wait_or_reject(struct conn *c, const struct exchange *x,
-			   struct http_error *why)
-{
-	if (c->set->draining) {
-		reject_over_capacity(c, x, REJECT_DRAINING);
-		return;
-	}
-	if (may_wait_for_keys(c)) {
-		if (has_room_to_wait(c)) {
-			if (c->state != CONN_WAITING)
-				conn_move(c, CONN_WAITING);
-			return;
-		}
-		http_error_set(why, 503, REJECT_NO_KEYS,
-			       "too many requests wait for keys, try again "
-			       "later");
-	}
-	if (why->status == 503)
-		reject_until_later(c, x, why);
-	else
-		conn_reject(c, &x->to, why);
 }
 
 /* ---- a request ----------------------------------------------------------- */
@@ -329,7 +269,7 @@ static void serve_rights(struct conn *c, const struct exchange *x,
 		rc = rights_select(&selection, &why, rights, asked->list,
 				   asked->n);
 	if (rc == -ENOMEM)
-		reject_for_memory(c, &x->to);
+		caller_reject_for_memory(c, x);
 	else if (rc < 0)
 		conn_reject(c, &x->to, &why);
 	else
@@ -355,21 +295,9 @@ static void serve_subscription(struct conn *c, const struct exchange *x,
 			       const struct events_subjects *asked)
 {
 	struct authentication who;
-	struct http_error why;
-	int rc = authenticate(&c->set->cfg, x->request, q, &who, &why);
 
-	if (rc == -ENOMEM) {
-		reject_for_memory(c, &x->to);
+	if (!caller_identify(c, x, &q->credentials, &who))
 		return;
-	}
-	if (rc == -ENOKEY) {
-		wait_or_reject(c, x, &why);
-		return;
-	}
-	if (rc < 0) {
-		conn_reject(c, &x->to, &why);
-		return;
-	}
 	serve_identity(c, x, q, asked, &who);
 	authentication_finish(&who);
 }

@@ -277,8 +277,9 @@ static void must_be_answered(const struct request *h)
 
 	if (rc == 0) {
 		asks.header = request_find(h, ID_HEADER, &asks.header_len);
-		asks.query = q.id.given ? q.id.text : NULL;
-		asks.query_len = q.id.len;
+		asks.query =
+			q.credentials.id.given ? q.credentials.id.text : NULL;
+		asks.query_len = q.credentials.id.len;
 		rc = identity_take(&id, &why, &asks);
 	}
 	if (rc == 0)

@@ -113,6 +113,7 @@ static void a_cookie_is_found(void **state)
 
 		add(&r, "cookie", cases[i].value);
 		must_find(&r, NULL, cases[i].token);
+		assert_true(r.token.by_cookie);
 	}
 }
 
@@ -167,8 +168,10 @@ static void which_one_counts(void **state)
 		    "parameter q, or the cookie t");
 	add(&r, "Cookie", "t=cookie; t=twice");
 	must_find(&r, "query", "query");
+	assert_false(r.token.by_cookie);
 	add(&r, "Authorization", "Bearer header");
 	must_find(&r, NULL, "header");
+	assert_false(r.token.by_cookie);
 	must_reject(&r, "query", 400,
 		    "a token is given in Authorization and in the query, "
 		    "allowed is one of them");

@@ -286,14 +286,14 @@ static void test_identity_parameter(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
 		req.query = list[i].query;
 		req.id_name = NULL;
-		assert_false(expect_good(&req).id.given);
+		assert_false(expect_good(&req).credentials.id.given);
 		req.id_name = "id";
 		r = expect_good(&req);
-		assert_int_equal(r.id.given, list[i].id != NULL);
+		assert_int_equal(r.credentials.id.given, list[i].id != NULL);
 		if (list[i].id == NULL)
 			continue;
-		assert_string_equal(r.id.text, list[i].id);
-		assert_int_equal(r.id.len, strlen(list[i].id));
+		assert_string_equal(r.credentials.id.text, list[i].id);
+		assert_int_equal(r.credentials.id.len, strlen(list[i].id));
 	}
 }
 
@@ -317,8 +317,8 @@ static void test_identity_parameter_twice_or_too_long(void **state)
 	req.query = query;
 	snprintf(query, sizeof(query), "id=%0511d", 0);
 	r = expect_good(&req);
-	assert_int_equal(r.id.len, 511);
-	assert_int_equal(strlen(r.id.text), 511);
+	assert_int_equal(r.credentials.id.len, 511);
+	assert_int_equal(strlen(r.credentials.id.text), 511);
 	snprintf(query, sizeof(query), "id=%0512d", 0);
 	expect_rejected(&req, 400, REJECT_BAD_IDENTITY, "id has 512", "128");
 	snprintf(query, sizeof(query), "id=%0600d", 0);
@@ -571,20 +571,20 @@ static void test_tokens(void **state)
 	req.token_name = "t";
 	req.query = "deliver=all&t=a.b%2Ec&x=%20";
 	r = expect_good(&req);
-	assert_int_equal(r.token.len, 7);
-	assert_ptr_equal(r.token.at, strstr(req.query, "a.b"));
+	assert_int_equal(r.credentials.token.len, 7);
+	assert_ptr_equal(r.credentials.token.at, strstr(req.query, "a.b"));
 	assert_int_equal(r.deliver, DELIVER_ALL);
 	req.query = "%74=&T=x";
 	r = expect_good(&req);
-	assert_non_null(r.token.at);
-	assert_int_equal(r.token.len, 0);
+	assert_non_null(r.credentials.token.at);
+	assert_int_equal(r.credentials.token.len, 0);
 	req.query = "tt=a";
-	assert_null(expect_good(&req).token.at);
+	assert_null(expect_good(&req).credentials.token.at);
 	req.query = "t=a&t=a";
 	expect_rejected(&req, 400, REJECT_BAD_TOKEN, "t is given twice", NULL);
 	/* Without a name for it, it is an unknown parameter. */
 	req.token_name = NULL;
-	assert_null(expect_good(&req).token.at);
+	assert_null(expect_good(&req).credentials.token.at);
 }
 
 /* ---- subjects ------------------------------------------------------------ */

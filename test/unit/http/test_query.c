@@ -171,6 +171,53 @@ static void test_ids(void **state)
 	assert_false(id.given);
 }
 
+/* Credentials are kept, other pairs are returned. */
+static void test_reader(void **state)
+{
+	struct query_reader r = {.at = "a=1&t=x%2Ey&id=%61lice&b",
+				 .id_name = "id",
+				 .token_name = "t"};
+	struct query_text name, value;
+	struct http_error why;
+
+	(void)state;
+	assert_int_equal(query_reader_next(&r, &name, &value, &why), 1);
+	assert_string_equal(name.bytes, "a");
+	assert_string_equal(value.bytes, "1");
+	assert_int_equal(query_reader_next(&r, &name, &value, &why), 1);
+	assert_string_equal(name.bytes, "b");
+	assert_int_equal(value.len, 0);
+	assert_int_equal(query_reader_next(&r, &name, &value, &why), 0);
+	assert_string_equal(r.credentials.id.text, "alice");
+	assert_int_equal(r.credentials.token.len, 5);
+	r = (struct query_reader){.at = "t=x&id=alice"};
+	assert_int_equal(query_reader_next(&r, &name, &value, &why), 1);
+	assert_string_equal(name.bytes, "t");
+	assert_int_equal(query_reader_next(&r, &name, &value, &why), 1);
+	assert_int_equal(query_reader_next(&r, &name, &value, &why), 0);
+	assert_null(r.credentials.token.at);
+	assert_false(r.credentials.id.given);
+}
+
+static void test_reader_rejects(void **state)
+{
+	static const char *const bad[] = {"t=a&t=b", "id=a&id=b", "t=%zz",
+					  "id=%zz",  "x=%00",	  "%=1"};
+	struct query_text name, value;
+	struct http_error why;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct query_reader r = {.at = bad[i],
+					 .id_name = "id",
+					 .token_name = "t"};
+
+		assert_int_equal(query_reader_next(&r, &name, &value, &why),
+				 -EINVAL);
+		assert_int_equal(why.status, 400);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +227,8 @@ int main(void)
 		cmocka_unit_test(test_long_texts),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_reader),
+		cmocka_unit_test(test_reader_rejects),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

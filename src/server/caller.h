@@ -1,0 +1,27 @@
+/* The client of a request, for all handlers: identified, or rejected. */
+#ifndef SLUICE_CALLER_H
+#define SLUICE_CALLER_H
+
+#include <stdbool.h>
+
+#include "http/query.h"
+#include "server/authenticate.h"
+#include "server/endpoints.h"
+
+struct conn;
+
+/* Identifies the client. True: *ret is set, for authentication_finish(). False:
+ * the handler returns; the request has its response, or waits for newer keys
+ * and its handler is called again. */
+bool caller_identify(struct conn *c, const struct exchange *x,
+		     const struct query_credentials *q,
+		     struct authentication *ret);
+
+/* Rejections that a later request may not get (429, 503). An EventSource gives
+ * up for good on any status but 200, so it gets conn_reject_for_now(). */
+void caller_reject_until_later(struct conn *c, const struct exchange *x,
+			       const struct http_error *why);
+void caller_reject_draining(struct conn *c, const struct exchange *x);
+void caller_reject_for_memory(struct conn *c, const struct exchange *x);
+
+#endif
