@@ -297,7 +297,10 @@ static int open_nats(struct sluice *gw, char *err)
 	gw->nats = (struct gateway_nats){
 		.log = &gw->logs.main,
 		.metrics = &gw->metrics,
-		.cbs = {on_nats_event, on_nats_flush, on_part_closed, gw},
+		.cbs = {.on_event = on_nats_event,
+			.on_flush = on_nats_flush,
+			.on_closed = on_part_closed,
+			.arg = gw},
 	};
 	rc = gateway_nats_open(&gw->nats, gw->uv_loop, &gw->options,
 			       gw->readable, err);

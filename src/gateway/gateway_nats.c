@@ -12,6 +12,15 @@ static void on_source_event(void *arg, const struct jetstream_event *ev)
 	n->cbs.on_event(n->cbs.arg, ev);
 }
 
+static void on_source_publisher_event(void *arg,
+				      const struct publisher_event *ev)
+{
+	struct gateway_nats *n = arg;
+
+	if (n->cbs.on_publisher_event != NULL)
+		n->cbs.on_publisher_event(n->cbs.arg, ev);
+}
+
 static void on_source_flush(void *arg)
 {
 	struct gateway_nats *n = arg;
@@ -108,6 +117,7 @@ int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
 	};
 	const struct nats_source_cbs cbs = {
 		.on_event = on_source_event,
+		.on_publisher_event = on_source_publisher_event,
 		.on_flush = on_source_flush,
 		.on_status = on_source_status,
 		.on_closed = on_source_closed,
@@ -120,6 +130,11 @@ int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
 struct jetstream *gateway_nats_jetstream(const struct gateway_nats *n)
 {
 	return nats_source_jetstream(n->source);
+}
+
+struct publisher *gateway_nats_publisher(const struct gateway_nats *n)
+{
+	return nats_source_publisher(n->source);
 }
 
 void gateway_nats_gauges(const struct gateway_nats *n)

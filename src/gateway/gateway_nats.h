@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "config/options.h"
 #include "nats/jetstream.h"
+#include "nats/publisher.h"
 
 struct readable;
 struct uv_loop_s;
@@ -16,6 +17,8 @@ struct nats_source;
 
 struct gateway_nats_cbs {
 	void (*on_event)(void *arg, const struct jetstream_event *ev);
+	/* May be NULL. */
+	void (*on_publisher_event)(void *arg, const struct publisher_event *ev);
 	/* Pending events were delivered: flush. */
 	void (*on_flush)(void *arg);
 	void (*on_closed)(void *arg);
@@ -37,6 +40,7 @@ int gateway_nats_open(struct gateway_nats *n, struct uv_loop_s *loop,
 		      const struct options *o, struct readable *readable,
 		      char *err);
 struct jetstream *gateway_nats_jetstream(const struct gateway_nats *n);
+struct publisher *gateway_nats_publisher(const struct gateway_nats *n);
 /* Sets the gauges of the NATS side. */
 void gateway_nats_gauges(const struct gateway_nats *n);
 /* Asynchronous; ends in on_closed if it was open. */

@@ -3,7 +3,7 @@
  * NUL or a line without a colon hide all headers of the message. So the block
  * itself is read. No function returns it, but a message is one piece of memory:
  *
- *	subject NUL reply NUL [block NUL] data
+ *	subject NUL [reply NUL] [block NUL] data
  *
  * nats_headers_init() checks this with a message of its own; where it is not so
  * (no version that exists) the functions have to do
@@ -18,19 +18,33 @@
 
 static bool is_one_piece;
 
+/* Where the block begins, if there is one. */
+static const char *find_block(natsMsg *msg)
+{
+	const char *last = natsMsg_GetReply(msg);
+
+	if (last == NULL)
+		last = natsMsg_GetSubject(msg);
+	return last + strlen(last) + 1;
+}
+
+static bool has_data_at_block(const char *reply)
+{
+	natsMsg *msg;
+	bool has;
+
+	if (natsMsg_Create(&msg, "s", reply, "d", 1) != NATS_OK)
+		return false;
+	has = natsMsg_GetData(msg) == find_block(msg) &&
+	      (reply == NULL ||
+	       natsMsg_GetReply(msg) == natsMsg_GetSubject(msg) + sizeof("s"));
+	natsMsg_Destroy(msg);
+	return has;
+}
+
 void nats_headers_init(void)
 {
-	const char *subject, *reply, *data;
-	natsMsg *msg;
-
-	if (natsMsg_Create(&msg, "s", "r", "d", 1) != NATS_OK)
-		return;
-	subject = natsMsg_GetSubject(msg);
-	reply = natsMsg_GetReply(msg);
-	data = natsMsg_GetData(msg);
-	is_one_piece =
-		reply == subject + sizeof("s") && data == reply + sizeof("r");
-	natsMsg_Destroy(msg);
+	is_one_piece = has_data_at_block("r") && has_data_at_block(NULL);
 }
 
 static natsStatus put_values_of(struct buf *to, natsMsg *msg, const char *name)
@@ -66,12 +80,10 @@ struct span nats_headers_build(natsMsg *msg, struct buf *room)
 
 struct span nats_headers_of(natsMsg *msg, struct buf *room)
 {
-	const char *reply = natsMsg_GetReply(msg), *data = natsMsg_GetData(msg);
-	const char *at;
+	const char *at = find_block(msg), *data = natsMsg_GetData(msg);
 
 	if (!is_one_piece)
 		return nats_headers_build(msg, room);
-	at = reply + strlen(reply) + 1;
 	if (data <= at)
 		return (struct span){NULL, 0};
 	return (struct span){at, (size_t)(data - at) - 1};

@@ -10,9 +10,10 @@ struct __natsMsg; /* natsMsg */
 
 /* Once for all threads, before the first message. */
 void nats_headers_init(void);
-/* Of a message with a reply subject. No natsMsgHeader_...() may have been
- * called for it: the first of them writes into the block. Borrowed from the
- * message, or made in `room`. Empty: no headers, or no memory. */
+/* The block with its first line, where a server's status stands. No
+ * natsMsgHeader_...() may have been called for the message: the first of them
+ * writes into the block. Borrowed from the message, or made in `room`. Empty:
+ * no headers, or no memory. */
 struct span nats_headers_of(struct __natsMsg *msg, struct buf *room);
 /* The block made of what nats.c's functions return. */
 struct span nats_headers_build(struct __natsMsg *msg, struct buf *room);

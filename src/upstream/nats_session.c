@@ -8,19 +8,17 @@
 #include <nats/nats.h>
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "nats/js_request.h"
 #include "upstream/nats_codec.h"
 #include "upstream/nats_connect.h"
+#include "upstream/nats_guard.h"
 #include "upstream/nats_headers.h"
 #include "upstream/nats_hung.h"
+#include "upstream/nats_sender.h"
 
 /* The happy path: options, a thread that connects, a subscription to the
- * session's inbox, a flush; requests out, messages in; destroy.
- *
- * nats.c may call back late, from threads that cannot be joined. So a callback
- * gets the session's number in place of a pointer, and looks it up in
- * `sessions`: a freed session is not found, and a session with a callback
- * inside is not freed before that returns. */
+ * session's inbox, a flush; requests out, messages in; destroy. */
 
 enum {
 	FLUSH_MS = 2000,
@@ -31,9 +29,8 @@ enum {
 };
 
 struct nats_session {
-	struct nats_session *next; /* in `sessions` */
-	uint64_t number;
-	unsigned busy; /* callbacks inside */
+	struct nats_guard guard;
+	pthread_mutex_t lock; /* of the next two */
 	bool lame_duck;
 	char error[NATS_SESSION_ERROR_MAX]; /* the last asynchronous one */
 	char *server;			    /* its URL, for status messages */
@@ -47,21 +44,10 @@ struct nats_session {
 	natsSubscription *sub;
 	struct nats_inbox inbox;
 	struct buf request;
+	struct nats_sender sender;
 };
 
-/* Sessions of the whole process. The lock guards next, busy, lame_duck and
- * error of each. */
-static struct {
-	pthread_once_t once;
-	pthread_mutex_t lock;
-	pthread_cond_t idle; /* the `busy` of a session became 0 */
-	struct nats_session *first;
-	uint64_t last_number;
-} sessions = {
-	.once = PTHREAD_ONCE_INIT,
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.idle = PTHREAD_COND_INITIALIZER,
-};
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
 /* Once for all threads. It is never closed: other code of the process may use
  * nats.c too. */
@@ -71,66 +57,45 @@ static void open_library(void)
 	nats_headers_init();
 }
 
-/* ---- the registry of sessions ------------------------------------------- */
+/* ---- callbacks of nats.c ------------------------------------------------- */
 
-static void *argument_of_number(uint64_t number)
-{
-	return (void *)(uintptr_t)number; /* never to be dereferenced */
-}
-
-static void register_session(struct nats_session *s)
-{
-	pthread_mutex_lock(&sessions.lock);
-	s->number = ++sessions.last_number;
-	s->next = sessions.first;
-	sessions.first = s;
-	pthread_mutex_unlock(&sessions.lock);
-}
-
-/* Returns when no callback is inside. */
-static void unregister_session(struct nats_session *s)
-{
-	struct nats_session **at = &sessions.first;
-
-	pthread_mutex_lock(&sessions.lock);
-	while (*at != s)
-		at = &(*at)->next;
-	*at = s->next;
-	while (s->busy > 0)
-		pthread_cond_wait(&sessions.idle, &sessions.lock);
-	pthread_mutex_unlock(&sessions.lock);
-}
-
-/* The session of a callback, until leave_session(). NULL: it was freed. */
+/* Until leave_session(). NULL: it was freed. */
 static struct nats_session *enter_session(void *arg)
 {
-	struct nats_session *s;
+	struct nats_guard *g = nats_guard_enter(arg);
 
-	pthread_mutex_lock(&sessions.lock);
-	s = sessions.first;
-	while (s != NULL && s->number != (uintptr_t)arg)
-		s = s->next;
-	if (s != NULL)
-		s->busy++;
-	pthread_mutex_unlock(&sessions.lock);
-	return s;
+	return g == NULL ? NULL : CONTAINER_OF(g, struct nats_session, guard);
 }
 
 static void leave_session(struct nats_session *s)
 {
-	pthread_mutex_lock(&sessions.lock);
-	if (--s->busy == 0)
-		pthread_cond_broadcast(&sessions.idle);
-	pthread_mutex_unlock(&sessions.lock);
+	nats_guard_leave(&s->guard);
 }
-
-/* ---- callbacks of nats.c ------------------------------------------------- */
 
 static const char *get_msg_header(natsMsg *msg, const char *key)
 {
 	const char *value = NULL;
 
 	return natsMsgHeader_Get(msg, key, &value) == NATS_OK ? value : NULL;
+}
+
+/* Of a publish or a request. */
+static bool take_reply(struct nats_session *s, natsMsg *msg)
+{
+	/* of versions of nats.c without a block */
+	struct buf headers = {.max = HEADERS_MAX};
+	const char *subject = natsMsg_GetSubject(msg);
+	uint64_t id;
+
+	if (nats_sender_read_reply(&id, &s->inbox, subject) < 0)
+		return false;
+	nats_sender_post_reply(s->events, &s->inbox, id, span_of(subject),
+			       nats_headers_of(msg, &headers),
+			       (struct span){natsMsg_GetData(msg),
+					     (size_t)natsMsg_GetDataLength(
+						     msg)});
+	buf_finish(&headers);
+	return true;
 }
 
 static void on_message(natsConnection *conn, natsSubscription *sub,
@@ -143,8 +108,10 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 
 	(void)conn;
 	(void)sub;
-	if (s == NULL) {
+	if (s == NULL || take_reply(s, msg)) {
 		natsMsg_Destroy(msg);
+		if (s != NULL)
+			leave_session(s);
 		return;
 	}
 	in = (struct nats_arrival){
@@ -190,9 +157,9 @@ static void on_lame_duck(natsConnection *conn, void *arg)
 	(void)conn;
 	if (s == NULL)
 		return;
-	pthread_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&s->lock);
 	s->lame_duck = true;
-	pthread_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&s->lock);
 	mailbox_wake(s->wake);
 	leave_session(s);
 }
@@ -224,10 +191,10 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 	s = enter_session(arg);
 	if (s == NULL)
 		return;
-	pthread_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&s->lock);
 	is_same = is_same_error(text, s->error);
 	snprintf(s->error, sizeof(s->error), "%s", text);
-	pthread_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&s->lock);
 	if (!is_same)
 		nats_codec_status(s->events, NATS_STATUS_ERROR, s->server, text,
 				  MAILBOX_FAIL);
@@ -236,9 +203,8 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 
 /* ---- life ---------------------------------------------------------------- */
 
-static natsStatus set_callbacks(natsOptions *o, uint64_t number)
+static natsStatus set_callbacks(natsOptions *o, void *arg)
 {
-	void *arg = argument_of_number(number);
 	natsStatus status = natsOptions_SetClosedCB(o, on_closed, arg);
 
 	if (status == NATS_OK)
@@ -258,7 +224,7 @@ static natsOptions *build_server_options(struct nats_session *s,
 
 	if (o == NULL)
 		return NULL;
-	status = set_callbacks(o, s->number);
+	status = set_callbacks(o, nats_guard_argument(&s->guard));
 	if (status == NATS_OK)
 		return o;
 	natsOptions_Destroy(o);
@@ -285,7 +251,7 @@ struct nats_session *nats_session_new(struct nats_options *o,
 {
 	struct nats_session *s = calloc(1, sizeof(*s));
 
-	pthread_once(&sessions.once, open_library);
+	pthread_once(&library_once, open_library);
 	if (s != NULL)
 		s->server = strdup(server->url);
 	if (s == NULL || s->server == NULL) {
@@ -298,8 +264,9 @@ struct nats_session *nats_session_new(struct nats_options *o,
 	s->wake = wake;
 	s->hung = hung;
 	buf_init(&s->request, REQUEST_MAX);
-	register_session(s);
-	nats_inbox_init(&s->inbox, s->number, o->inbox_prefix);
+	pthread_mutex_init(&s->lock, NULL);
+	nats_guard_register(&s->guard);
+	nats_inbox_init(&s->inbox, s->guard.number, o->inbox_prefix);
 	s->connect = begin_connect(s, server, err);
 	if (s->connect == NULL) {
 		nats_session_free(s);
@@ -316,7 +283,7 @@ static natsStatus subscribe_inbox(struct nats_session *s)
 
 	nats_inbox_wildcard(&s->inbox, subject);
 	status = natsConnection_Subscribe(&s->sub, s->conn, subject, on_message,
-					  argument_of_number(s->number));
+					  nats_guard_argument(&s->guard));
 	if (status == NATS_OK)
 		status = natsSubscription_SetPendingLimits(s->sub, -1, -1);
 	if (status == NATS_OK)
@@ -334,6 +301,7 @@ static enum nats_session_state finish_connect(struct nats_session *s, char *err)
 	s->connect = NULL;
 	if (s->conn == NULL)
 		return NATS_SESSION_OVER;
+	nats_sender_init(&s->sender, s->conn, &s->inbox, s->events);
 	status = subscribe_inbox(s);
 	if (status == NATS_OK)
 		return NATS_SESSION_OPEN;
@@ -347,12 +315,12 @@ static void set_session_error(struct nats_session *s, char *err)
 	const char *text = NULL;
 	natsStatus status = natsConnection_GetLastError(s->conn, &text);
 
-	pthread_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&s->lock);
 	snprintf(err, NATS_SESSION_ERROR_MAX, "%s",
 		 text != NULL && *text != '\0' ? text
 		 : s->error[0] != '\0'	       ? s->error
 					       : natsStatus_GetText(status));
-	pthread_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&s->lock);
 }
 
 enum nats_session_state nats_session_poll(struct nats_session *s, char *err)
@@ -369,16 +337,16 @@ enum nats_session_state nats_session_poll(struct nats_session *s, char *err)
 
 uint64_t nats_session_number(const struct nats_session *s)
 {
-	return s->number;
+	return s->guard.number;
 }
 
 bool nats_session_is_lame_duck(struct nats_session *s)
 {
 	bool lame_duck;
 
-	pthread_mutex_lock(&sessions.lock);
+	pthread_mutex_lock(&s->lock);
 	lame_duck = s->lame_duck;
-	pthread_mutex_unlock(&sessions.lock);
+	pthread_mutex_unlock(&s->lock);
 	return lame_duck;
 }
 
@@ -403,6 +371,11 @@ void nats_session_release_thread(void)
 	nats_ReleaseThreadMemory();
 }
 
+struct nats_sender *nats_session_sender(struct nats_session *s)
+{
+	return &s->sender;
+}
+
 void nats_session_flush(struct nats_session *s)
 {
 	if (s->conn != NULL)
@@ -416,9 +389,11 @@ void nats_session_free(struct nats_session *s)
 	if (s->connect != NULL)
 		nats_hung_add(s->hung, s->connect, uv_hrtime() / 1000000);
 	natsConnection_Destroy(s->conn);
-	unregister_session(s);
+	nats_guard_unregister(&s->guard);
 	natsSubscription_Destroy(s->sub);
+	nats_sender_finish(&s->sender);
 	buf_finish(&s->request);
+	pthread_mutex_destroy(&s->lock);
 	free(s->server);
 	free(s);
 }
@@ -503,7 +478,7 @@ bool nats_session_send(struct nats_session *s, const struct mailbox_message *m)
 	char reply[NATS_INBOX_SUBJECT_MAX];
 	int len;
 
-	if (c->session != s->number || s->sub == NULL)
+	if (c->session != s->guard.number || s->sub == NULL)
 		return true;
 	buf_clear(&s->request);
 	if (put_api_request(s, kind, c, api, sizeof(api)) < 0)

@@ -13,6 +13,7 @@
 #include "upstream/nats_servers.h"
 
 struct nats_hung;
+struct nats_sender;
 struct nats_session;
 
 enum { NATS_SESSION_ERROR_MAX = NATS_OPTIONS_ERROR_MAX };
@@ -44,6 +45,8 @@ void nats_session_discover(struct nats_session *s, struct nats_servers *into,
 /* Sends the request of a command; one for another session is dropped. False
  * when the connection takes no more. */
 bool nats_session_send(struct nats_session *s, const struct mailbox_message *m);
+/* For messages of the outbox; of an open session. */
+struct nats_sender *nats_session_sender(struct nats_session *s);
 /* Waits a bounded time until the server has processed what was sent. */
 void nats_session_flush(struct nats_session *s);
 /* Closes it; no event follows. Bounded, except for a writer that waits in

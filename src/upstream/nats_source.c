@@ -11,6 +11,8 @@
 #include "loop/handles.h"
 #include "loop/mailbox.h"
 #include "upstream/nats_codec.h"
+#include "upstream/nats_publisher.h"
+#include "upstream/nats_publisher_codec.h"
 #include "upstream/nats_worker.h"
 
 /* The loop's side. Down: each request becomes a command for the worker. Up: a
@@ -36,6 +38,7 @@ struct nats_source {
 	struct nats_worker worker;
 	struct mailbox commands;
 	struct mailbox events;
+	struct nats_publisher publisher;
 	struct handles handles;
 	uv_async_t wakeup;
 	struct mailbox_batch batch; /* being read */
@@ -157,6 +160,11 @@ struct jetstream *nats_source_jetstream(struct nats_source *s)
 	return &s->jetstream;
 }
 
+struct publisher *nats_source_publisher(struct nats_source *s)
+{
+	return &s->publisher.base;
+}
+
 /* ---- up: events ---------------------------------------------------------- */
 
 /* Events between UP and DOWN count, of that session only. */
@@ -179,11 +187,18 @@ static void deliver_message(struct nats_source *s,
 {
 	struct nats_codec_message m;
 
+	if (nats_publisher_event_is(message)) {
+		nats_publisher_deliver(&s->publisher, message);
+		return;
+	}
 	nats_codec_read(&m, message);
-	if (m.is_status)
+	if (m.is_status) {
 		s->cbs.on_status(s->cbs.arg, &m.status);
-	else if (is_session_current(s, &m))
+	} else if (is_session_current(s, &m)) {
 		s->cbs.on_event(s->cbs.arg, &m.event);
+		if (m.event.kind == JETSTREAM_DOWN && !s->closing)
+			nats_publisher_down(&s->publisher);
+	}
 }
 
 static void end_mailbox_batch(struct nats_source *s)
@@ -281,11 +296,20 @@ static void wake_loop(void *arg)
 	uv_async_send(&s->wakeup);
 }
 
+/* Called by the outbox under its lock. */
+static void wake_worker(void *arg)
+{
+	struct nats_source *s = arg;
+
+	mailbox_wake(&s->commands);
+}
+
 static void free_nats_source(struct nats_source *s)
 {
 	end_mailbox_batch(s);
 	mailbox_finish(&s->events);
 	mailbox_finish(&s->commands);
+	nats_publisher_finish(&s->publisher);
 	free(s);
 }
 
@@ -308,12 +332,16 @@ static int start_worker(struct nats_source *s, struct uv_loop_s *loop)
 	rc = mailbox_init(&s->events, EVENTS_CAP, wake_loop, s);
 	if (rc < 0)
 		goto fail_commands;
+	rc = nats_publisher_init(&s->publisher, wake_worker, s);
+	if (rc < 0)
+		goto fail_events;
 	handles_init(&s->handles, on_handles_gone);
 	rc = uv_async_init(loop, &s->wakeup, on_wakeup);
 	if (rc < 0)
-		goto fail_events;
+		goto fail_publisher;
 	handles_add(&s->handles, (uv_handle_t *)&s->wakeup);
 	s->worker.commands = &s->commands;
+	s->worker.outbox = &s->publisher.outbox;
 	s->worker.events = &s->events;
 	s->worker.on_done = wake_loop;
 	s->worker.arg = s;
@@ -323,6 +351,8 @@ static int start_worker(struct nats_source *s, struct uv_loop_s *loop)
 	s->cbs.on_closed = NULL;
 	close_wakeup(s); /* frees */
 	return rc;
+fail_publisher:
+	nats_publisher_finish(&s->publisher);
 fail_events:
 	mailbox_finish(&s->events);
 fail_commands:
@@ -353,6 +383,8 @@ int nats_source_new(struct nats_source **ret, struct uv_loop_s *loop,
 		goto fail_servers;
 	s->jetstream.ops = &ops;
 	s->cbs = *cbs;
+	s->publisher.on_event = cbs->on_publisher_event;
+	s->publisher.arg = cbs->arg;
 	s->worker.servers = servers;
 	s->worker.options = options;
 	/* Takes the servers and the options over if it succeeds. */
@@ -383,6 +415,7 @@ void nats_source_close(struct nats_source *s)
 	if (s == NULL || s->closing)
 		return;
 	s->closing = true;
+	nats_publisher_close(&s->publisher);
 	mailbox_close(&s->events);
 	nats_worker_stop(&s->worker);
 }

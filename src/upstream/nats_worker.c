@@ -5,6 +5,7 @@
 #include <sodium.h>
 
 #include "upstream/nats_codec.h"
+#include "upstream/nats_sender.h"
 #include "upstream/nats_session.h"
 
 /* connect -> serve -> free -> pause -> connect ...
@@ -59,6 +60,43 @@ static void take_commands(struct nats_worker *w, struct nats_session *s)
 	}
 }
 
+static void drop_outbox(struct nats_worker *w)
+{
+	struct mailbox_batch batch;
+
+	if (mailbox_take(w->outbox, &batch))
+		mailbox_return(w->outbox, &batch);
+}
+
+/* False when the connection takes no more, or the worker is to stop. */
+static bool send_piece(struct nats_worker *w, struct nats_sender *sender)
+{
+	int rc = 1;
+
+	while (rc > 0 && !is_stopping(w))
+		rc = nats_sender_send(sender);
+	return rc == 0;
+}
+
+/* JetStream's commands go first, also between two pieces. What is left of a
+ * batch when the connection is lost was not sent and is not sent later. */
+static void send_outbox(struct nats_worker *w, struct nats_session *s)
+{
+	struct nats_sender *sender = nats_session_sender(s);
+	struct mailbox_batch batch;
+	bool open = true;
+
+	if (!mailbox_take(w->outbox, &batch))
+		return;
+	while (open && nats_sender_take(sender, &batch, monotonic_now_ms())) {
+		open = send_piece(w, sender);
+		take_commands(w, s);
+	}
+	mailbox_return(w->outbox, &batch);
+	if (open && !is_stopping(w))
+		nats_sender_flush(sender);
+}
+
 /* Returns early when the worker is stopped. */
 static void pause_until_ms(struct nats_worker *w, uint64_t until_ms)
 {
@@ -67,6 +105,7 @@ static void pause_until_ms(struct nats_worker *w, uint64_t until_ms)
 	while (now < until_ms && !is_stopping(w)) {
 		mailbox_wait(w->commands, until_ms - now);
 		take_commands(w, NULL);
+		drop_outbox(w);
 		now = monotonic_now_ms();
 	}
 }
@@ -156,6 +195,7 @@ static void serve_commands(struct nats_worker *w, struct nats_session *s,
 	while (!is_stopping(w)) {
 		mailbox_wait(w->commands, POLL_MS);
 		take_commands(w, s);
+		send_outbox(w, s);
 		report_returned_connects(w);
 		if (nats_session_poll(s, err) != NATS_SESSION_OPEN)
 			return;
@@ -184,7 +224,8 @@ static void run_one_session(struct nats_worker *w, struct nats_session *s,
 
 	nats_session_discover(s, &w->servers, server);
 	post_status(w, NATS_STATUS_CONNECTED, server->url, "");
-	if (nats_codec_session(w->events, JETSTREAM_UP, number) < 0)
+	if (nats_codec_session(w->events, JETSTREAM_UP, number) < 0 ||
+	    nats_sender_post_up(nats_session_sender(s)) < 0)
 		snprintf(err, sizeof(err), "out of memory");
 	else
 		serve_commands(w, s, server, err);

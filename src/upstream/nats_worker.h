@@ -14,6 +14,7 @@ struct nats_worker {
 	struct nats_hung hung;
 	unsigned n_hung;	  /* hung.n; atomic, for the loop */
 	struct mailbox *commands; /* in; woken by nats.c's threads too */
+	struct mailbox *outbox;	  /* in; its wake() wakes `commands` */
 	struct mailbox *events;	  /* out */
 	uv_thread_t thread;
 	/* Called by the thread at its end: joining it does not wait. */
@@ -27,7 +28,8 @@ struct nats_worker {
  * caller. 0 or a negative errno. */
 int nats_worker_start(struct nats_worker *w);
 /* The thread sends the commands that are left, and is done within seconds,
- * whatever the server does. The events mailbox must be closed before. */
+ * whatever the server does; messages of the outbox are dropped. The events
+ * mailbox must be closed before. */
 void nats_worker_stop(struct nats_worker *w);
 /* Number of hung connects. From any thread. */
 unsigned nats_worker_hung(const struct nats_worker *w);

@@ -68,6 +68,11 @@ static void on_event(void *arg, const struct jetstream_event *ev)
 		nats_source_close(s->source);
 }
 
+static void on_publisher_event(void *arg, const struct publisher_event *ev)
+{
+	publisher_spy_record(&((struct spy *)arg)->published, ev);
+}
+
 static void on_flush(void *arg)
 {
 	((struct spy *)arg)->n_flushes++;
@@ -103,6 +108,7 @@ void spy_start(struct spy *s, uv_loop_t *loop,
 {
 	const struct nats_source_cbs cbs = {
 		.on_event = on_event,
+		.on_publisher_event = on_publisher_event,
 		.on_flush = on_flush,
 		.on_status = on_status,
 		.on_closed = on_closed,
@@ -115,6 +121,7 @@ void spy_start(struct spy *s, uv_loop_t *loop,
 	if (nats_source_new(&s->source, loop, settings, &cbs, err) < 0)
 		fail_msg("nats_source_new: %s", err);
 	s->js = nats_source_jetstream(s->source);
+	s->publisher = nats_source_publisher(s->source);
 	assert_int_equal(uv_timer_init(loop, &s->timer), 0);
 	s->timer.data = s;
 	assert_int_equal(s->n_events, 0);
@@ -146,6 +153,7 @@ static void fail_late(const struct spy *s)
 		print_message("event %s err %d status %d\n",
 			      kind_of(s->events[i]), s->events[i]->err,
 			      s->events[i]->status.code);
+	publisher_spy_print(&s->published);
 	fail_msg("waited in vain; %zu events, notes:\n%s", s->n_events,
 		 s->notes);
 }
@@ -185,6 +193,32 @@ const struct spy_event *spy_wait(struct spy *s, enum jetstream_event_kind kind)
 	while (s->events[s->next]->kind != kind)
 		s->next++;
 	return s->events[s->next++];
+}
+
+struct published {
+	struct publisher_spy *spy;
+	enum publisher_event_kind kind;
+	uint64_t id;
+};
+
+static bool is_published(void *arg)
+{
+	const struct published *p = arg;
+
+	return publisher_spy_find(p->spy, p->kind, p->id) != NULL;
+}
+
+const struct publisher_event *spy_wait_published(struct spy *s,
+						 enum publisher_event_kind kind,
+						 uint64_t id)
+{
+	struct published p = {&s->published, kind, id};
+	const struct publisher_event *ev;
+
+	spy_until(s, is_published, &p);
+	ev = publisher_spy_find(&s->published, kind, id);
+	publisher_spy_pass(&s->published, ev);
+	return ev;
 }
 
 struct with_note {
@@ -244,5 +278,6 @@ void spy_finish(struct spy *s)
 		free(s->events[i]);
 	}
 	free(s->events);
+	publisher_spy_finish(&s->published);
 	memset(s, 0, sizeof(*s));
 }

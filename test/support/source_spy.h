@@ -9,6 +9,7 @@
 
 #include <uv.h>
 
+#include "publisher_spy.h"
 #include "upstream/nats_source.h"
 
 enum { SPY_TEXT_MAX = 512 };
@@ -32,6 +33,8 @@ struct spy {
 	uv_timer_t timer;
 	struct nats_source *source;
 	struct jetstream *js;
+	struct publisher *publisher;
+	struct publisher_spy published; /* its events */
 	struct spy_event **events;
 	size_t n_events;
 	size_t cap;
@@ -58,6 +61,10 @@ void spy_finish(struct spy *s);
 const struct spy_event *spy_wait(struct spy *s, enum jetstream_event_kind kind);
 /* Runs the loop until the notes after position `from` contain the text. */
 void spy_wait_note(struct spy *s, size_t from, const char *text);
+/* The next event of the publisher of this kind, with this id unless it is 0. */
+const struct publisher_event *spy_wait_published(struct spy *s,
+						 enum publisher_event_kind kind,
+						 uint64_t id);
 /* Runs the loop until the condition holds. */
 void spy_until(struct spy *s, bool (*is_so)(void *arg), void *arg);
 /* Runs the loop once without waiting. */

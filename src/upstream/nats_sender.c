@@ -1,0 +1,256 @@
+#include "upstream/nats_sender.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <nats/nats.h>
+
+#include "nats/message_headers.h"
+#include "nats/publisher.h"
+#include "upstream/nats_publisher_codec.h"
+
+enum {
+	SCRATCH_MAX = 256 * 1024, /* of a header */
+	FLUSH_MS = 1,
+};
+
+void nats_sender_init(struct nats_sender *s, natsConnection *conn,
+		      const struct nats_inbox *inbox, struct mailbox *events)
+{
+	*s = (struct nats_sender){.conn = conn,
+				  .inbox = inbox,
+				  .events = events};
+	buf_init(&s->scratch, SCRATCH_MAX);
+}
+
+void nats_sender_finish(struct nats_sender *s)
+{
+	buf_finish(&s->scratch);
+}
+
+/* ---- a piece ------------------------------------------------------------- */
+
+static int post_sender_event(struct nats_sender *s,
+			     const struct publisher_event *ev)
+{
+	return nats_publisher_event_post(s->events, s->inbox->session, ev,
+					 MAILBOX_WAIT);
+}
+
+static int fail_outgoing(struct nats_sender *s, uint64_t id,
+			 enum publish_failure failure)
+{
+	const struct publisher_event ev = {.kind = PUBLISHER_FAILED,
+					   .id = id,
+					   .failure = failure};
+
+	return post_sender_event(s, &ev);
+}
+
+int nats_sender_post_up(struct nats_sender *s)
+{
+	const struct publisher_event up = {
+		.kind = PUBLISHER_UP,
+		.max_payload = (uint64_t)natsConnection_GetMaxPayload(s->conn),
+	};
+
+	return post_sender_event(s, &up);
+}
+
+/* Adds a message to the piece. Negative: nothing can be posted. */
+static int add_to_piece(struct nats_sender *s, const struct mailbox_message *m,
+			uint64_t now_ms, uint64_t *last_id)
+{
+	struct nats_outgoing out;
+
+	nats_outgoing_read(&out, m);
+	if (out.session != s->inbox->session)
+		return 0;
+	if (now_ms > out.deadline_ms)
+		return fail_outgoing(s, out.id, PUBLISH_BUSY);
+	*last_id = out.id;
+	s->messages[s->n++] = m;
+	return 0;
+}
+
+bool nats_sender_take(struct nats_sender *s, struct mailbox_batch *batch,
+		      uint64_t now_ms)
+{
+	struct publisher_event sent = {.kind = PUBLISHER_SENT};
+	const struct mailbox_message *m = NULL;
+	size_t bytes = 0;
+
+	s->n = 0;
+	s->next = 0;
+	while (s->n < NATS_SENDER_MESSAGES && bytes < NATS_SENDER_BYTES &&
+	       (m = mailbox_next(batch)) != NULL) {
+		bytes += m->len;
+		if (add_to_piece(s, m, now_ms, &sent.id) < 0)
+			return false;
+	}
+	if (s->n == 0)
+		return m != NULL;
+	return post_sender_event(s, &sent) == 0;
+}
+
+/* ---- a message ----------------------------------------------------------- */
+
+/* nats.c takes texts with a NUL. */
+static int add_msg_header(struct nats_sender *s, natsMsg *msg,
+			  const struct message_header *h)
+{
+	struct buf *b = &s->scratch;
+	const char *name;
+
+	buf_clear(b);
+	if (buf_put(b, h->name.at, h->name.len) < 0 || buf_putc(b, '\0') < 0 ||
+	    buf_put(b, h->value.at, h->value.len) < 0 || buf_putc(b, '\0') < 0)
+		return NATS_NO_MEMORY;
+	name = (const char *)buf_data(b);
+	return natsMsgHeader_Add(msg, name, name + h->name.len + 1);
+}
+
+static natsStatus send_with_headers(struct nats_sender *s,
+				    const struct nats_outgoing *out,
+				    const char *reply)
+{
+	struct span rest = message_headers_begin(out->headers);
+	struct message_header h;
+	natsMsg *msg;
+	natsStatus status = natsMsg_Create(&msg, out->subject.at, reply,
+					   out->data.at, (int)out->data.len);
+
+	if (status != NATS_OK)
+		return status;
+	while (status == NATS_OK && message_headers_next(&rest, &h))
+		status = add_msg_header(s, msg, &h);
+	if (status == NATS_OK)
+		status = natsConnection_PublishMsg(s->conn, msg);
+	natsMsg_Destroy(msg);
+	return status;
+}
+
+static natsStatus send_message(struct nats_sender *s,
+			       const struct nats_outgoing *out,
+			       const char *reply)
+{
+	if (out->headers.len > 0)
+		return send_with_headers(s, out, reply);
+	if (reply != NULL)
+		return natsConnection_PublishRequest(s->conn, out->subject.at,
+						     reply, out->data.at,
+						     (int)out->data.len);
+	return natsConnection_Publish(s->conn, out->subject.at, out->data.at,
+				      (int)out->data.len);
+}
+
+static void make_reply_subject(const struct nats_sender *s, uint64_t id,
+			       char *out)
+{
+	const struct nats_inbox_reply reply = {
+		.kind = NATS_SENDER_REPLY,
+		.request = {.owner = (uint32_t)(id >> 32),
+			    .generation = (uint32_t)id},
+	};
+
+	nats_inbox_reply_subject(s->inbox, &reply, out);
+}
+
+static natsStatus send_outgoing(struct nats_sender *s,
+				const struct nats_outgoing *out)
+{
+	char reply[NATS_INBOX_SUBJECT_MAX];
+
+	if (out->kind == NATS_OUTGOING_PUBLISH)
+		return send_message(s, out,
+				    out->reply.len > 0 ? out->reply.at : NULL);
+	make_reply_subject(s, out->id, reply);
+	return send_message(s, out, reply);
+}
+
+/* nats.c rejected the message before a byte of it was written. */
+static bool is_rejected(natsStatus status, enum publish_failure *why)
+{
+	switch (status) {
+	case NATS_MAX_PAYLOAD:
+		*why = PUBLISH_TOO_LARGE;
+		return true;
+	case NATS_NO_SERVER_SUPPORT: /* of headers */
+	case NATS_NO_MEMORY:
+		*why = PUBLISH_BUSY;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int nats_sender_send(struct nats_sender *s)
+{
+	enum publish_failure why;
+	struct nats_outgoing out;
+	natsStatus status;
+
+	if (s->next == s->n)
+		return 0;
+	nats_outgoing_read(&out, s->messages[s->next++]);
+	status = send_outgoing(s, &out);
+	if (status == NATS_OK)
+		return 1;
+	if (!is_rejected(status, &why))
+		return -ENOTCONN;
+	fail_outgoing(s, out.id, why);
+	return 1;
+}
+
+/* Most of the time this waits for the server's PONG, while further messages
+ * collect in the outbox. */
+void nats_sender_flush(struct nats_sender *s)
+{
+	natsConnection_FlushTimeout(s->conn, FLUSH_MS);
+}
+
+/* ---- replies ------------------------------------------------------------- */
+
+int nats_sender_read_reply(uint64_t *ret, const struct nats_inbox *inbox,
+			   const char *subject)
+{
+	struct nats_inbox_reply reply;
+
+	if (nats_inbox_read_reply(&reply, inbox, subject) < 0 ||
+	    reply.kind != NATS_SENDER_REPLY)
+		return -EINVAL;
+	*ret = (uint64_t)reply.request.owner << 32 | reply.request.generation;
+	return 0;
+}
+
+/* The server's own status stands in the first line. A header "Status: 503" may
+ * come from any responder. */
+static bool is_no_responders(struct span headers, struct span data)
+{
+	static const char line[] = "NATS/1.0 503";
+	size_t len = sizeof(line) - 1;
+
+	return data.len == 0 && headers.len > len &&
+	       memcmp(headers.at, line, len) == 0 &&
+	       (headers.at[len] == '\r' || headers.at[len] == ' ');
+}
+
+void nats_sender_post_reply(struct mailbox *events,
+			    const struct nats_inbox *inbox, uint64_t id,
+			    struct span subject, struct span headers,
+			    struct span data)
+{
+	struct publisher_event ev = {
+		.kind = PUBLISHER_REPLY,
+		.id = id,
+		.subject = subject,
+		.headers = headers,
+		.data = data,
+	};
+
+	if (is_no_responders(headers, data))
+		ev = (struct publisher_event){.kind = PUBLISHER_FAILED,
+					      .id = id,
+					      .failure = PUBLISH_NO_RESPONDERS};
+	nats_publisher_event_post(events, inbox->session, &ev, MAILBOX_WAIT);
+}
