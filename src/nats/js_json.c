@@ -154,6 +154,11 @@ json_t *js_json_load(struct js_error *e, const char *text, size_t len)
 	return NULL;
 }
 
+void js_json_error(struct js_error *e, const char *text, size_t len)
+{
+	json_decref(js_json_load(e, text, len));
+}
+
 int js_json_u64(uint64_t *ret, const json_t *obj, const char *key)
 {
 	const json_t *json = json_object_get(obj, key);

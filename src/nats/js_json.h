@@ -23,6 +23,9 @@ struct json_t;
 /* The response's object, for the caller to json_decref(); NULL with the error
  * set, when it is no object or reports an error itself. */
 struct json_t *js_json_load(struct js_error *e, const char *text, size_t len);
+/* Sets the error that the response reports, or that it cannot be read; 0 for a
+ * good response. */
+void js_json_error(struct js_error *e, const char *text, size_t len);
 
 /* Members of an object that js_json_load() returned. -EINVAL when there is none
  * of that type.

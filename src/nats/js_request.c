@@ -93,6 +93,27 @@ int js_request_get_last(struct buf *out, const char *subject)
 	return end_body(&b);
 }
 
+static int put_page_request(struct buf *out, const char *before,
+			    const char *pattern, uint64_t offset)
+{
+	struct body b = begin_body(out);
+
+	put_string_member(&b, before, pattern);
+	put_number_member(&b, ",\"offset\":", offset);
+	put_body_text(&b, "}");
+	return end_body(&b);
+}
+
+int js_request_subjects(struct buf *out, const char *pattern, uint64_t offset)
+{
+	return put_page_request(out, "{\"subjects_filter\":", pattern, offset);
+}
+
+int js_request_names(struct buf *out, const char *pattern, uint64_t offset)
+{
+	return put_page_request(out, "{\"subject\":", pattern, offset);
+}
+
 /* No num_replicas: 0 means one replica on a stream with limits, and is the only
  * value allowed on a stream with interest retention. With `action` an existing
  * name is an error and not an update (2.10 and later). */

@@ -11,6 +11,10 @@
 int js_request_get_next(struct buf *out, uint64_t seq, const char *subject);
 int js_request_get(struct buf *out, uint64_t seq);
 int js_request_get_last(struct buf *out, const char *subject);
+/* Pages (js_page.h): subjects of a stream, and names of streams, that match a
+ * pattern. */
+int js_request_subjects(struct buf *out, const char *pattern, uint64_t offset);
+int js_request_names(struct buf *out, const char *pattern, uint64_t offset);
 
 struct js_consumer {
 	const char *stream;

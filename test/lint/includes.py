@@ -20,7 +20,7 @@ SHELL = ("loop/*", "upstream/*", "server/*", "gateway/*", "main.c")
 LIBRARIES = {
     "llhttp.h": ("http/request_parser.c",),
     "nats.h": ("upstream/*",),
-    "jansson.h": ("nats/js_json.c", "nats/js_pub_ack.c",
+    "jansson.h": ("nats/js_bucket.c", "nats/js_json.c", "nats/js_pub_ack.c",
                   "nats/js_request.c", "nats/js_response.c",
                   "config/nats_context.c", "auth/jwks.c",
                   "auth/jwt.c", "auth/rights_claim.c"),

@@ -42,6 +42,11 @@ static void requests_are_json(void **state)
 			"\"next_by_subj\":\"ev.1\"}");
 	assert_int_equal(js_request_get_last(&b, "ev.\""), 0);
 	assert_body(&b, "{\"last_by_subj\":\"ev.\\\"\"}");
+	assert_int_equal(js_request_subjects(&b, "$KV.b.\"", 100000), 0);
+	assert_body(&b, "{\"subjects_filter\":\"$KV.b.\\\"\","
+			"\"offset\":100000}");
+	assert_int_equal(js_request_names(&b, "$KV.*.>", 0), 0);
+	assert_body(&b, "{\"subject\":\"$KV.*.>\",\"offset\":0}");
 	assert_int_equal(js_request_create(&b, &c), 0);
 	assert_body(&b, "{\"stream_name\":\"EV\",\"config\":{\"name\":\"n1\","
 			"\"filter_subject\":\"ev.\\\"q\\\\\","
@@ -154,6 +159,9 @@ static void a_request_that_does_not_fit_leaves_nothing(void **state)
 					 -ENOBUFS);
 		if (max < 24)
 			assert_int_equal(js_request_get_last(&b, "ev.1"),
+					 -ENOBUFS);
+		if (max < 24)
+			assert_int_equal(js_request_names(&b, "ev.1", 1),
 					 -ENOBUFS);
 		if (max < 24)
 			assert_body(&b, "eep");
