@@ -16,7 +16,7 @@ int http_error_set(struct http_error *r, int status, enum reject_reason reason,
 
 	r->status = status;
 	r->reason = reason;
-	r->allow = NULL;
+	r->allow[0] = '\0';
 	va_start(ap, fmt);
 	vsnprintf(r->text, sizeof(r->text), fmt, ap);
 	va_end(ap);

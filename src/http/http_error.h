@@ -7,12 +7,14 @@
 
 #include "base/reject_reason.h"
 
+enum { HTTP_ERROR_ALLOW_MAX = 64 };
+
 /* `text`: one line without its '\n'. Bytes of the request are quoted as
  * printable ASCII or \xNN. */
 struct http_error {
 	int status;
 	enum reject_reason reason;
-	const char *allow; /* 405: value of Allow; otherwise NULL */
+	char allow[HTTP_ERROR_ALLOW_MAX]; /* 405: value of Allow; or empty */
 	char text[256];
 };
 

@@ -238,9 +238,9 @@ static int put_error_lines(char *out, size_t size, const struct http_error *r,
 	bool is_own = r->reason != REJECT_NOT_PUBLISHED;
 	int len = 0;
 
-	if (is_own && (r->status == 405) != (r->allow != NULL))
+	if (is_own && (r->status == 405) != (r->allow[0] != '\0'))
 		return -EINVAL;
-	if (r->allow != NULL)
+	if (r->allow[0] != '\0')
 		len = snprintf(out, size, "Allow: %s\r\n", r->allow);
 	else if (r->status == 503 || r->status == 429)
 		len = snprintf(out, size, "Retry-After: %u\r\n", retry_after_s);

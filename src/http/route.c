@@ -4,13 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/printable.h"
 #include "http/query.h"
 
 /* Any other method is 501. */
 #define KNOWN_METHODS "GET, HEAD, OPTIONS, POST, PUT, DELETE, CONNECT"
-
-static const char number_parameter[] = "{number}";
 
 /* ---- paths --------------------------------------------------------------- */
 
@@ -19,21 +18,36 @@ static bool is_served(const struct route *r, const struct route_request *req)
 	unsigned listener = req->admin ? ROUTE_ADMIN : ROUTE_PUBLIC;
 
 	return (r->flags & listener) != 0 &&
-	       ((r->flags & ROUTE_WITH_PAGE) == 0 || req->page);
+	       ((r->flags & ROUTE_WITH_PAGE) == 0 || req->page) &&
+	       ((r->flags & ROUTE_WITH_WRITING) == 0 || req->writing);
+}
+
+static bool take_subject_part(struct span part, struct span *ret)
+{
+	*ret = part;
+	return part.len > 0 && memchr(part.at, '/', part.len) == NULL;
 }
 
 static bool matches_path(const struct route *r, struct span path,
-			 uint64_t *number)
+			 struct route_match *m)
 {
-	const char *parameter = strstr(r->path, number_parameter);
-	size_t len = parameter == NULL ? strlen(r->path)
-				       : (size_t)(parameter - r->path);
+	size_t len = strcspn(r->path, "{");
+	const char *parameter = r->path + len;
 
 	if (path.len < len || memcmp(path.at, r->path, len) != 0)
 		return false;
 	path.at += len;
 	path.len -= len;
-	return parameter == NULL ? path.len == 0 : query_number(path, number);
+	if (*parameter == '\0')
+		return path.len == 0;
+	return strcmp(parameter, "{number}") == 0
+		       ? query_number(path, &m->number)
+		       : take_subject_part(path, &m->subject);
+}
+
+static bool repeats_path(const struct route *rows, size_t i)
+{
+	return i > 0 && strcmp(rows[i - 1].path, rows[i].path) == 0;
 }
 
 static int reject_path(struct http_error *why, const struct route *rows,
@@ -44,7 +58,7 @@ static int reject_path(struct http_error *why, const struct route *rows,
 	size_t len = 0;
 
 	for (size_t i = 0; i < n && len < sizeof(paths); i++)
-		if (is_served(&rows[i], req))
+		if (is_served(&rows[i], req) && !repeats_path(rows, i))
 			len += (size_t)snprintf(paths + len,
 						sizeof(paths) - len, "%s%s",
 						len > 0 ? ", " : "",
@@ -73,13 +87,23 @@ static bool is_method_allowed(const char *method, const char *methods)
 	return false;
 }
 
-static int check_method(const char *method, const char *methods,
-			struct http_error *why)
+/* Appends to `allow` (HTTP_ERROR_ALLOW_MAX bytes), which has room for all
+ * methods. */
+static void add_methods(char *allow, const char *methods)
+{
+	size_t len = strlen(allow);
+	int n = snprintf(allow + len, HTTP_ERROR_ALLOW_MAX - len, "%s%s",
+			 len > 0 ? ", " : "", methods);
+
+	MUST(n > 0 && len + (size_t)n < HTTP_ERROR_ALLOW_MAX);
+}
+
+/* `methods`: all that the path allows. */
+static int reject_method(const char *method, const char *methods,
+			 struct http_error *why)
 {
 	char shown[PRINTABLE_MAX];
 
-	if (is_method_allowed(method, methods))
-		return 0;
 	http_error_quote(shown, sizeof(shown), method, strlen(method));
 	if (!is_method_allowed(method, KNOWN_METHODS))
 		return http_error_set(
@@ -89,46 +113,100 @@ static int check_method(const char *method, const char *methods,
 	http_error_set(why, 405, REJECT_BAD_METHOD,
 		       "method \"%s\" is not allowed, allowed are %s", shown,
 		       methods);
-	why->allow = methods;
+	add_methods(why->allow, methods);
 	return -EINVAL;
 }
 
 /* ---- both ---------------------------------------------------------------- */
 
-static int match_row(struct route_match *m, struct http_error *why,
-		     const struct route *rows, size_t n,
-		     const struct route_request *req, struct span path)
+struct route_table {
+	const struct route *rows;
+	size_t n;
+	const struct route_request *req;
+};
+
+/* The rows of a path whose methods are others. */
+struct other_rows {
+	size_t n;
+	bool cross_origin; /* one of them is */
+	bool problems;	   /* all of them have these */
+	char allow[HTTP_ERROR_ALLOW_MAX];
+};
+
+static void add_other_row(struct other_rows *o, const struct route *r)
 {
-	while (m->row < n && !(is_served(&rows[m->row], req) &&
-			       matches_path(&rows[m->row], path, &m->number)))
-		m->row++;
-	if (m->row == n)
-		return reject_path(why, rows, n, req, path);
-	if (req->cors && (rows[m->row].flags & ROUTE_CROSS_ORIGIN) != 0)
-		return check_method(req->method, rows[m->row].with_options,
-				    why);
-	return check_method(req->method, rows[m->row].methods, why);
+	bool problems = (r->flags & ROUTE_PROBLEMS) != 0;
+
+	o->problems = problems && (o->n == 0 || o->problems);
+	o->cross_origin |= (r->flags & ROUTE_CROSS_ORIGIN) != 0;
+	add_methods(o->allow, r->methods);
+	o->n++;
+}
+
+/* True: m->row is the row of the path and the method. */
+static bool find_row(const struct route_table *t, struct span path,
+		     struct route_match *m, struct other_rows *others)
+{
+	for (m->row = 0; m->row < t->n; m->row++) {
+		const struct route *r = &t->rows[m->row];
+
+		if (!is_served(r, t->req) || !matches_path(r, path, m))
+			continue;
+		if (is_method_allowed(t->req->method, r->methods)) {
+			m->problems = (r->flags & ROUTE_PROBLEMS) != 0;
+			return true;
+		}
+		add_other_row(others, r);
+	}
+	return false;
+}
+
+static int match_row(struct route_match *m, struct http_error *why,
+		     const struct route_table *t, struct span path)
+{
+	struct other_rows others = {0};
+
+	if (find_row(t, path, m, &others)) {
+		m->options = false;
+		return 0;
+	}
+	if (others.n == 0)
+		return reject_path(why, t->rows, t->n, t->req, path);
+	m->problems = others.problems;
+	if (t->req->cors && others.cross_origin) {
+		add_methods(others.allow, "OPTIONS");
+		if (m->options) {
+			memcpy(m->allow, others.allow, sizeof(m->allow));
+			return 0;
+		}
+	}
+	return reject_method(t->req->method, others.allow, why);
 }
 
 int route_find(struct route_match *ret, struct http_error *why,
 	       const struct route *rows, size_t n,
 	       const struct route_request *req)
 {
+	const struct route_table table = {rows, n, req};
 	struct span path = {req->target, strcspn(req->target, "?")};
 	struct route_match m = {
 		.options = strcmp(req->method, "OPTIONS") == 0,
 		.query = path.at + path.len,
+		.allow = "GET, HEAD, OPTIONS",
 	};
 	/* RFC 9110, 9.3.7: the options of the server as a whole. */
 	bool whole_server = m.options && strcmp(req->target, "*") == 0;
 
+	ret->problems = false;
 	if (*m.query == '?')
 		m.query++;
 	/* The target of CONNECT is no path (RFC 9112, 3.2.3). */
 	if (strcmp(req->method, "CONNECT") == 0)
-		return check_method(req->method, "GET, HEAD", why);
-	if (!whole_server && match_row(&m, why, rows, n, req, path) < 0)
+		return reject_method(req->method, "GET, HEAD", why);
+	if (!whole_server && match_row(&m, why, &table, path) < 0) {
+		ret->problems = m.problems;
 		return -EINVAL;
+	}
 	*ret = m;
 	return 0;
 }

@@ -47,7 +47,7 @@ static void reject_admin_host(struct conn *c, const struct response_to *to)
 }
 
 static const struct route routes[] = {
-#define X(path, methods, flags, handler) ROUTE(path, methods, flags),
+#define X(path, methods, flags, handler) {path, methods, flags},
 	ENDPOINTS(X)
 #undef X
 };
@@ -67,16 +67,21 @@ static void route_request(struct conn *c, struct exchange *x)
 		.admin = c->admin,
 		.page = cfg->live_page != NULL,
 		.cors = x->to.lines != NULL,
+		.writing = cfg->writing.is_on,
 	};
 	struct route_match match;
 	struct http_error why;
+	int rc = route_find(&match, &why, routes, ARRAY_LEN(routes), &req);
 
-	if (route_find(&match, &why, routes, ARRAY_LEN(routes), &req) < 0) {
+	x->to.problems = match.problems;
+	if (rc < 0) {
 		conn_reject(c, &x->to, &why);
 		return;
 	}
 	x->query = match.query;
 	x->number = match.number;
+	x->subject = match.subject;
+	x->allow = match.allow;
 	(match.options ? options_handler : handlers[match.row])(c, x);
 }
 

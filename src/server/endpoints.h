@@ -29,9 +29,11 @@ struct conn;
  * returns. */
 struct exchange {
 	const struct request *request;
-	const char *accept; /* all Accept headers, joined by ','; or NULL */
-	const char *query;  /* behind the '?'; "" for none */
-	uint64_t number;    /* of "{number}" */
+	const char *accept;  /* all Accept headers, joined by ','; or NULL */
+	const char *query;   /* behind the '?'; "" for none */
+	uint64_t number;     /* of "{number}" */
+	struct span subject; /* of "{subject}", percent-encoded */
+	const char *allow;   /* OPTIONS: all methods of the path */
 	struct response_to to;
 };
 

@@ -52,7 +52,7 @@ static void put_error(struct bytes *out, const struct http_error *r)
 	fuzz_must_be_line(r->text, sizeof(r->text));
 	MUST(r->status >= 400 && r->status <= 505);
 	MUST(r->reason != REJECT_NONE && r->reason < REJECT_COUNT);
-	MUST(r->allow == NULL);
+	MUST(r->allow[0] == '\0');
 	bytes_add(out, &r->status, sizeof(r->status));
 	put_field(out, reject_reason_label(r->reason));
 	put_field(out, r->text);
@@ -247,8 +247,8 @@ static void must_be_bytes(const struct request *h, const char *bytes,
 static int route_events(const struct request *h, struct events_query *ret,
 			struct http_error *why)
 {
-	static const struct route row =
-		ROUTE("/api/v1/events", "GET, HEAD", ROUTE_PUBLIC);
+	static const struct route row = {"/api/v1/events", "GET, HEAD",
+					 ROUTE_PUBLIC};
 	const struct route_request req = {.method = h->method,
 					  .target = h->target};
 	static struct events_subjects subjects;

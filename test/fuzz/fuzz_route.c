@@ -1,10 +1,10 @@
 /* What a request asks for: what is read of a query is what a plain reading of
  * it gives, and an identity that is taken is one token.
  *
- * Input: a letter (the lowest bit: the admin listener; the next one: the page
- * is on), then method, target, Accept, Last-Event-ID, name of the identity
- * parameter, and identity header, with NULs between them. What is missing at
- * the end, or empty, is not there.
+ * Input: a letter (the lowest bit: the admin listener; then: the page,
+ * writing are on), then method, target, Accept, Last-Event-ID, name of the
+ * identity parameter, and identity header, with NULs between them. What is
+ * missing at the end, or empty, is not there.
  */
 #include <stdlib.h>
 #include <ctype.h>
@@ -99,14 +99,18 @@ static size_t find(const char *target, const char *name, struct bytes *value)
 /* ---- what is taken --------------------------------------------------------
  */
 
-enum { PAGE, EVENTS, METRICS, LIST, NUMBERED };
+enum { PAGE, EVENTS, PUBLISH, LIVE, METRICS, LIST, NUMBERED };
+
+#define WRITES (ROUTE_PUBLIC | ROUTE_WITH_WRITING | ROUTE_PROBLEMS)
 
 static const struct route rows[] = {
-	[PAGE] = ROUTE("/", "GET, HEAD", ROUTE_PUBLIC | ROUTE_WITH_PAGE),
-	[EVENTS] = ROUTE("/api/v1/events", "GET, HEAD", ROUTE_PUBLIC),
-	[METRICS] = ROUTE("/metrics", "GET, HEAD", ROUTE_ADMIN),
-	[LIST] = ROUTE("/subscriptions", "GET, HEAD, DELETE", ROUTE_ADMIN),
-	[NUMBERED] = ROUTE("/subscriptions/{number}", "GET", ROUTE_ADMIN),
+	[PAGE] = {"/", "GET, HEAD", ROUTE_PUBLIC | ROUTE_WITH_PAGE},
+	[EVENTS] = {"/api/v1/events", "GET, HEAD", ROUTE_PUBLIC},
+	[PUBLISH] = {"/api/v1/events", "POST", WRITES},
+	[LIVE] = {"/api/v1/subjects/{subject}", "GET, HEAD, PUT", WRITES},
+	[METRICS] = {"/metrics", "GET, HEAD", ROUTE_ADMIN},
+	[LIST] = {"/subscriptions", "GET, HEAD, DELETE", ROUTE_ADMIN},
+	[NUMBERED] = {"/subscriptions/{number}", "GET", ROUTE_ADMIN},
 };
 
 static void must_be_deliver(const struct events_query *q, const char *target)
@@ -148,14 +152,14 @@ static void must_be_query_id(const struct events_query *q, const char *target,
 	size_t n;
 
 	if (req->id_name == NULL) {
-		MUST(!q->id.given);
+		MUST(!q->credentials.id.given);
 		return;
 	}
 	n = find(target, req->id_name, &value);
-	MUST(n == q->id.given);
-	if (q->id.given) {
-		MUST(q->id.len == value.len);
-		MUST(strcmp(q->id.text, bytes_text(&value)) == 0);
+	MUST(n == q->credentials.id.given);
+	if (q->credentials.id.given) {
+		MUST(q->credentials.id.len == value.len);
+		MUST(strcmp(q->credentials.id.text, bytes_text(&value)) == 0);
 	}
 	bytes_free(&value);
 }
@@ -169,7 +173,15 @@ static void must_be_match(const struct route_match *m,
 	}
 	MUST(m->row < ARRAY_LEN(rows));
 	MUST(strstr(rows[m->row].methods, req->method) != NULL);
-	MUST((m->row == EVENTS) == !req->admin || m->row == PAGE);
+	MUST((m->row <= LIVE) == !req->admin);
+	MUST((m->row != PUBLISH && m->row != LIVE) || req->writing);
+	MUST(m->problems == (m->row == PUBLISH || m->row == LIVE));
+	if (m->row == LIVE) {
+		const char *end = m->subject.at + m->subject.len;
+
+		MUST(m->subject.len > 0 && (*end == '?' || *end == '\0'));
+		MUST(memchr(m->subject.at, '/', m->subject.len) == NULL);
+	}
 	MUST(m->row != PAGE || (req->page && !req->admin));
 	MUST(m->query == strchr(req->target, '\0') || m->query[-1] == '?');
 }
@@ -179,7 +191,7 @@ static void must_be_refusal(const struct http_error *why)
 	fuzz_must_be_line(why->text, sizeof(why->text));
 	MUST(why->status >= 400 && (why->status <= 406 || why->status == 501));
 	MUST(why->reason != REJECT_NONE && why->reason < REJECT_COUNT);
-	MUST((why->status == 405) == (why->allow != NULL));
+	MUST((why->status == 405) == (why->allow[0] != '\0'));
 }
 
 static void must_be_identity(const struct events_query *q,
@@ -191,8 +203,9 @@ static void must_be_identity(const struct events_query *q,
 		.header = header,
 		.header_len = header == NULL ? 0 : strlen(header),
 		.query_name = req->id_name,
-		.query = q->id.given ? q->id.text : NULL,
-		.query_len = q->id.len,
+		.query =
+			q->credentials.id.given ? q->credentials.id.text : NULL,
+		.query_len = q->credentials.id.len,
 	};
 	const char *want = header != NULL ? header : asks.query;
 	struct http_error why;
@@ -310,6 +323,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.method = method == NULL ? "GET" : method,
 		.target = target,
 		.page = (bits & 2) != 0,
+		.writing = (bits & 4) != 0,
 		.admin = (bits & 1) != 0,
 	};
 	static struct events_subjects subjects;

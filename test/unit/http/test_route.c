@@ -15,16 +15,22 @@
 
 #define EVENTS "/api/v1/events"
 
-enum { PAGE, EVENTS_ROW, METRICS, LIST, NUMBERED, LIVEZ };
+#define SUBJECTS "/api/v1/subjects/"
+
+enum { PAGE, EVENTS_ROW, PUBLISH, LIVE, PUT, METRICS, LIST, NUMBERED, LIVEZ };
+
+#define WRITES (ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_WRITING)
 
 static const struct route rows[] = {
-	[PAGE] = ROUTE("/", "GET, HEAD", ROUTE_PUBLIC | ROUTE_WITH_PAGE),
-	[EVENTS_ROW] =
-		ROUTE(EVENTS, "GET, HEAD", ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN),
-	[METRICS] = ROUTE("/metrics", "GET, HEAD", ROUTE_ADMIN),
-	[LIST] = ROUTE("/list", "GET, HEAD, DELETE", ROUTE_ADMIN),
-	[NUMBERED] = ROUTE("/list/{number}", "GET, HEAD", ROUTE_ADMIN),
-	[LIVEZ] = ROUTE("/livez", "GET, HEAD", ROUTE_PUBLIC | ROUTE_ADMIN),
+	[PAGE] = {"/", "GET, HEAD", ROUTE_PUBLIC | ROUTE_WITH_PAGE},
+	[EVENTS_ROW] = {EVENTS, "GET, HEAD", ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN},
+	[PUBLISH] = {EVENTS, "POST", WRITES | ROUTE_PROBLEMS},
+	[LIVE] = {SUBJECTS "{subject}", "GET, HEAD", WRITES | ROUTE_PROBLEMS},
+	[PUT] = {SUBJECTS "{subject}", "PUT, POST", WRITES | ROUTE_PROBLEMS},
+	[METRICS] = {"/metrics", "GET, HEAD", ROUTE_ADMIN},
+	[LIST] = {"/list", "GET, HEAD, DELETE", ROUTE_ADMIN},
+	[NUMBERED] = {"/list/{number}", "GET, HEAD", ROUTE_ADMIN},
+	[LIVEZ] = {"/livez", "GET, HEAD", ROUTE_PUBLIC | ROUTE_ADMIN},
 };
 
 static const struct route_request plain = {.method = "GET", .target = EVENTS};
@@ -72,7 +78,7 @@ static void expect_rejected(const struct route_request *req, int status,
 		fail_msg("%s: %d %s: %s", req->target, why.status,
 			 reject_reason_label(why.reason), why.text);
 	if (status != 405)
-		assert_null(why.allow);
+		assert_string_equal(why.allow, "");
 	if ((word != NULL && strstr(why.text, word) == NULL) ||
 	    (other != NULL && strstr(why.text, other) == NULL))
 		fail_msg("%s: \"%s\" or \"%s\" is not in: %s", req->target,
@@ -81,6 +87,7 @@ static void expect_rejected(const struct route_request *req, int status,
 	assert_in_range(strlen(why.text), 1, sizeof(why.text) - 2);
 	for (const char *at = why.text; *at != '\0'; at++)
 		assert_in_range(*at, 0x20, 0x7e);
+	m.problems = untouched.problems;
 	assert_memory_equal(&m, &untouched, sizeof(m));
 }
 
@@ -274,6 +281,118 @@ static void test_page_is_switched_on(void **state)
 	expect_rejected(&req, 404, REJECT_NOT_FOUND, "here are /metrics", NULL);
 }
 
+/* ---- writing ------------------------------------------------------------- */
+
+static void expect_problems(const struct route_request *req, bool problems)
+{
+	struct route_match m = {.problems = !problems};
+	struct http_error why;
+
+	find(&m, &why, req);
+	assert_int_equal(m.problems, problems);
+}
+
+/* Without it nothing has changed. */
+static void test_writing_is_switched_on(void **state)
+{
+	struct route_request req = plain;
+	struct http_error why;
+	struct route_match m;
+
+	(void)state;
+	req.method = "POST";
+	expect_rejected(&req, 405, REJECT_BAD_METHOD, "POST", "GET, HEAD");
+	find(&m, &why, &req);
+	assert_string_equal(why.allow, "GET, HEAD");
+	expect_problems(&req, false);
+	req.target = SUBJECTS "a";
+	expect_rejected(&req, 404, REJECT_NOT_FOUND, "here are " EVENTS ", /li",
+			NULL);
+	expect_problems(&req, false);
+	req.writing = true;
+	assert_int_equal(expect_row(&req), PUT);
+	req.method = "GET";
+	assert_int_equal(expect_row(&req), LIVE);
+	req.target = EVENTS;
+	assert_int_equal(expect_row(&req), EVENTS_ROW);
+	expect_problems(&req, false);
+	req.method = "POST";
+	assert_int_equal(expect_row(&req), PUBLISH);
+	expect_problems(&req, true);
+	req.target = "/x";
+	expect_rejected(&req, 404, REJECT_NOT_FOUND,
+			"here are " EVENTS ", " SUBJECTS "{subject}, /livez",
+			NULL);
+	req.admin = true;
+	req.target = EVENTS;
+	expect_rejected(&req, 404, REJECT_NOT_FOUND, "here are /metrics", NULL);
+}
+
+static void test_methods_of_all_rows(void **state)
+{
+	struct route_request req = plain;
+	struct http_error why;
+	struct route_match m;
+
+	(void)state;
+	req.writing = true;
+	req.method = "DELETE";
+	expect_rejected(&req, 405, REJECT_BAD_METHOD, "DELETE",
+			"GET, HEAD, POST");
+	find(&m, &why, &req);
+	assert_string_equal(why.allow, "GET, HEAD, POST");
+	expect_problems(&req, false);
+	req.target = SUBJECTS "a";
+	req.cors = true;
+	find(&m, &why, &req);
+	assert_string_equal(why.allow, "GET, HEAD, PUT, POST, OPTIONS");
+	expect_problems(&req, true);
+	req.method = "PATCH";
+	expect_rejected(&req, 501, REJECT_BAD_METHOD, "PATCH",
+			"GET, HEAD, PUT, POST, OPTIONS");
+	expect_problems(&req, true);
+	req.method = "OPTIONS";
+	m = expect_good(&req);
+	assert_true(m.options);
+	assert_string_equal(m.allow, "GET, HEAD, PUT, POST, OPTIONS");
+	req.target = "*";
+	assert_string_equal(expect_good(&req).allow, "GET, HEAD, OPTIONS");
+	req.target = EVENTS;
+	assert_string_equal(expect_good(&req).allow,
+			    "GET, HEAD, POST, OPTIONS");
+	req.writing = false;
+	assert_string_equal(expect_good(&req).allow, "GET, HEAD, OPTIONS");
+}
+
+static void test_subjects(void **state)
+{
+	static const char *const good[] = {"a",	     "orders.7",  "%2F",
+					   "%zz%00", "{subject}", ".",
+					   "a;b&c=d"};
+	static const char *const bad[] = {"", "/", "a/", "a/b", "/a"};
+	struct route_request req = plain;
+	char target[64];
+
+	(void)state;
+	req.writing = true;
+	req.target = target;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		struct route_match m;
+
+		snprintf(target, sizeof(target), SUBJECTS "%s?x/y", good[i]);
+		assert_int_equal(expect_row(&req), LIVE);
+		m = expect_good(&req);
+		assert_int_equal(m.subject.len, strlen(good[i]));
+		assert_memory_equal(m.subject.at, good[i], m.subject.len);
+		assert_string_equal(m.query, "x/y");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		snprintf(target, sizeof(target), SUBJECTS "%s", bad[i]);
+		expect_rejected(&req, 404, REJECT_NOT_FOUND, NULL, NULL);
+		expect_problems(&req, false);
+	}
+}
+
 /* A secret in the wrong place is not shown, in the response or the log. */
 static void test_hidden(void **state)
 {
@@ -298,6 +417,9 @@ int main(void)
 		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_the_query),
+		cmocka_unit_test(test_writing_is_switched_on),
+		cmocka_unit_test(test_methods_of_all_rows),
+		cmocka_unit_test(test_subjects),
 		cmocka_unit_test(test_hidden),
 	};
 
