@@ -116,6 +116,11 @@ const struct sse_tag *hub_tag(const struct hub *h)
 	return h->tail.known ? &h->tail.tag : NULL;
 }
 
+unsigned hub_api_level(const struct hub *h)
+{
+	return h->leader.state.api_level;
+}
+
 struct span hub_identity(const struct hub *h, const struct cursor *c)
 {
 	return hub_watch_identity(&h->watch, c);

@@ -116,6 +116,8 @@ size_t hub_find_subscriptions(const struct hub *h, struct span id,
 struct span hub_identity(const struct hub *h, const struct cursor *c);
 /* The tag of the present stream; NULL before the first contact. */
 const struct sse_tag *hub_tag(const struct hub *h);
+/* See struct jetstream_info; 0 before the first contact with the stream. */
+unsigned hub_api_level(const struct hub *h);
 
 /* For the log: what happened to the tail since the last call, one line of
  * text; false when nothing did. */

@@ -125,7 +125,8 @@ void leader_take_state(struct leader *l, const struct jetstream_info *i)
 					 .first_seq = i->first_seq,
 					 .last_seq = i->last_seq,
 					 .max_inactive_ms = i->max_inactive_ms,
-					 .before_2_10 = i->before_2_10};
+					 .before_2_10 = i->before_2_10,
+					 .api_level = i->api_level};
 }
 
 /* A leader may be behind the replica that feeds the tail for a moment, and

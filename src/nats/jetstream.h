@@ -144,6 +144,9 @@ struct jetstream_info {
 	/* No subject of the stream is readable. */
 	bool filter_matches_none;
 	uint64_t max_inactive_ms; /* limit of the stream's consumers; 0: none */
+	/* API level of the stream's leader. 0: before 2.11; from 1 on (2.11)
+	 * messages may have a TTL, from 2 on (2.12) atomic batches exist. */
+	unsigned api_level;
 };
 
 /* State of the stream as of the leader's last response. */
@@ -153,6 +156,7 @@ struct stream_state {
 	uint64_t last_seq;
 	uint64_t max_inactive_ms; /* limit of consumers; 0: none */
 	bool before_2_10;	  /* see struct jetstream_info */
+	unsigned api_level;	  /* ... and this one */
 };
 
 struct jetstream_status {

@@ -7,8 +7,11 @@
 #include <jansson.h>
 
 #include "base/base64.h"
+#include "base/decimal.h"
 #include "base/rfc3339.h"
 #include "nats/pattern.h"
+
+enum { API_LEVEL_MAX = 1000 };
 
 static const uint64_t ns_per_ms = 1000000;
 
@@ -82,6 +85,25 @@ static uint64_t max_inactive_ms(const json_t *config)
 	if (ns <= 0)
 		return 0;
 	return ns < (json_int_t)ns_per_ms ? 1 : (uint64_t)ns / ns_per_ms;
+}
+
+/* Servers from 2.11 on put their own level into the metadata of a response.
+ * Older ones return what the stream's creator put there, and no allow_msg_ttl.
+ */
+static unsigned api_level(const json_t *config)
+{
+	const json_t *level =
+		json_object_get(json_object_get(config, "metadata"),
+				"_nats.level");
+	uint64_t n;
+
+	if (json_object_get(config, "allow_msg_ttl") == NULL ||
+	    !json_is_string(level) ||
+	    decimal_parse(&n, json_string_value(level),
+			  json_string_length(level)) < 0 ||
+	    n > API_LEVEL_MAX)
+		return 0;
+	return (unsigned)n;
 }
 
 static int take_stream_state(struct js_info *ret, const json_t *state)
@@ -180,6 +202,7 @@ static int take_stream_config(struct js_info *ret, const json_t *json,
 	ret->filter_covers_all = covers_all_subjects(config, r);
 	ret->filter_matches_none = matches_none(config, r);
 	ret->max_inactive_ms = max_inactive_ms(config);
+	ret->api_level = api_level(config);
 	/* Responses have a time from 2.10 on. */
 	ret->before_2_10 = json_object_get(json, "ts") == NULL;
 	/* A replica that the leader does not know is not listed. */

@@ -28,6 +28,7 @@ struct js_info {
 	bool before_2_10;
 	bool filter_matches_none;
 	uint64_t max_inactive_ms; /* consumer_limits; 0: none */
+	unsigned api_level;	  /* see struct jetstream_info */
 };
 /* filter_covers_all and filter_matches_none are about readable_filter() and the
  * readable subjects. Of a mirror, and of a stream with sources, the subjects

@@ -144,7 +144,8 @@ static void post_info(struct mailbox *to, struct packed_header header,
 			 .leader = info.leader,
 			 .before_2_10 = info.before_2_10,
 			 .filter_matches_none = info.filter_matches_none,
-			 .max_inactive_ms = info.max_inactive_ms},
+			 .max_inactive_ms = info.max_inactive_ms,
+			 .api_level = info.api_level},
 	};
 	post_message(to, JETSTREAM_INFO, &message, sizeof(message),
 		     info.created, info.created_len, NULL, 0);

@@ -214,6 +214,8 @@ static void info_describes_the_stream(void **state)
 	assert_int_equal(ev->info.messages, 0);
 	assert_false(ev->info.filter_covers_all);
 	assert_true(strncmp(ev->created, "20", 2) == 0);
+	assert_int_equal(ev->info.api_level > 0, f->nats.version >= 21100);
+	assert_int_equal(ev->info.api_level > 1, f->nats.version >= 21200);
 	publish(f, "alice", "a");
 	publish(f, "bob", "b");
 	ev = ask_info(f);

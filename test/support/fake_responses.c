@@ -79,6 +79,7 @@ static void respond_info(struct fake_jetstream *js, int server,
 	/* A former leader that is back has not answered the new one. */
 	info->all_follow = !info->no_leader && !js->former_leader;
 	info->before_2_10 = js->faults.jumps;
+	info->api_level = js->faults.jumps ? 0 : 2;
 	fake_answer(js, server, e);
 }
 

@@ -125,6 +125,7 @@ void rig_info(struct rig *r, const char *created, uint64_t first, uint64_t last)
 	struct jetstream_event ev = event_info(request, created, first, last);
 
 	ev.info.leader = r->leader;
+	ev.info.api_level = r->api_level;
 	r->first = first;
 	rig_send(r, ev);
 }

@@ -46,6 +46,7 @@ struct rig {
 	uint64_t first; /* of the last rig_info() */
 	uint32_t
 		leader; /* the server that answers STREAM.INFO; 0: no cluster */
+	unsigned api_level; /* its */
 	struct rig_client clients[RIG_CLIENTS];
 	size_t n_clients;
 };

@@ -55,6 +55,16 @@ static void new_begins_at_the_last_seq(void **state)
 	expect_no_request(&r->src); /* a live client costs NATS nothing */
 }
 
+static void the_servers_level_is_known_from_the_first_contact(void **state)
+{
+	struct rig *r = *state;
+
+	r->api_level = 2;
+	assert_int_equal(hub_api_level(r->hub), 0);
+	rig_live(r, 1, 10);
+	assert_int_equal(hub_api_level(r->hub), 2);
+}
+
 static void chunks_on_the_wire(void **state)
 {
 	struct rig *r = *state;
@@ -756,6 +766,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(new_begins_at_the_last_seq),
+		TEST(the_servers_level_is_known_from_the_first_contact),
 		TEST(chunks_on_the_wire),
 		TEST(event_id_is_echoed_as_given),
 		TEST(last_is_the_stores),

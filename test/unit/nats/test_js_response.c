@@ -95,6 +95,35 @@ static void stream_info_is_read(void **state)
 #define CONFIG "\"subjects\":[\"ev.*\"],\"retention\":\"limits\""
 #define STATE  "\"messages\":1,\"first_seq\":1,\"last_seq\":1"
 
+static unsigned level_with(const char *more)
+{
+	char config[512];
+
+	snprintf(config, sizeof(config), CONFIG "%s", more);
+	return info_with(config, STATE).api_level;
+}
+
+/* Servers before 2.11 return metadata as they were written. */
+static void the_api_level_is_the_servers_own(void **state)
+{
+#define TTL   ",\"allow_msg_ttl\":false"
+#define LEVEL ",\"metadata\":{\"_nats.level\":"
+
+	(void)state;
+	assert_int_equal(level_with(TTL LEVEL "\"1\"}"), 1);
+	assert_int_equal(level_with(TTL LEVEL
+				    "\"5\",\"_nats.ver\":\"2.15.1\"}"),
+			 5);
+	assert_int_equal(level_with(TTL), 0);
+	assert_int_equal(level_with(LEVEL "\"5\"}"), 0);
+	assert_int_equal(level_with(TTL LEVEL "5}"), 0);
+	assert_int_equal(level_with(TTL LEVEL "\"\"}"), 0);
+	assert_int_equal(level_with(TTL LEVEL "\"-1\"}"), 0);
+	assert_int_equal(level_with(TTL LEVEL "\"1x\"}"), 0);
+	assert_int_equal(level_with(TTL LEVEL "\"4294967297\"}"), 0);
+	assert_int_equal(level_with(TTL ",\"metadata\":[]"), 0);
+}
+
 static void an_empty_stream_begins_behind_its_end(void **state)
 {
 	struct js_info in;
@@ -646,6 +675,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stream_info_is_read),
 		cmocka_unit_test(an_empty_stream_begins_behind_its_end),
+		cmocka_unit_test(the_api_level_is_the_servers_own),
 		cmocka_unit_test(the_filter_for_all_covers_all),
 		cmocka_unit_test(only_readable_subjects_are_matched),
 		cmocka_unit_test(covering_is_only_said_where_it_is_sure),
