@@ -120,6 +120,8 @@ void messenger_cancel(struct messenger *m, struct outgoing *o)
 		m->publisher->ops->forget(m->publisher, o->flight.id);
 	flights_remove(&m->flights, &o->flight);
 	list_remove(&o->flight.in_flights);
+	if (m->replying == o)
+		m->replying = NULL;
 	o->cbs = NULL;
 }
 
@@ -216,6 +218,7 @@ static void take_reply(struct messenger *m, const struct publisher_event *ev,
 {
 	struct flight *flight = flights_replied(&m->flights, ev->id, now_ms);
 	struct outgoing *o;
+	bool is_last;
 
 	if (flight == NULL)
 		return;
@@ -223,10 +226,13 @@ static void take_reply(struct messenger *m, const struct publisher_event *ev,
 	if (flight->options.is_publish)
 		metrics_observe(m->metrics, METRIC_SPREAD_ACK_TIME,
 				(now_ms - o->sent_ms) * 1000, 1);
+	is_last = flight->state == FLIGHT_DONE;
+	m->replying = o;
 	o->cbs->on_reply(o, ev);
-	/* The callback may have cancelled it. */
-	if (flight->state == FLIGHT_DONE && o->cbs != NULL)
+	/* The callback may have cancelled and freed it. */
+	if (m->replying != NULL && is_last)
 		end_outgoing(o);
+	m->replying = NULL;
 }
 
 static void take_failure(struct messenger *m, const struct publisher_event *ev)

@@ -40,6 +40,8 @@ struct messenger {
 	struct publisher *publisher;
 	struct metrics *metrics;
 	struct flights flights;
+	struct outgoing
+		*replying; /* in its on_reply(); NULL: cancelled there */
 	bool is_up;
 	uint64_t max_payload; /* of the server; 0: no session */
 };
@@ -73,7 +75,8 @@ enum publish_failure messenger_request(struct messenger *m, struct outgoing *o,
 				       const struct messenger_message *message,
 				       const struct flight_options *options,
 				       uint64_t now_ms);
-/* No callback comes any more. A no-op after on_end(). */
+/* No callback comes any more; also from its on_reply(). A no-op after
+ * on_end(), and for one that is zeroed. */
 void messenger_cancel(struct messenger *m, struct outgoing *o);
 
 /* Events of subscriptions are not for the messenger: false. */

@@ -43,6 +43,7 @@ struct conn_writing {
 	bool is_on; /* these endpoints exist: some rule may allow it */
 	struct messenger *messenger;
 	const char *stream;
+	const char *api_prefix; /* "$JS.API" */
 	/* --allow-pub, and the name of the claim; the rest is of the
 	 * request. */
 	struct publish_rights_source rights;

@@ -245,6 +245,7 @@ static void finish_set_parts(struct conn_set *s)
 		buf_finish(&s->headers[i]);
 	request_parser_free(s->spare_parser);
 	subscription_limits_finish(&s->limits);
+	request_limits_finish(&s->requests);
 	registry_finish(&s->subscriptions);
 }
 
@@ -291,6 +292,10 @@ int conn_set_new(struct conn_set **ret, const struct conn_config *cfg)
 		return -ENOMEM;
 	init_set_parts(s, cfg);
 	rc = subscription_limits_init(&s->limits);
+	if (rc == 0)
+		rc = request_limits_init(&s->requests,
+					 cfg->writing.max_requests,
+					 cfg->writing.max_requests_per_id);
 	if (rc == 0)
 		rc = poller_new(&s->poller, cfg->loop, &cbs);
 	if (rc < 0) {
