@@ -31,11 +31,15 @@
 #include "gateway/gateway_loop.h"
 #include "gateway/gateway_nats.h"
 #include "gateway/process_stats.h"
+#include "nats/messenger.h"
 #include "server/conn_set.h"
 #include "server/conn_sink.h"
 #include "server/dispatch.h"
 
-enum { GATEWAY_FLUSH = 4096 }; /* subscriptions written in one iteration */
+enum {
+	GATEWAY_FLUSH = 4096, /* subscriptions written in one iteration */
+	GATEWAY_MESSAGES_PER_REQUEST = 64, /* on their way */
+};
 
 struct sluice {
 	struct uv_loop_s *uv_loop;
@@ -49,6 +53,8 @@ struct sluice {
 	struct gateway_keys keys;
 	struct readable *readable;
 	struct hub *hub;
+	struct messenger messenger;
+	char api_prefix[SUBJECT_MAX];  /* of the JetStream API */
 	struct live_page live_page;    /* empty without --ui */
 	struct address_range *trusted; /* of options.trusted_proxy */
 	struct conn_set *conns;
@@ -70,6 +76,7 @@ static void on_logs_closed(void *arg)
 	void *done_arg = gw->done_arg;
 
 	hub_free(gw->hub);
+	messenger_finish(&gw->messenger);
 	readable_unref(gw->readable);
 	live_page_finish(&gw->live_page);
 	gateway_listeners_finish(&gw->listeners);
@@ -188,6 +195,8 @@ static uint64_t on_iteration(void *arg, uint64_t now_ms)
 
 	if (hub_next_ms(gw->hub) <= now_ms)
 		hub_tick(gw->hub, now_ms);
+	if (messenger_next_ms(&gw->messenger) <= now_ms)
+		messenger_tick(&gw->messenger, now_ms);
 	if (conn_set_next_ms(gw->conns) <= now_ms)
 		conn_set_tick(gw->conns, now_ms);
 	flush_hub(gw, now_ms);
@@ -198,6 +207,7 @@ static uint64_t on_iteration(void *arg, uint64_t now_ms)
 		return UINT64_MAX;
 	gateway_logs_flush(&gw->logs);
 	next_ms = min_ms(hub_next_ms(gw->hub), conn_set_next_ms(gw->conns));
+	next_ms = min_ms(next_ms, messenger_next_ms(&gw->messenger));
 	next_ms = min_ms(next_ms, gateway_keys_next_ms(&gw->keys));
 	return min_ms(next_ms, drain_next_ms(&gw->drain, now_ms));
 }
@@ -283,6 +293,13 @@ static void on_nats_event(void *arg, const struct jetstream_event *ev)
 	hub_on_event(gw->hub, ev, uv_now(gw->uv_loop));
 }
 
+static void on_publisher_event(void *arg, const struct publisher_event *ev)
+{
+	struct sluice *gw = arg;
+
+	messenger_on_event(&gw->messenger, ev, uv_now(gw->uv_loop));
+}
+
 static void on_nats_flush(void *arg)
 {
 	struct sluice *gw = arg;
@@ -298,6 +315,7 @@ static int open_nats(struct sluice *gw, char *err)
 		.log = &gw->logs.main,
 		.metrics = &gw->metrics,
 		.cbs = {.on_event = on_nats_event,
+			.on_publisher_event = on_publisher_event,
 			.on_flush = on_nats_flush,
 			.on_closed = on_part_closed,
 			.arg = gw},
@@ -333,6 +351,16 @@ static int open_keys(struct sluice *gw, char *err)
 	if (gateway_keys_is_open(&gw->keys))
 		gw->open_parts++;
 	return rc;
+}
+
+/* Slots beyond those of requests: a batch has several messages on their way. */
+static void open_messenger(struct sluice *gw)
+{
+	gateway_api_prefix(gw->api_prefix, &gw->options);
+	messenger_init(&gw->messenger, gateway_nats_publisher(&gw->nats),
+		       &gw->metrics,
+		       (size_t)gw->options.max_requests *
+			       GATEWAY_MESSAGES_PER_REQUEST);
 }
 
 static uint64_t wall_clock_now_ns(void)
@@ -435,7 +463,7 @@ static int open_conn_set(struct sluice *gw)
 		.id_query = o->id_query,
 		.rights = gateway_rights(o),
 		.follows_own_subject = gateway_follows_own_subject(o),
-		.writing = gateway_writing(o),
+		.writing = gateway_writing(o, &gw->messenger, gw->api_prefix),
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header},
 		.live_page = o->ui ? &gw->live_page : NULL,
 		.proxy_protocol = o->proxy_protocol,
@@ -479,6 +507,8 @@ static int open_all_parts(struct sluice *gw,
 		rc = gateway_readable_new(&gw->readable, &gw->options);
 	if (rc == 0)
 		rc = open_nats(gw, err);
+	if (rc == 0)
+		open_messenger(gw);
 	if (rc == 0)
 		rc = open_gateway_hub(gw);
 	if (rc == 0)

@@ -1,5 +1,7 @@
 #include "gateway/gateway_config.h"
 
+#include <stdio.h>
+
 struct jwt_rules gateway_jwt_rules(const struct options *o)
 {
 	return (struct jwt_rules){
@@ -25,10 +27,24 @@ struct rights_source gateway_rights(const struct options *o)
 	};
 }
 
-struct conn_writing gateway_writing(const struct options *o)
+void gateway_api_prefix(char *out, const struct options *o)
+{
+	if (o->js_domain != NULL)
+		snprintf(out, SUBJECT_MAX, "$JS.%s.API", o->js_domain);
+	else
+		snprintf(out, SUBJECT_MAX, "%s",
+			 o->js_api_prefix != NULL ? o->js_api_prefix
+						  : "$JS.API");
+}
+
+struct conn_writing gateway_writing(const struct options *o,
+				    struct messenger *messenger,
+				    const char *api_prefix)
 {
 	return (struct conn_writing){
 		.is_on = options_writing(o),
+		.messenger = messenger,
+		.api_prefix = api_prefix,
 		.stream = o->stream,
 		.rights = {.allow_pub = o->allow_pub.items,
 			   .n_allow_pub = o->allow_pub.n,

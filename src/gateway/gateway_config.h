@@ -16,8 +16,11 @@
 struct jwt_rules gateway_jwt_rules(const struct options *o);
 /* Of all requests. */
 struct rights_source gateway_rights(const struct options *o);
-/* All but the messenger. */
-struct conn_writing gateway_writing(const struct options *o);
+/* Prefix of the JetStream API, SUBJECT_MAX bytes. */
+void gateway_api_prefix(char *out, const struct options *o);
+struct conn_writing gateway_writing(const struct options *o,
+				    struct messenger *messenger,
+				    const char *api_prefix);
 struct live_page_config gateway_live_page_config(const struct options *o);
 /* Of the subjects that belong to one identity alone: the first --subject that
  * makes such ones. False: none does. */

@@ -1,0 +1,90 @@
+/* POST /api/v1/events: who may publish what, before anything of it is read. */
+#include <errno.h>
+
+#include "auth/publish_rights.h"
+#include "http/publish_query.h"
+#include "server/caller.h"
+#include "server/conn_internal.h"
+#include "server/conn_respond.h"
+#include "server/endpoints.h"
+#include "server/publication.h"
+
+/* The subject of the request, or the default one, in `room` (PATTERN_MAX
+ * bytes). */
+static int find_subject(struct span *ret, char *room,
+			const struct conn_writing *cfg,
+			const struct publish_query *q,
+			const struct authentication *who,
+			struct http_error *why)
+{
+	struct span id = {who->id.id, who->id.len};
+
+	if (!q->has_subject)
+		return publish_subject_default(ret, room, why,
+					       cfg->default_subject, id);
+	/* Longer ones are cut, and too long for a subject all the same. */
+	*ret = query_text_kept(&q->subject);
+	return 0;
+}
+
+static int check_publish_right(const struct conn_writing *cfg,
+			       const struct authentication *who,
+			       struct span subject, struct http_error *why)
+{
+	struct publish_rights_source source = cfg->rights;
+	struct publish_rights *rights = NULL;
+	int rc;
+
+	source.id = (struct span){who->id.id, who->id.len};
+	if (who->rights != NULL)
+		source.claim = span_of(who->rights);
+	rc = publish_rights_new(&rights, why, &source);
+	if (rc == 0)
+		rc = publish_rights_check(rights, subject, why);
+	publish_rights_free(rights);
+	return rc;
+}
+
+static void serve_publish(struct conn *c, const struct exchange *x,
+			  const struct publish_query *q,
+			  const struct authentication *who)
+{
+	const struct conn_writing *cfg = &c->set->cfg.writing;
+	struct http_error why;
+	char room[PATTERN_MAX];
+	struct span subject;
+	int rc = find_subject(&subject, room, cfg, q, who, &why);
+
+	if (rc == 0)
+		rc = check_publish_right(cfg, who, subject, &why);
+	if (rc == 0)
+		rc = publication_start(c, x, &who->id, subject, &why);
+	if (rc == -ENOMEM)
+		caller_reject_for_memory(c, x);
+	else if (rc < 0)
+		conn_reject(c, &x->to, &why);
+}
+
+void publish_handler(struct conn *c, const struct exchange *x)
+{
+	const struct conn_config *cfg = &c->set->cfg;
+	struct authentication who;
+	struct publish_query q;
+	struct http_error why;
+
+	if (publish_query_parse(&q, &why, x->query, cfg->id_query,
+				cfg->tokens == NULL
+					? NULL
+					: cfg->tokens->sources.query) < 0) {
+		conn_reject(c, &x->to, &why);
+		return;
+	}
+	if (c->set->draining) {
+		caller_reject_draining(c, x);
+		return;
+	}
+	if (!caller_identify(c, x, &q.credentials, &who))
+		return;
+	serve_publish(c, x, &q, &who);
+	authentication_finish(&who);
+}
