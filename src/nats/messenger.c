@@ -70,7 +70,7 @@ static enum publish_failure try_to_send(struct messenger *m, struct outgoing *o,
 	return failure_of_call(rc);
 }
 
-static enum publish_failure send_outgoing(
+static enum publish_failure dispatch_outgoing(
 	struct messenger *m, struct outgoing *o,
 	const struct messenger_message *message,
 	const struct flight_options *options, uint64_t now_ms,
@@ -96,8 +96,8 @@ enum publish_failure messenger_publish(struct messenger *m, struct outgoing *o,
 	};
 
 	*o = (struct outgoing){.cbs = cbs, .is_core = true};
-	return send_outgoing(m, o, message, &options, now_ms,
-			     m->publisher->ops->publish);
+	return dispatch_outgoing(m, o, message, &options, now_ms,
+				 m->publisher->ops->publish);
 }
 
 enum publish_failure messenger_request(struct messenger *m, struct outgoing *o,
@@ -107,8 +107,8 @@ enum publish_failure messenger_request(struct messenger *m, struct outgoing *o,
 				       uint64_t now_ms)
 {
 	*o = (struct outgoing){.cbs = cbs};
-	return send_outgoing(m, o, message, options, now_ms,
-			     m->publisher->ops->request);
+	return dispatch_outgoing(m, o, message, options, now_ms,
+				 m->publisher->ops->request);
 }
 
 /* Also of a list of end_flights(). */
@@ -213,8 +213,8 @@ static void end_denied(struct messenger *m, struct span subject)
 
 /* ---- events -------------------------------------------------------------- */
 
-static void take_reply(struct messenger *m, const struct publisher_event *ev,
-		       uint64_t now_ms)
+static void deliver_reply(struct messenger *m, const struct publisher_event *ev,
+			  uint64_t now_ms)
 {
 	struct flight *flight = flights_replied(&m->flights, ev->id, now_ms);
 	struct outgoing *o;
@@ -263,7 +263,7 @@ bool messenger_on_event(struct messenger *m, const struct publisher_event *ev,
 		end_flushed(m, ev->id);
 		return true;
 	case PUBLISHER_REPLY:
-		take_reply(m, ev, now_ms);
+		deliver_reply(m, ev, now_ms);
 		return true;
 	case PUBLISHER_DENIED:
 		end_denied(m, ev->subject);

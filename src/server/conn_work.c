@@ -248,7 +248,7 @@ void conn_work_reject_error(struct conn_work *w, const struct http_error *why)
 
 /* ---- responses in pieces ------------------------------------------------- */
 
-static bool send_piece(struct conn_work *w, const void *bytes, size_t len)
+static bool write_piece(struct conn_work *w, const void *bytes, size_t len)
 {
 	struct conn *c = w->conn;
 
@@ -275,7 +275,7 @@ bool conn_work_open(struct conn_work *w, int status, const char *type,
 		return false;
 	}
 	w->is_open = true;
-	sent = send_piece(w, buf_data(&out), buf_unread(&out));
+	sent = write_piece(w, buf_data(&out), buf_unread(&out));
 	buf_finish(&out);
 	return sent;
 }
@@ -288,10 +288,10 @@ bool conn_work_write(struct conn_work *w, const void *bytes, size_t len)
 	if (len == 0 || w->to.is_head)
 		return true;
 	if (w->to.minor == 0)
-		return send_piece(w, bytes, len);
+		return write_piece(w, bytes, len);
 	end = encode_chunk_size_line((uint8_t *)line, len);
-	return send_piece(w, line, (size_t)(end - (uint8_t *)line)) &&
-	       send_piece(w, bytes, len) && send_piece(w, "\r\n", 2);
+	return write_piece(w, line, (size_t)(end - (uint8_t *)line)) &&
+	       write_piece(w, bytes, len) && write_piece(w, "\r\n", 2);
 }
 
 size_t conn_work_unsent(const struct conn_work *w)

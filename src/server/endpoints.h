@@ -14,6 +14,10 @@
 	X("/", "GET, HEAD", ROUTE_PUBLIC | ROUTE_WITH_PAGE, page_handler)     \
 	X("/api/v1/events", "GET, HEAD", ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN,   \
 	  events_handler)                                                     \
+	X("/api/v1/events", "POST",                                           \
+	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_WRITING |            \
+		  ROUTE_PROBLEMS,                                             \
+	  publish_handler)                                                    \
 	X("/metrics", "GET, HEAD", ROUTE_ADMIN, metrics_handler)              \
 	X("/subscriptions", "GET, HEAD, DELETE", ROUTE_ADMIN,                 \
 	  subscriptions_handler)                                              \

@@ -1,4 +1,4 @@
-/* POST /api/v1/events: who may publish what, before anything of it is read. */
+/* POST /api/v1/events: identity and rights, before anything of it is read. */
 #include <errno.h>
 
 #include "auth/publish_rights.h"
