@@ -44,6 +44,12 @@ void publish_rights_free(struct publish_rights *r)
 	free(r);
 }
 
+const struct rights_patterns *publish_rights_of_kv(
+	const struct publish_rights *r)
+{
+	return r->patterns;
+}
+
 static int reject_subject_form(struct http_error *why, struct span subject,
 			       const char *fault)
 {

@@ -18,6 +18,7 @@
 #include "nats/pattern.h"
 
 struct publish_rights;
+struct rights_patterns;
 
 /* All borrowed, for the call. */
 struct publish_rights_source {
@@ -36,6 +37,9 @@ struct publish_rights_source {
 int publish_rights_new(struct publish_rights **ret, struct http_error *why,
 		       const struct publish_rights_source *src);
 void publish_rights_free(struct publish_rights *r);
+/* The patterns as they are, for key-value (kv_rights.h); as long as `r`. */
+const struct rights_patterns *publish_rights_of_kv(
+	const struct publish_rights *r);
 
 /* Checks a subject of a request, any bytes. 0 when it may be published to, or
  * -EINVAL with *why, which names it: 400 when it is no subject or has a

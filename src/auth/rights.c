@@ -58,6 +58,11 @@ void rights_free(struct rights *r)
 	free(r);
 }
 
+const struct rights_patterns *rights_of_kv(const struct rights *r)
+{
+	return r->patterns;
+}
+
 /* ---- questions ----------------------------------------------------------- */
 
 enum { SHOWN_MAX = RIGHTS_SHOWN_MAX };

@@ -25,6 +25,7 @@
 enum { RIGHTS_REQUEST_MAX = 32 };
 
 struct rights;
+struct rights_patterns;
 
 /* All borrowed, for the call. */
 struct rights_source {
@@ -48,6 +49,8 @@ struct rights_source {
 int rights_new(struct rights **ret, struct http_error *why,
 	       const struct rights_source *src);
 void rights_free(struct rights *r);
+/* The patterns as they are, for key-value (kv_rights.h); as long as `r`. */
+const struct rights_patterns *rights_of_kv(const struct rights *r);
 
 /* Checks a pattern of a request, any bytes. 0 when it may be read, or -EINVAL
  * with *why, which names it: 400 when it is no pattern; 403 when it is hidden,

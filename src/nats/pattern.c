@@ -154,6 +154,44 @@ bool pattern_overlaps(struct span a, struct span b)
 	}
 }
 
+static size_t put_pattern_part(char *out, size_t len, struct span part)
+{
+	if (len > 0)
+		out[len++] = '.';
+	memcpy(out + len, part.at, part.len);
+	return len + part.len;
+}
+
+/* The token with what follows it. */
+static struct span join_rest(struct span token, struct span rest)
+{
+	if (rest.at != NULL)
+		token.len += 1 + rest.len;
+	return token;
+}
+
+size_t pattern_intersect(char *out, struct span a, struct span b)
+{
+	struct span x, y;
+	size_t len = 0;
+
+	for (;;) {
+		bool has_x = pattern_next_token(&a, &x);
+		bool has_y = pattern_next_token(&b, &y);
+
+		if (!has_x || !has_y)
+			return has_x == has_y ? len : 0;
+		if (is_wildcard(x, '>'))
+			return put_pattern_part(out, len, join_rest(y, b));
+		if (is_wildcard(y, '>'))
+			return put_pattern_part(out, len, join_rest(x, a));
+		if (!is_wildcard(x, '*') && !is_wildcard(y, '*') &&
+		    !is_same_token(x, y))
+			return 0;
+		len = put_pattern_part(out, len, is_wildcard(x, '*') ? y : x);
+	}
+}
+
 /* ---- lists --------------------------------------------------------------- */
 
 static int compare_patterns(const void *a, const void *b)

@@ -41,6 +41,10 @@ bool pattern_inside(struct span a, struct span b);
 /* True when some subject is one of both. */
 bool pattern_overlaps(struct span a, struct span b);
 
+/* Writes the pattern of the subjects that are of both to `out` (a.len + b.len
+ * bytes). Returns its length, 0 when there are none. */
+size_t pattern_intersect(char *out, struct span a, struct span b);
+
 /* Sorts the list by its bytes and drops repeats and patterns inside others.
  * Returns the number left. The subjects are the same as before. */
 size_t pattern_normalise(struct span *list, size_t n);

@@ -61,7 +61,8 @@ static void subjects(void **state)
 
 	(void)state;
 	begin(&t, SUBJECTS,
-	      "{\"type\":\"x\",\"total\":2,\"offset\":0,\"limit\":100000,"
+	      "{\"type\":\"x\",\"totals\":7,\"total\":2,\"offset\":0,\"limit\":"
+	      "100000,"
 	      "\"config\":{\"subjects\":[\"no\"]},"
 	      "\"state\":{\"messages\":4,\"subjects\":{\"$KV.b.a.b\": 1, "
 	      "\"$KV.b.\\u00e9\\\"\":3},\"x\":1}}");

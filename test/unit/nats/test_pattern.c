@@ -156,6 +156,34 @@ static void compares_like_the_slow_one(void **state)
 }
 
 /* A server that is not pedantic stores "a.*" and "a.>". */
+/* What both match is what the common pattern matches. */
+static void intersects_like_the_slow_one(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SLOW_PATTERNS * SLOW_PATTERNS; i++) {
+		const char *a = slow_pattern(i / SLOW_PATTERNS);
+		const char *b = slow_pattern(i % SLOW_PATTERNS);
+		char out[32];
+		struct span both = {out, pattern_intersect(out, span_of(a),
+							   span_of(b))};
+
+		assert_true(both.len <= strlen(a) + strlen(b));
+		if (both.len == 0) {
+			assert_false(slow_overlaps(a, b));
+			continue;
+		}
+		assert_null(pattern_fault(both));
+		for (size_t k = 0; k < SLOW_SUBJECTS; k++) {
+			const char *subject = slow_subject(k);
+
+			if (pattern_matches(both, span_of(subject)) !=
+			    (slow_matches(a, subject) &&
+			     slow_matches(b, subject)))
+				fail_msg("%s, %s, %s", a, b, subject);
+		}
+	}
+}
+
 static void wildcards_of_a_subject_are_literal(void **state)
 {
 	(void)state;
@@ -312,6 +340,7 @@ int main(void)
 		cmocka_unit_test(literal_and_hidden),
 		cmocka_unit_test(matches_like_the_slow_one),
 		cmocka_unit_test(compares_like_the_slow_one),
+		cmocka_unit_test(intersects_like_the_slow_one),
 		cmocka_unit_test(wildcards_of_a_subject_are_literal),
 		cmocka_unit_test(wildcards_inside_tokens_are_literal),
 		cmocka_unit_test(tokens_are_not_prefixes),
