@@ -26,6 +26,7 @@
 	X(BAD_IDENTITY_CLAIM, "bad_identity_claim")		/* 403 */      \
 	X(BAD_RIGHTS, "bad_rights")				/* 403 */      \
 	X(SUBJECT_NOT_ALLOWED, "subject_not_allowed")		/* 403 */      \
+	X(CROSS_SITE, "cross_site")				/* 403 */      \
 	X(NOT_FOUND, "not_found")				/* 404 */      \
 	X(BAD_METHOD, "bad_method")				/* 405 */      \
 	X(NOT_ACCEPTABLE, "not_acceptable")			/* 406 */      \

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/check.h"
 
-enum { ORIGIN_MAX = 300 };
+enum { ORIGIN_MAX = 300, ECHO_MAX = 512 };
 
 #define DIGITS "0123456789"
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
@@ -78,20 +79,72 @@ static const char *find_origin(const struct cors *c, const char *origin)
 	return NULL;
 }
 
-/* The response to OPTIONS is the same for every request: browsers may cache
- * it. */
-static int put_preflight(char *out, size_t size, const char *id_header)
+bool cors_allows(const struct cors *c, const char *origin)
 {
-	return snprintf(out, size,
-			"Access-Control-Allow-Methods: GET, HEAD\r\n"
-			"Access-Control-Allow-Headers: authorization, "
-			"last-event-id, cache-control, accept, %s\r\n"
-			"Access-Control-Max-Age: 86400\r\n",
-			id_header);
+	return find_origin(c, origin) != NULL;
 }
 
-void cors_lines(const struct cors *c, const char *origin, bool preflight,
-		char *out)
+static const char message_prefix[] = "natsh-";
+
+/* "NatsH-Trace", and nothing that could end the line. */
+static bool is_message_header(const char *name, size_t len)
+{
+	size_t prefix = strlen(message_prefix);
+
+	if (len <= prefix || !ascii_is_word(name, prefix, message_prefix))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!ascii_is_token_char(name[i]))
+			return false;
+	return true;
+}
+
+/* Appends the names of `list` that a message may have; returns their length. A
+ * name without room is left out, and the browser rejects the request. */
+static size_t echo_message_headers(char *out, size_t size, const char *list)
+{
+	size_t len = 0;
+
+	out[0] = '\0';
+	while (list != NULL && *list != '\0') {
+		size_t n;
+
+		list += strspn(list, " \t,");
+		n = strcspn(list, " \t,");
+		if (is_message_header(list, n) && len + n + 3 <= size)
+			len += (size_t)snprintf(out + len, size - len, ", %.*s",
+						(int)n, list);
+		list += n;
+	}
+	return len;
+}
+
+/* Browsers may cache the response: it depends on nothing but the path and the
+ * names of the headers. */
+static int put_preflight(char *out, size_t size, const struct cors *c,
+			 const struct cors_preflight *p)
+{
+	char echoed[ECHO_MAX] = "";
+
+	if (c->writing)
+		echo_message_headers(echoed, sizeof(echoed), p->headers);
+	return snprintf(out, size,
+			"Access-Control-Allow-Methods: %s\r\n"
+			"Access-Control-Allow-Headers: authorization, "
+			"last-event-id, cache-control, accept, %s%s%s\r\n"
+			"Access-Control-Max-Age: 86400\r\n",
+			p->methods, c->id_header,
+			c->writing ? ", content-type, if-match, if-none-match, "
+				     "idempotency-key, "
+				     "nats-expected-last-sequence, "
+				     "nats-expected-last-subject-sequence, "
+				     "nats-ttl"
+				   : "",
+			echoed);
+}
+
+void cors_lines(const struct cors *c, const char *origin,
+		const struct cors_preflight *preflight, char *out)
 {
 	const char *exact = find_origin(c, origin);
 	bool any = false, others = false;
@@ -112,12 +165,13 @@ void cors_lines(const struct cors *c, const char *origin, bool preflight,
 				exact != NULL ? "Access-Control-Allow-"
 						"Credentials: true\r\n"
 					      : "");
-	if ((exact != NULL || any) && preflight)
-		len += put_preflight(out + len, CORS_LINES_MAX - (size_t)len,
-				     c->id_header);
+	if ((exact != NULL || any) && preflight != NULL)
+		len += put_preflight(out + len, CORS_LINES_MAX - (size_t)len, c,
+				     preflight);
 	else if (exact != NULL || any)
 		len += snprintf(out + len, CORS_LINES_MAX - (size_t)len,
-				"Access-Control-Expose-Headers: Retry-After, "
+				"Access-Control-Expose-Headers: ETag, "
+				"Last-Modified, Nats-Revision, Retry-After, "
 				"WWW-Authenticate\r\n");
 	MUST(len < CORS_LINES_MAX);
 	out[len] = '\0';

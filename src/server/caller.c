@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "http/accept.h"
+#include "http/same_origin.h"
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
 
@@ -86,6 +87,39 @@ static void wait_or_reject(struct conn *c, const struct exchange *x,
 		conn_reject(c, &x->to, why);
 }
 
+/* ---- pages of other sites ------------------------------------------------ */
+
+static bool is_safe_method(const struct exchange *x)
+{
+	return x->to.is_head || strcmp(x->request->method, "GET") == 0 ||
+	       strcmp(x->request->method, "OPTIONS") == 0;
+}
+
+static bool is_from_own_page(const struct conn_config *cfg,
+			     const struct exchange *x)
+{
+	const char *origin = request_find(x->request, "Origin", NULL);
+	const struct own_origin own = own_origin_of(x->request, x->by_proxy);
+
+	return origin != NULL && (same_origin(&own, span_of(origin)) ||
+				  cors_allows(&cfg->cors, origin));
+}
+
+/* A browser sends the cookie with requests of any site's page, and names the
+ * page's origin. Only a page that may set headers can send a token in another
+ * way. */
+static int check_origin(const struct conn_config *cfg, const struct exchange *x,
+			const struct authentication *who,
+			struct http_error *why)
+{
+	if (!who->by_cookie || is_safe_method(x) || is_from_own_page(cfg, x))
+		return 0;
+	return http_error_set(
+		why, 403, REJECT_CROSS_SITE,
+		"a request with a token in a cookie needs an Origin that is "
+		"the gateway's own or in --cors-origin");
+}
+
 /* ---- identity ------------------------------------------------------------ */
 
 bool caller_identify(struct conn *c, const struct exchange *x,
@@ -95,8 +129,12 @@ bool caller_identify(struct conn *c, const struct exchange *x,
 	struct http_error why;
 	int rc = authenticate(&c->set->cfg, x->request, q, ret, &why);
 
-	if (rc == 0)
-		return true;
+	if (rc == 0) {
+		rc = check_origin(&c->set->cfg, x, ret, &why);
+		if (rc == 0)
+			return true;
+		authentication_finish(ret);
+	}
 	if (rc == -ENOMEM)
 		caller_reject_for_memory(c, x);
 	else if (rc == -ENOKEY)

@@ -31,7 +31,7 @@ static const char *format_cors_lines(const struct conn *c,
 
 	if (c->admin || cors->n == 0)
 		return NULL;
-	cors_lines(cors, request_find(h, "Origin", NULL), false, out);
+	cors_lines(cors, request_find(h, "Origin", NULL), NULL, out);
 	return out;
 }
 
@@ -113,6 +113,8 @@ void dispatch_request(struct conn *c, const struct request *h)
 		conn_close(c);
 		return;
 	}
+	x.by_proxy = !c->admin && address_in(&peer, c->set->cfg.trusted,
+					     c->set->cfg.n_trusted);
 	c->address = identify_client(c, h);
 	if (is_rebound(c, h))
 		reject_admin_host(c, &x.to);

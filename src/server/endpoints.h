@@ -38,6 +38,7 @@ struct exchange {
 	uint64_t number;     /* of "{number}" */
 	struct span subject; /* of "{subject}", percent-encoded */
 	const char *allow;   /* OPTIONS: all methods of the path */
+	bool by_proxy;	     /* it comes from a trusted proxy */
 	struct response_to to;
 };
 

@@ -97,8 +97,9 @@ static char star[] = "*";
 static char *const two[] = {a, local}, *const any[] = {star};
 static char *const both[] = {star, a};
 
-#define EXPOSE                                         \
-	"Access-Control-Expose-Headers: Retry-After, " \
+#define EXPOSE                                        \
+	"Access-Control-Expose-Headers: ETag, "       \
+	"Last-Modified, Nats-Revision, Retry-After, " \
 	"WWW-Authenticate\r\n"
 #define MAY(origin) "Access-Control-Allow-Origin: " origin "\r\n"
 #define VARY	    "Vary: Origin\r\n"
@@ -108,10 +109,12 @@ static const char *lines(char *const *origins, size_t n, const char *origin,
 			 bool preflight)
 {
 	static char out[CORS_LINES_MAX];
-	struct cors c = {origins, n, "user_id"};
+	const struct cors_preflight reads = {"GET, HEAD, OPTIONS",
+					     "natsh-trace"};
+	struct cors c = {origins, n, "user_id", false};
 
 	memset(out, 'x', sizeof(out));
-	cors_lines(&c, origin, preflight, out);
+	cors_lines(&c, origin, preflight ? &reads : NULL, out);
 	return out;
 }
 
@@ -146,6 +149,9 @@ static void no_other_origin_is_echoed(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		const struct cors c = {both, 2, "user_id", true};
+
+		assert_false(cors_allows(&c, others[i]));
 		assert_string_equal(lines(two, 2, others[i], false), VARY);
 		assert_string_equal(lines(two, 2, others[i], true), VARY);
 		assert_string_equal(lines(any, 1, others[i], false),
@@ -157,7 +163,10 @@ static void no_other_origin_is_echoed(void **state)
 
 static void an_exact_one_beside_any(void **state)
 {
+	const struct cors c = {both, 2, "user_id", true};
+
 	(void)state;
+	assert_true(cors_allows(&c, "https://a.example"));
 	assert_string_equal(lines(both, 2, "https://a.example", false),
 			    VARY MAY("https://a.example") CREDENTIALS EXPOSE);
 }
@@ -170,7 +179,7 @@ static void no_origins_no_lines(void **state)
 }
 
 #define PREFLIGHT                                                      \
-	"Access-Control-Allow-Methods: GET, HEAD\r\n"                  \
+	"Access-Control-Allow-Methods: GET, HEAD, OPTIONS\r\n"         \
 	"Access-Control-Allow-Headers: authorization, last-event-id, " \
 	"cache-control, accept, user_id\r\nAccess-Control-Max-Age: 86400\r\n"
 
@@ -188,16 +197,65 @@ static void the_longest_fit(void **state)
 {
 	char origin[301] = "https://", header[65] = "";
 	char *origins[] = {origin};
-	struct cors c = {origins, 1, header};
-	char out[CORS_LINES_MAX];
+	struct cors c = {origins, 1, header, true};
+	char out[CORS_LINES_MAX], names[4000] = "natsh-a";
+	const struct cors_preflight p = {
+		"GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS, CONNECT", names};
 
 	(void)state;
 	memset(origin + 8, 'a', 292);
 	memset(header, 'h', 64);
 	assert_null(cors_origin_fault(origin));
-	cors_lines(&c, origin, true, out);
+	for (int i = 0; i < 200; i++)
+		strcat(names, ",natsh-abcdef");
+	cors_lines(&c, origin, &p, out);
 	assert_non_null(strstr(out, header));
+	assert_non_null(strstr(out, ", natsh-a, natsh-abcdef, "));
+	assert_null(strstr(out, "natsh-abcdefn"));
+	assert_non_null(strstr(out, "natsh-abcdef\r\n"));
 	assert_non_null(strstr(out, "Max-Age: 86400\r\n"));
+}
+
+static void headers_of_messages(void **state)
+{
+	static const struct {
+		const char *asked, *echoed;
+	} cases[] = {
+		{NULL, ""},
+		{"", ""},
+		{"natsh-trace", ", natsh-trace"},
+		{"content-type,natsh-a,natsh-b", ", natsh-a, natsh-b"},
+		{" NatsH-A ,, NATSH-B\t", ", NatsH-A, NATSH-B"},
+		{"natsh-", ""},
+		{"natsh", ""},
+		{"nats-rollup", ""},
+		{"x-forwarded-host", ""},
+		{"xnatsh-a", ""},
+		{"natsh-a:b,natsh-\"", ""},
+		{"natsh-a\r\nX: y", ""},
+		{"natsh-\xc3\xbc", ""},
+	};
+	static const char before[] =
+		"Access-Control-Allow-Headers: authorization, last-event-id, "
+		"cache-control, accept, user_id, content-type, if-match, "
+		"if-none-match, idempotency-key, nats-expected-last-sequence, "
+		"nats-expected-last-subject-sequence, nats-ttl";
+	const struct cors c = {any, 1, "user_id", true};
+	char out[CORS_LINES_MAX], want[CORS_LINES_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct cors_preflight p = {"GET, HEAD, POST, OPTIONS",
+						 cases[i].asked};
+
+		cors_lines(&c, "https://a.example", &p, out);
+		snprintf(want, sizeof(want),
+			 MAY("*") "Access-Control-Allow-Methods: GET, HEAD, "
+				  "POST, OPTIONS\r\n%s%s\r\n"
+				  "Access-Control-Max-Age: 86400\r\n",
+			 before, cases[i].echoed);
+		assert_string_equal(out, want);
+	}
 }
 
 int main(void)
@@ -211,6 +269,7 @@ int main(void)
 		cmocka_unit_test(no_origins_no_lines),
 		cmocka_unit_test(a_preflight),
 		cmocka_unit_test(the_longest_fit),
+		cmocka_unit_test(headers_of_messages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
