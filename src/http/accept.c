@@ -197,3 +197,26 @@ bool accept_prefers_ndjson(const char *accept)
 	return events.closest == CLOSE_NOT || lines.weight > events.weight ||
 	       (lines.weight == events.weight && events.closest != CLOSE_EXACT);
 }
+
+int accept_best(const char *accept, const struct accept_offer *offers, size_t n)
+{
+	struct verdict best = {CLOSE_NOT, 0, false};
+	int index = -1;
+
+	for (size_t i = 0; i < n; i++) {
+		struct verdict v =
+			judge_accept(accept, offers[i].type, offers[i].subtype);
+		bool exact = v.closest == CLOSE_EXACT;
+
+		if (v.no_range)
+			return 0;
+		if (v.closest == CLOSE_NOT || v.weight == 0 ||
+		    v.weight < best.weight ||
+		    (v.weight == best.weight &&
+		     (!exact || best.closest == CLOSE_EXACT)))
+			continue;
+		best = v;
+		index = (int)i;
+	}
+	return index;
+}

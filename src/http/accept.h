@@ -8,6 +8,7 @@
 #define SLUICE_ACCEPT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* `accept`: all headers of that name, joined by ','; NULL for none. */
 bool accept_allows(const char *accept, const char *type, const char *subtype);
@@ -17,5 +18,15 @@ bool accept_names(const char *accept, const char *type, const char *subtype);
  * with the same or a higher weight: a client that takes anything gets events.
  */
 bool accept_prefers_ndjson(const char *accept);
+
+struct accept_offer {
+	const char *type, *subtype;
+};
+
+/* Index of the offer with the highest weight; of equal ones a type that is
+ * named in full comes before others, then the first one. -1: all are ruled
+ * out. */
+int accept_best(const char *accept, const struct accept_offer *offers,
+		size_t n);
 
 #endif

@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/ascii.h"
 #include "base/check.h"
 #include "base/printable.h"
 #include "base/units.h"
 #include "http/accept.h"
-#include "http/sse.h"
+#include "http/resume.h"
 
 enum {
 	LIMIT_MAX = 1000000000,
@@ -57,26 +56,17 @@ static int take_event_id(struct events_reader *r, const char *name,
 			 struct span s)
 {
 	struct events_query *q = &r->query;
-	char shown[PRINTABLE_MAX];
-	struct sse_event_id cursor;
+	struct resume resume = {0};
+	int rc = resume_take(&resume, r->why, name, s);
 
-	_Static_assert(sizeof(q->event_id) >= SSE_EVENT_ID_MAX,
+	_Static_assert(sizeof(q->event_id) == sizeof(resume.text),
 		       "room for every good event id");
-	if (s.len == 0)
-		return 0;
-	if (sse_event_id_parse(&cursor, s.at, s.len) < 0)
-		return http_error_set(
-			r->why, 400, REJECT_BAD_CURSOR,
-			"%s \"%s\" is not an event id: allowed are 1 to "
-			"20 digits below 2^64, then nothing, or - "
-			"and six of 0-9a-f",
-			name,
-			http_error_quote(shown, sizeof(shown), s.at, s.len));
+	if (rc < 0 || !resume.is_given)
+		return rc;
 	q->has_event_id = true;
-	q->event_seq = cursor.seq;
-	q->event_has_tag = cursor.has_tag;
-	memcpy(q->event_id, s.at, s.len);
-	q->event_id[s.len] = '\0';
+	q->event_seq = resume.seq;
+	q->event_has_tag = resume.has_tag;
+	memcpy(q->event_id, resume.text, sizeof(q->event_id));
 	return 0;
 }
 
@@ -88,27 +78,6 @@ static int take_last_event_id(struct events_reader *r,
 					      "lastEventId");
 	r->has_last_event_id = true;
 	return take_event_id(r, "lastEventId", query_text_kept(value));
-}
-
-/* In the spellings that clients use: lastEventId, last-event-id, Last_Event_ID.
- * Ignoring one of them would lose events silently. */
-static bool is_last_event_id(const struct query_text *name)
-{
-	static const char letters[] = "lasteventid";
-	size_t n = 0;
-
-	if (!query_text_fits(name))
-		return false;
-	for (size_t i = 0; i < name->len; i++) {
-		char c = name->bytes[i];
-
-		if (c == '-' || c == '_')
-			continue;
-		if (n == sizeof(letters) - 1 || ascii_lower(c) != letters[n])
-			return false;
-		n++;
-	}
-	return n == sizeof(letters) - 1;
 }
 
 /* ---- what it follows ----------------------------------------------------- */
@@ -234,7 +203,7 @@ static int take_events_parameter(struct events_reader *r,
 		return take_deliver(r, value);
 	if (query_text_is(name, "subject"))
 		return take_subject(r, value);
-	if (is_last_event_id(name))
+	if (resume_is_parameter(name))
 		return take_last_event_id(r, value);
 	return take_known_parameter(r, name, value);
 }

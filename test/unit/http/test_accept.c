@@ -176,12 +176,50 @@ static void test_ndjson_is_preferred(void **state)
 				 list[i].preferred);
 }
 
+static void test_best_offer(void **state)
+{
+	static const struct accept_offer offers[] = {
+		{"application", "octet-stream"},
+		{"application", "json"},
+		{"text", "event-stream"},
+	};
+	static const struct {
+		const char *accept;
+		int best;
+	} list[] = {
+		{NULL, 0},
+		{"", 0},
+		{"garbage", 0},
+		{"*/*", 0},
+		{"application/*", 0},
+		{"text/*", 2},
+		{"text/event-stream", 2},
+		{"text/event-stream, */*", 2},
+		{"text/event-stream;q=0.9, */*", 0},
+		{"application/json, text/plain, */*", 1},
+		{"application/json;q=0.5, */*;q=0.5", 1},
+		{"application/json, text/event-stream", 1},
+		{"text/event-stream, application/json;q=0.9", 2},
+		{"application/octet-stream;q=0, */*;q=0.1", 1},
+		{"text/html, image/png", -1},
+		{"*/*;q=0", -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(list); i++)
+		if (accept_best(list[i].accept, offers, ARRAY_LEN(offers)) !=
+		    list[i].best)
+			fail_msg("%s: expected %d", list[i].accept,
+				 list[i].best);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_accept_of_another_type),
 		cmocka_unit_test(test_ndjson_is_preferred),
+		cmocka_unit_test(test_best_offer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
