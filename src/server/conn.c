@@ -297,7 +297,8 @@ void conn_close(struct conn *c)
 	if (c->state == CONN_CLOSING)
 		return;
 	conn_close_subscription(c);
-	if (conn_has_work(c))
+	/* Its response may have failed just now. */
+	if (conn_has_work(c) && c->work != NULL)
 		conn_end_work(c);
 	conn_move(c, CONN_CLOSING);
 	free_buffers(c);

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "http/request_parser.h"
 #include "server/conn_internal.h"
+#include "server/conn_work.h"
 
 /* The members that belong to some states alone. */
 static const char *check_conn_members(const struct conn *c)
@@ -17,10 +18,15 @@ static const char *check_conn_members(const struct conn *c)
 		return "a parser outside of REQUEST, WAITING and IDLE";
 	if (c->parser == NULL && waits)
 		return "WAITING without a request";
-	if (c->proxy_header != NULL && c->state != CONN_REQUEST)
+	if (c->proxy_header != NULL && c->state != CONN_REQUEST &&
+	    !conn_has_work(c))
 		return "a PROXY header outside of REQUEST";
-	if (c->pipelined != NULL && !waits && c->state != CONN_RESPONSE)
-		return "pipelined requests outside of WAITING and RESPONSE";
+	if (conn_has_work(c) && (c->work == NULL || c->work->conn != c))
+		return "BODY or PENDING without its work";
+	if (c->pipelined != NULL && !waits && c->state != CONN_PENDING &&
+	    c->state != CONN_RESPONSE)
+		return "pipelined requests outside of WAITING, PENDING and "
+		       "RESPONSE";
 	if (c->unsent != NULL && (reads || waits || c->state == CONN_LINGER))
 		return "unsent bytes in a state that sends nothing";
 	if (c->deadline.timer.index != 0 && c->state != CONN_SUBSCRIPTION)
@@ -42,7 +48,7 @@ static const char *check_conn_wakeup(const struct conn *c)
 		return "polled for other events than its state wants";
 	if (c->state == CONN_RESPONSE && c->unsent == NULL)
 		return "RESPONSE without unsent bytes";
-	if (c->state != CONN_SUBSCRIPTION &&
+	if (c->state != CONN_SUBSCRIPTION && c->state != CONN_PENDING &&
 	    conn_set_next_ms(c->set) > c->due_ms)
 		return "a time-out that no timer waits for";
 	if (queued != (c->admin || checked))
@@ -65,7 +71,7 @@ static const char *check_conn(const struct conn *c, enum conn_state list)
 }
 
 struct conn_sums {
-	size_t open, admin, head_bytes, deadlines;
+	size_t open, admin, head_bytes, body_bytes, deadlines;
 };
 
 static const char *check_state_list(const struct conn_set *s,
@@ -87,6 +93,8 @@ static const char *check_state_list(const struct conn_set *s,
 		sums->open++;
 		sums->admin += c->admin;
 		sums->head_bytes += request_parser_bytes(c->parser);
+		if (conn_has_work(c))
+			sums->body_bytes += c->work->reserved;
 		sums->deadlines += c->deadline.timer.index != 0;
 	}
 	return n == s->n_in[state] ? NULL : "connections of a state";
@@ -106,6 +114,8 @@ const char *conn_set_check(const struct conn_set *s)
 		return "the number of open connections";
 	if (sums.head_bytes != s->head_bytes)
 		return "bytes of unfinished heads";
+	if (sums.body_bytes != s->body_bytes)
+		return "bytes of bodies";
 	if (sums.deadlines != s->limits.deadlines.n)
 		return "the number of deadlines";
 	return NULL;

@@ -270,6 +270,13 @@ void fake_publisher_fail(struct fake_publisher *p, uint64_t id,
 		post_event(p, event, NULL, NULL);
 }
 
+void fake_publisher_post(struct fake_publisher *p,
+			 const struct publisher_event *event)
+{
+	if (p->is_up)
+		post_event(p, *event, NULL, NULL);
+}
+
 void fake_publisher_message(struct fake_publisher *p, uint64_t id,
 			    const char *subject, const char *data)
 {

@@ -78,6 +78,9 @@ void fake_publisher_answer(struct fake_publisher *p, uint64_t id,
 			   const char *data);
 void fake_publisher_fail(struct fake_publisher *p, uint64_t id,
 			 enum publish_failure failure);
+/* Any other event without texts. */
+void fake_publisher_post(struct fake_publisher *p,
+			 const struct publisher_event *event);
 /* A message of a subscription. */
 void fake_publisher_message(struct fake_publisher *p, uint64_t id,
 			    const char *subject, const char *data);

@@ -119,16 +119,24 @@ static bool act_remake_stream(struct play *p, const char *rest)
 
 static bool act_up(struct play *p, const char *rest)
 {
+	struct publishing *publishing = server_publishing(p->server);
+
 	(void)rest;
 	if (!server_js(p->server)->up)
 		fake_jetstream_up(server_js(p->server));
+	if (!publishing->fake.is_up)
+		fake_publisher_up(&publishing->fake);
 	return true;
 }
 
 static bool act_down(struct play *p, const char *rest)
 {
+	struct publishing *publishing = server_publishing(p->server);
+
 	(void)rest;
 	fake_jetstream_down(server_js(p->server));
+	fake_publisher_down(&publishing->fake);
+	publishing->n_answered = publishing->fake.n_arrived;
 	return true;
 }
 
@@ -143,6 +151,115 @@ static bool act_answers(struct play *p, const char *rest)
 {
 	(void)rest;
 	server_js(p->server)->faults.silent = false;
+	return true;
+}
+
+/* ---- messages of clients ------------------------------------------------- */
+
+/* "TEXT": of the next request, in place of an acknowledgement */
+static bool act_reply(struct play *p, const char *rest)
+{
+	struct publishing *to = server_publishing(p->server);
+	struct bytes text = {0};
+	size_t len = strlen(rest);
+
+	if (len < 2 || rest[0] != '"' || rest[len - 1] != '"' ||
+	    !script_unescape(&text, rest + 1, len - 2))
+		return play_fail(p, "reply \"TEXT\"");
+	free(to->reply);
+	to->reply = strdup(bytes_text(&text));
+	bytes_free(&text);
+	return true;
+}
+
+/* WHAT: how the next request fails */
+static bool act_fails(struct play *p, const char *rest)
+{
+	static const struct {
+		const char *name;
+		enum publish_failure failure;
+	} failures[] = {
+		{"no-responders", PUBLISH_NO_RESPONDERS},
+		{"denied", PUBLISH_DENIED},
+		{"busy", PUBLISH_BUSY},
+	};
+
+	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+		if (strcmp(failures[i].name, rest) != 0)
+			continue;
+		server_publishing(p->server)->failure = failures[i].failure;
+		return true;
+	}
+	return play_fail(p, "fails no-responders | denied | busy");
+}
+
+/* SUBJECT "TEXT": the next message that NATS has */
+static bool act_published(struct play *p, const char *rest)
+{
+	const struct fake_call *call =
+		publishing_next(server_publishing(p->server));
+	size_t subject = strcspn(rest, " "), len = strlen(rest);
+	struct bytes text = {0};
+	bool same;
+
+	if (len < subject + 3 || rest[subject + 1] != '"' ||
+	    rest[len - 1] != '"' ||
+	    !script_unescape(&text, rest + subject + 2, len - subject - 3))
+		return play_fail(p, "published SUBJECT \"TEXT\"");
+	if (call == NULL) {
+		bytes_free(&text);
+		return play_fail(p, "nothing more was published");
+	}
+	same = strlen(call->subject) == subject &&
+	       memcmp(call->subject, rest, subject) == 0 &&
+	       call->len == text.len &&
+	       memcmp(call->data, bytes_text(&text), text.len) == 0;
+	bytes_free(&text);
+	return same || play_fail(p, "published: %s \"%.60s\"", call->subject,
+				 call->data);
+}
+
+/* "LINES": the headers of the message that "published" named last, without
+ * their first line */
+static bool act_has_headers(struct play *p, const char *rest)
+{
+	const struct publishing *from = server_publishing(p->server);
+	const struct fake_call *call;
+	static const char version[] = "NATS/1.0\r\n";
+	struct bytes text = {0};
+	size_t len = strlen(rest);
+	bool same;
+
+	if (from->n_seen == 0 || len < 2 ||
+	    !script_unescape(&text, rest + 1, len - 2))
+		return play_fail(p, "has-headers \"LINES\"");
+	call = &from->fake.arrived[from->n_seen - 1];
+	bytes_add(&text, "\r\n", 2);
+	same = call->headers_len == strlen(version) + text.len &&
+	       memcmp(call->headers, version, strlen(version)) == 0 &&
+	       memcmp(call->headers + strlen(version), bytes_text(&text),
+		      text.len) == 0;
+	bytes_free(&text);
+	return same ||
+	       play_fail(p, "its headers are \"%.200s\"", call->headers);
+}
+
+static bool act_nothing_published(struct play *p, const char *rest)
+{
+	(void)rest;
+	return publishing_next(server_publishing(p->server)) == NULL ||
+	       play_fail(p, "something was published");
+}
+
+static bool act_hold(struct play *p, const char *rest)
+{
+	server_publishing(p->server)->is_held = strcmp(rest, "on") == 0;
+	return true;
+}
+
+static bool act_mute(struct play *p, const char *rest)
+{
+	server_publishing(p->server)->is_silent = strcmp(rest, "on") == 0;
 	return true;
 }
 
@@ -304,6 +421,13 @@ static const struct action actions[] = {
 	{"down", act_down},
 	{"silent", act_silent},
 	{"answers", act_answers},
+	{"reply", act_reply},
+	{"fails", act_fails},
+	{"published", act_published},
+	{"has-headers", act_has_headers},
+	{"nothing-published", act_nothing_published},
+	{"hold", act_hold},
+	{"mute", act_mute},
 	{"client", act_client},
 	{"admin", act_admin},
 	{"close", act_close},

@@ -44,6 +44,7 @@ struct door {
 struct server {
 	struct options options;
 	struct fake_jetstream js;
+	struct publishing publishing;
 	int send_buffer;
 	struct address_range trusted[8];
 	struct jwks *keys;
@@ -122,6 +123,7 @@ struct server *server_new(void)
 	chance = 1;
 	fake_jetstream_init(&s->js);
 	fake_jetstream_up(&s->js);
+	publishing_init(&s->publishing, &s->js, &s->metrics);
 	clock_ms = CLOCK_START_MS;
 	stepped_ms = 0;
 	return s;
@@ -130,6 +132,11 @@ struct server *server_new(void)
 struct fake_jetstream *server_js(struct server *s)
 {
 	return &s->js;
+}
+
+struct publishing *server_publishing(struct server *s)
+{
+	return &s->publishing;
 }
 
 bool server_option(struct server *s, const char *name, const char *value,
@@ -169,6 +176,8 @@ static void on_turn(uv_prepare_t *handle)
 	if (s->conns_closed)
 		return;
 	if (fake_jetstream_turn(&s->js, on_event, s))
+		s->busy = true;
+	if (publishing_turn(&s->publishing, clock_ms))
 		s->busy = true;
 	if (clock_ms >= hub_next_ms(s->hub))
 		hub_tick(s->hub, clock_ms);
@@ -213,6 +222,7 @@ uint64_t server_due_in(const struct server *s, uint64_t ms)
 {
 	ms = sooner(ms, s->heartbeat_ms);
 	ms = sooner(ms, hub_next_ms(s->hub));
+	ms = sooner(ms, messenger_next_ms(&s->publishing.messenger));
 	return sooner(ms, conn_set_next_ms(s->conns));
 }
 
@@ -401,6 +411,8 @@ static void start_conns(struct server *s)
 		.id_query = o->id_query,
 		.rights = gateway_rights(o),
 		.follows_own_subject = gateway_follows_own_subject(o),
+		.writing =
+			gateway_writing(o, &s->publishing.messenger, "$JS.API"),
 		.live_page = o->ui ? &s->ui : NULL,
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header,
 			 options_writing(o)},
@@ -494,6 +506,7 @@ const char *server_free(struct server *s)
 		return left; /* and it may still be in use */
 	jwks_free(s->keys);
 	options_finish(&s->options);
+	publishing_finish(&s->publishing);
 	fake_jetstream_finish(&s->js);
 	free(s);
 	return NULL;

@@ -10,6 +10,7 @@
 
 #include "config/options.h"
 #include "fake_jetstream.h"
+#include "publishing.h"
 
 struct server;
 
@@ -17,6 +18,7 @@ struct server;
 struct server *server_new(void);
 /* The fake, for the steps that change it. */
 struct fake_jetstream *server_js(struct server *s);
+struct publishing *server_publishing(struct server *s);
 /* An option by its name without dashes. False with `err` (OPTIONS_ERROR_MAX).
  */
 bool server_option(struct server *s, const char *name, const char *value,

@@ -74,6 +74,15 @@
  *	pass 5s			time
  *	step 5s, step -5s	the wall clock alone is set
  *	keys here|away|fail	of tokens: in use, on their way, or neither
+ *	reply "TEXT"		of the next request of a client, in place of
+ *				storing its message and acknowledging it
+ *	fails WHAT		how the next request fails: no-responders,
+ *				denied, busy
+ *	published SUBJECT "TEXT"	the next message that NATS has got
+ *	has-headers "LINES"	the headers of that message
+ *	nothing-published	no more messages
+ *	hold on|off		the worker sends nothing
+ *	mute on|off		nothing answers messages
  *	drain, end-streams N	as the gateway does at its end
  *	streams N, connections N	expected numbers
  */

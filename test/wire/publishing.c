@@ -1,0 +1,102 @@
+#include "publishing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+
+void publishing_init(struct publishing *p, struct fake_jetstream *js,
+		     struct metrics *metrics)
+{
+	*p = (struct publishing){.js = js, .failure = PUBLISH_FAILURES};
+	fake_publisher_init(&p->fake);
+	messenger_init(&p->messenger, &p->fake.base, metrics,
+		       PUBLISHING_MAX_IN_FLIGHT);
+	fake_publisher_up(&p->fake);
+}
+
+void publishing_finish(struct publishing *p)
+{
+	messenger_finish(&p->messenger);
+	fake_publisher_finish(&p->fake);
+	free(p->reply);
+}
+
+/* ---- answers ------------------------------------------------------------- */
+
+static void store_and_acknowledge(struct publishing *p,
+				  const struct fake_call *call)
+{
+	uint64_t seq = p->js->last_seq + 1;
+	char ack[64];
+
+	MUST(fake_jetstream_store(p->js, seq, call->subject, call->data,
+				  call->len));
+	snprintf(ack, sizeof(ack), "{\"stream\":\"Events\",\"seq\":%llu}",
+		 (unsigned long long)seq);
+	fake_publisher_answer(&p->fake, call->id, ack);
+}
+
+static void answer_call(struct publishing *p, const struct fake_call *call)
+{
+	struct publisher_event flushed = {.kind = PUBLISHER_FLUSHED,
+					  .id = call->id};
+
+	if (call->kind == FAKE_PUBLISH) {
+		fake_publisher_post(&p->fake, &flushed);
+	} else if (call->kind != FAKE_REQUEST) {
+		return;
+	} else if (p->failure != PUBLISH_FAILURES) {
+		fake_publisher_fail(&p->fake, call->id, p->failure);
+		p->failure = PUBLISH_FAILURES;
+	} else if (p->reply != NULL) {
+		fake_publisher_answer(&p->fake, call->id, p->reply);
+		free(p->reply);
+		p->reply = NULL;
+	} else {
+		store_and_acknowledge(p, call);
+	}
+}
+
+static bool answer_calls(struct publishing *p)
+{
+	bool any = false;
+
+	for (; !p->is_silent && p->n_answered < p->fake.n_arrived; any = true)
+		answer_call(p, &p->fake.arrived[p->n_answered++]);
+	return any;
+}
+
+/* ---- a turn -------------------------------------------------------------- */
+
+static bool take_publisher_events(struct publishing *p, uint64_t now_ms)
+{
+	struct publisher_event e;
+	bool any = false;
+
+	for (; fake_publisher_take_event(&p->fake, &e); any = true)
+		messenger_on_event(&p->messenger, &e, now_ms);
+	return any;
+}
+
+bool publishing_turn(struct publishing *p, uint64_t now_ms)
+{
+	bool any = false;
+
+	while (!p->is_held && fake_publisher_send(&p->fake, now_ms))
+		any = true;
+	any |= answer_calls(p);
+	any |= take_publisher_events(p, now_ms);
+	if (messenger_next_ms(&p->messenger) <= now_ms) {
+		messenger_tick(&p->messenger, now_ms);
+		any = true;
+	}
+	return any;
+}
+
+const struct fake_call *publishing_next(struct publishing *p)
+{
+	return p->n_seen < p->fake.n_arrived ? &p->fake.arrived[p->n_seen++]
+					     : NULL;
+}
