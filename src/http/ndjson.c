@@ -61,9 +61,13 @@ static void put_object_begin(struct ndjson_line *l)
 	}
 	if (m->is_event)
 		p = PUT(p, "data: ");
-	p = PUT(p, "{\"seq\":");
-	p = encode_decimal(p, m->seq);
-	p = PUT(p, ",\"subject\":\"");
+	p = PUT(p, "{");
+	if (!m->is_core) {
+		p = PUT(p, "\"seq\":");
+		p = encode_decimal(p, m->seq);
+		p = PUT(p, ",");
+	}
+	p = PUT(p, "\"subject\":\"");
 	l->begin_len = (size_t)(p - (uint8_t *)l->begin);
 }
 
@@ -74,8 +78,10 @@ static void put_object_middle(struct ndjson_line *l, const char *event_id,
 
 	rfc3339_format((char *)p, l->m.time_ns);
 	p += RFC3339_MAX - 1;
-	p = PUT(p, "\",\"id\":\"");
-	p = encode_bytes(p, event_id, event_id_len);
+	if (!l->m.is_core) {
+		p = PUT(p, "\",\"id\":\"");
+		p = encode_bytes(p, event_id, event_id_len);
+	}
 	p = PUT(p, "\",");
 	l->middle_len = (size_t)(p - (uint8_t *)l->middle);
 }
@@ -88,11 +94,13 @@ static void put_object_end(struct ndjson_line *l, const char *event_id,
 	if (l->m.kind != NDJSON_JSON)
 		p = PUT(p, "\"");
 	p = PUT(p, "}\n");
-	if (l->m.is_event) {
+	if (l->m.is_event && !l->m.is_core) {
 		p = PUT(p, "id: ");
 		p = encode_bytes(p, event_id, event_id_len);
-		p = PUT(p, "\n\n");
+		p = PUT(p, "\n");
 	}
+	if (l->m.is_event)
+		p = PUT(p, "\n");
 	l->end_len = (size_t)(p - (uint8_t *)l->end);
 }
 
@@ -129,7 +137,7 @@ void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
 		    bool json)
 {
 	char event_id[SSE_EVENT_ID_MAX];
-	size_t event_id_len;
+	size_t event_id_len = 0;
 
 	l->m = *m;
 	if (m->data == NULL)
@@ -137,7 +145,8 @@ void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
 	if (json && m->kind == NDJSON_TEXT &&
 	    json_compact_len(l->m.data, m->len) > 0)
 		l->m.kind = NDJSON_JSON;
-	event_id_len = sse_event_id_format(event_id, m->seq, m->tag);
+	if (!m->is_core)
+		event_id_len = sse_event_id_format(event_id, m->seq, m->tag);
 	put_object_begin(l);
 	put_object_middle(l, event_id, event_id_len);
 	put_object_end(l, event_id, event_id_len);

@@ -37,6 +37,7 @@ struct ndjson_message {
 	enum ndjson_data kind;
 	const void *data;
 	size_t len;
+	bool is_core;	   /* of no stream: without seq and id; no tag */
 	bool is_event;	   /* the object is the data of an event */
 	struct span event; /* of an event: its name; or empty */
 };

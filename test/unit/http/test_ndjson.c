@@ -210,6 +210,27 @@ static void objects_are_the_data_of_events(void **state)
 		BEGIN "\"data\":\"hi\"}\n");
 }
 
+/* Core messages are of no stream. */
+static void core_messages_have_no_id(void **state)
+{
+	const struct ndjson_message m = {.is_core = true,
+					 .subject = "a.b",
+					 .subject_len = 3,
+					 .data = "hi",
+					 .len = 2};
+	struct ndjson_message event = m;
+
+	(void)state;
+	assert_string_equal(line_of(&m), "{\"subject\":\"a.b\",\"time\":"
+					 "\"1970-01-01T00:00:00.000000000Z\","
+					 "\"data\":\"hi\"}\n");
+	event.is_event = true;
+	assert_string_equal(line_of(&event),
+			    "data: {\"subject\":\"a.b\",\"time\":"
+			    "\"1970-01-01T00:00:00.000000000Z\","
+			    "\"data\":\"hi\"}\n\n");
+}
+
 static const char *text_of(const char *bytes, size_t len)
 {
 	static char out[SSE_TEXT_MAX + 1];
@@ -258,6 +279,7 @@ int main(void)
 		cmocka_unit_test(subjects_of_any_bytes),
 		cmocka_unit_test(headers_stand_before_the_data),
 		cmocka_unit_test(objects_are_the_data_of_events),
+		cmocka_unit_test(core_messages_have_no_id),
 		cmocka_unit_test(what_is_no_message),
 	};
 
