@@ -172,7 +172,7 @@ static struct span join_rest(struct span token, struct span rest)
 
 size_t pattern_intersect(char *out, struct span a, struct span b)
 {
-	struct span x, y;
+	struct span x = {0}, y = {0};
 	size_t len = 0;
 
 	for (;;) {
