@@ -39,11 +39,12 @@ struct kv_reader {
 static int take_key_filter(struct kv_reader *r, const struct query_text *value)
 {
 	struct span kept = query_text_kept(value);
-	const char *fault = "it is too long";
+	/* One that does not fit is too long for a filter as well. */
+	const char *fault = kv_filter_fault(r->req->bucket, kept);
 	char shown[PRINTABLE_MAX];
 
-	if (query_text_fits(value))
-		fault = kv_filter_fault(r->req->bucket, kept);
+	_Static_assert(sizeof(r->query.filter) < sizeof(value->bytes),
+		       "every filter fits");
 	if (fault != NULL)
 		return http_error_set(r->why, 400, REJECT_BAD_QUERY,
 				      "filter \"%s\" is not a pattern of keys: "

@@ -19,6 +19,8 @@
 #define LAST_SUBJECT_SEQ EXPECTED "Last-Subject-Sequence"
 #define MSG_ID		 "Nats-Msg-Id"
 #define TTL		 "Nats-TTL"
+#define ROLLUP		 "Nats-Rollup"
+#define KV_OPERATION	 "KV-Operation"
 
 #define LEN(literal) (sizeof(literal) - 1)
 
@@ -28,7 +30,7 @@ static const char *const control_names[] = {
 	EXPECTED,
 	MSG_ID,
 	TTL,
-	"Nats-Rollup",
+	ROLLUP,
 	"Nats-Batch-",
 	"Nats-Fast-Batch-",
 	"Nats-Schedule",
@@ -39,7 +41,7 @@ static const char *const control_names[] = {
 	"Nats-Required-Api-Level",
 	"Nats-Stream-",
 	"Nats-Request-Info",
-	"KV-Operation",
+	KV_OPERATION,
 };
 
 /* ---- errors -------------------------------------------------------------- */
@@ -243,6 +245,33 @@ int publish_headers_key(struct publish_headers *h, struct http_error *why,
 	memcpy(value + id.len + 1, key.at, key.len);
 	return put_control_line(h, why, MSG_ID,
 				(struct span){value, id.len + 1 + key.len});
+}
+
+/* ---- entries of key-value buckets ---------------------------------------- */
+
+/* As a duration of Go. */
+int publish_headers_ttl(struct publish_headers *h, struct http_error *why,
+			uint64_t ttl_ms)
+{
+	char value[24];
+
+	MUST(ttl_ms >= 1000 && !h->has_ttl);
+	h->has_ttl = true;
+	snprintf(value, sizeof(value), "%" PRIu64 "%s",
+		 ttl_ms % 1000 == 0 ? ttl_ms / 1000 : ttl_ms,
+		 ttl_ms % 1000 == 0 ? "s" : "ms");
+	return put_control_line(h, why, TTL, span_of(value));
+}
+
+int publish_headers_marker(struct publish_headers *h, struct http_error *why,
+			   bool purge)
+{
+	int rc = put_control_line(h, why, KV_OPERATION,
+				  span_of(purge ? "PURGE" : "DEL"));
+
+	if (rc < 0 || !purge)
+		return rc;
+	return put_control_line(h, why, ROLLUP, span_of("sub"));
 }
 
 /* ---- headers of the request ---------------------------------------------- */

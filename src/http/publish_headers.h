@@ -71,6 +71,12 @@ int publish_headers_expect(struct publish_headers *h, struct http_error *why,
 			   enum publish_expected what, uint64_t seq);
 int publish_headers_key(struct publish_headers *h, struct http_error *why,
 			struct span key);
+/* For entries of key-value buckets (ADR-8): a time to live, at least 1 s; and
+ * the marker of a delete, or of a purge, which drops the history of the key. */
+int publish_headers_ttl(struct publish_headers *h, struct http_error *why,
+			uint64_t ttl_ms);
+int publish_headers_marker(struct publish_headers *h, struct http_error *why,
+			   bool purge);
 /* Ends the block, after the last header. */
 int publish_headers_end(struct publish_headers *h, struct http_error *why);
 

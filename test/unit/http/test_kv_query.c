@@ -150,6 +150,7 @@ static void ttls(void **state)
 		"ttl=9223372036855ms",
 		"ttl=18446744073709551616",
 		"ttl=5124095576030431h",
+		"ttl=18446744073709553",
 	};
 
 	(void)state;
