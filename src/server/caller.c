@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "auth/publish_rights.h"
 #include "http/accept.h"
 #include "http/same_origin.h"
 #include "server/conn_internal.h"
@@ -142,4 +143,17 @@ bool caller_identify(struct conn *c, const struct exchange *x,
 	else
 		conn_reject(c, &x->to, &why);
 	return false;
+}
+
+int caller_publish_rights(struct publish_rights **ret,
+			  const struct conn_writing *cfg,
+			  const struct authentication *who,
+			  struct http_error *why)
+{
+	struct publish_rights_source source = cfg->rights;
+
+	source.id = (struct span){who->id.id, who->id.len};
+	if (who->rights != NULL)
+		source.claim = span_of(who->rights);
+	return publish_rights_new(ret, why, &source);
 }

@@ -9,6 +9,8 @@
 #include "server/endpoints.h"
 
 struct conn;
+struct conn_writing;
+struct publish_rights;
 
 /* Identifies the client. True: *ret is set, for authentication_finish(). False:
  * the handler returns; the request has its response, or waits for newer keys
@@ -16,6 +18,13 @@ struct conn;
 bool caller_identify(struct conn *c, const struct exchange *x,
 		     const struct query_credentials *q,
 		     struct authentication *ret);
+
+/* What the client may publish to. 0, -ENOMEM, or -EINVAL with *why (403): its
+ * claim cannot be used. */
+int caller_publish_rights(struct publish_rights **ret,
+			  const struct conn_writing *cfg,
+			  const struct authentication *who,
+			  struct http_error *why);
 
 /* Rejections that a later request may not get (429, 503). An EventSource gives
  * up for good on any status but 200, so it gets conn_reject_for_now(). */

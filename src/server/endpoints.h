@@ -18,6 +18,10 @@
 	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_WRITING |            \
 		  ROUTE_PROBLEMS,                                             \
 	  publish_handler)                                                    \
+	X("/api/v1/subjects/{subject}", "PUT, POST",                          \
+	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_WRITING |            \
+		  ROUTE_PROBLEMS,                                             \
+	  subjects_handler)                                                   \
 	X("/metrics", "GET, HEAD", ROUTE_ADMIN, metrics_handler)              \
 	X("/subscriptions", "GET, HEAD, DELETE", ROUTE_ADMIN,                 \
 	  subscriptions_handler)                                              \

@@ -16,12 +16,12 @@
 #include "nats/pattern.h"
 #include "server/conn_internal.h"
 #include "server/conn_work.h"
+#include "server/request_payload.h"
 
 /* begin -> body -> publish -> acknowledgement -> response. A duplicate of a key
  * is looked up first: it may be a message of another subject. */
 
 enum {
-	BODY_STEP = 4096, /* bytes by which a body's memory grows at least */
 	API_SUBJECT_MAX = 4096,
 	LOOKUP_MESSAGE_MAX = 64 * 1024 * 1024,
 	RESULT_MAX = 8 * PATTERN_MAX,
@@ -34,7 +34,7 @@ struct publication {
 	struct request_slot slot;
 	struct identity id;
 	struct publish_headers headers;
-	struct buf body;
+	struct request_payload payload;
 	struct js_pub_ack ack;
 	bool is_other_message; /* found by the look-up of a duplicate */
 	char subject[PATTERN_MAX];
@@ -72,7 +72,7 @@ static void count_publish(const struct publication *p, enum metric which)
 static void free_publication(struct publication *p)
 {
 	publish_headers_finish(&p->headers);
-	buf_finish(&p->body);
+	request_payload_finish(&p->payload);
 	conn_work_finish(&p->work);
 	free(p);
 }
@@ -241,8 +241,7 @@ static enum publish_failure send_publication(struct publication *p)
 		.subject = subject_of(p),
 		.headers = {(const char *)buf_data(&p->headers.block),
 			    buf_unread(&p->headers.block)},
-		.data = {(const char *)buf_data(&p->body),
-			 buf_unread(&p->body)},
+		.data = request_payload_span(&p->payload),
 	};
 
 	return messenger_request(cfg->messenger, &p->outgoing, &cbs, &message,
@@ -264,36 +263,14 @@ static void on_payload_end(struct conn_work *w)
 	}
 	failure = send_publication(p);
 	/* The worker has a copy. */
-	buf_finish(&p->body);
-	conn_work_reserve(w, p->headers.block.cap);
+	request_payload_release(&p->payload, w);
 	if (failure != PUBLISH_FAILURES)
 		fail_publication(p, failure);
 }
 
-static int grow_body(struct publication *p, size_t len)
-{
-	size_t want = buf_unread(&p->body) + len;
-	size_t room = want + want / 2;
-
-	if (len <= buf_room(&p->body))
-		return 0;
-	if (room > p->body.max)
-		room = p->body.max;
-	if (!conn_work_reserve(&p->work,
-			       p->headers.block.cap + room + BODY_STEP))
-		return -ENOBUFS;
-	return buf_reserve_step(&p->body, room - buf_unread(&p->body),
-				BODY_STEP);
-}
-
 static void on_payload(struct conn_work *w, struct span bytes)
 {
-	struct publication *p = publication_of(w);
-
-	if (grow_body(p, bytes.len) < 0)
-		conn_work_reject_memory(w);
-	else
-		buf_put(&p->body, bytes.at, bytes.len);
+	request_payload_add(&publication_of(w)->payload, w, bytes);
 }
 
 /* ---- begin --------------------------------------------------------------- */
@@ -329,8 +306,9 @@ int publication_start(struct conn *c, const struct exchange *x,
 	memcpy(p->subject, subject.at, subject.len);
 	p->subject_len = subject.len;
 	p->id = *id;
-	buf_init(&p->body, cfg->max_body);
+	request_payload_init(&p->payload, cfg->max_body);
 	rc = take_message_headers(p, x, span_of(cfg->stream), why);
+	p->payload.besides = p->headers.block.cap;
 	if (rc == 0)
 		rc = conn_work_begin(&p->work, &ops, c, x, cfg->max_body, why);
 	if (rc < 0) {

@@ -31,14 +31,9 @@ static int check_publish_right(const struct conn_writing *cfg,
 			       const struct authentication *who,
 			       struct span subject, struct http_error *why)
 {
-	struct publish_rights_source source = cfg->rights;
 	struct publish_rights *rights = NULL;
-	int rc;
+	int rc = caller_publish_rights(&rights, cfg, who, why);
 
-	source.id = (struct span){who->id.id, who->id.len};
-	if (who->rights != NULL)
-		source.claim = span_of(who->rights);
-	rc = publish_rights_new(&rights, why, &source);
 	if (rc == 0)
 		rc = publish_rights_check(rights, subject, why);
 	publish_rights_free(rights);

@@ -32,24 +32,34 @@ static void finish_call(struct fake_call *c)
 
 /* ---- events -------------------------------------------------------------- */
 
-static void post_event(struct fake_publisher *p, struct publisher_event event,
-		       const char *subject, const char *data)
+static void post_texts(struct fake_publisher *p, struct publisher_event event,
+		       const char *subject, const char *headers,
+		       const char *data)
 {
 	char *both = NULL;
 
 	MUST(p->n_events < FAKE_PUBLISHER_MAX);
 	if (data != NULL) {
-		size_t n = strlen(subject), len = strlen(data);
+		size_t n = strlen(subject), h = strlen(headers);
+		size_t len = strlen(data);
 
-		both = malloc(n + len + 1);
+		both = malloc(n + h + len + 1);
 		MUST(both != NULL);
 		memcpy(both, subject, n);
-		memcpy(both + n, data, len + 1);
+		memcpy(both + n, headers, h);
+		memcpy(both + n + h, data, len + 1);
 		event.subject = (struct span){both, n};
-		event.data = (struct span){both + n, len};
+		event.headers = (struct span){both + n, h};
+		event.data = (struct span){both + n + h, len};
 	}
 	p->events[p->n_events].event = event;
 	p->events[p->n_events++].data = both;
+}
+
+static void post_event(struct fake_publisher *p, struct publisher_event event,
+		       const char *subject, const char *data)
+{
+	post_texts(p, event, subject, "", data);
 }
 
 static void post_plain(struct fake_publisher *p, enum publisher_event_kind kind,
@@ -252,11 +262,17 @@ static bool is_wanted(const struct fake_publisher *p, uint64_t id)
 void fake_publisher_answer(struct fake_publisher *p, uint64_t id,
 			   const char *data)
 {
+	fake_publisher_reply(p, id, "", data);
+}
+
+void fake_publisher_reply(struct fake_publisher *p, uint64_t id,
+			  const char *headers, const char *data)
+{
 	const struct publisher_event event = {.kind = PUBLISHER_REPLY,
 					      .id = id};
 
 	if (is_wanted(p, id))
-		post_event(p, event, "_INBOX.reply", data);
+		post_texts(p, event, "_INBOX.reply", headers, data);
 }
 
 void fake_publisher_fail(struct fake_publisher *p, uint64_t id,

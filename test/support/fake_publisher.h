@@ -76,6 +76,9 @@ void fake_publisher_clear(struct fake_publisher *p);
 /* Nothing is posted without a session. */
 void fake_publisher_answer(struct fake_publisher *p, uint64_t id,
 			   const char *data);
+/* The same with a block of headers (message_headers.h). */
+void fake_publisher_reply(struct fake_publisher *p, uint64_t id,
+			  const char *headers, const char *data);
 void fake_publisher_fail(struct fake_publisher *p, uint64_t id,
 			 enum publish_failure failure);
 /* Any other event without texts. */

@@ -156,19 +156,54 @@ static bool act_answers(struct play *p, const char *rest)
 
 /* ---- messages of clients ------------------------------------------------- */
 
+/* NULL: no quoted text. Owned. */
+static char *quoted_text(const char *rest)
+{
+	struct bytes text = {0};
+	size_t len = strlen(rest);
+	char *copy = NULL;
+
+	if (len >= 2 && rest[0] == '"' && rest[len - 1] == '"' &&
+	    script_unescape(&text, rest + 1, len - 2))
+		copy = strdup(bytes_text(&text));
+	bytes_free(&text);
+	return copy;
+}
+
 /* "TEXT": of the next request, in place of an acknowledgement */
 static bool act_reply(struct play *p, const char *rest)
 {
 	struct publishing *to = server_publishing(p->server);
-	struct bytes text = {0};
-	size_t len = strlen(rest);
 
-	if (len < 2 || rest[0] != '"' || rest[len - 1] != '"' ||
-	    !script_unescape(&text, rest + 1, len - 2))
-		return play_fail(p, "reply \"TEXT\"");
 	free(to->reply);
-	to->reply = strdup(bytes_text(&text));
-	bytes_free(&text);
+	to->reply = quoted_text(rest);
+	return to->reply != NULL || play_fail(p, "reply \"TEXT\"");
+}
+
+/* "LINES": headers of the next reply, without their first line */
+static bool act_reply_headers(struct play *p, const char *rest)
+{
+	struct publishing *to = server_publishing(p->server);
+	char *lines = quoted_text(rest);
+
+	if (lines == NULL)
+		return play_fail(p, "reply-headers \"LINES\"");
+	free(to->headers);
+	if (asprintf(&to->headers, "NATS/1.0\r\n%s\r\n", lines) < 0)
+		to->headers = NULL;
+	free(lines);
+	return true;
+}
+
+/* "TEXT": one more reply to the message that came last */
+static bool act_answer(struct play *p, const char *rest)
+{
+	char *text = quoted_text(rest);
+
+	if (text == NULL)
+		return play_fail(p, "answer \"TEXT\"");
+	publishing_reply(server_publishing(p->server), text);
+	free(text);
 	return true;
 }
 
@@ -422,6 +457,8 @@ static const struct action actions[] = {
 	{"silent", act_silent},
 	{"answers", act_answers},
 	{"reply", act_reply},
+	{"reply-headers", act_reply_headers},
+	{"answer", act_answer},
 	{"fails", act_fails},
 	{"published", act_published},
 	{"has-headers", act_has_headers},

@@ -21,6 +21,7 @@ void publishing_finish(struct publishing *p)
 	messenger_finish(&p->messenger);
 	fake_publisher_finish(&p->fake);
 	free(p->reply);
+	free(p->headers);
 }
 
 /* ---- answers ------------------------------------------------------------- */
@@ -38,12 +39,39 @@ static void store_and_acknowledge(struct publishing *p,
 	fake_publisher_answer(&p->fake, call->id, ack);
 }
 
+static void send_reply(struct publishing *p, uint64_t id, const char *text)
+{
+	fake_publisher_reply(&p->fake, id, p->headers == NULL ? "" : p->headers,
+			     text);
+	free(p->headers);
+	p->headers = NULL;
+}
+
+void publishing_reply(struct publishing *p, const char *text)
+{
+	MUST(p->fake.n_arrived > 0);
+	send_reply(p, p->fake.arrived[p->fake.n_arrived - 1].id, text);
+}
+
+/* The server reports it before it has processed the message. */
+static void deny_call(struct publishing *p, const struct fake_call *call)
+{
+	const struct publisher_event denied = {.kind = PUBLISHER_DENIED,
+					       .subject =
+						       span_of(call->subject)};
+
+	fake_publisher_post(&p->fake, &denied);
+}
+
 static void answer_call(struct publishing *p, const struct fake_call *call)
 {
 	struct publisher_event flushed = {.kind = PUBLISHER_FLUSHED,
 					  .id = call->id};
 
 	if (call->kind == FAKE_PUBLISH) {
+		if (p->failure == PUBLISH_DENIED)
+			deny_call(p, call);
+		p->failure = PUBLISH_FAILURES;
 		fake_publisher_post(&p->fake, &flushed);
 	} else if (call->kind != FAKE_REQUEST) {
 		return;
@@ -51,7 +79,7 @@ static void answer_call(struct publishing *p, const struct fake_call *call)
 		fake_publisher_fail(&p->fake, call->id, p->failure);
 		p->failure = PUBLISH_FAILURES;
 	} else if (p->reply != NULL) {
-		fake_publisher_answer(&p->fake, call->id, p->reply);
+		send_reply(p, call->id, p->reply);
 		free(p->reply);
 		p->reply = NULL;
 	} else {

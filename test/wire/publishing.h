@@ -23,6 +23,7 @@ struct publishing {
 	bool is_silent; /* nothing answers */
 	/* Of the next request, in place of an acknowledgement; NULL: none. */
 	char *reply;
+	char *headers;		      /* of the next reply; NULL: none */
 	enum publish_failure failure; /* the same; PUBLISH_FAILURES: none */
 	size_t n_answered;	      /* of fake.arrived */
 	size_t n_seen;		      /* of them, by publishing_next() */
@@ -33,6 +34,8 @@ void publishing_init(struct publishing *p, struct fake_jetstream *js,
 void publishing_finish(struct publishing *p);
 /* What happens in one turn of the loop; false: nothing. */
 bool publishing_turn(struct publishing *p, uint64_t now_ms);
+/* Another reply, to the message that came last. */
+void publishing_reply(struct publishing *p, const char *text);
 /* The next message that NATS has got; NULL: none. */
 const struct fake_call *publishing_next(struct publishing *p);
 

@@ -76,6 +76,8 @@
  *	keys here|away|fail	of tokens: in use, on their way, or neither
  *	reply "TEXT"		of the next request of a client, in place of
  *				storing its message and acknowledging it
+ *	reply-headers "LINES"	the headers of the next reply
+ *	answer "TEXT"		one more reply to the message that came last
  *	fails WHAT		how the next request fails: no-responders,
  *				denied, busy
  *	published SUBJECT "TEXT"	the next message that NATS has got
