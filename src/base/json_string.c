@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "base/utf8.h"
 
 /* The letter after the backslash, 'u' for a control character without its own,
  * 0 for no escape. */
@@ -96,4 +97,34 @@ uint8_t *json_string_put(uint8_t *out, const void *text, size_t len)
 		out = put_escape(out, *stop);
 		p = stop + 1;
 	}
+}
+
+/* ---- any bytes ----------------------------------------------------------- */
+
+#define REPLACEMENT	"\xef\xbf\xbd" /* U+FFFD */
+#define REPLACEMENT_LEN (sizeof(REPLACEMENT) - 1)
+
+size_t json_text_len(const char *at, size_t left)
+{
+	size_t total = 0, n;
+
+	while ((n = utf8_prefix_len(at, left)) < left) {
+		total += json_string_len(at, n) + REPLACEMENT_LEN;
+		at += n + 1;
+		left -= n + 1;
+	}
+	return total + json_string_len(at, n);
+}
+
+uint8_t *json_text_put(uint8_t *out, const char *at, size_t left)
+{
+	size_t n;
+
+	while ((n = utf8_prefix_len(at, left)) < left) {
+		out = json_string_put(out, at, n);
+		out = encode_bytes(out, REPLACEMENT, REPLACEMENT_LEN);
+		at += n + 1;
+		left -= n + 1;
+	}
+	return json_string_put(out, at, n);
 }

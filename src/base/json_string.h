@@ -12,4 +12,8 @@ size_t json_string_len(const void *text, size_t len);
 /* Writes json_string_len() bytes; returns the end. */
 uint8_t *json_string_put(uint8_t *out, const void *text, size_t len);
 
+/* The same for any bytes: each one that is not UTF-8 becomes U+FFFD. */
+size_t json_text_len(const char *text, size_t len);
+uint8_t *json_text_put(uint8_t *out, const char *text, size_t len);
+
 #endif

@@ -10,39 +10,9 @@
 #include "base/json_compact.h"
 #include "base/json_string.h"
 #include "base/rfc3339.h"
-#include "base/utf8.h"
 #include "http/chunked.h"
 
 #define LEN(literal) (sizeof(literal) - 1)
-
-/* ---- subjects ------------------------------------------------------------ */
-
-#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
-
-static size_t json_subject_len(const char *at, size_t left)
-{
-	size_t total = 0, n;
-
-	while ((n = utf8_prefix_len(at, left)) < left) {
-		total += json_string_len(at, n) + LEN(REPLACEMENT);
-		at += n + 1;
-		left -= n + 1;
-	}
-	return total + json_string_len(at, n);
-}
-
-static uint8_t *put_json_subject(uint8_t *out, const char *at, size_t left)
-{
-	size_t n;
-
-	while ((n = utf8_prefix_len(at, left)) < left) {
-		out = json_string_put(out, at, n);
-		out = encode_bytes(out, REPLACEMENT, LEN(REPLACEMENT));
-		at += n + 1;
-		left -= n + 1;
-	}
-	return json_string_put(out, at, n);
-}
 
 /* ---- messages ------------------------------------------------------------ */
 
@@ -150,8 +120,7 @@ void ndjson_measure(struct ndjson_line *l, const struct ndjson_message *m,
 	put_object_begin(l);
 	put_object_middle(l, event_id, event_id_len);
 	put_object_end(l, event_id, event_id_len);
-	l->body_len = l->begin_len +
-		      json_subject_len(m->subject, m->subject_len) +
+	l->body_len = l->begin_len + json_text_len(m->subject, m->subject_len) +
 		      l->middle_len + m->headers.len +
 		      strlen(data_member_of(l->m.kind)) +
 		      data_member_len(&l->m) + l->end_len;
@@ -182,7 +151,7 @@ void ndjson_encode(const struct ndjson_line *l, uint8_t *out)
 	uint8_t *p = encode_chunk_size_line(out, l->body_len);
 
 	p = encode_bytes(p, l->begin, l->begin_len);
-	p = put_json_subject(p, l->m.subject, l->m.subject_len);
+	p = json_text_put(p, l->m.subject, l->m.subject_len);
 	p = encode_bytes(p, l->middle, l->middle_len);
 	if (l->m.headers.len > 0)
 		p = encode_bytes(p, l->m.headers.at, l->m.headers.len);
