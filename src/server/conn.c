@@ -96,13 +96,17 @@ unsigned conn_wanted_events(const struct conn *c)
 	return events;
 }
 
-/* Without its events a connection would hang, so it is closed. */
-void conn_arm(struct conn *c)
+/* Most requests are answered before more bytes come: bytes are not polled for
+ * as soon as some have come. */
+static bool may_poll_on(const struct conn *c, unsigned events)
 {
-	unsigned events = conn_wanted_events(c);
+	return c->state == CONN_PENDING && events == 0 &&
+	       c->polled == POLLER_IN;
+}
 
-	if (events == c->polled)
-		return;
+/* Without its events a connection would hang, so it is closed. */
+static void change_polled_events(struct conn *c, unsigned events)
+{
 	c->polled = (uint8_t)events;
 	if (poller_change(c->set->poller, c->fd, events) == 0)
 		return;
@@ -111,6 +115,22 @@ void conn_arm(struct conn *c)
 		conn_fail(c);
 	else if (c->state != CONN_FAILED)
 		conn_close(c);
+}
+
+void conn_arm(struct conn *c)
+{
+	unsigned events = conn_wanted_events(c);
+
+	if (events != c->polled && !may_poll_on(c, events))
+		change_polled_events(c, events);
+}
+
+void conn_arm_exactly(struct conn *c)
+{
+	unsigned events = conn_wanted_events(c);
+
+	if (events != c->polled)
+		change_polled_events(c, events);
 }
 
 /* ---- parsers ------------------------------------------------------------- */

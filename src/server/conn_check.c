@@ -44,7 +44,8 @@ static const char *check_conn_wakeup(const struct conn *c)
 	bool queued = !list_empty(&c->peer_check);
 	bool checked = c->state == CONN_SUBSCRIPTION && c->set->cfg.ping_ms > 0;
 
-	if (c->polled != conn_wanted_events(c))
+	if (c->polled != conn_wanted_events(c) &&
+	    !(c->state == CONN_PENDING && c->polled == POLLER_IN))
 		return "polled for other events than its state wants";
 	if (c->state == CONN_RESPONSE && c->unsent == NULL)
 		return "RESPONSE without unsent bytes";

@@ -161,8 +161,10 @@ void conn_close_subscription(struct conn *c);
  * read while a response is pending: otherwise a client could make us buffer
  * without bound. */
 unsigned conn_wanted_events(const struct conn *c);
-/* Polls for them. */
+/* Polls for them; in PENDING also for bytes, until some come. */
 void conn_arm(struct conn *c);
+/* Polls for nothing else. */
+void conn_arm_exactly(struct conn *c);
 /* Counts and logs a broken contract; the caller closes the connection. `what`
  * is static text. */
 void conn_fault(struct conn *c, const char *what);

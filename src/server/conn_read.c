@@ -276,6 +276,10 @@ void conn_read_on_events(void *conn, unsigned events)
 		conn_close(c);
 		return;
 	}
+	if (c->state == CONN_PENDING && !(events & POLLER_OUT)) {
+		conn_arm_exactly(c);
+		return;
+	}
 	if (events & POLLER_OUT)
 		on_writable(c);
 	if ((events & POLLER_IN) && (c->polled & POLLER_IN) &&

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,6 @@
  * is looked up first: it may be a message of another subject. */
 
 enum {
-	API_SUBJECT_MAX = 4096,
 	LOOKUP_MESSAGE_MAX = 64 * 1024 * 1024,
 	RESULT_MAX = 8 * PATTERN_MAX,
 	LOOKUP_MAX = 256, /* bytes of a request for a message */
@@ -39,7 +39,7 @@ struct publication {
 	bool is_other_message; /* found by the look-up of a duplicate */
 	char subject[PATTERN_MAX];
 	size_t subject_len;
-	char api_subject[API_SUBJECT_MAX]; /* of the look-up */
+	char *api_subject; /* of the look-up; NULL: none */
 };
 
 static struct publication *publication_of(struct conn_work *w)
@@ -73,6 +73,7 @@ static void free_publication(struct publication *p)
 {
 	publish_headers_finish(&p->headers);
 	request_payload_finish(&p->payload);
+	free(p->api_subject);
 	conn_work_finish(&p->work);
 	free(p);
 }
@@ -181,14 +182,13 @@ static bool look_up_duplicate(struct publication *p)
 	};
 	struct messenger_message message = {0};
 	struct buf body;
-	int len =
-		snprintf(p->api_subject, sizeof(p->api_subject),
-			 "%s.STREAM.MSG.GET.%s", cfg->api_prefix, cfg->stream);
 	bool is_sent = false;
 
 	buf_init(&body, LOOKUP_MAX);
-	if (len < (int)sizeof(p->api_subject) &&
-	    js_request_get(&body, p->ack.seq) == 0) {
+	if (asprintf(&p->api_subject, "%s.STREAM.MSG.GET.%s", cfg->api_prefix,
+		     cfg->stream) < 0)
+		p->api_subject = NULL;
+	if (p->api_subject != NULL && js_request_get(&body, p->ack.seq) == 0) {
 		message.subject = span_of(p->api_subject);
 		message.data = (struct span){(const char *)buf_data(&body),
 					     buf_unread(&body)};

@@ -41,6 +41,7 @@ struct nats_source {
 	struct nats_publisher publisher;
 	struct handles handles;
 	uv_async_t wakeup;
+	uv_idle_t worker_wakeup;    /* active: the outbox has messages */
 	struct mailbox_batch batch; /* being read */
 	uint64_t session;	    /* number of the open one; 0: none */
 	bool reading;		    /* `batch` is to be returned */
@@ -265,6 +266,7 @@ static void read_messages(struct nats_source *s)
 static void close_wakeup(struct nats_source *s)
 {
 	handles_end(&s->handles);
+	handles_close(&s->handles, (uv_handle_t *)&s->worker_wakeup);
 	handles_close(&s->handles, (uv_handle_t *)&s->wakeup);
 }
 
@@ -296,12 +298,22 @@ static void wake_loop(void *arg)
 	uv_async_send(&s->wakeup);
 }
 
-/* Called by the outbox under its lock. */
+static void on_worker_wakeup(uv_idle_t *worker_wakeup)
+{
+	struct nats_source *s =
+		CONTAINER_OF(worker_wakeup, struct nats_source, worker_wakeup);
+
+	uv_idle_stop(worker_wakeup);
+	mailbox_wake(&s->commands);
+}
+
+/* Called by the outbox under its lock, in the thread of the loop. All messages
+ * of an iteration wake the worker once, and leave together. */
 static void wake_worker(void *arg)
 {
 	struct nats_source *s = arg;
 
-	mailbox_wake(&s->commands);
+	uv_idle_start(&s->worker_wakeup, on_worker_wakeup);
 }
 
 static void free_nats_source(struct nats_source *s)
@@ -340,6 +352,8 @@ static int start_worker(struct nats_source *s, struct uv_loop_s *loop)
 	if (rc < 0)
 		goto fail_publisher;
 	handles_add(&s->handles, (uv_handle_t *)&s->wakeup);
+	uv_idle_init(loop, &s->worker_wakeup);
+	handles_add(&s->handles, (uv_handle_t *)&s->worker_wakeup);
 	s->worker.commands = &s->commands;
 	s->worker.outbox = &s->publisher.outbox;
 	s->worker.events = &s->events;
