@@ -28,6 +28,12 @@ enum {
 	JETSTREAM_ERR_NO_RESPONDERS = 503,
 };
 
+/* API levels of a server. */
+enum {
+	JETSTREAM_LEVEL_TTL = 1,   /* 2.11: messages may have a TTL */
+	JETSTREAM_LEVEL_BATCH = 2, /* 2.12: atomic batches */
+};
+
 struct request_id {
 	uint32_t owner;
 	uint32_t generation;
@@ -144,9 +150,7 @@ struct jetstream_info {
 	/* No subject of the stream is readable. */
 	bool filter_matches_none;
 	uint64_t max_inactive_ms; /* limit of the stream's consumers; 0: none */
-	/* API level of the stream's leader. 0: before 2.11; from 1 on (2.11)
-	 * messages may have a TTL, from 2 on (2.12) atomic batches exist. */
-	unsigned api_level;
+	unsigned api_level;	  /* of the stream's leader; 0: before 2.11 */
 };
 
 /* State of the stream as of the leader's last response. */

@@ -248,6 +248,16 @@ static enum publish_failure send_publication(struct publication *p)
 				 &options, conn_now_ms(conns_of(p)));
 }
 
+/* Servers that do not know the header store the message for good. */
+static enum publish_failure check_ttl(const struct publication *p)
+{
+	const struct hub *hub = conns_of(p)->cfg.hub;
+
+	if (!p->headers.has_ttl || hub_api_level(hub) >= JETSTREAM_LEVEL_TTL)
+		return PUBLISH_FAILURES;
+	return hub_tag(hub) == NULL ? PUBLISH_AWAY : PUBLISH_NO_TTL;
+}
+
 static void on_payload_end(struct conn_work *w)
 {
 	struct publication *p = publication_of(w);
@@ -261,7 +271,9 @@ static void on_payload_end(struct conn_work *w)
 		conn_work_reject_error(w, &why);
 		return;
 	}
-	failure = send_publication(p);
+	failure = check_ttl(p);
+	if (failure == PUBLISH_FAILURES)
+		failure = send_publication(p);
 	/* The worker has a copy. */
 	request_payload_release(&p->payload, w);
 	if (failure != PUBLISH_FAILURES)
