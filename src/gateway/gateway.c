@@ -32,13 +32,14 @@
 #include "gateway/gateway_nats.h"
 #include "gateway/process_stats.h"
 #include "nats/messenger.h"
+#include "server/batch.h"
 #include "server/conn_set.h"
 #include "server/conn_sink.h"
 #include "server/dispatch.h"
 
 enum {
 	GATEWAY_FLUSH = 4096, /* subscriptions written in one iteration */
-	GATEWAY_MESSAGES_PER_REQUEST = 64, /* on their way */
+	GATEWAY_MESSAGES_PER_REQUEST = BATCH_WINDOW, /* on their way */
 };
 
 struct sluice {

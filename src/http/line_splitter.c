@@ -31,10 +31,8 @@ static enum line_verdict keep_part(struct line_splitter *s, struct span part)
 	if (rc == 0)
 		return LINE_MORE;
 	buf_clear(&s->kept);
-	if (rc == -ENOMEM)
-		return LINE_NO_MEMORY;
 	s->is_skipping = true;
-	return LINE_TOO_LONG;
+	return rc == -ENOMEM ? LINE_NO_MEMORY : LINE_TOO_LONG;
 }
 
 /* The last part of a line. */
@@ -83,6 +81,12 @@ enum line_verdict line_splitter_feed(struct line_splitter *s, const void *bytes,
 			verdict = keep_part(s, part);
 	}
 	return verdict;
+}
+
+void line_splitter_skip(struct line_splitter *s)
+{
+	buf_finish(&s->kept);
+	s->is_skipping = true;
 }
 
 enum line_verdict line_splitter_end(struct line_splitter *s, struct span *line)

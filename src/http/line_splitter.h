@@ -14,8 +14,8 @@
 enum line_verdict {
 	LINE_MORE, /* feed more bytes, or end the body */
 	LINE_READY,
-	LINE_TOO_LONG, /* the line is skipped */
-	LINE_NO_MEMORY,
+	LINE_TOO_LONG,	/* the line is skipped */
+	LINE_NO_MEMORY, /* the line is skipped */
 };
 
 struct line_splitter {
@@ -33,6 +33,8 @@ void line_splitter_finish(struct line_splitter *s);
 enum line_verdict line_splitter_feed(struct line_splitter *s, const void *bytes,
 				     size_t len, size_t *used,
 				     struct span *line);
+/* Skips the line that is next, or in its middle: no memory is left for it. */
+void line_splitter_skip(struct line_splitter *s);
 /* The body is over: LINE_READY for a line without \n, or LINE_MORE. */
 enum line_verdict line_splitter_end(struct line_splitter *s, struct span *line);
 

@@ -80,6 +80,19 @@ static void send_continue(struct conn_work *w)
 		conn_arm(w->conn);
 }
 
+static void break_body(struct conn_work *w, const struct http_error *error)
+{
+	struct conn_set *s = w->conn->set;
+	const struct address client = w->client;
+	const struct http_error why = *error;
+
+	if (w->ops->on_body_broken == NULL || !w->ops->on_body_broken(w, &why))
+		conn_work_reject_error(w, &why);
+	else
+		access_log_rejected(&s->access_log, &client, &why,
+				    conn_now_ms(s));
+}
+
 void conn_work_start(struct conn_work *w)
 {
 	struct conn *c = w->conn;
@@ -104,7 +117,7 @@ void conn_work_feed(struct conn *c, const uint8_t **bytes, size_t *len)
 	*bytes += used;
 	*len -= used;
 	if (verdict == VERDICT_REJECT) {
-		conn_work_reject_error(w, request_body_error(&w->body));
+		break_body(w, request_body_error(&w->body));
 		return;
 	}
 	if (data.len > 0)
@@ -146,6 +159,11 @@ void conn_work_on_timeout(struct conn *c)
 {
 	struct http_error why;
 
+	/* A client that does not read its response would hold it forever. */
+	if (conn_work_is_blocked(c->work)) {
+		conn_close(c);
+		return;
+	}
 	/* The client waits for us. */
 	if (c->work->is_paused) {
 		conn_work_touch(c->work);
@@ -155,7 +173,7 @@ void conn_work_on_timeout(struct conn *c)
 		&why, 408, REJECT_BODY_TIMEOUT,
 		"the body of the request was not complete within %llu ms",
 		(unsigned long long)c->set->cfg.writing.body_timeout_ms);
-	conn_work_reject_error(c->work, &why);
+	break_body(c->work, &why);
 }
 
 /* ---- memory -------------------------------------------------------------- */

@@ -38,6 +38,11 @@ struct conn_work_ops {
 	void (*on_body)(struct conn_work *w, struct span bytes);
 	/* The body is over. Not called after a rejection. */
 	void (*on_body_end)(struct conn_work *w);
+	/* The body ends in its middle: a time-out, bad framing. No more of it
+	 * comes. False, or NULL: the request is rejected with `why`. True: the
+	 * work responds, and may be gone. */
+	bool (*on_body_broken)(struct conn_work *w,
+			       const struct http_error *why);
 	/* The socket has taken everything that conn_work_write() kept. NULL for
 	 * a work that does not use it. */
 	void (*on_writable)(struct conn_work *w);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,36 +9,27 @@
 #include "base/json_string.h"
 #include "http/publish_headers.h"
 #include "http/sse.h"
-#include "nats/js_pub_ack.h"
-#include "nats/js_request.h"
-#include "nats/js_response.h"
-#include "nats/messenger.h"
 #include "nats/pattern.h"
 #include "server/conn_internal.h"
 #include "server/conn_work.h"
 #include "server/request_payload.h"
+#include "server/stream_publish.h"
 
-/* begin -> body -> publish -> acknowledgement -> response. A duplicate of a key
- * is looked up first: it may be a message of another subject. */
+/* begin -> body -> publish -> acknowledgement -> response */
 
 enum {
-	LOOKUP_MESSAGE_MAX = 64 * 1024 * 1024,
 	RESULT_MAX = 8 * PATTERN_MAX,
-	LOOKUP_MAX = 256, /* bytes of a request for a message */
 };
 
 struct publication {
 	struct conn_work work;
-	struct outgoing outgoing;
+	struct stream_publish publish;
 	struct request_slot slot;
 	struct identity id;
 	struct publish_headers headers;
 	struct request_payload payload;
-	struct js_pub_ack ack;
-	bool is_other_message; /* found by the look-up of a duplicate */
 	char subject[PATTERN_MAX];
 	size_t subject_len;
-	char *api_subject; /* of the look-up; NULL: none */
 };
 
 static struct publication *publication_of(struct conn_work *w)
@@ -52,28 +42,12 @@ static struct conn_set *conns_of(const struct publication *p)
 	return p->work.conn->set;
 }
 
-static const struct conn_writing *writing_of(const struct publication *p)
-{
-	return &conns_of(p)->cfg.writing;
-}
-
-static struct span subject_of(const struct publication *p)
-{
-	return (struct span){p->subject, p->subject_len};
-}
-
-static void count_publish(const struct publication *p, enum metric which)
-{
-	metric_add(conns_of(p)->cfg.metrics, which, 1);
-}
-
 /* ---- the end ------------------------------------------------------------- */
 
 static void free_publication(struct publication *p)
 {
 	publish_headers_finish(&p->headers);
 	request_payload_finish(&p->payload);
-	free(p->api_subject);
 	conn_work_finish(&p->work);
 	free(p);
 }
@@ -82,7 +56,7 @@ static void on_publication_gone(struct conn_work *w)
 {
 	struct publication *p = publication_of(w);
 
-	messenger_cancel(writing_of(p)->messenger, &p->outgoing);
+	stream_publish_cancel(&p->publish);
 	request_limits_release(&conns_of(p)->requests, &p->slot);
 	free_publication(p);
 }
@@ -93,8 +67,6 @@ static void reject_publication(struct publication *p,
 	struct http_error why;
 	struct problem problem = problem_of_publish(&why, e);
 
-	count_publish(p, e->is_unknown ? METRIC_PUBLISHED_UNKNOWN
-				       : METRIC_PUBLISHED_REJECTED);
 	conn_work_reject(&p->work, &problem);
 }
 
@@ -104,6 +76,7 @@ static void fail_publication(struct publication *p,
 	struct publish_error e;
 
 	publish_error_of(&e, failure);
+	stream_publish_count_error(conns_of(p), &e);
 	reject_publication(p, &e);
 }
 
@@ -115,18 +88,19 @@ static int put_result(const struct publication *p, struct buf *out)
 	uint8_t *end =
 		json_string_put((uint8_t *)subject, p->subject, p->subject_len);
 
-	sse_event_id_format(event_id, p->ack.seq, hub_tag(cfg->hub));
+	sse_event_id_format(event_id, p->publish.ack.seq, hub_tag(cfg->hub));
 	return buf_printf(out,
 			  "{\"stream\":\"%s\",\"subject\":\"%.*s\","
 			  "\"seq\":%" PRIu64 ",\"id\":\"%s\"%s}\n",
 			  cfg->writing.stream, (int)(end - (uint8_t *)subject),
-			  subject, p->ack.seq, event_id,
-			  p->ack.duplicate ? ",\"duplicate\":true" : "");
+			  subject, p->publish.ack.seq, event_id,
+			  p->publish.ack.duplicate ? ",\"duplicate\":true"
+						   : "");
 }
 
 static void respond_with_result(struct publication *p)
 {
-	bool is_new = !p->ack.duplicate;
+	bool is_new = !p->publish.ack.duplicate;
 	struct buf out;
 
 	buf_init(&out, RESULT_MAX);
@@ -135,117 +109,39 @@ static void respond_with_result(struct publication *p)
 		conn_work_abort(&p->work);
 		return;
 	}
-	count_publish(p, is_new ? METRIC_PUBLISHED_STORED
-				: METRIC_PUBLISHED_DUPLICATE);
 	conn_work_respond(&p->work, is_new ? 201 : 200, "application/json",
 			  NULL, buf_data(&out), buf_unread(&out));
 	buf_finish(&out);
 }
 
-/* ---- a duplicate --------------------------------------------------------- */
-
-static void on_lookup_reply(struct outgoing *o,
-			    const struct publisher_event *reply)
-{
-	struct publication *p = CONTAINER_OF(o, struct publication, outgoing);
-	struct js_message found;
-
-	js_message_parse(&found, reply->data.at, reply->data.len,
-			 LOOKUP_MESSAGE_MAX);
-	p->is_other_message =
-		found.error.err == 0 &&
-		(found.subject_len != p->subject_len ||
-		 memcmp(found.subject, p->subject, p->subject_len) != 0);
-	js_message_finish(&found);
-}
-
-/* Without an answer the acknowledgement counts. */
-static void on_lookup_end(struct outgoing *o, enum publish_failure failure)
-{
-	struct publication *p = CONTAINER_OF(o, struct publication, outgoing);
-
-	(void)failure;
-	if (p->is_other_message)
-		fail_publication(p, PUBLISH_OTHER_MESSAGE);
-	else
-		respond_with_result(p);
-}
-
-/* False: it cannot be looked up. */
-static bool look_up_duplicate(struct publication *p)
-{
-	static const struct outgoing_cbs cbs = {on_lookup_reply, on_lookup_end};
-	const struct conn_writing *cfg = writing_of(p);
-	const struct flight_options options = {
-		.timeout_ms = cfg->publish_timeout_ms,
-		.replies = 1,
-	};
-	struct messenger_message message = {0};
-	struct buf body;
-	bool is_sent = false;
-
-	buf_init(&body, LOOKUP_MAX);
-	if (asprintf(&p->api_subject, "%s.STREAM.MSG.GET.%s", cfg->api_prefix,
-		     cfg->stream) < 0)
-		p->api_subject = NULL;
-	if (p->api_subject != NULL && js_request_get(&body, p->ack.seq) == 0) {
-		message.subject = span_of(p->api_subject);
-		message.data = (struct span){(const char *)buf_data(&body),
-					     buf_unread(&body)};
-		is_sent = messenger_request(cfg->messenger, &p->outgoing, &cbs,
-					    &message, &options,
-					    conn_now_ms(conns_of(p))) ==
-			  PUBLISH_FAILURES;
-	}
-	buf_finish(&body);
-	return is_sent;
-}
-
 /* ---- the acknowledgement ------------------------------------------------- */
 
-static void on_ack(struct outgoing *o, const struct publisher_event *reply)
+static void on_published(struct stream_publish *sp,
+			 enum publish_failure failure)
 {
-	struct publication *p = CONTAINER_OF(o, struct publication, outgoing);
-
-	js_pub_ack_parse(&p->ack, reply->data.at, reply->data.len,
-			 writing_of(p)->stream);
-}
-
-static void on_publish_end(struct outgoing *o, enum publish_failure failure)
-{
-	struct publication *p = CONTAINER_OF(o, struct publication, outgoing);
+	struct publication *p = CONTAINER_OF(sp, struct publication, publish);
 	struct publish_error e;
 
-	if (failure != PUBLISH_FAILURES) {
-		fail_publication(p, failure);
-	} else if (p->ack.error.err != 0) {
-		publish_error_of_ack(&e, &p->ack, p->headers.is_conditional);
-		reject_publication(p, &e);
-	} else if (!p->ack.duplicate || !look_up_duplicate(p)) {
+	if (stream_publish_is_stored(sp, failure, p->headers.is_conditional,
+				     &e))
 		respond_with_result(p);
-	}
+	else
+		reject_publication(p, &e);
 }
 
 /* ---- the payload --------------------------------------------------------- */
 
 static enum publish_failure send_publication(struct publication *p)
 {
-	static const struct outgoing_cbs cbs = {on_ack, on_publish_end};
-	const struct conn_writing *cfg = writing_of(p);
-	const struct flight_options options = {
-		.is_publish = true,
-		.timeout_ms = cfg->publish_timeout_ms,
-		.replies = 1,
-	};
 	const struct messenger_message message = {
-		.subject = subject_of(p),
+		.subject = {p->subject, p->subject_len},
 		.headers = {(const char *)buf_data(&p->headers.block),
 			    buf_unread(&p->headers.block)},
 		.data = request_payload_span(&p->payload),
 	};
 
-	return messenger_request(cfg->messenger, &p->outgoing, &cbs, &message,
-				 &options, conn_now_ms(conns_of(p)));
+	return stream_publish_start(&p->publish, conns_of(p), &message,
+				    on_published);
 }
 
 /* Servers that do not know the header store the message for good. */
@@ -314,7 +210,7 @@ int publication_start(struct conn *c, const struct exchange *x,
 
 	if (p == NULL)
 		return -ENOMEM;
-	MUST(subject.len < sizeof(p->subject));
+	MUST(subject.len <= sizeof(p->subject));
 	memcpy(p->subject, subject.at, subject.len);
 	p->subject_len = subject.len;
 	p->id = *id;

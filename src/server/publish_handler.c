@@ -2,7 +2,9 @@
 #include <errno.h>
 
 #include "auth/publish_rights.h"
+#include "base/ascii.h"
 #include "http/publish_query.h"
+#include "server/batch.h"
 #include "server/caller.h"
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
@@ -40,20 +42,47 @@ static int check_publish_right(const struct conn_writing *cfg,
 	return rc;
 }
 
+/* Parameters of the media type do not matter. */
+static bool is_batch(const struct request *req)
+{
+	size_t len, end = 0;
+	const char *type = request_find(req, "Content-Type", &len);
+
+	if (type == NULL)
+		return false;
+	while (end < len && type[end] != ';' && !ascii_is_blank(type[end]))
+		end++;
+	return ascii_is_word(type, end, "application/x-ndjson");
+}
+
+static int start_publication(struct conn *c, const struct exchange *x,
+			     const struct publish_query *q,
+			     const struct authentication *who,
+			     struct http_error *why)
+{
+	const struct conn_writing *cfg = &c->set->cfg.writing;
+	char room[PATTERN_MAX];
+	struct span subject;
+	int rc;
+
+	if (q->atomic)
+		return http_error_set(why, 400, REJECT_BAD_QUERY,
+				      "atomic is for batches, with "
+				      "Content-Type: application/x-ndjson");
+	rc = find_subject(&subject, room, cfg, q, who, why);
+	if (rc == 0)
+		rc = check_publish_right(cfg, who, subject, why);
+	return rc < 0 ? rc : publication_start(c, x, &who->id, subject, why);
+}
+
 static void serve_publish(struct conn *c, const struct exchange *x,
 			  const struct publish_query *q,
 			  const struct authentication *who)
 {
-	const struct conn_writing *cfg = &c->set->cfg.writing;
 	struct http_error why;
-	char room[PATTERN_MAX];
-	struct span subject;
-	int rc = find_subject(&subject, room, cfg, q, who, &why);
+	int rc = is_batch(x->request) ? batch_start(c, x, q, who, &why)
+				      : start_publication(c, x, q, who, &why);
 
-	if (rc == 0)
-		rc = check_publish_right(cfg, who, subject, &why);
-	if (rc == 0)
-		rc = publication_start(c, x, &who->id, subject, &why);
 	if (rc == -ENOMEM)
 		caller_reject_for_memory(c, x);
 	else if (rc < 0)

@@ -118,12 +118,31 @@ static void long_lines_are_reported_and_skipped(void **state)
 		     "!|!|b|");
 }
 
+/* Also of a line that has begun, and of one that has not. */
+static void a_line_is_skipped_on_request(void **state)
+{
+	struct line_splitter s;
+	struct sink out = {.n = 0};
+
+	(void)state;
+	line_splitter_init(&s, LINE_MAX_BYTES);
+	feed(&s, &out, "begun", 5);
+	line_splitter_skip(&s);
+	feed(&s, &out, "more of it\na\n", 13);
+	line_splitter_skip(&s);
+	feed(&s, &out, "next\nb\n", 7);
+	assert_int_equal(out.n, 4);
+	assert_memory_equal(out.text, "a|b|", 4);
+	line_splitter_finish(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines),
 		cmocka_unit_test(blank_lines_are_skipped),
 		cmocka_unit_test(long_lines_are_reported_and_skipped),
+		cmocka_unit_test(a_line_is_skipped_on_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
