@@ -297,6 +297,7 @@ void conn_end_work(struct conn *c)
 	c->set->body_bytes -= w->reserved;
 	if (w->has_lines)
 		free((char *)(uintptr_t)w->to.lines);
+	w->has_lines = false;
 	w->ops->on_gone(w);
 }
 
