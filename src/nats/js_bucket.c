@@ -88,6 +88,7 @@ static int take_bucket_state(struct js_bucket *ret, const json_t *info)
 	    js_json_u64(&ret->first_seq, state, "first_seq") < 0 ||
 	    js_json_u64(&ret->last_seq, state, "last_seq") < 0)
 		return -EINVAL;
+	ret->n_keys = limit_of(state, "num_subjects"); /* absent for 0 */
 	return js_json_string(ret->created, sizeof(ret->created),
 			      &ret->created_len, info, "created");
 }

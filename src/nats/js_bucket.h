@@ -20,6 +20,7 @@ struct js_bucket {
 	uint64_t first_seq;
 	uint64_t last_seq;
 	uint64_t messages;
+	uint64_t n_keys;     /* with deleted ones */
 	uint64_t history;    /* messages kept for each key; 0: no limit */
 	uint64_t max_age_ns; /* 0: none */
 	/* Direct Get is answered; without it STREAM.MSG.GET is. */

@@ -11,7 +11,9 @@
 #include "base/check.h"
 #include "nats/js_bucket.h"
 
-#define STATE "\"state\":{\"messages\":4,\"first_seq\":3,\"last_seq\":6}"
+#define STATE                                                       \
+	"\"state\":{\"messages\":4,\"first_seq\":3,\"last_seq\":6," \
+	"\"num_subjects\":2}"
 #define INFO(config)           \
 	"{\"config\":{" config \
 	"},\"created\":\"2026-12-01T00:45:59.822656103Z\"," STATE "}"
@@ -55,6 +57,7 @@ static void a_bucket(void **state)
 	assert_int_equal(b.messages, 4);
 	assert_int_equal(b.first_seq, 3);
 	assert_int_equal(b.last_seq, 6);
+	assert_int_equal(b.n_keys, 2);
 	assert_int_equal(b.history, 5);
 	assert_true(b.max_age_ns == UINT64_C(3600000000000));
 	assert_true(b.allow_direct && b.allow_rollup && b.allow_msg_ttl);
@@ -82,6 +85,18 @@ static void each_flag_is_its_own(void **state)
 	assert_true(parse_good(BUCKET(",\"sealed\":true")).sealed);
 	assert_false(parse_good(BUCKET(",\"sealed\":\"true\"")).sealed);
 	parse_good(INFO("\"name\":\"KV_b\",\"subjects\":[\"x\",\"$KV.>\"]"));
+}
+
+static void an_empty_bucket(void **state)
+{
+	struct js_bucket b = parse_good(
+		"{\"config\":{\"name\":\"KV_b\",\"subjects\":[\"$KV.b.>\"]},"
+		"\"created\":\"2026-12-01T00:45:59Z\",\"state\":{"
+		"\"messages\":0,\"first_seq\":10,\"last_seq\":9}}");
+
+	(void)state;
+	assert_true(b.messages == 0 && b.n_keys == 0);
+	assert_true(b.first_seq == 10 && b.last_seq == 9);
 }
 
 static void mirrors(void **state)
@@ -154,6 +169,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bucket),
 		cmocka_unit_test(each_flag_is_its_own),
+		cmocka_unit_test(an_empty_bucket),
 		cmocka_unit_test(mirrors),
 		cmocka_unit_test(what_is_no_bucket),
 		cmocka_unit_test(an_error),
