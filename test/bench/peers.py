@@ -158,6 +158,10 @@ class Peer:
         return Tool(self.build, "ssebench",
                     {**self.subscription_args(deliver), **args}, self.folder)
 
+    def publish_url(self, _id):
+        """Of messages published by HTTP."""
+        return f"{self.base()}/api/v1/events"
+
     def publish(self, **args):
         args.setdefault("ack_every", 1 if args.get("rate") else 16)
         return Tool(self.build, "natsbench",
@@ -240,6 +244,9 @@ class Nchan(Peer):
         path = "all" if deliver == "all" else "sub"
         return {"url": f"{self.base()}/{path}/{{id}}",
                 "header": ["Accept: text/event-stream"]}
+
+    def publish_url(self, id_):
+        return f"{self.base()}/pub/{id_}"
 
     def publish(self, **args):
         args.pop("ack_every", None)

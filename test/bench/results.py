@@ -41,6 +41,8 @@ COLUMNS = {
     "pings": ("pings", "int", None),
     "requests_per_s": ("requests/s", "int", "high"),
     "wrk_p50": ("p50 ms", "ms", "low"),
+    "publish_p50": ("p50 ms", "ms", "low"),
+    "publish_p99": ("p99 ms", "ms", "low"),
     "gateway_cpu_per_request": ("gateway CPU µs a request", "real", "low"),
     "wrk_p99": ("p99 ms", "ms", "low"),
     "errors": ("errors", "int", "low"),

@@ -469,6 +469,75 @@ class Plain(Scenario):
                 "errors": got["socket_errors"] + rejected}
 
 
+class Publish(Scenario):
+    """Acknowledged messages of clients: by wrk over HTTP, and by a plain publisher
+    of nats.c with as many without an acknowledgement. A message to nchan is in its
+    memory, and no server acknowledges it."""
+
+    name = "publish"
+    title = "Messages published by HTTP with acknowledgement, 128 B, kept alive"
+    columns = ("published_per_s", "publish_p50", "publish_p99",
+               "gateway_cpu_per_message", "nats_cpu_per_message", "errors")
+    peers = ("sluice", "nchan", "nats.c")
+    plot = ("published_per_s", "messages a second", False)
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wrk",
+                          "publish.lua")
+    bytes = 128
+
+    def cases(self):
+        return {"64": {"connections": 64}, "1": {"connections": 1},
+                "64:10000-open": {"connections": 64, "open": 10_000}}
+
+    def prepare(self, peer, params):
+        super().prepare(peer, params)
+        peer.options = ("--allow-pub", "events.{id}",
+                        "--max-requests-per-id", "0")
+
+    def _wrk(self, rig, params):
+        seconds = rig.scaled(5)
+        done = subprocess.run(
+            ["wrk", "-t1", f"-c{params['connections']}", f"-d{seconds}s",
+             "-s", self.script, rig.peer.publish_url("u0"), "--",
+             str(self.bytes)],
+            capture_output=True, text=True, check=True,
+            timeout=seconds + SLACK_S)
+        got = json.loads(done.stdout.strip().split("\n")[-1])
+        return {"messages": got["requests"],
+                "published_per_s": got["requests"] / got["seconds"],
+                "publish_p50": got["p50_ms"], "publish_p99": got["p99_ms"],
+                "errors": got["socket_errors"] + got["other_status"]}
+
+    def _natsbench(self, rig, params):
+        got = rig.peer.publish(
+            messages=rig.scaled(300_000 if params["connections"] > 1
+                                else 30_000),
+            bytes=self.bytes, ack_every=1,
+            in_flight=params["connections"]).result(FLOOD_S + SLACK_S)
+        return {"messages": got["messages"],
+                "published_per_s": got["messages_per_s"],
+                "publish_p50": got["ack_ms"]["p50"],
+                "publish_p99": got["ack_ms"]["p99"], "errors": got["errors"]}
+
+    def run(self, rig, params):
+        holder = None
+        is_plain = rig.peer.name == "nats.c"
+        if "open" in params and not is_plain:
+            n = rig.scaled(params["open"])
+            holder = rig.opened(mode="hold", subscriptions=n, ids=n,
+                                first_id=1, seconds=FLOOD_S)
+        rig.begin()
+        found = (self._natsbench if is_plain else self._wrk)(rig, params)
+        used = rig.end()
+        if holder is not None:
+            holder.write_line("stop")
+            holder.result(SLACK_S)
+        for name in ("gateway", "nats"):
+            if name + "_cpu_s" in used:
+                found[name + "_cpu_per_message"] = (
+                    used[name + "_cpu_s"] * 1e6 / max(1, found["messages"]))
+        return {**used, **found}
+
+
 class Many(Scenario):
     """A process has 20,000 descriptors at most. Therefore several gateways run,
     each with its own port and its own client process."""
@@ -517,4 +586,4 @@ class Many(Scenario):
 
 ALL = [IdleMemory(), Connect(), Churn(), Fanout(), Unicast(), Wildcard(),
        Stored(), History(), ResumeStorm(), Slow(), Payloads(), Latency1(),
-       IdleCpu(), Plain(), Many()]
+       IdleCpu(), Plain(), Publish(), Many()]
