@@ -156,8 +156,8 @@ static void make_reply_subject(const struct nats_sender *s, uint64_t id,
 	nats_inbox_reply_subject(s->inbox, &reply, out);
 }
 
-static natsStatus send_outgoing(struct nats_sender *s,
-				const struct nats_outgoing *out)
+static natsStatus send_by_kind(struct nats_sender *s,
+			       const struct nats_outgoing *out)
 {
 	char reply[NATS_INBOX_SUBJECT_MAX];
 
@@ -193,7 +193,7 @@ int nats_sender_send(struct nats_sender *s)
 	if (s->next == s->n)
 		return 0;
 	nats_outgoing_read(&out, s->messages[s->next++]);
-	status = send_outgoing(s, &out);
+	status = send_by_kind(s, &out);
 	if (status == NATS_OK)
 		return 1;
 	if (!is_rejected(status, &why))

@@ -80,7 +80,7 @@ static const char *get_msg_header(natsMsg *msg, const char *key)
 }
 
 /* Of a publish or a request. */
-static bool take_reply(struct nats_session *s, natsMsg *msg)
+static bool post_if_reply(struct nats_session *s, natsMsg *msg)
 {
 	/* of versions of nats.c without a block */
 	struct buf headers = {.max = HEADERS_MAX};
@@ -108,7 +108,7 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 
 	(void)conn;
 	(void)sub;
-	if (s == NULL || take_reply(s, msg)) {
+	if (s == NULL || post_if_reply(s, msg)) {
 		natsMsg_Destroy(msg);
 		if (s != NULL)
 			leave_session(s);

@@ -69,7 +69,7 @@ static void drop_outbox(struct nats_worker *w)
 }
 
 /* False when the connection takes no more, or the worker is to stop. */
-static bool send_piece(struct nats_worker *w, struct nats_sender *sender)
+static bool send_outbox_piece(struct nats_worker *w, struct nats_sender *sender)
 {
 	int rc = 1;
 
@@ -89,7 +89,7 @@ static void send_outbox(struct nats_worker *w, struct nats_session *s)
 	if (!mailbox_take(w->outbox, &batch))
 		return;
 	while (open && nats_sender_take(sender, &batch, monotonic_now_ms())) {
-		open = send_piece(w, sender);
+		open = send_outbox_piece(w, sender);
 		take_commands(w, s);
 	}
 	mailbox_return(w->outbox, &batch);
