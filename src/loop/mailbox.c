@@ -128,17 +128,20 @@ static int make_message_room(struct mailbox *m, size_t room)
 	return 0;
 }
 
-static bool is_over_cap(const struct mailbox *m, size_t size)
+static bool is_over_cap(const struct mailbox *m, size_t size,
+			enum mailbox_full full)
 {
-	return size > m->cap || m->waiting > m->cap - size;
+	size_t cap = full == MAILBOX_HALF ? m->cap / 2 : m->cap;
+
+	return size > cap || m->waiting > cap - size;
 }
 
 /* 0 when a message of `size` may be posted now. */
 static int await_mailbox_room(struct mailbox *m, size_t size,
 			      enum mailbox_full full)
 {
-	while (!m->closed && is_over_cap(m, size)) {
-		if (full == MAILBOX_FAIL)
+	while (!m->closed && is_over_cap(m, size, full)) {
+		if (full != MAILBOX_WAIT)
 			return -ENOBUFS;
 		if (m->waiting == 0)
 			break; /* larger than the cap, and alone */
@@ -320,6 +323,16 @@ void mailbox_close(struct mailbox *m)
 	uv_cond_broadcast(&m->taken);
 	uv_cond_broadcast(&m->posted);
 	uv_mutex_unlock(&m->lock);
+}
+
+bool mailbox_has_half(struct mailbox *m)
+{
+	bool has;
+
+	uv_mutex_lock(&m->lock);
+	has = m->waiting <= m->cap / 2;
+	uv_mutex_unlock(&m->lock);
+	return has;
 }
 
 size_t mailbox_held(struct mailbox *m)

@@ -7,8 +7,10 @@
  *
  * `cap` bounds the bytes that wait to be taken. A writer at the cap waits until
  * the reader has taken them (MAILBOX_WAIT), or gets an error (MAILBOX_FAIL, for
- * a thread that must not wait). No posted message is ever dropped. The reader
- * may hold as much again: memory is bounded by about twice the cap.
+ * a thread that must not wait; MAILBOX_HALF gets it at half the cap, so that
+ * messages of less importance leave room for others). No posted message is ever
+ * dropped. The reader may hold as much again: memory is bounded by about twice
+ * the cap.
  *
  * wake() is called under the lock when the first message comes into an empty
  * mailbox, never after mailbox_close(): what it wakes may then be destroyed. A
@@ -43,7 +45,7 @@ struct mailbox {
 	void *arg;
 };
 
-enum mailbox_full { MAILBOX_WAIT, MAILBOX_FAIL };
+enum mailbox_full { MAILBOX_WAIT, MAILBOX_FAIL, MAILBOX_HALF };
 
 /* The body follows, at an address that is a multiple of 8. */
 struct mailbox_message {
@@ -65,9 +67,9 @@ void mailbox_finish(struct mailbox *m);
 
 /* Room for a message with a body of `len` bytes, to be filled and committed at
  * once: the lock is held between the two calls. 0; or, with no lock held,
- * -EPIPE (closed), -ENOBUFS (MAILBOX_FAIL and over the cap), -EMSGSIZE (4 GiB),
- * -ENOMEM. With MAILBOX_WAIT a message larger than the cap goes into an empty
- * mailbox. */
+ * -EPIPE (closed), -ENOBUFS (MAILBOX_FAIL and over the cap, MAILBOX_HALF and
+ * over half of it), -EMSGSIZE (4 GiB), -ENOMEM. With MAILBOX_WAIT a message
+ * larger than the cap goes into an empty mailbox. */
 int mailbox_reserve(struct mailbox *m, uint32_t kind, size_t len,
 		    enum mailbox_full full, void **body);
 /* The first `len` bytes of the reserved body are the message. */
@@ -100,6 +102,8 @@ void mailbox_wake(struct mailbox *m);
 /* Later posts fail, and waiting ones. Twice is a no-op. */
 void mailbox_close(struct mailbox *m);
 
+/* At most half of the cap waits to be taken. */
+bool mailbox_has_half(struct mailbox *m);
 /* Bytes of memory in use. */
 size_t mailbox_held(struct mailbox *m);
 

@@ -189,7 +189,17 @@ static void end_flushed(struct messenger *m, uint64_t id)
 	end_flights(&ended);
 }
 
-static void end_denied(struct messenger *m, struct span subject)
+static bool is_denied_subject(const struct publisher_event *denied,
+			      struct span subject)
+{
+	size_t len = denied->subject.len;
+
+	return (subject.len == len || (denied->is_cut && subject.len > len)) &&
+	       memcmp(subject.at, denied->subject.at, len) == 0;
+}
+
+static void end_denied(struct messenger *m,
+		       const struct publisher_event *denied)
 {
 	struct list *at = m->flights.all.next;
 	struct list *next;
@@ -204,8 +214,7 @@ static void end_denied(struct messenger *m, struct span subject)
 		flight = CONTAINER_OF(at, struct flight, in_flights);
 		o = outgoing_of(flight);
 		if (flight->state == FLIGHT_SENT &&
-		    o->subject.len == subject.len &&
-		    memcmp(o->subject.at, subject.at, subject.len) == 0)
+		    is_denied_subject(denied, o->subject))
 			take_flight(m, flight, PUBLISH_DENIED, &ended);
 	}
 	end_flights(&ended);
@@ -266,7 +275,7 @@ bool messenger_on_event(struct messenger *m, const struct publisher_event *ev,
 		deliver_reply(m, ev, now_ms);
 		return true;
 	case PUBLISHER_DENIED:
-		end_denied(m, ev->subject);
+		end_denied(m, ev);
 		return true;
 	case PUBLISHER_FAILED:
 		take_failure(m, ev);

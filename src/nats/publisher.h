@@ -89,6 +89,8 @@ struct publisher_event {
 	struct span reply;	      /* MESSAGE: its reply subject */
 	struct span headers;	      /* REPLY, MESSAGE: message_headers.h */
 	struct span data;
+	/* DENIED: `subject` is only the beginning of a long one. */
+	bool is_cut;
 	/* MESSAGE: messages of the subscription that were dropped before this
 	 * one, because the mailbox was full. */
 	uint64_t dropped;

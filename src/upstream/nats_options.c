@@ -416,10 +416,9 @@ static void set_session_options(struct build *b, const struct nats_options *o,
 	SET(b, "ping", natsOptions_SetPingInterval(b->to, PING_MS));
 	SET(b, "ping", natsOptions_SetMaxPingsOut(b->to, PINGS_OUT));
 	SET(b, "write", natsOptions_SetWriteDeadline(b->to, WRITE_MS));
-	/* Also if an environment variable of nats.c sets it: the message
-	 * callback may wait for room in the mailbox, and must not delay other
-	 * connections of the process. */
-	SET(b, "delivery", natsOptions_UseGlobalMessageDelivery(b->to, false));
+	/* One thread of the process delivers for all subscriptions, in place
+	 * of one for each. No callback waits in it. */
+	SET(b, "delivery", natsOptions_UseGlobalMessageDelivery(b->to, true));
 	free(name);
 }
 

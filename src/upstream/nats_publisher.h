@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash_table.h"
+#include "base/list.h"
 #include "loop/mailbox.h"
 #include "nats/publisher.h"
 
@@ -15,6 +17,9 @@ struct nats_publisher {
 	struct mailbox outbox;
 	uint64_t session; /* number of the open one; 0: none */
 	uint64_t max_payload;
+	struct hash_table subscriptions; /* by id */
+	struct list list;		 /* of them */
+	struct list leaving;		 /* those to unsubscribe */
 	/* May be NULL. */
 	void (*on_event)(void *arg, const struct publisher_event *ev);
 	void *arg;

@@ -21,6 +21,7 @@ struct packed_event {
 	uint64_t max_payload;
 	uint64_t dropped;
 	uint32_t failure;
+	bool is_cut;
 	struct packed_texts texts; /* subject, reply, headers, data */
 };
 
@@ -127,7 +128,8 @@ int nats_publisher_event_post(struct mailbox *to, uint64_t session,
 				      .id = ev->id,
 				      .max_payload = ev->max_payload,
 				      .dropped = ev->dropped,
-				      .failure = ev->failure};
+				      .failure = ev->failure,
+				      .is_cut = ev->is_cut};
 	size_t len = measure_texts(&packed.texts, texts);
 	void *at;
 	int rc;
@@ -165,6 +167,7 @@ uint64_t nats_publisher_event_read(struct publisher_event *ret,
 		.reply = texts[1],
 		.headers = texts[2],
 		.data = texts[3],
+		.is_cut = packed->is_cut,
 		.dropped = packed->dropped,
 	};
 	return packed->session;

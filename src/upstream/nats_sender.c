@@ -7,7 +7,9 @@
 
 #include "nats/message_headers.h"
 #include "nats/publisher.h"
+#include "upstream/nats_fence.h"
 #include "upstream/nats_publisher_codec.h"
+#include "upstream/nats_subscriptions.h"
 
 enum {
 	SCRATCH_MAX = 256 * 1024, /* of a header */
@@ -15,11 +17,15 @@ enum {
 };
 
 void nats_sender_init(struct nats_sender *s, natsConnection *conn,
-		      const struct nats_inbox *inbox, struct mailbox *events)
+		      const struct nats_inbox *inbox, struct mailbox *events,
+		      struct nats_fence *fence,
+		      struct nats_subscriptions *subscriptions)
 {
 	*s = (struct nats_sender){.conn = conn,
 				  .inbox = inbox,
-				  .events = events};
+				  .events = events,
+				  .fence = fence,
+				  .subscriptions = subscriptions};
 	buf_init(&s->scratch, SCRATCH_MAX);
 }
 
@@ -68,7 +74,9 @@ static int add_to_piece(struct nats_sender *s, const struct mailbox_message *m,
 		return 0;
 	if (now_ms > out.deadline_ms)
 		return fail_outgoing(s, out.id, PUBLISH_BUSY);
-	*last_id = out.id;
+	if (out.kind == NATS_OUTGOING_PUBLISH ||
+	    out.kind == NATS_OUTGOING_REQUEST)
+		*last_id = out.id;
 	s->messages[s->n++] = m;
 	return 0;
 }
@@ -90,7 +98,7 @@ bool nats_sender_take(struct nats_sender *s, struct mailbox_batch *batch,
 	}
 	if (s->n == 0)
 		return m != NULL;
-	return post_sender_event(s, &sent) == 0;
+	return sent.id == 0 || post_sender_event(s, &sent) == 0;
 }
 
 /* ---- a message ----------------------------------------------------------- */
@@ -156,19 +164,45 @@ static void make_reply_subject(const struct nats_sender *s, uint64_t id,
 	nats_inbox_reply_subject(s->inbox, &reply, out);
 }
 
-static natsStatus send_by_kind(struct nats_sender *s,
+static natsStatus send_publish(struct nats_sender *s,
+			       const struct nats_outgoing *out)
+{
+	natsStatus status =
+		send_message(s, out, out->reply.len > 0 ? out->reply.at : NULL);
+
+	if (status == NATS_OK)
+		nats_fence_want(s->fence, out->id);
+	return status;
+}
+
+static natsStatus send_request(struct nats_sender *s,
 			       const struct nats_outgoing *out)
 {
 	char reply[NATS_INBOX_SUBJECT_MAX];
 
-	if (out->kind == NATS_OUTGOING_PUBLISH)
-		return send_message(s, out,
-				    out->reply.len > 0 ? out->reply.at : NULL);
 	make_reply_subject(s, out->id, reply);
 	return send_message(s, out, reply);
 }
 
-/* nats.c rejected the message before a byte of it was written. */
+static natsStatus send_by_kind(struct nats_sender *s,
+			       const struct nats_outgoing *out)
+{
+	switch (out->kind) {
+	case NATS_OUTGOING_PUBLISH:
+		return send_publish(s, out);
+	case NATS_OUTGOING_REQUEST:
+		return send_request(s, out);
+	case NATS_OUTGOING_SUBSCRIBE:
+		return nats_subscriptions_add(s->subscriptions, out,
+					      nats_fence_want(s->fence, 0));
+	case NATS_OUTGOING_UNSUBSCRIBE:
+		nats_subscriptions_remove(s->subscriptions, out->id);
+		return NATS_OK;
+	}
+	return NATS_OK;
+}
+
+/* nats.c rejected it before a byte of it was written. */
 static bool is_rejected(natsStatus status, enum publish_failure *why)
 {
 	switch (status) {
@@ -177,6 +211,9 @@ static bool is_rejected(natsStatus status, enum publish_failure *why)
 		return true;
 	case NATS_NO_SERVER_SUPPORT: /* of headers */
 	case NATS_NO_MEMORY:
+	case NATS_INVALID_ARG:
+	case NATS_INVALID_SUBJECT:
+	case NATS_INVALID_QUEUE_NAME:
 		*why = PUBLISH_BUSY;
 		return true;
 	default:
@@ -204,9 +241,13 @@ int nats_sender_send(struct nats_sender *s)
 
 /* Most of the time this waits for the server's PONG, while further messages
  * collect in the outbox. */
-void nats_sender_flush(struct nats_sender *s)
+void nats_sender_flush(struct nats_sender *s, bool any_sent)
 {
-	natsConnection_FlushTimeout(s->conn, FLUSH_MS);
+	nats_subscriptions_reap(s->subscriptions);
+	if (nats_fence_is_wanted(s->fence))
+		any_sent = nats_fence_send(s->fence);
+	if (any_sent)
+		natsConnection_FlushTimeout(s->conn, FLUSH_MS);
 }
 
 /* ---- replies ------------------------------------------------------------- */

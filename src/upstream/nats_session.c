@@ -10,12 +10,13 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "nats/js_request.h"
+#include "upstream/nats_backlog.h"
 #include "upstream/nats_codec.h"
 #include "upstream/nats_connect.h"
 #include "upstream/nats_guard.h"
 #include "upstream/nats_headers.h"
 #include "upstream/nats_hung.h"
-#include "upstream/nats_sender.h"
+#include "upstream/nats_publishing.h"
 
 /* The happy path: options, a thread that connects, a subscription to the
  * session's inbox, a flush; requests out, messages in; destroy. */
@@ -41,10 +42,11 @@ struct nats_session {
 	struct nats_hung *hung;
 	struct nats_connect *connect;
 	natsConnection *conn;
-	natsSubscription *sub;
+	natsSubscription *sub; /* of the inbox */
+	struct nats_backlog backlog;
 	struct nats_inbox inbox;
 	struct buf request;
-	struct nats_sender sender;
+	struct nats_publishing publishing;
 };
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
@@ -98,29 +100,18 @@ static bool post_if_reply(struct nats_session *s, natsMsg *msg)
 	return true;
 }
 
-static void on_message(natsConnection *conn, natsSubscription *sub,
-		       natsMsg *msg, void *arg)
+static void post_arrival(struct nats_session *s, natsMsg *msg)
 {
-	struct nats_session *s = enter_session(arg);
-	struct nats_arrival in;
-	/* of versions of nats.c without a block */
-	struct buf headers = {.max = HEADERS_MAX};
-
-	(void)conn;
-	(void)sub;
-	if (s == NULL || post_if_reply(s, msg)) {
-		natsMsg_Destroy(msg);
-		if (s != NULL)
-			leave_session(s);
-		return;
-	}
-	in = (struct nats_arrival){
+	struct nats_arrival in = {
 		.subject = natsMsg_GetSubject(msg),
 		.reply = natsMsg_GetReply(msg),
 		.data = natsMsg_GetData(msg),
 		.len = (size_t)natsMsg_GetDataLength(msg),
 		.event_header = s->options->event_header,
 	};
+	/* of versions of nats.c without a block */
+	struct buf headers = {.max = HEADERS_MAX};
+
 	/* A stored message may have headers of any name: only a message without
 	 * data and without a reply subject can be a status. */
 	if (in.len == 0 && in.reply == NULL) {
@@ -133,9 +124,35 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 	if (in.reply != NULL)
 		in.headers = nats_headers_of(msg, &headers);
 	nats_codec_arrival(s->events, &s->inbox, s->options->readable, &in);
-	if (headers.data != NULL)
-		buf_finish(&headers);
-	natsMsg_Destroy(msg);
+	buf_finish(&headers);
+}
+
+/* May wait for room. */
+static void post_session_message(void *arg, natsMsg *msg)
+{
+	struct nats_session *s = arg;
+
+	if (!post_if_reply(s, msg))
+		post_arrival(s, msg);
+}
+
+static void on_message(natsConnection *conn, natsSubscription *sub,
+		       natsMsg *msg, void *arg)
+{
+	struct nats_session *s = enter_session(arg);
+
+	(void)conn;
+	(void)sub;
+	if (s == NULL) {
+		natsMsg_Destroy(msg);
+		return;
+	}
+	if (nats_backlog_is_empty(&s->backlog) && mailbox_has_half(s->events)) {
+		post_session_message(s, msg);
+		natsMsg_Destroy(msg);
+	} else {
+		nats_backlog_put(&s->backlog, msg);
+	}
 	leave_session(s);
 }
 
@@ -176,6 +193,19 @@ static bool is_same_error(const char *a, const char *b)
 	return strncmp(a, b, (size_t)(at - a) + strlen(name)) == 0;
 }
 
+static void on_core_message(natsConnection *conn, natsSubscription *sub,
+			    natsMsg *msg, void *arg)
+{
+	struct nats_session *s = enter_session(arg);
+
+	(void)conn;
+	if (s != NULL) {
+		nats_publishing_message(&s->publishing, sub, msg);
+		leave_session(s);
+	}
+	natsMsg_Destroy(msg);
+}
+
 /* Repeated errors are not reported again, and one that finds no room in the
  * mailbox is dropped: it is for the log only. */
 static void on_error(natsConnection *conn, natsSubscription *sub,
@@ -186,11 +216,14 @@ static void on_error(natsConnection *conn, natsSubscription *sub,
 	bool is_same;
 
 	(void)conn;
-	(void)sub;
 	nats_connect_error(text, (int)status);
 	s = enter_session(arg);
 	if (s == NULL)
 		return;
+	if (nats_publishing_error(&s->publishing, sub, text)) {
+		leave_session(s);
+		return;
+	}
 	pthread_mutex_lock(&s->lock);
 	is_same = is_same_error(text, s->error);
 	snprintf(s->error, sizeof(s->error), "%s", text);
@@ -267,6 +300,7 @@ struct nats_session *nats_session_new(struct nats_options *o,
 	pthread_mutex_init(&s->lock, NULL);
 	nats_guard_register(&s->guard);
 	nats_inbox_init(&s->inbox, s->guard.number, o->inbox_prefix);
+	nats_publishing_init(&s->publishing, &s->inbox, events, wake);
 	s->connect = begin_connect(s, server, err);
 	if (s->connect == NULL) {
 		nats_session_free(s);
@@ -282,6 +316,10 @@ static natsStatus subscribe_inbox(struct nats_session *s)
 	natsStatus status;
 
 	nats_inbox_wildcard(&s->inbox, subject);
+	s->backlog.post = post_session_message;
+	s->backlog.arg = s;
+	if (nats_backlog_init(&s->backlog) < 0)
+		return NATS_NO_MEMORY;
 	status = natsConnection_Subscribe(&s->sub, s->conn, subject, on_message,
 					  nats_guard_argument(&s->guard));
 	if (status == NATS_OK)
@@ -301,8 +339,10 @@ static enum nats_session_state finish_connect(struct nats_session *s, char *err)
 	s->connect = NULL;
 	if (s->conn == NULL)
 		return NATS_SESSION_OVER;
-	nats_sender_init(&s->sender, s->conn, &s->inbox, s->events);
-	status = subscribe_inbox(s);
+	status = nats_publishing_open(&s->publishing, s->conn, on_core_message,
+				      nats_guard_argument(&s->guard));
+	if (status == NATS_OK)
+		status = subscribe_inbox(s);
 	if (status == NATS_OK)
 		return NATS_SESSION_OPEN;
 	nats_connect_error(err, status);
@@ -373,7 +413,7 @@ void nats_session_release_thread(void)
 
 struct nats_sender *nats_session_sender(struct nats_session *s)
 {
-	return &s->sender;
+	return &s->publishing.sender;
 }
 
 void nats_session_flush(struct nats_session *s)
@@ -390,8 +430,9 @@ void nats_session_free(struct nats_session *s)
 		nats_hung_add(s->hung, s->connect, uv_hrtime() / 1000000);
 	natsConnection_Destroy(s->conn);
 	nats_guard_unregister(&s->guard);
+	nats_backlog_finish(&s->backlog);
 	natsSubscription_Destroy(s->sub);
-	nats_sender_finish(&s->sender);
+	nats_publishing_finish(&s->publishing);
 	buf_finish(&s->request);
 	pthread_mutex_destroy(&s->lock);
 	free(s->server);

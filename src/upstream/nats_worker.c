@@ -84,17 +84,18 @@ static void send_outbox(struct nats_worker *w, struct nats_session *s)
 {
 	struct nats_sender *sender = nats_session_sender(s);
 	struct mailbox_batch batch;
-	bool open = true;
+	bool open = true, any;
 
-	if (!mailbox_take(w->outbox, &batch))
-		return;
-	while (open && nats_sender_take(sender, &batch, monotonic_now_ms())) {
+	any = mailbox_take(w->outbox, &batch);
+	while (any && open &&
+	       nats_sender_take(sender, &batch, monotonic_now_ms())) {
 		open = send_outbox_piece(w, sender);
 		take_commands(w, s);
 	}
-	mailbox_return(w->outbox, &batch);
+	if (any)
+		mailbox_return(w->outbox, &batch);
 	if (open && !is_stopping(w))
-		nats_sender_flush(sender);
+		nats_sender_flush(sender, any);
 }
 
 /* Returns early when the worker is stopped. */

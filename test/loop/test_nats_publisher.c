@@ -38,6 +38,8 @@ static void start_spy(struct fixture *f)
 		.servers = &f->server,
 		.n_servers = 1,
 		.stream = "EV",
+		.user = f->settings.user,
+		.password = f->settings.password,
 		.readable = readable_of("ev.>"),
 	};
 	spy_start(&f->spy, &f->loop, &f->settings);
@@ -45,18 +47,46 @@ static void start_spy(struct fixture *f)
 	spy_wait_published(&f->spy, PUBLISHER_UP, 0);
 }
 
-static int setup(void **state)
+static int setup_with(void **state, const char *config)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
 	*state = f;
-	nats_server_start(&f->nats, NULL);
+	nats_server_start(&f->nats, config);
 	f->admin = nats_admin_open(f->nats.url);
 	nats_admin_stream(f->admin, "{\"name\":\"EV\",\"subjects\":[\"ev.>\"],"
 				    "\"storage\":\"file\"}");
+	f->settings.user = config == NULL ? NULL : "gw";
+	f->settings.password = "pw";
 	start_spy(f);
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, NULL);
+}
+
+/* The gateway's user may do all but what `permissions` says. */
+#define USERS(permissions)                                          \
+	"authorization { users = ["                                 \
+	"{user: gw, password: pw, permissions: {" permissions "}}," \
+	"{user: admin, password: pw}] }\n"                          \
+	"no_auth_user: admin\n"
+
+static int setup_denied(void **state)
+{
+	return setup_with(state, USERS("publish: {deny: [\"no.>\"]},"
+				       "subscribe: {deny: [\"no.>\"]}"));
+}
+
+/* Nor publish to its own inbox. */
+static int setup_inbox_denied(void **state)
+{
+	return setup_with(state,
+			  USERS("publish: {deny: [\"no.>\", \"_INBOX.>\"]},"
+				"subscribe: {deny: [\"no.>\"]}"));
 }
 
 static int teardown(void **state)
@@ -184,6 +214,170 @@ static void test_too_large(void **state)
 	free(data);
 }
 
+/* ---- core publishes ------------------------------------------------------ */
+
+static uint64_t publish(struct fixture *f, const char *subject,
+			const char *data)
+{
+	struct publisher_message m = message_to(f, subject, data);
+
+	assert_int_equal(f->p->ops->publish(f->p, &m), 0);
+	return m.id;
+}
+
+static uint64_t subscribe(struct fixture *f, const char *subject,
+			  const char *queue)
+{
+	uint64_t id = ++f->last_id;
+
+	assert_int_equal(f->p->ops->subscribe(f->p, id, span_of(subject),
+					      span_of(queue)),
+			 0);
+	return id;
+}
+
+static bool has_counted(void *arg)
+{
+	return ((struct fixture *)arg)->spy.published.n_counted >= 1000;
+}
+
+static void test_core_publish(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = subscribe(f, "ev.core", "");
+
+	spy_wait_published(&f->spy, PUBLISHER_ACTIVE, id);
+	f->spy.published.counting = true;
+	for (size_t i = 0; i < 1000; i++)
+		id = publish(f, "ev.core", "x");
+	spy_wait_published(&f->spy, PUBLISHER_FLUSHED, id);
+	spy_until(&f->spy, has_counted, f);
+}
+
+static bool is_flushed(void *arg)
+{
+	struct fixture *f = arg;
+
+	return publisher_spy_find(&f->spy.published, PUBLISHER_FLUSHED,
+				  f->last_id) != NULL;
+}
+
+/* Each denied subject is reported before the proof, however many there are. */
+static void test_denied_publishes(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t first = f->last_id + 1, flushed = 0;
+	const struct publisher_event *ev;
+	char subject[64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < 500; i++) {
+		snprintf(subject, sizeof(subject), "%s.%zu",
+			 i % 3 == 0 ? "ev" : "no", i);
+		publish(f, subject, "x");
+		if (i % 100 == 0)
+			spy_turn(&f->spy);
+	}
+	spy_until(&f->spy, is_flushed, f);
+	while ((ev = publisher_spy_next(&f->spy.published)) != NULL) {
+		if (ev->kind == PUBLISHER_FLUSHED)
+			flushed = ev->id;
+		if (ev->kind != PUBLISHER_DENIED)
+			continue;
+		n++;
+		assert_memory_equal(ev->subject.at, "no.", 3);
+		assert_true(flushed <
+			    first + strtoul(ev->subject.at + 3, NULL, 10));
+	}
+	assert_int_equal(flushed, f->last_id);
+	assert_int_equal(n, 333);
+}
+
+static void test_denied_request(void **state)
+{
+	struct fixture *f = *state;
+	char subject[256] = "no.\"quoted\\", *end;
+	const struct publisher_event *ev;
+
+	request(f, subject, "x");
+	ev = spy_wait_published(&f->spy, PUBLISHER_DENIED, 0);
+	assert_string_equal(ev->subject.at, subject);
+	assert_false(ev->is_cut);
+	end = subject + strlen(subject);
+	memset(end, 'x', sizeof(subject) - 1 - (size_t)(end - subject));
+	request(f, subject, "x");
+	ev = spy_wait_published(&f->spy, PUBLISHER_DENIED, 0);
+	assert_true(ev->is_cut);
+	assert_true(ev->subject.len > 200);
+	assert_memory_equal(ev->subject.at, subject, ev->subject.len);
+}
+
+/* ---- core subscriptions -------------------------------------------------- */
+
+static void test_subscription(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = subscribe(f, "live.*", ""), other;
+	struct publisher_message m = message_to(f, "live.a", "hello");
+	const struct publisher_event *ev;
+
+	spy_wait_published(&f->spy, PUBLISHER_ACTIVE, id);
+	m.headers = span_of("NATS/1.0\r\nA: b\r\n\r\n");
+	m.reply = span_of("live.reply");
+	assert_int_equal(f->p->ops->publish(f->p, &m), 0);
+	ev = spy_wait_published(&f->spy, PUBLISHER_MESSAGE, id);
+	assert_string_equal(ev->subject.at, "live.a");
+	assert_string_equal(ev->reply.at, "live.reply");
+	assert_string_equal(ev->data.at, "hello");
+	assert_string_equal(ev->headers.at, "NATS/1.0\r\nA: b\r\n\r\n");
+	f->p->ops->unsubscribe(f->p, id);
+	other = subscribe(f, "live.b", "");
+	spy_wait_published(&f->spy, PUBLISHER_ACTIVE, other);
+	publish(f, "live.b", "again");
+	ev = spy_wait_published(&f->spy, PUBLISHER_MESSAGE, 0);
+	assert_int_equal(ev->id, other);
+	assert_string_equal(ev->data.at, "again");
+	assert_string_equal(ev->reply.at, "");
+	assert_string_equal(ev->headers.at, "");
+}
+
+/* Members of a queue group share its messages. */
+static void test_queue(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t a = subscribe(f, "q", "group"), b = subscribe(f, "q", "group");
+	size_t n[2] = {0, 0};
+
+	spy_wait_published(&f->spy, PUBLISHER_ACTIVE, b);
+	for (size_t i = 0; i < 100; i++)
+		publish(f, "q", "x");
+	for (size_t i = 0; i < 100; i++) {
+		const struct publisher_event *ev =
+			spy_wait_published(&f->spy, PUBLISHER_MESSAGE, 0);
+
+		n[ev->id == a ? 0 : 1]++;
+	}
+	assert_true(n[0] > 10 && n[1] > 10);
+}
+
+static void test_denied_subscriptions(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t plain = subscribe(f, "no.a", "");
+	uint64_t queued = subscribe(f, "no.a", "queue");
+	uint64_t good = subscribe(f, "a", "");
+	const struct publisher_event *ev;
+
+	ev = spy_wait_published(&f->spy, PUBLISHER_FAILED, plain);
+	assert_int_equal(ev->failure, PUBLISH_DENIED);
+	ev = spy_wait_published(&f->spy, PUBLISHER_FAILED, queued);
+	assert_int_equal(ev->failure, PUBLISH_DENIED);
+	spy_wait_published(&f->spy, PUBLISHER_ACTIVE, good);
+	assert_null(publisher_spy_find(&f->spy.published, PUBLISHER_ACTIVE, 0));
+}
+
+/* ---- the end of a session ------------------------------------------------ */
+
 static bool fill_outbox(struct fixture *f, size_t *n_posted)
 {
 	char *data = calloc(1, 1 << 20);
@@ -241,22 +435,28 @@ static void test_server_stopped(void **state)
 	end_session(*state, SIGSTOP);
 }
 
+#define TEST(name, setup) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_acknowledged, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_no_responders, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_headers, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_over_deadline, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_too_large, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_server_killed, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_server_stopped, setup,
-						teardown),
+		TEST(test_acknowledged, setup),
+		TEST(test_no_responders, setup),
+		TEST(test_headers, setup),
+		TEST(test_over_deadline, setup),
+		TEST(test_too_large, setup),
+		TEST(test_core_publish, setup),
+		TEST(test_core_publish, setup_inbox_denied),
+		TEST(test_denied_publishes, setup_denied),
+		TEST(test_denied_publishes, setup_inbox_denied),
+		TEST(test_denied_request, setup_denied),
+		TEST(test_subscription, setup),
+		TEST(test_subscription, setup_inbox_denied),
+		TEST(test_queue, setup),
+		TEST(test_denied_subscriptions, setup_denied),
+		TEST(test_denied_subscriptions, setup_inbox_denied),
+		TEST(test_server_killed, setup),
+		TEST(test_server_stopped, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,6 +67,16 @@ const struct publisher_event *publisher_spy_find(const struct publisher_spy *s,
 	return NULL;
 }
 
+const struct publisher_event *publisher_spy_next(struct publisher_spy *s)
+{
+	struct publisher_spy_item *item = s->next;
+
+	if (item == NULL)
+		return NULL;
+	s->next = item->next;
+	return &item->event;
+}
+
 void publisher_spy_pass(struct publisher_spy *s,
 			const struct publisher_event *ev)
 {

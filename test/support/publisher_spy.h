@@ -30,6 +30,8 @@ void publisher_spy_record(struct publisher_spy *s,
 const struct publisher_event *publisher_spy_find(const struct publisher_spy *s,
 						 enum publisher_event_kind kind,
 						 uint64_t id);
+/* The first of those not passed, which this passes; NULL: none. */
+const struct publisher_event *publisher_spy_next(struct publisher_spy *s);
 /* Those after `ev` are next. */
 void publisher_spy_pass(struct publisher_spy *s,
 			const struct publisher_event *ev);
