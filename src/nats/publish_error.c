@@ -41,6 +41,7 @@ static const struct error_row ack_rows[] = {
 	{10174, 501, "The stream has no atomic batches", 0},
 	{10077, 507, "The stream has no room for this message", 0},
 	{10047, 507, "JetStream has no storage left", 0},
+	{10002, 507, "The account has no JetStream storage left", 0},
 	{10023, 503, "JetStream has no resources left", LATER},
 	{10008, 503, "JetStream is temporarily not available", LATER},
 	{10039, 503, "JetStream is not enabled for this account", LATER},
