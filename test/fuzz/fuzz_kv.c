@@ -11,7 +11,7 @@
 #include "base/check.h"
 #include "fuzz.h"
 #include "nats/js_direct.h"
-#include "nats/kv_entry.h"
+#include "nats/kv_read.h"
 #include "nats/message_headers.h"
 
 static bool is_same(struct span a, struct span b)
@@ -99,6 +99,30 @@ static void check_response(struct span subject, struct span block)
 	free(text);
 }
 
+/* An entry of the key that was asked for, or none. */
+static void check_read(struct span block, bool direct, uint64_t revision)
+{
+	struct kv_read r = {.api_prefix = "$JS.API",
+			    .bucket = span_of("b"),
+			    .origin = span_of("b"),
+			    .key = span_of("c"),
+			    .revision = revision,
+			    .direct = direct};
+	struct kv_read_answer a;
+
+	kv_read_response(&a, &r, block, direct ? span_of("v") : block, 64);
+	if (a.result == KV_READ_FOUND) {
+		MUST(is_same(a.entry.name.bucket, r.bucket));
+		MUST(is_same(a.entry.name.key, r.key));
+		MUST(a.entry.revision > 0);
+		MUST(revision == 0 || a.entry.revision == revision);
+	} else {
+		MUST(a.entry.value.len == 0 && a.entry.revision == 0);
+	}
+	MUST(a.result != KV_READ_FAILED || a.error.err != 0);
+	kv_read_finish(&a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
@@ -117,6 +141,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (block != NULL && memchr(block, '\0', len) == NULL &&
 	    can_be_stored(span_of(texts[2])))
 		check_response(span_of(texts[2]), (struct span){block, len});
+	for (uint64_t revision = 0; revision <= 3; revision += 3) {
+		check_read((struct span){block, len}, true, revision);
+		check_read((struct span){block, len}, false, revision);
+	}
 	js_direct_parse(&d, (struct span){block, len}, 0, "KV_b");
 	if (d.result == JS_DIRECT_FOUND) {
 		MUST(d.seq > 0 && d.subject.len > 0 && d.code == 0);
