@@ -9,11 +9,30 @@
 #include "base/check.h"
 #include "base/decimal.h"
 #include "base/span.h"
+#include "http/http_date.h"
 #include "http/query.h"
 
 size_t etag_format(char *out, uint64_t revision)
 {
 	return (size_t)snprintf(out, ETAG_MAX, "\"%" PRIu64 "\"", revision);
+}
+
+void etag_lines(char *out, uint64_t revision, uint64_t time_ns, uint64_t now_s)
+{
+	static const uint64_t ns_per_s = 1000000000;
+	uint64_t seconds = time_ns / ns_per_s;
+	char date[HTTP_DATE_MAX];
+	int len = snprintf(out, ETAG_LINES_MAX,
+			   "ETag: \"%" PRIu64 "\"\r\nNats-Revision: %" PRIu64
+			   "\r\n",
+			   revision, revision);
+
+	if (seconds > now_s)
+		seconds = now_s;
+	if (time_ns > 0 && http_date_format(date, seconds) == 0)
+		len += snprintf(out + len, ETAG_LINES_MAX - (size_t)len,
+				"Last-Modified: %s\r\n", date);
+	MUST(len > 0 && len < ETAG_LINES_MAX);
 }
 
 static int reject_condition(struct http_error *why, const char *name,

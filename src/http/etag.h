@@ -23,6 +23,15 @@ enum {
  * length. */
 size_t etag_format(char *out, uint64_t revision);
 
+enum { ETAG_LINES_MAX = 144 };
+
+/* Header lines of a response about a value, each with its CRLF, to `out`
+ * (ETAG_LINES_MAX bytes, NUL-terminated): ETag, Nats-Revision, and
+ * Last-Modified unless `time_ns` is 0. The server's clock may be ahead:
+ * Last-Modified is never later than `now_s`, the time of the Date (section
+ * 8.8.2.1). Times are since 1970. */
+void etag_lines(char *out, uint64_t revision, uint64_t time_ns, uint64_t now_s);
+
 struct etag_list {
 	bool is_given;
 	bool is_any; /* * */

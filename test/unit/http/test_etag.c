@@ -53,6 +53,26 @@ static void tags(void **state)
 	assert_int_equal(etag_format(out, UINT64_MAX), ETAG_MAX - 1);
 }
 
+static void lines(void **state)
+{
+	char out[ETAG_LINES_MAX];
+
+	(void)state;
+	etag_lines(out, 17, UINT64_C(784111777999999999), 784111778);
+	assert_string_equal(out,
+			    "ETag: \"17\"\r\nNats-Revision: 17\r\n"
+			    "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+	etag_lines(out, 17, UINT64_C(784111790000000000), 784111777);
+	assert_string_equal(out,
+			    "ETag: \"17\"\r\nNats-Revision: 17\r\n"
+			    "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+	etag_lines(out, UINT64_MAX, 0, 784111777);
+	assert_string_equal(out, "ETag: \"18446744073709551615\"\r\n"
+				 "Nats-Revision: 18446744073709551615\r\n");
+	etag_lines(out, UINT64_MAX, UINT64_MAX, UINT64_MAX);
+	assert_non_null(strstr(out, "Last-Modified: "));
+}
+
 /* ---- reads --------------------------------------------------------------- */
 
 static void verdicts(void **state)
@@ -252,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tags),
+		cmocka_unit_test(lines),
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(lists_that_are_none),
 		cmocka_unit_test(lists_are_bounded),
