@@ -74,6 +74,8 @@
 	X(GAPS_EXPIRED, counter, "sluice_gaps_total", "reason=\"expired\"",    \
 	  "Gaps reported to clients, by reason.")                              \
 	X(GAPS_RESET, counter, "sluice_gaps_total", "reason=\"reset\"", "")    \
+	X(GAPS_AWAY, counter, "sluice_gaps_total", "reason=\"away\"", "")      \
+	X(GAPS_SLOW, counter, "sluice_gaps_total", "reason=\"slow\"", "")      \
 	X(REPLAYS_RUNNING, gauge, "sluice_replays_running", "",                \
 	  "Replays running; each holds a slot.")                               \
 	X(REPLAYS_WAITING, gauge, "sluice_replays_waiting", "",                \
@@ -144,6 +146,17 @@
 	  "result=\"rejected\"", "")                                           \
 	X(PUBLISHED_UNKNOWN, counter, "sluice_publishes_total",                \
 	  "result=\"unknown\"", "")                                            \
+	X(CORE_SUBSCRIPTIONS, gauge, "sluice_core_subscriptions", "",          \
+	  "Open live subscriptions of subjects of core NATS.")                 \
+	X(CORE_FEEDS, gauge, "sluice_core_nats_subscriptions", "",             \
+	  "Subscriptions at the NATS server that they share.")                 \
+	X(CORE_BYTES, gauge, "sluice_core_memory_bytes", "",                   \
+	  "Bytes of messages that slow live subscriptions still need.")        \
+	X(CORE_SENT, counter, "sluice_core_messages_sent_total", "",           \
+	  "Messages of core NATS delivered to clients.")                       \
+	X(CORE_DROPPED, counter, "sluice_core_messages_dropped_total", "",     \
+	  "Messages of core NATS that clients missed because they, or the "    \
+	  "gateway, were too slow.")                                           \
 	X(READY, gauge, "sluice_ready", "", "1 while /readyz is 200.")         \
 	X(ERRORS_INFO, counter, "sluice_jetstream_api_errors_total",           \
 	  "call=\"stream_info\"",                                              \

@@ -134,13 +134,19 @@ enum cursor_form {
 	CURSOR_FORMS
 };
 
+static inline enum cursor_form cursor_form_of(bool ndjson, bool json_events,
+					      bool json)
+{
+	if (ndjson)
+		return json ? FORM_LINES_JSON : FORM_LINES;
+	if (json_events)
+		return json ? FORM_JSON_EVENTS_JSON : FORM_JSON_EVENTS;
+	return FORM_EVENTS;
+}
+
 static inline enum cursor_form cursor_form(const struct cursor *c)
 {
-	if (c->ndjson)
-		return c->json ? FORM_LINES_JSON : FORM_LINES;
-	if (c->json_events)
-		return c->json ? FORM_JSON_EVENTS_JSON : FORM_JSON_EVENTS;
-	return FORM_EVENTS;
+	return cursor_form_of(c->ndjson, c->json_events, c->json);
 }
 
 /* No longer caught up. `upto`: the buffer's last sequence of that time, up to

@@ -44,10 +44,13 @@ static void put_object_begin(struct ndjson_line *l)
 static void put_object_middle(struct ndjson_line *l, const char *event_id,
 			      size_t event_id_len)
 {
-	uint8_t *p = PUT((uint8_t *)l->middle, "\",\"time\":\"");
+	uint8_t *p = (uint8_t *)l->middle;
 
-	rfc3339_format((char *)p, l->m.time_ns);
-	p += RFC3339_MAX - 1;
+	if (!l->m.is_core || l->m.time_ns != 0) {
+		p = PUT(p, "\",\"time\":\"");
+		rfc3339_format((char *)p, l->m.time_ns);
+		p += RFC3339_MAX - 1;
+	}
 	if (!l->m.is_core) {
 		p = PUT(p, "\",\"id\":\"");
 		p = encode_bytes(p, event_id, event_id_len);

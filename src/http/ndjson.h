@@ -28,7 +28,7 @@ enum ndjson_data {
 /* All borrowed until ndjson_encode(). */
 struct ndjson_message {
 	uint64_t seq;
-	uint64_t time_ns;    /* since 1970 */
+	uint64_t time_ns;    /* since 1970; 0: unknown, of is_core alone */
 	const char *subject; /* any bytes: those not UTF-8 become U+FFFD */
 	size_t subject_len;
 	const struct sse_tag *tag;

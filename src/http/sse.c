@@ -200,8 +200,10 @@ void sse_measure(struct sse_frame *f, const void *data, size_t len,
 	f->base64 = data_len == 0;
 	if (f->base64)
 		data_len = LEN(BASE64_FIELDS "\n") + base64_encoded_len(len);
-	f->body_len = data_len + LEN(ID_FIELD) + encode_decimal_len(seq) +
-		      LEN("-") + SSE_TAG_LEN + LEN("\n\n");
+	f->body_len = data_len + LEN("\n");
+	if (tag != NULL)
+		f->body_len += LEN(ID_FIELD) + encode_decimal_len(seq) +
+			       LEN("-") + SSE_TAG_LEN + LEN("\n");
 	measure_chunk(f);
 }
 
@@ -235,9 +237,12 @@ void sse_encode(const struct sse_frame *f, uint8_t *out)
 		}
 		p = put_data_lines(p, f->data, f->len);
 	}
-	p = encode_bytes(p, ID_FIELD, LEN(ID_FIELD));
-	p = put_event_id(p, f->seq, f->tag);
-	p = encode_bytes(p, "\n\n\r\n", 4);
+	if (f->tag != NULL) {
+		p = encode_bytes(p, ID_FIELD, LEN(ID_FIELD));
+		p = put_event_id(p, f->seq, f->tag);
+		*p++ = '\n';
+	}
+	p = encode_bytes(p, "\n\r\n", 3);
 	MUST((size_t)(p - out) == f->total);
 }
 
@@ -371,6 +376,16 @@ size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
 	return sse_put_body(out, chunked, body, len);
 }
 
+size_t sse_put_core_opening(char *out, bool chunked, uint64_t retry_ms)
+{
+	char body[SSE_BODY_MAX + 1];
+	int len =
+		snprintf(body, sizeof(body),
+			 "retry: %" PRIu64 "\n" SYSTEM("open") "\n", retry_ms);
+
+	return sse_put_body(out, chunked, body, len);
+}
+
 size_t sse_put_system(char *out, bool chunked, const char *what,
 		      const char *event_id)
 {
@@ -408,6 +423,22 @@ size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
 		       "\"reason\": \"%s\", \"after\": %" PRIu64
 		       ", \"first\": %" PRIu64 "}\n" ID_FIELD "%s\n\n",
 		       reason, after, first, event_id);
+	return sse_put_body(out, chunked, body, len);
+}
+
+size_t sse_put_core_gap(char *out, bool chunked, bool is_line,
+			const char *reason, uint64_t dropped)
+{
+	char body[SSE_BODY_MAX + 1], member[40] = "";
+	int len;
+
+	if (dropped > 0)
+		snprintf(member, sizeof(member), ",\"dropped\":%" PRIu64,
+			 dropped);
+	len = snprintf(body, sizeof(body),
+		       "%s{\"system\":\"gap\",\"reason\":\"%s\"%s}\n%s",
+		       is_line ? "" : "event: gap\n" DATA_FIELD, reason, member,
+		       is_line ? "" : "\n");
 	return sse_put_body(out, chunked, body, len);
 }
 

@@ -39,11 +39,11 @@ struct sse_frame {
 	const void *data; /* borrowed until sse_encode() */
 	size_t len;
 	uint64_t seq;
-	const struct sse_tag *tag;
-	struct span event;    /* see sse_extend() */
-	struct span headers;  /* see sse_extend() */
-	bool base64;	      /* not UTF-8; set by sse_measure() */
-	size_t line_ends;     /* to be kept; 0 when all are \n */
+	const struct sse_tag *tag; /* NULL: the event has no id */
+	struct span event;	   /* see sse_extend() */
+	struct span headers;	   /* see sse_extend() */
+	bool base64;		   /* not UTF-8; set by sse_measure() */
+	size_t line_ends;	   /* to be kept; 0 when all are \n */
 	size_t kept;	      /* bytes that sse_keep() writes; 0 for most */
 	size_t body_len;      /* bytes of the event */
 	size_t size_line_len; /* bytes of the chunk's size line */
@@ -52,7 +52,8 @@ struct sse_frame {
 
 /* Sets all fields of `f`. The payload is split at \n, \r\n and a lone \r. A
  * payload that is not UTF-8 (RFC 3629: no surrogates, no overlong forms) is
- * sent as base64 with "event: base64". The id is the last line. */
+ * sent as base64 with "event: base64". The id is the last line; an event of
+ * core NATS has none (`tag` NULL). */
 void sse_measure(struct sse_frame *f, const void *data, size_t len,
 		 uint64_t seq, const struct sse_tag *tag);
 enum { SSE_EVENT_MAX = MESSAGE_EVENT_MAX }; /* bytes of an event's name */
@@ -94,6 +95,9 @@ size_t sse_put_body(char *out, bool chunked, const char *body, int len);
  * while the start position is unknown: then "retry: MS\n\n" alone. */
 size_t sse_put_opening(char *out, bool chunked, uint64_t retry_ms,
 		       const char *event_id);
+/* The opening of a subscription without ids: "retry: MS" and the fields of
+ * sse_put_system("open"). */
+size_t sse_put_core_opening(char *out, bool chunked, uint64_t retry_ms);
 /* event: system, data {"system": "WHAT"}, and the id. `event_id` may be NULL.
  *	open	the start position, once it is known. It has data because some
  *		clients ignore the id of a block without (docs/browsers.md), and
@@ -116,6 +120,10 @@ size_t sse_put_ping(char *out, bool chunked, enum sse_ping style,
  * subscription's own in a gap that is reported late. */
 size_t sse_put_gap(char *out, bool chunked, const char *reason, uint64_t after,
 		   uint64_t first, uint64_t id, const struct sse_tag *tag);
+/* A gap in core NATS: an event, or a line of JSON (`is_line`). `reason`: "away"
+ * or "slow"; `dropped`: messages, 0 for an unknown number. */
+size_t sse_put_core_gap(char *out, bool chunked, bool is_line,
+			const char *reason, uint64_t dropped);
 /* "retry: MS\n\n" alone, before the gateway closes a subscription. */
 size_t sse_put_retry(char *out, bool chunked, uint64_t retry_ms);
 /* The last chunk, "0\r\n\r\n"; nothing without chunks. */

@@ -4,7 +4,9 @@
  * event is delivered inside of a call.
  *
  * The caller chooses the ids (flights.h): never 0, never reused, ascending in
- * the order of the calls. Subjects and headers are checked before
+ * the order of the calls. Those of subscriptions have PUBLISHER_SUBSCRIPTION
+ * set and are numbers of their own, so that two callers can share a publisher:
+ * messages, and subscriptions. Subjects and headers are checked before
  * (publish_rights.h, publish_headers.h): here they go to NATS as they are.
  *
  * Two promises make "surely not sent" and "unknown" different:
@@ -24,6 +26,9 @@
 #include "nats/publish_error.h"
 
 struct publisher;
+
+/* Bit of the ids of subscriptions. */
+#define PUBLISHER_SUBSCRIPTION (UINT64_C(1) << 63)
 
 /* All borrowed, for the call. */
 struct publisher_message {

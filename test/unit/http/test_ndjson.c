@@ -213,22 +213,27 @@ static void objects_are_the_data_of_events(void **state)
 /* Core messages are of no stream. */
 static void core_messages_have_no_id(void **state)
 {
-	const struct ndjson_message m = {.is_core = true,
-					 .subject = "a.b",
-					 .subject_len = 3,
-					 .data = "hi",
-					 .len = 2};
+	struct ndjson_message m = {.is_core = true,
+				   .subject = "a.b",
+				   .subject_len = 3,
+				   .time_ns = 1,
+				   .data = "hi",
+				   .len = 2};
 	struct ndjson_message event = m;
 
 	(void)state;
 	assert_string_equal(line_of(&m), "{\"subject\":\"a.b\",\"time\":"
-					 "\"1970-01-01T00:00:00.000000000Z\","
+					 "\"1970-01-01T00:00:00.000000001Z\","
 					 "\"data\":\"hi\"}\n");
 	event.is_event = true;
 	assert_string_equal(line_of(&event),
 			    "data: {\"subject\":\"a.b\",\"time\":"
-			    "\"1970-01-01T00:00:00.000000000Z\","
+			    "\"1970-01-01T00:00:00.000000001Z\","
 			    "\"data\":\"hi\"}\n\n");
+	/* Nor need they have a time. */
+	m.time_ns = 0;
+	assert_string_equal(line_of(&m),
+			    "{\"subject\":\"a.b\",\"data\":\"hi\"}\n");
 }
 
 static const char *text_of(const char *bytes, size_t len)
