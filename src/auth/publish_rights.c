@@ -1,13 +1,17 @@
 #include "auth/publish_rights.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "auth/rights_patterns.h"
 #include "nats/pattern_template.h"
 
 struct publish_rights {
 	struct rights_patterns *patterns;
+	const char *inbox_prefix;
+	const char *api_prefix;
 };
 
 int publish_rights_new(struct publish_rights **ret, struct http_error *why,
@@ -32,6 +36,8 @@ int publish_rights_new(struct publish_rights **ret, struct http_error *why,
 		free(r);
 		return rc;
 	}
+	r->inbox_prefix = src->inbox_prefix;
+	r->api_prefix = src->api_prefix;
 	*ret = r;
 	return 0;
 }
@@ -62,6 +68,17 @@ static int reject_subject_form(struct http_error *why, struct span subject,
 			      fault);
 }
 
+/* A reply of JetStream could be forged, or its API be called, where a prefix
+ * is not hidden by itself. */
+static bool has_own_prefix(struct span subject, const char *prefix)
+{
+	size_t len = prefix == NULL ? 0 : strlen(prefix);
+
+	return len > 0 && subject.len >= len &&
+	       memcmp(subject.at, prefix, len) == 0 &&
+	       (subject.len == len || subject.at[len] == '.');
+}
+
 int publish_rights_check(const struct publish_rights *r, struct span subject,
 			 struct http_error *why)
 {
@@ -76,6 +93,10 @@ int publish_rights_check(const struct publish_rights *r, struct span subject,
 		return rights_reject(why, "publishing to ", subject,
 				     "its first token begins with $ or is "
 				     "_INBOX");
+	if (has_own_prefix(subject, r->inbox_prefix) ||
+	    has_own_prefix(subject, r->api_prefix))
+		return rights_reject(why, "publishing to ", subject,
+				     "it is a subject of the gateway itself");
 	denied = rights_find_denied(r->patterns, subject);
 	if (denied != NULL)
 		return rights_reject_denied(why, "publishing to ", subject,

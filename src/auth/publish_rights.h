@@ -30,6 +30,11 @@ struct publish_rights_source {
 	struct span id;
 	struct span claim;
 	const char *claim_name;
+	/* Subjects of the gateway itself, which are no client's whatever a rule
+	 * says: prefixes of its inbox and of the JetStream API, without a dot
+	 * at their end; NULL for none. They outlive the rights. */
+	const char *inbox_prefix;
+	const char *api_prefix;
 };
 
 /* At most 50 KB of memory. 0, -ENOMEM, or -EINVAL with *why (403): a template
@@ -43,8 +48,8 @@ const struct rights_patterns *publish_rights_of_kv(
 
 /* Checks a subject of a request, any bytes. 0 when it may be published to, or
  * -EINVAL with *why, which names it: 400 when it is no subject or has a
- * wildcard; 403 when it is hidden (pattern_is_hidden()), is inside no allowed
- * pattern, or is denied. */
+ * wildcard; 403 when it is hidden (pattern_is_hidden()) or the gateway's own,
+ * is inside no allowed pattern, or is denied. */
 int publish_rights_check(const struct publish_rights *r, struct span subject,
 			 struct http_error *why);
 

@@ -67,7 +67,7 @@ static int setup(void **state)
 	c->conn = nats_server_dial(url, MESSAGE_WAIT_MS);
 	assert_non_null(c->conn);
 	e2e_gateway(f, "--user", "gw", "--password", "y", "--allow-pub", ">",
-		    NULL);
+		    "--inbox-prefix", "gw_inbox", NULL);
 	return 0;
 }
 
@@ -365,6 +365,7 @@ static void hidden_subjects_are_no_way_in(void **state)
 	expect_problem(c, "PUT", "%24JS.API.STREAM.PURGE.Events", 403,
 		       "begins with $");
 	expect_problem(c, "PUT", "_INBOX.x", 403, "_INBOX");
+	expect_problem(c, "PUT", "gw_inbox.x", 403, "the gateway itself");
 	expect_problem(c, "PUT", "orders.1?reply=$JS.API.STREAM.PURGE.Events",
 		       403, "begins with $");
 	assert_int_equal(e2e_stream_number(&c->e2e, "state.messages"), 0);

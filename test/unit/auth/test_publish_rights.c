@@ -322,9 +322,39 @@ static void answers_like_the_slow_one(void **state)
 	assert_true(allowed > 2000 && rejected > 2000);
 }
 
+/* Also where they do not begin with $ or _INBOX. */
+static void subjects_of_the_gateway(void **state)
+{
+	static char *all[] = {(char *)">"};
+	static const char text[] = "it is a subject of the gateway itself";
+	struct publish_rights_source src = {
+		.allow_pub = all,
+		.n_allow_pub = 1,
+		.id = span_of("alice"),
+		.inbox_prefix = "gw.inbox",
+		.api_prefix = "hub.API",
+	};
+	struct publish_rights *r = make(&src);
+
+	(void)state;
+	expect_answer(r, "gw.inbox.1.2", 403, text);
+	expect_answer(r, "gw.inbox", 403, text);
+	expect_answer(r, "hub.API.STREAM.DELETE.Events", 403, text);
+	expect_answer(r, "gw.inboxes", 0, NULL);
+	expect_answer(r, "gw", 0, NULL);
+	expect_answer(r, "hub.APIs.x", 0, NULL);
+	expect_answer(r, "x.gw.inbox.1", 0, NULL);
+	publish_rights_free(r);
+	src.inbox_prefix = src.api_prefix = NULL;
+	r = make(&src);
+	expect_answer(r, "gw.inbox.1.2", 0, NULL);
+	publish_rights_free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(subjects_of_the_gateway),
 		cmocka_unit_test(templates_give_rights_of_the_identity_alone),
 		cmocka_unit_test(the_part_pub_counts_alone),
 		cmocka_unit_test(a_deny_alone_allows_nothing_more),
