@@ -89,13 +89,31 @@ int kv_write_init(struct kv_write *ret, struct http_error *why,
 	return 0;
 }
 
-struct kv_write kv_write_over(const struct kv_write *w, uint64_t marker)
-{
-	struct kv_write over = *w;
+/* ---- over a deleted key -------------------------------------------------- */
 
-	MUST(w->is_create && marker > 0);
-	over.expected = marker;
-	return over;
+enum { ERR_WRONG_LAST_IN_FLIGHT = 10164 }; /* of replicated streams */
+
+bool kv_write_may_repeat(const struct kv_write *w, const struct js_pub_ack *ack)
+{
+	int err = ack->error.err;
+
+	return w->is_create && !w->is_repeated &&
+	       (err == JS_ERR_WRONG_LAST_SEQUENCE ||
+		err == ERR_WRONG_LAST_IN_FLIGHT);
+}
+
+bool kv_write_over(struct kv_write *w, const struct kv_read_answer *newest)
+{
+	const struct kv_entry *e = &newest->entry;
+	bool is_deleted =
+		newest->result == KV_READ_NONE ||
+		(newest->result == KV_READ_FOUND && !kv_entry_has_value(e));
+
+	MUST(w->is_create && !w->is_repeated);
+	w->is_repeated = true;
+	if (is_deleted)
+		w->expected = newest->result == KV_READ_NONE ? 0 : e->revision;
+	return is_deleted;
 }
 
 /* ---- the message --------------------------------------------------------- */

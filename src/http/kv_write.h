@@ -8,9 +8,9 @@
  *	DELETE, purge=1                KV-Operation: PURGE, Nats-Rollup: sub
  *
  * A create over a deleted key fails at first, since its marker has a sequence.
- * The writer reads the marker and repeats the message with that sequence: see
- * kv_write_over(). Between both another client may write; the second message
- * then fails. */
+ * The writer then reads the newest entry from the leader, and repeats the
+ * message once with the marker's sequence. Between both another client may
+ * write; the second message fails then. */
 #ifndef SLUICE_KV_WRITE_H
 #define SLUICE_KV_WRITE_H
 
@@ -20,6 +20,8 @@
 #include "http/kv_query.h"
 #include "http/publish_headers.h"
 #include "http/request.h"
+#include "nats/js_pub_ack.h"
+#include "nats/kv_read.h"
 
 struct kv_write {
 	bool is_marker; /* DELETE: the message has no data */
@@ -30,6 +32,7 @@ struct kv_write {
 	bool has_expected;
 	uint64_t expected; /* last sequence of the subject; 0: none */
 	uint64_t ttl_ms;   /* 0: none */
+	bool is_repeated;
 };
 
 /* `action`: PUT, create or delete. 0, or -EINVAL with *why: etag.h's errors;
@@ -41,8 +44,13 @@ int kv_write_init(struct kv_write *ret, struct http_error *why,
 		  enum kv_action action, const struct kv_query *query,
 		  const struct request *req);
 
-/* The same write over the marker with this sequence; of a create alone. */
-struct kv_write kv_write_over(const struct kv_write *w, uint64_t marker);
+/* True when the write failed with a conflict that kv_write_over() may resolve:
+ * the newest entry must be read from the leader. */
+bool kv_write_may_repeat(const struct kv_write *w,
+			 const struct js_pub_ack *ack);
+/* True when the write is to be repeated, with *w changed: the key is deleted,
+ * or has no entry any more. False: the conflict stands, or the read failed. */
+bool kv_write_over(struct kv_write *w, const struct kv_read_answer *newest);
 
 /* Initialises and composes the block; publish_headers_finish() follows in any
  * case. `stream`: of kv_stream(), of a mirror that of its origin. 0, -ENOMEM,

@@ -93,15 +93,68 @@ static void creates(void **state)
 	(void)state;
 	assert_true(w.is_create && !w.is_conditional);
 	expect_block(&w, STREAM SEQUENCE("0") "\r\n");
-	w = kv_write_over(&w, 18);
-	assert_true(w.is_create && !w.is_conditional);
-	expect_block(&w, STREAM SEQUENCE("18") "\r\n");
 	w = good(KV_PUT_KEY, &hour, "if-none-match", "*");
 	assert_true(w.is_create && w.is_conditional);
 	expect_block(&w, STREAM SEQUENCE("0") "Nats-TTL: 3600s\r\n\r\n");
 	w = good(KV_CREATE_KEY, &short_one, "If-None-Match", "*");
 	assert_true(w.is_create && w.is_conditional);
 	expect_block(&w, STREAM SEQUENCE("0") "Nats-TTL: 1500ms\r\n\r\n");
+}
+
+static void creates_over_deleted_keys(void **state)
+{
+	static const struct {
+		enum kv_read_result result;
+		enum kv_operation operation;
+		bool repeats;
+		const char *block;
+	} cases[] = {
+		{KV_READ_FOUND, KV_OPERATION_DEL, true,
+		 STREAM SEQUENCE("18") "\r\n"},
+		{KV_READ_FOUND, KV_OPERATION_PURGE, true,
+		 STREAM SEQUENCE("18") "\r\n"},
+		{KV_READ_FOUND, KV_OPERATION_PUT, false, NULL},
+		{KV_READ_NONE, KV_OPERATION_PUT, true,
+		 STREAM SEQUENCE("0") "\r\n"},
+		{KV_READ_NO_BUCKET, KV_OPERATION_PUT, false, NULL},
+		{KV_READ_FAILED, KV_OPERATION_PUT, false, NULL},
+	};
+	struct js_pub_ack conflict = {.error.err = 10071};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct kv_write w = good(KV_CREATE_KEY, &plain, NULL, NULL);
+		struct kv_read_answer newest = {
+			.result = cases[i].result,
+			.entry = {.revision = 18,
+				  .operation = cases[i].operation},
+		};
+
+		assert_true(kv_write_may_repeat(&w, &conflict));
+		assert_int_equal(kv_write_over(&w, &newest), cases[i].repeats);
+		assert_false(kv_write_may_repeat(&w, &conflict));
+		assert_true(w.is_create && !w.is_conditional);
+		if (cases[i].repeats)
+			expect_block(&w, cases[i].block);
+	}
+}
+
+static void conflicts_that_stand(void **state)
+{
+	struct js_pub_ack ack = {.error.err = 10164};
+	struct kv_write w = good(KV_PUT_KEY, &plain, "If-None-Match", "*");
+
+	(void)state;
+	assert_true(kv_write_may_repeat(&w, &ack));
+	ack.error.err = 10060;
+	assert_false(kv_write_may_repeat(&w, &ack));
+	ack.error.err = 0;
+	assert_false(kv_write_may_repeat(&w, &ack));
+	ack.error.err = 10071;
+	w = good(KV_PUT_KEY, &plain, "If-Match", "\"17\"");
+	assert_false(kv_write_may_repeat(&w, &ack));
+	w = good(KV_DELETE_KEY, &plain, "If-Match", "\"17\"");
+	assert_false(kv_write_may_repeat(&w, &ack));
 }
 
 static void deletes(void **state)
@@ -214,6 +267,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(puts_and_updates),
 		cmocka_unit_test(creates),
+		cmocka_unit_test(creates_over_deleted_keys),
+		cmocka_unit_test(conflicts_that_stand),
 		cmocka_unit_test(deletes),
 		cmocka_unit_test(servers_find_them),
 		cmocka_unit_test(a_name_that_hides_a_header),
