@@ -157,6 +157,19 @@
 	X(CORE_DROPPED, counter, "sluice_core_messages_dropped_total", "",     \
 	  "Messages of core NATS that clients missed because they, or the "    \
 	  "gateway, were too slow.")                                           \
+	X(CORE_PUBLISHED, counter, "sluice_core_publishes_total",              \
+	  "result=\"sent\"",                                                   \
+	  "Messages that clients published by core NATS, by result.")          \
+	X(CORE_PUBLISHES_REJECTED, counter, "sluice_core_publishes_total",     \
+	  "result=\"rejected\"", "")                                           \
+	X(CORE_PUBLISHES_UNKNOWN, counter, "sluice_core_publishes_total",      \
+	  "result=\"unknown\"", "")                                            \
+	X(CORE_REPLIED, counter, "sluice_core_requests_total",                 \
+	  "result=\"replied\"", "Requests that clients sent, by result.")      \
+	X(CORE_REQUESTS_REJECTED, counter, "sluice_core_requests_total",       \
+	  "result=\"rejected\"", "")                                           \
+	X(CORE_REQUESTS_UNKNOWN, counter, "sluice_core_requests_total",        \
+	  "result=\"unknown\"", "")                                            \
 	X(READY, gauge, "sluice_ready", "", "1 while /readyz is 200.")         \
 	X(ERRORS_INFO, counter, "sluice_jetstream_api_errors_total",           \
 	  "call=\"stream_info\"",                                              \

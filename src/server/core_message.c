@@ -79,12 +79,34 @@ static void reject_core_message(struct core_message *m,
 	conn_work_reject(&m->work, &problem);
 }
 
+static void count_core(const struct core_message *m, enum metric publish,
+		       enum metric request)
+{
+	metric_add(set_of_core(m)->cfg.metrics,
+		   m->response == CORE_NOTHING ? publish : request, 1);
+}
+
+/* Of one that has got no reply. */
+static void count_core_failure(const struct core_message *m,
+			       const struct publish_error *e)
+{
+	if (m->work.is_open)
+		return;
+	if (e->is_unknown)
+		count_core(m, METRIC_CORE_PUBLISHES_UNKNOWN,
+			   METRIC_CORE_REQUESTS_UNKNOWN);
+	else
+		count_core(m, METRIC_CORE_PUBLISHES_REJECTED,
+			   METRIC_CORE_REQUESTS_REJECTED);
+}
+
 static void fail_core_message(struct core_message *m,
 			      enum publish_failure failure)
 {
 	struct publish_error e;
 
 	publish_error_of(&e, failure);
+	count_core_failure(m, &e);
 	reject_core_message(m, &e);
 }
 
@@ -214,6 +236,8 @@ static void on_core_reply(struct outgoing *o,
 {
 	struct core_message *m = CONTAINER_OF(o, struct core_message, outgoing);
 
+	if (m->response == CORE_REPLY || !m->work.is_open)
+		count_core(m, METRIC_CORE_PUBLISHED, METRIC_CORE_REPLIED);
 	if (m->response == CORE_REPLY)
 		respond_with_reply(m, reply);
 	else
@@ -224,12 +248,14 @@ static void on_core_end(struct outgoing *o, enum publish_failure failure)
 {
 	struct core_message *m = CONTAINER_OF(o, struct core_message, outgoing);
 
-	if (failure != PUBLISH_FAILURES)
+	if (failure != PUBLISH_FAILURES) {
 		fail_core_message(m, failure);
-	else if (m->response == CORE_NOTHING)
+	} else if (m->response == CORE_NOTHING) {
+		count_core(m, METRIC_CORE_PUBLISHED, METRIC_CORE_REPLIED);
 		conn_work_respond(&m->work, 204, NULL, NULL, NULL, 0);
-	else
+	} else {
 		conn_work_end(&m->work);
+	}
 }
 
 /* ---- the payload --------------------------------------------------------- */
