@@ -80,15 +80,16 @@ static void make_readable_filter(struct readable *r)
 
 /* ---- from begin to end --------------------------------------------------- */
 
-/* Adds the patterns of the templates that are not hidden. */
+/* Adds the patterns of the templates; those that are hidden with `hidden`
+ * alone. */
 static char *add_readable_templates(struct readable *r, char *bytes,
-				    char *const *list, size_t n)
+				    char *const *list, size_t n, bool hidden)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct span text = span_of(list[i]);
 		size_t len = 0;
 
-		if (pattern_is_hidden(text))
+		if (pattern_is_hidden(text) && !hidden)
 			continue;
 		MUST(pattern_template_render(text, span_of("*"), bytes, &len) ==
 		     NULL);
@@ -150,8 +151,9 @@ int readable_new(struct readable **ret, const struct readable_source *src)
 		return -ENOMEM;
 	r->refs = 1;
 	bytes = (char *)(r->patterns + n);
-	bytes = add_readable_templates(r, bytes, subjects, n_subjects);
-	add_readable_templates(r, bytes, src->allow_sub, n_allow_sub);
+	bytes = add_readable_templates(r, bytes, subjects, n_subjects,
+				       src->is_bucket);
+	add_readable_templates(r, bytes, src->allow_sub, n_allow_sub, false);
 	finish_readable(r);
 	*ret = r;
 	return 0;

@@ -18,6 +18,9 @@ struct readable_source {
 	char *const *allow_sub; /* --allow-sub: hidden ones add nothing */
 	size_t n_allow_sub;
 	bool all; /* tokens carry rights, which may name any subject */
+	/* `subjects` are those of a key-value bucket, which are hidden:
+	 * without `allow_sub` and `all`. */
+	bool is_bucket;
 };
 
 /* `{id}` is any token. -ENOMEM or 0. */

@@ -126,6 +126,28 @@ static void hidden_subjects_are_not_readable(void **state)
 }
 
 /* A claim may name any subject. */
+static void subjects_of_a_bucket_are_readable(void **state)
+{
+	char *subjects[] = {T("$KV.cfg.>")};
+	struct readable_source src = {.subjects = subjects,
+				      .n_subjects = 1,
+				      .is_bucket = true};
+	struct readable *r = NULL;
+
+	(void)state;
+	assert_int_equal(readable_new(&r, &src), 0);
+	assert_string_equal(readable_filter(r), "$KV.cfg.>");
+	assert_true(readable_has(r, span_of("$KV.cfg.a")));
+	assert_true(readable_has(r, span_of("$KV.cfg.a.b")));
+	assert_false(readable_has(r, span_of("$KV.cfg")));
+	assert_false(readable_has(r, span_of("$KV.other.a")));
+	assert_false(readable_has(r, span_of("events.a")));
+	assert_true(readable_overlaps(r, span_of("$KV.cfg.a.*")));
+	assert_true(readable_overlaps(r, span_of("$KV.*.>")));
+	assert_false(readable_overlaps(r, span_of("$KV.other.>")));
+	readable_unref(r);
+}
+
 static void tokens_make_all_readable(void **state)
 {
 	char *subjects[] = {T("events.{id}")};
@@ -152,6 +174,7 @@ int main(void)
 		cmocka_unit_test(one_filter_covers_all_patterns),
 		cmocka_unit_test(all_patterns_are_covered),
 		cmocka_unit_test(hidden_subjects_are_not_readable),
+		cmocka_unit_test(subjects_of_a_bucket_are_readable),
 		cmocka_unit_test(tokens_make_all_readable),
 	};
 
