@@ -40,8 +40,9 @@ static int take_acknowledgement(struct js_pub_ack *ret, const json_t *ack,
 
 	if (js_json_string(name, sizeof(name), &len, ack, "stream") < 0 ||
 	    strcmp(name, stream) != 0 ||
-	    js_json_u64(&ret->seq, ack, "seq") < 0 || ret->seq == 0 ||
-	    take_duplicate(&ret->duplicate, ack) < 0)
+	    js_json_u64(&ret->seq, ack, "seq") < 0 ||
+	    take_duplicate(&ret->duplicate, ack) < 0 ||
+	    (ret->seq == 0 && !ret->duplicate))
 		return -EINVAL;
 	if (json_object_get(ack, "count") != NULL &&
 	    js_json_u64(&ret->count, ack, "count") < 0)
@@ -50,6 +51,17 @@ static int take_acknowledgement(struct js_pub_ack *ret, const json_t *ack,
 		return 0;
 	return js_json_string(ret->domain, sizeof(ret->domain), &len, ack,
 			      "domain");
+}
+
+/* nats-server before 2.11 acknowledges a duplicate in a cluster without a
+ * sequence while the first message is not stored yet, and may never be. Later
+ * servers report this error. */
+static void take_pending_duplicate(struct js_pub_ack *ret)
+{
+	*ret = (struct js_pub_ack){0};
+	js_error_set(&ret->error, JS_ERR_DUPLICATE_PENDING,
+		     "duplicate message id is in process");
+	ret->error.code = 409;
 }
 
 void js_pub_ack_parse(struct js_pub_ack *ret, const char *json, size_t len,
@@ -67,6 +79,8 @@ void js_pub_ack_parse(struct js_pub_ack *ret, const char *json, size_t len,
 		*ret = (struct js_pub_ack){0};
 		js_error_set(&ret->error, JS_JSON_MALFORMED,
 			     "not an acknowledgement of this stream");
+	} else if (ret->seq == 0) {
+		take_pending_duplicate(ret);
 	}
 	json_decref(root);
 }

@@ -4,7 +4,7 @@
  *	{"error":{"code":400,"err_code":10071,"description":"..."},"seq":0}
  *
  * Any responder on the subject can answer a publish, so these bytes are
- *hostile: a reply without a stream and a sequence is no acknowledgement. */
+ * hostile: a reply without a stream and a sequence is no acknowledgement. */
 #ifndef SLUICE_JS_PUB_ACK_H
 #define SLUICE_JS_PUB_ACK_H
 
@@ -14,7 +14,11 @@
 
 #include "nats/js_json.h"
 
-enum { JS_ERR_WRONG_LAST_SEQUENCE = 10071 };
+enum {
+	JS_ERR_WRONG_LAST_SEQUENCE = 10071,
+	/* The first message with the id is being stored. */
+	JS_ERR_DUPLICATE_PENDING = 10158,
+};
 
 struct js_pub_ack {
 	/* JS_JSON_MALFORMED: no acknowledgement, or one of another stream. */

@@ -63,6 +63,7 @@ static void answers_that_are_none(void **state)
 		"{\"stream\":\"Events\"}",
 		"{\"seq\":1}",
 		"{\"stream\":\"Events\",\"seq\":0}",
+		"{\"stream\":\"Other\",\"seq\":0,\"duplicate\":true}",
 		"{\"stream\":\"Events\",\"seq\":-1}",
 		"{\"stream\":\"Events\",\"seq\":1.5}",
 		"{\"stream\":\"Events\",\"seq\":\"1\"}",
@@ -113,6 +114,18 @@ static void errors(void **state)
 	assert_string_equal(ack.error.text, "a??b??");
 }
 
+/* As of nats-server 2.9 and 2.10, in a cluster. */
+static void a_duplicate_of_what_is_not_stored_yet(void **state)
+{
+	struct js_pub_ack ack = parse("{\"stream\":\"Events\", \"seq\":0,"
+				      "\"duplicate\": true}");
+
+	(void)state;
+	assert_int_equal(ack.error.err, JS_ERR_DUPLICATE_PENDING);
+	assert_int_equal(ack.error.code, 409);
+	assert_false(ack.duplicate);
+}
+
 static void expect_current(const char *err_code, const char *description,
 			   bool known, uint64_t current)
 {
@@ -152,6 +165,7 @@ int main(void)
 		cmocka_unit_test(acknowledgements),
 		cmocka_unit_test(answers_that_are_none),
 		cmocka_unit_test(errors),
+		cmocka_unit_test(a_duplicate_of_what_is_not_stored_yet),
 		cmocka_unit_test(the_last_sequence),
 	};
 
