@@ -46,26 +46,27 @@ static void *post_backlog(void *arg)
 	return NULL;
 }
 
-int nats_backlog_init(struct nats_backlog *b)
+void nats_backlog_init(struct nats_backlog *b)
 {
-	int rc;
-
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->change, NULL);
-	rc = pthread_create(&b->thread, NULL, post_backlog, b);
+}
+
+int nats_backlog_start(struct nats_backlog *b)
+{
+	int rc = pthread_create(&b->thread, NULL, post_backlog, b);
 	b->has_thread = rc == 0;
 	return -rc;
 }
 
 void nats_backlog_finish(struct nats_backlog *b)
 {
-	if (!b->has_thread)
-		return;
 	pthread_mutex_lock(&b->lock);
 	b->closed = true;
 	pthread_cond_signal(&b->change);
 	pthread_mutex_unlock(&b->lock);
-	pthread_join(b->thread, NULL);
+	if (b->has_thread)
+		pthread_join(b->thread, NULL);
 	while (b->n > 0)
 		drop_oldest_message(b);
 	free(b->messages);

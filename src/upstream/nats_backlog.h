@@ -25,9 +25,10 @@ struct nats_backlog {
 	bool closed;
 };
 
-/* `post` and `arg` are set by the caller, the rest is zeroed. Negative errno or
- * 0; nats_backlog_finish() in any case. */
-int nats_backlog_init(struct nats_backlog *b);
+/* `post` and `arg` are set by the caller, the rest is zeroed. */
+void nats_backlog_init(struct nats_backlog *b);
+/* Starts the thread, before the first message. Negative errno or 0. */
+int nats_backlog_start(struct nats_backlog *b);
 /* No nats_backlog_put() may follow. Waits for a post in progress. */
 void nats_backlog_finish(struct nats_backlog *b);
 

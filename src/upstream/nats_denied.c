@@ -91,7 +91,10 @@ int nats_denied_parse(struct nats_denied *ret, const char *text)
 	rc = take_names(ret, at);
 	if (rc < 0 || (rc == 0 && strlen(text) < CUT_TEXT_MIN))
 		return -EINVAL;
-	ret->is_cut = rc == 0;
+	/* A queue may have stood behind the quote. */
+	ret->is_cut = rc == 0 ||
+		      (ret->kind == NATS_DENIED_SUBSCRIPTION &&
+		       ret->queue[0] == '\0' && strlen(text) >= CUT_TEXT_MIN);
 	return 0;
 }
 

@@ -297,10 +297,13 @@ struct nats_session *nats_session_new(struct nats_options *o,
 	s->wake = wake;
 	s->hung = hung;
 	buf_init(&s->request, REQUEST_MAX);
+	s->backlog.post = post_session_message;
+	s->backlog.arg = s;
+	nats_backlog_init(&s->backlog);
+	nats_publishing_init(&s->publishing, &s->inbox, events, wake);
 	pthread_mutex_init(&s->lock, NULL);
 	nats_guard_register(&s->guard);
 	nats_inbox_init(&s->inbox, s->guard.number, o->inbox_prefix);
-	nats_publishing_init(&s->publishing, &s->inbox, events, wake);
 	s->connect = begin_connect(s, server, err);
 	if (s->connect == NULL) {
 		nats_session_free(s);
@@ -316,9 +319,7 @@ static natsStatus subscribe_inbox(struct nats_session *s)
 	natsStatus status;
 
 	nats_inbox_wildcard(&s->inbox, subject);
-	s->backlog.post = post_session_message;
-	s->backlog.arg = s;
-	if (nats_backlog_init(&s->backlog) < 0)
+	if (nats_backlog_start(&s->backlog) < 0)
 		return NATS_NO_MEMORY;
 	status = natsConnection_Subscribe(&s->sub, s->conn, subject, on_message,
 					  nats_guard_argument(&s->guard));

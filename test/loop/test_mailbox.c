@@ -115,6 +115,33 @@ static void the_bell_rings_for_the_first_letter_only(void **state)
 	mailbox_finish(&m);
 }
 
+/* Messages of less importance leave half of the room to others. */
+static void half_of_the_cap_is_kept(void **state)
+{
+	static char bytes[CAP];
+	struct mailbox m;
+
+	(void)state;
+	assert_int_equal(mailbox_init(&m, CAP, NULL, NULL), 0);
+	assert_true(mailbox_has_half(&m));
+	assert_int_equal(mailbox_post(&m, 0, bytes, CAP / 2 - HEAD + 1,
+				      MAILBOX_HALF),
+			 -ENOBUFS);
+	assert_int_equal(mailbox_post(&m, 0, bytes, CAP / 2 - HEAD,
+				      MAILBOX_HALF),
+			 0);
+	assert_true(mailbox_has_half(&m));
+	assert_int_equal(mailbox_post(&m, 0, bytes, 0, MAILBOX_HALF), -ENOBUFS);
+	assert_int_equal(mailbox_post(&m, 0, bytes, 0, MAILBOX_FAIL), 0);
+	assert_false(mailbox_has_half(&m));
+	assert_int_equal(mailbox_post(&m, 0, bytes, CAP / 2 - 2 * HEAD,
+				      MAILBOX_FAIL),
+			 0);
+	assert_int_equal(take_all(&m), 3);
+	assert_true(mailbox_has_half(&m));
+	mailbox_finish(&m);
+}
+
 static void the_cap_refuses_to_the_byte(void **state)
 {
 	static char bytes[CAP];
@@ -487,6 +514,7 @@ int main(void)
 		cmocka_unit_test(letters_come_whole_and_in_order),
 		cmocka_unit_test(a_letter_may_be_shorter_than_its_room),
 		cmocka_unit_test(the_bell_rings_for_the_first_letter_only),
+		cmocka_unit_test(half_of_the_cap_is_kept),
 		cmocka_unit_test(the_cap_refuses_to_the_byte),
 		cmocka_unit_test(one_that_may_wait_can_be_bigger_than_the_cap),
 		cmocka_unit_test(steady_traffic_allocates_nothing),

@@ -1,4 +1,5 @@
 /* Publishes and requests on a real server. */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <nats/nats.h>
 #include <uv.h>
 
 #include "nats/js_pub_ack.h"
@@ -376,6 +378,97 @@ static void test_denied_subscriptions(void **state)
 	assert_null(publisher_spy_find(&f->spy.published, PUBLISHER_ACTIVE, 0));
 }
 
+static size_t count_threads(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static void test_many_subscriptions(void **state)
+{
+	enum { MANY = 10000 };
+	struct fixture *f = *state;
+	uint64_t first = f->last_id + 1, id = 0;
+	size_t threads = count_threads();
+	const struct publisher_event *ev;
+	char subject[32];
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(subject, sizeof(subject), "many.%u", i);
+		id = subscribe(f, subject, "");
+	}
+	spy_wait_published(&f->spy, PUBLISHER_ACTIVE, id);
+	assert_true(count_threads() < threads + 4);
+	publish(f, "many.77", "hello");
+	ev = spy_wait_published(&f->spy, PUBLISHER_MESSAGE, 0);
+	assert_int_equal(ev->id, first + 77);
+	for (unsigned i = 0; i < MANY; i++)
+		f->p->ops->unsubscribe(f->p, first + i);
+	subscribe(f, "many.>", "");
+	publish(f, "many.77", "again");
+	ev = spy_wait_published(&f->spy, PUBLISHER_MESSAGE, 0);
+	assert_int_equal(ev->id, first + MANY + 1);
+}
+
+enum { FLOOD = 400000 };
+
+/* Messages "1" to FLOOD, at full speed. */
+static void flood(void *arg)
+{
+	struct fixture *f = arg;
+	natsConnection *conn = nats_server_dial(f->nats.url, 5000);
+	char text[16];
+
+	assert_non_null(conn);
+	for (unsigned i = 1; i <= FLOOD; i++) {
+		snprintf(text, sizeof(text), "%u", i);
+		natsConnection_PublishString(conn, "flood", text);
+	}
+	natsConnection_FlushTimeout(conn, 20000);
+	natsConnection_Destroy(conn);
+	nats_ReleaseThreadMemory();
+}
+
+/* The loop stands still, then is slow: messages are dropped, each is counted,
+ * and requests go on. */
+static void test_flood(void **state)
+{
+	const struct request_id info = {1, 1};
+	struct fixture *f = *state;
+	const struct publisher_spy *spy = &f->spy.published;
+	uint64_t id = subscribe(f, "flood", ""), last = FLOOD;
+	uv_thread_t thread;
+	char text[16];
+
+	spy_wait_published(&f->spy, PUBLISHER_ACTIVE, id);
+	f->spy.published.counting = true;
+	assert_int_equal(uv_thread_create(&thread, flood, f), 0);
+	uv_sleep(1000);
+	for (size_t i = 0; i < 10; i++) {
+		assert_int_equal(f->spy.js->ops->info(f->spy.js, info), 0);
+		spy_wait(&f->spy, JETSTREAM_INFO);
+		spy_wait_published(&f->spy, PUBLISHER_REPLY,
+				   request(f, "ev.flood", "x"));
+	}
+	uv_thread_join(&thread);
+	/* One of these finds room, and reports what was dropped before. */
+	while (spy->last_number != last && last < FLOOD + 1000) {
+		snprintf(text, sizeof(text), "%" PRIu64, ++last);
+		spy_wait_published(&f->spy, PUBLISHER_FLUSHED,
+				   publish(f, "flood", text));
+		spy_turn(&f->spy);
+	}
+	assert_true(spy->n_counted > 0);
+	assert_true(spy->n_dropped > 0);
+	assert_int_equal(spy->n_counted + spy->n_dropped, spy->last_number);
+}
+
 /* ---- the end of a session ------------------------------------------------ */
 
 static bool fill_outbox(struct fixture *f, size_t *n_posted)
@@ -425,6 +518,56 @@ static void end_session(struct fixture *f, int signal)
 		(long long)last_sent + 1);
 }
 
+/* Subscriptions end with the session. */
+static void test_subscriptions_end(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = subscribe(f, "end.*", "");
+
+	spy_wait_published(&f->spy, PUBLISHER_ACTIVE, id);
+	nats_server_kill(&f->nats, SIGKILL);
+	spy_wait_published(&f->spy, PUBLISHER_DOWN, 0);
+	f->p->ops->unsubscribe(f->p, id); /* a no-op */
+	nats_server_again(&f->nats);
+	spy_wait_published(&f->spy, PUBLISHER_UP, 0);
+	spy_wait_published(&f->spy, PUBLISHER_FLUSHED, publish(f, "end.a", ""));
+	id = subscribe(f, "end.*", "");
+	spy_wait_published(&f->spy, PUBLISHER_ACTIVE, id);
+	assert_null(
+		publisher_spy_find(&f->spy.published, PUBLISHER_MESSAGE, 0));
+	publish(f, "end.a", "");
+	spy_wait_published(&f->spy, PUBLISHER_MESSAGE, id);
+}
+
+/* Messages in the outbox, a server that does not read, subscriptions: the
+ * close takes seconds at most. */
+static void test_close(void **state)
+{
+	struct fixture *f = *state;
+	size_t n_posted = 0;
+
+	subscribe(f, "close", "");
+	nats_server_kill(&f->nats, SIGSTOP);
+	assert_true(fill_outbox(f, &n_posted));
+	assert_true(spy_stop(&f->spy) < 8000);
+	nats_server_kill(&f->nats, SIGCONT);
+}
+
+static void test_bad_subjects(void **state)
+{
+	struct fixture *f = *state;
+	struct publisher_message m = message_to(f, "", "x");
+
+	m.subject = (struct span){"a\0b", 3};
+	assert_int_equal(f->p->ops->publish(f->p, &m), -EINVAL);
+	m.subject = span_of("a");
+	m.reply = m.subject;
+	m.reply.at = "a\0b";
+	m.reply.len = 3;
+	assert_int_equal(f->p->ops->publish(f->p, &m), -EINVAL);
+	spy_wait_published(&f->spy, PUBLISHER_FLUSHED, publish(f, "ev.a", "x"));
+}
+
 static void test_server_killed(void **state)
 {
 	end_session(*state, SIGKILL);
@@ -455,6 +598,11 @@ int main(void)
 		TEST(test_queue, setup),
 		TEST(test_denied_subscriptions, setup_denied),
 		TEST(test_denied_subscriptions, setup_inbox_denied),
+		TEST(test_many_subscriptions, setup),
+		TEST(test_flood, setup),
+		TEST(test_subscriptions_end, setup),
+		TEST(test_bad_subjects, setup),
+		TEST(test_close, setup),
 		TEST(test_server_killed, setup),
 		TEST(test_server_stopped, setup),
 	};

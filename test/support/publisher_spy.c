@@ -37,6 +37,7 @@ void publisher_spy_record(struct publisher_spy *s,
 		s->last_sent = ev->id;
 	if (s->counting && ev->kind == PUBLISHER_MESSAGE) {
 		s->n_counted++;
+		s->last_number = strtoull(ev->data.at, NULL, 10);
 		return;
 	}
 	item = malloc(sizeof(*item) + ev->subject.len + ev->reply.len +

@@ -19,7 +19,8 @@ struct publisher_spy {
 	/* Messages are counted, not recorded. */
 	bool counting;
 	uint64_t n_counted;
-	uint64_t n_dropped; /* sum of `dropped` */
+	uint64_t n_dropped;   /* sum of `dropped` */
+	uint64_t last_number; /* the payload of the last one begins with */
 };
 
 /* A copy; texts end with a NUL. */
