@@ -216,6 +216,53 @@ int response_unchanged(struct buf *out, const struct response_to *to,
 	return put_page_head(out, to, page, 304, "");
 }
 
+/* `type`, `length`: with 200. */
+static int put_value_head(struct buf *out, const struct response_to *to,
+			  int status, const char *type, const char *length,
+			  const char *extra)
+{
+	const char *const parts[] = {
+		"HTTP/1.1 ",
+		http_status_line(status),
+		date_name(to),
+		date_of(to),
+		type != NULL ? "\r\nContent-Type: " : "",
+		type != NULL ? type : "",
+		type != NULL ? "\r\nContent-Length: " : "",
+		type != NULL ? length : "",
+		"\r\nCache-Control: private, no-cache"
+		"\r\nConnection: ",
+		connection_value(to->keep_alive),
+		"\r\nVary: Accept"
+		"\r\nX-Content-Type-Options: nosniff\r\n",
+		extra,
+		extra_lines_of(to),
+		"\r\n",
+		NULL,
+	};
+
+	return put_whole_response(out, parts);
+}
+
+int response_value(struct buf *out, const struct response_to *to,
+		   const char *type, const char *extra, const void *body,
+		   size_t len)
+{
+	size_t had = buf_unread(out);
+	char length[24];
+	int rc;
+
+	snprintf(length, sizeof(length), "%zu", len);
+	rc = put_value_head(out, to, 200, type, length, extra);
+	return rc < 0 ? rc : put_response_body(out, to, had, body, len);
+}
+
+int response_value_unchanged(struct buf *out, const struct response_to *to,
+			     const char *extra)
+{
+	return put_value_head(out, to, 304, NULL, NULL, extra);
+}
+
 /* RFC 6750, section 3: the error of a token; none for a request without a
  * token. The texts of these errors contain no quotation marks. */
 static int put_challenge(char *out, size_t size, const struct http_error *r)

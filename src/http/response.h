@@ -64,6 +64,15 @@ int response_page(struct buf *out, const struct response_to *to,
 int response_unchanged(struct buf *out, const struct response_to *to,
 		       const struct response_page *page);
 
+/* A value that a private cache may keep, and must revalidate. `type`, `extra`:
+ * as of response_short(); `extra` has the ETag. Its type depends on Accept. */
+int response_value(struct buf *out, const struct response_to *to,
+		   const char *type, const char *extra, const void *body,
+		   size_t len);
+/* 304: the cached value is current. The same `extra`. */
+int response_value_unchanged(struct buf *out, const struct response_to *to,
+			     const char *extra);
+
 /* text/plain; charset=utf-8, one line; Allow (405), Retry-After (503, 429),
  * WWW-Authenticate (401) and Vary (406) where the status requires them. */
 int response_error(struct buf *out, const struct response_to *to,

@@ -139,6 +139,67 @@ static void test_stream_heads(void **state)
 	}
 }
 
+static void test_values(void **state)
+{
+	static const struct response_to to = {
+		.minor = 1,
+		.date = "Sun, 06 Nov 1994 08:49:37 GMT",
+		.lines = "Vary: Origin\r\n",
+	};
+	struct buf b = room();
+
+	(void)state;
+	assert_int_equal(response_value(&b, &keep, "application/octet-stream",
+					"ETag: \"17\"\r\n", "a\0b", 3),
+			 0);
+	assert_int_equal(buf_unread(&b) - 1, strlen((char *)buf_data(&b)) + 1);
+	buf_truncate(&b, buf_unread(&b) - 2);
+	expect_bytes(&b, "HTTP/1.1 200 OK\r\n"
+			 "Content-Type: application/octet-stream\r\n"
+			 "Content-Length: 3\r\n"
+			 "Cache-Control: private, no-cache\r\n"
+			 "Connection: keep-alive\r\n"
+			 "Vary: Accept\r\n"
+			 "X-Content-Type-Options: nosniff\r\n"
+			 "ETag: \"17\"\r\n\r\na");
+	assert_int_equal(response_value_unchanged(&b, &to, "ETag: \"17\"\r\n"),
+			 0);
+	expect_bytes(&b, "HTTP/1.1 304 Not Modified\r\n"
+			 "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+			 "Cache-Control: private, no-cache\r\n"
+			 "Connection: close\r\n"
+			 "Vary: Accept\r\n"
+			 "X-Content-Type-Options: nosniff\r\n"
+			 "ETag: \"17\"\r\n"
+			 "Vary: Origin\r\n\r\n");
+	assert_int_equal(response_value(&b, &head_of, "a/b", "", "abc", 3), 0);
+	expect_bytes(&b, "HTTP/1.1 200 OK\r\n"
+			 "Content-Type: a/b\r\n"
+			 "Content-Length: 3\r\n"
+			 "Cache-Control: private, no-cache\r\n"
+			 "Connection: keep-alive\r\n"
+			 "Vary: Accept\r\n"
+			 "X-Content-Type-Options: nosniff\r\n\r\n");
+}
+
+static void a_value_is_whole_or_not_there(void **state)
+{
+	struct buf b = room();
+	size_t whole;
+
+	(void)state;
+	assert_int_equal(response_value(&b, &keep, "a/b", "", "abc", 3), 0);
+	whole = buf_unread(&b);
+	buf_finish(&b);
+	for (size_t max = 0; max <= whole; max++) {
+		buf_init(&b, max);
+		assert_int_equal(response_value(&b, &keep, "a/b", "", "abc", 3),
+				 max < whole ? -ENOBUFS : 0);
+		assert_int_equal(buf_unread(&b), max < whole ? 0 : whole);
+		buf_finish(&b);
+	}
+}
+
 /* In every kind of response, after the status line. */
 static void test_date(void **state)
 {
@@ -530,6 +591,8 @@ int main(void)
 		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(broken_contracts),
 		cmocka_unit_test(test_stream_heads),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(a_value_is_whole_or_not_there),
 		cmocka_unit_test(test_date),
 		cmocka_unit_test(test_lines_of_a_request),
 		cmocka_unit_test(test_no_content),
