@@ -170,6 +170,26 @@
 	  "result=\"rejected\"", "")                                           \
 	X(CORE_REQUESTS_UNKNOWN, counter, "sluice_core_requests_total",        \
 	  "result=\"unknown\"", "")                                            \
+	X(KV_READ_OK, counter, "sluice_kv_requests_total",                     \
+	  "op=\"read\",result=\"ok\"",                                         \
+	  "Requests for key-value entries that reached NATS, by kind and "     \
+	  "result.")                                                           \
+	X(KV_READ_REJECTED, counter, "sluice_kv_requests_total",               \
+	  "op=\"read\",result=\"rejected\"", "")                               \
+	X(KV_READ_FAILED, counter, "sluice_kv_requests_total",                 \
+	  "op=\"read\",result=\"failed\"", "")                                 \
+	X(KV_LIST_OK, counter, "sluice_kv_requests_total",                     \
+	  "op=\"list\",result=\"ok\"", "")                                     \
+	X(KV_LIST_REJECTED, counter, "sluice_kv_requests_total",               \
+	  "op=\"list\",result=\"rejected\"", "")                               \
+	X(KV_LIST_FAILED, counter, "sluice_kv_requests_total",                 \
+	  "op=\"list\",result=\"failed\"", "")                                 \
+	X(KV_WRITE_OK, counter, "sluice_kv_requests_total",                    \
+	  "op=\"write\",result=\"ok\"", "")                                    \
+	X(KV_WRITE_REJECTED, counter, "sluice_kv_requests_total",              \
+	  "op=\"write\",result=\"rejected\"", "")                              \
+	X(KV_WRITE_FAILED, counter, "sluice_kv_requests_total",                \
+	  "op=\"write\",result=\"failed\"", "")                                \
 	X(READY, gauge, "sluice_ready", "", "1 while /readyz is 200.")         \
 	X(ERRORS_INFO, counter, "sluice_jetstream_api_errors_total",           \
 	  "call=\"stream_info\"",                                              \

@@ -325,6 +325,23 @@ bool options_writing(const struct options *o)
 	return o->allow_pub.n > 0 || options_token_rights(o);
 }
 
+/* An identity cannot be $KV: see pattern_template_render(). */
+static bool names_entries(const struct options_strings *templates)
+{
+	static const char first[] = "$KV.";
+
+	for (size_t i = 0; i < templates->n; i++)
+		if (strncmp(templates->items[i], first, sizeof(first) - 1) == 0)
+			return true;
+	return false;
+}
+
+bool options_key_value(const struct options *o)
+{
+	return options_token_rights(o) || names_entries(&o->allow_sub) ||
+	       names_entries(&o->allow_pub);
+}
+
 static int copy_option_row(struct options *dst, const struct options *src,
 			   const struct options_row *row)
 {

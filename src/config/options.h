@@ -144,6 +144,8 @@ enum options_layer options_layer_of(const struct options *o,
 bool options_token_rights(const struct options *o);
 /* Whether some rule may allow a client to publish. */
 bool options_writing(const struct options *o);
+/* Whether some rule may name entries of key-value buckets. */
+bool options_key_value(const struct options *o);
 /* Resets to the default. -ENOMEM or 0. */
 int options_reset(struct options *o, const struct options_row *row);
 

@@ -19,30 +19,54 @@ static bool is_served(const struct route *r, const struct route_request *req)
 
 	return (r->flags & listener) != 0 &&
 	       ((r->flags & ROUTE_WITH_PAGE) == 0 || req->page) &&
-	       ((r->flags & ROUTE_WITH_WRITING) == 0 || req->writing);
+	       ((r->flags & ROUTE_WITH_WRITING) == 0 || req->writing) &&
+	       ((r->flags & ROUTE_WITH_KV) == 0 || req->kv);
 }
 
-static bool take_subject_part(struct span part, struct span *ret)
+static bool is_path_parameter(struct span name, const char *parameter)
 {
-	*ret = part;
-	return part.len > 0 && memchr(part.at, '/', part.len) == NULL;
+	return name.len == strlen(parameter) &&
+	       memcmp(name.at, parameter, name.len) == 0;
+}
+
+/* Takes the value of a parameter of the path, "{name}...", from *rest. */
+static bool take_path_parameter(struct span *rest, const char *parameter,
+				struct route_match *m)
+{
+	size_t n = strcspn(parameter, "}") + 1;
+	struct span name = {parameter, n}, value = *rest;
+	const char *slash = memchr(rest->at, '/', rest->len);
+	bool is_number = is_path_parameter(name, "{number}");
+
+	if (is_path_parameter(name, "{key}"))
+		m->key = value;
+	else if (slash != NULL)
+		value.len = (size_t)(slash - value.at);
+	if (is_path_parameter(name, "{subject}"))
+		m->subject = value;
+	else if (is_path_parameter(name, "{bucket}"))
+		m->bucket = value;
+	rest->at += value.len;
+	rest->len -= value.len;
+	return value.len > 0 && (!is_number || query_number(value, &m->number));
 }
 
 static bool matches_path(const struct route *r, struct span path,
 			 struct route_match *m)
 {
-	size_t len = strcspn(r->path, "{");
-	const char *parameter = r->path + len;
+	for (const char *at = r->path;; at += strcspn(at, "}") + 1) {
+		size_t len = strcspn(at, "{");
 
-	if (path.len < len || memcmp(path.at, r->path, len) != 0)
-		return false;
-	path.at += len;
-	path.len -= len;
-	if (*parameter == '\0')
-		return path.len == 0;
-	return strcmp(parameter, "{number}") == 0
-		       ? query_number(path, &m->number)
-		       : take_subject_part(path, &m->subject);
+		if (path.len < len || memcmp(path.at, at, len) != 0)
+			return false;
+		path.at += len;
+		path.len -= len;
+		at += len;
+		if (*at == '\0')
+			return path.len == 0;
+		if (!take_path_parameter(&path, at, m))
+			return false;
+	}
 }
 
 static bool repeats_path(const struct route *rows, size_t i)

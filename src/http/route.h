@@ -17,11 +17,12 @@ enum route_flags {
 	ROUTE_CROSS_ORIGIN = 8,	 /* OPTIONS too, where CORS is configured */
 	ROUTE_WITH_WRITING = 16, /* only where writing is switched on */
 	ROUTE_PROBLEMS = 32,	 /* errors are application/problem+json */
+	ROUTE_WITH_KV = 64,	 /* only where key-value is switched on */
 };
 
-/* A path that ends in "{number}" stands for any number there, and one that ends
- * in "{subject}" for any text without '/'. A path may have several rows, one
- * after the other, with different methods. */
+/* In a path "{number}" stands for any number, "{subject}" and "{bucket}" for
+ * any text without '/', and "{key}" for the rest of the path. A path may have
+ * several rows, one after the other, with different methods. */
 struct route {
 	const char *path;
 	const char *methods; /* as in Allow: "GET, HEAD" */
@@ -36,14 +37,18 @@ struct route_request {
 	bool page;    /* the live page is switched on */
 	bool cors;    /* CORS is configured */
 	bool writing; /* writing is switched on */
+	bool kv;      /* key-value is switched on */
 };
 
 struct route_match {
 	size_t row;
-	bool options;	     /* respond to OPTIONS, for any row */
-	bool problems;	     /* ROUTE_PROBLEMS of the row */
-	uint64_t number;     /* of "{number}" */
-	struct span subject; /* of "{subject}", percent-encoded */
+	bool options;	 /* respond to OPTIONS, for any row */
+	bool problems;	 /* ROUTE_PROBLEMS of the row */
+	uint64_t number; /* of "{number}" */
+	/* Percent-encoded. */
+	struct span subject; /* of "{subject}" */
+	struct span bucket;  /* of "{bucket}" */
+	struct span key;     /* of "{key}" */
 	const char *query;   /* in the target, after the '?'; "" for none */
 	/* With `options`: all methods of the path. */
 	char allow[HTTP_ERROR_ALLOW_MAX];

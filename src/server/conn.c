@@ -156,7 +156,7 @@ static int new_parser(struct conn *c)
 	int rc = request_parser_new(&c->parser, cfg->max_header_bytes,
 				    cfg->id_header);
 
-	if (rc == 0 && cfg->writing.is_on)
+	if (rc == 0 && (cfg->writing.is_on || cfg->kv_is_on))
 		request_parser_take_bodies(c->parser);
 	return rc;
 }

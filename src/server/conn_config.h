@@ -40,7 +40,8 @@ struct conn_tokens {
 
 /* Writing: publishes, requests, core subscriptions. */
 struct conn_writing {
-	bool is_on; /* these endpoints exist: some rule may allow it */
+	bool is_on; /* some rule may allow it: endpoints exist, bodies are read
+		     */
 	struct messenger *messenger;
 	const char *stream;
 	const char *api_prefix; /* "$JS.API" */
@@ -78,6 +79,9 @@ struct conn_config {
 	 * identity's own subject: see gateway_follows_own_subject(). */
 	bool follows_own_subject;
 	struct conn_writing writing;
+	/* Key-value: some rule may name entries. Its requests use the messenger
+	 * and the limits of `writing`, whether that is on or not. */
+	bool kv_is_on;
 	struct cors cors;		   /* of public requests */
 	const struct live_page *live_page; /* NULL: none */
 	/* Public connections begin with a header of the PROXY protocol. */

@@ -31,6 +31,7 @@
 #include "loop/poller.h"
 #include "server/access_log.h"
 #include "server/conn_config.h"
+#include "server/kv_bucket_cache.h"
 #include "server/request_limits.h"
 #include "server/subscription_limits.h"
 
@@ -112,6 +113,7 @@ struct conn_set {
 	struct list in[CONN_STATES]; /* in due order, where there is one */
 	struct subscription_limits limits;
 	struct request_limits requests;
+	struct kv_bucket_cache buckets;
 	/* WAITING: the next to be served again, up to the end of the list;
 	 * NULL: none. */
 	struct list *serve_next;

@@ -246,6 +246,7 @@ static void finish_set_parts(struct conn_set *s)
 	request_parser_free(s->spare_parser);
 	subscription_limits_finish(&s->limits);
 	request_limits_finish(&s->requests);
+	kv_bucket_cache_finish(&s->buckets);
 	registry_finish(&s->subscriptions);
 }
 
@@ -278,6 +279,7 @@ static void init_set_parts(struct conn_set *s, const struct conn_config *cfg)
 	s->serve_pipelined = conn_read_serve_pipelined;
 	list_init(&s->peer_checks);
 	list_init(&s->admins);
+	kv_bucket_cache_init(&s->buckets);
 	for (int i = 0; i < SUBSCRIPTION_HEADERS; i++)
 		buf_init(&s->headers[i], CONN_RESPONSE_MAX);
 }

@@ -68,6 +68,7 @@ static void route_request(struct conn *c, struct exchange *x)
 		.page = cfg->live_page != NULL,
 		.cors = x->to.lines != NULL,
 		.writing = cfg->writing.is_on,
+		.kv = cfg->kv_is_on,
 	};
 	struct route_match match;
 	struct http_error why;
@@ -81,6 +82,8 @@ static void route_request(struct conn *c, struct exchange *x)
 	x->query = match.query;
 	x->number = match.number;
 	x->subject = match.subject;
+	x->bucket = match.bucket;
+	x->key = match.key;
 	x->allow = match.allow;
 	(match.options ? options_handler : handlers[match.row])(c, x);
 }

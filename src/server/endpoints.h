@@ -22,6 +22,9 @@
 	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_WRITING |            \
 		  ROUTE_PROBLEMS,                                             \
 	  subjects_handler)                                                   \
+	X("/api/v1/kv/{bucket}/{key}", "GET, HEAD",                           \
+	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_KV | ROUTE_PROBLEMS, \
+	  kv_get_handler)                                                     \
 	X("/metrics", "GET, HEAD", ROUTE_ADMIN, metrics_handler)              \
 	X("/subscriptions", "GET, HEAD, DELETE", ROUTE_ADMIN,                 \
 	  subscriptions_handler)                                              \
@@ -40,7 +43,9 @@ struct exchange {
 	const char *accept;  /* all Accept headers, joined by ','; or NULL */
 	const char *query;   /* behind the '?'; "" for none */
 	uint64_t number;     /* of "{number}" */
-	struct span subject; /* of "{subject}", percent-encoded */
+	struct span subject; /* of "{subject}", percent-encoded, as these: */
+	struct span bucket;  /* of "{bucket}" */
+	struct span key;     /* of "{key}" */
 	const char *allow;   /* OPTIONS: all methods of the path */
 	bool by_proxy;	     /* it comes from a trusted proxy */
 	struct response_to to;

@@ -414,8 +414,9 @@ static void start_conns(struct server *s)
 		.writing =
 			gateway_writing(o, &s->publishing.messenger, "$JS.API"),
 		.live_page = o->ui ? &s->ui : NULL,
+		.kv_is_on = options_key_value(o),
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header,
-			 options_writing(o)},
+			 options_writing(o) || options_key_value(o)},
 		.proxy_protocol = o->proxy_protocol,
 		.trusted = s->trusted,
 		.n_trusted = o->trusted_proxy.n,

@@ -17,7 +17,22 @@
 
 #define SUBJECTS "/api/v1/subjects/"
 
-enum { PAGE, EVENTS_ROW, PUBLISH, LIVE, PUT, METRICS, LIST, NUMBERED, LIVEZ };
+#define KV "/kv"
+
+enum {
+	PAGE,
+	EVENTS_ROW,
+	PUBLISH,
+	LIVE,
+	PUT,
+	BUCKETS,
+	BUCKET,
+	KEY,
+	METRICS,
+	LIST,
+	NUMBERED,
+	LIVEZ
+};
 
 #define WRITES (ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_WRITING)
 
@@ -27,6 +42,9 @@ static const struct route rows[] = {
 	[PUBLISH] = {EVENTS, "POST", WRITES | ROUTE_PROBLEMS},
 	[LIVE] = {SUBJECTS "{subject}", "GET, HEAD", WRITES | ROUTE_PROBLEMS},
 	[PUT] = {SUBJECTS "{subject}", "PUT, POST", WRITES | ROUTE_PROBLEMS},
+	[BUCKETS] = {KV, "GET", ROUTE_PUBLIC | ROUTE_WITH_KV},
+	[BUCKET] = {KV "/{bucket}", "GET", ROUTE_PUBLIC | ROUTE_WITH_KV},
+	[KEY] = {KV "/{bucket}/{key}", "GET", ROUTE_PUBLIC | ROUTE_WITH_KV},
 	[METRICS] = {"/metrics", "GET, HEAD", ROUTE_ADMIN},
 	[LIST] = {"/list", "GET, HEAD, DELETE", ROUTE_ADMIN},
 	[NUMBERED] = {"/list/{number}", "GET, HEAD", ROUTE_ADMIN},
@@ -393,6 +411,55 @@ static void test_subjects(void **state)
 	}
 }
 
+/* A key is the rest of the path. */
+static void test_keys(void **state)
+{
+	static const struct {
+		const char *path;
+		size_t row;
+		const char *bucket, *key;
+	} good[] = {
+		{"", BUCKETS, "", ""},
+		{"/cfg", BUCKET, "cfg", ""},
+		{"/%2F", BUCKET, "%2F", ""},
+		{"/cfg/a", KEY, "cfg", "a"},
+		{"/cfg/a/b", KEY, "cfg", "a/b"},
+		{"/cfg//", KEY, "cfg", "/"},
+		{"/cfg/a%2Fb/", KEY, "cfg", "a%2Fb/"},
+		{"/cfg/../x", KEY, "cfg", "../x"},
+	};
+	static const char *const bad[] = {"/", "//", "//a", "/cfg/"};
+	struct route_request req = plain;
+	char target[64];
+
+	(void)state;
+	req.target = target;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		struct route_match m;
+
+		snprintf(target, sizeof(target), KV "%s?a/b", good[i].path);
+		req.kv = false;
+		expect_rejected(&req, 404, REJECT_NOT_FOUND, NULL, NULL);
+		req.kv = true;
+		assert_int_equal(expect_row(&req), good[i].row);
+		m = expect_good(&req);
+		if (m.row != BUCKETS) {
+			assert_int_equal(m.bucket.len, strlen(good[i].bucket));
+			assert_memory_equal(m.bucket.at, good[i].bucket,
+					    m.bucket.len);
+		}
+		if (m.row == KEY) {
+			assert_int_equal(m.key.len, strlen(good[i].key));
+			assert_memory_equal(m.key.at, good[i].key, m.key.len);
+		}
+		assert_string_equal(m.query, "a/b");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		snprintf(target, sizeof(target), KV "%s", bad[i]);
+		expect_rejected(&req, 404, REJECT_NOT_FOUND, NULL, NULL);
+	}
+}
+
 /* A secret in the wrong place is not shown, in the response or the log. */
 static void test_hidden(void **state)
 {
@@ -420,6 +487,7 @@ int main(void)
 		cmocka_unit_test(test_writing_is_switched_on),
 		cmocka_unit_test(test_methods_of_all_rows),
 		cmocka_unit_test(test_subjects),
+		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_hidden),
 	};
 
