@@ -153,8 +153,7 @@ int response_short(struct buf *out, const struct response_to *to, int status,
 		type != NULL ? type : "",
 		type != NULL ? "\r\nContent-Length: " : "",
 		type != NULL ? length : "",
-		"\r\nCache-Control: ",
-		to->cache != NULL ? to->cache : "no-store",
+		"\r\nCache-Control: no-store"
 		/* HTTP/1.0 needs an explicit "keep-alive". */
 		"\r\nConnection: ",
 		connection_value(to->keep_alive),
@@ -166,8 +165,7 @@ int response_short(struct buf *out, const struct response_to *to, int status,
 	};
 	int rc;
 
-	if (reason == NULL ||
-	    (status == 204 || status == 304) != (type == NULL))
+	if (reason == NULL || (status == 204) != (type == NULL))
 		return -EINVAL;
 	snprintf(length, sizeof(length), "%zu", len);
 	rc = put_whole_response(out, parts);

@@ -24,8 +24,6 @@ struct response_to {
 	bool problems;	   /* errors are application/problem+json */
 	const char *date;  /* http_date.h; NULL: no clock */
 	const char *type;  /* of a subscription; NULL: text/event-stream */
-	const char *cache; /* Cache-Control of a short response; NULL: no-store
-			    */
 	const char *lines; /* more header lines, each with its CRLF, of every
 			      response to this request; NULL: none */
 };
@@ -39,9 +37,9 @@ int response_continue(struct buf *out);
  * before. */
 int response_subscription(struct buf *out, const struct response_to *to);
 
-/* A short response with Content-Length. `type`: Content-Type.
- * `extra`: header lines of this response, each with its CRLF, or NULL. 204 and
- * 304 have neither type nor body (RFC 9110, section 8.6). */
+/* A short response with Content-Length and no-store. `type`: Content-Type.
+ * `extra`: header lines of this response, each with its CRLF, or NULL. 204 has
+ * neither type nor body (RFC 9110, section 8.6). */
 int response_short(struct buf *out, const struct response_to *to, int status,
 		   const char *type, const char *extra, const void *body,
 		   size_t len);

@@ -239,6 +239,20 @@ void conn_work_respond(struct conn_work *w, int status, const char *type,
 	send_work_response(w, &out, rc);
 }
 
+void conn_work_respond_value(struct conn_work *w, const char *type,
+			     const char *extra, const void *body, size_t len)
+{
+	struct buf out;
+	int rc;
+
+	prepare_work_response(w);
+	buf_init(&out, CONN_RESPONSE_MAX + len);
+	rc = type == NULL
+		     ? response_value_unchanged(&out, &w->to, extra)
+		     : response_value(&out, &w->to, type, extra, body, len);
+	send_work_response(w, &out, rc);
+}
+
 void conn_work_reject(struct conn_work *w, const struct problem *p)
 {
 	struct conn_set *s = w->conn->set;

@@ -92,6 +92,9 @@ void conn_work_reject_memory(struct conn_work *w);
  * connection is not kept alive. `type`, `extra`: response_short(). */
 void conn_work_respond(struct conn_work *w, int status, const char *type,
 		       const char *extra, const void *body, size_t len);
+/* The same with response_value(); `type` NULL: 304. */
+void conn_work_respond_value(struct conn_work *w, const char *type,
+			     const char *extra, const void *body, size_t len);
 /* application/problem+json; counted and logged. */
 void conn_work_reject(struct conn_work *w, const struct problem *p);
 void conn_work_reject_error(struct conn_work *w, const struct http_error *why);

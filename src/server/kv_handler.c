@@ -12,7 +12,7 @@
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
 #include "server/endpoints.h"
-#include "server/kv_read.h"
+#include "server/kv_get.h"
 
 /* The request, as all handlers here read it. */
 struct kv_asked {
@@ -135,11 +135,11 @@ static int check_read_right(const struct conn_config *cfg,
 
 /* ---- one key ------------------------------------------------------------- */
 
-static int start_kv_read(struct conn *c, const struct exchange *x,
-			 const struct kv_asked *asked,
-			 const struct identity *id, struct http_error *why)
+static int start_kv_get(struct conn *c, const struct exchange *x,
+			const struct kv_asked *asked, const struct identity *id,
+			struct http_error *why)
 {
-	const struct kv_read_request r = {
+	const struct kv_get_request r = {
 		.id = id,
 		.bucket = query_text_kept(&asked->bucket),
 		.key = query_text_kept(&asked->key),
@@ -149,7 +149,7 @@ static int start_kv_read(struct conn *c, const struct exchange *x,
 	switch (asked->query.form) {
 	case KV_FORM_VALUE:
 	case KV_FORM_JSON:
-		return kv_read_start(c, x, &r, why);
+		return kv_get_start(c, x, &r, why);
 	case KV_FORM_LINES:
 	case KV_FORM_WATCH:
 		break;
@@ -175,7 +175,7 @@ void kv_get_handler(struct conn *c, const struct exchange *x)
 	rc = check_read_right(&c->set->cfg, &who, (struct span){subject, len},
 			      &why);
 	if (rc == 0)
-		rc = start_kv_read(c, x, &asked, &who.id, &why);
+		rc = start_kv_get(c, x, &asked, &who.id, &why);
 	finish_kv_request(c, x, rc, &why);
 	authentication_finish(&who);
 }

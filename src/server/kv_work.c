@@ -7,6 +7,8 @@
 #include "base/printable.h"
 #include "server/conn_internal.h"
 
+enum { READ_REQUEST_MAX = 512 }; /* bytes of its body */
+
 struct conn_set *kv_work_set(const struct kv_work *w)
 {
 	return w->work.conn->set;
@@ -89,10 +91,16 @@ void kv_work_respond(struct kv_work *w, int status, const char *type,
 	conn_work_respond(&w->work, status, type, lines, body, len);
 }
 
+void kv_work_respond_value(struct kv_work *w, const char *type,
+			   const char *lines, const void *body, size_t len)
+{
+	count_kv(w, 200);
+	conn_work_respond_value(&w->work, type, lines, body, len);
+}
+
 void kv_work_reject(struct kv_work *w, const struct problem *p)
 {
 	count_kv(w, p->error->status);
-	w->work.to.cache = NULL;
 	conn_work_reject(&w->work, p);
 }
 
@@ -133,7 +141,7 @@ void kv_work_fail(struct kv_work *w, enum publish_failure failure)
 	reject_publish_error(w, &e);
 }
 
-static void reject_missing_bucket(struct kv_work *w)
+void kv_work_reject_missing_bucket(struct kv_work *w)
 {
 	kv_bucket_cache_drop(&kv_work_set(w)->buckets, kv_work_bucket(w));
 	kv_work_reject_missing(w, "bucket", kv_work_bucket(w),
@@ -158,7 +166,7 @@ void kv_work_reject_api(struct kv_work *w, const struct js_error *e)
 	struct publish_error failed;
 
 	if (e->err == no_stream && w->bucket[0] != '\0') {
-		reject_missing_bucket(w);
+		kv_work_reject_missing_bucket(w);
 	} else if (e->err == JS_JSON_MALFORMED) {
 		reject_malformed_answer(w, e->text);
 	} else {
@@ -217,6 +225,25 @@ bool kv_work_send(struct kv_work *w, const struct outgoing_cbs *cbs,
 		return true;
 	kv_work_fail(w, failure);
 	return false;
+}
+
+bool kv_work_send_read(struct kv_work *w, const struct outgoing_cbs *cbs,
+		       const struct kv_read *r)
+{
+	bool is_sent = false;
+	struct buf body;
+
+	buf_init(&body, READ_REQUEST_MAX);
+	if (kv_read_request(r, w->subject, &body) < 0)
+		kv_work_fail(w, PUBLISH_BUSY);
+	else
+		is_sent = kv_work_send(w, cbs, (struct span){0},
+				       (struct span){(const char *)buf_data(
+							     &body),
+						     buf_unread(&body)},
+				       false);
+	buf_finish(&body);
+	return is_sent;
 }
 
 /* ---- the bucket ---------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* A request for key-value entries that waits for NATS: what all of them have in
- * common. The first member of the struct of each kind (kv_read.c, kv_change.c,
+ * common. The first member of the struct of each kind (kv_get.c, kv_change.c,
  * kv_list.c, kv_buckets.c).
  *
  *	kv_work_begin(), conn_work_start()
@@ -19,6 +19,7 @@
 #include "http/kv_query.h"
 #include "nats/js_bucket.h"
 #include "nats/js_direct.h"
+#include "nats/kv_read.h"
 #include "nats/messenger.h"
 #include "server/conn_work.h"
 #include "server/request_limits.h"
@@ -72,6 +73,9 @@ void kv_work_find_bucket(struct kv_work *w,
 /* Again: what is known of the bucket was old. */
 void kv_work_find_again(struct kv_work *w);
 
+/* The request for an entry. False: as of kv_work_send(). */
+bool kv_work_send_read(struct kv_work *w, const struct outgoing_cbs *cbs,
+		       const struct kv_read *r);
 /* A request to w->subject. False: not sent; rejected, and the work is gone. */
 bool kv_work_send(struct kv_work *w, const struct outgoing_cbs *cbs,
 		  struct span headers, struct span data, bool is_publish);
@@ -82,11 +86,15 @@ void kv_work_api_subject(struct kv_work *w, const char *operation);
 /* End the work. `lines`: header lines, or NULL. */
 void kv_work_respond(struct kv_work *w, int status, const char *type,
 		     const char *lines, const void *body, size_t len);
+/* As of conn_work_respond_value(). */
+void kv_work_respond_value(struct kv_work *w, const char *type,
+			   const char *lines, const void *body, size_t len);
 void kv_work_reject(struct kv_work *w, const struct problem *p);
 void kv_work_reject_error(struct kv_work *w, const struct http_error *why);
 /* 404, with the text "key ... " or "bucket ...". */
 void kv_work_reject_missing(struct kv_work *w, const char *what,
 			    struct span name, const char *why);
+void kv_work_reject_missing_bucket(struct kv_work *w);
 /* A failure without an error of JetStream. */
 void kv_work_fail(struct kv_work *w, enum publish_failure failure);
 /* An error of the JetStream API. */

@@ -1,6 +1,6 @@
 /* GET of a key: its value, or its entry as JSON. */
-#ifndef SLUICE_KV_READ_H
-#define SLUICE_KV_READ_H
+#ifndef SLUICE_KV_GET_H
+#define SLUICE_KV_GET_H
 
 #include "auth/identity.h"
 #include "base/span.h"
@@ -12,7 +12,7 @@ struct conn;
 
 /* Checked: the names have no fault, and the client may read the key. Borrowed,
  * for the call. */
-struct kv_read_request {
+struct kv_get_request {
 	const struct identity *id;
 	struct span bucket;
 	struct span key;
@@ -20,7 +20,7 @@ struct kv_read_request {
 };
 
 /* 0: the request is answered later, or was. -ENOMEM, or -EINVAL with *why. */
-int kv_read_start(struct conn *c, const struct exchange *x,
-		  const struct kv_read_request *r, struct http_error *why);
+int kv_get_start(struct conn *c, const struct exchange *x,
+		 const struct kv_get_request *r, struct http_error *why);
 
 #endif
