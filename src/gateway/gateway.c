@@ -32,7 +32,7 @@
 #include "gateway/gateway_nats.h"
 #include "gateway/process_stats.h"
 #include "nats/messenger.h"
-#include "server/batch.h"
+#include "server/batch_window.h"
 #include "server/conn_set.h"
 #include "server/conn_sink.h"
 #include "server/dispatch.h"

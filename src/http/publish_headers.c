@@ -19,6 +19,7 @@
 #define LAST_SUBJECT_SEQ EXPECTED "Last-Subject-Sequence"
 #define MSG_ID		 "Nats-Msg-Id"
 #define TTL		 "Nats-TTL"
+#define BATCH		 "Nats-Batch-"
 #define ROLLUP		 "Nats-Rollup"
 #define KV_OPERATION	 "KV-Operation"
 
@@ -31,7 +32,7 @@ static const char *const control_names[] = {
 	MSG_ID,
 	TTL,
 	ROLLUP,
-	"Nats-Batch-",
+	BATCH,
 	"Nats-Fast-Batch-",
 	"Nats-Schedule",
 	"Nats-Incr",
@@ -478,6 +479,26 @@ int publish_headers_end(struct publish_headers *h, struct http_error *why)
 	if (buf_unread(&h->block) == 0)
 		return 0;
 	return put_block(h, why, "\r\n", 2);
+}
+
+int publish_headers_batch(struct publish_headers *h, struct http_error *why,
+			  const char *batch_id, uint64_t seq, bool is_last)
+{
+	char number[24];
+	int rc;
+
+	/* Its empty line comes again. */
+	if (buf_unread(&h->block) > 0)
+		buf_truncate(&h->block, buf_unread(&h->block) - 2);
+	snprintf(number, sizeof(number), "%" PRIu64, seq);
+	rc = put_header_line(h, why, span_of(BATCH "Id"), span_of(batch_id));
+	if (rc == 0)
+		rc = put_header_line(h, why, span_of(BATCH "Sequence"),
+				     span_of(number));
+	if (rc == 0 && is_last)
+		rc = put_header_line(h, why, span_of(BATCH "Commit"),
+				     span_of("1"));
+	return rc < 0 ? rc : put_block(h, why, "\r\n", 2);
 }
 
 int publish_headers_none(const struct request *req, struct http_error *why)

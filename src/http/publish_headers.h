@@ -80,6 +80,11 @@ int publish_headers_marker(struct publish_headers *h, struct http_error *why,
 /* Ends the block, after the last header. */
 int publish_headers_end(struct publish_headers *h, struct http_error *why);
 
+/* Of a message in an atomic batch (ADR-50): `seq` from 1 on; `is_last` commits
+ * the batch. Adds to a block that has ended. */
+int publish_headers_batch(struct publish_headers *h, struct http_error *why,
+			  const char *batch_id, uint64_t seq, bool is_last);
+
 /* Rejects a request with headers for a message: the lines of a batch have their
  * own. */
 int publish_headers_none(const struct request *req, struct http_error *why);

@@ -19,14 +19,14 @@
 #include "base/check.h"
 #include "http/batch_results.h"
 #include "http/publish_headers.h"
+#include "server/atomic_batch.h"
 #include "server/batch_input.h"
+#include "server/batch_window.h"
 #include "server/conn_internal.h"
 #include "server/conn_work.h"
 #include "server/stream_publish.h"
 
 enum {
-	/* Of messages on their way. One may be larger. */
-	WINDOW_BYTES = 1024 * 1024,
 	/* Without a failure the status waits for so many lines. */
 	LINES_BEFORE_STATUS = 10000,
 	/* Results are written at the latest with so many bytes or ms. */
@@ -220,7 +220,7 @@ static bool has_window(const struct batch *b)
 	const struct batch_line *line = &b->input.line;
 	size_t bytes = line->data.len + buf_unread(&line->headers.block);
 
-	return b->n_on_way == 0 || b->bytes_on_way + bytes <= WINDOW_BYTES;
+	return batch_window_has_room(b->n_on_way, b->bytes_on_way, bytes);
 }
 
 /* No memory for the line's message: it waits for earlier messages, if there are
@@ -452,15 +452,6 @@ static int begin_batch(struct batch *b, struct conn *c,
 	return rc;
 }
 
-static int reject_atomic(struct http_error *why)
-{
-	struct publish_error e;
-
-	publish_error_of(&e, PUBLISH_NO_BATCH);
-	problem_of_publish(why, &e);
-	return -EINVAL;
-}
-
 int batch_start(struct conn *c, const struct exchange *x,
 		const struct publish_query *q, const struct authentication *who,
 		struct http_error *why)
@@ -468,10 +459,10 @@ int batch_start(struct conn *c, const struct exchange *x,
 	struct batch *b;
 	int rc = publish_headers_none(x->request, why);
 
-	if (rc == 0 && q->atomic)
-		rc = reject_atomic(why);
 	if (rc < 0)
 		return rc;
+	if (q->atomic)
+		return atomic_batch_start(c, x, q, who, why);
 	b = calloc(1, sizeof(*b));
 	if (b == NULL)
 		return -ENOMEM;

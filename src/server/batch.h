@@ -11,9 +11,6 @@
 
 struct conn;
 
-/* Messages of one batch on their way, at most. */
-enum { BATCH_WINDOW = 64 };
-
 /* As publication_start(). */
 int batch_start(struct conn *c, const struct exchange *x,
 		const struct publish_query *q, const struct authentication *who,

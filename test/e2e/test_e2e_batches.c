@@ -291,6 +291,78 @@ static void the_status_waits_for_10000_lines(void **state)
 	assert_int_equal(e2e_stream_number(f, "state.messages"), 20001);
 }
 
+/* ---- atomic batches ------------------------------------------------------ */
+
+static struct sse_client *send_atomic(struct e2e *f, const char *body)
+{
+	struct sse_client *c = e2e_client(f);
+	char head[TEXT_MAX];
+
+	snprintf(head, sizeof(head),
+		 "POST /api/v1/events?atomic=1 HTTP/1.1\r\nHost: h\r\n"
+		 "user_id: alice\r\nContent-Type: application/x-ndjson\r\n"
+		 "Content-Length: %zu\r\n\r\n",
+		 strlen(body));
+	sse_client_connect(c, f->gw.address);
+	sse_client_send_text(c, head);
+	sse_client_send_text(c, body);
+	sse_client_wait_reply(c);
+	return c;
+}
+
+static void expect_atomic(struct e2e *f, const char *body, int status,
+			  const char *text)
+{
+	struct sse_client *c = send_atomic(f, body);
+
+	expect_status(c, status);
+	if (strstr(bytes_text(&c->body), text) == NULL)
+		fail_msg("%s: %s", text, bytes_text(&c->body));
+}
+
+static void all_messages_or_none(struct e2e *f)
+{
+	char *most = numbered_lines(1000), *more = numbered_lines(1001);
+
+	expect_atomic(f,
+		      "{\"data\":\"a\",\"key\":\"k\"}\n"
+		      "{\"data\":\"b\",\"expect\":0,\"subject\":\"events.b\"}",
+		      201, "\"seq\":2,");
+	expect_atomic(f, "{\"data\":\"c\"}\nx\n", 400, "line 2: bad line");
+	expect_atomic(f, "{\"data\":\"c\"}\n{\"data\":\"d\",\"expect\":7}\n",
+		      409, "last sequence is another");
+	expect_atomic(f,
+		      "{\"data\":\"c\"}\n{\"data\":\"d\",\"key\":\"k\"}\n"
+		      "{\"data\":\"e\"}\n",
+		      409, "A key of the batch");
+	expect_stored(f, "events.alice=a events.b=b ");
+	expect_atomic(f, most, 201, "\"seq\":1002,");
+	expect_atomic(f, more, 413, "more than 1000");
+	assert_int_equal(e2e_stream_number(f, "state.messages"), 1002);
+	free(most);
+	free(more);
+}
+
+/* Servers before 2.12 would store the messages one by one. */
+static void an_atomic_batch(void **state)
+{
+	struct e2e *f = *state;
+
+	if (f->nats.version < 21200) {
+		start_gateway(f);
+		expect_atomic(f, "{\"data\":\"a\"}\n", 501,
+			      "The NATS server has no atomic batches");
+		assert_int_equal(e2e_stream_number(f, "state.messages"), 0);
+		return;
+	}
+	start_gateway(f);
+	expect_atomic(f, "{\"data\":\"a\"}\n", 501, "\"err_code\":10174");
+	gateway_proc_stop(&f->gw);
+	e2e_make_stream(f, "\"allow_atomic\": true");
+	start_gateway(f);
+	all_messages_or_none(f);
+}
+
 /* ---- bodies that come slowly, or not whole ------------------------------- */
 
 static void results_come_while_the_body_does(void **state)
@@ -677,6 +749,7 @@ int main(void)
 		E2E_TEST(a_failed_line_stops_no_other),
 		E2E_TEST(a_batch_is_rejected_as_a_whole),
 		E2E_TEST(the_status_waits_for_10000_lines),
+		E2E_TEST(an_atomic_batch),
 		E2E_TEST(results_come_while_the_body_does),
 		E2E_TEST(a_broken_body_has_results),
 		E2E_TEST(a_body_in_any_two_pieces),

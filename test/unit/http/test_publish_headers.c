@@ -509,6 +509,33 @@ static void blocks_are_limited(void **state)
 	expect_rejected(text, "more than 256 bytes");
 }
 
+static void expect_batch_block(const char *stream, bool is_last,
+			       const char *want)
+{
+	struct publish_headers h;
+	struct http_error why;
+
+	assert_int_equal(compose_for(&h, &why, stream, "", ""), 0);
+	assert_int_equal(publish_headers_batch(&h, &why, "0a1b", 7, is_last),
+			 0);
+	assert_int_equal(buf_unread(&h.block), strlen(want));
+	assert_memory_equal(buf_data(&h.block), want, strlen(want));
+	publish_headers_finish(&h);
+}
+
+static void messages_of_an_atomic_batch(void **state)
+{
+	(void)state;
+	expect_batch_block("Events", false,
+			   "NATS/1.0\r\nNats-Expected-Stream: Events\r\n"
+			   "Nats-Batch-Id: 0a1b\r\nNats-Batch-Sequence: "
+			   "7\r\n\r\n");
+	expect_batch_block("", true,
+			   "NATS/1.0\r\nNats-Batch-Id: 0a1b\r\n"
+			   "Nats-Batch-Sequence: 7\r\nNats-Batch-Commit: "
+			   "1\r\n\r\n");
+}
+
 static void batches_have_no_headers_in_the_head(void **state)
 {
 	static const char *const bad[] = {
@@ -551,6 +578,7 @@ int main(void)
 		cmocka_unit_test(keys_that_are_none),
 		cmocka_unit_test(ttls),
 		cmocka_unit_test(blocks_are_limited),
+		cmocka_unit_test(messages_of_an_atomic_batch),
 		cmocka_unit_test(batches_have_no_headers_in_the_head),
 	};
 
