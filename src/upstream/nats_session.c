@@ -13,6 +13,7 @@
 #include "upstream/nats_backlog.h"
 #include "upstream/nats_codec.h"
 #include "upstream/nats_connect.h"
+#include "upstream/nats_denied.h"
 #include "upstream/nats_guard.h"
 #include "upstream/nats_headers.h"
 #include "upstream/nats_hung.h"
@@ -24,6 +25,7 @@
 enum {
 	FLUSH_MS = 2000,
 	LAST_FLUSH_MS = 500,
+	DENIED_REPORT_MS = 1000,
 	REQUEST_MAX = 16 * 1024,
 	API_SUBJECT_MAX = 4096, /* the server's limit of a protocol line */
 	HEADERS_MAX = 64 * 1024 * 1024,
@@ -31,8 +33,9 @@ enum {
 
 struct nats_session {
 	struct nats_guard guard;
-	pthread_mutex_t lock; /* of the next two */
+	pthread_mutex_t lock; /* of the next three */
 	bool lame_duck;
+	uint64_t denied_ms; /* time of the last report of a denied subject */
 	char error[NATS_SESSION_ERROR_MAX]; /* the last asynchronous one */
 	char *server;			    /* its URL, for status messages */
 
@@ -206,29 +209,50 @@ static void on_core_message(natsConnection *conn, natsSubscription *sub,
 	natsMsg_Destroy(msg);
 }
 
-/* Repeated errors are not reported again, and one that finds no room in the
- * mailbox is dropped: it is for the log only. */
+/* Of a client's message or subscription, not of the gateway's own requests. */
+static bool is_clients_error(const struct nats_session *s, const char *text)
+{
+	const char *prefix = s->options->api_prefix;
+	struct nats_denied denied;
+
+	return nats_denied_parse(&denied, text) == 0 &&
+	       strncmp(denied.subject, prefix, strlen(prefix)) != 0;
+}
+
+/* Repeated errors are not reported again. Clients can name ever other denied
+ * subjects: of those one is reported in DENIED_REPORT_MS. */
+static bool is_error_reported(struct nats_session *s, const char *text)
+{
+	uint64_t now_ms = uv_hrtime() / 1000000;
+	bool is_reported;
+
+	pthread_mutex_lock(&s->lock);
+	is_reported = !is_same_error(text, s->error);
+	if (is_reported && is_clients_error(s, text)) {
+		is_reported = now_ms - s->denied_ms >= DENIED_REPORT_MS;
+		if (is_reported)
+			s->denied_ms = now_ms;
+	}
+	if (is_reported)
+		snprintf(s->error, sizeof(s->error), "%s", text);
+	pthread_mutex_unlock(&s->lock);
+	return is_reported;
+}
+
+/* One that finds no room in the mailbox is dropped: it is for the log only. */
 static void on_error(natsConnection *conn, natsSubscription *sub,
 		     natsStatus status, void *arg)
 {
 	char text[NATS_SESSION_ERROR_MAX];
 	struct nats_session *s;
-	bool is_same;
 
 	(void)conn;
 	nats_connect_error(text, (int)status);
 	s = enter_session(arg);
 	if (s == NULL)
 		return;
-	if (nats_publishing_error(&s->publishing, sub, text)) {
-		leave_session(s);
-		return;
-	}
-	pthread_mutex_lock(&s->lock);
-	is_same = is_same_error(text, s->error);
-	snprintf(s->error, sizeof(s->error), "%s", text);
-	pthread_mutex_unlock(&s->lock);
-	if (!is_same)
+	if (!nats_publishing_error(&s->publishing, sub, text) &&
+	    is_error_reported(s, text))
 		nats_codec_status(s->events, NATS_STATUS_ERROR, s->server, text,
 				  MAILBOX_FAIL);
 	leave_session(s);
@@ -350,6 +374,15 @@ static enum nats_session_state finish_connect(struct nats_session *s, char *err)
 	return NATS_SESSION_OVER;
 }
 
+/* A denied subject ends no session, but nats.c keeps its text. */
+static bool is_reason(const char *text)
+{
+	struct nats_denied denied;
+
+	return text != NULL && *text != '\0' &&
+	       nats_denied_parse(&denied, text) < 0;
+}
+
 /* The reason of the end: the server's text, or else nats.c's. */
 static void set_session_error(struct nats_session *s, char *err)
 {
@@ -358,9 +391,9 @@ static void set_session_error(struct nats_session *s, char *err)
 
 	pthread_mutex_lock(&s->lock);
 	snprintf(err, NATS_SESSION_ERROR_MAX, "%s",
-		 text != NULL && *text != '\0' ? text
-		 : s->error[0] != '\0'	       ? s->error
-					       : natsStatus_GetText(status));
+		 is_reason(text)       ? text
+		 : is_reason(s->error) ? s->error
+				       : natsStatus_GetText(status));
 	pthread_mutex_unlock(&s->lock);
 }
 

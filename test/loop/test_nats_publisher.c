@@ -295,6 +295,28 @@ static void test_denied_publishes(void **state)
 	assert_int_equal(n, 333);
 }
 
+/* Clients can neither fill the log, nor name the reason of a session's end. */
+static void test_denied_log(void **state)
+{
+	struct fixture *f = *state;
+	char subject[64];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 500; i++) {
+		snprintf(subject, sizeof(subject), "no.%u", i);
+		publish(f, subject, "x");
+	}
+	spy_wait_published(&f->spy, PUBLISHER_FLUSHED, f->last_id);
+	for (const char *at = f->spy.notes;
+	     (at = strstr(at, "\nerror ")) != NULL; at++)
+		n++;
+	assert_in_range(n, 1, 3);
+	nats_server_kill(&f->nats, SIGKILL);
+	spy_wait_note(&f->spy, 0, "\ndisconnected ");
+	assert_null(
+		strstr(strstr(f->spy.notes, "\ndisconnected "), "Permissions"));
+}
+
 static void test_denied_request(void **state)
 {
 	struct fixture *f = *state;
@@ -592,6 +614,7 @@ int main(void)
 		TEST(test_core_publish, setup_inbox_denied),
 		TEST(test_denied_publishes, setup_denied),
 		TEST(test_denied_publishes, setup_inbox_denied),
+		TEST(test_denied_log, setup_denied),
 		TEST(test_denied_request, setup_denied),
 		TEST(test_subscription, setup),
 		TEST(test_subscription, setup_inbox_denied),
