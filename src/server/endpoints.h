@@ -25,6 +25,10 @@
 	X("/api/v1/kv/{bucket}/{key}", "GET, HEAD",                           \
 	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_KV | ROUTE_PROBLEMS, \
 	  kv_get_handler)                                                     \
+	X("/api/v1/kv/{bucket}/{key}", "PUT, POST, DELETE",                   \
+	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_KV |                 \
+		  ROUTE_WITH_WRITING | ROUTE_PROBLEMS,                        \
+	  kv_write_handler)                                                   \
 	X("/metrics", "GET, HEAD", ROUTE_ADMIN, metrics_handler)              \
 	X("/subscriptions", "GET, HEAD, DELETE", ROUTE_ADMIN,                 \
 	  subscriptions_handler)                                              \

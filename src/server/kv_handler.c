@@ -12,6 +12,7 @@
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
 #include "server/endpoints.h"
+#include "server/kv_change.h"
 #include "server/kv_get.h"
 
 /* The request, as all handlers here read it. */
@@ -176,6 +177,54 @@ void kv_get_handler(struct conn *c, const struct exchange *x)
 			      &why);
 	if (rc == 0)
 		rc = start_kv_get(c, x, &asked, &who.id, &why);
+	finish_kv_request(c, x, rc, &why);
+	authentication_finish(&who);
+}
+
+static int check_write_right(const struct conn_writing *cfg,
+			     const struct authentication *who,
+			     struct span subject, struct http_error *why)
+{
+	struct publish_rights *rights = NULL;
+	int rc = caller_publish_rights(&rights, cfg, who, why);
+
+	if (rc == 0)
+		rc = kv_rights_check(publish_rights_of_kv(rights), subject,
+				     KV_ACCESS_WRITE, why);
+	publish_rights_free(rights);
+	return rc;
+}
+
+static enum kv_action action_of_method(const char *method)
+{
+	if (strcmp(method, "PUT") == 0)
+		return KV_PUT_KEY;
+	return strcmp(method, "POST") == 0 ? KV_CREATE_KEY : KV_DELETE_KEY;
+}
+
+void kv_write_handler(struct conn *c, const struct exchange *x)
+{
+	char subject[KV_SUBJECT_MAX];
+	struct authentication who;
+	struct kv_change_request r = {
+		.action = action_of_method(x->request->method),
+		.id = &who.id,
+	};
+	struct kv_asked asked;
+	struct http_error why;
+	size_t len;
+	int rc;
+
+	if (!identify_kv_client(c, x, r.action, &asked, &who))
+		return;
+	r.bucket = query_text_kept(&asked.bucket);
+	r.key = query_text_kept(&asked.key);
+	r.query = &asked.query;
+	len = kv_subject(subject, r.bucket, r.key);
+	rc = check_write_right(&c->set->cfg.writing, &who,
+			       (struct span){subject, len}, &why);
+	if (rc == 0)
+		rc = kv_change_start(c, x, &r, &why);
 	finish_kv_request(c, x, rc, &why);
 	authentication_finish(&who);
 }

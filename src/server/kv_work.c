@@ -123,7 +123,7 @@ void kv_work_reject_missing(struct kv_work *w, const char *what,
 }
 
 /* A read that failed has changed nothing. */
-static void reject_publish_error(struct kv_work *w, struct publish_error *e)
+void kv_work_reject_publish(struct kv_work *w, struct publish_error *e)
 {
 	struct http_error why;
 	struct problem problem;
@@ -138,7 +138,7 @@ void kv_work_fail(struct kv_work *w, enum publish_failure failure)
 	struct publish_error e;
 
 	publish_error_of(&e, failure);
-	reject_publish_error(w, &e);
+	kv_work_reject_publish(w, &e);
 }
 
 void kv_work_reject_missing_bucket(struct kv_work *w)
@@ -171,7 +171,7 @@ void kv_work_reject_api(struct kv_work *w, const struct js_error *e)
 		reject_malformed_answer(w, e->text);
 	} else {
 		publish_error_of_ack(&failed, &ack, false);
-		reject_publish_error(w, &failed);
+		kv_work_reject_publish(w, &failed);
 	}
 }
 

@@ -97,6 +97,8 @@ void kv_work_reject_missing(struct kv_work *w, const char *what,
 void kv_work_reject_missing_bucket(struct kv_work *w);
 /* A failure without an error of JetStream. */
 void kv_work_fail(struct kv_work *w, enum publish_failure failure);
+/* e->is_unknown is cleared for a read: it has changed nothing. */
+void kv_work_reject_publish(struct kv_work *w, struct publish_error *e);
 /* An error of the JetStream API. */
 void kv_work_reject_api(struct kv_work *w, const struct js_error *e);
 /* Not reported by a response: the connection closes. */
