@@ -15,6 +15,7 @@
 #include <nats/nats.h>
 #include <uv.h>
 
+#include "base/buf.h"
 #include "nats/js_pub_ack.h"
 #include "nats/message_headers.h"
 #include "nats_server.h"
@@ -126,6 +127,26 @@ static uint64_t request(struct fixture *f, const char *subject,
 	return m.id;
 }
 
+static uint64_t publish(struct fixture *f, const char *subject,
+			const char *data)
+{
+	struct publisher_message m = message_to(f, subject, data);
+
+	assert_int_equal(f->p->ops->publish(f->p, &m), 0);
+	return m.id;
+}
+
+static uint64_t subscribe(struct fixture *f, const char *subject,
+			  const char *queue)
+{
+	uint64_t id = ++f->last_id;
+
+	assert_int_equal(f->p->ops->subscribe(f->p, id, span_of(subject),
+					      span_of(queue)),
+			 0);
+	return id;
+}
+
 static void test_acknowledged(void **state)
 {
 	struct fixture *f = *state;
@@ -181,6 +202,38 @@ static void test_headers(void **state)
 	assert_non_null(strstr(stored->msg.headers, "\"Empty\":[\"\"]"));
 }
 
+/* The block arrives as it is, in its order, however long it is. */
+static void test_header_order(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = subscribe(f, "headers", ""), begin;
+	struct publisher_message m = message_to(f, "headers", "data");
+	struct buf block;
+
+	buf_init(&block, 1 << 20);
+	buf_puts(&block, "NATS/1.0\r\nNats-Expected-Stream: EV\r\n");
+	for (unsigned i = 0; i < 8000; i++)
+		buf_printf(&block, "A: %u\r\n", i % 10);
+	buf_puts(&block, "z: \r\na: b: c\r\n\r\n");
+	m.headers = (struct span){(const char *)buf_data(&block),
+				  buf_unread(&block)};
+	spy_wait_published(&f->spy, PUBLISHER_ACTIVE, id);
+	begin = uv_hrtime();
+	for (size_t i = 0; i < 64; i++) {
+		const struct publisher_event *ev;
+
+		m.id = ++f->last_id;
+		assert_int_equal(f->p->ops->publish(f->p, &m), 0);
+		ev = spy_wait_published(&f->spy, PUBLISHER_MESSAGE, id);
+		assert_int_equal(ev->headers.len, m.headers.len);
+		assert_memory_equal(ev->headers.at, m.headers.at,
+				    m.headers.len);
+		assert_int_equal(ev->data.len, 4);
+	}
+	assert_true(uv_hrtime() - begin < 5000000000);
+	buf_finish(&block);
+}
+
 static void test_over_deadline(void **state)
 {
 	struct fixture *f = *state;
@@ -217,26 +270,6 @@ static void test_too_large(void **state)
 }
 
 /* ---- core publishes ------------------------------------------------------ */
-
-static uint64_t publish(struct fixture *f, const char *subject,
-			const char *data)
-{
-	struct publisher_message m = message_to(f, subject, data);
-
-	assert_int_equal(f->p->ops->publish(f->p, &m), 0);
-	return m.id;
-}
-
-static uint64_t subscribe(struct fixture *f, const char *subject,
-			  const char *queue)
-{
-	uint64_t id = ++f->last_id;
-
-	assert_int_equal(f->p->ops->subscribe(f->p, id, span_of(subject),
-					      span_of(queue)),
-			 0);
-	return id;
-}
 
 static bool has_counted(void *arg)
 {
@@ -608,6 +641,7 @@ int main(void)
 		TEST(test_acknowledged, setup),
 		TEST(test_no_responders, setup),
 		TEST(test_headers, setup),
+		TEST(test_header_order, setup),
 		TEST(test_over_deadline, setup),
 		TEST(test_too_large, setup),
 		TEST(test_core_publish, setup),
