@@ -103,7 +103,7 @@ bool nats_sender_take(struct nats_sender *s, struct mailbox_batch *batch,
 
 /* ---- a message ----------------------------------------------------------- */
 
-static int put_header_text(struct buf *to, struct span text)
+static int put_msg_header_text(struct buf *to, struct span text)
 {
 	int rc = buf_put(to, text.at, text.len);
 
@@ -117,14 +117,14 @@ static int put_header_text(struct buf *to, struct span text)
 	return 0;
 }
 
-static int put_header_line(struct buf *to, const struct message_header *h)
+static int put_msg_header_line(struct buf *to, const struct message_header *h)
 {
-	int rc = put_header_text(to, h->name);
+	int rc = put_msg_header_text(to, h->name);
 
 	if (rc == 0)
 		rc = buf_puts(to, ": ");
 	if (rc == 0)
-		rc = put_header_text(to, h->value);
+		rc = put_msg_header_text(to, h->value);
 	return rc == 0 ? buf_puts(to, "\r\n") : rc;
 }
 
@@ -145,14 +145,14 @@ static natsStatus set_header_lines(struct nats_sender *s, natsMsg *msg,
 	if (!message_headers_next(&rest, &last))
 		return NATS_OK;
 	while (rc == 0 && message_headers_next(&rest, &h)) {
-		rc = put_header_line(b, &last);
+		rc = put_msg_header_line(b, &last);
 		last = h;
 	}
 	if (rc == 0)
-		rc = put_header_text(b, last.name);
+		rc = put_msg_header_text(b, last.name);
 	name_len = buf_unread(b);
 	if (rc < 0 || buf_putc(b, '\0') < 0 ||
-	    put_header_text(b, last.value) < 0 || buf_putc(b, '\0') < 0)
+	    put_msg_header_text(b, last.value) < 0 || buf_putc(b, '\0') < 0)
 		return NATS_NO_MEMORY;
 	return natsMsgHeader_Set(msg, (const char *)buf_data(b),
 				 (const char *)buf_data(b) + name_len + 1);
