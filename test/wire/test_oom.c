@@ -90,6 +90,7 @@ enum {
 };
 
 #define EVENTS "GET /api/v1/events"
+#define PUT    "PUT /api/v1/subjects/"
 #define ALICE  " HTTP/1.1\r\nHost: h\r\nuser_id: alice\r\n"
 #define NDJSON "Accept: application/x-ndjson\r\n\r\n"
 
@@ -120,6 +121,10 @@ static const struct visitor {
 	{EVENTS "?deliver=x" ALICE "\r\n", 400, ALL, false, false},
 	{"GET /livez\r\n\r\n", 505, ALL, false, false},
 	{"POST / HTTP/1.1\r\nHost: h\r\n\r\n", 404, ALL, false, false},
+	{PUT "other" ALICE "\r\n", 403, ALL, false, false},
+	{PUT "orders.alice" ALICE "NatsH-A: b\r\nContent-Length: 9\r\n\r\n"
+	     "cut",
+	 408, ALL, false, false},
 };
 
 enum { VISITORS = sizeof(visitors) / sizeof(visitors[0]) };
@@ -219,6 +224,7 @@ static void begin(struct day *d)
 		d->clients[i].fd = -1;
 	d->server = server_new();
 	assert_true(server_option(d->server, "ping-interval", "2s", err));
+	assert_true(server_option(d->server, "allow-pub", "orders.{id}", err));
 	for (size_t i = 0; i < HISTORY; i++)
 		store(d, i);
 	server_set_send_buffer(d->server, SMALL_SOCKET);
