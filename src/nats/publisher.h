@@ -54,11 +54,13 @@ struct publisher_ops {
 	int (*request)(struct publisher *p, const struct publisher_message *m);
 	/* No more events for this request; a no-op for an unknown id. */
 	void (*forget)(struct publisher *p, uint64_t id);
-	/* Core subscription -> PUBLISHER_ACTIVE, or PUBLISHER_FAILED with
-	 * PUBLISH_DENIED; PUBLISHER_MESSAGE ... It ends with the session.
+	/* Core subscription -> PUBLISHER_ACTIVE, then PUBLISHER_MESSAGE ...; or
+	 * PUBLISHER_FAILED with PUBLISH_DENIED or PUBLISH_BUSY, also later:
+	 * the server's permissions may change. It ends with the session.
 	 * `queue`: empty, or the name of a queue group. */
 	int (*subscribe)(struct publisher *p, uint64_t id, struct span subject,
 			 struct span queue);
+	/* No more messages of it; a no-op for an unknown id. */
 	void (*unsubscribe)(struct publisher *p, uint64_t id);
 };
 
