@@ -192,14 +192,25 @@ bool conn_work_reserve(struct conn_work *w, size_t bytes)
 	return true;
 }
 
+static int set_memory_error(const struct conn_work *w, struct http_error *why)
+{
+	return http_error_set(
+		why, 503, REJECT_MAX_BODY_MEMORY,
+		"the bodies of all requests take more than %zu bytes, "
+		"try again later",
+		w->conn->set->cfg.writing.max_body_memory);
+}
+
+int conn_work_hold(struct conn_work *w, size_t bytes, struct http_error *why)
+{
+	return conn_work_reserve(w, bytes) ? 0 : set_memory_error(w, why);
+}
+
 void conn_work_reject_memory(struct conn_work *w)
 {
 	struct http_error why;
 
-	http_error_set(&why, 503, REJECT_MAX_BODY_MEMORY,
-		       "the bodies of all requests take more than %zu bytes, "
-		       "try again later",
-		       w->conn->set->cfg.writing.max_body_memory);
+	set_memory_error(w, &why);
 	conn_work_reject_error(w, &why);
 }
 

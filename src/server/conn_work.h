@@ -87,6 +87,9 @@ void conn_work_resume(struct conn_work *w);
  * conn_work_reject_memory(). */
 bool conn_work_reserve(struct conn_work *w, size_t bytes);
 void conn_work_reject_memory(struct conn_work *w);
+/* The same before conn_work_start(), as the last step that may fail: what the
+ * work holds besides its body. 0, or -EINVAL with *why (503). */
+int conn_work_hold(struct conn_work *w, size_t bytes, struct http_error *why);
 
 /* Each sends a whole response and ends the work. In the middle of a body the
  * connection is not kept alive. `type`, `extra`: response_short(). */

@@ -374,6 +374,8 @@ int core_message_start(struct conn *c, const struct exchange *x,
 	if (rc == 0)
 		rc = conn_work_begin(&m->work, &core_ops, c, x, cfg->max_body,
 				     why);
+	if (rc == 0)
+		rc = conn_work_hold(&m->work, m->payload.besides, why);
 	if (rc < 0) {
 		free_core_message(m);
 		return rc;

@@ -219,6 +219,8 @@ int publication_start(struct conn *c, const struct exchange *x,
 	p->payload.besides = p->headers.block.cap;
 	if (rc == 0)
 		rc = conn_work_begin(&p->work, &ops, c, x, cfg->max_body, why);
+	if (rc == 0)
+		rc = conn_work_hold(&p->work, p->payload.besides, why);
 	if (rc < 0) {
 		free_publication(p);
 		return rc;
