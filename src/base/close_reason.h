@@ -14,7 +14,9 @@
 	X(MAX_AGE, "max_age")		      /* --max-subscription-age */    \
 	X(LIMIT, "limit")		      /* ?limit= reached */           \
 	X(TIMEOUT, "timeout")		      /* ?timeout= reached */         \
-	X(TOKEN_EXPIRED, "token_expired")     /* exp of the token */
+	X(TOKEN_EXPIRED, "token_expired")     /* exp of the token */          \
+	X(NATS_DENIED, "nats_denied")	      /* the gateway's NATS user */   \
+	X(TOO_SLOW, "too_slow")		      /* memory of live messages */
 
 enum close_reason {
 #define X(name, label) CLOSE_##name,

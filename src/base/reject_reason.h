@@ -45,6 +45,7 @@
 	X(BAD_HOST, "bad_host")			      /* 421 */                \
 	X(NO_KEYS, "no_keys")			      /* 503 */                \
 	X(NOT_PUBLISHED, "not_published")	      /* 4xx, 5xx */           \
+	X(NOT_SUBSCRIBED, "not_subscribed")	      /* 403, 503 */           \
 	X(DRAINING, "draining")			      /* 503 */
 
 enum reject_reason {

@@ -521,6 +521,22 @@ size_t core_hub_subscriptions_of(const struct core_hub *h, struct span id)
 	return e == NULL ? 0 : e->n_subscriptions;
 }
 
+size_t core_hub_find_subscriptions(const struct core_hub *h, struct span id,
+				   struct core_subscription **ret, size_t max)
+{
+	const struct identity_entry *e = identities_find(&h->identities, id);
+	size_t n = 0;
+
+	if (e == NULL)
+		return 0;
+	for (struct list *at = e->subscriptions.next; at != &e->subscriptions;
+	     at = at->next, n++)
+		if (n < max)
+			ret[n] = LIST_ENTRY(at, struct core_subscription,
+					    of_identity);
+	return n;
+}
+
 size_t core_hub_subscriptions(const struct core_hub *h)
 {
 	return h->n;

@@ -96,6 +96,10 @@ struct span core_hub_subject(const struct core_subscription *s);
 struct span core_hub_identity(const struct core_subscription *s);
 /* Number of subscriptions of one identity, and of all. */
 size_t core_hub_subscriptions_of(const struct core_hub *h, struct span id);
+/* The subscriptions of an identity, the oldest first; at most `max` to `ret`.
+ * Returns how many there are. */
+size_t core_hub_find_subscriptions(const struct core_hub *h, struct span id,
+				   struct core_subscription **ret, size_t max);
 size_t core_hub_subscriptions(const struct core_hub *h);
 /* Brings the gauges up to date. */
 void core_hub_gauges(struct core_hub *h);

@@ -21,6 +21,7 @@
 
 #include "base/check.h"
 #include "config/option_sources.h"
+#include "delivery/core_hub.h"
 #include "delivery/hub.h"
 #include "gateway/descriptors.h"
 #include "gateway/drain.h"
@@ -36,6 +37,7 @@
 #include "server/conn_set.h"
 #include "server/conn_sink.h"
 #include "server/dispatch.h"
+#include "server/live_sink.h"
 
 enum {
 	GATEWAY_FLUSH = 4096, /* subscriptions written in one iteration */
@@ -55,6 +57,7 @@ struct sluice {
 	struct readable *readable;
 	struct hub *hub;
 	struct messenger messenger;
+	struct core_hub *core;
 	char api_prefix[SUBJECT_MAX];  /* of the JetStream API */
 	struct live_page live_page;    /* empty without --ui */
 	struct address_range *trusted; /* of options.trusted_proxy */
@@ -77,6 +80,7 @@ static void on_logs_closed(void *arg)
 	void *done_arg = gw->done_arg;
 
 	hub_free(gw->hub);
+	core_hub_free(gw->core);
 	messenger_finish(&gw->messenger);
 	readable_unref(gw->readable);
 	live_page_finish(&gw->live_page);
@@ -132,9 +136,12 @@ void gateway_stop(struct sluice *gw, sluice_done_cb done, void *arg)
 
 /* ---- an iteration -------------------------------------------------------- */
 
-static void flush_hub(struct sluice *gw, uint64_t now_ms)
+static void flush_hubs(struct sluice *gw, uint64_t now_ms)
 {
-	gateway_loop_spin(&gw->loop, hub_flush(gw->hub, now_ms, GATEWAY_FLUSH));
+	bool more = hub_flush(gw->hub, now_ms, GATEWAY_FLUSH);
+
+	more |= core_hub_flush(gw->core, now_ms, GATEWAY_FLUSH);
+	gateway_loop_spin(&gw->loop, more);
 }
 
 static void log_hub_status(struct sluice *gw)
@@ -198,9 +205,11 @@ static uint64_t on_iteration(void *arg, uint64_t now_ms)
 		hub_tick(gw->hub, now_ms);
 	if (messenger_next_ms(&gw->messenger) <= now_ms)
 		messenger_tick(&gw->messenger, now_ms);
+	if (core_hub_next_ms(gw->core) <= now_ms)
+		core_hub_tick(gw->core, now_ms);
 	if (conn_set_next_ms(gw->conns) <= now_ms)
 		conn_set_tick(gw->conns, now_ms);
-	flush_hub(gw, now_ms);
+	flush_hubs(gw, now_ms);
 	gateway_keys_tick(&gw->keys, now_ms);
 	log_hub_status(gw);
 	advance_drain(gw, now_ms);
@@ -209,6 +218,7 @@ static uint64_t on_iteration(void *arg, uint64_t now_ms)
 	gateway_logs_flush(&gw->logs);
 	next_ms = min_ms(hub_next_ms(gw->hub), conn_set_next_ms(gw->conns));
 	next_ms = min_ms(next_ms, messenger_next_ms(&gw->messenger));
+	next_ms = min_ms(next_ms, core_hub_next_ms(gw->core));
 	next_ms = min_ms(next_ms, gateway_keys_next_ms(&gw->keys));
 	return min_ms(next_ms, drain_next_ms(&gw->drain, now_ms));
 }
@@ -298,6 +308,7 @@ static void on_publisher_event(void *arg, const struct publisher_event *ev)
 {
 	struct sluice *gw = arg;
 
+	core_hub_on_event(gw->core, ev, uv_now(gw->uv_loop));
 	messenger_on_event(&gw->messenger, ev, uv_now(gw->uv_loop));
 }
 
@@ -305,7 +316,7 @@ static void on_nats_flush(void *arg)
 {
 	struct sluice *gw = arg;
 
-	flush_hub(gw, uv_now(gw->uv_loop));
+	flush_hubs(gw, uv_now(gw->uv_loop));
 }
 
 static int open_nats(struct sluice *gw, char *err)
@@ -362,6 +373,21 @@ static void open_messenger(struct sluice *gw)
 		       &gw->metrics,
 		       (size_t)gw->options.max_requests *
 			       GATEWAY_MESSAGES_PER_REQUEST);
+}
+
+static int open_core_hub(struct sluice *gw)
+{
+	const struct options *o = &gw->options;
+	const struct core_hub_config cfg = {
+		.ping_ms = o->ping_interval_ms,
+		.ping = (enum sse_ping)o->ping_style,
+		.retry_ms = o->retry_ms,
+		.open_timeout_ms = o->publish_timeout_ms,
+		.event_header = o->event_header,
+	};
+
+	return core_hub_new(&gw->core, &cfg, gateway_nats_publisher(&gw->nats),
+			    live_sink(), &gw->metrics);
 }
 
 static uint64_t wall_clock_now_ns(void)
@@ -431,6 +457,7 @@ static void on_metrics(void *arg)
 	struct sluice *gw = arg;
 
 	gateway_nats_gauges(&gw->nats);
+	core_hub_gauges(gw->core);
 	process_stats_gauges(&gw->process, &gw->metrics,
 			     conn_set_count(gw->conns));
 }
@@ -464,7 +491,8 @@ static int open_conn_set(struct sluice *gw)
 		.id_query = o->id_query,
 		.rights = gateway_rights(o),
 		.follows_own_subject = gateway_follows_own_subject(o),
-		.writing = gateway_writing(o, &gw->messenger, gw->api_prefix),
+		.writing = gateway_writing(o, &gw->messenger, gw->core,
+					   gw->api_prefix),
 		.kv_is_on = options_key_value(o),
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header,
 			 options_writing(o) || options_key_value(o)},
@@ -512,6 +540,8 @@ static int open_all_parts(struct sluice *gw,
 		rc = open_nats(gw, err);
 	if (rc == 0)
 		open_messenger(gw);
+	if (rc == 0)
+		rc = open_core_hub(gw);
 	if (rc == 0)
 		rc = open_gateway_hub(gw);
 	if (rc == 0)

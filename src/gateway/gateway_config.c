@@ -39,11 +39,13 @@ void gateway_api_prefix(char *out, const struct options *o)
 
 struct conn_writing gateway_writing(const struct options *o,
 				    struct messenger *messenger,
+				    struct core_hub *core,
 				    const char *api_prefix)
 {
 	return (struct conn_writing){
 		.is_on = options_writing(o),
 		.messenger = messenger,
+		.core = core,
 		.api_prefix = api_prefix,
 		.stream = o->stream,
 		.rights = {.allow_pub = o->allow_pub.items,

@@ -20,6 +20,7 @@ struct rights_source gateway_rights(const struct options *o);
 void gateway_api_prefix(char *out, const struct options *o);
 struct conn_writing gateway_writing(const struct options *o,
 				    struct messenger *messenger,
+				    struct core_hub *core,
 				    const char *api_prefix);
 struct live_page_config gateway_live_page_config(const struct options *o);
 /* Of the subjects that belong to one identity alone: the first --subject that

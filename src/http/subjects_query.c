@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/units.h"
+#include "nats/pattern.h"
 
 enum {
 	TIMEOUT_DEFAULT_MS = 2000,
@@ -134,5 +135,43 @@ int subjects_query_parse(struct subjects_query *ret, struct http_error *why,
 	if (ret->replies == 0)
 		ret->replies = ret->is_many ? SUBJECTS_REPLIES_MAX : 1;
 	ret->credentials = r.credentials;
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- queue groups -------------------------------------------------------- */
+
+static int take_group(struct query_text *ret, bool *seen,
+		      const struct query_text *value, struct http_error *why)
+{
+	struct span name = query_text_kept(value);
+
+	if (*seen)
+		return query_reject_duplicate(why, REJECT_BAD_QUERY, "queue");
+	*seen = true;
+	if (!query_text_fits(value) || pattern_fault(name) != NULL ||
+	    !pattern_is_literal(name))
+		return query_reject_value(why, "queue", value,
+					  "the name of a queue group: 1 to 255 "
+					  "printable bytes in tokens, without "
+					  "wildcards");
+	*ret = *value;
+	return 0;
+}
+
+int subjects_query_group(struct query_text *ret, struct http_error *why,
+			 const char *query)
+{
+	struct query_reader r = {.at = query};
+	struct query_text name, value;
+	bool seen = false;
+	int rc;
+
+	ret->len = 0;
+	while ((rc = query_reader_next(&r, &name, &value, why)) > 0) {
+		if (query_text_is(&name, "queue"))
+			rc = take_group(ret, &seen, &value, why);
+		if (rc < 0)
+			break;
+	}
 	return rc < 0 ? rc : 0;
 }

@@ -1,4 +1,4 @@
-/* The path and the parameters of PUT and POST /api/v1/subjects/{subject}. */
+/* The path and the parameters of /api/v1/subjects/{subject}. */
 #ifndef SLUICE_SUBJECTS_QUERY_H
 #define SLUICE_SUBJECTS_QUERY_H
 
@@ -30,11 +30,17 @@ struct subjects_query {
 int subjects_query_path(struct query_text *ret, struct span sent,
 			struct http_error *why);
 
-/* `query`: after the '?', borrowed; `id_name`, `token_name`: as of struct
- * query_reader. 0, or -EINVAL with *why (400): a broken percent sign, a
- * parameter twice, a bad value. Unknown parameters are ignored. */
+/* Of PUT and POST. `query`: after the '?', borrowed; `id_name`, `token_name`:
+ * as of struct query_reader. 0, or -EINVAL with *why (400): a broken percent
+ * sign, a parameter twice, a bad value. Unknown parameters are ignored. */
 int subjects_query_parse(struct subjects_query *ret, struct http_error *why,
 			 const char *query, const char *id_name,
 			 const char *token_name);
+
+/* The parameter `queue` of GET, whose other parameters are those of
+ * events_query.h. Empty: not given. 0, or -EINVAL with *why (400): twice, or no
+ * name of a queue group: a subject without wildcards. */
+int subjects_query_group(struct query_text *ret, struct http_error *why,
+			 const char *query);
 
 #endif

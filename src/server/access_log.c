@@ -47,23 +47,43 @@ static struct span format_subjects(const struct cursor *c, char *out,
 	return span_of(out);
 }
 
+static struct span identity_of(const struct access_log_subscription *s)
+{
+	return s->core != NULL ? core_hub_identity(s->core)
+			       : hub_identity(s->hub, s->cursor);
+}
+
+static const char *start_of(const struct access_log_subscription *s)
+{
+	return s->core != NULL
+		       ? "live"
+		       : format_start((enum cursor_start)s->cursor->start);
+}
+
+static struct span subjects_of(const struct access_log_subscription *s,
+			       char *out, size_t size)
+{
+	if (s->core != NULL)
+		return core_hub_subject(s->core);
+	return s->cursor->wide ? format_subjects(s->cursor, out, size)
+			       : (struct span){"", 0};
+}
+
 void access_log_opened(const struct access_log *l,
 		       const struct access_log_subscription *s)
 {
 	char address[ADDRESS_TEXT_MAX], room[SUBJECTS_TEXT_MAX];
-	struct span id, subjects = {"", 0};
+	struct span id, subjects;
 
 	metric_add(l->metrics, METRIC_SUBSCRIPTIONS_OPENED, 1);
 	if (!log_on(l->access, LOG_INFO))
 		return;
-	id = hub_identity(s->hub, s->cursor);
+	id = identity_of(s);
 	address_text(s->address, address);
-	if (s->cursor->wide)
-		subjects = format_subjects(s->cursor, room, sizeof(room));
+	subjects = subjects_of(s, room, sizeof(room));
 	LOG(l->access, LOG_INFO, "subscription opened",
 	    LOG_U64("subscription", s->number), LOG_MEM("id", id.at, id.len),
-	    LOG_STR("address", address),
-	    LOG_STR("start", format_start((enum cursor_start)s->cursor->start)),
+	    LOG_STR("address", address), LOG_STR("start", start_of(s)),
 	    subjects.len > 0 ? LOG_MEM("subjects", subjects.at, subjects.len)
 			     : LOG_END);
 }
@@ -82,15 +102,17 @@ void access_log_closed(const struct access_log *l,
 		return;
 	snprintf(duration, sizeof(duration), "%" PRIu64 ".%03us", age_ms / 1000,
 		 (unsigned)(age_ms % 1000));
-	id = hub_identity(s->hub, s->cursor);
+	id = identity_of(s);
 	address_text(s->address, address);
 	LOG(l->access, LOG_INFO, "subscription closed",
 	    LOG_STR("reason", close_reason_label(why)),
 	    LOG_U64("subscription", s->number), LOG_MEM("id", id.at, id.len),
 	    LOG_STR("address", address), LOG_STR("duration", duration),
-	    LOG_U64("events", s->cursor->events),
-	    LOG_U64("bytes", s->cursor->bytes),
-	    LOG_U64("sequence", s->cursor->sent));
+	    LOG_U64("events",
+		    s->core != NULL ? s->core->events : s->cursor->events),
+	    LOG_U64("bytes",
+		    s->core != NULL ? s->core->bytes : s->cursor->bytes),
+	    s->core != NULL ? LOG_END : LOG_U64("sequence", s->cursor->sent));
 }
 
 /* ---- rejections and drops ------------------------------------------------ */

@@ -11,6 +11,7 @@
 #include "base/close_reason.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "delivery/core_hub.h"
 #include "delivery/hub.h"
 #include "http/http_error.h"
 
@@ -50,7 +51,8 @@ struct access_log {
 /* An open subscription, for its two lines. */
 struct access_log_subscription {
 	const struct hub *hub;
-	const struct cursor *cursor;
+	const struct cursor *cursor; /* NULL: `core` */
+	const struct core_subscription *core;
 	const struct address *address; /* the client's */
 	uint64_t number;
 };

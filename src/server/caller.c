@@ -11,9 +11,7 @@
 
 /* ---- rejections ---------------------------------------------------------- */
 
-/* A page's EventSource sends GET, and its response has no other type. HEAD gets
- * what GET would get. */
-static bool is_event_source(const struct exchange *x)
+bool caller_is_event_source(const struct exchange *x)
 {
 	return x->to.type == NULL &&
 	       (x->to.is_head || strcmp(x->request->method, "GET") == 0) &&
@@ -23,7 +21,7 @@ static bool is_event_source(const struct exchange *x)
 void caller_reject_until_later(struct conn *c, const struct exchange *x,
 			       const struct http_error *why)
 {
-	if (is_event_source(x))
+	if (caller_is_event_source(x))
 		conn_reject_for_now(c, &x->to, why);
 	else
 		conn_reject(c, &x->to, why);

@@ -26,6 +26,9 @@ int caller_publish_rights(struct publish_rights **ret,
 			  const struct authentication *who,
 			  struct http_error *why);
 
+/* A page's EventSource: it sends GET, and its response has no other type. HEAD
+ * gets what GET would get. */
+bool caller_is_event_source(const struct exchange *x);
 /* Rejections that a later request may not get (429, 503). An EventSource gives
  * up for good on any status but 200, so it gets conn_reject_for_now(). */
 void caller_reject_until_later(struct conn *c, const struct exchange *x,

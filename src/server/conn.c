@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "http/request_parser.h"
+#include "server/conn_live.h"
 #include "server/conn_work.h"
 
 enum { CONN_RESPONSE_MS = 10000 };
@@ -91,7 +92,8 @@ unsigned conn_wanted_events(const struct conn *c)
 
 	if (wants_to_read(c))
 		events |= POLLER_IN;
-	if (c->unsent != NULL && c->state != CONN_FAILED)
+	if ((c->unsent != NULL || conn_live_is_blocked(c)) &&
+	    c->state != CONN_FAILED)
 		events |= POLLER_OUT;
 	return events;
 }
@@ -278,9 +280,17 @@ static void on_reap(uv_idle_t *reaper)
 void conn_close_subscription(struct conn *c)
 {
 	struct conn_set *s = c->set;
-	const struct access_log_subscription about = {s->cfg.hub, &c->cursor,
-						      &c->address, c->number};
+	const struct access_log_subscription about = {
+		.hub = s->cfg.hub,
+		.cursor = &c->cursor,
+		.address = &c->address,
+		.number = c->number,
+	};
 
+	if (c->is_live) {
+		conn_live_free(conn_live_take(c, NULL));
+		return;
+	}
 	if (c->cursor.state != CURSOR_CLOSED)
 		access_log_closed(&s->access_log, &about,
 				  (enum close_reason)c->close_reason,

@@ -19,8 +19,12 @@ static const char *check_conn_members(const struct conn *c)
 	if (c->parser == NULL && waits)
 		return "WAITING without a request";
 	if (c->proxy_header != NULL && c->state != CONN_REQUEST &&
-	    !conn_has_work(c))
+	    !conn_has_work(c) && !c->is_live)
 		return "a PROXY header outside of REQUEST";
+	if (c->is_live && (!subscribed || c->live == NULL ||
+			   c->cursor.state != CURSOR_CLOSED))
+		return "a live subscription outside of SUBSCRIPTION, or a "
+		       "cursor beside it";
 	if (conn_has_work(c) && (c->work == NULL || c->work->conn != c))
 		return "BODY or PENDING without its work";
 	if (c->pipelined != NULL && !waits && c->state != CONN_PENDING &&
@@ -31,7 +35,7 @@ static const char *check_conn_members(const struct conn *c)
 		return "unsent bytes in a state that sends nothing";
 	if (c->deadline.timer.index != 0 && c->state != CONN_SUBSCRIPTION)
 		return "a deadline outside of SUBSCRIPTION";
-	if ((c->cursor.state != CURSOR_CLOSED) != subscribed)
+	if ((c->cursor.state != CURSOR_CLOSED) != (subscribed && !c->is_live))
 		return "an open cursor if and only if SUBSCRIPTION or FAILED";
 	if (subscribed && registry_find(&c->set->subscriptions, c->number) != c)
 		return "a subscription that is not registered";

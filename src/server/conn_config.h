@@ -19,6 +19,7 @@
 
 struct uv_loop_s;
 struct conn;
+struct core_hub;
 struct messenger;
 struct request;
 
@@ -43,6 +44,7 @@ struct conn_writing {
 	bool is_on; /* some rule may allow it: endpoints exist, bodies are read
 		     */
 	struct messenger *messenger;
+	struct core_hub *core; /* made with live_sink(); NULL: none */
 	const char *stream;
 	const char *api_prefix; /* "$JS.API" */
 	/* --allow-pub, and the name of the claim; the rest is of the

@@ -6,10 +6,12 @@
  *	..._handler      what a request asks for
  *	caller           the client of a request
  *	conn_work        requests that are answered later
+ *	live_sink        what the core_hub writes, and reports
  *	conn_respond     responses, the end of a subscription
  *	conn_sink        what the hub writes
  *	conn             states, polled events, close
- *	conn_write, access_log, subscription_limits, dead_peer   know no state
+ *	conn_live, conn_write, access_log, subscription_limits, dead_peer   know
+ *no state
  */
 #ifndef SLUICE_CONN_INTERNAL_H
 #define SLUICE_CONN_INTERNAL_H
@@ -89,6 +91,8 @@ struct conn {
 		/* REQUEST: while it is awaited */
 		struct proxy_protocol *proxy_header;
 		struct conn_work *work; /* BODY, PENDING */
+		/* is_live: in place of the cursor */
+		struct conn_live *live;
 	};
 	struct request_parser *parser; /* REQUEST, WAITING, IDLE */
 	struct conn_unsent *unsent;
@@ -105,6 +109,7 @@ struct conn {
 	bool admin : 1;
 	bool keep_alive : 1; /* RESPONSE: then IDLE, else LINGER */
 	bool waited : 1;     /* WAITING: CONN_WAIT_MS are over */
+	bool is_live : 1;    /* SUBSCRIPTION, FAILED: has `live` */
 };
 
 struct conn_set {

@@ -7,6 +7,7 @@
 #include "http/proxy_protocol.h"
 #include "http/request_parser.h"
 #include "server/conn_internal.h"
+#include "server/conn_live.h"
 #include "server/conn_respond.h"
 #include "server/conn_work.h"
 #include "server/conn_write.h"
@@ -244,6 +245,11 @@ static void on_writable(struct conn *c)
 {
 	struct conn_set *s = c->set;
 
+	if (c->is_live && c->state == CONN_SUBSCRIPTION) {
+		core_hub_writable(s->cfg.writing.core, &c->live->core);
+		conn_arm(c);
+		return;
+	}
 	if (c->unsent == NULL)
 		return;
 	if (conn_write_unsent(c) < 0) {

@@ -7,6 +7,7 @@
 
 #include "http/sse.h"
 #include "server/conn_internal.h"
+#include "server/conn_live.h"
 #include "server/conn_write.h"
 
 /* Formatted once a second. */
@@ -110,24 +111,88 @@ void conn_reject_for_now(struct conn *c, const struct response_to *to,
 	conn_send_response(c, &out, rc, to->keep_alive && to->minor > 0);
 }
 
+/* The last bytes of a subscription. */
+static void send_end(struct conn *c, const void *bytes, size_t len)
+{
+	c->keep_alive = false;
+	if (conn_write(c, bytes, len) < 0)
+		conn_close(c);
+	else
+		conn_finish_response(c);
+}
+
+static size_t put_end(char *text, const struct conn_set *s, bool chunked,
+		      bool ndjson)
+{
+	size_t len = 0;
+
+	if (!ndjson)
+		len = sse_put_retry(text, chunked, jittered_retry_ms(s));
+	return len + sse_put_end(text + len, chunked);
+}
+
+void conn_reject_live(struct conn *c, const struct http_error *why)
+{
+	struct conn_live *l = conn_live_take(c, NULL);
+
+	l->to.date = conn_date(c->set);
+	if (l->is_event_source && why->status == 503)
+		conn_reject_for_now(c, &l->to, why);
+	else
+		conn_reject(c, &l->to, why);
+	conn_live_free(l);
+}
+
+static void end_unopened_live(struct conn *c)
+{
+	struct http_error why;
+
+	http_error_set(&why, 503,
+		       c->set->draining ? REJECT_DRAINING
+					: REJECT_NOT_SUBSCRIBED,
+		       "the subscription ended before it was active, try "
+		       "again");
+	conn_reject_live(c, &why);
+}
+
+/* Behind the frame that was begun. */
+static void end_live(struct conn *c)
+{
+	char text[2 * SSE_TEXT_MAX];
+	bool chunked = c->live->core.chunked;
+	size_t len = put_end(text, c->set, chunked, c->live->core.ndjson);
+	struct conn_live *l;
+	struct buf out;
+
+	if (!c->live->has_head) {
+		end_unopened_live(c);
+		return;
+	}
+	buf_init(&out, SIZE_MAX / 2);
+	l = conn_live_take(c, &out);
+	if (l->core.is_cut || buf_put(&out, text, len) < 0)
+		conn_close(c);
+	else
+		send_end(c, buf_data(&out), buf_unread(&out));
+	conn_live_free(l);
+	buf_finish(&out);
+}
+
 void conn_end_subscription(struct conn *c, enum close_reason why)
 {
-	bool chunked = c->cursor.chunked;
 	char text[2 * SSE_TEXT_MAX];
-	size_t len = 0;
+	size_t len;
 
 	if (c->state != CONN_SUBSCRIPTION) { /* FAILED */
 		conn_close(c);
 		return;
 	}
 	c->close_reason = (uint8_t)why;
-	if (!c->cursor.ndjson)
-		len = sse_put_retry(text, chunked, jittered_retry_ms(c->set));
-	len += sse_put_end(text + len, chunked);
+	if (c->is_live) {
+		end_live(c);
+		return;
+	}
+	len = put_end(text, c->set, c->cursor.chunked, c->cursor.ndjson);
 	conn_close_subscription(c);
-	c->keep_alive = false;
-	if (conn_write(c, text, len) < 0)
-		conn_close(c);
-	else
-		conn_finish_response(c);
+	send_end(c, text, len);
 }

@@ -38,6 +38,8 @@ void conn_reject_for_now(struct conn *c, const struct response_to *to,
  * follows. */
 void conn_finish_response(struct conn *c);
 
+/* A live subscription ends before the head of its response: with this error. */
+void conn_reject_live(struct conn *c, const struct http_error *why);
 /* Sends a reconnection time and the last chunk, and closes the subscription. */
 void conn_end_subscription(struct conn *c, enum close_reason why);
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "http/request_parser.h"
 #include "server/conn_internal.h"
+#include "server/conn_live.h"
 #include "server/conn_read.h"
 #include "server/conn_respond.h"
 #include "server/conn_work.h"
@@ -126,6 +127,16 @@ static void compare_clocks(struct conn_set *s, uint64_t now_ms)
 			&LIST_ENTRY(at, struct conn, link)->deadline, &now);
 }
 
+static void warn_of_expiry(struct conn *c)
+{
+	const struct conn_config *cfg = &c->set->cfg;
+
+	if (c->is_live)
+		core_hub_warn_of_expiry(cfg->writing.core, &c->live->core);
+	else
+		hub_warn_of_expiry(cfg->hub, &c->cursor);
+}
+
 static void end_due_subscriptions(struct conn_set *s, uint64_t now_ms)
 {
 	struct subscription_deadline *d;
@@ -136,10 +147,7 @@ static void end_due_subscriptions(struct conn_set *s, uint64_t now_ms)
 		if (due == SUBSCRIPTION_DUE_NONE)
 			return;
 		if (due == SUBSCRIPTION_DUE_WARNING)
-			hub_warn_of_expiry(s->cfg.hub,
-					   &CONTAINER_OF(d, struct conn,
-							 deadline)
-						    ->cursor);
+			warn_of_expiry(CONTAINER_OF(d, struct conn, deadline));
 		else
 			conn_end_subscription(CONTAINER_OF(d, struct conn,
 							   deadline),

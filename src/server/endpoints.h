@@ -18,6 +18,10 @@
 	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_WRITING |            \
 		  ROUTE_PROBLEMS,                                             \
 	  publish_handler)                                                    \
+	X("/api/v1/subjects/{subject}", "GET, HEAD",                          \
+	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_WRITING |            \
+		  ROUTE_PROBLEMS,                                             \
+	  live_handler)                                                       \
 	X("/api/v1/subjects/{subject}", "PUT, POST",                          \
 	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_WRITING |            \
 		  ROUTE_PROBLEMS,                                             \

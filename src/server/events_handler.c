@@ -5,73 +5,10 @@
 #include "http/events_query.h"
 #include "http/sse.h"
 #include "server/caller.h"
+#include "server/capacity.h"
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
 #include "server/endpoints.h"
-
-/* ---- rejections ---------------------------------------------------------- */
-
-/* 429 for the client's own limits (RFC 6585, 4), 503 for ours. */
-static void describe_rejection(const struct conn_config *cfg,
-			       enum reject_reason reason,
-			       struct http_error *ret)
-{
-	switch (reason) {
-	case REJECT_MAX_SUBSCRIPTIONS_PER_ID:
-		http_error_set(
-			ret, 429, reason,
-			"too many subscriptions for this identity (limit %zu)",
-			cfg->max_per_id);
-		break;
-	case REJECT_MAX_SUBSCRIPTIONS_PER_ADDRESS:
-		http_error_set(
-			ret, 429, reason,
-			"too many subscriptions for this address (limit %zu)",
-			cfg->max_per_address);
-		break;
-	default:
-		http_error_set(
-			ret, 503, reason,
-			"too many subscriptions (limit %zu), try again later",
-			cfg->max_connections);
-		break;
-	}
-}
-
-static void reject_over_capacity(struct conn *c, const struct exchange *x,
-				 enum reject_reason reason)
-{
-	struct http_error why;
-
-	if (reason == REJECT_DRAINING) {
-		caller_reject_draining(c, x);
-		return;
-	}
-	describe_rejection(&c->set->cfg, reason, &why);
-	caller_reject_until_later(c, x, &why);
-}
-
-/* max_connections counts subscriptions alone: other connections take no room
- * from them, and are bounded when they are accepted (conn_accept.c). */
-static enum reject_reason find_exceeded_limit(const struct conn *c,
-					      const struct identity *id)
-{
-	const struct conn_set *s = c->set;
-	enum reject_reason reason;
-
-	if (s->draining)
-		return REJECT_DRAINING;
-	reason = subscription_limits_reject(
-		&s->limits,
-		hub_subscriptions_of(s->cfg.hub,
-				     (struct span){id->id, id->len}),
-		&c->address);
-	if (reason == REJECT_NONE &&
-	    s->n_in[CONN_SUBSCRIPTION] + s->n_in[CONN_FAILED] >=
-		    s->cfg.max_connections)
-		reason = REJECT_MAX_CONNECTIONS;
-	return reason;
-}
 
 /* ---- opening ------------------------------------------------------------- */
 
@@ -148,8 +85,12 @@ static void set_deadlines(struct conn *c, const struct events_query *q,
 static void log_opened(struct conn *c)
 {
 	const struct conn_set *s = c->set;
-	const struct access_log_subscription about = {s->cfg.hub, &c->cursor,
-						      &c->address, c->number};
+	const struct access_log_subscription about = {
+		.hub = s->cfg.hub,
+		.cursor = &c->cursor,
+		.address = &c->address,
+		.number = c->number,
+	};
 
 	access_log_opened(&s->access_log, &about);
 }
@@ -236,11 +177,11 @@ static void serve_selection(struct conn *c, const struct exchange *x,
 			    const struct authentication *who,
 			    const struct rights_selection *selection)
 {
-	enum reject_reason exceeded = find_exceeded_limit(c, &who->id);
+	enum reject_reason exceeded = capacity_exceeded(c, &who->id);
 	struct hub_open open;
 
 	if (exceeded != REJECT_NONE) {
-		reject_over_capacity(c, x, exceeded);
+		capacity_reject(c, x, exceeded);
 	} else if (x->to.is_head) {
 		respond_head(c, &x->to);
 	} else {

@@ -15,6 +15,7 @@
 #include "http/subscriptions_json.h"
 #include "http/subscriptions_query.h"
 #include "server/conn_internal.h"
+#include "server/conn_live.h"
 #include "server/conn_respond.h"
 #include "server/endpoints.h"
 
@@ -42,21 +43,43 @@ static const char *subscription_state_text(enum cursor_state state)
 	return texts[state];
 }
 
+/* Of a live subscription those that are alike. */
+static enum cursor_state state_of_subscription(const struct conn *c)
+{
+	if (!c->is_live)
+		return (enum cursor_state)c->cursor.state;
+	return c->live->core.state == CORE_OPENING ? CURSOR_WAITING
+						   : CURSOR_LIVE;
+}
+
+static bool is_slow_subscription(const struct conn *c)
+{
+	return c->is_live ? conn_live_is_blocked(c) : c->cursor.blocked;
+}
+
+static struct span identity_of_conn(const struct conn *c)
+{
+	return c->is_live ? core_hub_identity(&c->live->core)
+			  : hub_identity(c->set->cfg.hub, &c->cursor);
+}
+
 static bool matches_state(const struct conn *c, enum subscription_state want)
 {
+	enum cursor_state state = state_of_subscription(c);
+
 	switch (want) {
 	case STATE_ANY:
 		return true;
 	case STATE_LIVE:
-		return c->cursor.state == CURSOR_LIVE;
+		return state == CURSOR_LIVE;
 	case STATE_EVICTED:
-		return c->cursor.state == CURSOR_EVICTED;
+		return state == CURSOR_EVICTED;
 	case STATE_REPLAY:
-		return c->cursor.state == CURSOR_REPLAY;
+		return state == CURSOR_REPLAY;
 	case STATE_WAITING:
-		return c->cursor.state == CURSOR_WAITING;
+		return state == CURSOR_WAITING;
 	case STATE_SLOW:
-		return c->cursor.blocked;
+		return is_slow_subscription(c);
 	}
 	return false;
 }
@@ -85,37 +108,57 @@ static void format_opened(uint64_t age_ms, char *out, size_t size)
 		 t.day, t.hour, t.minute, t.second);
 }
 
+static void describe_cursor(struct subscriptions_json_entry *e,
+			    const struct conn *c, struct span *subjects)
+{
+	const struct event_buffer *buffer = hub_buffer(c->set->cfg.hub);
+	const struct cursor *cursor = &c->cursor;
+	uint64_t head = event_buffer_last_seq(buffer);
+
+	e->n_subjects = cursor_n_patterns(cursor);
+	MUST(e->n_subjects <= RIGHTS_LIST_MAX);
+	for (size_t i = 0; i < e->n_subjects; i++)
+		subjects[i] = cursor_pattern(cursor, i);
+	e->sequence = cursor_covered(cursor, buffer);
+	e->lag = head > e->sequence ? head - e->sequence : 0;
+	e->events = cursor->events;
+	e->bytes = cursor->bytes;
+}
+
+/* No sequences. */
+static void describe_live(struct subscriptions_json_entry *e,
+			  const struct core_subscription *core,
+			  struct span *subjects)
+{
+	e->n_subjects = 1;
+	subjects[0] = core_hub_subject(core);
+	e->events = core->events;
+	e->bytes = core->bytes;
+}
+
 static int put_subscription(struct buf *out, const struct conn *c, bool listed,
 			    bool first)
 {
-	const struct conn_set *s = c->set;
-	const struct cursor *cursor = &c->cursor;
-	uint64_t head = event_buffer_last_seq(hub_buffer(s->cfg.hub));
 	char address[ADDRESS_TEXT_MAX], opened[64];
 	struct span subjects[RIGHTS_LIST_MAX];
 	struct subscriptions_json_entry e = {
 		.number = c->number,
-		.id = hub_identity(s->cfg.hub, cursor),
+		.id = identity_of_conn(c),
 		.subjects = subjects,
-		.n_subjects = cursor_n_patterns(cursor),
 		.address = address,
-		.state = subscription_state_text(
-			(enum cursor_state)cursor->state),
+		.state = subscription_state_text(state_of_subscription(c)),
 		.opened = opened,
-		.age_ms = conn_now_ms(s) - c->opened_ms,
-		.slow = cursor->blocked,
-		.sequence = cursor_covered(cursor, hub_buffer(s->cfg.hub)),
+		.age_ms = conn_now_ms(c->set) - c->opened_ms,
+		.slow = is_slow_subscription(c),
 		.unsent_bytes = unsent_bytes_of(c),
-		.events = cursor->events,
-		.bytes = cursor->bytes,
 	};
 
 	address_text(&c->address, address);
-	MUST(e.n_subjects <= ARRAY_LEN(subjects));
-	for (size_t i = 0; i < e.n_subjects; i++)
-		subjects[i] = cursor_pattern(cursor, i);
-	e.lag = head > e.sequence ? head - e.sequence : 0;
 	format_opened(e.age_ms, opened, sizeof(opened));
+	if (c->is_live)
+		describe_live(&e, &c->live->core, subjects);
+	else
+		describe_cursor(&e, c, subjects);
 	return listed ? subscriptions_json_add(out, first, &e)
 		      : subscriptions_json_put(out, &e);
 }
@@ -183,9 +226,9 @@ static bool matches_identity(const struct conn *c,
 
 	if (!want->id.given)
 		return true;
-	if (c->cursor.subject == NULL)
+	if (!c->is_live && c->cursor.subject == NULL)
 		return false;
-	id = hub_identity(c->set->cfg.hub, &c->cursor);
+	id = identity_of_conn(c);
 	return id.len == want->id.len &&
 	       memcmp(id.at, want->id.text, id.len) == 0;
 }
@@ -223,31 +266,47 @@ static void walk_registry(struct page *p)
 
 static int compare_numbers(const void *a, const void *b)
 {
-	const struct cursor *const *x = a, *const *y = b;
-	uint64_t m = CONTAINER_OF(*x, const struct conn, cursor)->number;
-	uint64_t n = CONTAINER_OF(*y, const struct conn, cursor)->number;
+	uint64_t m = (*(const struct conn *const *)a)->number;
+	uint64_t n = (*(const struct conn *const *)b)->number;
 
 	return m < n ? -1 : m > n;
+}
+
+/* The subscriptions of an identity, of both kinds: at most PAGE_MAX to `ret`.
+ * Returns how many there are. */
+static size_t find_all_of_identity(const struct conn_set *s,
+				   const struct subscriptions_query *want,
+				   struct conn **ret)
+{
+	struct span id = {want->id.text, want->id.len};
+	struct core_subscription *live[PAGE_MAX];
+	struct cursor *cursors[PAGE_MAX];
+	size_t n_live, n;
+
+	n_live = core_hub_find_subscriptions(s->cfg.writing.core, id, live,
+					     PAGE_MAX);
+	n = hub_find_subscriptions(s->cfg.hub, id, cursors, PAGE_MAX);
+	for (size_t i = 0; i < n && i < PAGE_MAX; i++)
+		ret[i] = CONTAINER_OF(cursors[i], struct conn, cursor);
+	for (size_t i = 0; i < n_live && n + i < PAGE_MAX; i++)
+		ret[n + i] =
+			CONTAINER_OF(live[i], struct conn_live, core)->conn;
+	return n + n_live;
 }
 
 /* False: the identity has more subscriptions than a page shows. They are then
  * found in the registry, which finds `after` at once. */
 static bool walk_identity(struct page *p)
 {
-	struct cursor *all[PAGE_MAX];
-	struct span id = {p->want->id.text, p->want->id.len};
-	size_t n = hub_find_subscriptions(p->set->cfg.hub, id, all, PAGE_MAX);
+	struct conn *all[PAGE_MAX];
+	size_t n = find_all_of_identity(p->set, p->want, all);
 
 	if (n > PAGE_MAX)
 		return false;
 	qsort(all, n, sizeof(all[0]), compare_numbers);
-	for (size_t i = 0; i < n; i++) {
-		const struct conn *c =
-			CONTAINER_OF(all[i], struct conn, cursor);
-
-		if (c->number > p->want->after)
-			show_subscription(p, c);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (all[i]->number > p->want->after)
+			show_subscription(p, all[i]);
 	return true;
 }
 
@@ -276,12 +335,9 @@ static void list_subscriptions(struct conn *c, const struct response_to *to,
 static struct conn *first_of_identity(const struct conn_set *s,
 				      const struct subscriptions_query *want)
 {
-	struct span id = {want->id.text, want->id.len};
-	struct cursor *first;
+	struct conn *all[PAGE_MAX];
 
-	return hub_find_subscriptions(s->cfg.hub, id, &first, 1) == 0
-		       ? NULL
-		       : CONTAINER_OF(first, struct conn, cursor);
+	return find_all_of_identity(s, want, all) == 0 ? NULL : all[0];
 }
 
 static void end_all_of_identity(struct conn *c, const struct response_to *to,

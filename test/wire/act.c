@@ -207,6 +207,30 @@ static bool act_answer(struct play *p, const char *rest)
 	return true;
 }
 
+/* SUBJECT "TEXT": a message of core NATS */
+static bool act_deliver(struct play *p, const char *rest)
+{
+	size_t n = strcspn(rest, " ");
+	char *subject = strndup(rest, n);
+	char *text = rest[n] == ' ' ? quoted_text(rest + n + 1) : NULL;
+	bool good = text != NULL;
+
+	if (good)
+		publishing_deliver(server_publishing(p->server), subject, text);
+	free(subject);
+	free(text);
+	return good || play_fail(p, "deliver SUBJECT \"TEXT\"");
+}
+
+/* N: subscriptions that NATS has */
+static bool act_subscribed(struct play *p, const char *rest)
+{
+	size_t n = publishing_subscriptions(server_publishing(p->server));
+
+	return n == strtoul(rest, NULL, 10) ||
+	       play_fail(p, "NATS has %zu subscriptions", n);
+}
+
 /* WHAT: how the next request fails */
 static bool act_fails(struct play *p, const char *rest)
 {
@@ -459,6 +483,8 @@ static const struct action actions[] = {
 	{"reply", act_reply},
 	{"reply-headers", act_reply_headers},
 	{"answer", act_answer},
+	{"deliver", act_deliver},
+	{"subscribed", act_subscribed},
 	{"fails", act_fails},
 	{"published", act_published},
 	{"has-headers", act_has_headers},

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "nats/pattern.h"
 
 void publishing_init(struct publishing *p, struct fake_jetstream *js,
 		     struct metrics *metrics)
@@ -103,16 +104,49 @@ static bool take_publisher_events(struct publishing *p, uint64_t now_ms)
 	struct publisher_event e;
 	bool any = false;
 
-	for (; fake_publisher_take_event(&p->fake, &e); any = true)
+	for (; fake_publisher_take_event(&p->fake, &e); any = true) {
 		messenger_on_event(&p->messenger, &e, now_ms);
+		if (p->core != NULL)
+			core_hub_on_event(p->core, &e, now_ms);
+	}
 	return any;
+}
+
+/* In place of the server's word that it is active. */
+static void deny_subscription(struct publishing *p)
+{
+	struct fake_call *next = &p->fake.queued[0];
+
+	if (p->fake.n_queued == 0 || next->kind != FAKE_SUBSCRIBE ||
+	    p->failure == PUBLISH_FAILURES)
+		return;
+	fake_publisher_fail(&p->fake, next->id, p->failure);
+	next->is_forgotten = true;
+	p->failure = PUBLISH_FAILURES;
+}
+
+static bool send_next_call(struct publishing *p, uint64_t now_ms)
+{
+	if (p->is_held)
+		return false;
+	deny_subscription(p);
+	return fake_publisher_send(&p->fake, now_ms);
+}
+
+static bool turn_core_hub(struct publishing *p, uint64_t now_ms)
+{
+	if (p->core == NULL)
+		return false;
+	if (core_hub_next_ms(p->core) <= now_ms)
+		core_hub_tick(p->core, now_ms);
+	return core_hub_flush(p->core, now_ms, SIZE_MAX);
 }
 
 bool publishing_turn(struct publishing *p, uint64_t now_ms)
 {
 	bool any = false;
 
-	while (!p->is_held && fake_publisher_send(&p->fake, now_ms))
+	while (send_next_call(p, now_ms))
 		any = true;
 	any |= answer_calls(p);
 	any |= take_publisher_events(p, now_ms);
@@ -120,11 +154,42 @@ bool publishing_turn(struct publishing *p, uint64_t now_ms)
 		messenger_tick(&p->messenger, now_ms);
 		any = true;
 	}
-	return any;
+	return turn_core_hub(p, now_ms) || any;
 }
 
 const struct fake_call *publishing_next(struct publishing *p)
 {
+	while (p->n_seen < p->fake.n_arrived &&
+	       p->fake.arrived[p->n_seen].kind == FAKE_SUBSCRIBE)
+		p->n_seen++;
 	return p->n_seen < p->fake.n_arrived ? &p->fake.arrived[p->n_seen++]
 					     : NULL;
+}
+
+/* ---- subscriptions ------------------------------------------------------- */
+
+static bool is_subscribed(const struct fake_call *c)
+{
+	return c->kind == FAKE_SUBSCRIBE && !c->is_forgotten;
+}
+
+void publishing_deliver(struct publishing *p, const char *subject,
+			const char *text)
+{
+	for (size_t i = 0; i < p->fake.n_arrived; i++) {
+		const struct fake_call *c = &p->fake.arrived[i];
+
+		if (is_subscribed(c) &&
+		    pattern_matches(span_of(c->subject), span_of(subject)))
+			fake_publisher_message(&p->fake, c->id, subject, text);
+	}
+}
+
+size_t publishing_subscriptions(const struct publishing *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->fake.n_arrived; i++)
+		n += is_subscribed(&p->fake.arrived[i]);
+	return n;
 }

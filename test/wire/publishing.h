@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "bytes.h"
+#include "delivery/core_hub.h"
 #include "fake_jetstream.h"
 #include "fake_publisher.h"
 #include "nats/messenger.h"
@@ -18,6 +19,7 @@ enum { PUBLISHING_MAX_IN_FLIGHT = 1024 };
 struct publishing {
 	struct fake_publisher fake;
 	struct messenger messenger;
+	struct core_hub *core; /* borrowed; NULL before the start */
 	struct fake_jetstream *js;
 	bool is_held;	/* the worker sends nothing */
 	bool is_silent; /* nothing answers */
@@ -36,6 +38,11 @@ void publishing_finish(struct publishing *p);
 bool publishing_turn(struct publishing *p, uint64_t now_ms);
 /* Another reply, to the message that came last. */
 void publishing_reply(struct publishing *p, const char *text);
+/* A message of another client, to all subscriptions that match. */
+void publishing_deliver(struct publishing *p, const char *subject,
+			const char *text);
+/* How many subscriptions the server has. */
+size_t publishing_subscriptions(const struct publishing *p);
 /* The next message that NATS has got; NULL: none. */
 const struct fake_call *publishing_next(struct publishing *p);
 

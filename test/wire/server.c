@@ -21,6 +21,7 @@
 #include "server/conn_set.h"
 #include "server/conn_sink.h"
 #include "server/dispatch.h"
+#include "server/live_sink.h"
 #include "server/listener.h"
 
 /* What suits a conversation better than the program's defaults: no pings unless
@@ -58,6 +59,7 @@ struct server {
 	uv_prepare_t turn;
 	struct metrics metrics;
 	struct hub *hub;
+	struct core_hub *core;
 	struct readable *readable;
 	struct live_page ui;
 	struct conn_set *conns;
@@ -223,6 +225,7 @@ uint64_t server_due_in(const struct server *s, uint64_t ms)
 	ms = sooner(ms, s->heartbeat_ms);
 	ms = sooner(ms, hub_next_ms(s->hub));
 	ms = sooner(ms, messenger_next_ms(&s->publishing.messenger));
+	ms = sooner(ms, core_hub_next_ms(s->core));
 	return sooner(ms, conn_set_next_ms(s->conns));
 }
 
@@ -349,6 +352,22 @@ static void start_hub(struct server *s)
 	     0);
 }
 
+static void start_core_hub(struct server *s)
+{
+	const struct options *o = &s->options;
+	const struct core_hub_config cfg = {
+		.ping_ms = o->ping_interval_ms,
+		.ping = (enum sse_ping)o->ping_style,
+		.retry_ms = o->retry_ms,
+		.open_timeout_ms = o->publish_timeout_ms,
+		.event_header = o->event_header,
+	};
+
+	MUST(core_hub_new(&s->core, &cfg, &s->publishing.fake.base, live_sink(),
+			  &s->metrics) == 0);
+	s->publishing.core = s->core;
+}
+
 static void make_page(struct server *s)
 {
 	const struct options *o = &s->options;
@@ -411,8 +430,8 @@ static void start_conns(struct server *s)
 		.id_query = o->id_query,
 		.rights = gateway_rights(o),
 		.follows_own_subject = gateway_follows_own_subject(o),
-		.writing =
-			gateway_writing(o, &s->publishing.messenger, "$JS.API"),
+		.writing = gateway_writing(o, &s->publishing.messenger, s->core,
+					   "$JS.API"),
 		.live_page = o->ui ? &s->ui : NULL,
 		.kv_is_on = options_key_value(o),
 		.cors = {o->cors_origin.items, o->cors_origin.n, o->id_header,
@@ -465,6 +484,7 @@ void server_start(struct server *s, bool tcp)
 	s->turn.data = s;
 	uv_prepare_start(&s->turn, on_turn);
 	start_hub(s);
+	start_core_hub(s);
 	make_page(s);
 	start_conns(s);
 	s->tcp = tcp;
@@ -491,6 +511,8 @@ static const char *stop(struct server *s)
 		uv_run(&s->loop, UV_RUN_NOWAIT);
 	}
 	hub_free(s->hub);
+	core_hub_free(s->core);
+	s->publishing.core = NULL;
 	readable_unref(s->readable);
 	live_page_finish(&s->ui);
 	uv_close((uv_handle_t *)&s->turn, NULL);
