@@ -39,6 +39,16 @@ int flights_add(struct flights *f, struct flight *flight,
 	return 0;
 }
 
+uint64_t flights_next_id(const struct flights *f)
+{
+	return f->ids.last + 1;
+}
+
+uint64_t flights_skip_id(struct flights *f)
+{
+	return ++f->ids.last;
+}
+
 void flights_remove(struct flights *f, struct flight *flight)
 {
 	if (flight->state == FLIGHT_DONE)
@@ -90,6 +100,8 @@ struct flight *flights_replied(struct flights *f, uint64_t id, uint64_t now_ms)
 
 	if (flight == NULL)
 		return NULL;
+	if (flight->n_replies == 0 && flight->options.further_ms > 0)
+		flight->end_ms = now_ms + flight->options.further_ms;
 	flight->state = FLIGHT_REPLIED;
 	if (++flight->n_replies == flight->options.replies)
 		return end_flight(f, flight, PUBLISH_FAILURES);

@@ -36,7 +36,9 @@ struct flight_options {
 	bool is_publish;     /* waits for an acknowledgement, not for a reply */
 	uint64_t timeout_ms; /* for all replies */
 	uint64_t stall_ms;   /* from one reply to the next; 0: no limit */
-	uint32_t replies;    /* at least 1: ends after so many */
+	/* From the first reply on, in place of timeout_ms; 0: no other time. */
+	uint64_t further_ms;
+	uint32_t replies; /* at least 1: ends after so many */
 };
 
 struct flight {
@@ -67,6 +69,10 @@ void flights_finish(struct flights *f);
 /* QUEUED; sets all fields. -ENOBUFS (max), -ENOMEM or 0. */
 int flights_add(struct flights *f, struct flight *flight,
 		const struct flight_options *options, uint64_t now_ms);
+/* The id of the next flight. */
+uint64_t flights_next_id(const struct flights *f);
+/* The same id, which no flight gets then. */
+uint64_t flights_skip_id(struct flights *f);
 /* The client is gone: no more answers are needed. */
 void flights_remove(struct flights *f, struct flight *flight);
 

@@ -132,6 +132,8 @@ int js_request_create(struct buf *out, const struct js_consumer *c)
 		put_number_member(&b, ",\"opt_start_seq\":",
 				  c->start_seq == 0 ? 1 : c->start_seq);
 	}
+	if (c->headers_only)
+		put_body_text(&b, ",\"headers_only\":true");
 	put_body_text(&b,
 		      ",\"ack_policy\":\"none\",\"replay_policy\":\"instant\""
 		      ",\"mem_storage\":true");

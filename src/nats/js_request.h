@@ -23,6 +23,7 @@ struct js_consumer {
 	uint64_t start_seq;
 	uint64_t inactive_ms;
 	bool last_per_subject; /* needs a filter; without start_seq */
+	bool headers_only;
 };
 int js_request_create(struct buf *out, const struct js_consumer *c);
 

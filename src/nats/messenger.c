@@ -111,6 +111,27 @@ enum publish_failure messenger_request(struct messenger *m, struct outgoing *o,
 				 m->publisher->ops->request);
 }
 
+void messenger_post(struct messenger *m,
+		    const struct messenger_message *message,
+		    uint64_t timeout_ms, uint64_t now_ms)
+{
+	const struct publisher_message out = {
+		.id = flights_skip_id(&m->flights),
+		.subject = message->subject,
+		.headers = message->headers,
+		.data = message->data,
+		.deadline_ms = now_ms + timeout_ms,
+	};
+
+	if (m->is_up)
+		m->publisher->ops->publish(m->publisher, &out);
+}
+
+uint64_t messenger_next_id(const struct messenger *m)
+{
+	return flights_next_id(&m->flights);
+}
+
 /* Also of a list of end_flights(). */
 void messenger_cancel(struct messenger *m, struct outgoing *o)
 {

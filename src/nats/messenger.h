@@ -75,6 +75,13 @@ enum publish_failure messenger_request(struct messenger *m, struct outgoing *o,
 				       const struct messenger_message *message,
 				       const struct flight_options *options,
 				       uint64_t now_ms);
+/* A core publish of which nothing is reported. */
+void messenger_post(struct messenger *m,
+		    const struct messenger_message *message,
+		    uint64_t timeout_ms, uint64_t now_ms);
+/* The id of the next message, for consumer_name.h: the replies of a request are
+ * also the messages of the consumer with its id, which have a reply subject. */
+uint64_t messenger_next_id(const struct messenger *m);
 /* No callback comes any more; also from its on_reply(). A no-op after
  * on_end(), and for one that is zeroed. */
 void messenger_cancel(struct messenger *m, struct outgoing *o);

@@ -93,8 +93,10 @@ struct publisher_event {
 	enum publish_failure failure; /* FAILED */
 	uint64_t max_payload;	      /* UP: bytes of headers and data */
 	struct span subject;	      /* REPLY, MESSAGE, DENIED */
-	struct span reply;	      /* MESSAGE: its reply subject */
-	struct span headers;	      /* REPLY, MESSAGE: message_headers.h */
+	/* MESSAGE: its reply subject. REPLY: the same, of a consumer's message
+	 * (consumer_name.h). */
+	struct span reply;
+	struct span headers; /* REPLY, MESSAGE: message_headers.h */
 	struct span data;
 	/* DENIED: `subject` is only the beginning of a long one. */
 	bool is_cut;

@@ -26,6 +26,12 @@
 	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_WRITING |            \
 		  ROUTE_PROBLEMS,                                             \
 	  subjects_handler)                                                   \
+	X("/api/v1/kv", "GET, HEAD",                                          \
+	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_KV | ROUTE_PROBLEMS, \
+	  kv_buckets_handler)                                                 \
+	X("/api/v1/kv/{bucket}", "GET, HEAD",                                 \
+	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_KV | ROUTE_PROBLEMS, \
+	  kv_bucket_handler)                                                  \
 	X("/api/v1/kv/{bucket}/{key}", "GET, HEAD",                           \
 	  ROUTE_PUBLIC | ROUTE_CROSS_ORIGIN | ROUTE_WITH_KV | ROUTE_PROBLEMS, \
 	  kv_get_handler)                                                     \

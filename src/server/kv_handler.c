@@ -12,8 +12,10 @@
 #include "server/conn_internal.h"
 #include "server/conn_respond.h"
 #include "server/endpoints.h"
+#include "server/kv_buckets.h"
 #include "server/kv_change.h"
 #include "server/kv_get.h"
+#include "server/kv_list.h"
 
 /* The request, as all handlers here read it. */
 struct kv_asked {
@@ -120,21 +122,40 @@ static int new_read_rights(struct rights **ret, const struct conn_config *cfg,
 	return rights_new(ret, why, &source);
 }
 
-static int check_read_right(const struct conn_config *cfg,
-			    const struct authentication *who,
-			    struct span subject, struct http_error *why)
+static int reject_watch(struct http_error *why)
 {
-	struct rights *rights = NULL;
-	int rc = new_read_rights(&rights, cfg, who, why);
-
-	if (rc == 0)
-		rc = kv_rights_check(rights_of_kv(rights), subject,
-				     KV_ACCESS_READ, why);
-	rights_free(rights);
-	return rc;
+	return http_error_set(why, 501, REJECT_NOT_ACCEPTABLE,
+			      "watch: key-value entries cannot be followed "
+			      "yet");
 }
 
 /* ---- one key ------------------------------------------------------------- */
+
+/* Takes the rights. */
+static int start_kv_list(struct conn *c, const struct exchange *x,
+			 const struct kv_asked *asked,
+			 const struct identity *id, struct span pattern,
+			 struct rights **rights, struct http_error *why)
+{
+	struct kv_list_selection selection = {.rights = *rights};
+	const struct kv_list_request r = {
+		.id = id,
+		.bucket = query_text_kept(&asked->bucket),
+		.key = query_text_kept(&asked->key),
+		.query = &asked->query,
+		.selection = &selection,
+	};
+	int rc;
+
+	buf_init(&selection.text, RIGHTS_LIST_MAX * PATTERN_MAX);
+	rc = kv_rights_select(&selection.selection, &selection.text, why,
+			      rights_of_kv(*rights), pattern);
+	*rights = NULL;
+	if (rc == 0)
+		rc = kv_list_start(c, x, &r, why);
+	kv_list_selection_finish(&selection);
+	return rc;
+}
 
 static int start_kv_get(struct conn *c, const struct exchange *x,
 			const struct kv_asked *asked, const struct identity *id,
@@ -147,39 +168,113 @@ static int start_kv_get(struct conn *c, const struct exchange *x,
 		.query = &asked->query,
 	};
 
+	return kv_get_start(c, x, &r, why);
+}
+
+static int serve_kv_key(struct conn *c, const struct exchange *x,
+			const struct kv_asked *asked,
+			const struct authentication *who,
+			struct http_error *why)
+{
+	char text[KV_SUBJECT_MAX];
+	struct span subject = {text,
+			       kv_subject(text, query_text_kept(&asked->bucket),
+					  query_text_kept(&asked->key))};
+	struct rights *rights = NULL;
+	int rc = new_read_rights(&rights, &c->set->cfg, who, why);
+
+	if (rc == 0)
+		rc = kv_rights_check(rights_of_kv(rights), subject,
+				     KV_ACCESS_READ, why);
+	if (rc < 0) {
+		rights_free(rights);
+		return rc;
+	}
 	switch (asked->query.form) {
 	case KV_FORM_VALUE:
 	case KV_FORM_JSON:
-		return kv_get_start(c, x, &r, why);
+		rc = start_kv_get(c, x, asked, &who->id, why);
+		break;
 	case KV_FORM_LINES:
+		rc = start_kv_list(c, x, asked, &who->id, subject, &rights,
+				   why);
+		break;
 	case KV_FORM_WATCH:
+		rc = reject_watch(why);
 		break;
 	}
-	return http_error_set(why, 501, REJECT_NOT_ACCEPTABLE,
-			      "watch: key-value entries cannot be followed "
-			      "yet");
+	rights_free(rights);
+	return rc;
 }
 
 void kv_get_handler(struct conn *c, const struct exchange *x)
 {
-	char subject[KV_SUBJECT_MAX];
 	struct authentication who;
 	struct kv_asked asked;
 	struct http_error why;
-	size_t len;
-	int rc;
 
 	if (!identify_kv_client(c, x, KV_GET_KEY, &asked, &who))
 		return;
-	len = kv_subject(subject, query_text_kept(&asked.bucket),
-			 query_text_kept(&asked.key));
-	rc = check_read_right(&c->set->cfg, &who, (struct span){subject, len},
-			      &why);
+	finish_kv_request(c, x, serve_kv_key(c, x, &asked, &who, &why), &why);
+	authentication_finish(&who);
+}
+
+/* ---- a bucket ------------------------------------------------------------ */
+
+static int serve_kv_bucket(struct conn *c, const struct exchange *x,
+			   const struct kv_asked *asked,
+			   const struct authentication *who,
+			   struct http_error *why)
+{
+	char text[KV_SUBJECT_MAX];
+	struct span pattern = {text,
+			       kv_subject(text, query_text_kept(&asked->bucket),
+					  span_of(asked->query.filter))};
+	struct rights *rights = NULL;
+	int rc;
+
+	if (asked->query.form == KV_FORM_WATCH)
+		return reject_watch(why);
+	rc = new_read_rights(&rights, &c->set->cfg, who, why);
 	if (rc == 0)
-		rc = start_kv_get(c, x, &asked, &who.id, &why);
+		rc = start_kv_list(c, x, asked, &who->id, pattern, &rights,
+				   why);
+	rights_free(rights);
+	return rc;
+}
+
+void kv_bucket_handler(struct conn *c, const struct exchange *x)
+{
+	struct authentication who;
+	struct kv_asked asked;
+	struct http_error why;
+
+	if (!identify_kv_client(c, x, KV_GET_BUCKET, &asked, &who))
+		return;
+	finish_kv_request(c, x, serve_kv_bucket(c, x, &asked, &who, &why),
+			  &why);
+	authentication_finish(&who);
+}
+
+void kv_buckets_handler(struct conn *c, const struct exchange *x)
+{
+	struct rights *rights = NULL;
+	struct authentication who;
+	struct kv_asked asked;
+	struct http_error why;
+	int rc;
+
+	if (!identify_kv_client(c, x, KV_LIST_BUCKETS, &asked, &who))
+		return;
+	rc = new_read_rights(&rights, &c->set->cfg, &who, &why);
+	if (rc == 0)
+		rc = kv_buckets_start(c, x, &who.id, &rights, &why);
+	rights_free(rights);
 	finish_kv_request(c, x, rc, &why);
 	authentication_finish(&who);
 }
+
+/* ---- writes -------------------------------------------------------------- */
 
 static int check_write_right(const struct conn_writing *cfg,
 			     const struct authentication *who,

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "nats/consumer_name.h"
 #include "nats/js_request.h"
 #include "upstream/nats_backlog.h"
 #include "upstream/nats_codec.h"
@@ -17,6 +18,7 @@
 #include "upstream/nats_guard.h"
 #include "upstream/nats_headers.h"
 #include "upstream/nats_hung.h"
+#include "upstream/nats_publisher_codec.h"
 #include "upstream/nats_publishing.h"
 
 /* The happy path: options, a thread that connects, a subscription to the
@@ -103,6 +105,27 @@ static bool post_if_reply(struct nats_session *s, natsMsg *msg)
 	return true;
 }
 
+/* A message of a consumer that belongs to a request. */
+static bool post_if_delivered(struct nats_session *s, natsMsg *msg)
+{
+	/* of versions of nats.c without a block */
+	struct buf headers = {.max = HEADERS_MAX};
+	const char *reply = natsMsg_GetReply(msg);
+	struct publisher_event ev = {.kind = PUBLISHER_REPLY};
+
+	if (consumer_name_request(&ev.id, reply) < 0)
+		return false;
+	ev.subject = span_of(natsMsg_GetSubject(msg));
+	ev.reply = span_of(reply);
+	ev.headers = nats_headers_of(msg, &headers);
+	ev.data = (struct span){natsMsg_GetData(msg),
+				(size_t)natsMsg_GetDataLength(msg)};
+	nats_publisher_event_post(s->events, s->inbox.session, &ev,
+				  MAILBOX_WAIT);
+	buf_finish(&headers);
+	return true;
+}
+
 static void post_arrival(struct nats_session *s, natsMsg *msg)
 {
 	struct nats_arrival in = {
@@ -135,7 +158,7 @@ static void post_session_message(void *arg, natsMsg *msg)
 {
 	struct nats_session *s = arg;
 
-	if (!post_if_reply(s, msg))
+	if (!post_if_reply(s, msg) && !post_if_delivered(s, msg))
 		post_arrival(s, msg);
 }
 
