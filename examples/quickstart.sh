@@ -5,8 +5,9 @@
 #
 # Installs missing packages (Debian; root or sudo), builds, starts a NATS server
 # and the gateway, publishes an event every second for alice, bob and carol and an
-# announcement for all of them every five seconds, and follows what is alice's. Ctrl-C
-# ends everything and removes all files except the build, which the next run uses again.
+# announcement for all of them every five seconds, and follows what is alice's. Clients
+# may publish to the same subjects. Ctrl-C ends everything and removes all files except
+# the build, which the next run uses again.
 #
 #	--for SECONDS  time after which it ends by itself
 #	--port PORT    port of the gateway; default 8080, or the next free one
@@ -175,6 +176,7 @@ start_gateway()
 		start "$folder/sluice.log" "$build/sluice" --server "$server" \
 			--listen "127.0.0.1:$port" --admin-listen 127.0.0.1:0 \
 			--subject 'events.{id}' --subject announcements \
+			--allow-pub 'events.{id}' --allow-pub announcements \
 			--drain-delay 0s --drain-timeout 1s \
 			--ping-interval 15s --ui
 		if wait_for sluice "$folder/sluice.log" "$started" \
@@ -219,6 +221,9 @@ explain()
 		    curl -N -H 'user_id: bob' '$url/api/v1/events?deliver=last'
 		  everything after an event (any id)
 		    curl -N -H 'user_id: bob' -H 'Last-Event-ID: 5' $url/api/v1/events
+		  publish an event of alice's, and one for all
+		    curl -H 'user_id: alice' -d 'hello' $url/api/v1/events
+		    curl -H 'user_id: alice' -d 'hello' '$url/api/v1/events?subject=announcements'
 		  readiness and metrics
 		    curl $url/readyz; curl http://$admin/metrics
 

@@ -77,6 +77,7 @@ struct live_page_config gateway_live_page_config(const struct options *o)
 		.auth = auths[o->auth],
 		.ping_ms = o->ping_interval_ms,
 		.retry_ms = o->retry_ms,
+		.writing = options_writing(o),
 	};
 }
 

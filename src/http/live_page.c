@@ -83,6 +83,7 @@ static int put_page_document(struct buf *b, const struct live_page_config *cfg)
 		{"id-header", cfg->id_header},
 		{"ping", ping},
 		{"retry", retry},
+		{"writing", cfg->writing ? "1" : "0"},
 	};
 	int rc = buf_put(b, live_page_source_head, live_page_source_head_len);
 

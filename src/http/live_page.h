@@ -15,6 +15,7 @@ struct live_page_config {
 	const char *auth; /* "header", "jwt" or "none" */
 	uint64_t ping_ms; /* 0: none */
 	uint64_t retry_ms;
+	bool writing; /* some identity may publish: the page has a box for it */
 };
 
 enum { LIVE_PAGE_ETAG_MAX = 20 };

@@ -243,14 +243,20 @@ function ended(state, text) {
 	showSetup(true);
 }
 
+function identityHeaders() {
+	const id = $("id").value.trim(), token = $("token").value.trim();
+	const headers = [];
+	if (usesToken && token !== "")
+		headers.push(["Authorization", `Bearer ${token}`]);
+	if (usesHeader && id !== "")
+		headers.push([gateway.idHeader, id]);
+	return headers;
+}
+
 function connect() {
 	stream?.stop();
 	const id = $("id").value.trim(), subjects = words($("subjects").value);
-	const headers = [];
-	if (usesToken && $("token").value !== "")
-		headers.push(["Authorization", `Bearer ${$("token").value.trim()}`]);
-	if (usesHeader && id !== "")
-		headers.push([gateway.idHeader, id]);
+	const headers = identityHeaders();
 	try {
 		new Headers(headers);
 	} catch {

@@ -9,7 +9,7 @@ import { Child, makeFolder, removeFolder } from "./child.mjs";
 import { PATIENCE_MS, until } from "./waiting.mjs";
 
 // "MSG SUBJECT SUBSCRIPTION [REPLY] SIZE", with one blank or more between.
-const MSG = /^MSG +\S+ +(\S+) +(?:\S+ +)?(\d+)\r\n/;
+const MSG = /^MSG +\S+ +(\S+) +(?:(\S+) +)?(\d+)\r\n/;
 
 /** `list`: names and values, as they are. */
 function headersOf(list) {
@@ -23,6 +23,7 @@ class NatsLink {
     this.socket = connect({ port, host: "127.0.0.1", noDelay: true });
     this.input = Buffer.alloc(0);
     this.waiting = new Map(); // subscription -> what takes the answer
+    this.services = new Map(); // subscription -> what makes its replies
     this.last = 0;
     this.error = null;
     this.socket.on("data", (data) => this.#take(data));
@@ -50,13 +51,15 @@ class NatsLink {
       }
       const line = this.input.toString("latin1", 0, end + 2);
       const message = MSG.exec(line);
-      const size = message === null ? 0 : Number(message[2]) + 2;
+      const size = message === null ? 0 : Number(message[3]) + 2;
       if (this.input.length < line.length + size) {
         return;
       }
       const body = this.input.subarray(line.length, line.length + size - 2);
       this.input = this.input.subarray(line.length + size);
-      if (message !== null) {
+      if (this.services.has(message?.[1])) {
+        this.#reply(message[2], this.services.get(message[1])(body.toString()));
+      } else if (message !== null) {
         this.waiting.get(message[1])?.resolve(body.toString());
         this.waiting.delete(message[1]);
       } else if (line.startsWith("PING")) {
@@ -104,6 +107,19 @@ class NatsLink {
       throw new Error(`${subject}: ${JSON.stringify(reply.error)}`);
     }
     return reply;
+  }
+
+  #reply(to, texts) {
+    for (const text of texts) {
+      this.socket.write(`PUB ${to} ${Buffer.byteLength(text)}\r\n${text}\r\n`);
+    }
+  }
+
+  /** Answers requests to a subject: `texts` gives the replies to a payload. */
+  serve(subject, texts) {
+    const sid = String(++this.last);
+    this.services.set(sid, texts);
+    this.socket.write(`SUB ${subject} ${sid}\r\n`);
   }
 
   close() {
@@ -209,6 +225,11 @@ export class NatsServer {
 
   purge(name = "Events") {
     return this.link.request(`$JS.API.STREAM.PURGE.${name}`, "");
+  }
+
+  /** A service on a subject: `texts` gives the replies to a payload. */
+  answer(subject, texts) {
+    this.link.serve(subject, texts);
   }
 
   /** Stored when it returns; gives its sequence. */

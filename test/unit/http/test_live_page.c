@@ -76,7 +76,20 @@ static void test_says_what_the_gateway_is(void **state)
 	must_hold(text, " data-stream=\"Events\" "
 			"data-auth=\"header\" data-id-header=\"user_id\" "
 			"data-ping=\"30000\" data-retry=\"3000\" "
+			"data-writing=\"0\" "
 			"data-subjects=\"events.{id} news.&gt;\">");
+	free(text);
+}
+
+static void test_says_that_clients_may_publish(void **state)
+{
+	struct live_page_config cfg = plain;
+	char *text;
+
+	(void)state;
+	cfg.writing = true;
+	text = page_of(&cfg);
+	must_hold(text, " data-writing=\"1\" ");
 	free(text);
 }
 
@@ -226,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_says_what_the_gateway_is),
+		cmocka_unit_test(test_says_that_clients_may_publish),
 		cmocka_unit_test(test_escapes_what_it_says),
 		cmocka_unit_test(test_policy_names_script_and_style),
 		cmocka_unit_test(test_head_has_the_length_and_no_body),
