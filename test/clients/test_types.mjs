@@ -11,6 +11,7 @@ import { resolve } from "./packages.mjs";
 import { defer, test } from "./tap.mjs";
 
 const CLIENT = join(process.env.SLUICE_TEST_ROOT, "examples/browser/sluice.js");
+const PUBLISH = join(process.env.SLUICE_TEST_ROOT, "examples/browser/publish.js");
 const ARGS = ["--noEmit", "--checkJs", "--allowJs", "--strict", "--skipLibCheck"].concat(
   ["--noUnusedLocals", "--noImplicitReturns"],
   ["--target", "es2022", "--lib", "es2022,dom,dom.iterable"],
@@ -28,6 +29,7 @@ function complaints(...files) {
 }
 
 const PAGE = `
+import { publish, type PublishError } from ${JSON.stringify(PUBLISH)};
 import { Sluice, type SluiceEvent } from ${JSON.stringify(CLIENT)};
 
 const events = new Sluice("/events", { keep: "local", token: async () => "t" });
@@ -40,6 +42,13 @@ events.addEventListener("message", (e) => {
 events.renew("t");
 // @ts-expect-error: there is no such place
 new Sluice("/events", { keep: "disk" });
+const { id }: { id: string } = await publish("/events", "data", {
+  subject: "a.b", expect: 7, messageHeaders: { Trace: "1" }, token: async () => "t",
+}).catch((e: PublishError) => ({ id: [e.status, e.current, e.unknown].join() }));
+console.log(id);
+await publish("/events", new Uint8Array([1]));
+// @ts-expect-error: a sequence is a number
+await publish("/events", "x", { expect: "7" });
 `;
 
 test("the client is typed, and so is a page that uses it", async () => {
@@ -47,5 +56,5 @@ test("the client is typed, and so is a page that uses it", async () => {
   defer(() => removeFolder(folder));
   const path = join(folder, "page.ts");
   writeFileSync(path, PAGE);
-  assert.equal(complaints(CLIENT, path), "");
+  assert.equal(complaints(CLIENT, PUBLISH, path), "");
 });
