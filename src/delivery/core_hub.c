@@ -417,13 +417,21 @@ static size_t flush_waiting(struct core_hub *h, uint64_t now_ms, size_t max)
 	return n;
 }
 
-bool core_hub_flush(struct core_hub *h, uint64_t now_ms, size_t max)
+static bool has_core_work(const struct core_hub *h)
 {
-	size_t n = flush_waiting(h, now_ms, max);
-
-	core_backlog_flush(&h->backlog, max - n);
 	return !list_empty(&h->failing) || !list_empty(&h->opening) ||
 	       !list_empty(&h->backlog.dirty);
+}
+
+bool core_hub_flush(struct core_hub *h, uint64_t now_ms, size_t max)
+{
+	size_t n;
+
+	if (!has_core_work(h))
+		return false;
+	n = flush_waiting(h, now_ms, max);
+	core_backlog_flush(&h->backlog, max - n);
+	return has_core_work(h);
 }
 
 void core_hub_writable(struct core_hub *h, struct core_subscription *s)

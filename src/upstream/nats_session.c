@@ -50,6 +50,9 @@ struct nats_session {
 	natsSubscription *sub; /* of the inbox */
 	struct nats_backlog backlog;
 	struct nats_inbox inbox;
+	/* Of reply subjects of the stream's consumers, outside of domains. */
+	char ack_prefix[SUBJECT_MAX];
+	size_t ack_prefix_len;
 	struct buf request;
 	struct nats_publishing publishing;
 };
@@ -154,11 +157,21 @@ static void post_arrival(struct nats_session *s, natsMsg *msg)
 }
 
 /* May wait for room. */
+/* Of the tail and the replays, as most messages are. */
+static bool is_of_stream(const struct nats_session *s, natsMsg *msg)
+{
+	const char *reply = natsMsg_GetReply(msg);
+
+	return reply != NULL &&
+	       strncmp(reply, s->ack_prefix, s->ack_prefix_len) == 0;
+}
+
 static void post_session_message(void *arg, natsMsg *msg)
 {
 	struct nats_session *s = arg;
 
-	if (!post_if_reply(s, msg) && !post_if_delivered(s, msg))
+	if (is_of_stream(s, msg) ||
+	    (!post_if_reply(s, msg) && !post_if_delivered(s, msg)))
 		post_arrival(s, msg);
 }
 
@@ -351,6 +364,10 @@ struct nats_session *nats_session_new(struct nats_options *o,
 	pthread_mutex_init(&s->lock, NULL);
 	nats_guard_register(&s->guard);
 	nats_inbox_init(&s->inbox, s->guard.number, o->inbox_prefix);
+	s->ack_prefix_len =
+		(size_t)snprintf(s->ack_prefix, sizeof(s->ack_prefix),
+				 "$JS.ACK.%s.%s_", o->stream,
+				 s->inbox.consumer);
 	s->connect = begin_connect(s, server, err);
 	if (s->connect == NULL) {
 		nats_session_free(s);
