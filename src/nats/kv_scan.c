@@ -10,8 +10,10 @@
 #include "nats/js_response.h"
 
 enum {
-	SCAN_BATCH = 512,	  /* entries of a pull */
-	SCAN_BYTES = 512 * 1024,  /* of a pull */
+	/* Entries of a pull. No limit of bytes: a consumer of the last entries
+	 * loses the one that exceeds it (run with nats-server 2.9.10). */
+	SCAN_BATCH = 64,
+	SCAN_HEADERS_BATCH = 512,
 	SCAN_INACTIVE_MS = 60000, /* the consumer of a gateway that is gone */
 	SCAN_TIME_MS = 600000,	  /* of all */
 	SCAN_MORE = 100000,	  /* entries written meanwhile */
@@ -130,7 +132,7 @@ static void on_scan_end(struct outgoing *o, enum publish_failure failure)
 
 /* ---- pulls --------------------------------------------------------------- */
 
-/* Of "NATS/1.0 409 Message Size Exceeds MaxBytes". */
+/* Of "NATS/1.0 409 Exceeded MaxRequestBatch of 100". */
 static uint64_t status_of(struct span block, struct span *text)
 {
 	static const char version[] = "NATS/1.0 ";
@@ -157,9 +159,13 @@ static bool has_words(struct span text, const char *words)
 static void take_pull_status(struct kv_scan *s, uint64_t code, struct span text)
 {
 	switch (code) {
-	case 404: /* there are no more */
+	case 404:
 	case 408:
-		end_scan(s, PUBLISH_FAILURES, NULL);
+		/* Entries were removed, or the server is slow. */
+		if (s->n_pulled == 0)
+			end_scan(s, PUBLISH_FAILURES, NULL);
+		else
+			end_pull(s);
 		return;
 	case 409:
 		break;
@@ -167,18 +173,11 @@ static void take_pull_status(struct kv_scan *s, uint64_t code, struct span text)
 		end_scan(s, PUBLISH_BAD_ACK, NULL);
 		return;
 	}
-	if (has_words(text, "MaxBytes") && s->n_pulled == 0 && s->batch > 1) {
-		/* One entry is larger than a batch. */
-		s->batch = 1;
-		s->max_bytes = 0;
-	} else if (has_words(text, "MaxRequestBatch") && s->batch > 1) {
-		s->batch /= 4;
-		if (s->batch == 0)
-			s->batch = 1;
-	} else if (!has_words(text, "MaxBytes") || s->n_pulled == 0) {
+	if (!has_words(text, "MaxRequestBatch") || s->batch == 1) {
 		end_scan(s, PUBLISH_NO_REPLY, NULL);
 		return;
 	}
+	s->batch = s->batch < 8 ? 1 : s->batch / 4;
 	end_pull(s);
 }
 
@@ -222,15 +221,11 @@ void kv_scan_next(struct kv_scan *s, uint64_t now_ms)
 {
 	static const struct outgoing_cbs cbs = {on_pull_reply, on_pull_end};
 	struct js_pull pull = {.batch = s->batch,
-			       .max_bytes = s->max_bytes,
 			       .expires_ms = s->options.timeout_ms};
 	enum publish_failure failure = PUBLISH_BUSY;
 	struct buf body;
 
 	MUST(s->is_created && s->awaited == 0);
-	/* After a large entry the next ones may be small again. */
-	s->batch = SCAN_BATCH;
-	s->max_bytes = SCAN_BYTES;
 	if (pull.batch > s->pending)
 		pull.batch = (uint32_t)s->pending;
 	s->awaited = pull.batch;
@@ -275,8 +270,8 @@ enum publish_failure kv_scan_start(struct kv_scan *s,
 	*s = (struct kv_scan){
 		.messenger = messenger,
 		.options = *options,
-		.batch = SCAN_BATCH,
-		.max_bytes = SCAN_BYTES,
+		.batch =
+			options->headers_only ? SCAN_HEADERS_BATCH : SCAN_BATCH,
 	};
 	format_scan_subjects(s);
 	consumer = (struct js_consumer){

@@ -58,11 +58,10 @@ struct kv_scan {
 	char create_subject[KV_SCAN_SUBJECT_MAX];
 	char pull_subject[KV_SCAN_SUBJECT_MAX];
 	bool is_created;
-	uint32_t batch;	    /* of the next pull */
-	uint64_t max_bytes; /* the same */
-	uint64_t awaited;   /* entries of the pull that have not come */
-	uint64_t n_pulled;  /* entries of the pull that have come */
-	uint64_t pending;   /* entries that the server still has */
+	uint32_t batch;	   /* of the next pull */
+	uint64_t awaited;  /* entries of the pull that have not come */
+	uint64_t n_pulled; /* entries of the pull that have come */
+	uint64_t pending;  /* entries that the server still has */
 	uint64_t n_read;
 	uint64_t max_read;
 };

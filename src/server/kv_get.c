@@ -196,8 +196,10 @@ static void on_entry_end(struct outgoing *o, enum publish_failure failure)
 {
 	struct kv_get *g = kv_get_of_outgoing(o);
 
+	/* nats-server 2.9 does not answer for a stream that is gone. */
 	if (g->read.direct &&
-	    (g->is_nowhere || failure == PUBLISH_NO_RESPONDERS)) {
+	    (g->is_nowhere || failure == PUBLISH_NO_RESPONDERS ||
+	     (failure == PUBLISH_NO_REPLY && g->kv.is_cached))) {
 		g->read.direct = false;
 		read_entry(g);
 	} else {

@@ -247,33 +247,12 @@ static void removed_entries_do_not_come(void **state)
 		report(pull, "100 Idle Heartbeat");
 		assert_int_equal(w.ends, 0);
 		report(pull, statuses[i]);
+		assert_int_equal(w.batches, 2);
+		report(pulled(2), statuses[i]);
 		expect_end(PUBLISH_FAILURES, 0);
 		if (i == 0)
 			teardown(state);
 	}
-}
-
-static void large_entries_come_one_by_one(void **state)
-{
-	const struct fake_call *pull;
-
-	(void)state;
-	start();
-	created(3);
-	pull = pulled(3);
-	deliver("$KV.b.a", 1, 2);
-	report(pull, "409 Message Size Exceeds MaxBytes");
-	assert_int_equal(w.batches, 2);
-	pull = pulled(2);
-	assert_non_null(strstr(pull->data, "max_bytes"));
-	report(pull, "409 Message Size Exceeds MaxBytes");
-	assert_int_equal(w.batches, 3);
-	pull = pulled(1);
-	assert_null(strstr(pull->data, "max_bytes"));
-	deliver("$KV.b.b", 2, 1);
-	assert_non_null(strstr(pulled(1)->data, "max_bytes"));
-	deliver("$KV.b.c", 3, 0);
-	expect_end(PUBLISH_FAILURES, 0);
 }
 
 static void a_limit_of_the_server_makes_batches_smaller(void **state)
@@ -284,6 +263,7 @@ static void a_limit_of_the_server_makes_batches_smaller(void **state)
 	start();
 	created(1000);
 	pull = pulled(512);
+	assert_null(strstr(pull->data, "max_bytes"));
 	report(pull, "409 Exceeded MaxRequestBatch of 200");
 	pulled(128);
 }
@@ -362,7 +342,6 @@ int main(void)
 		TEST(an_empty_bucket_is_over_at_once),
 		TEST(other_subjects_are_no_entries),
 		TEST(removed_entries_do_not_come),
-		TEST(large_entries_come_one_by_one),
 		TEST(a_limit_of_the_server_makes_batches_smaller),
 		TEST(fails),
 		TEST(may_be_cancelled_by_an_entry),
