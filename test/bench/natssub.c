@@ -3,6 +3,9 @@
  *
  *	natssub --server nats://127.0.0.1:4222 --subject events.u0 --events 1000
  *
+ * With --answer it is a service: it answers each message with what natsbench
+ * takes for an acknowledgement.
+ *
  * Prints "ready" when the subscription is made. */
 #include <pthread.h>
 #include <stdbool.h>
@@ -22,6 +25,7 @@ static struct {
 	const char *server, *subject, *json;
 	uint64_t events, warm_up, seconds_ns;
 	bool jetstream;
+	bool answer;
 } options = {.server = "nats://127.0.0.1:4222",
 	     .subject = "events.u0",
 	     .events = 1000,
@@ -35,6 +39,7 @@ static const struct arg table[] = {
 	 "number of the last event without a latency"},
 	{"seconds", ARG_SECONDS, &options.seconds_ns, "time limit"},
 	{"jetstream", ARG_FLAG, &options.jetstream, "use an ordered consumer"},
+	{"answer", ARG_FLAG, &options.answer, "answer each message"},
 	{"json", ARG_TEXT, &options.json, "file for the result"},
 	{0}};
 
@@ -66,6 +71,15 @@ static void take(struct bench *b, const struct stamp *s, uint64_t now_ns)
 		pthread_cond_signal(&b->done);
 }
 
+static void answer_message(natsConnection *conn, natsMsg *msg)
+{
+	const char *reply = natsMsg_GetReply(msg);
+
+	if (reply != NULL)
+		check(natsConnection_PublishString(conn, reply, "{\"seq\":1}"),
+		      "answer");
+}
+
 static void on_message(natsConnection *conn, natsSubscription *sub,
 		       natsMsg *msg, void *arg)
 {
@@ -73,8 +87,9 @@ static void on_message(natsConnection *conn, natsSubscription *sub,
 	struct bench *b = arg;
 	struct stamp s;
 
-	(void)conn;
 	(void)sub;
+	if (options.answer)
+		answer_message(conn, msg);
 	if (natsMsg_GetDataLength(msg) >= STAMP_LEN &&
 	    stamp_get(natsMsg_GetData(msg), &s)) {
 		pthread_mutex_lock(&b->lock);

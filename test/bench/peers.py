@@ -158,9 +158,18 @@ class Peer:
         return Tool(self.build, "ssebench",
                     {**self.subscription_args(deliver), **args}, self.folder)
 
+    publish_path = "/api/v1/events"
+
     def publish_url(self, _id):
         """Of messages published by HTTP."""
-        return f"{self.base()}/api/v1/events"
+        return self.base() + self.publish_path
+
+    def service(self, subject, seconds):
+        """A service that answers each message."""
+        return Tool(self.build, "natssub",
+                    {"server": self.nats_url(), "subject": subject,
+                     "events": 1_000_000_000, "seconds": seconds,
+                     "answer": True}, self.folder)
 
     def publish(self, **args):
         args.setdefault("ack_every", 1 if args.get("rate") else 16)

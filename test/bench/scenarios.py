@@ -538,6 +538,35 @@ class Publish(Scenario):
         return {**used, **found}
 
 
+class Request(Publish):
+    """A service answers: the rest is as in publish."""
+
+    name = "request"
+    title = "Requests by HTTP to a NATS service, 128 B, kept alive"
+    columns = ("published_per_s", "publish_p50", "publish_p99",
+               "gateway_cpu_per_message", "nats_cpu_per_message", "errors")
+    peers = ("sluice", "nats.c")
+    plot = ("published_per_s", "requests a second", False)
+
+    def cases(self):
+        return {"64": {"connections": 64}, "1": {"connections": 1}}
+
+    def prepare(self, peer, params):
+        super().prepare(peer, params)
+        peer.options = ("--allow-pub", "services.*",
+                        "--max-requests-per-id", "0")
+        peer.publisher = {"subject": "services.echo"}
+        peer.publish_path = "/api/v1/subjects/services.echo"
+
+    def run(self, rig, params):
+        service = rig.peer.service("services.echo", 4 * FLOOD_S)
+        service.wait_word("ready", SLACK_S)
+        try:
+            return super().run(rig, params)
+        finally:
+            service.stop()
+
+
 class Many(Scenario):
     """A process has 20,000 descriptors at most. Therefore several gateways run,
     each with its own port and its own client process."""
@@ -586,4 +615,5 @@ class Many(Scenario):
 
 ALL = [IdleMemory(), Connect(), Churn(), Fanout(), Unicast(), Wildcard(),
        Stored(), History(), ResumeStorm(), Slow(), Payloads(), Latency1(),
-       IdleCpu(), Plain(), Publish(), Many()]
+       IdleCpu(), Plain(), Publish(), Request(),
+       Many()]
