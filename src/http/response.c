@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "http/http_status.h"
 #include "http/sse.h"
 
@@ -167,7 +168,7 @@ int response_short(struct buf *out, const struct response_to *to, int status,
 
 	if (reason == NULL || (status == 204) != (type == NULL))
 		return -EINVAL;
-	snprintf(length, sizeof(length), "%zu", len);
+	*encode_decimal((uint8_t *)length, len) = '\0';
 	rc = put_whole_response(out, parts);
 	return rc < 0 ? rc : put_response_body(out, to, had, body, len);
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/decimal.h"
+#include "base/span.h"
 
 #define WRONG_LAST "wrong last sequence: "
 
@@ -64,11 +65,44 @@ static void take_pending_duplicate(struct js_pub_ack *ret)
 	ret->error.code = 409;
 }
 
+static bool skip_word(struct span *rest, const char *word, size_t len)
+{
+	if (rest->len < len || memcmp(rest->at, word, len) != 0)
+		return false;
+	rest->at += len;
+	rest->len -= len;
+	return true;
+}
+
+#define SKIP(rest, word) skip_word(rest, word, sizeof(word) - 1)
+
+/* The acknowledgement as servers write it for most messages. Whatever else
+ * there is, a parser of JSON reads. */
+static bool take_plain_acknowledgement(struct js_pub_ack *ret, const char *json,
+				       size_t len, const char *stream)
+{
+	struct span rest = {json, len};
+
+	if (!SKIP(&rest, "{\"stream\":\"") ||
+	    !skip_word(&rest, stream, strlen(stream)) || !SKIP(&rest, "\","))
+		return false;
+	SKIP(&rest, " ");
+	if (!SKIP(&rest, "\"seq\":"))
+		return false;
+	SKIP(&rest, " ");
+	return rest.len > 1 && rest.at[rest.len - 1] == '}' &&
+	       rest.at[0] != '0' &&
+	       decimal_parse(&ret->seq, rest.at, rest.len - 1) == 0;
+}
+
 void js_pub_ack_parse(struct js_pub_ack *ret, const char *json, size_t len,
 		      const char *stream)
 {
 	json_t *root;
 
+	*ret = (struct js_pub_ack){0};
+	if (take_plain_acknowledgement(ret, json, len, stream))
+		return;
 	*ret = (struct js_pub_ack){0};
 	root = js_json_load(&ret->error, json, len);
 	if (root == NULL) {

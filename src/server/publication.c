@@ -1,11 +1,11 @@
 #include "server/publication.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/encode.h"
 #include "base/json_string.h"
 #include "http/publish_headers.h"
 #include "http/sse.h"
@@ -84,18 +84,28 @@ static void fail_publication(struct publication *p,
 static int put_result(const struct publication *p, struct buf *out)
 {
 	const struct conn_config *cfg = &conns_of(p)->cfg;
-	char subject[6 * PATTERN_MAX], event_id[SSE_EVENT_ID_MAX];
-	uint8_t *end =
-		json_string_put((uint8_t *)subject, p->subject, p->subject_len);
+	const struct js_pub_ack *ack = &p->publish.ack;
+	char subject[6 * PATTERN_MAX], seq[24], event_id[SSE_EVENT_ID_MAX];
+	char *seq_end = (char *)encode_decimal((uint8_t *)seq, ack->seq);
+	char *subject_end = (char *)json_string_put((uint8_t *)subject,
+						    p->subject, p->subject_len);
+	const struct span parts[] = {
+		span_of("{\"stream\":\""),
+		span_of(cfg->writing.stream),
+		span_of("\",\"subject\":\""),
+		{subject, (size_t)(subject_end - subject)},
+		span_of("\",\"seq\":"),
+		{seq, (size_t)(seq_end - seq)},
+		span_of(",\"id\":\""),
+		{event_id,
+		 sse_event_id_format(event_id, ack->seq, hub_tag(cfg->hub))},
+		span_of(ack->duplicate ? "\",\"duplicate\":true}\n" : "\"}\n"),
+	};
+	int rc = 0;
 
-	sse_event_id_format(event_id, p->publish.ack.seq, hub_tag(cfg->hub));
-	return buf_printf(out,
-			  "{\"stream\":\"%s\",\"subject\":\"%.*s\","
-			  "\"seq\":%" PRIu64 ",\"id\":\"%s\"%s}\n",
-			  cfg->writing.stream, (int)(end - (uint8_t *)subject),
-			  subject, p->publish.ack.seq, event_id,
-			  p->publish.ack.duplicate ? ",\"duplicate\":true"
-						   : "");
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(parts); i++)
+		rc = buf_put(out, parts[i].at, parts[i].len);
+	return rc;
 }
 
 static void respond_with_result(struct publication *p)

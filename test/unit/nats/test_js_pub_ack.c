@@ -49,6 +49,13 @@ static void acknowledgements(void **state)
 	assert_int_equal(ack.count, 3);
 	ack = parse("{\"stream\":\"Events\",\"seq\":18446744073709551615}");
 	assert_true(ack.seq == UINT64_MAX);
+	/* Other forms of the same. */
+	assert_int_equal(parse("{\"seq\":8,\"stream\":\"Events\"}").seq, 8);
+	assert_int_equal(parse("{ \"stream\" : \"Events\" , \"seq\" : 9 }").seq,
+			 9);
+	assert_int_equal(parse("{\"stream\":\"Events\",\"seq\":5}\n").seq, 5);
+	assert_int_equal(parse("{\"stream\":\"\\u0045vents\",\"seq\":6}").seq,
+			 6);
 }
 
 static void answers_that_are_none(void **state)
@@ -65,6 +72,14 @@ static void answers_that_are_none(void **state)
 		"{\"stream\":\"Events\",\"seq\":0}",
 		"{\"stream\":\"Other\",\"seq\":0,\"duplicate\":true}",
 		"{\"stream\":\"Events\",\"seq\":-1}",
+		"{\"stream\":\"Events\",\"seq\":}",
+		"{\"stream\":\"Events\",\"seq\":01}",
+		"{\"stream\":\"Events\",\"seq\":+1}",
+		"{\"stream\":\"Events\",\"seq\":1}}",
+		"{\"stream\":\"Events\",\"seq\":1",
+		"{\"stream\":\"Events\",  \"seq\":1]",
+		"{\"stream\":\"Event\",\"seq\":1}",
+		"{\"stream\":\"Eventss\",\"seq\":1}",
 		"{\"stream\":\"Events\",\"seq\":1.5}",
 		"{\"stream\":\"Events\",\"seq\":\"1\"}",
 		"{\"stream\":\"Events\",\"seq\":18446744073709551616}",
