@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "auth/rights_patterns.h"
+#include "base/check.h"
 #include "nats/pattern_template.h"
 
 struct publish_rights {
@@ -79,6 +80,19 @@ static bool has_own_prefix(struct span subject, const char *prefix)
 	       (subject.len == len || subject.at[len] == '.');
 }
 
+/* The server drops messages with such a subject, or such a reply subject, or
+ * takes them for replies to another client: its own replies, of services and of
+ * gateways between clusters. */
+static bool is_reserved_by_server(struct span subject)
+{
+	static const char *const prefixes[] = {"_R_", "_GR_"};
+
+	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
+		if (has_own_prefix(subject, prefixes[i]))
+			return true;
+	return false;
+}
+
 int publish_rights_check(const struct publish_rights *r, struct span subject,
 			 struct http_error *why)
 {
@@ -97,6 +111,10 @@ int publish_rights_check(const struct publish_rights *r, struct span subject,
 	    has_own_prefix(subject, r->api_prefix))
 		return rights_reject(why, "publishing to ", subject,
 				     "it is a subject of the gateway itself");
+	if (is_reserved_by_server(subject))
+		return rights_reject(why, "publishing to ", subject,
+				     "its first token is one of the NATS "
+				     "server's own, _R_ or _GR_");
 	denied = rights_find_denied(r->patterns, subject);
 	if (denied != NULL)
 		return rights_reject_denied(why, "publishing to ", subject,

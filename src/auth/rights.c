@@ -10,6 +10,9 @@
 struct rights {
 	size_t n_default; /* rendered --subject; the first of the allowed */
 	struct rights_patterns *patterns;
+	struct span own[RIGHTS_OWN_MAX]; /* of the gateway; without hidden ones
+					  */
+	size_t n_own;
 };
 
 /* ---- building ------------------------------------------------------------ */
@@ -32,6 +35,18 @@ static int read_claim(struct rights_patterns **ret, struct http_error *why,
 	return rc;
 }
 
+static void add_own_subjects(struct rights *r, const struct rights_source *src)
+{
+	r->n_own = 0;
+	for (size_t i = 0; i < RIGHTS_OWN_MAX; i++) {
+		struct span own =
+			span_of(src->own[i] == NULL ? "" : src->own[i]);
+
+		if (own.len > 0 && !pattern_is_hidden(own))
+			r->own[r->n_own++] = own;
+	}
+}
+
 int rights_new(struct rights **ret, struct http_error *why,
 	       const struct rights_source *src)
 {
@@ -46,6 +61,7 @@ int rights_new(struct rights **ret, struct http_error *why,
 		return rc;
 	}
 	r->n_default = src->n_subjects;
+	add_own_subjects(r, src);
 	*ret = r;
 	return 0;
 }
@@ -79,6 +95,14 @@ static int reject_form(struct http_error *why, struct span text,
 			      fault);
 }
 
+static bool is_own_subject(const struct rights *r, struct span pattern)
+{
+	for (size_t i = 0; i < r->n_own; i++)
+		if (pattern_inside(pattern, r->own[i]))
+			return true;
+	return false;
+}
+
 int rights_check(const struct rights *r, struct span pattern,
 		 struct http_error *why)
 {
@@ -91,6 +115,9 @@ int rights_check(const struct rights *r, struct span pattern,
 		return rights_reject(why, "", pattern,
 				     "its first token begins with $ or is "
 				     "_INBOX");
+	if (is_own_subject(r, pattern))
+		return rights_reject(why, "", pattern,
+				     "it is a subject of the gateway itself");
 	if (rights_find_allowed(r->patterns, pattern) == NULL)
 		return rights_reject(why, "", pattern,
 				     "it is not inside a pattern that this "
@@ -104,7 +131,7 @@ bool rights_denies(const struct rights *r, struct span subject)
 {
 	const struct rights_patterns *p = r->patterns;
 
-	if (pattern_is_hidden(subject))
+	if (pattern_is_hidden(subject) || is_own_subject(r, subject))
 		return true;
 	for (size_t i = 0; i < p->n_denied; i++)
 		if (pattern_matches(rights_denied(p)[i], subject))
@@ -158,15 +185,18 @@ static bool overlaps_any(struct span pattern, const struct span *list, size_t n)
 }
 
 /* A hidden pattern denies nothing that a selection has. */
-static void add_denied(struct rights_selection *s,
-		       const struct rights_patterns *p)
+static void add_denied(struct rights_selection *s, const struct rights *r)
 {
+	const struct rights_patterns *p = r->patterns;
 	const struct span *denied = rights_denied(p);
 
 	for (size_t i = 0; i < p->n_denied; i++)
 		if (!pattern_is_hidden(denied[i]) &&
 		    overlaps_any(denied[i], s->patterns, s->n_patterns))
 			s->denied[s->n_denied++] = denied[i];
+	for (size_t i = 0; i < r->n_own; i++)
+		if (overlaps_any(r->own[i], s->patterns, s->n_patterns))
+			s->denied[s->n_denied++] = r->own[i];
 }
 
 int rights_select(struct rights_selection *ret, struct http_error *why,
@@ -181,6 +211,6 @@ int rights_select(struct rights_selection *ret, struct http_error *why,
 	if (rc < 0)
 		return rc;
 	ret->n_patterns = pattern_normalise(ret->patterns, ret->n_patterns);
-	add_denied(ret, r->patterns);
+	add_denied(ret, r);
 	return 0;
 }

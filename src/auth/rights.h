@@ -2,7 +2,7 @@
  * it is denied.
  *
  *	allowed = rendered --subject and --allow-sub + the token's sub.allow
- *	denied  = the token's sub.deny
+ *	denied  = the token's sub.deny + the gateway's own subjects
  *
  * Unlike in nats-server, an empty or missing sub.allow allows nothing: the
  * templates alone give rights then. A denied pattern wins over all allowed
@@ -24,6 +24,9 @@
 /* Patterns in a request, repeats included. */
 enum { RIGHTS_REQUEST_MAX = 32 };
 
+/* Patterns of subjects of the gateway itself. */
+enum { RIGHTS_OWN_MAX = 2 };
+
 struct rights;
 struct rights_patterns;
 
@@ -35,6 +38,10 @@ struct rights_source {
 	size_t n_subjects;
 	char *const *allow_sub; /* --allow-sub */
 	size_t n_allow_sub;
+	/* Patterns of the gateway's own subjects: replies of NATS, and its API.
+	 * Denied whatever a rule allows. Borrowed as long as the rights, and
+	 * the selections. Empty ones count for nothing. */
+	const char *own[RIGHTS_OWN_MAX];
 	/* subject_id_ok(), or empty: then no template has {id}. */
 	struct span id;
 	/* The value of the claim as JSON, `at` NULL without one. The size is
@@ -69,7 +76,7 @@ bool rights_denies(const struct rights *r, struct span subject);
 struct rights_selection {
 	struct span patterns[RIGHTS_LIST_MAX];
 	size_t n_patterns; /* at least 1 */
-	struct span denied[RIGHTS_LIST_MAX];
+	struct span denied[RIGHTS_LIST_MAX + RIGHTS_OWN_MAX];
 	size_t n_denied;
 };
 

@@ -30,7 +30,7 @@ void selection_index_finish(struct selection_index *x)
 static uint32_t hash_texts(const struct selection_index *x,
 			   const struct rights_selection *s)
 {
-	uint32_t hashes[2 * RIGHTS_LIST_MAX + 1];
+	uint32_t hashes[2 * RIGHTS_LIST_MAX + RIGHTS_OWN_MAX + 1];
 	size_t n = 0;
 
 	hashes[n++] = (uint32_t)s->n_patterns;

@@ -58,7 +58,8 @@ struct sluice {
 	struct hub *hub;
 	struct messenger messenger;
 	struct core_hub *core;
-	char api_prefix[SUBJECT_MAX];  /* of the JetStream API */
+	char api_prefix[SUBJECT_MAX]; /* of the JetStream API */
+	struct gateway_own own;
 	struct live_page live_page;    /* empty without --ui */
 	struct address_range *trusted; /* of options.trusted_proxy */
 	struct conn_set *conns;
@@ -369,6 +370,7 @@ static int open_keys(struct sluice *gw, char *err)
 static void open_messenger(struct sluice *gw)
 {
 	gateway_api_prefix(gw->api_prefix, &gw->options);
+	gateway_own_subjects(&gw->own, &gw->options);
 	messenger_init(&gw->messenger, gateway_nats_publisher(&gw->nats),
 		       &gw->metrics,
 		       (size_t)gw->options.max_requests *
@@ -489,7 +491,7 @@ static int open_conn_set(struct sluice *gw)
 		.no_identity = o->auth == AUTH_NONE,
 		.tokens = by_token ? &gw->keys.tokens : NULL,
 		.id_query = o->id_query,
-		.rights = gateway_rights(o),
+		.rights = gateway_rights(o, &gw->own),
 		.follows_own_subject = gateway_follows_own_subject(o),
 		.writing = gateway_writing(o, &gw->messenger, gw->core,
 					   gw->api_prefix),

@@ -16,13 +16,15 @@ struct jwt_rules gateway_jwt_rules(const struct options *o)
 	};
 }
 
-struct rights_source gateway_rights(const struct options *o)
+struct rights_source gateway_rights(const struct options *o,
+				    const struct gateway_own *own)
 {
 	return (struct rights_source){
 		.subjects = o->subject.items,
 		.n_subjects = o->subject.n,
 		.allow_sub = o->allow_sub.items,
 		.n_allow_sub = o->allow_sub.n,
+		.own = {own->inbox, own->api},
 		.claim_name = o->jwt_rights,
 	};
 }
@@ -35,6 +37,16 @@ void gateway_api_prefix(char *out, const struct options *o)
 		snprintf(out, SUBJECT_MAX, "%s",
 			 o->js_api_prefix != NULL ? o->js_api_prefix
 						  : "$JS.API");
+}
+
+void gateway_own_subjects(struct gateway_own *ret, const struct options *o)
+{
+	char prefix[SUBJECT_MAX];
+
+	gateway_api_prefix(prefix, o);
+	snprintf(ret->api, sizeof(ret->api), "%s.>", prefix);
+	snprintf(ret->inbox, sizeof(ret->inbox), "%s.>",
+		 o->inbox_prefix != NULL ? o->inbox_prefix : "_INBOX");
 }
 
 struct conn_writing gateway_writing(const struct options *o,

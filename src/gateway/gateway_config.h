@@ -14,8 +14,16 @@
 #include "server/conn_config.h"
 
 struct jwt_rules gateway_jwt_rules(const struct options *o);
-/* Of all requests. */
-struct rights_source gateway_rights(const struct options *o);
+/* Patterns of the subjects that NATS sends the gateway's replies to, and of the
+ * JetStream API. */
+struct gateway_own {
+	char inbox[SUBJECT_MAX + 2];
+	char api[SUBJECT_MAX + 2];
+};
+void gateway_own_subjects(struct gateway_own *ret, const struct options *o);
+/* Of all requests. `own` is borrowed. */
+struct rights_source gateway_rights(const struct options *o,
+				    const struct gateway_own *own);
 /* Prefix of the JetStream API, SUBJECT_MAX bytes. */
 void gateway_api_prefix(char *out, const struct options *o);
 struct conn_writing gateway_writing(const struct options *o,

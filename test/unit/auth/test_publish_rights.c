@@ -344,6 +344,10 @@ static void subjects_of_the_gateway(void **state)
 	expect_answer(r, "gw", 0, NULL);
 	expect_answer(r, "hub.APIs.x", 0, NULL);
 	expect_answer(r, "x.gw.inbox.1", 0, NULL);
+	expect_answer(r, "_R_.a1b2", 403, "server's own, _R_ or _GR_");
+	expect_answer(r, "_GR_.a.b.c", 403, "server's own, _R_ or _GR_");
+	expect_answer(r, "_R_x.a", 0, NULL);
+	expect_answer(r, "x._R_.a", 0, NULL);
 	publish_rights_free(r);
 	src.inbox_prefix = src.api_prefix = NULL;
 	r = make(&src);

@@ -452,6 +452,37 @@ static void texts_do_not_quote_the_claim(void **state)
 			    "(queue groups are not allowed)");
 }
 
+/* Wildcards must not deliver what only the gateway may read: replies that it
+ * gets, requests that it sends. */
+static void subjects_of_the_gateway_are_not_read(void **state)
+{
+	static char *all[] = {(char *)">"};
+	static const char text[] = "it is a subject of the gateway itself";
+	const struct span any = span_of(">"), other = span_of("gw.inboxes.>");
+	struct rights_source src = source(NULL);
+	struct rights_selection s;
+	struct http_error why;
+	struct rights *r;
+
+	(void)state;
+	src.allow_sub = all;
+	src.n_allow_sub = 1;
+	src.own[0] = "gw.inbox.>";
+	src.own[1] = "$JS.API.>"; /* hidden anyway */
+	r = make(&src);
+	expect_answer(r, "gw.inbox.>", 403, text);
+	expect_answer(r, "gw.inbox.*.a", 403, text);
+	expect_answer(r, "gw.inboxes.>", 0, NULL);
+	assert_true(rights_denies(r, span_of("gw.inbox.1.2")));
+	assert_false(rights_denies(r, span_of("gw.inboxes.1")));
+	assert_int_equal(rights_select(&s, &why, r, &any, 1), 0);
+	assert_int_equal(s.n_denied, 1);
+	assert_int_equal(s.denied[0].len, strlen("gw.inbox.>"));
+	assert_int_equal(rights_select(&s, &why, r, &other, 1), 0);
+	assert_int_equal(s.n_denied, 0);
+	rights_free(r);
+}
+
 /* ---- requests ------------------------------------------------------------ */
 
 static void requests_are_limited_and_checked(void **state)
@@ -718,6 +749,7 @@ int main(void)
 		cmocka_unit_test(texts_do_not_quote_the_claim),
 		cmocka_unit_test(requests_are_limited_and_checked),
 		cmocka_unit_test(long_patterns_are_named),
+		cmocka_unit_test(subjects_of_the_gateway_are_not_read),
 		cmocka_unit_test(answers_like_the_slow_one),
 	};
 
