@@ -65,7 +65,7 @@ static void take_pending_duplicate(struct js_pub_ack *ret)
 	ret->error.code = 409;
 }
 
-static bool skip_word(struct span *rest, const char *word, size_t len)
+static bool skip_ack_word(struct span *rest, const char *word, size_t len)
 {
 	if (rest->len < len || memcmp(rest->at, word, len) != 0)
 		return false;
@@ -74,7 +74,7 @@ static bool skip_word(struct span *rest, const char *word, size_t len)
 	return true;
 }
 
-#define SKIP(rest, word) skip_word(rest, word, sizeof(word) - 1)
+#define SKIP(rest, word) skip_ack_word(rest, word, sizeof(word) - 1)
 
 /* The acknowledgement as servers write it for most messages. Whatever else
  * there is, a parser of JSON reads. */
@@ -84,7 +84,8 @@ static bool take_plain_acknowledgement(struct js_pub_ack *ret, const char *json,
 	struct span rest = {json, len};
 
 	if (!SKIP(&rest, "{\"stream\":\"") ||
-	    !skip_word(&rest, stream, strlen(stream)) || !SKIP(&rest, "\","))
+	    !skip_ack_word(&rest, stream, strlen(stream)) ||
+	    !SKIP(&rest, "\","))
 		return false;
 	SKIP(&rest, " ");
 	if (!SKIP(&rest, "\"seq\":"))
