@@ -1,5 +1,7 @@
 #include "delivery/core_backlog.h"
 
+#include <string.h>
+
 #include "delivery/selection.h"
 
 void core_backlog_init(struct core_backlog *b, struct core_encoder *encoder,
@@ -157,6 +159,18 @@ static void append_message(struct core_backlog *b, struct core_feed *f,
 	core_frame_unref(frame);
 }
 
+/* What a consumer of JetStream delivers to an inbox keeps its own subject, so
+ * the inbox is not seen: a pattern such as > would get the messages of the tail
+ * and of replays again. Only the reply subject differs from that of a
+ * publish. */
+static bool is_of_consumer(const struct publisher_event *ev)
+{
+	static const char acks[] = "$JS.ACK.";
+	size_t len = sizeof(acks) - 1;
+
+	return ev->reply.len > len && memcmp(ev->reply.at, acks, len) == 0;
+}
+
 void core_backlog_add(struct core_backlog *b, struct core_feed *f,
 		      const struct publisher_event *ev)
 {
@@ -165,7 +179,8 @@ void core_backlog_add(struct core_backlog *b, struct core_feed *f,
 		.headers = ev->headers,
 		.data = ev->data,
 	};
-	unsigned forms = forms_of_subject(f, ev->subject);
+	unsigned forms =
+		is_of_consumer(ev) ? 0 : forms_of_subject(f, ev->subject);
 
 	if (ev->dropped > 0)
 		for (struct list *at = f->queues.next; at != &f->queues;

@@ -393,6 +393,28 @@ static void denied_and_hidden_subjects_are_not_delivered(void **state)
 	assert_string_equal(core_rig_take(&r, 1), "data: o\n\n");
 }
 
+/* The tail's own messages, and those of replays: they match > by the inbox that
+ * they are delivered to. */
+static void messages_of_consumers_are_not_delivered(void **state)
+{
+	struct publisher_event e = {
+		.kind = PUBLISHER_MESSAGE,
+		.subject = span_of("events.bob"),
+		.reply = span_of("$JS.ACK.Events.tail.1.7.7.1764554400.0"),
+		.data = span_of("stored"),
+	};
+
+	(void)state;
+	core_rig_open(&r, 0, ">", NULL);
+	core_rig_serve(&r);
+	core_rig_take(&r, 0);
+	e.id = core_rig_id(&r, ">");
+	fake_publisher_post(&r.fake, &e);
+	core_rig_publish(&r, ">", "events.bob", "published");
+	core_rig_run(&r);
+	assert_string_equal(core_rig_take(&r, 0), "data: published\n\n");
+}
+
 /* ---- pings, limits ------------------------------------------------------- */
 
 static void pings_have_no_id(void **state)
@@ -509,6 +531,7 @@ int main(void)
 		TEST(payloads_may_be_empty_or_no_text),
 		TEST(headers_are_hostile),
 		TEST(denied_and_hidden_subjects_are_not_delivered),
+		TEST(messages_of_consumers_are_not_delivered),
 		TEST(pings_have_no_id),
 		TEST(one_ping_waits_for_the_socket),
 		TEST(a_limit_ends_after_its_messages),
