@@ -44,6 +44,7 @@ struct door {
 
 struct server {
 	struct options options;
+	struct gateway_own own;
 	struct fake_jetstream js;
 	struct publishing publishing;
 	int send_buffer;
@@ -428,7 +429,7 @@ static void start_conns(struct server *s)
 		.no_identity = o->auth == AUTH_NONE,
 		.tokens = start_tokens(s),
 		.id_query = o->id_query,
-		.rights = gateway_rights(o),
+		.rights = gateway_rights(o, &s->own),
 		.follows_own_subject = gateway_follows_own_subject(o),
 		.writing = gateway_writing(o, &s->publishing.messenger, s->core,
 					   "$JS.API"),
@@ -454,6 +455,7 @@ static void start_conns(struct server *s)
 		.arg = s,
 	};
 
+	gateway_own_subjects(&s->own, o);
 	MUST(o->trusted_proxy.n <= ARRAY_LEN(s->trusted));
 	for (size_t i = 0; i < o->trusted_proxy.n; i++)
 		MUST(address_range_parse(&s->trusted[i],
