@@ -438,11 +438,14 @@ static int begin_atomic(struct atomic_batch *b, struct conn *c,
 
 static int check_api_level(const struct conn *c, struct http_error *why)
 {
+	const struct hub *hub = c->set->cfg.hub;
 	struct publish_error e;
 
-	if (hub_api_level(c->set->cfg.hub) >= API_LEVEL_ATOMIC)
+	if (hub_api_level(hub) >= API_LEVEL_ATOMIC)
 		return 0;
-	publish_error_of(&e, PUBLISH_NO_BATCH);
+	/* Before the first contact the level is not known. */
+	publish_error_of(&e, hub_tag(hub) == NULL ? PUBLISH_AWAY
+						  : PUBLISH_NO_BATCH);
 	problem_of_publish(why, &e);
 	return -EINVAL;
 }
