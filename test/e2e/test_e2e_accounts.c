@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "http_writer.h"
 #include "test_clock.h"
 
 enum { LEAVES = 2 };
@@ -157,6 +158,65 @@ static void no_more_permissions_than_needed(void **state)
 		    "_INBOX_gw", NULL);
 	everything_works(f);
 	assert_int_equal(e2e_count_in_log(f, "level=warn"), 0);
+}
+
+static struct sse_client *open_live(struct e2e *f, const char *subject)
+{
+	struct sse_client *c = e2e_client(f);
+	char request[128];
+
+	snprintf(request, sizeof(request),
+		 "GET /api/v1/subjects/%s HTTP/1.1\r\nHost: a\r\n"
+		 "user_id: alice\r\n\r\n",
+		 subject);
+	sse_client_connect(c, f->gw.address);
+	sse_client_send_text(c, request);
+	sse_client_wait_head(c);
+	return c;
+}
+
+/* Events, with a duplicate that the gateway reads back; a publish, a request
+ * and a live subscription of core NATS. */
+static void writing_works(struct e2e *f)
+{
+	static const char key[] = "Idempotency-Key: k\r\n";
+	static const char alice[] = "user_id: alice\r\n";
+	struct sse_client *live = open_live(f, "live.a");
+
+	assert_int_equal(live->status, 200);
+	http_post(f, 201, "\"seq\":1", "", key, "a");
+	http_post(f, 200, "\"duplicate\":true", "", key, "a");
+	http_write(f, "PUT", "/api/v1/subjects/live.a", alice, "now", 3);
+	http_expect(204, "");
+	e2e_expect(live, 1, "now");
+	/* JetStream replies, as a service would. */
+	http_write(f, "POST", "/api/v1/subjects/events.alice", alice, "b", 1);
+	http_expect(200, "\"seq\":2");
+}
+
+static void no_more_permissions_than_writing_needs(void **state)
+{
+	static const char config[] =
+		"authorization { users: [\n"
+		" { user: admin, password: x }\n"
+		" { user: gw, password: x, permissions: {\n"
+		"  publish: [\"$JS.API.STREAM.INFO.Events\",\n"
+		"   \"$JS.API.STREAM.MSG.GET.Events\",\n"
+		"   \"$JS.API.CONSUMER.CREATE.Events.>\",\n"
+		"   \"$JS.API.CONSUMER.MSG.NEXT.Events.>\",\n"
+		"   \"$JS.API.CONSUMER.DELETE.Events.*\",\n"
+		"   \"events.*\", \"live.>\", \"_INBOX_gw.>\"],\n"
+		"  subscribe: [\"live.>\", \"_INBOX_gw.>\"] } } ] }";
+	struct e2e *f = *state;
+
+	serve(f, config, "admin:x@");
+	e2e_gateway(f, "--user", "gw", "--password", "x", "--inbox-prefix",
+		    "_INBOX_gw", "--allow-pub", ">", "--allow-sub", ">", NULL);
+	writing_works(f);
+	assert_int_equal(e2e_count_in_log(f, "level=warn"), 0);
+	/* Clients may, the gateway's user may not. */
+	http_post(f, 403, "may not publish", "?subject=other.a", NULL, "x");
+	assert_int_equal(open_live(f, "other.a")->status, 403);
 }
 
 /* The inbox that it asks for is not the one that it may have. */
@@ -439,6 +499,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ACCOUNTS_TEST(credentials_that_become_right),
 		ACCOUNTS_TEST(no_more_permissions_than_needed),
+		ACCOUNTS_TEST(no_more_permissions_than_writing_needs),
 		ACCOUNTS_TEST(permissions_that_lack_something),
 		ACCOUNTS_TEST(the_domain_of_a_hub),
 		ACCOUNTS_TEST(the_api_of_another_account),
