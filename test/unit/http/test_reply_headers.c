@@ -75,7 +75,7 @@ static void lines_are_bounded(void **state)
 	struct buf out;
 
 	(void)state;
-	assert_non_null(block);
+	MUST(block != NULL);
 	len = (size_t)sprintf(block, "NATS/1.0\r\nA: ");
 	memset(block + len, 'x', SIZE);
 	len += SIZE;
