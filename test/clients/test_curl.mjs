@@ -99,6 +99,24 @@ test("the end of a stream, a cut one, and going on behind it", async () => {
   );
 });
 
+test("what README.md publishes is acknowledged, and comes", async () => {
+  const rig = await Rig.start("--allow-pub", "events.{id}");
+  const reader = run(rig, live);
+  await reader.until("its opening", () => idOf(reader.log, 0));
+  const child = run(
+    rig,
+    commands.find((c) => c.includes("-d 'hello'") && !c.endsWith("\\")),
+  );
+  assert.equal(await child.waitEnd(), 0);
+  const { id, ...rest } = JSON.parse(child.log);
+  assert.deepEqual(rest, {
+    stream: "Events",
+    subject: "events.alice",
+    seq: 1,
+  });
+  await shows(reader, `data: hello\nid: ${id}\n\n`);
+});
+
 test("an error is one line with the fault", async () => {
   const rig = await Rig.start();
   const child = run(rig, all.replace("deliver=all", "deliver=never"));
