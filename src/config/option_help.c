@@ -50,7 +50,9 @@ int option_help_print(struct buf *out)
 		out,
 		"Usage: " SLUICE_PROGRAM " [OPTION]...\n\n"
 		"Streams NATS JetStream to HTTP clients as Server-Sent "
-		"Events.\n\n"
+		"Events, and\n"
+		"publishes their messages where a rule allows it "
+		"(--allow-pub).\n\n"
 		"Every option --some-name VALUE is also an environment "
 		"variable:\n"
 		"SLUICE_SOME_NAME. A flag without a value is 1 or 0 there; an "
