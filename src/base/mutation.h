@@ -25,7 +25,8 @@
 	X(PATTERN_AHEAD, "the replay of a pattern does not wait for others")  \
 	X(NO_ROTATION, "a replay keeps its slot until its end")               \
 	X(DENIED_DELIVERED, "a denied subject is delivered")                  \
-	X(SNAPSHOT_EVIDENCE, "nothing has come since a snapshot began")
+	X(SNAPSHOT_EVIDENCE, "nothing has come since a snapshot began")       \
+	X(SNAPSHOT_MAX_BYTES, "a snapshot's pull has a limit of bytes")
 
 enum mutation {
 	MUTATION_NONE,

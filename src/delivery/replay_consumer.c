@@ -6,6 +6,7 @@
 
 enum {
 	REPLAY_MAX_BYTES = 128 * 1024,
+	SNAPSHOT_BATCH = 16, /* messages of a pull, of any size */
 	REPLAY_INACTIVE_MS = 10000,
 	REPLAY_SHRINKS = 7, /* halvings of a pull: to one message, and 1 KiB */
 };
@@ -74,12 +75,22 @@ enum replay_next replay_on_created(struct replay *r,
 	return consumer_refused(r, METRIC_ERRORS_CREATE, now_ms);
 }
 
+/* Of a snapshot's consumer a pull has no limit of bytes: where a message does
+ * not fit, nats-server (2.9 to 2.15) ends the pull and never delivers that
+ * message, without a hole in the consumer's sequence. */
+static bool is_limited_by_bytes(const struct replay *r)
+{
+	return !r->big && (!r->snapshot || MUTATED(SNAPSHOT_MAX_BYTES));
+}
+
 static uint32_t batch_of_pull(const struct replay *r)
 {
 	uint32_t batch = REPLAY_BATCH >> r->shrink;
 
 	if (r->big)
 		return 1;
+	if (r->snapshot && batch > SNAPSHOT_BATCH)
+		return SNAPSHOT_BATCH;
 	return r->jumps && batch > REPLAY_HOLES_MAX ? REPLAY_HOLES_MAX : batch;
 }
 
@@ -89,7 +100,9 @@ void replay_send_pull(struct replay *r, uint64_t now_ms)
 		.request = {.owner = r->slot, .generation = r->consumer_gen},
 		.number = ++r->pull_no,
 		.batch = batch_of_pull(r),
-		.max_bytes = r->big ? 0 : REPLAY_MAX_BYTES >> r->shrink,
+		.max_bytes = is_limited_by_bytes(r)
+				     ? REPLAY_MAX_BYTES >> r->shrink
+				     : 0,
 		.no_wait = true,
 	};
 

@@ -292,6 +292,15 @@ static void send_message(struct fake_jetstream *js, struct fake_consumer *c,
 		remove_pull(c);
 }
 
+/* A consumer of the newest messages loses this one (nats-server 2.9 to 2.15):
+ * it has taken it out of its list, and only moves its sequence back. */
+static void end_too_big(struct fake_jetstream *js, struct fake_consumer *c)
+{
+	if (c->n_newest > 0)
+		move_consumer(c, 0);
+	end_pull(js, c, STATUS_TOO_BIG);
+}
+
 bool fake_jetstream_serve_consumer(struct fake_jetstream *js,
 				   struct fake_consumer *c)
 {
@@ -310,7 +319,7 @@ bool fake_jetstream_serve_consumer(struct fake_jetstream *js,
 	if (m == 0)
 		end_pull(js, c, 404);
 	else if (js->messages[m].big && p->max_bytes > 0)
-		end_pull(js, c, STATUS_TOO_BIG);
+		end_too_big(js, c);
 	else
 		send_message(js, c, m, consumer_last(js, c));
 	return true;
