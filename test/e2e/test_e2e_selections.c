@@ -344,6 +344,29 @@ static void newest_message_of_each_subject(void **state)
 		assert_int_equal(resumed->seqs[i], SUBJECTS + 101 + i);
 }
 
+/* Many of them do not fit what a pull asks for. */
+static void newest_messages_of_many_sizes(void **state)
+{
+	enum { N = 1500, SIZE_MAX_BYTES = 3000 };
+	static char data[SIZE_MAX_BYTES];
+	struct e2e *f = *state;
+	struct follower *w;
+	char subject[64];
+
+	memset(data, 'x', sizeof(data));
+	for (size_t i = 0; i < N; i++) {
+		snprintf(subject, sizeof(subject), "events.s.%zu", i);
+		nats_admin_publish(f->admin, subject, data,
+				   1 + i * 997 % SIZE_MAX_BYTES);
+	}
+	e2e_gateway(f, "--allow-sub", "events.>", NULL);
+	w = follow(f, "deliver=last&subject=events.s.*", "user_id: alice\r\n");
+	e2e_publish(f, "s.end", "end");
+	wait_for(w, N + 1);
+	for (size_t i = 0; i <= N; i++)
+		assert_int_equal(w->seqs[i], i + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +375,7 @@ int main(void)
 		SELECTIONS_TEST(history_comes_once_and_in_order),
 		SELECTIONS_TEST(purges_of_another_subject_lose_nothing),
 		SELECTIONS_TEST(newest_message_of_each_subject),
+		SELECTIONS_TEST(newest_messages_of_many_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, e2e_group_setup,
