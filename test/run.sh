@@ -11,7 +11,8 @@
 #	--suite NAME  only this one: unit sim loop wire e2e lint threads
 #	              clients package cost
 #	--fast        without the TSan build and the suites "clients" and "package"
-#	--short       without the suites "long", "clients", "package" and "cost"
+#	--short       without the suites "long", "clients", "package" and "cost"; requests
+#	              are cut at every fifth byte
 #
 # Builds are kept in build-test, build-tsan and build-cost, in the project's root or below
 # $SLUICE_BUILD_DIR. More for meson setup: $SLUICE_MESON_ARGS.
@@ -35,7 +36,10 @@ while [ $# -gt 0 ]; do
 	case "$1" in
 	--no-install) install=no ;;
 	--fast) fast=yes ;;
-	--short) short=yes ;;
+	--short)
+		short=yes
+		export SLUICE_WIRE_STRIDE=5
+		;;
 	--suite)
 		[ $# -ge 2 ] || usage
 		suites="$suites $2"

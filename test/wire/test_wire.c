@@ -90,6 +90,7 @@
  */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "play.h"
@@ -153,15 +154,26 @@ static bool is_like_the_next(const struct bytes *sent, size_t at)
 	return true;
 }
 
+/* SLUICE_WIRE_STRIDE=N: only each N-th place, for a second run elsewhere. */
+static size_t cut_stride(void)
+{
+	const char *text = getenv("SLUICE_WIRE_STRIDE");
+	int stride = text == NULL ? 1 : atoi(text);
+
+	return stride > 0 ? (size_t)stride : 1;
+}
+
 static bool play_cuts(const struct script *s, struct play_trace *t,
 		      struct bytes *why)
 {
+	size_t stride = cut_stride();
 	struct bytes sent = {0};
 	bool ok = true;
 
 	gather_sent(s, &sent);
-	for (size_t at = 1; at < s->n_sent && ok;
-	     at += at < PLAY_EACH ? 1 : PLAY_STRIDE) {
+	/* Each conversation begins at another place. */
+	for (size_t at = 1 + s->steps[0].line % stride; at < s->n_sent && ok;
+	     at += at < PLAY_EACH ? stride : PLAY_STRIDE) {
 		char where[64];
 
 		if (is_like_the_next(&sent, at) ||
