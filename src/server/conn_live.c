@@ -38,7 +38,7 @@ static void log_live_closed(const struct conn *c, const struct conn_live *l)
 
 	access_log_closed(&s->access_log, &about,
 			  (enum close_reason)c->close_reason,
-			  conn_now_ms(s) - c->opened_ms);
+			  uv_now(s->cfg.loop) - c->opened_ms);
 }
 
 struct conn_live *conn_live_take(struct conn *c, struct buf *rest)
