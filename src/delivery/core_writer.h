@@ -1,4 +1,4 @@
-/* How a live subscription gets its bytes: what is left of a cut frame, control
+/* How a live subscription gets its bytes: the rest of a cut frame, control
  * frames (opening, gaps, ping, expiry) and frames of its queue become one
  * write. Frames are not copied: of a cut one the subscription keeps a
  * reference. */
@@ -35,7 +35,7 @@ int core_writer_open(struct core_writer *w, struct core_subscription *s);
 /* Writes everything that it has coming, unless it is blocked. The first nodes
  * of its queue may be needed no more. */
 void core_writer_write(struct core_writer *w, struct core_subscription *s);
-/* Drops what is left of a cut frame. */
+/* Drops the rest of a cut frame. */
 void core_writer_drop_rest(struct core_subscription *s);
 
 #endif

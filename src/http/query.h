@@ -48,7 +48,7 @@ struct query_credentials {
 /* Reads a query pair by pair. Pairs with credentials are kept and not
  * returned. The names are those of their parameters; NULL: not allowed. */
 struct query_reader {
-	const char *at; /* what is left */
+	const char *at; /* the rest, not yet read */
 	const char *id_name;
 	const char *token_name;
 	struct query_credentials credentials;

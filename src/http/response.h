@@ -44,7 +44,7 @@ int response_short(struct buf *out, const struct response_to *to, int status,
 		   const char *type, const char *extra, const void *body,
 		   size_t len);
 
-/* The head of a response whose body comes in pieces: chunked for HTTP/1.1,
+/* The head of a response with a body in pieces: chunked for HTTP/1.1,
  * else until the close. No-store. `type`, `extra`: as of response_short(). */
 int response_open(struct buf *out, const struct response_to *to, int status,
 		  const char *type, const char *extra);

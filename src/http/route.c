@@ -149,7 +149,7 @@ struct route_table {
 	const struct route_request *req;
 };
 
-/* The rows of a path whose methods are others. */
+/* The rows of a path with other methods. */
 struct other_rows {
 	size_t n;
 	bool cross_origin; /* one of them is */

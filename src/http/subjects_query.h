@@ -37,7 +37,7 @@ int subjects_query_parse(struct subjects_query *ret, struct http_error *why,
 			 const char *query, const char *id_name,
 			 const char *token_name);
 
-/* The parameter `queue` of GET, whose other parameters are those of
+/* The parameter `queue` of GET; its other parameters are those of
  * events_query.h. Empty: not given. 0, or -EINVAL with *why (400): twice, or no
  * name of a queue group: a subject without wildcards. */
 int subjects_query_group(struct query_text *ret, struct http_error *why,

@@ -1,6 +1,6 @@
-/* Names of short-lived consumers whose messages are replies to a request of the
- * messenger. A consumer's messages keep their own subject; their reply subject
- * holds the consumer's name (js_ack.h), and the name the request:
+/* Names of short-lived consumers; their messages are replies to a request of
+ *the messenger. A consumer's messages keep their own subject; their reply
+ *subject holds the consumer's name (js_ack.h), and the name the request:
  *
  *	sluice_request_<random>_<id> */
 #ifndef SLUICE_CONSUMER_NAME_H

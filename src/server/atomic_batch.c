@@ -23,8 +23,7 @@
 #include "server/conn_work.h"
 
 enum {
-	ATOMIC_MAX = 1000,    /* messages; of nats-server */
-	API_LEVEL_ATOMIC = 2, /* nats-server 2.12 */
+	ATOMIC_MAX = 1000, /* messages; of nats-server */
 	BATCH_ID_BYTES = 16,
 	RESULT_MAX = 1024,
 };
@@ -418,21 +417,14 @@ static const struct conn_work_ops ops = {
 
 static int begin_atomic(struct atomic_batch *b, struct conn *c,
 			const struct exchange *x, const struct publish_query *q,
-			const struct authentication *who,
+			const struct authentication *caller,
 			struct http_error *why)
 {
-	struct conn_set *s = c->set;
 	int rc = conn_work_begin(&b->work, &ops, c, x, UINT64_MAX, why);
 
 	if (rc == 0)
-		rc = request_limits_acquire(&s->requests, &b->slot,
-					    (struct span){who->id.id,
-							  who->id.len},
-					    &b->work.client, why);
-	/* The last: it reserves memory, which the work's end gives back. */
-	if (rc == 0)
-		rc = batch_input_init(&b->input, &b->work, &s->cfg.writing, q,
-				      who, why);
+		rc = batch_input_init(&b->input, &b->work, &b->slot, q, caller,
+				      why);
 	return rc;
 }
 
@@ -441,7 +433,7 @@ static int check_api_level(const struct conn *c, struct http_error *why)
 	const struct hub *hub = c->set->cfg.hub;
 	struct publish_error e;
 
-	if (hub_api_level(hub) >= API_LEVEL_ATOMIC)
+	if (hub_api_level(hub) >= JETSTREAM_LEVEL_BATCH)
 		return 0;
 	/* Before the first contact the level is not known. */
 	publish_error_of(&e, hub_tag(hub) == NULL ? PUBLISH_AWAY
@@ -452,7 +444,8 @@ static int check_api_level(const struct conn *c, struct http_error *why)
 
 int atomic_batch_start(struct conn *c, const struct exchange *x,
 		       const struct publish_query *q,
-		       const struct authentication *who, struct http_error *why)
+		       const struct authentication *caller,
+		       struct http_error *why)
 {
 	uint8_t id[BATCH_ID_BYTES];
 	struct atomic_batch *b;
@@ -466,7 +459,7 @@ int atomic_batch_start(struct conn *c, const struct exchange *x,
 	list_init(&b->on_way);
 	randombytes_buf(id, sizeof(id));
 	sodium_bin2hex(b->id, sizeof(b->id), id, sizeof(id));
-	rc = begin_atomic(b, c, x, q, who, why);
+	rc = begin_atomic(b, c, x, q, caller, why);
 	if (rc < 0) {
 		request_limits_release(&c->set->requests, &b->slot);
 		free_atomic(b);

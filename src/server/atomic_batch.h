@@ -13,7 +13,7 @@ struct conn;
 /* As batch_start(). */
 int atomic_batch_start(struct conn *c, const struct exchange *x,
 		       const struct publish_query *q,
-		       const struct authentication *who,
+		       const struct authentication *caller,
 		       struct http_error *why);
 
 #endif

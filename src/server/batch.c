@@ -434,27 +434,20 @@ static const struct conn_work_ops ops = {
 /* The size of a batch has no limit. */
 static int begin_batch(struct batch *b, struct conn *c,
 		       const struct exchange *x, const struct publish_query *q,
-		       const struct authentication *who, struct http_error *why)
+		       const struct authentication *caller,
+		       struct http_error *why)
 {
-	struct conn_set *s = c->set;
-	int rc;
+	int rc = conn_work_begin(&b->work, &ops, c, x, UINT64_MAX, why);
 
-	rc = conn_work_begin(&b->work, &ops, c, x, UINT64_MAX, why);
 	if (rc == 0)
-		rc = request_limits_acquire(&s->requests, &b->slot,
-					    (struct span){who->id.id,
-							  who->id.len},
-					    &b->work.client, why);
-	/* The last: it reserves memory, which the work's end gives back. */
-	if (rc == 0)
-		rc = batch_input_init(&b->input, &b->work, &s->cfg.writing, q,
-				      who, why);
+		rc = batch_input_init(&b->input, &b->work, &b->slot, q, caller,
+				      why);
 	return rc;
 }
 
 int batch_start(struct conn *c, const struct exchange *x,
-		const struct publish_query *q, const struct authentication *who,
-		struct http_error *why)
+		const struct publish_query *q,
+		const struct authentication *caller, struct http_error *why)
 {
 	struct batch *b;
 	int rc = publish_headers_none(x->request, why);
@@ -462,12 +455,12 @@ int batch_start(struct conn *c, const struct exchange *x,
 	if (rc < 0)
 		return rc;
 	if (q->atomic)
-		return atomic_batch_start(c, x, q, who, why);
+		return atomic_batch_start(c, x, q, caller, why);
 	b = calloc(1, sizeof(*b));
 	if (b == NULL)
 		return -ENOMEM;
 	batch_results_init(&b->results, RESULTS_MAX);
-	rc = begin_batch(b, c, x, q, who, why);
+	rc = begin_batch(b, c, x, q, caller, why);
 	if (rc < 0) {
 		request_limits_release(&c->set->requests, &b->slot);
 		free_batch(b);

@@ -13,7 +13,7 @@ struct conn;
 
 /* As publication_start(). */
 int batch_start(struct conn *c, const struct exchange *x,
-		const struct publish_query *q, const struct authentication *who,
-		struct http_error *why);
+		const struct publish_query *q,
+		const struct authentication *caller, struct http_error *why);
 
 #endif

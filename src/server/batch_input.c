@@ -43,14 +43,14 @@ void batch_input_no_memory(const struct batch_input *in, struct http_error *why)
 /* ---- begin and end ------------------------------------------------------- */
 
 static int make_batch_rights(struct batch_input *in,
-			     const struct authentication *who,
+			     const struct authentication *caller,
 			     struct http_error *why)
 {
 	struct publish_rights_source source = in->cfg->rights;
 
 	source.id = (struct span){in->id.id, in->id.len};
-	if (who->rights != NULL)
-		source.claim = span_of(who->rights);
+	if (caller->rights != NULL)
+		source.claim = span_of(caller->rights);
 	return publish_rights_new(&in->rights, why, &source);
 }
 
@@ -82,22 +82,29 @@ static int take_default_subject(struct batch_input *in,
 }
 
 int batch_input_init(struct batch_input *in, struct conn_work *work,
-		     const struct conn_writing *cfg,
-		     const struct publish_query *q,
-		     const struct authentication *who, struct http_error *why)
+		     struct request_slot *slot, const struct publish_query *q,
+		     const struct authentication *caller,
+		     struct http_error *why)
 {
-	int rc;
+	struct conn_set *set = work->conn->set;
+	const struct conn_writing *cfg = &set->cfg.writing;
+	int rc = request_limits_acquire(&set->requests, slot,
+					(struct span){caller->id.id,
+						      caller->id.len},
+					&work->client, why);
 
+	if (rc < 0)
+		return rc;
 	*in = (struct batch_input){
 		.work = work,
 		.cfg = cfg,
-		.id = who->id,
-		.end_ms = who->end_ms,
+		.id = caller->id,
+		.end_ms = caller->end_ms,
 	};
 	line_splitter_init(&in->lines,
 			   JSON_FACTOR * (cfg->max_body + PUBLISH_HEADERS_MAX));
 	buf_init(&in->backlog, BACKLOG_MAX);
-	rc = make_batch_rights(in, who, why);
+	rc = make_batch_rights(in, caller, why);
 	if (rc == 0)
 		rc = take_default_subject(in, q, why);
 	if (rc < 0 || batch_input_reserve(in, 0))

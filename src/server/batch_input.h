@@ -34,6 +34,8 @@ enum batch_input_verdict {
 	BATCH_INPUT_OVER,
 };
 
+struct request_slot;
+
 struct batch_input {
 	struct conn_work *work; /* its memory is reserved */
 	const struct conn_writing *cfg;
@@ -58,12 +60,14 @@ struct batch_input {
 	size_t other_bytes; /* memory of the owner, reserved with this */
 };
 
-/* For `work`, before conn_work_start(). 0, -ENOMEM, or -EINVAL with *why: the
- * rights cannot be used, or do not allow the request's `subject`. */
+/* For `work`, between conn_work_begin() and conn_work_start(). Takes the slot
+ * of the request, then reserves memory, which the end of the work gives back.
+ * 0, -ENOMEM, or -EINVAL with *why: too many requests, or the rights cannot be
+ * used, or do not allow the request's `subject`. Free the parts in any case. */
 int batch_input_init(struct batch_input *in, struct conn_work *work,
-		     const struct conn_writing *cfg,
-		     const struct publish_query *q,
-		     const struct authentication *who, struct http_error *why);
+		     struct request_slot *slot, const struct publish_query *q,
+		     const struct authentication *caller,
+		     struct http_error *why);
 void batch_input_finish(struct batch_input *in);
 
 /* A piece of the body. False: no memory. */

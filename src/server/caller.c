@@ -108,15 +108,20 @@ static bool is_from_own_page(const struct conn_config *cfg,
  * page's origin. Only a page that may set headers can send a token in another
  * way. */
 static int check_origin(const struct conn_config *cfg, const struct exchange *x,
-			const struct authentication *who,
+			const struct authentication *caller,
 			struct http_error *why)
 {
-	if (!who->by_cookie || is_safe_method(x) || is_from_own_page(cfg, x))
+	if (!caller->by_cookie || is_safe_method(x) || is_from_own_page(cfg, x))
 		return 0;
 	return http_error_set(
 		why, 403, REJECT_CROSS_SITE,
 		"a request with a token in a cookie needs an Origin that is "
 		"the gateway's own or in --cors-origin");
+}
+
+const char *caller_token_parameter(const struct conn_config *cfg)
+{
+	return cfg->tokens == NULL ? NULL : cfg->tokens->sources.query;
 }
 
 /* ---- identity ------------------------------------------------------------ */
@@ -145,13 +150,13 @@ bool caller_identify(struct conn *c, const struct exchange *x,
 
 int caller_publish_rights(struct publish_rights **ret,
 			  const struct conn_writing *cfg,
-			  const struct authentication *who,
+			  const struct authentication *caller,
 			  struct http_error *why)
 {
 	struct publish_rights_source source = cfg->rights;
 
-	source.id = (struct span){who->id.id, who->id.len};
-	if (who->rights != NULL)
-		source.claim = span_of(who->rights);
+	source.id = (struct span){caller->id.id, caller->id.len};
+	if (caller->rights != NULL)
+		source.claim = span_of(caller->rights);
 	return publish_rights_new(ret, why, &source);
 }

@@ -9,8 +9,12 @@
 #include "server/endpoints.h"
 
 struct conn;
+struct conn_config;
 struct conn_writing;
 struct publish_rights;
+
+/* Query parameter that may carry a token; NULL: none. */
+const char *caller_token_parameter(const struct conn_config *cfg);
 
 /* Identifies the client. True: *ret is set, for authentication_finish(). False:
  * the handler returns; the request has its response, or waits for newer keys
@@ -23,7 +27,7 @@ bool caller_identify(struct conn *c, const struct exchange *x,
  * claim cannot be used. */
 int caller_publish_rights(struct publish_rights **ret,
 			  const struct conn_writing *cfg,
-			  const struct authentication *who,
+			  const struct authentication *caller,
 			  struct http_error *why);
 
 /* A page's EventSource: it sends GET, and its response has no other type. HEAD

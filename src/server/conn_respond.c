@@ -68,6 +68,16 @@ void conn_respond(struct conn *c, const struct response_to *to, int status,
 	conn_send_response(c, &out, rc, to->keep_alive);
 }
 
+void conn_respond_head(struct conn *c, const struct response_to *to)
+{
+	struct buf out;
+	int rc;
+
+	buf_init(&out, CONN_RESPONSE_MAX);
+	rc = response_subscription(&out, to);
+	conn_send_response(c, &out, rc, to->keep_alive && to->minor > 0);
+}
+
 static void log_rejection(struct conn *c, const struct http_error *why)
 {
 	access_log_rejected(&c->set->access_log, &c->address, why,

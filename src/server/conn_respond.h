@@ -27,6 +27,8 @@ void conn_respond(struct conn *c, const struct response_to *to, int status,
  * closed); frees it. */
 void conn_send_response(struct conn *c, struct buf *response, int rc,
 			bool keep_alive);
+/* HEAD of a subscription: the header of GET, and none is opened. */
+void conn_respond_head(struct conn *c, const struct response_to *to);
 /* An error response; counted and logged. */
 void conn_reject(struct conn *c, const struct response_to *to,
 		 const struct http_error *why);

@@ -1,4 +1,4 @@
-/* A request whose response comes later than its handler returns: it reads a
+/* A request with a response that comes after its handler returns: it reads a
  * body, waits for NATS, or writes a response in pieces. The handler allocates
  * it as the first member of a struct of its own; the connection owns it from
  * conn_work_start() on and ends it exactly once, by on_gone(): after the whole

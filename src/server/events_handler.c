@@ -159,42 +159,31 @@ static void open_subscription(struct conn *c, const struct exchange *x,
 	buf_finish(&made);
 }
 
-/* HEAD: the header alone. */
-static void respond_head(struct conn *c, const struct response_to *to)
-{
-	struct buf out;
-	int rc;
-
-	buf_init(&out, CONN_RESPONSE_MAX);
-	rc = response_subscription(&out, to);
-	conn_send_response(c, &out, rc, to->keep_alive && to->minor > 0);
-}
-
 /* ---- a request ----------------------------------------------------------- */
 
 static void serve_selection(struct conn *c, const struct exchange *x,
 			    const struct events_query *q,
-			    const struct authentication *who,
+			    const struct authentication *caller,
 			    const struct rights_selection *selection)
 {
-	enum reject_reason exceeded = capacity_exceeded(c, &who->id);
+	enum reject_reason exceeded = capacity_exceeded(c, &caller->id);
 	struct hub_open open;
 
 	if (exceeded != REJECT_NONE) {
 		capacity_reject(c, x, exceeded);
 	} else if (x->to.is_head) {
-		respond_head(c, &x->to);
+		conn_respond_head(c, &x->to);
 	} else {
-		fill_hub_open(&open, q, &who->id, x->to.minor);
+		fill_hub_open(&open, q, &caller->id, x->to.minor);
 		open.selection = selection;
-		open_subscription(c, x, q, &open, who->end_ms);
+		open_subscription(c, x, q, &open, caller->end_ms);
 	}
 }
 
 static void serve_rights(struct conn *c, const struct exchange *x,
 			 const struct events_query *q,
 			 const struct events_subjects *asked,
-			 const struct authentication *who)
+			 const struct authentication *caller)
 {
 	struct rights_source source = c->set->cfg.rights;
 	struct rights_selection selection;
@@ -202,9 +191,9 @@ static void serve_rights(struct conn *c, const struct exchange *x,
 	struct http_error why;
 	int rc;
 
-	source.id = (struct span){who->id.id, who->id.len};
-	if (who->rights != NULL)
-		source.claim = span_of(who->rights);
+	source.id = (struct span){caller->id.id, caller->id.len};
+	if (caller->rights != NULL)
+		source.claim = span_of(caller->rights);
 	rc = rights_new(&rights, &why, &source);
 	if (rc == 0)
 		rc = rights_select(&selection, &why, rights, asked->list,
@@ -214,7 +203,7 @@ static void serve_rights(struct conn *c, const struct exchange *x,
 	else if (rc < 0)
 		conn_reject(c, &x->to, &why);
 	else
-		serve_selection(c, x, q, who, &selection);
+		serve_selection(c, x, q, caller, &selection);
 	rights_free(rights);
 }
 
@@ -222,25 +211,25 @@ static void serve_rights(struct conn *c, const struct exchange *x,
 static void serve_identity(struct conn *c, const struct exchange *x,
 			   const struct events_query *q,
 			   const struct events_subjects *asked,
-			   const struct authentication *who)
+			   const struct authentication *caller)
 {
 	if (c->set->cfg.follows_own_subject && asked->n == 0 &&
-	    who->rights == NULL)
-		serve_selection(c, x, q, who, NULL);
+	    caller->rights == NULL)
+		serve_selection(c, x, q, caller, NULL);
 	else
-		serve_rights(c, x, q, asked, who);
+		serve_rights(c, x, q, asked, caller);
 }
 
 static void serve_subscription(struct conn *c, const struct exchange *x,
 			       const struct events_query *q,
 			       const struct events_subjects *asked)
 {
-	struct authentication who;
+	struct authentication caller;
 
-	if (!caller_identify(c, x, &q->credentials, &who))
+	if (!caller_identify(c, x, &q->credentials, &caller))
 		return;
-	serve_identity(c, x, q, asked, &who);
-	authentication_finish(&who);
+	serve_identity(c, x, q, asked, &caller);
+	authentication_finish(&caller);
 }
 
 void events_handler(struct conn *c, const struct exchange *x)
@@ -253,8 +242,7 @@ void events_handler(struct conn *c, const struct exchange *x)
 		.last_event_id =
 			request_find(x->request, "Last-Event-ID", NULL),
 		.id_name = cfg->id_query,
-		.token_name =
-			cfg->tokens == NULL ? NULL : cfg->tokens->sources.query,
+		.token_name = caller_token_parameter(cfg),
 		.subjects = &subjects,
 	};
 	struct exchange typed = *x;

@@ -70,8 +70,7 @@ static int read_kv_request(struct kv_asked *ret, const struct conn_config *cfg,
 		.last_event_id =
 			request_find(x->request, "Last-Event-ID", NULL),
 		.id_name = cfg->id_query,
-		.token_name =
-			cfg->tokens == NULL ? NULL : cfg->tokens->sources.query,
+		.token_name = caller_token_parameter(cfg),
 	};
 
 	if (read_kv_names(ret, x, why) < 0)
@@ -84,7 +83,7 @@ static int read_kv_request(struct kv_asked *ret, const struct conn_config *cfg,
  * waits. */
 static bool identify_kv_client(struct conn *c, const struct exchange *x,
 			       enum kv_action action, struct kv_asked *asked,
-			       struct authentication *who)
+			       struct authentication *caller)
 {
 	struct http_error why;
 
@@ -96,7 +95,7 @@ static bool identify_kv_client(struct conn *c, const struct exchange *x,
 		caller_reject_draining(c, x);
 		return false;
 	}
-	return caller_identify(c, x, &asked->query.credentials, who);
+	return caller_identify(c, x, &asked->query.credentials, caller);
 }
 
 static void finish_kv_request(struct conn *c, const struct exchange *x, int rc,
@@ -111,14 +110,14 @@ static void finish_kv_request(struct conn *c, const struct exchange *x, int rc,
 /* ---- rights -------------------------------------------------------------- */
 
 static int new_read_rights(struct rights **ret, const struct conn_config *cfg,
-			   const struct authentication *who,
+			   const struct authentication *caller,
 			   struct http_error *why)
 {
 	struct rights_source source = cfg->rights;
 
-	source.id = (struct span){who->id.id, who->id.len};
-	if (who->rights != NULL)
-		source.claim = span_of(who->rights);
+	source.id = (struct span){caller->id.id, caller->id.len};
+	if (caller->rights != NULL)
+		source.claim = span_of(caller->rights);
 	return rights_new(ret, why, &source);
 }
 
@@ -173,7 +172,7 @@ static int start_kv_get(struct conn *c, const struct exchange *x,
 
 static int serve_kv_key(struct conn *c, const struct exchange *x,
 			const struct kv_asked *asked,
-			const struct authentication *who,
+			const struct authentication *caller,
 			struct http_error *why)
 {
 	char text[KV_SUBJECT_MAX];
@@ -181,7 +180,7 @@ static int serve_kv_key(struct conn *c, const struct exchange *x,
 			       kv_subject(text, query_text_kept(&asked->bucket),
 					  query_text_kept(&asked->key))};
 	struct rights *rights = NULL;
-	int rc = new_read_rights(&rights, &c->set->cfg, who, why);
+	int rc = new_read_rights(&rights, &c->set->cfg, caller, why);
 
 	if (rc == 0)
 		rc = kv_rights_check(rights_of_kv(rights), subject,
@@ -193,10 +192,10 @@ static int serve_kv_key(struct conn *c, const struct exchange *x,
 	switch (asked->query.form) {
 	case KV_FORM_VALUE:
 	case KV_FORM_JSON:
-		rc = start_kv_get(c, x, asked, &who->id, why);
+		rc = start_kv_get(c, x, asked, &caller->id, why);
 		break;
 	case KV_FORM_LINES:
-		rc = start_kv_list(c, x, asked, &who->id, subject, &rights,
+		rc = start_kv_list(c, x, asked, &caller->id, subject, &rights,
 				   why);
 		break;
 	case KV_FORM_WATCH:
@@ -209,21 +208,22 @@ static int serve_kv_key(struct conn *c, const struct exchange *x,
 
 void kv_get_handler(struct conn *c, const struct exchange *x)
 {
-	struct authentication who;
+	struct authentication caller;
 	struct kv_asked asked;
 	struct http_error why;
 
-	if (!identify_kv_client(c, x, KV_GET_KEY, &asked, &who))
+	if (!identify_kv_client(c, x, KV_GET_KEY, &asked, &caller))
 		return;
-	finish_kv_request(c, x, serve_kv_key(c, x, &asked, &who, &why), &why);
-	authentication_finish(&who);
+	finish_kv_request(c, x, serve_kv_key(c, x, &asked, &caller, &why),
+			  &why);
+	authentication_finish(&caller);
 }
 
 /* ---- a bucket ------------------------------------------------------------ */
 
 static int serve_kv_bucket(struct conn *c, const struct exchange *x,
 			   const struct kv_asked *asked,
-			   const struct authentication *who,
+			   const struct authentication *caller,
 			   struct http_error *why)
 {
 	char text[KV_SUBJECT_MAX];
@@ -235,9 +235,9 @@ static int serve_kv_bucket(struct conn *c, const struct exchange *x,
 
 	if (asked->query.form == KV_FORM_WATCH)
 		return reject_watch(why);
-	rc = new_read_rights(&rights, &c->set->cfg, who, why);
+	rc = new_read_rights(&rights, &c->set->cfg, caller, why);
 	if (rc == 0)
-		rc = start_kv_list(c, x, asked, &who->id, pattern, &rights,
+		rc = start_kv_list(c, x, asked, &caller->id, pattern, &rights,
 				   why);
 	rights_free(rights);
 	return rc;
@@ -245,43 +245,43 @@ static int serve_kv_bucket(struct conn *c, const struct exchange *x,
 
 void kv_bucket_handler(struct conn *c, const struct exchange *x)
 {
-	struct authentication who;
+	struct authentication caller;
 	struct kv_asked asked;
 	struct http_error why;
 
-	if (!identify_kv_client(c, x, KV_GET_BUCKET, &asked, &who))
+	if (!identify_kv_client(c, x, KV_GET_BUCKET, &asked, &caller))
 		return;
-	finish_kv_request(c, x, serve_kv_bucket(c, x, &asked, &who, &why),
+	finish_kv_request(c, x, serve_kv_bucket(c, x, &asked, &caller, &why),
 			  &why);
-	authentication_finish(&who);
+	authentication_finish(&caller);
 }
 
 void kv_buckets_handler(struct conn *c, const struct exchange *x)
 {
 	struct rights *rights = NULL;
-	struct authentication who;
+	struct authentication caller;
 	struct kv_asked asked;
 	struct http_error why;
 	int rc;
 
-	if (!identify_kv_client(c, x, KV_LIST_BUCKETS, &asked, &who))
+	if (!identify_kv_client(c, x, KV_LIST_BUCKETS, &asked, &caller))
 		return;
-	rc = new_read_rights(&rights, &c->set->cfg, &who, &why);
+	rc = new_read_rights(&rights, &c->set->cfg, &caller, &why);
 	if (rc == 0)
-		rc = kv_buckets_start(c, x, &who.id, &rights, &why);
+		rc = kv_buckets_start(c, x, &caller.id, &rights, &why);
 	rights_free(rights);
 	finish_kv_request(c, x, rc, &why);
-	authentication_finish(&who);
+	authentication_finish(&caller);
 }
 
 /* ---- writes -------------------------------------------------------------- */
 
 static int check_write_right(const struct conn_writing *cfg,
-			     const struct authentication *who,
+			     const struct authentication *caller,
 			     struct span subject, struct http_error *why)
 {
 	struct publish_rights *rights = NULL;
-	int rc = caller_publish_rights(&rights, cfg, who, why);
+	int rc = caller_publish_rights(&rights, cfg, caller, why);
 
 	if (rc == 0)
 		rc = kv_rights_check(publish_rights_of_kv(rights), subject,
@@ -300,26 +300,26 @@ static enum kv_action action_of_method(const char *method)
 void kv_write_handler(struct conn *c, const struct exchange *x)
 {
 	char subject[KV_SUBJECT_MAX];
-	struct authentication who;
+	struct authentication caller;
 	struct kv_change_request r = {
 		.action = action_of_method(x->request->method),
-		.id = &who.id,
+		.id = &caller.id,
 	};
 	struct kv_asked asked;
 	struct http_error why;
 	size_t len;
 	int rc;
 
-	if (!identify_kv_client(c, x, r.action, &asked, &who))
+	if (!identify_kv_client(c, x, r.action, &asked, &caller))
 		return;
 	r.bucket = query_text_kept(&asked.bucket);
 	r.key = query_text_kept(&asked.key);
 	r.query = &asked.query;
 	len = kv_subject(subject, r.bucket, r.key);
-	rc = check_write_right(&c->set->cfg.writing, &who,
+	rc = check_write_right(&c->set->cfg.writing, &caller,
 			       (struct span){subject, len}, &why);
 	if (rc == 0)
 		rc = kv_change_start(c, x, &r, &why);
 	finish_kv_request(c, x, rc, &why);
-	authentication_finish(&who);
+	authentication_finish(&caller);
 }

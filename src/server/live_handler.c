@@ -106,7 +106,7 @@ static void begin_live(struct conn *c, struct conn_live *l, uint64_t timeout_ms,
 
 static void open_live(struct conn *c, const struct exchange *x,
 		      const struct live_request *r,
-		      const struct authentication *who,
+		      const struct authentication *caller,
 		      const struct rights_selection *selection)
 {
 	struct conn_live *l = conn_live_new(c, &x->to);
@@ -119,75 +119,64 @@ static void open_live(struct conn *c, const struct exchange *x,
 	}
 	l->to.keep_alive = false;
 	l->is_event_source = caller_is_event_source(x);
-	fill_core_open(&open, x, r, &who->id, selection);
+	fill_core_open(&open, x, r, &caller->id, selection);
 	rc = open_core(c, l, &open);
 	if (rc == 0) {
-		begin_live(c, l, r->query.timeout_ms, who->end_ms);
+		begin_live(c, l, r->query.timeout_ms, caller->end_ms);
 		return;
 	}
 	conn_live_free(l);
 	reject_unsubscribed(c, x, rc);
 }
 
-/* HEAD: what GET would get, without a subscription. */
-static void respond_live_head(struct conn *c, const struct response_to *to)
-{
-	struct buf out;
-	int rc;
-
-	buf_init(&out, CONN_RESPONSE_MAX);
-	rc = response_subscription(&out, to);
-	conn_send_response(c, &out, rc, to->keep_alive && to->minor > 0);
-}
-
 /* ---- a request ----------------------------------------------------------- */
 
 static void serve_live_selection(struct conn *c, const struct exchange *x,
 				 const struct live_request *r,
-				 const struct authentication *who,
+				 const struct authentication *caller,
 				 const struct rights_selection *selection)
 {
-	enum reject_reason exceeded = capacity_exceeded(c, &who->id);
+	enum reject_reason exceeded = capacity_exceeded(c, &caller->id);
 
 	if (exceeded != REJECT_NONE)
 		capacity_reject(c, x, exceeded);
 	else if (x->to.is_head)
-		respond_live_head(c, &x->to);
+		conn_respond_head(c, &x->to);
 	else
-		open_live(c, x, r, who, selection);
+		open_live(c, x, r, caller, selection);
 }
 
 static int select_subject(struct rights_selection *ret, struct rights **rights,
 			  const struct conn *c, const struct live_request *r,
-			  const struct authentication *who,
+			  const struct authentication *caller,
 			  struct http_error *why)
 {
 	struct rights_source source = c->set->cfg.rights;
 	struct span subject = query_text_kept(&r->subject);
 	int rc;
 
-	source.id = (struct span){who->id.id, who->id.len};
-	if (who->rights != NULL)
-		source.claim = span_of(who->rights);
+	source.id = (struct span){caller->id.id, caller->id.len};
+	if (caller->rights != NULL)
+		source.claim = span_of(caller->rights);
 	rc = rights_new(rights, why, &source);
 	return rc < 0 ? rc : rights_select(ret, why, *rights, &subject, 1);
 }
 
 static void serve_live(struct conn *c, const struct exchange *x,
 		       const struct live_request *r,
-		       const struct authentication *who)
+		       const struct authentication *caller)
 {
 	struct rights_selection selection;
 	struct rights *rights = NULL;
 	struct http_error why;
-	int rc = select_subject(&selection, &rights, c, r, who, &why);
+	int rc = select_subject(&selection, &rights, c, r, caller, &why);
 
 	if (rc == -ENOMEM)
 		caller_reject_for_memory(c, x);
 	else if (rc < 0)
 		conn_reject(c, &x->to, &why);
 	else
-		serve_live_selection(c, x, r, who, &selection);
+		serve_live_selection(c, x, r, caller, &selection);
 	rights_free(rights);
 }
 
@@ -200,8 +189,7 @@ static int parse_live_request(struct live_request *ret, const struct conn *c,
 		.query = x->query,
 		.accept = x->accept,
 		.id_name = cfg->id_query,
-		.token_name =
-			cfg->tokens == NULL ? NULL : cfg->tokens->sources.query,
+		.token_name = caller_token_parameter(cfg),
 		.subjects = &ignored,
 	};
 	int rc = subjects_query_path(&ret->subject, x->subject, why);
@@ -214,7 +202,7 @@ static int parse_live_request(struct live_request *ret, const struct conn *c,
 void live_handler(struct conn *c, const struct exchange *x)
 {
 	struct exchange typed = *x;
-	struct authentication who;
+	struct authentication caller;
 	struct live_request r;
 	struct http_error why;
 
@@ -223,8 +211,8 @@ void live_handler(struct conn *c, const struct exchange *x)
 		return;
 	}
 	typed.to.type = r.query.ndjson ? "application/x-ndjson" : NULL;
-	if (!caller_identify(c, &typed, &r.query.credentials, &who))
+	if (!caller_identify(c, &typed, &r.query.credentials, &caller))
 		return;
-	serve_live(c, &typed, &r, &who);
-	authentication_finish(&who);
+	serve_live(c, &typed, &r, &caller);
+	authentication_finish(&caller);
 }

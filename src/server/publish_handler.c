@@ -16,10 +16,10 @@
 static int find_subject(struct span *ret, char *room,
 			const struct conn_writing *cfg,
 			const struct publish_query *q,
-			const struct authentication *who,
+			const struct authentication *caller,
 			struct http_error *why)
 {
-	struct span id = {who->id.id, who->id.len};
+	struct span id = {caller->id.id, caller->id.len};
 
 	if (!q->has_subject)
 		return publish_subject_default(ret, room, why,
@@ -30,11 +30,11 @@ static int find_subject(struct span *ret, char *room,
 }
 
 static int check_publish_right(const struct conn_writing *cfg,
-			       const struct authentication *who,
+			       const struct authentication *caller,
 			       struct span subject, struct http_error *why)
 {
 	struct publish_rights *rights = NULL;
-	int rc = caller_publish_rights(&rights, cfg, who, why);
+	int rc = caller_publish_rights(&rights, cfg, caller, why);
 
 	if (rc == 0)
 		rc = publish_rights_check(rights, subject, why);
@@ -57,7 +57,7 @@ static bool is_batch(const struct request *req)
 
 static int start_publication(struct conn *c, const struct exchange *x,
 			     const struct publish_query *q,
-			     const struct authentication *who,
+			     const struct authentication *caller,
 			     struct http_error *why)
 {
 	const struct conn_writing *cfg = &c->set->cfg.writing;
@@ -69,19 +69,20 @@ static int start_publication(struct conn *c, const struct exchange *x,
 		return http_error_set(why, 400, REJECT_BAD_QUERY,
 				      "atomic is for batches, with "
 				      "Content-Type: application/x-ndjson");
-	rc = find_subject(&subject, room, cfg, q, who, why);
+	rc = find_subject(&subject, room, cfg, q, caller, why);
 	if (rc == 0)
-		rc = check_publish_right(cfg, who, subject, why);
-	return rc < 0 ? rc : publication_start(c, x, &who->id, subject, why);
+		rc = check_publish_right(cfg, caller, subject, why);
+	return rc < 0 ? rc : publication_start(c, x, &caller->id, subject, why);
 }
 
 static void serve_publish(struct conn *c, const struct exchange *x,
 			  const struct publish_query *q,
-			  const struct authentication *who)
+			  const struct authentication *caller)
 {
 	struct http_error why;
-	int rc = is_batch(x->request) ? batch_start(c, x, q, who, &why)
-				      : start_publication(c, x, q, who, &why);
+	int rc = is_batch(x->request)
+			 ? batch_start(c, x, q, caller, &why)
+			 : start_publication(c, x, q, caller, &why);
 
 	if (rc == -ENOMEM)
 		caller_reject_for_memory(c, x);
@@ -92,14 +93,12 @@ static void serve_publish(struct conn *c, const struct exchange *x,
 void publish_handler(struct conn *c, const struct exchange *x)
 {
 	const struct conn_config *cfg = &c->set->cfg;
-	struct authentication who;
+	struct authentication caller;
 	struct publish_query q;
 	struct http_error why;
 
 	if (publish_query_parse(&q, &why, x->query, cfg->id_query,
-				cfg->tokens == NULL
-					? NULL
-					: cfg->tokens->sources.query) < 0) {
+				caller_token_parameter(cfg)) < 0) {
 		conn_reject(c, &x->to, &why);
 		return;
 	}
@@ -107,8 +106,8 @@ void publish_handler(struct conn *c, const struct exchange *x)
 		caller_reject_draining(c, x);
 		return;
 	}
-	if (!caller_identify(c, x, &q.credentials, &who))
+	if (!caller_identify(c, x, &q.credentials, &caller))
 		return;
-	serve_publish(c, x, &q, &who);
-	authentication_finish(&who);
+	serve_publish(c, x, &q, &caller);
+	authentication_finish(&caller);
 }

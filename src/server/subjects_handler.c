@@ -57,12 +57,12 @@ static int describe_request(struct core_message_request *ret,
 
 /* Longer subjects are cut, and too long for a subject all the same. */
 static int check_core_rights(const struct conn_writing *cfg,
-			     const struct authentication *who,
+			     const struct authentication *caller,
 			     const struct core_message_request *r,
 			     bool has_reply, struct http_error *why)
 {
 	struct publish_rights *rights = NULL;
-	int rc = caller_publish_rights(&rights, cfg, who, why);
+	int rc = caller_publish_rights(&rights, cfg, caller, why);
 
 	if (rc == 0)
 		rc = publish_rights_check(rights, r->subject, why);
@@ -74,7 +74,7 @@ static int check_core_rights(const struct conn_writing *cfg,
 
 static void serve_core_message(struct conn *c, const struct exchange *x,
 			       const struct subjects_query *q,
-			       const struct authentication *who)
+			       const struct authentication *caller)
 {
 	struct core_message_request r = {0};
 	struct query_text subject;
@@ -85,12 +85,12 @@ static void serve_core_message(struct conn *c, const struct exchange *x,
 	if (rc == 0)
 		rc = describe_request(&r, x, q, &why);
 	if (rc == 0)
-		rc = check_core_rights(&c->set->cfg.writing, who, &r,
+		rc = check_core_rights(&c->set->cfg.writing, caller, &r,
 				       r.response == CORE_NOTHING &&
 					       q->has_reply,
 				       &why);
 	if (rc == 0)
-		rc = core_message_start(c, x, &who->id, &r, &why);
+		rc = core_message_start(c, x, &caller->id, &r, &why);
 	if (rc == -ENOMEM)
 		caller_reject_for_memory(c, x);
 	else if (rc < 0)
@@ -100,14 +100,12 @@ static void serve_core_message(struct conn *c, const struct exchange *x,
 void subjects_handler(struct conn *c, const struct exchange *x)
 {
 	const struct conn_config *cfg = &c->set->cfg;
-	struct authentication who;
+	struct authentication caller;
 	struct subjects_query q;
 	struct http_error why;
 
 	if (subjects_query_parse(&q, &why, x->query, cfg->id_query,
-				 cfg->tokens == NULL
-					 ? NULL
-					 : cfg->tokens->sources.query) < 0) {
+				 caller_token_parameter(cfg)) < 0) {
 		conn_reject(c, &x->to, &why);
 		return;
 	}
@@ -115,8 +113,8 @@ void subjects_handler(struct conn *c, const struct exchange *x)
 		caller_reject_draining(c, x);
 		return;
 	}
-	if (!caller_identify(c, x, &q.credentials, &who))
+	if (!caller_identify(c, x, &q.credentials, &caller))
 		return;
-	serve_core_message(c, x, &q, &who);
-	authentication_finish(&who);
+	serve_core_message(c, x, &q, &caller);
+	authentication_finish(&caller);
 }
